@@ -1,0 +1,94 @@
+/* lse.h - logarithm and exponential in double for the last step of a row, and joining its positive.
+ * SPDX-License-Identifier: MIT
+ *
+ * libm's log and exp are not the same function on every machine; these are, being plain C without
+ * contraction. Relative error below 1e-12: the results are rounded to float.
+ */
+#ifndef MMK_INFONCE_LSE_H
+#define MMK_INFONCE_LSE_H
+
+#include <math.h>
+#include <stdint.h>
+#include <string.h>
+
+#define LSE_LN2 0x1.62e42fefa39efp-1
+
+/* 2 atanh(s) for |s| <= 0.1716: s^15 / 15 is below 1e-12 of it. */
+static inline double lse_two_atanh(double s)
+{
+    double q = s * s;
+    double p = 1.0 / 13;
+    p = p * q + 1.0 / 11;
+    p = p * q + 1.0 / 9;
+    p = p * q + 1.0 / 7;
+    p = p * q + 1.0 / 5;
+    p = p * q + 1.0 / 3;
+    return 2 * s + 2 * s * (q * p);
+}
+
+/* log v for normal v > 0; -Inf for 0, Inf for Inf, NaN for NaN. */
+static inline double lse_log(double v)
+{
+    if (!(v > 0) || v > 0x1.fffffffffffffp+1023)
+        return v == 0 ? -INFINITY : v;
+    uint64_t bits;
+    memcpy(&bits, &v, sizeof bits);
+    /* v = 2^e f with f in [sqrt(1/2), sqrt(2)) */
+    int64_t e = (int64_t)(bits - 0x3fe6a09e667f3bcdu) >> 52;
+    bits -= (uint64_t)e << 52;
+    double f;
+    memcpy(&f, &bits, sizeof f);
+    return (double)e * LSE_LN2 + lse_two_atanh((f - 1) / (f + 1));
+}
+
+/* log(1 + v) for v >= 0, exact in the limit of small v. */
+static inline double lse_log1p(double v)
+{
+    return v < 0.41 ? lse_two_atanh(v / (2 + v)) : lse_log(1 + v);
+}
+
+/* 2^t for |t| <= 1000. */
+static inline double lse_exp2(double t)
+{
+    double n = floor(t + 0.5);
+    double r = (t - n) * LSE_LN2;
+    double p = 1.0 / 3628800;
+    p = p * r + 1.0 / 362880;
+    p = p * r + 1.0 / 40320;
+    p = p * r + 1.0 / 5040;
+    p = p * r + 1.0 / 720;
+    p = p * r + 1.0 / 120;
+    p = p * r + 1.0 / 24;
+    p = p * r + 1.0 / 6;
+    p = p * r + 0.5;
+    p = p * r + 1.0;
+    p = p * r + 1.0;
+    uint64_t bits = (uint64_t)((int64_t)n + 1023) << 52;
+    double scale;
+    memcpy(&scale, &bits, sizeof scale);
+    return p * scale;
+}
+
+/* log sum over the negatives, in nats: sum of them is sum * 2^max. */
+static inline double lse_of_negatives(double max, double sum)
+{
+    return max * LSE_LN2 + lse_log(sum);
+}
+
+/* lse - L_positive = log(1 + negatives / positive), never negative; z is the positive's logit in base
+ * 2. A positive of NaN or +Inf gives NaN. */
+static inline double lse_minus_positive(double max, double sum, double z)
+{
+    if (!(z < INFINITY) || sum != sum)
+        return NAN;
+    if (sum == 0)
+        return z > -INFINITY ? 0 : NAN;
+    double t = max - z;
+    if (t < -1000)
+        return 0;
+    if (t < 500)
+        return lse_log1p(sum * lse_exp2(t));
+    return t * LSE_LN2 + lse_log(sum); /* the positive adds less than 2^-400 */
+}
+
+#endif

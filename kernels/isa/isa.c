@@ -1,0 +1,124 @@
+/* isa.c - the rows of instruction sets, and which one is in use.
+ * SPDX-License-Identifier: MIT
+ */
+#include "isa.h"
+
+#include "../cosine/cosine.h"
+#include "../infonce/infonce.h"
+#include "../tile/tile.h"
+#include "../topk/topk.h"
+#include "decode.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* In the order of enum mmk_isa, which on each architecture is also narrow to wide. */
+static const struct isa_row rows[] = {
+    {"scalar", MMK_ISA_SCALAR, &tile_ops_scalar, &cosine_ops_scalar, &infonce_ops_scalar,
+     &topk_ops_scalar},
+#if defined(__x86_64__)
+    {"avx2", MMK_ISA_AVX2, &tile_ops_avx2, &cosine_ops_avx2, &infonce_ops_avx2, &topk_ops_avx2},
+    {"avx512", MMK_ISA_AVX512, &tile_ops_avx512, &cosine_ops_avx512, &infonce_ops_avx512,
+     &topk_ops_avx512},
+#elif defined(__aarch64__)
+    {"neon", MMK_ISA_NEON, &tile_ops_neon, &cosine_ops_neon, &infonce_ops_neon, &topk_ops_neon},
+#endif
+};
+
+enum { ROWS = sizeof rows / sizeof rows[0] };
+
+static const char *const names[MMK_ISA_COUNT] = {"scalar", "avx2", "avx512", "neon"};
+
+_Atomic(const struct isa_row *) isa_row_in_use;
+
+static bool usable(enum mmk_isa isa)
+{
+    return isa_machine_set() >> isa & 1;
+}
+
+const struct isa_row *isa_builtin_row(enum mmk_isa isa)
+{
+    for (int i = 0; i < ROWS; i++)
+        if (rows[i].isa == isa)
+            return &rows[i];
+    return NULL;
+}
+
+static enum mmk_status row_by_name(const char *name, const struct isa_row **row)
+{
+    for (unsigned isa = 0; isa < MMK_ISA_COUNT; isa++) {
+        if (strcmp(name, names[isa]) != 0)
+            continue;
+        const struct isa_row *found = isa_builtin_row((enum mmk_isa)isa);
+        if (found == NULL || !usable((enum mmk_isa)isa))
+            return MMK_ERR_ISA_UNUSABLE;
+        *row = found;
+        return MMK_OK;
+    }
+    return MMK_ERR_ISA_UNKNOWN;
+}
+
+/* What MMK_ISA names, exactly; without it (or with an empty one) the widest usable. */
+static enum mmk_status default_row(const struct isa_row **row)
+{
+    const char *name = getenv("MMK_ISA");
+    if (name != NULL && name[0] != '\0')
+        return row_by_name(name, row);
+    for (int i = ROWS - 1; i > 0; i--) {
+        if (usable(rows[i].isa)) {
+            *row = &rows[i];
+            return MMK_OK;
+        }
+    }
+    *row = &rows[0];
+    return MMK_OK;
+}
+
+enum mmk_status isa_resolve(const struct isa_row **row)
+{
+    const struct isa_row *found;
+    enum mmk_status status = default_row(&found);
+    if (status != MMK_OK)
+        return status;
+    /* Another thread's mmk_isa_use() may have come first: its choice stands. */
+    const struct isa_row *present = NULL;
+    *row = atomic_compare_exchange_strong(&isa_row_in_use, &present, found) ? found : present;
+    return MMK_OK;
+}
+
+void isa_use_row(const struct isa_row *row)
+{
+    atomic_store_explicit(&isa_row_in_use, row, memory_order_release);
+}
+
+const char *mmk_isa_name(enum mmk_isa isa)
+{
+    return (unsigned)isa < MMK_ISA_COUNT ? names[isa] : NULL;
+}
+
+enum mmk_status mmk_isa_usable(enum mmk_isa isa)
+{
+    if ((unsigned)isa >= MMK_ISA_COUNT)
+        return MMK_ERR_ISA_UNKNOWN;
+    return isa_builtin_row(isa) != NULL && usable(isa) ? MMK_OK : MMK_ERR_ISA_UNUSABLE;
+}
+
+enum mmk_status mmk_isa_use(const char *name)
+{
+    const struct isa_row *row;
+    enum mmk_status status = name != NULL ? row_by_name(name, &row) : default_row(&row);
+    if (status == MMK_OK)
+        isa_use_row(row);
+    return status;
+}
+
+enum mmk_status mmk_isa_in_use(enum mmk_isa *isa)
+{
+    if (isa == NULL)
+        return MMK_ERR_NULL;
+    const struct isa_row *row;
+    enum mmk_status status = isa_current(&row);
+    if (status == MMK_OK)
+        *isa = row->isa;
+    return status;
+}

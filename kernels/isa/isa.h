@@ -1,0 +1,51 @@
+/* isa.h - which instruction sets this machine has, and the kernel tables of each (internal).
+ * SPDX-License-Identifier: MIT
+ *
+ * One row per instruction set: its name, its test, and its complete set of inner-loop tables. No
+ * entry of a table falls back to another instruction set. Public functions fetch the row in use with
+ * isa_current() and call through it; tools and tests may put in a row of their own (the bench's
+ * autovec baseline is such a row).
+ */
+#ifndef MMK_ISA_H
+#define MMK_ISA_H
+
+#include "../mmk.h"
+
+#include <stdatomic.h>
+#include <stdbool.h>
+
+struct tile_ops;
+struct cosine_ops;
+struct infonce_ops;
+struct topk_ops;
+
+struct isa_row {
+    const char *name;
+    enum mmk_isa isa;
+    const struct tile_ops *tile;
+    const struct cosine_ops *cosine;
+    const struct infonce_ops *infonce;
+    const struct topk_ops *topk;
+};
+
+/* The row in use; NULL until the first call. Relaxed order is enough: rows are constants. */
+extern _Atomic(const struct isa_row *) isa_row_in_use;
+
+/* First use (or a bad MMK_ISA): finds the row, or says why there is none. */
+enum mmk_status isa_resolve(const struct isa_row **row);
+
+static inline enum mmk_status isa_current(const struct isa_row **row)
+{
+    *row = atomic_load_explicit(&isa_row_in_use, memory_order_acquire);
+    if (__builtin_expect(*row != NULL, 1))
+        return MMK_OK;
+    return isa_resolve(row);
+}
+
+/* The built-in row of an instruction set, usable here or not; NULL when this build has none. */
+const struct isa_row *isa_builtin_row(enum mmk_isa isa);
+
+/* Makes row the one in use (tools and tests only: nothing is verified). */
+void isa_use_row(const struct isa_row *row);
+
+#endif

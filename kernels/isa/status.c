@@ -1,0 +1,48 @@
+/* status.c - status codes in words, and the version.
+ * SPDX-License-Identifier: MIT
+ */
+#include "../mmk.h"
+
+const char *mmk_status_string(enum mmk_status status)
+{
+    switch (status) {
+    case MMK_OK:
+        return "success";
+    case MMK_ERR_NULL:
+        return "a required pointer is NULL";
+    case MMK_ERR_SIZE:
+        return "a product of sizes overflows, or an index would not fit 32 bits";
+    case MMK_ERR_LEADING_DIMENSION:
+        return "a leading dimension is smaller than the row it must hold";
+    case MMK_ERR_SIMILARITY:
+        return "similarity is not a value of enum mmk_similarity";
+    case MMK_ERR_LOGIT_SCALE:
+        return "logit_scale must be greater than zero and finite";
+    case MMK_ERR_WEIGHT:
+        return "a direction weight is negative, NaN or infinite";
+    case MMK_ERR_OFFSET:
+        return "offset + m exceeds n: some x_i would have no positive";
+    case MMK_ERR_THREADS:
+        return "the thread count is negative";
+    case MMK_ERR_WORKSPACE:
+        return "workspace and workspace_bytes must be given together";
+    case MMK_ERR_NO_MEMORY:
+        return "memory for the workspace could not be allocated";
+    case MMK_ERR_ISA_UNKNOWN:
+        return "unknown instruction set (mmk_isa_use or MMK_ISA): "
+               "it is one of scalar, avx2, avx512, neon";
+    case MMK_ERR_ISA_UNUSABLE:
+        return "this machine or build cannot run the instruction set that mmk_isa_use or MMK_ISA "
+               "asks for";
+    }
+    return "not a value of enum mmk_status";
+}
+
+#define TEXT(number)        #number
+#define EXPAND(number)      TEXT(number)
+#define VERSION_OF(a, b, c) EXPAND(a) "." EXPAND(b) "." EXPAND(c)
+
+const char *mmk_version(void)
+{
+    return VERSION_OF(MMK_VERSION_MAJOR, MMK_VERSION_MINOR, MMK_VERSION_PATCH);
+}

@@ -1,0 +1,211 @@
+/* mmk.h - multimodal kernels: similarity, InfoNCE and top-k, the same bits on every instruction set.
+ * SPDX-License-Identifier: MIT
+ *
+ * Conventions that hold for every function here
+ *   matrices    row-major float; ldx is the leading dimension in elements (distance from a row to
+ *               the next, >= d). X is m x d with rows x_i, Y is n x d with rows y_j.
+ *   sizes       size_t; a product of sizes that leaves the address space is MMK_ERR_SIZE. Zero rows
+ *               are legal and do nothing. d = 0 is legal: every dot product is 0.
+ *   alignment   any alignment of a float is fine. Inputs are never written. Outputs must not overlap
+ *               inputs or each other unless a function says so.
+ *   errors      enum mmk_status is returned; on an error nothing is written to any output.
+ *   NaN         a NaN result is always the quiet NaN 0x7fc00000, whatever NaN came in. Inf follows
+ *               IEEE 754 through the formula as it is written.
+ *   bits        for f32 the result is bit-identical on scalar, avx2, avx512 and neon, and for every
+ *               thread count.
+ *   threads     options->threads; the functions that take no options run on the calling thread.
+ *               Every function is reentrant; mmk_isa_use() is the only global state.
+ */
+#ifndef MMK_H
+#define MMK_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define MMK_VERSION_MAJOR 0
+#define MMK_VERSION_MINOR 1
+#define MMK_VERSION_PATCH 0
+
+#if defined(__GNUC__)
+#define MMK_API __attribute__((visibility("default")))
+#else
+#define MMK_API
+#endif
+
+/* ---- Status ------------------------------------------------------------------------------- */
+
+enum mmk_status {
+    MMK_OK = 0,
+    MMK_ERR_NULL,              /* a required pointer is NULL */
+    MMK_ERR_SIZE,              /* a product of sizes overflows, or an index would not fit uint32_t */
+    MMK_ERR_LEADING_DIMENSION, /* a leading dimension is smaller than the row it must hold */
+    MMK_ERR_SIMILARITY,        /* not a value of enum mmk_similarity */
+    MMK_ERR_LOGIT_SCALE,       /* logit_scale is zero, negative, NaN or infinite */
+    MMK_ERR_WEIGHT,            /* a direction weight is negative, NaN or infinite */
+    MMK_ERR_OFFSET,            /* offset + m exceeds n: some x_i would have no positive */
+    MMK_ERR_THREADS,           /* thread count is negative */
+    MMK_ERR_WORKSPACE,         /* a workspace pointer without bytes, or bytes without a pointer */
+    MMK_ERR_NO_MEMORY,         /* the function's own allocation failed */
+    MMK_ERR_ISA_UNKNOWN,       /* the name (or MMK_ISA in the environment) is no instruction set */
+    MMK_ERR_ISA_UNUSABLE       /* a known instruction set that this machine or build cannot run */
+};
+
+/* One sentence for a status; never NULL. */
+MMK_API const char *mmk_status_string(enum mmk_status status);
+
+/* "0.1.0": the version of the library that is linked. */
+MMK_API const char *mmk_version(void);
+
+/* ---- Instruction set ---------------------------------------------------------------------- */
+
+/* The widest instruction set that the machine can run is used, unless MMK_ISA in the environment or
+ * mmk_isa_use() names one ("scalar", "avx2", "avx512", "neon"). A name that is unknown or not usable
+ * here is an error, never another instruction set: with a bad MMK_ISA every function returns
+ * MMK_ERR_ISA_UNKNOWN or MMK_ERR_ISA_UNUSABLE. */
+enum mmk_isa { MMK_ISA_SCALAR = 0, MMK_ISA_AVX2, MMK_ISA_AVX512, MMK_ISA_NEON };
+#define MMK_ISA_COUNT 4
+
+/* Name of an instruction set ("avx512"); NULL for a value that is none. */
+MMK_API const char *mmk_isa_name(enum mmk_isa isa);
+
+/* MMK_OK when this machine and this build can run isa; else one of the two MMK_ERR_ISA_ values. */
+MMK_API enum mmk_status mmk_isa_usable(enum mmk_isa isa);
+
+/* Uses exactly this instruction set from now on, in all threads; NULL goes back to the default
+ * choice (MMK_ISA, else the widest usable). On an error the one in use stays. */
+MMK_API enum mmk_status mmk_isa_use(const char *name);
+
+/* Which one the next call will run. */
+MMK_API enum mmk_status mmk_isa_in_use(enum mmk_isa *isa);
+
+/* ---- Options ------------------------------------------------------------------------------ */
+
+/* NULL options are the same as all zero. */
+struct mmk_options {
+    int threads;            /* 0: what OpenMP says (OMP_NUM_THREADS); 1: the calling thread only */
+    void *workspace;        /* memory the function may use, any alignment; NULL: it allocates */
+    size_t workspace_bytes; /* size of workspace; see each function's ..._workspace_bytes */
+};
+
+/* ---- Similarity ---------------------------------------------------------------------------- */
+
+/*   MMK_DOT        x.y = sum_k x_k y_k
+ *   MMK_COSINE     x.y / (|x| |y|); a zero row has cosine 0 with everything. Rows of any finite
+ *                  magnitude are safe (1e-20, 1e20: the norm neither under- nor overflows). A row
+ *                  with NaN or Inf has cosine NaN with everything. Rounding may leave a result an ulp
+ *                  or two outside [-1, 1].
+ *   MMK_NEG_SQ_L2  -|x - y|^2; exactly 0 for x = y, never positive. Pair and query take the
+ *                  differences; matrix expands it as 2 x.y - |x|^2 - |y|^2, whose rounding error
+ *                  grows with |x|^2 + |y|^2, clamped at 0.
+ * Source: Radford et al. 2021 (CLIP); Cai et al. 2025 use neg_sq_l2 with temperature 1. */
+enum mmk_similarity { MMK_DOT = 0, MMK_COSINE, MMK_NEG_SQ_L2 };
+#define MMK_SIMILARITY_COUNT 3
+
+/* result = sim(x, y) for two vectors of d floats. */
+MMK_API enum mmk_status mmk_similarity_pair(enum mmk_similarity similarity, size_t d,
+                                            const float *x, const float *y, float *result);
+
+/* result[j] = sim(x, y_j) for j = 0..n-1: one query against n rows. Each result has the bits that
+ * mmk_similarity_pair gives for the same two rows. */
+MMK_API enum mmk_status mmk_similarity_query(enum mmk_similarity similarity, size_t n, size_t d,
+                                             const float *x, const float *y, size_t ldy,
+                                             float *result);
+
+/* result[i * ldresult + j] = sim(x_i, y_j): the m x n similarity matrix; ldresult >= n. Every element
+ * is one chain of fused multiply-adds over k = 0..d-1 (of the normalised rows for cosine). X and Y may
+ * be the same matrix. */
+MMK_API enum mmk_status mmk_similarity_matrix(enum mmk_similarity similarity, size_t m, size_t n,
+                                              size_t d, const float *x, size_t ldx, const float *y,
+                                              size_t ldy, float *result, size_t ldresult,
+                                              const struct mmk_options *options);
+
+/* out_i = x_i / |x_i|; a zero row stays zero, a row with NaN or Inf becomes all NaN. out == x with
+ * ldout == ldx is allowed. */
+MMK_API enum mmk_status mmk_normalize_rows(size_t m, size_t d, const float *x, size_t ldx,
+                                           float *out, size_t ldout);
+
+/* ---- InfoNCE ------------------------------------------------------------------------------- */
+
+/* With s = logit_scale = 1 / temperature and L_ij = s sim(x_i, y_j), the positive of x_i is
+ * y_{i+offset} (offset: where a shard's rows stand in a global batch; offset + m <= n):
+ *     loss_x = mean_i ( log sum_j e^{L_ij} - L_{i,i+offset} )                      x -> y
+ *     loss_y = mean_j ( log sum_i e^{L_ij} - L_{j-offset,j} )                      y -> x, over the
+ *                                                                m columns that have a positive
+ *     loss   = weight_x loss_x + weight_y loss_y
+ * CLIP: weights 1/2 and 1/2. MoCo, SimCSE: 1 and 0.
+ * The positive's own term is kept out of the sums and joined last, so a loss or gradient near 0
+ * keeps its relative accuracy; the loss is never negative, and exactly 0 for m = n = 1.
+ * NaN or +Inf among the logits of a row (column) makes its lse, and the loss, NaN.
+ * Sources: van den Oord et al. 2018; Radford et al. 2021; Cheng et al. 2024 (tiles). */
+struct mmk_infonce_config {
+    enum mmk_similarity similarity;
+    float logit_scale;        /* s > 0, finite */
+    float weight_x, weight_y; /* >= 0, finite */
+    size_t offset;
+};
+
+/* Loss and both log-sum-exp vectors.
+ *   loss    1 float
+ *   lse_x   m floats, lse_x[i] = log sum_j e^{L_ij}
+ *   lse_y   n floats, lse_y[j] = log sum_i e^{L_ij}, for all n columns
+ * The m x n logits are never stored: memory is O(m + n) plus blocks of fixed size. m = 0 gives loss 0
+ * and lse_y of -Inf. */
+MMK_API enum mmk_status mmk_infonce_forward(const struct mmk_infonce_config *config, size_t m,
+                                            size_t n, size_t d, const float *x, size_t ldx,
+                                            const float *y, size_t ldy, float *loss, float *lse_x,
+                                            float *lse_y, const struct mmk_options *options);
+
+/* Gradients of the loss, from the lse vectors of a forward call with the same arguments. With P the
+ * softmax of a row and Q of a column,
+ *     G_ij = weight_x/m (P_ij - [j = i+offset]) + weight_y/m (Q_ij - [j = i+offset])
+ * (the weight_y part only for columns that have a positive),
+ *     dX = d loss / dX,  dY = d loss / dY   with respect to the rows as they were passed,
+ *     dlogit_scale = sum_ij G_ij sim_ij.
+ *   dx m x d (lddx), dy n x d (lddy), dlogit_scale 1 float. A zero row has gradient 0 (cosine).
+ * The logits are computed again (8 m n d flops with the forward). */
+MMK_API enum mmk_status
+mmk_infonce_backward(const struct mmk_infonce_config *config, size_t m, size_t n, size_t d,
+                     const float *x, size_t ldx, const float *y, size_t ldy, const float *lse_x,
+                     const float *lse_y, float *dx, size_t lddx, float *dy, size_t lddy,
+                     float *dlogit_scale, const struct mmk_options *options);
+
+/* Both in one call, with the bits of the two calls. Rows of logits that fit into options->workspace
+ * are kept from the forward for the backward (6 m n d flops in place of 8 where all fit). */
+MMK_API enum mmk_status
+mmk_infonce_forward_backward(const struct mmk_infonce_config *config, size_t m, size_t n, size_t d,
+                             const float *x, size_t ldx, const float *y, size_t ldy, float *loss,
+                             float *lse_x, float *lse_y, float *dx, size_t lddx, float *dy,
+                             size_t lddy, float *dlogit_scale, const struct mmk_options *options);
+
+/* Workspace sizes for an m x n x d InfoNCE with a thread count (0: what OpenMP says).
+ *   streamed  with at least this much, no function of this section allocates memory
+ *   stored    with this much, forward_backward keeps every logit
+ * Anything in between keeps as many rows of logits as fit. Any of the two pointers may be NULL. */
+MMK_API enum mmk_status mmk_infonce_workspace_bytes(size_t m, size_t n, size_t d, int threads,
+                                                    size_t *streamed, size_t *stored);
+
+/* ---- Top-k --------------------------------------------------------------------------------- */
+
+/* The first k of n scores in the total order: value descending, then index ascending; +0 equals -0;
+ * NaN after everything else (several NaN by index). Values (the scores' own bits, NaN as 0x7fc00000) and indices come out in that
+ * order. *count = min(k, n) of them are written; with k > n the rest of the outputs is left alone.
+ *   values, indices   k elements each; either may be NULL when not wanted
+ *   count             may be NULL
+ * n must be below 2^32. */
+MMK_API enum mmk_status mmk_topk(size_t n, const float *scores, size_t k, float *values,
+                                 uint32_t *indices, size_t *count);
+
+/* The same for each of m rows; outputs m x k with leading dimension ldout >= k. */
+MMK_API enum mmk_status mmk_topk_rows(size_t m, size_t n, const float *scores, size_t ldscores,
+                                      size_t k, float *values, uint32_t *indices, size_t ldout,
+                                      size_t *count, const struct mmk_options *options);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,109 @@
+/* avx2.h - building blocks on __m256 (AVX2 and FMA).
+ * SPDX-License-Identifier: MIT
+ *
+ * The names and results are those of scalar.h, 8 elements at a time. Tails are vmaskmovps, which does
+ * not fault on the elements that are masked off.
+ */
+#ifndef MMK_SIMD_AVX2_H
+#define MMK_SIMD_AVX2_H
+
+#include "scalar.h"
+
+#include <immintrin.h>
+
+/* Mask of the first elements of a vector; first is 0..8. */
+static inline __m256i simd_first(size_t first)
+{
+    static const int32_t window[16] = {-1, -1, -1, -1, -1, -1, -1, -1, 0, 0, 0, 0, 0, 0, 0, 0};
+    return _mm256_loadu_si256((const __m256i *)(const void *)(window + 8 - first));
+}
+
+static inline __m256 simd_load_first(const float *p, size_t first)
+{
+    return _mm256_maskload_ps(p, simd_first(first));
+}
+
+static inline void simd_store_first(float *p, size_t first, __m256 v)
+{
+    _mm256_maskstore_ps(p, simd_first(first), v);
+}
+
+static inline __m256 simd_canonical_nan8(__m256 v)
+{
+    __m256 nan = _mm256_cmp_ps(v, v, _CMP_UNORD_Q);
+    return _mm256_blendv_ps(v, _mm256_castsi256_ps(_mm256_set1_epi32(0x7fc00000)), nan);
+}
+
+/* vmaxps gives its second operand when either is NaN: a NaN in v leaves acc. */
+static inline __m256 simd_max8(__m256 v, __m256 acc)
+{
+    return _mm256_max_ps(v, acc);
+}
+
+/* Greatest of 8 elements, none of them NaN. */
+static inline float simd_hmax8(__m256 v)
+{
+    __m128 q = _mm_max_ps(_mm256_castps256_ps128(v), _mm256_extractf128_ps(v, 1));
+    q = _mm_max_ps(q, _mm_movehl_ps(q, q));
+    q = _mm_max_ss(q, _mm_shuffle_ps(q, q, 1));
+    return _mm_cvtss_f32(q);
+}
+
+/* low holds lanes 0..7, high 8..15. */
+static inline float simd_sum16x8(__m256 low, __m256 high)
+{
+    __m256 h = _mm256_add_ps(low, high);
+    __m128 q = _mm_add_ps(_mm256_castps256_ps128(h), _mm256_extractf128_ps(h, 1));
+    q = _mm_add_ps(q, _mm_movehl_ps(q, q));     /* 0+2 1+3 */
+    q = _mm_add_ss(q, _mm_shuffle_ps(q, q, 1)); /* 0+1 */
+    return _mm_cvtss_f32(_mm_add_ss(q, _mm_setzero_ps()));
+}
+
+/* lane[i] holds canonical lanes 8i .. 8i+7. */
+static inline float simd_sum64x8(const __m256 lane[8])
+{
+    __m256 a = _mm256_add_ps(_mm256_add_ps(lane[0], lane[4]), _mm256_add_ps(lane[2], lane[6]));
+    __m256 b = _mm256_add_ps(_mm256_add_ps(lane[1], lane[5]), _mm256_add_ps(lane[3], lane[7]));
+    return simd_sum16x8(a, b);
+}
+
+static inline __m256 simd_exp2_join8(__m256 t, __m256 r)
+{
+    __m256 p = _mm256_set1_ps(SIMD_EXP2_C6);
+    p = _mm256_fmadd_ps(p, r, _mm256_set1_ps(SIMD_EXP2_C5));
+    p = _mm256_fmadd_ps(p, r, _mm256_set1_ps(SIMD_EXP2_C4));
+    p = _mm256_fmadd_ps(p, r, _mm256_set1_ps(SIMD_EXP2_C3));
+    p = _mm256_fmadd_ps(p, r, _mm256_set1_ps(SIMD_EXP2_C2));
+    p = _mm256_fmadd_ps(p, r, _mm256_set1_ps(SIMD_EXP2_C1));
+    p = _mm256_fmadd_ps(p, r, _mm256_set1_ps(1.0f));
+    __m256i n = _mm256_slli_epi32(_mm256_castps_si256(t), 23);
+    return _mm256_castsi256_ps(_mm256_add_epi32(_mm256_castps_si256(p), n));
+}
+
+static inline __m256 simd_exp2x8(__m256 z)
+{
+    const __m256 magic = _mm256_set1_ps(SIMD_ROUND_MAGIC);
+    __m256 t = _mm256_add_ps(z, magic);
+    __m256 n = _mm256_sub_ps(t, magic);
+    __m256 e = simd_exp2_join8(t, _mm256_sub_ps(z, n));
+    /* not less than, true for NaN: keeps it */
+    return _mm256_and_ps(e, _mm256_cmp_ps(z, _mm256_set1_ps(-126.0f), _CMP_NLT_UQ));
+}
+
+static inline __m256 simd_exp8(__m256 x)
+{
+    const __m256 magic = _mm256_set1_ps(SIMD_ROUND_MAGIC);
+    const __m256 log2e_hi = _mm256_set1_ps(SIMD_LOG2E_HI);
+    __m256 t = _mm256_fmadd_ps(x, log2e_hi, magic);
+    __m256 n = _mm256_sub_ps(t, magic);
+    __m256 r = _mm256_fmsub_ps(x, log2e_hi, n);
+    r = _mm256_fmadd_ps(x, _mm256_set1_ps(SIMD_LOG2E_LO), r);
+    __m256 e = simd_exp2_join8(t, r);
+    e = _mm256_and_ps(e, _mm256_cmp_ps(x, _mm256_set1_ps(SIMD_EXP_LOWEST), _CMP_NLT_UQ));
+    __m256 over = _mm256_cmp_ps(x, _mm256_set1_ps(SIMD_EXP_HIGHEST), _CMP_GT_OQ);
+    e = _mm256_blendv_ps(e, _mm256_set1_ps(INFINITY), over);
+    __m256 nan = _mm256_cmp_ps(x, x, _CMP_UNORD_Q);
+    return _mm256_blendv_ps(e, _mm256_castsi256_ps(_mm256_set1_epi32(0x7fc00000)), nan);
+}
+
+#endif

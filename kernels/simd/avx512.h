@@ -1,0 +1,112 @@
+/* avx512.h - building blocks on __m512 (AVX-512 F, BW, DQ, VL).
+ * SPDX-License-Identifier: MIT
+ *
+ * The names and results are those of scalar.h, 16 elements at a time. Tails are masked loads and
+ * stores, which do not fault on the elements that are masked off.
+ */
+#ifndef MMK_SIMD_AVX512_H
+#define MMK_SIMD_AVX512_H
+
+#include "scalar.h"
+
+#include <immintrin.h>
+
+/* Mask of the first elements of a vector; first is 0..16. */
+static inline __mmask16 simd_first(size_t first)
+{
+    return (__mmask16)((1u << first) - 1u);
+}
+
+static inline __m512 simd_load_first(const float *p, size_t first)
+{
+    return _mm512_maskz_loadu_ps(simd_first(first), p);
+}
+
+static inline void simd_store_first(float *p, size_t first, __m512 v)
+{
+    _mm512_mask_storeu_ps(p, simd_first(first), v);
+}
+
+static inline __m512 simd_canonical_nan16(__m512 v)
+{
+    __mmask16 nan = _mm512_cmp_ps_mask(v, v, _CMP_UNORD_Q);
+    return _mm512_mask_mov_ps(v, nan, _mm512_castsi512_ps(_mm512_set1_epi32(0x7fc00000)));
+}
+
+/* vmaxps gives its second operand when either is NaN: a NaN in v leaves acc. */
+static inline __m512 simd_max16(__m512 v, __m512 acc)
+{
+    return _mm512_max_ps(v, acc);
+}
+
+/* Greatest of 16 elements, none of them NaN. */
+static inline float simd_hmax16(__m512 v)
+{
+    __m256 h = _mm256_max_ps(_mm512_castps512_ps256(v), _mm512_extractf32x8_ps(v, 1));
+    __m128 q = _mm_max_ps(_mm256_castps256_ps128(h), _mm256_extractf128_ps(h, 1));
+    q = _mm_max_ps(q, _mm_movehl_ps(q, q));
+    q = _mm_max_ss(q, _mm_shuffle_ps(q, q, 1));
+    return _mm_cvtss_f32(q);
+}
+
+/* v holds lanes 0..15. */
+static inline float simd_sum16x16(__m512 v)
+{
+    __m256 h = _mm256_add_ps(_mm512_castps512_ps256(v), _mm512_extractf32x8_ps(v, 1));
+    __m128 q = _mm_add_ps(_mm256_castps256_ps128(h), _mm256_extractf128_ps(h, 1));
+    q = _mm_add_ps(q, _mm_movehl_ps(q, q));             /* 0+2 1+3 */
+    q = _mm_add_ss(q, _mm_shuffle_ps(q, q, 1));         /* 0+1 */
+    return _mm_cvtss_f32(_mm_add_ss(q, _mm_setzero_ps()));
+}
+
+/* lane0 holds canonical lanes 0..15, lane1 16..31, and so on. */
+static inline float simd_sum64x16(__m512 lane0, __m512 lane1, __m512 lane2, __m512 lane3)
+{
+    return simd_sum16x16(
+        _mm512_add_ps(_mm512_add_ps(lane0, lane2), _mm512_add_ps(lane1, lane3)));
+}
+
+static inline __m512 simd_exp2_join16(__m512 t, __m512 r)
+{
+    __m512 p = _mm512_set1_ps(SIMD_EXP2_C6);
+    p = _mm512_fmadd_ps(p, r, _mm512_set1_ps(SIMD_EXP2_C5));
+    p = _mm512_fmadd_ps(p, r, _mm512_set1_ps(SIMD_EXP2_C4));
+    p = _mm512_fmadd_ps(p, r, _mm512_set1_ps(SIMD_EXP2_C3));
+    p = _mm512_fmadd_ps(p, r, _mm512_set1_ps(SIMD_EXP2_C2));
+    p = _mm512_fmadd_ps(p, r, _mm512_set1_ps(SIMD_EXP2_C1));
+    p = _mm512_fmadd_ps(p, r, _mm512_set1_ps(1.0f));
+    /* An integer add to the exponent, not vscalefps: that runs once a clock, these leave the FMA
+     * ports alone. */
+    __m512i n = _mm512_slli_epi32(_mm512_castps_si512(t), 23);
+    return _mm512_castsi512_ps(_mm512_add_epi32(_mm512_castps_si512(p), n));
+}
+
+static inline __m512 simd_exp2x16(__m512 z)
+{
+    const __m512 magic = _mm512_set1_ps(SIMD_ROUND_MAGIC);
+    __m512 t = _mm512_add_ps(z, magic);
+    __m512 n = _mm512_sub_ps(t, magic);
+    __m512 e = simd_exp2_join16(t, _mm512_sub_ps(z, n));
+    /* not less than, true for NaN: keeps it */
+    __mmask16 keep = _mm512_cmp_ps_mask(z, _mm512_set1_ps(-126.0f), _CMP_NLT_UQ);
+    return _mm512_maskz_mov_ps(keep, e);
+}
+
+static inline __m512 simd_exp16(__m512 x)
+{
+    const __m512 magic = _mm512_set1_ps(SIMD_ROUND_MAGIC);
+    const __m512 log2e_hi = _mm512_set1_ps(SIMD_LOG2E_HI);
+    __m512 t = _mm512_fmadd_ps(x, log2e_hi, magic);
+    __m512 n = _mm512_sub_ps(t, magic);
+    __m512 r = _mm512_fmsub_ps(x, log2e_hi, n);
+    r = _mm512_fmadd_ps(x, _mm512_set1_ps(SIMD_LOG2E_LO), r);
+    __m512 e = simd_exp2_join16(t, r);
+    __mmask16 keep = _mm512_cmp_ps_mask(x, _mm512_set1_ps(SIMD_EXP_LOWEST), _CMP_NLT_UQ);
+    __mmask16 over = _mm512_cmp_ps_mask(x, _mm512_set1_ps(SIMD_EXP_HIGHEST), _CMP_GT_OQ);
+    __mmask16 nan = _mm512_cmp_ps_mask(x, x, _CMP_UNORD_Q);
+    e = _mm512_maskz_mov_ps(keep, e);
+    e = _mm512_mask_mov_ps(e, over, _mm512_set1_ps(INFINITY));
+    return _mm512_mask_mov_ps(e, nan, _mm512_castsi512_ps(_mm512_set1_epi32(0x7fc00000)));
+}
+
+#endif

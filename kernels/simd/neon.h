@@ -1,0 +1,119 @@
+/* neon.h - building blocks on float32x4_t (AArch64 Advanced SIMD).
+ * SPDX-License-Identifier: MIT
+ *
+ * The names and results are those of scalar.h, 4 elements at a time. NEON has no masked loads: tails
+ * go through single lanes, so that nothing beyond the first elements is touched.
+ */
+#ifndef MMK_SIMD_NEON_H
+#define MMK_SIMD_NEON_H
+
+#include "scalar.h"
+
+#include <arm_neon.h>
+
+/* first is 0..4; the other lanes are 0. */
+static inline float32x4_t simd_load_first(const float *p, size_t first)
+{
+    float32x4_t v = vdupq_n_f32(0.0f);
+    if (first >= 4)
+        return vld1q_f32(p);
+    if (first >= 1)
+        v = vld1q_lane_f32(p, v, 0);
+    if (first >= 2)
+        v = vld1q_lane_f32(p + 1, v, 1);
+    if (first >= 3)
+        v = vld1q_lane_f32(p + 2, v, 2);
+    return v;
+}
+
+static inline void simd_store_first(float *p, size_t first, float32x4_t v)
+{
+    if (first >= 4) {
+        vst1q_f32(p, v);
+        return;
+    }
+    if (first >= 1)
+        vst1q_lane_f32(p, v, 0);
+    if (first >= 2)
+        vst1q_lane_f32(p + 1, v, 1);
+    if (first >= 3)
+        vst1q_lane_f32(p + 2, v, 2);
+}
+
+static inline float32x4_t simd_canonical_nan4(float32x4_t v)
+{
+    uint32x4_t number = vceqq_f32(v, v);
+    return vbslq_f32(number, v, vreinterpretq_f32_u32(vdupq_n_u32(0x7fc00000u)));
+}
+
+/* A compare and select, not fmax: fmax returns a NaN operand. A NaN in v leaves acc. */
+static inline float32x4_t simd_max4(float32x4_t v, float32x4_t acc)
+{
+    return vbslq_f32(vcgtq_f32(v, acc), v, acc);
+}
+
+/* Greatest of 4 elements, none of them NaN. */
+static inline float simd_hmax4(float32x4_t v)
+{
+    return vmaxvq_f32(v);
+}
+
+/* lane[i] holds lanes 4i .. 4i+3 of 16. */
+static inline float simd_sum16x4(const float32x4_t lane[4])
+{
+    float32x4_t t = vaddq_f32(vaddq_f32(lane[0], lane[2]), vaddq_f32(lane[1], lane[3]));
+    float32x2_t q = vadd_f32(vget_low_f32(t), vget_high_f32(t)); /* 0+2 1+3 */
+    return vget_lane_f32(q, 0) + vget_lane_f32(q, 1) + 0.0f;
+}
+
+/* lane[i] holds canonical lanes 4i .. 4i+3. */
+static inline float simd_sum64x4(const float32x4_t lane[16])
+{
+    float32x4_t t[8];
+    for (int i = 0; i < 8; i++)
+        t[i] = vaddq_f32(lane[i], lane[i + 8]);
+    for (int i = 0; i < 4; i++)
+        t[i] = vaddq_f32(t[i], t[i + 4]);
+    return simd_sum16x4(t);
+}
+
+static inline float32x4_t simd_exp2_join4(float32x4_t t, float32x4_t r)
+{
+    float32x4_t p = vfmaq_f32(vdupq_n_f32(SIMD_EXP2_C5), vdupq_n_f32(SIMD_EXP2_C6), r);
+    p = vfmaq_f32(vdupq_n_f32(SIMD_EXP2_C4), p, r);
+    p = vfmaq_f32(vdupq_n_f32(SIMD_EXP2_C3), p, r);
+    p = vfmaq_f32(vdupq_n_f32(SIMD_EXP2_C2), p, r);
+    p = vfmaq_f32(vdupq_n_f32(SIMD_EXP2_C1), p, r);
+    p = vfmaq_f32(vdupq_n_f32(1.0f), p, r);
+    int32x4_t n = vshlq_n_s32(vreinterpretq_s32_f32(t), 23);
+    return vreinterpretq_f32_s32(vaddq_s32(vreinterpretq_s32_f32(p), n));
+}
+
+static inline float32x4_t simd_exp2x4(float32x4_t z)
+{
+    const float32x4_t magic = vdupq_n_f32(SIMD_ROUND_MAGIC);
+    float32x4_t t = vaddq_f32(z, magic);
+    float32x4_t n = vsubq_f32(t, magic);
+    float32x4_t e = simd_exp2_join4(t, vsubq_f32(z, n));
+    /* clear where less; false for NaN, which is kept */
+    uint32x4_t under = vcltq_f32(z, vdupq_n_f32(-126.0f));
+    return vreinterpretq_f32_u32(vbicq_u32(vreinterpretq_u32_f32(e), under));
+}
+
+static inline float32x4_t simd_exp4(float32x4_t x)
+{
+    const float32x4_t magic = vdupq_n_f32(SIMD_ROUND_MAGIC);
+    const float32x4_t log2e_hi = vdupq_n_f32(SIMD_LOG2E_HI);
+    float32x4_t t = vfmaq_f32(magic, x, log2e_hi);
+    float32x4_t n = vsubq_f32(t, magic);
+    float32x4_t r = vfmaq_f32(vnegq_f32(n), x, log2e_hi);
+    r = vfmaq_f32(r, x, vdupq_n_f32(SIMD_LOG2E_LO));
+    float32x4_t e = simd_exp2_join4(t, r);
+    uint32x4_t under = vcltq_f32(x, vdupq_n_f32(SIMD_EXP_LOWEST));
+    e = vreinterpretq_f32_u32(vbicq_u32(vreinterpretq_u32_f32(e), under));
+    e = vbslq_f32(vcgtq_f32(x, vdupq_n_f32(SIMD_EXP_HIGHEST)), vdupq_n_f32(INFINITY), e);
+    uint32x4_t number = vceqq_f32(x, x);
+    return vbslq_f32(number, e, vreinterpretq_f32_u32(vdupq_n_u32(0x7fc00000u)));
+}
+
+#endif

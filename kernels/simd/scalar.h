@@ -1,0 +1,123 @@
+/* scalar.h - building blocks in portable C; the definition of the bits that every ISA returns.
+ * SPDX-License-Identifier: MIT
+ *
+ * The same names stand in avx2.h, avx512.h and neon.h, on the vectors of that ISA. A "first" argument
+ * counts how many elements at the start of a vector are there at all.
+ */
+#ifndef MMK_SIMD_SCALAR_H
+#define MMK_SIMD_SCALAR_H
+
+#include <math.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+enum { SIMD_LANES = 64 }; /* canonical lanes of a long sum: lane = index mod 64 */
+
+static inline uint32_t simd_bits(float v)
+{
+    uint32_t bits;
+    memcpy(&bits, &v, sizeof bits);
+    return bits;
+}
+
+static inline float simd_from_bits(uint32_t bits)
+{
+    float v;
+    memcpy(&v, &bits, sizeof v);
+    return v;
+}
+
+/* Any NaN becomes 0x7fc00000: x86 and ARM make different ones. */
+static inline float simd_canonical_nan(float v)
+{
+    return v == v ? v : simd_from_bits(0x7fc00000u);
+}
+
+/* The greater of v and acc; a NaN in v is passed over, acc is never NaN. */
+static inline float simd_max(float v, float acc)
+{
+    return v > acc ? v : acc;
+}
+
+/* Tree over the canonical lanes: lane l joins lane l + 32, then 16, 8, 4, 2, 1. The last + 0.0f makes
+ * -0 into +0, because an ISA that feeds zeros for missing lanes never has a -0. */
+static inline float simd_sum64(const float lane[SIMD_LANES])
+{
+    float t[SIMD_LANES / 2];
+    for (int l = 0; l < 32; l++)
+        t[l] = lane[l] + lane[l + 32];
+    for (int half = 16; half > 0; half /= 2)
+        for (int l = 0; l < half; l++)
+            t[l] = t[l] + t[l + half];
+    return t[0] + 0.0f;
+}
+
+/* The same over 16 lanes, for sums within a block. */
+static inline float simd_sum16(const float lane[16])
+{
+    float t[8];
+    for (int l = 0; l < 8; l++)
+        t[l] = lane[l] + lane[l + 8];
+    for (int half = 4; half > 0; half /= 2)
+        for (int l = 0; l < half; l++)
+            t[l] = t[l] + t[l + half];
+    return t[0] + 0.0f;
+}
+
+/* 2^r for |r| <= 1/2: minimax of relative error 0.061 * 2^-24 (Sollya, fpminimax), Horner in FMAs. */
+#define SIMD_EXP2_C1 0x1.62e43p-1f
+#define SIMD_EXP2_C2 0x1.ebfbd8p-3f
+#define SIMD_EXP2_C3 0x1.c6af76p-5f
+#define SIMD_EXP2_C4 0x1.3b30ap-7f
+#define SIMD_EXP2_C5 0x1.5f0b82p-10f
+#define SIMD_EXP2_C6 0x1.3fa206p-13f
+
+/* 1.5 * 2^23: adding it leaves the nearest integer (ties to even) in the low mantissa bits. */
+#define SIMD_ROUND_MAGIC 12582912.0f
+
+/* log2(e) as the sum of two floats. */
+#define SIMD_LOG2E_HI 0x1.715476p+0f
+#define SIMD_LOG2E_LO 0x1.4ae0cp-26f
+
+/* e^x is 0 below the first and Inf above the second. */
+#define SIMD_EXP_LOWEST  (-0x1.5d589ep+6f)
+#define SIMD_EXP_HIGHEST 0x1.62e42ep+6f
+
+/* p * 2^n with n in the low bits of the rounded t. */
+static inline float simd_exp2_join(float t, float r)
+{
+    float p = SIMD_EXP2_C6;
+    p = fmaf(p, r, SIMD_EXP2_C5);
+    p = fmaf(p, r, SIMD_EXP2_C4);
+    p = fmaf(p, r, SIMD_EXP2_C3);
+    p = fmaf(p, r, SIMD_EXP2_C2);
+    p = fmaf(p, r, SIMD_EXP2_C1);
+    p = fmaf(p, r, 1.0f);
+    return simd_from_bits(simd_bits(p) + (simd_bits(t) << 23));
+}
+
+/* 2^z for z <= 128, exactly 0 below 2^-126. A NaN must be one whose low 9 bits are 0 (any that
+ * arithmetic makes, or simd_canonical_nan) and comes out as a NaN. */
+static inline float simd_exp2(float z)
+{
+    float t = z + SIMD_ROUND_MAGIC;
+    float n = t - SIMD_ROUND_MAGIC;
+    float e = simd_exp2_join(t, z - n);
+    return z < -126.0f ? 0.0f : e;
+}
+
+/* e^x for every float, <= 1 ulp; exactly 1 at 0, 0 below the normal range, Inf above, NaN kept. */
+static inline float simd_exp(float x)
+{
+    float t = fmaf(x, SIMD_LOG2E_HI, SIMD_ROUND_MAGIC);
+    float n = t - SIMD_ROUND_MAGIC;
+    float r = fmaf(x, SIMD_LOG2E_HI, -n);
+    r = fmaf(x, SIMD_LOG2E_LO, r);
+    float e = simd_exp2_join(t, r);
+    e = x < SIMD_EXP_LOWEST ? 0.0f : e;
+    e = x > SIMD_EXP_HIGHEST ? INFINITY : e;
+    return x == x ? e : simd_from_bits(0x7fc00000u);
+}
+
+#endif

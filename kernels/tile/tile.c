@@ -1,0 +1,155 @@
+/* tile.c - packing and multiplying whole operands; the loops around the register tile.
+ * SPDX-License-Identifier: MIT
+ */
+#include "tile.h"
+
+#include <math.h>
+#include <string.h>
+
+/* Up to this depth a panel of nr rows (96 KB) and a block of A (252 KB) share the L2; cutting earlier
+ * costs a pass over c each time. */
+enum { TILE_DEPTH = 768 };
+
+size_t tile_chunk_depth(size_t d)
+{
+    if (d <= TILE_DEPTH)
+        return d;
+    size_t chunks = (d + TILE_DEPTH - 1) / TILE_DEPTH;
+    return tile_round_up((d + chunks - 1) / chunks, 16);
+}
+
+size_t tile_packed_floats(size_t rows, size_t d)
+{
+    /* whole panels of any width, and whole column panels of any width */
+    size_t floats;
+    if (__builtin_add_overflow(d, (size_t)TILE_MAX_NR, &d) ||
+        __builtin_mul_overflow(rows + TILE_MAX_NR, d, &floats))
+        return SIZE_MAX;
+    return floats;
+}
+
+static const float *operand_row(const struct tile_operand *operand, size_t r, size_t *source)
+{
+    *source = operand->pick != NULL ? operand->pick[r] : r;
+    return operand->data + *source * operand->ld;
+}
+
+void tile_pack(const struct tile_ops *ops, bool as_b, const struct tile_operand *operand,
+               size_t first, size_t count, size_t d, float *packed, size_t worker, size_t workers)
+{
+    size_t width = as_b ? ops->nr : ops->mr;
+    size_t padded = tile_round_up(count, width);
+    size_t chunk = tile_chunk_depth(d);
+    for (size_t panel = worker; panel * width < count; panel += workers) {
+        const float *row[TILE_MAX_NR];
+        struct row_scale scale[TILE_MAX_NR];
+        size_t r0 = panel * width;
+        size_t rows = count - r0 < width ? count - r0 : width;
+        for (size_t r = 0; r < rows; r++) {
+            size_t source;
+            row[r] = operand_row(operand, first + r0 + r, &source);
+            if (operand->scale != NULL)
+                scale[r] = operand->scale[source];
+        }
+        for (size_t k = 0; k < d; k += chunk) {
+            size_t depth = d - k < chunk ? d - k : chunk;
+            float *out = packed + k * padded + r0 * depth;
+            (as_b ? ops->pack_b : ops->pack_a)(rows, row, operand->scale != NULL ? scale : NULL,
+                                               depth, out);
+            for (size_t r = 0; r < rows; r++)
+                row[r] += depth;
+        }
+    }
+}
+
+void tile_pack_columns(const struct tile_ops *ops, const struct tile_operand *operand, size_t first,
+                       size_t count, size_t d, float *packed, size_t worker, size_t workers)
+{
+    size_t nr = ops->nr;
+    for (size_t panel = worker; panel * nr < d; panel += workers) {
+        size_t k = panel * nr;
+        size_t cols = d - k < nr ? d - k : nr;
+        float *out = packed + k * count;
+        for (size_t r = 0; r < count; r++) {
+            size_t source;
+            const float *row = operand_row(operand, first + r, &source);
+            ops->copy_columns(cols, row + k, operand->scale ? &operand->scale[source] : NULL,
+                              out + r * nr);
+        }
+    }
+}
+
+void tile_multiply(const struct tile_ops *ops, size_t d, const float *packed_a, size_t packed_rows,
+                   size_t row, size_t rows, const float *packed_b, size_t packed_cols, size_t col,
+                   size_t cols, float *c, size_t ldc)
+{
+    size_t padded_a = tile_round_up(packed_rows, ops->mr);
+    size_t padded_b = tile_round_up(packed_cols, ops->nr);
+    size_t chunk = tile_chunk_depth(d);
+    size_t k = 0;
+    do {
+        size_t depth = d - k < chunk ? d - k : chunk;
+        const float *a = packed_a + k * padded_a + row * depth;
+        const float *b = packed_b + k * padded_b + col * depth;
+        /* one B panel against all A panels of the block: A stays in L2, B comes through once */
+        for (size_t j = 0; j < cols; j += ops->nr)
+            for (size_t i = 0; i < rows; i += ops->mr)
+                ops->product(depth, a + i * depth, ops->mr, b + j * depth, c + i * ldc + j, ldc,
+                             k != 0);
+        k += depth;
+    } while (k < d);
+}
+
+void tile_sum_squares(const struct tile_ops *ops, bool of_b, size_t d, const float *packed,
+                      size_t rows, float *sums)
+{
+    size_t width = of_b ? ops->nr : ops->mr;
+    size_t padded = tile_round_up(rows, width);
+    size_t chunk = tile_chunk_depth(d);
+    for (size_t r = 0; r < rows; r += width) {
+        float sum[TILE_MAX_NR] = {0};
+        for (size_t k = 0; k < d; k += chunk) {
+            size_t depth = d - k < chunk ? d - k : chunk;
+            ops->sum_squares(depth, packed + k * padded + r * depth, width, sum);
+        }
+        size_t present = rows - r < width ? rows - r : width;
+        memcpy(sums + r, sum, present * sizeof *sum);
+    }
+}
+
+void tile_row_scales(const struct cosine_ops *cosine, const struct tile_operand *operand, size_t d,
+                     struct row_scale *scale, size_t worker, size_t workers)
+{
+    for (size_t r = worker; r < operand->rows; r += workers) {
+        size_t source;
+        const float *row = operand_row(operand, r, &source);
+        scale[r] = cosine->row_scale(d, row);
+    }
+}
+
+static bool any_not_finite(size_t count, const float *v)
+{
+    for (size_t i = 0; i < count; i++)
+        if (!isfinite(v[i]))
+            return true;
+    return false;
+}
+
+void tile_neg_sq_l2_block(const struct tile_ops *ops, const struct cosine_ops *cosine, size_t d,
+                          const struct tile_operand *x, size_t row, size_t rows, const float *xx,
+                          const struct tile_operand *y, size_t col, size_t cols, const float *yy,
+                          float *c, size_t ldc)
+{
+    ops->neg_sq_l2(rows, cols, c, ldc, xx, yy);
+    if (!any_not_finite(rows, xx) && !any_not_finite(cols, yy))
+        return;
+    for (size_t r = 0; r < rows; r++)
+        for (size_t j = 0; j < cols; j++) {
+            if (isfinite(xx[r]) && isfinite(yy[j]))
+                continue;
+            size_t source;
+            const float *x_row = operand_row(x, row + r, &source);
+            const float *y_row = operand_row(y, col + j, &source);
+            c[r * ldc + j] = cosine->pair[MMK_NEG_SQ_L2](d, x_row, y_row);
+        }
+}

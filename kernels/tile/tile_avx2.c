@@ -1,0 +1,200 @@
+/* tile_avx2.c - register tile 6 x 16 and its packing, AVX2 and FMA.
+ * SPDX-License-Identifier: MIT
+ *
+ * Registers   12 accumulators, 2 of B, 2 broadcasts of A: all 16 ymm.
+ * Bound by    the FMA ports: 12 FMAs a step against 8 loads (2 of B, 6 broadcasts); at two of each a
+ *             clock 6 clocks against 4. 12 independent chains cover an FMA latency of 4 to 5.
+ * Differs     AVX-512 has 14 x 32, NEON 12 x 8.
+ * Packing     8 x 8 transposes in registers.
+ */
+#include "tile.h"
+
+#include "../simd/avx2.h"
+
+enum { MR = 6, NR = 16 };
+
+/* Both products: a(r, k) stands at a[r * a_row + k * a_step]. */
+static inline __attribute__((always_inline)) void
+tile_accumulate_avx2(size_t depth, const float *a, size_t a_row, size_t a_step, const float *b,
+                     float *c, size_t ldc, bool accumulate)
+{
+    __m256 acc[MR][2];
+#pragma GCC unroll 6
+    for (size_t r = 0; r < MR; r++) {
+        if (accumulate) {
+            acc[r][0] = _mm256_loadu_ps(c + r * ldc);
+            acc[r][1] = _mm256_loadu_ps(c + r * ldc + 8);
+        } else {
+            acc[r][0] = _mm256_setzero_ps();
+            acc[r][1] = _mm256_setzero_ps();
+            _mm_prefetch((const char *)(c + r * ldc), _MM_HINT_T0);
+        }
+    }
+    for (size_t k = 0; k < depth; k++) {
+        __m256 b0 = _mm256_loadu_ps(b);
+        __m256 b1 = _mm256_loadu_ps(b + 8);
+#pragma GCC unroll 6
+        for (size_t r = 0; r < MR; r++) {
+            __m256 ar = _mm256_broadcast_ss(a + r * a_row);
+            acc[r][0] = _mm256_fmadd_ps(ar, b0, acc[r][0]);
+            acc[r][1] = _mm256_fmadd_ps(ar, b1, acc[r][1]);
+        }
+        a += a_step;
+        b += NR;
+    }
+#pragma GCC unroll 6
+    for (size_t r = 0; r < MR; r++) {
+        _mm256_storeu_ps(c + r * ldc, simd_canonical_nan8(acc[r][0]));
+        _mm256_storeu_ps(c + r * ldc + 8, simd_canonical_nan8(acc[r][1]));
+    }
+}
+
+static void tile_product_avx2(size_t depth, const float *a, size_t a_step, const float *b, float *c,
+                              size_t ldc, bool accumulate)
+{
+    tile_accumulate_avx2(depth, a, 1, a_step, b, c, ldc, accumulate);
+}
+
+static void tile_product_rows_avx2(size_t depth, const float *a, const float *b, float *c,
+                                   size_t ldc, bool accumulate)
+{
+    tile_accumulate_avx2(depth, a, TILE_BLOCK_LD, 1, b, c, ldc, accumulate);
+}
+
+/* Transposes 8 rows of 8: after it v[k] holds element k of every row. */
+static inline void tile_transpose_avx2(__m256 v[8])
+{
+    __m256 t[8];
+    /* a0 b0 a1 b1 | a4 b4 a5 b5 and a2 b2 a3 b3 | a6 b6 a7 b7 */
+    for (int i = 0; i < 4; i++) {
+        t[2 * i] = _mm256_unpacklo_ps(v[2 * i], v[2 * i + 1]);
+        t[2 * i + 1] = _mm256_unpackhi_ps(v[2 * i], v[2 * i + 1]);
+    }
+    /* a0 b0 c0 d0 | a4 b4 c4 d4, elements 1, 2, 3 after it */
+    for (int i = 0; i < 2; i++) {
+        v[4 * i] = _mm256_shuffle_ps(t[4 * i], t[4 * i + 2], 0x44);
+        v[4 * i + 1] = _mm256_shuffle_ps(t[4 * i], t[4 * i + 2], 0xee);
+        v[4 * i + 2] = _mm256_shuffle_ps(t[4 * i + 1], t[4 * i + 3], 0x44);
+        v[4 * i + 3] = _mm256_shuffle_ps(t[4 * i + 1], t[4 * i + 3], 0xee);
+    }
+    for (int e = 0; e < 4; e++) {
+        t[e] = _mm256_permute2f128_ps(v[e], v[4 + e], 0x20);
+        t[4 + e] = _mm256_permute2f128_ps(v[e], v[4 + e], 0x31);
+    }
+    for (int e = 0; e < 8; e++)
+        v[e] = t[e];
+}
+
+/* Up to 8 rows into panel[k][width], `wide` columns of it. */
+static inline __attribute__((always_inline)) void
+tile_pack8_avx2(size_t count, const float *const *row, const struct row_scale *scale, size_t depth,
+                float *panel, size_t width, size_t wide)
+{
+    for (size_t k = 0; k < depth; k += 8) {
+        size_t cols = depth - k < 8 ? depth - k : 8;
+        __m256 v[8];
+        for (size_t r = 0; r < 8; r++) {
+            if (r >= count) {
+                v[r] = _mm256_setzero_ps();
+                continue;
+            }
+            v[r] = cols == 8 ? _mm256_loadu_ps(row[r] + k) : simd_load_first(row[r] + k, cols);
+            if (scale != NULL)
+                v[r] = _mm256_mul_ps(_mm256_mul_ps(v[r], _mm256_set1_ps(scale[r].power)),
+                                     _mm256_set1_ps(scale[r].inverse));
+        }
+        tile_transpose_avx2(v);
+        for (size_t e = 0; e < cols; e++) {
+            float *out = panel + (k + e) * width;
+            if (wide == 8) {
+                _mm256_storeu_ps(out, v[e]);
+            } else { /* six: four and two, since masked stores are slow here */
+                _mm_storeu_ps(out, _mm256_castps256_ps128(v[e]));
+                _mm_storel_pi((__m64 *)(void *)(out + 4), _mm256_extractf128_ps(v[e], 1));
+            }
+        }
+    }
+}
+
+static void tile_pack_a_avx2(size_t count, const float *const *row, const struct row_scale *scale,
+                             size_t depth, float *panel)
+{
+    tile_pack8_avx2(count, row, scale, depth, panel, MR, MR);
+}
+
+static void tile_pack_b_avx2(size_t count, const float *const *row, const struct row_scale *scale,
+                             size_t depth, float *panel)
+{
+    size_t low = count < 8 ? count : 8;
+    tile_pack8_avx2(low, row, scale, depth, panel, NR, 8);
+    tile_pack8_avx2(count - low, row + low, scale != NULL ? scale + low : NULL, depth, panel + 8,
+                    NR, 8);
+}
+
+static void tile_copy_columns_avx2(size_t cols, const float *row, const struct row_scale *scale,
+                                   float *out)
+{
+    size_t low = cols < 8 ? cols : 8;
+    __m256 v0 = low == 8 ? _mm256_loadu_ps(row) : simd_load_first(row, low);
+    __m256 v1 = cols == NR ? _mm256_loadu_ps(row + 8) : simd_load_first(row + low, cols - low);
+    if (scale != NULL) {
+        __m256 power = _mm256_set1_ps(scale->power), inverse = _mm256_set1_ps(scale->inverse);
+        v0 = _mm256_mul_ps(_mm256_mul_ps(v0, power), inverse);
+        v1 = _mm256_mul_ps(_mm256_mul_ps(v1, power), inverse);
+    }
+    _mm256_storeu_ps(out, v0);
+    _mm256_storeu_ps(out + 8, v1);
+}
+
+static void tile_sum_squares_avx2(size_t depth, const float *panel, size_t width, float *sums)
+{
+    size_t low = width < 8 ? width : 8;
+    __m256 s0 = simd_load_first(sums, low);
+    __m256 s1 = simd_load_first(sums + low, width - low);
+    for (size_t k = 0; k < depth; k++) {
+        __m256 v0 = simd_load_first(panel + k * width, low);
+        __m256 v1 = simd_load_first(panel + k * width + low, width - low);
+        s0 = _mm256_fmadd_ps(v0, v0, s0);
+        s1 = _mm256_fmadd_ps(v1, v1, s1);
+    }
+    simd_store_first(sums, low, s0);
+    simd_store_first(sums + low, width - low, s1);
+}
+
+static inline __m256 tile_neg_sq_l2_8_avx2(__m256 dot, __m256 xx, __m256 yy)
+{
+    __m256 t = _mm256_fmsub_ps(_mm256_set1_ps(2.0f), dot, _mm256_add_ps(xx, yy));
+    /* vminps gives its second operand when either is NaN: t stays */
+    t = _mm256_add_ps(_mm256_min_ps(_mm256_setzero_ps(), t), _mm256_setzero_ps());
+    return simd_canonical_nan8(t);
+}
+
+static void tile_neg_sq_l2_avx2(size_t rows, size_t cols, float *c, size_t ldc, const float *xx,
+                                const float *yy)
+{
+    for (size_t r = 0; r < rows; r++, c += ldc) {
+        __m256 xr = _mm256_set1_ps(xx[r]);
+        size_t j = 0;
+        for (; j + 8 <= cols; j += 8) {
+            __m256 v = _mm256_loadu_ps(c + j);
+            _mm256_storeu_ps(c + j, tile_neg_sq_l2_8_avx2(v, xr, _mm256_loadu_ps(yy + j)));
+        }
+        if (j < cols) {
+            __m256 v = simd_load_first(c + j, cols - j);
+            v = tile_neg_sq_l2_8_avx2(v, xr, simd_load_first(yy + j, cols - j));
+            simd_store_first(c + j, cols - j, v);
+        }
+    }
+}
+
+const struct tile_ops tile_ops_avx2 = {
+    .mr = MR,
+    .nr = NR,
+    .pack_a = tile_pack_a_avx2,
+    .pack_b = tile_pack_b_avx2,
+    .copy_columns = tile_copy_columns_avx2,
+    .product = tile_product_avx2,
+    .product_rows = tile_product_rows_avx2,
+    .sum_squares = tile_sum_squares_avx2,
+    .neg_sq_l2 = tile_neg_sq_l2_avx2,
+};

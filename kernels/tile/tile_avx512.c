@@ -1,0 +1,213 @@
+/* tile_avx512.c - register tile 14 x 32 and its packing, AVX-512.
+ * SPDX-License-Identifier: MIT
+ *
+ * Registers   28 accumulators, 2 of B, 1 broadcast of A: 31 of 32 zmm.
+ * Bound by    the FMA ports: 28 FMAs a step against 16 loads (2 of B, 14 broadcasts); at two of
+ *             each a clock 14 clocks against 8.
+ * Differs     AVX2 has 6 x 16 (12 accumulators of 16 ymm), NEON 12 x 8 with lane-indexed FMAs in
+ *             place of broadcasts. The chain over k is the same everywhere.
+ * Packing     16 x 16 transposes in registers (64 shuffles for 256 elements).
+ */
+#include "tile.h"
+
+#include "../simd/avx512.h"
+
+enum { MR = 14, NR = 32 };
+
+/* Both products: a(r, k) stands at a[r * a_row + k * a_step]. */
+static inline __attribute__((always_inline)) void
+tile_accumulate_avx512(size_t depth, const float *a, size_t a_row, size_t a_step, const float *b,
+                       float *c, size_t ldc, bool accumulate)
+{
+    __m512 acc[MR][2];
+    if (accumulate) {
+#pragma GCC unroll 14
+        for (size_t r = 0; r < MR; r++) {
+            acc[r][0] = _mm512_loadu_ps(c + r * ldc);
+            acc[r][1] = _mm512_loadu_ps(c + r * ldc + 16);
+        }
+    } else {
+#pragma GCC unroll 14
+        for (size_t r = 0; r < MR; r++) {
+            acc[r][0] = _mm512_setzero_ps();
+            acc[r][1] = _mm512_setzero_ps();
+            /* the lines of c are wanted only at the end; fetch them while the product runs */
+            _mm_prefetch((const char *)(c + r * ldc), _MM_HINT_T0);
+            _mm_prefetch((const char *)(c + r * ldc + 16), _MM_HINT_T0);
+        }
+    }
+    for (size_t k = 0; k < depth; k++) {
+        __m512 b0 = _mm512_loadu_ps(b);
+        __m512 b1 = _mm512_loadu_ps(b + 16);
+#pragma GCC unroll 14
+        for (size_t r = 0; r < MR; r++) {
+            __m512 ar = _mm512_set1_ps(a[r * a_row]);
+            acc[r][0] = _mm512_fmadd_ps(ar, b0, acc[r][0]);
+            acc[r][1] = _mm512_fmadd_ps(ar, b1, acc[r][1]);
+        }
+        a += a_step;
+        b += NR;
+    }
+#pragma GCC unroll 14
+    for (size_t r = 0; r < MR; r++) {
+        _mm512_storeu_ps(c + r * ldc, simd_canonical_nan16(acc[r][0]));
+        _mm512_storeu_ps(c + r * ldc + 16, simd_canonical_nan16(acc[r][1]));
+    }
+}
+
+static void tile_product_avx512(size_t depth, const float *a, size_t a_step, const float *b,
+                                float *c, size_t ldc, bool accumulate)
+{
+    tile_accumulate_avx512(depth, a, 1, a_step, b, c, ldc, accumulate);
+}
+
+static void tile_product_rows_avx512(size_t depth, const float *a, const float *b, float *c,
+                                     size_t ldc, bool accumulate)
+{
+    tile_accumulate_avx512(depth, a, TILE_BLOCK_LD, 1, b, c, ldc, accumulate);
+}
+
+/* Transposes 16 rows of 16: after it v[k] holds element k of every row. */
+static inline void tile_transpose_avx512(__m512 v[16])
+{
+    __m512 t[16];
+    /* pairs of rows: a0 b0 a1 b1 | a4 b4 a5 b5 | ... and a2 b2 a3 b3 | ... */
+    for (int i = 0; i < 8; i++) {
+        t[2 * i] = _mm512_unpacklo_ps(v[2 * i], v[2 * i + 1]);
+        t[2 * i + 1] = _mm512_unpackhi_ps(v[2 * i], v[2 * i + 1]);
+    }
+    /* four rows: a0 b0 c0 d0 | a4 b4 c4 d4 | a8 .. | a12 .. in v[4i], elements 1, 2, 3 after it */
+    for (int i = 0; i < 4; i++) {
+        __m512d lo0 = _mm512_castps_pd(t[4 * i]), hi0 = _mm512_castps_pd(t[4 * i + 1]);
+        __m512d lo1 = _mm512_castps_pd(t[4 * i + 2]), hi1 = _mm512_castps_pd(t[4 * i + 3]);
+        v[4 * i] = _mm512_castpd_ps(_mm512_unpacklo_pd(lo0, lo1));
+        v[4 * i + 1] = _mm512_castpd_ps(_mm512_unpackhi_pd(lo0, lo1));
+        v[4 * i + 2] = _mm512_castpd_ps(_mm512_unpacklo_pd(hi0, hi1));
+        v[4 * i + 3] = _mm512_castpd_ps(_mm512_unpackhi_pd(hi0, hi1));
+    }
+    /* 128-bit lanes: rows 0-7 of elements e and e + 8 (even lanes), e + 4 and e + 12 (odd) */
+    for (int e = 0; e < 4; e++) {
+        t[e] = _mm512_shuffle_f32x4(v[e], v[4 + e], 0x88);
+        t[4 + e] = _mm512_shuffle_f32x4(v[e], v[4 + e], 0xdd);
+        t[8 + e] = _mm512_shuffle_f32x4(v[8 + e], v[12 + e], 0x88);
+        t[12 + e] = _mm512_shuffle_f32x4(v[8 + e], v[12 + e], 0xdd);
+    }
+    for (int e = 0; e < 4; e++) {
+        v[e] = _mm512_shuffle_f32x4(t[e], t[8 + e], 0x88);
+        v[8 + e] = _mm512_shuffle_f32x4(t[e], t[8 + e], 0xdd);
+        v[4 + e] = _mm512_shuffle_f32x4(t[4 + e], t[12 + e], 0x88);
+        v[12 + e] = _mm512_shuffle_f32x4(t[4 + e], t[12 + e], 0xdd);
+    }
+}
+
+/* Up to 16 rows into panel[k][width]. */
+static inline __attribute__((always_inline)) void
+tile_pack16_avx512(size_t count, const float *const *row, const struct row_scale *scale,
+                   size_t depth, float *panel, size_t width)
+{
+    for (size_t k = 0; k < depth; k += 16) {
+        size_t cols = depth - k < 16 ? depth - k : 16;
+        __m512 v[16];
+        for (size_t r = 0; r < 16; r++) {
+            if (r >= count) {
+                v[r] = _mm512_setzero_ps();
+                continue;
+            }
+            v[r] = cols == 16 ? _mm512_loadu_ps(row[r] + k) : simd_load_first(row[r] + k, cols);
+            if (scale != NULL)
+                v[r] = _mm512_mul_ps(_mm512_mul_ps(v[r], _mm512_set1_ps(scale[r].power)),
+                                     _mm512_set1_ps(scale[r].inverse));
+        }
+        tile_transpose_avx512(v);
+        if (width == NR) {
+            for (size_t e = 0; e < cols; e++)
+                _mm512_storeu_ps(panel + (k + e) * NR, v[e]);
+        } else {
+            for (size_t e = 0; e < cols; e++)
+                simd_store_first(panel + (k + e) * MR, MR, v[e]);
+        }
+    }
+}
+
+static void tile_pack_a_avx512(size_t count, const float *const *row, const struct row_scale *scale,
+                               size_t depth, float *panel)
+{
+    tile_pack16_avx512(count, row, scale, depth, panel, MR);
+}
+
+static void tile_pack_b_avx512(size_t count, const float *const *row, const struct row_scale *scale,
+                               size_t depth, float *panel)
+{
+    size_t low = count < 16 ? count : 16;
+    tile_pack16_avx512(low, row, scale, depth, panel, NR);
+    tile_pack16_avx512(count - low, row + low, scale != NULL ? scale + low : NULL, depth,
+                       panel + 16, NR);
+}
+
+static void tile_copy_columns_avx512(size_t cols, const float *row, const struct row_scale *scale,
+                                     float *out)
+{
+    size_t low = cols < 16 ? cols : 16;
+    __m512 v0 = simd_load_first(row, low);
+    __m512 v1 = simd_load_first(row + low, cols - low);
+    if (scale != NULL) {
+        __m512 power = _mm512_set1_ps(scale->power), inverse = _mm512_set1_ps(scale->inverse);
+        v0 = _mm512_mul_ps(_mm512_mul_ps(v0, power), inverse);
+        v1 = _mm512_mul_ps(_mm512_mul_ps(v1, power), inverse);
+    }
+    _mm512_storeu_ps(out, v0);
+    _mm512_storeu_ps(out + 16, v1);
+}
+
+static void tile_sum_squares_avx512(size_t depth, const float *panel, size_t width, float *sums)
+{
+    size_t low = width < 16 ? width : 16;
+    __m512 s0 = simd_load_first(sums, low);
+    __m512 s1 = simd_load_first(sums + low, width - low);
+    for (size_t k = 0; k < depth; k++) {
+        __m512 v0 = simd_load_first(panel + k * width, low);
+        __m512 v1 = simd_load_first(panel + k * width + low, width - low);
+        s0 = _mm512_fmadd_ps(v0, v0, s0);
+        s1 = _mm512_fmadd_ps(v1, v1, s1);
+    }
+    simd_store_first(sums, low, s0);
+    simd_store_first(sums + low, width - low, s1);
+}
+
+static inline __m512 tile_neg_sq_l2_16_avx512(__m512 dot, __m512 xx, __m512 yy)
+{
+    __m512 t = _mm512_fmsub_ps(_mm512_set1_ps(2.0f), dot, _mm512_add_ps(xx, yy));
+    /* vminps gives its second operand when either is NaN: t stays */
+    t = _mm512_add_ps(_mm512_min_ps(_mm512_setzero_ps(), t), _mm512_setzero_ps());
+    return simd_canonical_nan16(t);
+}
+
+static void tile_neg_sq_l2_avx512(size_t rows, size_t cols, float *c, size_t ldc, const float *xx,
+                                  const float *yy)
+{
+    for (size_t r = 0; r < rows; r++, c += ldc) {
+        __m512 xr = _mm512_set1_ps(xx[r]);
+        size_t j = 0;
+        for (; j + 16 <= cols; j += 16) {
+            __m512 v = _mm512_loadu_ps(c + j);
+            _mm512_storeu_ps(c + j, tile_neg_sq_l2_16_avx512(v, xr, _mm512_loadu_ps(yy + j)));
+        }
+        if (j < cols) {
+            __m512 v = simd_load_first(c + j, cols - j);
+            v = tile_neg_sq_l2_16_avx512(v, xr, simd_load_first(yy + j, cols - j));
+            simd_store_first(c + j, cols - j, v);
+        }
+    }
+}
+
+const struct tile_ops tile_ops_avx512 = {
+    .mr = MR,
+    .nr = NR,
+    .pack_a = tile_pack_a_avx512,
+    .pack_b = tile_pack_b_avx512,
+    .copy_columns = tile_copy_columns_avx512,
+    .product = tile_product_avx512,
+    .product_rows = tile_product_rows_avx512,
+    .sum_squares = tile_sum_squares_avx512,
+    .neg_sq_l2 = tile_neg_sq_l2_avx512,
+};

@@ -1,0 +1,181 @@
+/* tile_neon.c - register tile 12 x 8 and its packing, AArch64 NEON.
+ * SPDX-License-Identifier: MIT
+ *
+ * Registers   24 accumulators, 2 of B, 3 of A: 29 of 32.
+ * Bound by    the FMA pipes: 24 FMAs a step against 5 loads. A is not broadcast: three registers hold
+ *             its 12 rows and each FMA names a lane.
+ * Differs     product_rows has A along k: it loads and duplicates one element a row (ld1r).
+ * Packing     4 x 4 transposes with trn1/trn2.
+ */
+#include "tile.h"
+
+#include "../simd/neon.h"
+
+enum { MR = 12, NR = 8 };
+
+static inline __attribute__((always_inline)) void
+tile_load_neon(float32x4_t acc[MR][2], const float *c, size_t ldc, bool accumulate)
+{
+    for (size_t r = 0; r < MR; r++) {
+        acc[r][0] = accumulate ? vld1q_f32(c + r * ldc) : vdupq_n_f32(0.0f);
+        acc[r][1] = accumulate ? vld1q_f32(c + r * ldc + 4) : vdupq_n_f32(0.0f);
+    }
+}
+
+static inline __attribute__((always_inline)) void tile_store_neon(float32x4_t acc[MR][2], float *c,
+                                                                  size_t ldc)
+{
+    for (size_t r = 0; r < MR; r++) {
+        vst1q_f32(c + r * ldc, simd_canonical_nan4(acc[r][0]));
+        vst1q_f32(c + r * ldc + 4, simd_canonical_nan4(acc[r][1]));
+    }
+}
+
+/* Four rows of accumulators by the four lanes of a. */
+static inline __attribute__((always_inline)) void tile_fma4_neon(float32x4_t acc[4][2], float32x4_t a,
+                                                                 float32x4_t b0, float32x4_t b1)
+{
+    acc[0][0] = vfmaq_laneq_f32(acc[0][0], b0, a, 0);
+    acc[0][1] = vfmaq_laneq_f32(acc[0][1], b1, a, 0);
+    acc[1][0] = vfmaq_laneq_f32(acc[1][0], b0, a, 1);
+    acc[1][1] = vfmaq_laneq_f32(acc[1][1], b1, a, 1);
+    acc[2][0] = vfmaq_laneq_f32(acc[2][0], b0, a, 2);
+    acc[2][1] = vfmaq_laneq_f32(acc[2][1], b1, a, 2);
+    acc[3][0] = vfmaq_laneq_f32(acc[3][0], b0, a, 3);
+    acc[3][1] = vfmaq_laneq_f32(acc[3][1], b1, a, 3);
+}
+
+static void tile_product_neon(size_t depth, const float *a, size_t a_step, const float *b, float *c,
+                              size_t ldc, bool accumulate)
+{
+    float32x4_t acc[MR][2];
+    tile_load_neon(acc, c, ldc, accumulate);
+    for (size_t k = 0; k < depth; k++) {
+        float32x4_t b0 = vld1q_f32(b), b1 = vld1q_f32(b + 4);
+        tile_fma4_neon(acc, vld1q_f32(a), b0, b1);
+        tile_fma4_neon(acc + 4, vld1q_f32(a + 4), b0, b1);
+        tile_fma4_neon(acc + 8, vld1q_f32(a + 8), b0, b1);
+        a += a_step;
+        b += NR;
+    }
+    tile_store_neon(acc, c, ldc);
+}
+
+static void tile_product_rows_neon(size_t depth, const float *a, const float *b, float *c,
+                                   size_t ldc, bool accumulate)
+{
+    float32x4_t acc[MR][2];
+    tile_load_neon(acc, c, ldc, accumulate);
+    for (size_t k = 0; k < depth; k++) {
+        float32x4_t b0 = vld1q_f32(b), b1 = vld1q_f32(b + 4);
+#pragma GCC unroll 12
+        for (size_t r = 0; r < MR; r++) {
+            float32x4_t ar = vld1q_dup_f32(a + r * TILE_BLOCK_LD);
+            acc[r][0] = vfmaq_f32(acc[r][0], b0, ar);
+            acc[r][1] = vfmaq_f32(acc[r][1], b1, ar);
+        }
+        a++;
+        b += NR;
+    }
+    tile_store_neon(acc, c, ldc);
+}
+
+/* Transposes 4 rows of 4: after it v[k] holds element k of every row. */
+static inline void tile_transpose_neon(float32x4_t v[4])
+{
+    float32x4_t t0 = vtrn1q_f32(v[0], v[1]), t1 = vtrn2q_f32(v[0], v[1]); /* a0 b0 a2 b2, a1 b1 a3 b3 */
+    float32x4_t t2 = vtrn1q_f32(v[2], v[3]), t3 = vtrn2q_f32(v[2], v[3]);
+    v[0] = vcombine_f32(vget_low_f32(t0), vget_low_f32(t2));
+    v[1] = vcombine_f32(vget_low_f32(t1), vget_low_f32(t3));
+    v[2] = vcombine_f32(vget_high_f32(t0), vget_high_f32(t2));
+    v[3] = vcombine_f32(vget_high_f32(t1), vget_high_f32(t3));
+}
+
+static void tile_pack_neon(size_t count, const float *const *row, const struct row_scale *scale,
+                           size_t depth, float *panel, size_t width)
+{
+    for (size_t r0 = 0; r0 < width; r0 += 4) {
+        for (size_t k = 0; k < depth; k += 4) {
+            size_t cols = depth - k < 4 ? depth - k : 4;
+            float32x4_t v[4];
+            for (size_t r = 0; r < 4; r++) {
+                if (r0 + r >= count) {
+                    v[r] = vdupq_n_f32(0.0f);
+                    continue;
+                }
+                v[r] = simd_load_first(row[r0 + r] + k, cols);
+                if (scale != NULL)
+                    v[r] = vmulq_n_f32(vmulq_n_f32(v[r], scale[r0 + r].power),
+                                       scale[r0 + r].inverse);
+            }
+            tile_transpose_neon(v);
+            for (size_t e = 0; e < cols; e++)
+                vst1q_f32(panel + (k + e) * width + r0, v[e]);
+        }
+    }
+}
+
+static void tile_pack_a_neon(size_t count, const float *const *row, const struct row_scale *scale,
+                             size_t depth, float *panel)
+{
+    tile_pack_neon(count, row, scale, depth, panel, MR);
+}
+
+static void tile_pack_b_neon(size_t count, const float *const *row, const struct row_scale *scale,
+                             size_t depth, float *panel)
+{
+    tile_pack_neon(count, row, scale, depth, panel, NR);
+}
+
+static void tile_copy_columns_neon(size_t cols, const float *row, const struct row_scale *scale,
+                                   float *out)
+{
+    for (size_t k = 0; k < NR; k += 4) {
+        size_t first = cols <= k ? 0 : cols - k < 4 ? cols - k : 4;
+        float32x4_t v = first != 0 ? simd_load_first(row + k, first) : vdupq_n_f32(0.0f);
+        if (scale != NULL)
+            v = vmulq_n_f32(vmulq_n_f32(v, scale->power), scale->inverse);
+        vst1q_f32(out + k, v);
+    }
+}
+
+static void tile_sum_squares_neon(size_t depth, const float *panel, size_t width, float *sums)
+{
+    for (size_t w = 0; w < width; w += 4) {
+        float32x4_t s = vld1q_f32(sums + w);
+        for (size_t k = 0; k < depth; k++) {
+            float32x4_t v = vld1q_f32(panel + k * width + w);
+            s = vfmaq_f32(s, v, v);
+        }
+        vst1q_f32(sums + w, s);
+    }
+}
+
+static void tile_neg_sq_l2_neon(size_t rows, size_t cols, float *c, size_t ldc, const float *xx,
+                                const float *yy)
+{
+    const float32x4_t zero = vdupq_n_f32(0.0f);
+    for (size_t r = 0; r < rows; r++, c += ldc) {
+        float32x4_t xr = vdupq_n_f32(xx[r]);
+        for (size_t j = 0; j < cols; j += 4) {
+            size_t first = cols - j < 4 ? cols - j : 4;
+            float32x4_t sum = vaddq_f32(xr, simd_load_first(yy + j, first));
+            float32x4_t dot = simd_load_first(c + j, first);
+            float32x4_t t = vfmaq_f32(vnegq_f32(sum), vdupq_n_f32(2.0f), dot);
+            t = vaddq_f32(vbslq_f32(vcgtq_f32(t, zero), zero, t), zero);
+            simd_store_first(c + j, first, simd_canonical_nan4(t));
+        }
+    }
+}
+
+const struct tile_ops tile_ops_neon = {
+    .mr = MR,
+    .nr = NR,
+    .pack_a = tile_pack_a_neon,
+    .pack_b = tile_pack_b_neon,
+    .copy_columns = tile_copy_columns_neon,
+    .product = tile_product_neon,
+    .product_rows = tile_product_rows_neon,
+    .sum_squares = tile_sum_squares_neon,
+    .neg_sq_l2 = tile_neg_sq_l2_neon,
+};

@@ -1,0 +1,110 @@
+/* tile_scalar.c - tile 6 x 16 and its packing in portable C.
+ * SPDX-License-Identifier: MIT
+ *
+ * The order of operations that every ISA keeps. On a baseline x86-64 build fmaf is a call into libm
+ * (exact, slow); built with an ISA's flags a compiler turns the loops over c into vectors, which is
+ * the bench's autovec baseline.
+ */
+#include "tile.h"
+
+#include "../simd/scalar.h"
+
+enum { MR = 6, NR = 16 };
+
+/* Both products: a(r, k) stands at a[r * a_row + k * a_step]. */
+static inline __attribute__((always_inline)) void
+tile_accumulate_scalar(size_t depth, const float *a, size_t a_row, size_t a_step, const float *b,
+                       float *c, size_t ldc, bool accumulate)
+{
+    float acc[MR][NR];
+    for (size_t r = 0; r < MR; r++)
+        for (size_t j = 0; j < NR; j++)
+            acc[r][j] = accumulate ? c[r * ldc + j] : 0.0f;
+    for (size_t k = 0; k < depth; k++) {
+        for (size_t r = 0; r < MR; r++) {
+            float ar = a[r * a_row];
+            for (size_t j = 0; j < NR; j++)
+                acc[r][j] = fmaf(ar, b[j], acc[r][j]);
+        }
+        a += a_step;
+        b += NR;
+    }
+    for (size_t r = 0; r < MR; r++)
+        for (size_t j = 0; j < NR; j++)
+            c[r * ldc + j] = simd_canonical_nan(acc[r][j]);
+}
+
+static void tile_product_scalar(size_t depth, const float *a, size_t a_step, const float *b, float *c,
+                                size_t ldc, bool accumulate)
+{
+    tile_accumulate_scalar(depth, a, 1, a_step, b, c, ldc, accumulate);
+}
+
+static void tile_product_rows_scalar(size_t depth, const float *a, const float *b, float *c,
+                                     size_t ldc, bool accumulate)
+{
+    tile_accumulate_scalar(depth, a, TILE_BLOCK_LD, 1, b, c, ldc, accumulate);
+}
+
+static void tile_pack_scalar(size_t count, const float *const *row, const struct row_scale *scale,
+                             size_t depth, float *panel, size_t width)
+{
+    for (size_t k = 0; k < depth; k++)
+        for (size_t r = 0; r < width; r++) {
+            float v = r < count ? row[r][k] : 0.0f;
+            if (scale != NULL && r < count)
+                v = (v * scale[r].power) * scale[r].inverse;
+            panel[k * width + r] = v;
+        }
+}
+
+static void tile_pack_a_scalar(size_t count, const float *const *row, const struct row_scale *scale,
+                               size_t depth, float *panel)
+{
+    tile_pack_scalar(count, row, scale, depth, panel, MR);
+}
+
+static void tile_pack_b_scalar(size_t count, const float *const *row, const struct row_scale *scale,
+                               size_t depth, float *panel)
+{
+    tile_pack_scalar(count, row, scale, depth, panel, NR);
+}
+
+static void tile_copy_columns_scalar(size_t cols, const float *row, const struct row_scale *scale,
+                                     float *out)
+{
+    for (size_t j = 0; j < NR; j++) {
+        float v = j < cols ? row[j] : 0.0f;
+        out[j] = scale != NULL ? (v * scale->power) * scale->inverse : v;
+    }
+}
+
+static void tile_sum_squares_scalar(size_t depth, const float *panel, size_t width, float *sums)
+{
+    for (size_t k = 0; k < depth; k++)
+        for (size_t w = 0; w < width; w++)
+            sums[w] = fmaf(panel[k * width + w], panel[k * width + w], sums[w]);
+}
+
+static void tile_neg_sq_l2_scalar(size_t rows, size_t cols, float *c, size_t ldc, const float *xx,
+                                  const float *yy)
+{
+    for (size_t r = 0; r < rows; r++)
+        for (size_t j = 0; j < cols; j++) {
+            float t = fmaf(2.0f, c[r * ldc + j], -(xx[r] + yy[j]));
+            t = (t > 0.0f ? 0.0f : t) + 0.0f;
+            c[r * ldc + j] = simd_canonical_nan(t);
+        }
+}
+
+const struct tile_ops tile_ops_scalar = {
+    .mr = MR,
+    .nr = NR,
+    .pack_a = tile_pack_a_scalar,
+    .pack_b = tile_pack_b_scalar,
+    .copy_columns = tile_copy_columns_scalar,
+    .product = tile_product_scalar,
+    .product_rows = tile_product_rows_scalar,
+    .sum_squares = tile_sum_squares_scalar,
+    .neg_sq_l2 = tile_neg_sq_l2_scalar,
+};

@@ -1,0 +1,132 @@
+/* topk.h - inner loops of top-k, and the running selection that is built from them (internal).
+ * SPDX-License-Identifier: MIT
+ *
+ * How the first k of a row are found (topk_stream.c has the code, written once for all ISAs):
+ *
+ *   1. maxima     The row is cut into blocks of depth x lanes scores. A block's maxima are lanes
+ *                 values, each the maximum of the depth scores that stand in the same lane:
+ *
+ *                     block    s0  s1  s2  s3 | s4  s5  s6  s7 | s8 ...       (lanes 4, depth 3)
+ *                     maxima   max(s0,s4,s8)  max(s1,s5,s9)  max(s2,s6,s10)  max(s3,s7,s11)
+ *
+ *   2. threshold  The k-th largest of all maxima is a lower bound of the k-th best score, because k
+ *                 different scores reach it. With several maxima per wanted result only a little
+ * more than k scores reach it. It need not be exact: a bisection over the bits counts.
+ *   3. list       Blocks with a maximum that reaches the threshold; the others are never read
+ * again.
+ *   4. collect    Their scores that reach it go into the buffer, with their indices, in order.
+ *   5. refine     A buffer that is full is cut back to about k, and the threshold rises.
+ *   6. finish     At the end what is left is sorted as 64-bit keys: the total order is one compare.
+ *
+ * No step has a branch that depends on a single score, so nothing is left to mispredict.
+ */
+#ifndef MMK_TOPK_H
+#define MMK_TOPK_H
+
+#include "../mmk.h"
+
+#include <stdbool.h>
+
+/* Every loop may write to its outputs up to this many elements beyond those that it returns. */
+enum { TOPK_PAD = 16 };
+
+/* Greatest depth, and greatest number of scores in a block (depth x lanes). */
+enum { TOPK_DEPTH_MAX = 16, TOPK_BLOCK_MAX = 256 };
+
+/* A stretch of n scores in blocks, and which blocks to read. */
+struct topk_blocks {
+    size_t n;
+    size_t depth;
+    const float *scores;
+    uint32_t first_index; /* of scores[0] */
+    size_t listed;
+    const uint32_t *list; /* block numbers, ascending */
+};
+
+struct topk_ops {
+    size_t lanes;    /* elements of a vector, at most TOPK_PAD */
+    size_t sort_max; /* longest input of sort(), a power of two; the radix sort does the others */
+
+    /* maxima[b * lanes + l] = maximum of the scores of lane l in block b; NaN and scores that a
+     * short last block lacks count as -Inf. depth is even. */
+    void (*maxima)(size_t n, const float *scores, size_t depth, float *maxima);
+
+    /* Least and greatest of n values, NaN left out; +Inf and -Inf when there is none. */
+    void (*range)(size_t n, const float *values, float *least, float *greatest);
+
+    /* How many of n values are >= at_least (a NaN on either side is not). */
+    size_t (*count)(size_t n, const float *values, float at_least);
+
+    /* Writes the numbers of the blocks that have a maximum >= at_least; returns how many. */
+    size_t (*list)(size_t blocks, const float *maxima, float at_least, uint32_t *list);
+
+    /* Appends the scores >= at_least of the listed blocks from number *next on, with their indices;
+     * returns how many. Stops before a block that might not fit into room; *next says where. */
+    size_t (*collect)(const struct topk_blocks *blocks, float at_least, size_t *next, float *values,
+                      uint32_t *indices, size_t room);
+
+    /* Keeps the values >= at_least with their indices, in order, in place; returns how many. */
+    size_t (*compact)(size_t n, float *values, uint32_t *indices, float at_least);
+
+    /* keys[i] = order of the value in the high half (topk_order below), ~index in the low half: the
+     * greater key comes first. Returns whether a value is -0, which the order does not tell from
+     * +0. */
+    bool (*pack)(size_t n, const float *values, const uint32_t *indices, uint64_t *keys);
+
+    /* Sorts n <= sort_max keys, greatest first. keys has room for the next power of two. */
+    void (*sort)(size_t n, uint64_t *keys);
+
+    /* The reverse of pack; either output may be NULL. NaN comes out as 0x7fc00000, -0 as +0. Writes
+     * exactly n elements. */
+    void (*unpack)(size_t n, const uint64_t *keys, float *values, uint32_t *indices);
+};
+
+extern const struct topk_ops topk_ops_scalar;
+extern const struct topk_ops topk_ops_avx2;
+extern const struct topk_ops topk_ops_avx512;
+extern const struct topk_ops topk_ops_neon;
+
+/* ---- Running selection ---------------------------------------------------------------------- */
+
+/* The best so far of everything that was pushed. Pushed indices must ascend from push to push. */
+struct topk_stream {
+    size_t k;
+    size_t capacity; /* of the buffer */
+    size_t count;    /* candidates in the buffer, in the order of their indices */
+    bool open;       /* no threshold yet: every score is a candidate */
+    float at_least;  /* else: only scores >= this can still be among the first k (NaN: none can) */
+    float *values;
+    uint32_t *indices;
+};
+
+/* Working memory of push and finish; one for many streams that take turns. */
+struct topk_scratch {
+    size_t groups; /* room in maxima */
+    float *maxima;
+    float *folded;
+    uint32_t *list;
+    uint64_t *keys;
+};
+
+/* Memory for a stream of at most n scores in all (SIZE_MAX: unknown), and for a scratch. k >= 1. */
+size_t topk_stream_bytes(size_t k, size_t n);
+size_t topk_scratch_bytes(size_t k);
+
+/* memory: aligned to 8 bytes, of the size above. */
+void topk_stream_init(struct topk_stream *stream, size_t k, size_t n, void *memory);
+void topk_scratch_init(struct topk_scratch *scratch, size_t k, void *memory);
+
+/* Forgets everything that was pushed. */
+void topk_stream_reset(struct topk_stream *stream);
+
+/* Scores with the indices first_index, first_index + 1, ... */
+void topk_stream_push(const struct topk_ops *ops, struct topk_stream *stream,
+                      const struct topk_scratch *scratch, size_t n, const float *scores,
+                      uint32_t first_index);
+
+/* Writes the first k in order (either output may be NULL) and returns how many there are. The
+ * stream is used up. */
+size_t topk_stream_finish(const struct topk_ops *ops, struct topk_stream *stream,
+                          const struct topk_scratch *scratch, float *values, uint32_t *indices);
+
+#endif

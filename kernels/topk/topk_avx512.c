@@ -1,0 +1,408 @@
+/* topk_avx512.c - top-k's inner loops for AVX-512 (F, BW, DQ, VL).
+ * SPDX-License-Identifier: MIT
+ */
+#include "topk.h"
+
+#include "../simd/avx512.h"
+#include "order.h"
+
+enum { LANES = 16, SORT_MAX = 1024 };
+
+static __m512i topk_iota_avx512(void)
+{
+    return _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
+}
+
+/* ---- Thresholds ------------------------------------------------------------------------------ */
+
+static void topk_maxima_avx512(size_t n, const float *scores, size_t depth, float *maxima)
+{
+    const __m512 none = _mm512_set1_ps(-INFINITY);
+    size_t block = depth * LANES;
+    for (; n >= block; n -= block, maxima += LANES) {
+        __m512 a = none, b = none;
+        for (size_t i = 0; i < depth; i += 2, scores += 2 * LANES) {
+            a = simd_max16(_mm512_loadu_ps(scores), a);
+            b = simd_max16(_mm512_loadu_ps(scores + LANES), b);
+        }
+        _mm512_storeu_ps(maxima, _mm512_max_ps(a, b));
+    }
+    if (n > 0) {
+        __m512 a = none;
+        for (; n >= LANES; n -= LANES, scores += LANES)
+            a = simd_max16(_mm512_loadu_ps(scores), a);
+        a = simd_max16(_mm512_mask_loadu_ps(none, simd_first(n), scores), a);
+        _mm512_storeu_ps(maxima, a);
+    }
+}
+
+static void topk_range_avx512(size_t n, const float *values, float *least, float *greatest)
+{
+    const __m512 nan = _mm512_set1_ps(NAN);
+    __m512 low = _mm512_set1_ps(INFINITY), high = _mm512_set1_ps(-INFINITY);
+    for (; n >= LANES; n -= LANES, values += LANES) {
+        __m512 v = _mm512_loadu_ps(values);
+        low = _mm512_min_ps(v, low);
+        high = _mm512_max_ps(v, high);
+    }
+    __m512 v = _mm512_mask_loadu_ps(nan, simd_first(n), values);
+    low = _mm512_min_ps(v, low);
+    high = _mm512_max_ps(v, high);
+    *least = _mm512_reduce_min_ps(low);
+    *greatest = _mm512_reduce_max_ps(high);
+}
+
+static size_t topk_count_avx512(size_t n, const float *values, float at_least)
+{
+    const __m512 t = _mm512_set1_ps(at_least);
+    size_t count = 0;
+    for (; n >= 2 * LANES; n -= 2 * LANES, values += 2 * LANES) {
+        __mmask16 a = _mm512_cmp_ps_mask(_mm512_loadu_ps(values), t, _CMP_GE_OQ);
+        __mmask16 b = _mm512_cmp_ps_mask(_mm512_loadu_ps(values + LANES), t, _CMP_GE_OQ);
+        count += (size_t)__builtin_popcount(_mm512_kunpackw(b, a));
+    }
+    for (; n > 0; values += LANES) {
+        size_t first = n < LANES ? n : LANES;
+        __mmask16 there = simd_first(first);
+        __m512 v = _mm512_maskz_loadu_ps(there, values);
+        count += (size_t)__builtin_popcount(_mm512_mask_cmp_ps_mask(there, v, t, _CMP_GE_OQ));
+        n -= first;
+    }
+    return count;
+}
+
+static size_t topk_list_avx512(size_t blocks, const float *maxima, float at_least, uint32_t *list)
+{
+    const __m512 t = _mm512_set1_ps(at_least);
+    size_t listed = 0;
+    for (size_t b = 0; b < blocks; b++) {
+        unsigned here = _mm512_cmp_ps_mask(_mm512_loadu_ps(maxima + b * LANES), t, _CMP_GE_OQ);
+        list[listed] = (uint32_t)b;
+        listed += here != 0;
+    }
+    return listed;
+}
+
+/* ---- Candidates ------------------------------------------------------------------------------ */
+
+/* A chunk of 64 scores with more candidates than this is compressed, else they are taken bit by
+ * bit. */
+enum { CHUNK = 64, FEW = 12 };
+
+/* vpcompressps to a register and a whole store: the form that stores to memory is microcode on some
+ * CPUs. What is behind the kept lanes is overwritten by the next store. */
+static inline size_t topk_keep_avx512(__mmask16 keep, __m512 v, __m512i index, float *values,
+                                      uint32_t *indices)
+{
+    _mm512_storeu_ps(values, _mm512_maskz_compress_ps(keep, v));
+    _mm512_storeu_si512(indices, _mm512_maskz_compress_epi32(keep, index));
+    return (size_t)__builtin_popcount(keep);
+}
+
+/* Bit i: score i of the next min(n, 64) is a candidate. */
+static inline uint64_t topk_candidates_avx512(size_t n, const float *scores, __m512 at_least)
+{
+    __mmask16 m[4];
+    if (n >= CHUNK) {
+        for (int i = 0; i < 4; i++)
+            m[i] = _mm512_cmp_ps_mask(_mm512_loadu_ps(scores + LANES * i), at_least, _CMP_GE_OQ);
+    } else {
+        for (size_t i = 0; i < 4; i++) {
+            size_t left = n > LANES * i ? n - LANES * i : 0;
+            __mmask16 there = simd_first(left < LANES ? left : LANES);
+            __m512 v = _mm512_maskz_loadu_ps(there, scores + LANES * i);
+            m[i] = _mm512_mask_cmp_ps_mask(there, v, at_least, _CMP_GE_OQ);
+        }
+    }
+    return m[0] | (uint64_t)m[1] << 16 | (uint64_t)m[2] << 32 | (uint64_t)m[3] << 48;
+}
+
+static size_t topk_collect_avx512(const struct topk_blocks *blocks, float at_least, size_t *next,
+                                  float *values, uint32_t *indices, size_t room)
+{
+    const __m512 t = _mm512_set1_ps(at_least);
+    size_t block = blocks->depth * LANES;
+    size_t count = 0, b = *next;
+    for (; b < blocks->listed; b++) {
+        size_t begin = blocks->list[b] * block;
+        size_t n = blocks->n - begin < block ? blocks->n - begin : block;
+        if (room - count < n)
+            break;
+        for (size_t end = begin + n; begin < end; begin += CHUNK) {
+            const float *scores = blocks->scores + begin;
+            uint32_t first = blocks->first_index + (uint32_t)begin;
+            uint64_t candidates = topk_candidates_avx512(end - begin, scores, t);
+            if (__builtin_expect(__builtin_popcountll(candidates) <= FEW, 1)) {
+                for (; candidates != 0; candidates &= candidates - 1, count++) {
+                    int i = __builtin_ctzll(candidates);
+                    values[count] = scores[i];
+                    indices[count] = first + (uint32_t)i;
+                }
+                continue;
+            }
+            __m512i index = _mm512_add_epi32(_mm512_set1_epi32((int)first), topk_iota_avx512());
+            for (; candidates != 0; candidates >>= LANES, scores += LANES) {
+                __mmask16 keep = (__mmask16)candidates;
+                count += topk_keep_avx512(keep, _mm512_maskz_loadu_ps(keep, scores), index,
+                                          values + count, indices + count);
+                index = _mm512_add_epi32(index, _mm512_set1_epi32(LANES));
+            }
+        }
+    }
+    *next = b;
+    return count;
+}
+
+static size_t topk_compact_avx512(size_t n, float *values, uint32_t *indices, float at_least)
+{
+    const __m512 t = _mm512_set1_ps(at_least);
+    size_t count = 0;
+    for (size_t i = 0; i < n; i += LANES) {
+        __mmask16 there = n - i < LANES ? simd_first(n - i) : (__mmask16)0xffff;
+        __m512 v = _mm512_maskz_loadu_ps(there, values + i);
+        __m512i index = _mm512_maskz_loadu_epi32(there, indices + i);
+        __mmask16 keep = _mm512_mask_cmp_ps_mask(there, v, t, _CMP_GE_OQ);
+        count += topk_keep_avx512(keep, v, index, values + count, indices + count);
+    }
+    return count;
+}
+
+/* ---- Keys ------------------------------------------------------------------------------------ */
+
+static bool topk_pack_avx512(size_t n, const float *values, const uint32_t *indices, uint64_t *keys)
+{
+    const __m512i sign = _mm512_set1_epi32(INT32_MIN);
+    __mmask16 negative_zeros = 0;
+    for (size_t i = 0; i < n; i += LANES) {
+        __mmask16 there = n - i < LANES ? simd_first(n - i) : (__mmask16)0xffff;
+        __m512 v = _mm512_maskz_loadu_ps(there, values + i);
+        __m512i bits = _mm512_castps_si512(v);
+        __m512i index = _mm512_maskz_loadu_epi32(there, indices + i);
+        __m512i order = _mm512_xor_si512(bits, _mm512_or_si512(_mm512_srai_epi32(bits, 31), sign));
+        __mmask16 negative_zero = _mm512_cmpeq_epi32_mask(bits, sign);
+        order = _mm512_mask_mov_epi32(order, negative_zero, sign);
+        order = _mm512_maskz_mov_epi32(_mm512_cmp_ps_mask(v, v, _CMP_ORD_Q), order);
+        negative_zeros |= negative_zero;
+        index = _mm512_andnot_si512(index, _mm512_set1_epi32(-1));
+        /* index order index order ..., the low half of a key first */
+        const __m512i low =
+            _mm512_setr_epi32(0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
+        const __m512i high =
+            _mm512_setr_epi32(8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31);
+        _mm512_storeu_si512(keys + i, _mm512_permutex2var_epi32(index, low, order));
+        _mm512_storeu_si512(keys + i + 8, _mm512_permutex2var_epi32(index, high, order));
+    }
+    return negative_zeros != 0;
+}
+
+static void topk_unpack_avx512(size_t n, const uint64_t *keys, float *values, uint32_t *indices)
+{
+    const __m512i even =
+        _mm512_setr_epi32(0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30);
+    const __m512i odd =
+        _mm512_setr_epi32(1, 3, 5, 7, 9, 11, 13, 15, 17, 19, 21, 23, 25, 27, 29, 31);
+    const __m512i ones = _mm512_set1_epi32(-1);
+    for (size_t i = 0; i < n; i += LANES) {
+        size_t first = n - i < LANES ? n - i : LANES;
+        __mmask8 low = (__mmask8)simd_first(first < 8 ? first : 8);
+        __mmask8 high = (__mmask8)(simd_first(first) >> 8);
+        __m512i a = _mm512_maskz_loadu_epi64(low, keys + i);
+        __m512i b = _mm512_maskz_loadu_epi64(high, keys + i + 8);
+        if (values != NULL) {
+            __m512i order = _mm512_permutex2var_epi32(a, odd, b);
+            __m512i flip = _mm512_or_si512(_mm512_andnot_si512(_mm512_srai_epi32(order, 31), ones),
+                                           _mm512_set1_epi32(INT32_MIN));
+            __m512i bits = _mm512_xor_si512(order, flip);
+            bits = _mm512_mask_mov_epi32(bits, _mm512_testn_epi32_mask(order, order),
+                                         _mm512_set1_epi32(0x7fc00000));
+            simd_store_first(values + i, first, _mm512_castsi512_ps(bits));
+        }
+        if (indices != NULL) {
+            __m512i index = _mm512_andnot_si512(_mm512_permutex2var_epi32(a, even, b), ones);
+            _mm512_mask_storeu_epi32(indices + i, simd_first(first), index);
+        }
+    }
+}
+
+/* ---- Sort: bitonic merges of descending runs, 8 keys in a register -----------------------------
+ */
+
+/* Lanes that take the smaller of a pair at distance 1, 2 and 4 (and for mirrored pairs). */
+enum { SMALLER_1 = 0xaa, SMALLER_2 = 0xcc, SMALLER_4 = 0xf0 };
+
+static inline __m512i topk_exchange_avx512(__m512i v, __m512i other, __mmask8 smaller)
+{
+    return _mm512_mask_min_epu64(_mm512_max_epu64(v, other), smaller, v, other);
+}
+
+static inline __m512i topk_reverse_avx512(__m512i v)
+{
+    return _mm512_permutexvar_epi64(_mm512_setr_epi64(7, 6, 5, 4, 3, 2, 1, 0), v);
+}
+
+/* A bitonic register into descending order. */
+static inline __m512i topk_merge8_avx512(__m512i v)
+{
+    v = topk_exchange_avx512(v, _mm512_shuffle_i64x2(v, v, 0x4e), SMALLER_4);
+    v = topk_exchange_avx512(v, _mm512_permutex_epi64(v, 0x4e), SMALLER_2);
+    return topk_exchange_avx512(v, _mm512_shuffle_epi32(v, 0x4e), SMALLER_1);
+}
+
+static inline __m512i topk_sort8_avx512(__m512i v)
+{
+    v = topk_exchange_avx512(v, _mm512_shuffle_epi32(v, 0x4e), SMALLER_1);
+    v = topk_exchange_avx512(v, _mm512_permutex_epi64(v, 0x1b), SMALLER_2);
+    v = topk_exchange_avx512(v, _mm512_shuffle_epi32(v, 0x4e), SMALLER_1);
+    v = topk_exchange_avx512(v, topk_reverse_avx512(v), SMALLER_4);
+    v = topk_exchange_avx512(v, _mm512_permutex_epi64(v, 0x4e), SMALLER_2);
+    return topk_exchange_avx512(v, _mm512_shuffle_epi32(v, 0x4e), SMALLER_1);
+}
+
+/* Greater ones to a, smaller ones to b. */
+static inline void topk_split_avx512(__m512i *a, __m512i *b)
+{
+    __m512i greater = _mm512_max_epu64(*a, *b);
+    *b = _mm512_min_epu64(*a, *b);
+    *a = greater;
+}
+
+/* count registers that are bitonic as a whole into descending order. */
+static inline __attribute__((always_inline)) void topk_merge_avx512(__m512i *v, int count)
+{
+    for (int half = count / 2; half > 0; half /= 2)
+        for (int i = 0; i < count; i += 2 * half)
+            for (int j = i; j < i + half; j++)
+                topk_split_avx512(&v[j], &v[j + half]);
+    for (int i = 0; i < count; i++)
+        v[i] = topk_merge8_avx512(v[i]);
+}
+
+/* count registers (a power of two, at most 16) into descending order; all of it unrolls. */
+static inline __attribute__((always_inline)) void topk_sort_registers_avx512(uint64_t *keys,
+                                                                             int count)
+{
+    __m512i v[16];
+#pragma GCC unroll 16
+    for (int i = 0; i < count; i++)
+        v[i] = topk_sort8_avx512(_mm512_loadu_si512(keys + 8 * i));
+#pragma GCC unroll 4
+    for (int run = 1; run < count; run *= 2)
+#pragma GCC unroll 8
+        for (int i = 0; i < count; i += 2 * run) {
+            /* the second run backwards: then both together are bitonic */
+#pragma GCC unroll 8
+            for (int j = 0; j < run; j++) {
+                __m512i *mirror = &v[i + 2 * run - 1 - j];
+                *mirror = topk_reverse_avx512(*mirror);
+                topk_split_avx512(&v[i + j], mirror);
+            }
+            topk_merge_avx512(&v[i], run);
+            topk_merge_avx512(&v[i + run], run);
+        }
+#pragma GCC unroll 16
+    for (int i = 0; i < count; i++)
+        _mm512_storeu_si512(keys + 8 * i, v[i]);
+}
+
+static void topk_sort16_avx512(uint64_t *keys)
+{
+    topk_sort_registers_avx512(keys, 2);
+}
+
+static void topk_sort32_avx512(uint64_t *keys)
+{
+    topk_sort_registers_avx512(keys, 4);
+}
+
+static void topk_sort64_avx512(uint64_t *keys)
+{
+    topk_sort_registers_avx512(keys, 8);
+}
+
+static void topk_sort128_avx512(uint64_t *keys)
+{
+    topk_sort_registers_avx512(keys, 16);
+}
+
+/* 128 keys that are bitonic as a whole. */
+static void topk_merge128_avx512(uint64_t *keys)
+{
+    __m512i v[16];
+#pragma GCC unroll 16
+    for (int i = 0; i < 16; i++)
+        v[i] = _mm512_loadu_si512(keys + 8 * i);
+    topk_merge_avx512(v, 16);
+#pragma GCC unroll 16
+    for (int i = 0; i < 16; i++)
+        _mm512_storeu_si512(keys + 8 * i, v[i]);
+}
+
+/* One step of a merge in memory: pairs at a distance of half. */
+static void topk_split_run_avx512(uint64_t *keys, size_t half)
+{
+    for (size_t i = 0; i < half; i += 8) {
+        __m512i a = _mm512_loadu_si512(keys + i), b = _mm512_loadu_si512(keys + half + i);
+        topk_split_avx512(&a, &b);
+        _mm512_storeu_si512(keys + i, a);
+        _mm512_storeu_si512(keys + half + i, b);
+    }
+}
+
+/* The first step of joining two descending runs: pairs that mirror each other. */
+static void topk_split_mirrored_avx512(uint64_t *keys, size_t half)
+{
+    for (size_t i = 0; i < half; i += 8) {
+        uint64_t *mirror = keys + 2 * half - 8 - i;
+        __m512i a = _mm512_loadu_si512(keys + i);
+        __m512i b = topk_reverse_avx512(_mm512_loadu_si512(mirror));
+        topk_split_avx512(&a, &b);
+        _mm512_storeu_si512(keys + i, a);
+        _mm512_storeu_si512(mirror, topk_reverse_avx512(b));
+    }
+}
+
+static void topk_sort_avx512(size_t n, uint64_t *keys)
+{
+    size_t padded = 16;
+    while (padded < n)
+        padded *= 2;
+    for (size_t i = n; i < padded; i += 8)
+        _mm512_mask_storeu_epi64(keys + i, (__mmask8)simd_first(padded - i < 8 ? padded - i : 8),
+                                 _mm512_setzero_si512());
+    switch (padded) {
+    case 16:
+        topk_sort16_avx512(keys);
+        return;
+    case 32:
+        topk_sort32_avx512(keys);
+        return;
+    case 64:
+        topk_sort64_avx512(keys);
+        return;
+    }
+    for (size_t i = 0; i < padded; i += 128)
+        topk_sort128_avx512(keys + i);
+    for (size_t run = 256; run <= padded; run *= 2)
+        for (size_t i = 0; i < padded; i += run) {
+            topk_split_mirrored_avx512(keys + i, run / 2);
+            for (size_t part = run / 2; part > 128; part /= 2)
+                for (size_t j = i; j < i + run; j += part)
+                    topk_split_run_avx512(keys + j, part / 2);
+            for (size_t j = i; j < i + run; j += 128)
+                topk_merge128_avx512(keys + j);
+        }
+}
+
+const struct topk_ops topk_ops_avx512 = {
+    .lanes = LANES,
+    .sort_max = SORT_MAX,
+    .maxima = topk_maxima_avx512,
+    .range = topk_range_avx512,
+    .count = topk_count_avx512,
+    .list = topk_list_avx512,
+    .collect = topk_collect_avx512,
+    .compact = topk_compact_avx512,
+    .pack = topk_pack_avx512,
+    .sort = topk_sort_avx512,
+    .unpack = topk_unpack_avx512,
+};
