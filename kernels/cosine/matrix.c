@@ -3,7 +3,7 @@
  *
  * A super-block of the result (SUPER_ROWS x SUPER_COLS) has its rows of X and Y packed once; within it
  * every block of TILE_BLOCK_ROWS x TILE_BLOCK_COLS is a task. The block of A stays in L2 while B comes
- * through from L3. Y is packed again for every super-block row: 1 part in SUPER_ROWS / 2 of the work.
+ * through from L3. Y is packed again for every super-block row: some 30 rows' worth of work.
  */
 #include "../isa/args.h"
 #include "../isa/isa.h"
@@ -13,7 +13,7 @@
 #include <math.h>
 #include <string.h>
 
-enum { SUPER_ROWS = 16 * TILE_BLOCK_ROWS, SUPER_COLS = 2 * TILE_BLOCK_COLS };
+enum { SUPER_ROWS = 50 * TILE_BLOCK_ROWS, SUPER_COLS = 2 * TILE_BLOCK_COLS };
 
 struct matrix {
     const struct isa_row *isa;

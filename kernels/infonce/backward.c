@@ -47,8 +47,8 @@ static void gradient_block(const struct infonce *p, const struct region *super, 
         infonce_block(p, &p->x, &p->y, (ptrdiff_t)p->config.offset, super, &block, sim,
                       p->positive);
 
-    const size_t part = (size_t)SUPER_COL_BLOCKS * SUPER_ROWS;
-    float *part_row = p->part_row + jb * SUPER_ROWS + row;
+    const size_t part = (size_t)SUPER_COL_BLOCKS * BACKWARD_ROWS;
+    float *part_row = p->part_row + jb * BACKWARD_ROWS + row;
     float *part_col = p->part_gradient + ib * SUPER_COLS + col;
     struct infonce_gradient g = {
         .alpha = p->alpha,
@@ -62,7 +62,7 @@ static void gradient_block(const struct infonce *p, const struct region *super, 
         .row_g = part_row + part,
         .row_gs = part_row + 2 * part,
         .col_q = part_col,
-        .col_g = part_col + (size_t)SUPER_ROW_BLOCKS * SUPER_COLS,
+        .col_g = part_col + (size_t)BACKWARD_ROW_BLOCKS * SUPER_COLS,
     };
     p->isa->infonce->gradient_block(&g, block.rows, tile_round_up(block.cols, INFONCE_COL_MULTIPLE),
                                     sim);
@@ -84,7 +84,7 @@ static void join_row_sums(const struct infonce *p, const struct region *super, s
     float *total[3] = {p->row_p, p->row_g, p->row_gs};
     for (size_t v = 0; v < 3; v++)
         join_parts(rows, total[v] + super->row + row,
-                   p->part_row + v * SUPER_COL_BLOCKS * SUPER_ROWS + row, SUPER_ROWS, parts,
+                   p->part_row + v * SUPER_COL_BLOCKS * BACKWARD_ROWS + row, BACKWARD_ROWS, parts,
                    super->col == 0);
 }
 
@@ -95,7 +95,7 @@ static void join_column_sums(const struct infonce *p, const struct region *super
     float *total[2] = {p->col_q, p->col_g};
     for (size_t v = 0; v < 2; v++)
         join_parts(cols, total[v] + super->col + col,
-                   p->part_gradient + v * SUPER_ROW_BLOCKS * SUPER_COLS + col, SUPER_COLS, parts,
+                   p->part_gradient + v * BACKWARD_ROW_BLOCKS * SUPER_COLS + col, SUPER_COLS, parts,
                    super->row == 0);
 }
 
@@ -303,7 +303,8 @@ void infonce_run_backward(struct infonce *p, const float *lse_x, const float *ls
         while (row < p->m) {
             /* a super-block is kept as a whole or not at all */
             size_t end = row < p->kept_rows ? p->kept_rows : p->m;
-            struct region super = {.row = row, .rows = least(end - row, SUPER_ROWS)};
+            size_t step = super_rows(end - row, BACKWARD_ROWS);
+            struct region super = {.row = row, .rows = least(end - row, step)};
             if (row >= p->kept_rows)
                 infonce_pack_rows(p, &p->x, &super, worker, workers);
             tile_pack_columns(p->isa->tile, &p->x, row, super.rows, p->d, p->columns_x, worker,

@@ -72,7 +72,7 @@ static void pass_block(const struct infonce *p, const struct pass *pass, const s
     infonce_block(p, pass->a, pass->b, pass->shift, super, &block, sim, pass->positive);
     p->isa->infonce->softmax_block(
         block.rows, tile_round_up(block.cols, INFONCE_COL_MULTIPLE), sim, p->alpha,
-        p->part_max + jb * SUPER_ROWS + row, p->part_sum + jb * SUPER_ROWS + row,
+        p->part_max + jb * FORWARD_ROWS + row, p->part_sum + jb * FORWARD_ROWS + row,
         p->part_shift + ib * SUPER_COL_BLOCKS + jb,
         pass->columns ? p->part_col + ib * SUPER_COLS + col : NULL);
 }
@@ -85,8 +85,8 @@ static void pass_join_rows(const struct infonce *p, const struct pass *pass,
     size_t row = ib * TILE_BLOCK_ROWS, rows = least(super->rows - row, TILE_BLOCK_ROWS);
     float *max = pass->row_max + super->row + row, *sum = pass->row_sum + super->row + row;
     for (size_t jb = 0; jb * TILE_BLOCK_COLS < super->cols; jb++) {
-        const float *max2 = p->part_max + jb * SUPER_ROWS + row;
-        const float *sum2 = p->part_sum + jb * SUPER_ROWS + row;
+        const float *max2 = p->part_max + jb * FORWARD_ROWS + row;
+        const float *sum2 = p->part_sum + jb * FORWARD_ROWS + row;
         if (super->col == 0 && jb == 0) {
             memcpy(max, max2, rows * sizeof *max);
             memcpy(sum, sum2, rows * sizeof *sum);
@@ -136,8 +136,9 @@ static void pass_run(const struct infonce *p, const struct pass *pass)
     size_t worker = (size_t)omp_get_thread_num(), workers = (size_t)omp_get_num_threads();
     float *scratch = p->block + worker * TILE_BLOCK_ROWS * TILE_BLOCK_LD;
     size_t m = pass->a->rows, n = pass->b->rows;
-    for (size_t row = 0; row < m; row += SUPER_ROWS) {
-        struct region super = {.row = row, .rows = least(m - row, SUPER_ROWS)};
+    size_t step = super_rows(m, FORWARD_ROWS);
+    for (size_t row = 0; row < m; row += step) {
+        struct region super = {.row = row, .rows = least(m - row, step)};
         infonce_pack_rows(p, pass->a, &super, worker, workers);
         for (size_t col = 0; col < n; col += SUPER_COLS) {
             super.col = col;

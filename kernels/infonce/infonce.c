@@ -47,7 +47,7 @@ static void layout_common(struct infonce *p, struct scratch *s)
 {
     const size_t f = sizeof(float);
     /* m <= n, and columns that are done again swap the operands */
-    size_t a_rows = least(p->n, SUPER_ROWS), b_rows = least(p->n, SUPER_COLS);
+    size_t a_rows = least(p->n, FORWARD_ROWS), b_rows = least(p->n, SUPER_COLS);
     if (p->config.similarity == MMK_COSINE) {
         p->x.scale = p->x_scale = scratch_take(s, p->m, sizeof *p->x_scale);
         p->y.scale = p->y_scale = scratch_take(s, p->n, sizeof *p->y_scale);
@@ -66,10 +66,10 @@ static void layout_forward(struct infonce *p, struct scratch *s)
     p->row_sum = scratch_take(s, p->m, f);
     p->col_shift = scratch_take(s, blocks_of(p->n, TILE_BLOCK_COLS), f);
     p->col_sum = scratch_take(s, p->n, f);
-    p->part_max = scratch_take(s, (size_t)SUPER_COL_BLOCKS * SUPER_ROWS, f);
-    p->part_sum = scratch_take(s, (size_t)SUPER_COL_BLOCKS * SUPER_ROWS, f);
-    p->part_shift = scratch_take(s, (size_t)SUPER_ROW_BLOCKS * SUPER_COL_BLOCKS, f);
-    p->part_col = scratch_take(s, (size_t)SUPER_ROW_BLOCKS * SUPER_COLS, f);
+    p->part_max = scratch_take(s, (size_t)SUPER_COL_BLOCKS * FORWARD_ROWS, f);
+    p->part_sum = scratch_take(s, (size_t)SUPER_COL_BLOCKS * FORWARD_ROWS, f);
+    p->part_shift = scratch_take(s, (size_t)FORWARD_ROW_BLOCKS * SUPER_COL_BLOCKS, f);
+    p->part_col = scratch_take(s, (size_t)FORWARD_ROW_BLOCKS * SUPER_COLS, f);
     p->pick = scratch_take(s, p->n, sizeof *p->pick);
     p->pick_max = scratch_take(s, p->n, f);
     p->pick_sum = scratch_take(s, p->n, f);
@@ -90,12 +90,12 @@ static void layout_backward(struct infonce *p, struct scratch *s)
     p->row_gs = scratch_take(s, p->m, f);
     p->col_q = scratch_take(s, p->n, f);
     p->col_g = scratch_take(s, p->n, f);
-    p->part_row = scratch_take(s, (size_t)3 * SUPER_COL_BLOCKS * SUPER_ROWS, f);
-    p->part_gradient = scratch_take(s, (size_t)2 * SUPER_ROW_BLOCKS * SUPER_COLS, f);
-    p->columns_x = scratch_take(s, tile_packed_floats(least(p->m, SUPER_ROWS), p->d), f);
+    p->part_row = scratch_take(s, (size_t)3 * SUPER_COL_BLOCKS * BACKWARD_ROWS, f);
+    p->part_gradient = scratch_take(s, (size_t)2 * BACKWARD_ROW_BLOCKS * SUPER_COLS, f);
+    p->columns_x = scratch_take(s, tile_packed_floats(least(p->m, BACKWARD_ROWS), p->d), f);
     p->columns_y = scratch_take(s, tile_packed_floats(least(p->n, SUPER_COLS), p->d), f);
     size_t blocks = least(blocks_of(p->n, TILE_BLOCK_COLS), SUPER_COL_BLOCKS);
-    p->super_stride = tile_round_up(least(p->m, SUPER_ROWS), TILE_BLOCK_ROWS);
+    p->super_stride = tile_round_up(least(p->m, BACKWARD_ROWS), TILE_BLOCK_ROWS);
     p->super = scratch_take(s, blocks * p->super_stride, TILE_BLOCK_LD * f);
 }
 

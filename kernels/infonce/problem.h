@@ -1,8 +1,8 @@
 /* problem.h - one InfoNCE call: arguments, blocking and memory (internal).
  * SPDX-License-Identifier: MIT
  *
- * The m x n logits are walked in super-blocks of SUPER_ROWS x SUPER_COLS, whose rows of X and Y are
- * packed once. Within one, blocks of TILE_BLOCK_ROWS x TILE_BLOCK_COLS are tasks that threads share.
+ * The m x n logits are walked in super-blocks of up to FORWARD_ROWS (BACKWARD_ROWS) x SUPER_COLS, whose
+ * rows of X and Y are packed once. Within one, blocks of TILE_BLOCK_ROWS x TILE_BLOCK_COLS are tasks that threads share.
  * Sums over a block are joined in the order of blocks once a super-block is done, so neither the thread
  * count nor which thread had a block shows in the result.
  */
@@ -14,11 +14,22 @@
 #include "infonce.h"
 
 enum {
-    SUPER_ROW_BLOCKS = 16,
+    /* Y is packed again for every super-block of rows, at some 30 rows' worth of work: many rows. The
+     * backward keeps a super-block's G, which should stay in L3. */
+    FORWARD_ROW_BLOCKS = 50,
+    BACKWARD_ROW_BLOCKS = 16,
     SUPER_COL_BLOCKS = 2,
-    SUPER_ROWS = SUPER_ROW_BLOCKS * TILE_BLOCK_ROWS,
+    FORWARD_ROWS = FORWARD_ROW_BLOCKS * TILE_BLOCK_ROWS,
+    BACKWARD_ROWS = BACKWARD_ROW_BLOCKS * TILE_BLOCK_ROWS,
     SUPER_COLS = SUPER_COL_BLOCKS * TILE_BLOCK_COLS
 };
+
+/* Rows of the super-blocks that `count` rows are cut into: whole blocks, all of about one size. */
+static inline size_t super_rows(size_t count, size_t most)
+{
+    size_t supers = (count + most - 1) / most;
+    return supers == 0 ? most : tile_round_up((count + supers - 1) / supers, TILE_BLOCK_ROWS);
+}
 
 struct infonce {
     const struct isa_row *isa;
@@ -38,8 +49,8 @@ struct infonce {
     /* forward */
     float *row_max, *row_sum;     /* m: negatives of a row are row_sum 2^row_max */
     float *col_shift, *col_sum;   /* a shift a block of columns; n */
-    float *part_max, *part_sum;   /* [SUPER_COL_BLOCKS][SUPER_ROWS] */
-    float *part_shift, *part_col; /* [SUPER_ROW_BLOCKS][SUPER_COL_BLOCKS], [..][SUPER_COLS] */
+    float *part_max, *part_sum;   /* [SUPER_COL_BLOCKS][FORWARD_ROWS] */
+    float *part_shift, *part_col; /* [FORWARD_ROW_BLOCKS][SUPER_COL_BLOCKS], [..][SUPER_COLS] */
     uint32_t *pick;               /* n: columns that are done again, as rows */
     float *pick_max, *pick_sum;   /* n: their sums */
     float *block;                 /* a block of similarities a thread */
@@ -50,8 +61,8 @@ struct infonce {
     float *row_factor, *col_factor; /* m, n */
     float *row_p, *row_g, *row_gs;  /* m: sums over the negatives */
     float *col_q, *col_g;           /* n */
-    float *part_row;                /* [3][SUPER_COL_BLOCKS][SUPER_ROWS] */
-    float *part_gradient;           /* [2][SUPER_ROW_BLOCKS][SUPER_COLS] */
+    float *part_row;                /* [3][SUPER_COL_BLOCKS][BACKWARD_ROWS] */
+    float *part_gradient;           /* [2][BACKWARD_ROW_BLOCKS][SUPER_COLS] */
     float *columns_x, *columns_y;   /* column panels of the super-block's rows of X and Y */
     float *super;                   /* [SUPER_COL_BLOCKS][super_stride][TILE_BLOCK_LD] */
     size_t super_stride;

@@ -27,7 +27,6 @@ tile_accumulate_avx2(size_t depth, const float *a, size_t a_row, size_t a_step, 
         } else {
             acc[r][0] = _mm256_setzero_ps();
             acc[r][1] = _mm256_setzero_ps();
-            _mm_prefetch((const char *)(c + r * ldc), _MM_HINT_T0);
         }
     }
     for (size_t k = 0; k < depth; k++) {

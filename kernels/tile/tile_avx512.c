@@ -31,14 +31,14 @@ tile_accumulate_avx512(size_t depth, const float *a, size_t a_row, size_t a_step
         for (size_t r = 0; r < MR; r++) {
             acc[r][0] = _mm512_setzero_ps();
             acc[r][1] = _mm512_setzero_ps();
-            /* the lines of c are wanted only at the end; fetch them while the product runs */
-            _mm_prefetch((const char *)(c + r * ldc), _MM_HINT_T0);
-            _mm_prefetch((const char *)(c + r * ldc + 16), _MM_HINT_T0);
         }
     }
     for (size_t k = 0; k < depth; k++) {
         __m512 b0 = _mm512_loadu_ps(b);
         __m512 b1 = _mm512_loadu_ps(b + 16);
+        /* B comes from L2 or L3: 16 steps are 224 clocks ahead. Prefetching A too costs 2 to 8 %. */
+        _mm_prefetch((const char *)(b + 16 * NR), _MM_HINT_T0);
+        _mm_prefetch((const char *)(b + 16 * NR + 16), _MM_HINT_T0);
 #pragma GCC unroll 14
         for (size_t r = 0; r < MR; r++) {
             __m512 ar = _mm512_set1_ps(a[r * a_row]);
