@@ -62,20 +62,23 @@ void tile_pack(const struct tile_ops *ops, bool as_b, const struct tile_operand 
     }
 }
 
+/* Rows that are copied together: 16 streams are read, each a line at a time. */
+enum { COLUMN_ROWS = 16 };
+
 void tile_pack_columns(const struct tile_ops *ops, const struct tile_operand *operand, size_t first,
                        size_t count, size_t d, float *packed, size_t worker, size_t workers)
 {
     size_t nr = ops->nr;
-    for (size_t panel = worker; panel * nr < d; panel += workers) {
-        size_t k = panel * nr;
-        size_t cols = d - k < nr ? d - k : nr;
-        float *out = packed + k * count;
-        for (size_t r = 0; r < count; r++) {
-            size_t source;
-            const float *row = operand_row(operand, first + r, &source);
-            ops->copy_columns(cols, row + k, operand->scale ? &operand->scale[source] : NULL,
-                              out + r * nr);
-        }
+    for (size_t r0 = worker * COLUMN_ROWS; r0 < count; r0 += workers * COLUMN_ROWS) {
+        size_t end = count - r0 < COLUMN_ROWS ? count : r0 + COLUMN_ROWS;
+        for (size_t k = 0; k < d; k += nr)
+            for (size_t r = r0; r < end; r++) {
+                size_t source;
+                const float *row = operand_row(operand, first + r, &source);
+                ops->copy_columns(d - k < nr ? d - k : nr, row + k,
+                                  operand->scale != NULL ? &operand->scale[source] : NULL,
+                                  packed + k * count + r * nr);
+            }
     }
 }
 
