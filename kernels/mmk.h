@@ -166,6 +166,7 @@ MMK_API enum mmk_status mmk_infonce_forward(const struct mmk_infonce_config *con
  *     dX = d loss / dX,  dY = d loss / dY   with respect to the rows as they were passed,
  *     dlogit_scale = sum_ij G_ij sim_ij.
  *   dx m x d (lddx), dy n x d (lddy), dlogit_scale 1 float. A zero row has gradient 0 (cosine).
+ * A NaN lse makes its row (column) of P (Q), and all that is summed from it, NaN, whatever the weights.
  * The logits are computed again (8 m n d flops with the forward). */
 MMK_API enum mmk_status
 mmk_infonce_backward(const struct mmk_infonce_config *config, size_t m, size_t n, size_t d,

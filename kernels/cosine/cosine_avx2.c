@@ -49,17 +49,14 @@ static inline __m256 load_once_avx2(const float *p)
     return v;
 }
 
-/* The four lines of a block, ahead bytes on. The address may lie behind the array: a prefetch of
- * nothing does nothing. */
-static inline void prefetch_block_avx2(const float *p, size_t ahead)
+/* Prefetches the line that is ahead bytes on; 0: none. The address may lie behind the array: a
+ * prefetch of nothing does nothing. One with every line, not four at once: a burst holds up the
+ * loads behind it. always_inline because gcc 12 takes a function that only prefetches for one
+ * without effect and drops the calls. */
+__attribute__((always_inline)) static inline void prefetch_line_avx2(const float *p, size_t ahead)
 {
-    if (ahead != 0) {
-        uintptr_t line = (uintptr_t)p + ahead;
-        _mm_prefetch((const char *)line, _MM_HINT_T0);
-        _mm_prefetch((const char *)(line + 64), _MM_HINT_T0);
-        _mm_prefetch((const char *)(line + 128), _MM_HINT_T0);
-        _mm_prefetch((const char *)(line + 192), _MM_HINT_T0);
-    }
+    if (ahead != 0)
+        _mm_prefetch((const char *)((uintptr_t)p + ahead), _MM_HINT_T0);
 }
 
 /* The rest of the tree for one row, 8 -> 1. */
@@ -93,58 +90,55 @@ static inline __m256 dot_row_avx2(size_t d, const float *x, const float *y, size
     __m256 s5 = _mm256_setzero_ps();
     __m256 s6 = _mm256_setzero_ps();
     __m256 s7 = _mm256_setzero_ps();
-    for (; d >= 64; d -= 64, x += 64, y += 64) {
-        prefetch_block_avx2(y, ahead);
-        s0 = _mm256_fmadd_ps(_mm256_loadu_ps(x), _mm256_loadu_ps(y), s0);
-        s1 = _mm256_fmadd_ps(_mm256_loadu_ps(x + 8), _mm256_loadu_ps(y + 8), s1);
-        s2 = _mm256_fmadd_ps(_mm256_loadu_ps(x + 16), _mm256_loadu_ps(y + 16), s2);
-        s3 = _mm256_fmadd_ps(_mm256_loadu_ps(x + 24), _mm256_loadu_ps(y + 24), s3);
-        s4 = _mm256_fmadd_ps(_mm256_loadu_ps(x + 32), _mm256_loadu_ps(y + 32), s4);
-        s5 = _mm256_fmadd_ps(_mm256_loadu_ps(x + 40), _mm256_loadu_ps(y + 40), s5);
-        s6 = _mm256_fmadd_ps(_mm256_loadu_ps(x + 48), _mm256_loadu_ps(y + 48), s6);
-        s7 = _mm256_fmadd_ps(_mm256_loadu_ps(x + 56), _mm256_loadu_ps(y + 56), s7);
+    size_t k = 0;
+    for (; k + 64 <= d; k += 64) {
+        prefetch_line_avx2(y + k, ahead);
+        s0 = _mm256_fmadd_ps(_mm256_loadu_ps(x + k), _mm256_loadu_ps(y + k), s0);
+        s1 = _mm256_fmadd_ps(_mm256_loadu_ps(x + k + 8), _mm256_loadu_ps(y + k + 8), s1);
+        prefetch_line_avx2(y + k + 16, ahead);
+        s2 = _mm256_fmadd_ps(_mm256_loadu_ps(x + k + 16), _mm256_loadu_ps(y + k + 16), s2);
+        s3 = _mm256_fmadd_ps(_mm256_loadu_ps(x + k + 24), _mm256_loadu_ps(y + k + 24), s3);
+        prefetch_line_avx2(y + k + 32, ahead);
+        s4 = _mm256_fmadd_ps(_mm256_loadu_ps(x + k + 32), _mm256_loadu_ps(y + k + 32), s4);
+        s5 = _mm256_fmadd_ps(_mm256_loadu_ps(x + k + 40), _mm256_loadu_ps(y + k + 40), s5);
+        prefetch_line_avx2(y + k + 48, ahead);
+        s6 = _mm256_fmadd_ps(_mm256_loadu_ps(x + k + 48), _mm256_loadu_ps(y + k + 48), s6);
+        s7 = _mm256_fmadd_ps(_mm256_loadu_ps(x + k + 56), _mm256_loadu_ps(y + k + 56), s7);
     }
-    if (d > 0)
-        prefetch_block_avx2(y, ahead);
-    if (d > 0) {
-        __m256 xv = load_tail_avx2(x, d);
-        __m256 yv = load_tail_avx2(y, d);
-        s0 = _mm256_fmadd_ps(xv, yv, s0);
-    }
-    if (d > 8) {
-        __m256 xv = load_tail_avx2(x + 8, d - 8);
-        __m256 yv = load_tail_avx2(y + 8, d - 8);
-        s1 = _mm256_fmadd_ps(xv, yv, s1);
-    }
-    if (d > 16) {
-        __m256 xv = load_tail_avx2(x + 16, d - 16);
-        __m256 yv = load_tail_avx2(y + 16, d - 16);
-        s2 = _mm256_fmadd_ps(xv, yv, s2);
-    }
-    if (d > 24) {
-        __m256 xv = load_tail_avx2(x + 24, d - 24);
-        __m256 yv = load_tail_avx2(y + 24, d - 24);
-        s3 = _mm256_fmadd_ps(xv, yv, s3);
-    }
-    if (d > 32) {
-        __m256 xv = load_tail_avx2(x + 32, d - 32);
-        __m256 yv = load_tail_avx2(y + 32, d - 32);
-        s4 = _mm256_fmadd_ps(xv, yv, s4);
-    }
-    if (d > 40) {
-        __m256 xv = load_tail_avx2(x + 40, d - 40);
-        __m256 yv = load_tail_avx2(y + 40, d - 40);
-        s5 = _mm256_fmadd_ps(xv, yv, s5);
-    }
-    if (d > 48) {
-        __m256 xv = load_tail_avx2(x + 48, d - 48);
-        __m256 yv = load_tail_avx2(y + 48, d - 48);
-        s6 = _mm256_fmadd_ps(xv, yv, s6);
-    }
-    if (d > 56) {
-        __m256 xv = load_tail_avx2(x + 56, d - 56);
-        __m256 yv = load_tail_avx2(y + 56, d - 56);
-        s7 = _mm256_fmadd_ps(xv, yv, s7);
+    if (k < d) {
+        prefetch_line_avx2(y + k, ahead);
+        prefetch_line_avx2(y + k + 16, ahead);
+        prefetch_line_avx2(y + k + 32, ahead);
+        prefetch_line_avx2(y + k + 48, ahead);
+        s0 = _mm256_fmadd_ps(load_tail_avx2(x + k, d - k), load_tail_avx2(y + k, d - k), s0);
+        if (d - k > 8) {
+            s1 = _mm256_fmadd_ps(load_tail_avx2(x + k + 8, d - k - 8),
+                                 load_tail_avx2(y + k + 8, d - k - 8), s1);
+        }
+        if (d - k > 16) {
+            s2 = _mm256_fmadd_ps(load_tail_avx2(x + k + 16, d - k - 16),
+                                 load_tail_avx2(y + k + 16, d - k - 16), s2);
+        }
+        if (d - k > 24) {
+            s3 = _mm256_fmadd_ps(load_tail_avx2(x + k + 24, d - k - 24),
+                                 load_tail_avx2(y + k + 24, d - k - 24), s3);
+        }
+        if (d - k > 32) {
+            s4 = _mm256_fmadd_ps(load_tail_avx2(x + k + 32, d - k - 32),
+                                 load_tail_avx2(y + k + 32, d - k - 32), s4);
+        }
+        if (d - k > 40) {
+            s5 = _mm256_fmadd_ps(load_tail_avx2(x + k + 40, d - k - 40),
+                                 load_tail_avx2(y + k + 40, d - k - 40), s5);
+        }
+        if (d - k > 48) {
+            s6 = _mm256_fmadd_ps(load_tail_avx2(x + k + 48, d - k - 48),
+                                 load_tail_avx2(y + k + 48, d - k - 48), s6);
+        }
+        if (d - k > 56) {
+            s7 = _mm256_fmadd_ps(load_tail_avx2(x + k + 56, d - k - 56),
+                                 load_tail_avx2(y + k + 56, d - k - 56), s7);
+        }
     }
     return fold_avx2(s0, s1, s2, s3, s4, s5, s6, s7);
 }
@@ -160,74 +154,71 @@ static inline __m256 sq_l2_row_avx2(size_t d, const float *x, const float *y, si
     __m256 s5 = _mm256_setzero_ps();
     __m256 s6 = _mm256_setzero_ps();
     __m256 s7 = _mm256_setzero_ps();
-    for (; d >= 64; d -= 64, x += 64, y += 64) {
-        prefetch_block_avx2(y, ahead);
-        __m256 d0 = _mm256_sub_ps(_mm256_loadu_ps(x), _mm256_loadu_ps(y));
+    size_t k = 0;
+    for (; k + 64 <= d; k += 64) {
+        prefetch_line_avx2(y + k, ahead);
+        __m256 d0 = _mm256_sub_ps(_mm256_loadu_ps(x + k), _mm256_loadu_ps(y + k));
         s0 = _mm256_fmadd_ps(d0, d0, s0);
-        __m256 d1 = _mm256_sub_ps(_mm256_loadu_ps(x + 8), _mm256_loadu_ps(y + 8));
+        __m256 d1 = _mm256_sub_ps(_mm256_loadu_ps(x + k + 8), _mm256_loadu_ps(y + k + 8));
         s1 = _mm256_fmadd_ps(d1, d1, s1);
-        __m256 d2 = _mm256_sub_ps(_mm256_loadu_ps(x + 16), _mm256_loadu_ps(y + 16));
+        prefetch_line_avx2(y + k + 16, ahead);
+        __m256 d2 = _mm256_sub_ps(_mm256_loadu_ps(x + k + 16), _mm256_loadu_ps(y + k + 16));
         s2 = _mm256_fmadd_ps(d2, d2, s2);
-        __m256 d3 = _mm256_sub_ps(_mm256_loadu_ps(x + 24), _mm256_loadu_ps(y + 24));
+        __m256 d3 = _mm256_sub_ps(_mm256_loadu_ps(x + k + 24), _mm256_loadu_ps(y + k + 24));
         s3 = _mm256_fmadd_ps(d3, d3, s3);
-        __m256 d4 = _mm256_sub_ps(_mm256_loadu_ps(x + 32), _mm256_loadu_ps(y + 32));
+        prefetch_line_avx2(y + k + 32, ahead);
+        __m256 d4 = _mm256_sub_ps(_mm256_loadu_ps(x + k + 32), _mm256_loadu_ps(y + k + 32));
         s4 = _mm256_fmadd_ps(d4, d4, s4);
-        __m256 d5 = _mm256_sub_ps(_mm256_loadu_ps(x + 40), _mm256_loadu_ps(y + 40));
+        __m256 d5 = _mm256_sub_ps(_mm256_loadu_ps(x + k + 40), _mm256_loadu_ps(y + k + 40));
         s5 = _mm256_fmadd_ps(d5, d5, s5);
-        __m256 d6 = _mm256_sub_ps(_mm256_loadu_ps(x + 48), _mm256_loadu_ps(y + 48));
+        prefetch_line_avx2(y + k + 48, ahead);
+        __m256 d6 = _mm256_sub_ps(_mm256_loadu_ps(x + k + 48), _mm256_loadu_ps(y + k + 48));
         s6 = _mm256_fmadd_ps(d6, d6, s6);
-        __m256 d7 = _mm256_sub_ps(_mm256_loadu_ps(x + 56), _mm256_loadu_ps(y + 56));
+        __m256 d7 = _mm256_sub_ps(_mm256_loadu_ps(x + k + 56), _mm256_loadu_ps(y + k + 56));
         s7 = _mm256_fmadd_ps(d7, d7, s7);
     }
-    if (d > 0)
-        prefetch_block_avx2(y, ahead);
-    if (d > 0) {
-        __m256 xv = load_tail_avx2(x, d);
-        __m256 yv = load_tail_avx2(y, d);
-        __m256 dv = _mm256_sub_ps(xv, yv);
-        s0 = _mm256_fmadd_ps(dv, dv, s0);
-    }
-    if (d > 8) {
-        __m256 xv = load_tail_avx2(x + 8, d - 8);
-        __m256 yv = load_tail_avx2(y + 8, d - 8);
-        __m256 dv = _mm256_sub_ps(xv, yv);
-        s1 = _mm256_fmadd_ps(dv, dv, s1);
-    }
-    if (d > 16) {
-        __m256 xv = load_tail_avx2(x + 16, d - 16);
-        __m256 yv = load_tail_avx2(y + 16, d - 16);
-        __m256 dv = _mm256_sub_ps(xv, yv);
-        s2 = _mm256_fmadd_ps(dv, dv, s2);
-    }
-    if (d > 24) {
-        __m256 xv = load_tail_avx2(x + 24, d - 24);
-        __m256 yv = load_tail_avx2(y + 24, d - 24);
-        __m256 dv = _mm256_sub_ps(xv, yv);
-        s3 = _mm256_fmadd_ps(dv, dv, s3);
-    }
-    if (d > 32) {
-        __m256 xv = load_tail_avx2(x + 32, d - 32);
-        __m256 yv = load_tail_avx2(y + 32, d - 32);
-        __m256 dv = _mm256_sub_ps(xv, yv);
-        s4 = _mm256_fmadd_ps(dv, dv, s4);
-    }
-    if (d > 40) {
-        __m256 xv = load_tail_avx2(x + 40, d - 40);
-        __m256 yv = load_tail_avx2(y + 40, d - 40);
-        __m256 dv = _mm256_sub_ps(xv, yv);
-        s5 = _mm256_fmadd_ps(dv, dv, s5);
-    }
-    if (d > 48) {
-        __m256 xv = load_tail_avx2(x + 48, d - 48);
-        __m256 yv = load_tail_avx2(y + 48, d - 48);
-        __m256 dv = _mm256_sub_ps(xv, yv);
-        s6 = _mm256_fmadd_ps(dv, dv, s6);
-    }
-    if (d > 56) {
-        __m256 xv = load_tail_avx2(x + 56, d - 56);
-        __m256 yv = load_tail_avx2(y + 56, d - 56);
-        __m256 dv = _mm256_sub_ps(xv, yv);
-        s7 = _mm256_fmadd_ps(dv, dv, s7);
+    if (k < d) {
+        prefetch_line_avx2(y + k, ahead);
+        prefetch_line_avx2(y + k + 16, ahead);
+        prefetch_line_avx2(y + k + 32, ahead);
+        prefetch_line_avx2(y + k + 48, ahead);
+        __m256 d0 = _mm256_sub_ps(load_tail_avx2(x + k, d - k), load_tail_avx2(y + k, d - k));
+        s0 = _mm256_fmadd_ps(d0, d0, s0);
+        if (d - k > 8) {
+            __m256 d1 = _mm256_sub_ps(load_tail_avx2(x + k + 8, d - k - 8),
+                                      load_tail_avx2(y + k + 8, d - k - 8));
+            s1 = _mm256_fmadd_ps(d1, d1, s1);
+        }
+        if (d - k > 16) {
+            __m256 d2 = _mm256_sub_ps(load_tail_avx2(x + k + 16, d - k - 16),
+                                      load_tail_avx2(y + k + 16, d - k - 16));
+            s2 = _mm256_fmadd_ps(d2, d2, s2);
+        }
+        if (d - k > 24) {
+            __m256 d3 = _mm256_sub_ps(load_tail_avx2(x + k + 24, d - k - 24),
+                                      load_tail_avx2(y + k + 24, d - k - 24));
+            s3 = _mm256_fmadd_ps(d3, d3, s3);
+        }
+        if (d - k > 32) {
+            __m256 d4 = _mm256_sub_ps(load_tail_avx2(x + k + 32, d - k - 32),
+                                      load_tail_avx2(y + k + 32, d - k - 32));
+            s4 = _mm256_fmadd_ps(d4, d4, s4);
+        }
+        if (d - k > 40) {
+            __m256 d5 = _mm256_sub_ps(load_tail_avx2(x + k + 40, d - k - 40),
+                                      load_tail_avx2(y + k + 40, d - k - 40));
+            s5 = _mm256_fmadd_ps(d5, d5, s5);
+        }
+        if (d - k > 48) {
+            __m256 d6 = _mm256_sub_ps(load_tail_avx2(x + k + 48, d - k - 48),
+                                      load_tail_avx2(y + k + 48, d - k - 48));
+            s6 = _mm256_fmadd_ps(d6, d6, s6);
+        }
+        if (d - k > 56) {
+            __m256 d7 = _mm256_sub_ps(load_tail_avx2(x + k + 56, d - k - 56),
+                                      load_tail_avx2(y + k + 56, d - k - 56));
+            s7 = _mm256_fmadd_ps(d7, d7, s7);
+        }
     }
     return fold_avx2(s0, s1, s2, s3, s4, s5, s6, s7);
 }
@@ -245,78 +236,80 @@ static __m256 scaled_dot_row_avx2(size_t d, const float *x, const float *y, floa
     __m256 s5 = _mm256_setzero_ps();
     __m256 s6 = _mm256_setzero_ps();
     __m256 s7 = _mm256_setzero_ps();
-    for (; d >= 64; d -= 64, x += 64, y += 64) {
-        __m256 x0 = _mm256_mul_ps(_mm256_loadu_ps(x), pxv);
-        __m256 y0 = _mm256_mul_ps(_mm256_loadu_ps(y), pyv);
+    size_t k = 0;
+    for (; k + 64 <= d; k += 64) {
+        __m256 x0 = _mm256_mul_ps(_mm256_loadu_ps(x + k), pxv);
+        __m256 y0 = _mm256_mul_ps(_mm256_loadu_ps(y + k), pyv);
         s0 = _mm256_fmadd_ps(x0, y0, s0);
-        __m256 x1 = _mm256_mul_ps(_mm256_loadu_ps(x + 8), pxv);
-        __m256 y1 = _mm256_mul_ps(_mm256_loadu_ps(y + 8), pyv);
+        __m256 x1 = _mm256_mul_ps(_mm256_loadu_ps(x + k + 8), pxv);
+        __m256 y1 = _mm256_mul_ps(_mm256_loadu_ps(y + k + 8), pyv);
         s1 = _mm256_fmadd_ps(x1, y1, s1);
-        __m256 x2 = _mm256_mul_ps(_mm256_loadu_ps(x + 16), pxv);
-        __m256 y2 = _mm256_mul_ps(_mm256_loadu_ps(y + 16), pyv);
+        __m256 x2 = _mm256_mul_ps(_mm256_loadu_ps(x + k + 16), pxv);
+        __m256 y2 = _mm256_mul_ps(_mm256_loadu_ps(y + k + 16), pyv);
         s2 = _mm256_fmadd_ps(x2, y2, s2);
-        __m256 x3 = _mm256_mul_ps(_mm256_loadu_ps(x + 24), pxv);
-        __m256 y3 = _mm256_mul_ps(_mm256_loadu_ps(y + 24), pyv);
+        __m256 x3 = _mm256_mul_ps(_mm256_loadu_ps(x + k + 24), pxv);
+        __m256 y3 = _mm256_mul_ps(_mm256_loadu_ps(y + k + 24), pyv);
         s3 = _mm256_fmadd_ps(x3, y3, s3);
-        __m256 x4 = _mm256_mul_ps(_mm256_loadu_ps(x + 32), pxv);
-        __m256 y4 = _mm256_mul_ps(_mm256_loadu_ps(y + 32), pyv);
+        __m256 x4 = _mm256_mul_ps(_mm256_loadu_ps(x + k + 32), pxv);
+        __m256 y4 = _mm256_mul_ps(_mm256_loadu_ps(y + k + 32), pyv);
         s4 = _mm256_fmadd_ps(x4, y4, s4);
-        __m256 x5 = _mm256_mul_ps(_mm256_loadu_ps(x + 40), pxv);
-        __m256 y5 = _mm256_mul_ps(_mm256_loadu_ps(y + 40), pyv);
+        __m256 x5 = _mm256_mul_ps(_mm256_loadu_ps(x + k + 40), pxv);
+        __m256 y5 = _mm256_mul_ps(_mm256_loadu_ps(y + k + 40), pyv);
         s5 = _mm256_fmadd_ps(x5, y5, s5);
-        __m256 x6 = _mm256_mul_ps(_mm256_loadu_ps(x + 48), pxv);
-        __m256 y6 = _mm256_mul_ps(_mm256_loadu_ps(y + 48), pyv);
+        __m256 x6 = _mm256_mul_ps(_mm256_loadu_ps(x + k + 48), pxv);
+        __m256 y6 = _mm256_mul_ps(_mm256_loadu_ps(y + k + 48), pyv);
         s6 = _mm256_fmadd_ps(x6, y6, s6);
-        __m256 x7 = _mm256_mul_ps(_mm256_loadu_ps(x + 56), pxv);
-        __m256 y7 = _mm256_mul_ps(_mm256_loadu_ps(y + 56), pyv);
+        __m256 x7 = _mm256_mul_ps(_mm256_loadu_ps(x + k + 56), pxv);
+        __m256 y7 = _mm256_mul_ps(_mm256_loadu_ps(y + k + 56), pyv);
         s7 = _mm256_fmadd_ps(x7, y7, s7);
     }
-    if (d > 0) {
-        __m256 xv = _mm256_mul_ps(load_tail_avx2(x, d), pxv);
-        __m256 yv = _mm256_mul_ps(load_tail_avx2(y, d), pyv);
-        s0 = _mm256_fmadd_ps(xv, yv, s0);
-    }
-    if (d > 8) {
-        __m256 xv = _mm256_mul_ps(load_tail_avx2(x + 8, d - 8), pxv);
-        __m256 yv = _mm256_mul_ps(load_tail_avx2(y + 8, d - 8), pyv);
-        s1 = _mm256_fmadd_ps(xv, yv, s1);
-    }
-    if (d > 16) {
-        __m256 xv = _mm256_mul_ps(load_tail_avx2(x + 16, d - 16), pxv);
-        __m256 yv = _mm256_mul_ps(load_tail_avx2(y + 16, d - 16), pyv);
-        s2 = _mm256_fmadd_ps(xv, yv, s2);
-    }
-    if (d > 24) {
-        __m256 xv = _mm256_mul_ps(load_tail_avx2(x + 24, d - 24), pxv);
-        __m256 yv = _mm256_mul_ps(load_tail_avx2(y + 24, d - 24), pyv);
-        s3 = _mm256_fmadd_ps(xv, yv, s3);
-    }
-    if (d > 32) {
-        __m256 xv = _mm256_mul_ps(load_tail_avx2(x + 32, d - 32), pxv);
-        __m256 yv = _mm256_mul_ps(load_tail_avx2(y + 32, d - 32), pyv);
-        s4 = _mm256_fmadd_ps(xv, yv, s4);
-    }
-    if (d > 40) {
-        __m256 xv = _mm256_mul_ps(load_tail_avx2(x + 40, d - 40), pxv);
-        __m256 yv = _mm256_mul_ps(load_tail_avx2(y + 40, d - 40), pyv);
-        s5 = _mm256_fmadd_ps(xv, yv, s5);
-    }
-    if (d > 48) {
-        __m256 xv = _mm256_mul_ps(load_tail_avx2(x + 48, d - 48), pxv);
-        __m256 yv = _mm256_mul_ps(load_tail_avx2(y + 48, d - 48), pyv);
-        s6 = _mm256_fmadd_ps(xv, yv, s6);
-    }
-    if (d > 56) {
-        __m256 xv = _mm256_mul_ps(load_tail_avx2(x + 56, d - 56), pxv);
-        __m256 yv = _mm256_mul_ps(load_tail_avx2(y + 56, d - 56), pyv);
-        s7 = _mm256_fmadd_ps(xv, yv, s7);
+    if (k < d) {
+        __m256 x0 = _mm256_mul_ps(load_tail_avx2(x + k, d - k), pxv);
+        __m256 y0 = _mm256_mul_ps(load_tail_avx2(y + k, d - k), pyv);
+        s0 = _mm256_fmadd_ps(x0, y0, s0);
+        if (d - k > 8) {
+            __m256 x1 = _mm256_mul_ps(load_tail_avx2(x + k + 8, d - k - 8), pxv);
+            __m256 y1 = _mm256_mul_ps(load_tail_avx2(y + k + 8, d - k - 8), pyv);
+            s1 = _mm256_fmadd_ps(x1, y1, s1);
+        }
+        if (d - k > 16) {
+            __m256 x2 = _mm256_mul_ps(load_tail_avx2(x + k + 16, d - k - 16), pxv);
+            __m256 y2 = _mm256_mul_ps(load_tail_avx2(y + k + 16, d - k - 16), pyv);
+            s2 = _mm256_fmadd_ps(x2, y2, s2);
+        }
+        if (d - k > 24) {
+            __m256 x3 = _mm256_mul_ps(load_tail_avx2(x + k + 24, d - k - 24), pxv);
+            __m256 y3 = _mm256_mul_ps(load_tail_avx2(y + k + 24, d - k - 24), pyv);
+            s3 = _mm256_fmadd_ps(x3, y3, s3);
+        }
+        if (d - k > 32) {
+            __m256 x4 = _mm256_mul_ps(load_tail_avx2(x + k + 32, d - k - 32), pxv);
+            __m256 y4 = _mm256_mul_ps(load_tail_avx2(y + k + 32, d - k - 32), pyv);
+            s4 = _mm256_fmadd_ps(x4, y4, s4);
+        }
+        if (d - k > 40) {
+            __m256 x5 = _mm256_mul_ps(load_tail_avx2(x + k + 40, d - k - 40), pxv);
+            __m256 y5 = _mm256_mul_ps(load_tail_avx2(y + k + 40, d - k - 40), pyv);
+            s5 = _mm256_fmadd_ps(x5, y5, s5);
+        }
+        if (d - k > 48) {
+            __m256 x6 = _mm256_mul_ps(load_tail_avx2(x + k + 48, d - k - 48), pxv);
+            __m256 y6 = _mm256_mul_ps(load_tail_avx2(y + k + 48, d - k - 48), pyv);
+            s6 = _mm256_fmadd_ps(x6, y6, s6);
+        }
+        if (d - k > 56) {
+            __m256 x7 = _mm256_mul_ps(load_tail_avx2(x + k + 56, d - k - 56), pxv);
+            __m256 y7 = _mm256_mul_ps(load_tail_avx2(y + k + 56, d - k - 56), pyv);
+            s7 = _mm256_fmadd_ps(x7, y7, s7);
+        }
     }
     return fold_avx2(s0, s1, s2, s3, s4, s5, s6, s7);
 }
 
-/* One pass of two over the lanes of xy, xx and yy: x and y are those of lane 0 or of lane 16, d
- * counts from there and may be negative. t has 16 lanes of 32 of xy, then of xx, then of yy. */
-static inline void pair_cosine_pass_avx2(ptrdiff_t d, const float *x, const float *y, __m256 t[6])
+/* One pass of two over the lanes of xy, xx and yy: first is 0 or 16, the first lane. t has 16 lanes
+ * of 32 of xy, then of xx, then of yy. */
+static inline void pair_cosine_pass_avx2(size_t d, const float *x, const float *y, size_t first,
+                                         __m256 t[6])
 {
     __m256 xy0 = _mm256_setzero_ps();
     __m256 xx0 = _mm256_setzero_ps();
@@ -330,55 +323,56 @@ static inline void pair_cosine_pass_avx2(ptrdiff_t d, const float *x, const floa
     __m256 xy5 = _mm256_setzero_ps();
     __m256 xx5 = _mm256_setzero_ps();
     __m256 yy5 = _mm256_setzero_ps();
-    for (; d > 40 + 7; d -= 64, x += 64, y += 64) {
-        __m256 x0 = load_once_avx2(x);
-        __m256 y0 = load_once_avx2(y);
+    size_t k = 0;
+    for (; k + 64 <= d; k += 64) {
+        __m256 x0 = load_once_avx2(x + k + first);
+        __m256 y0 = load_once_avx2(y + k + first);
         xy0 = _mm256_fmadd_ps(x0, y0, xy0);
         xx0 = _mm256_fmadd_ps(x0, x0, xx0);
         yy0 = _mm256_fmadd_ps(y0, y0, yy0);
-        __m256 x1 = load_once_avx2(x + 8);
-        __m256 y1 = load_once_avx2(y + 8);
+        __m256 x1 = load_once_avx2(x + k + first + 8);
+        __m256 y1 = load_once_avx2(y + k + first + 8);
         xy1 = _mm256_fmadd_ps(x1, y1, xy1);
         xx1 = _mm256_fmadd_ps(x1, x1, xx1);
         yy1 = _mm256_fmadd_ps(y1, y1, yy1);
-        __m256 x4 = load_once_avx2(x + 32);
-        __m256 y4 = load_once_avx2(y + 32);
+        __m256 x4 = load_once_avx2(x + k + first + 32);
+        __m256 y4 = load_once_avx2(y + k + first + 32);
         xy4 = _mm256_fmadd_ps(x4, y4, xy4);
         xx4 = _mm256_fmadd_ps(x4, x4, xx4);
         yy4 = _mm256_fmadd_ps(y4, y4, yy4);
-        __m256 x5 = load_once_avx2(x + 40);
-        __m256 y5 = load_once_avx2(y + 40);
+        __m256 x5 = load_once_avx2(x + k + first + 40);
+        __m256 y5 = load_once_avx2(y + k + first + 40);
         xy5 = _mm256_fmadd_ps(x5, y5, xy5);
         xx5 = _mm256_fmadd_ps(x5, x5, xx5);
         yy5 = _mm256_fmadd_ps(y5, y5, yy5);
     }
-    if (d > 0) {
-        __m256 xv = load_tail_avx2(x, (size_t)d);
-        __m256 yv = load_tail_avx2(y, (size_t)d);
-        xy0 = _mm256_fmadd_ps(xv, yv, xy0);
-        xx0 = _mm256_fmadd_ps(xv, xv, xx0);
-        yy0 = _mm256_fmadd_ps(yv, yv, yy0);
-    }
-    if (d > 8) {
-        __m256 xv = load_tail_avx2(x + 8, (size_t)d - 8);
-        __m256 yv = load_tail_avx2(y + 8, (size_t)d - 8);
-        xy1 = _mm256_fmadd_ps(xv, yv, xy1);
-        xx1 = _mm256_fmadd_ps(xv, xv, xx1);
-        yy1 = _mm256_fmadd_ps(yv, yv, yy1);
-    }
-    if (d > 32) {
-        __m256 xv = load_tail_avx2(x + 32, (size_t)d - 32);
-        __m256 yv = load_tail_avx2(y + 32, (size_t)d - 32);
-        xy4 = _mm256_fmadd_ps(xv, yv, xy4);
-        xx4 = _mm256_fmadd_ps(xv, xv, xx4);
-        yy4 = _mm256_fmadd_ps(yv, yv, yy4);
-    }
-    if (d > 40) {
-        __m256 xv = load_tail_avx2(x + 40, (size_t)d - 40);
-        __m256 yv = load_tail_avx2(y + 40, (size_t)d - 40);
-        xy5 = _mm256_fmadd_ps(xv, yv, xy5);
-        xx5 = _mm256_fmadd_ps(xv, xv, xx5);
-        yy5 = _mm256_fmadd_ps(yv, yv, yy5);
+    if (k + first < d) {
+        __m256 x0 = load_tail_avx2(x + k + first, d - k - first);
+        __m256 y0 = load_tail_avx2(y + k + first, d - k - first);
+        xy0 = _mm256_fmadd_ps(x0, y0, xy0);
+        xx0 = _mm256_fmadd_ps(x0, x0, xx0);
+        yy0 = _mm256_fmadd_ps(y0, y0, yy0);
+        if (d - k > first + 8) {
+            __m256 x1 = load_tail_avx2(x + k + first + 8, d - k - first - 8);
+            __m256 y1 = load_tail_avx2(y + k + first + 8, d - k - first - 8);
+            xy1 = _mm256_fmadd_ps(x1, y1, xy1);
+            xx1 = _mm256_fmadd_ps(x1, x1, xx1);
+            yy1 = _mm256_fmadd_ps(y1, y1, yy1);
+        }
+        if (d - k > first + 32) {
+            __m256 x4 = load_tail_avx2(x + k + first + 32, d - k - first - 32);
+            __m256 y4 = load_tail_avx2(y + k + first + 32, d - k - first - 32);
+            xy4 = _mm256_fmadd_ps(x4, y4, xy4);
+            xx4 = _mm256_fmadd_ps(x4, x4, xx4);
+            yy4 = _mm256_fmadd_ps(y4, y4, yy4);
+        }
+        if (d - k > first + 40) {
+            __m256 x5 = load_tail_avx2(x + k + first + 40, d - k - first - 40);
+            __m256 y5 = load_tail_avx2(y + k + first + 40, d - k - first - 40);
+            xy5 = _mm256_fmadd_ps(x5, y5, xy5);
+            xx5 = _mm256_fmadd_ps(x5, x5, xx5);
+            yy5 = _mm256_fmadd_ps(y5, y5, yy5);
+        }
     }
     t[0] = _mm256_add_ps(xy0, xy4);
     t[1] = _mm256_add_ps(xy1, xy5);
@@ -389,8 +383,8 @@ static inline void pair_cosine_pass_avx2(ptrdiff_t d, const float *x, const floa
 }
 
 /* The same for xy and yy alone; ahead 0: no prefetch. */
-static inline void query_cosine_pass_avx2(ptrdiff_t d, const float *x, const float *y, size_t ahead,
-                                          __m256 t[4])
+static inline void query_cosine_pass_avx2(size_t d, const float *x, const float *y, size_t first,
+                                          size_t ahead, __m256 t[4])
 {
     __m256 xy0 = _mm256_setzero_ps();
     __m256 yy0 = _mm256_setzero_ps();
@@ -400,46 +394,48 @@ static inline void query_cosine_pass_avx2(ptrdiff_t d, const float *x, const flo
     __m256 yy4 = _mm256_setzero_ps();
     __m256 xy5 = _mm256_setzero_ps();
     __m256 yy5 = _mm256_setzero_ps();
-    for (; d > 40 + 7; d -= 64, x += 64, y += 64) {
-        prefetch_block_avx2(y, ahead);
-        __m256 y0 = load_once_avx2(y);
-        xy0 = _mm256_fmadd_ps(_mm256_loadu_ps(x), y0, xy0);
+    size_t k = 0;
+    for (; k + 64 <= d; k += 64) {
+        prefetch_line_avx2(y + k, ahead);
+        __m256 y0 = load_once_avx2(y + k + first);
+        xy0 = _mm256_fmadd_ps(_mm256_loadu_ps(x + k + first), y0, xy0);
         yy0 = _mm256_fmadd_ps(y0, y0, yy0);
-        __m256 y1 = load_once_avx2(y + 8);
-        xy1 = _mm256_fmadd_ps(_mm256_loadu_ps(x + 8), y1, xy1);
+        prefetch_line_avx2(y + k + 16, ahead);
+        __m256 y1 = load_once_avx2(y + k + first + 8);
+        xy1 = _mm256_fmadd_ps(_mm256_loadu_ps(x + k + first + 8), y1, xy1);
         yy1 = _mm256_fmadd_ps(y1, y1, yy1);
-        __m256 y4 = load_once_avx2(y + 32);
-        xy4 = _mm256_fmadd_ps(_mm256_loadu_ps(x + 32), y4, xy4);
+        prefetch_line_avx2(y + k + 32, ahead);
+        __m256 y4 = load_once_avx2(y + k + first + 32);
+        xy4 = _mm256_fmadd_ps(_mm256_loadu_ps(x + k + first + 32), y4, xy4);
         yy4 = _mm256_fmadd_ps(y4, y4, yy4);
-        __m256 y5 = load_once_avx2(y + 40);
-        xy5 = _mm256_fmadd_ps(_mm256_loadu_ps(x + 40), y5, xy5);
+        prefetch_line_avx2(y + k + 48, ahead);
+        __m256 y5 = load_once_avx2(y + k + first + 40);
+        xy5 = _mm256_fmadd_ps(_mm256_loadu_ps(x + k + first + 40), y5, xy5);
         yy5 = _mm256_fmadd_ps(y5, y5, yy5);
     }
-    if (d > 0)
-        prefetch_block_avx2(y, ahead);
-    if (d > 0) {
-        __m256 xv = load_tail_avx2(x, (size_t)d);
-        __m256 yv = load_tail_avx2(y, (size_t)d);
-        xy0 = _mm256_fmadd_ps(xv, yv, xy0);
-        yy0 = _mm256_fmadd_ps(yv, yv, yy0);
-    }
-    if (d > 8) {
-        __m256 xv = load_tail_avx2(x + 8, (size_t)d - 8);
-        __m256 yv = load_tail_avx2(y + 8, (size_t)d - 8);
-        xy1 = _mm256_fmadd_ps(xv, yv, xy1);
-        yy1 = _mm256_fmadd_ps(yv, yv, yy1);
-    }
-    if (d > 32) {
-        __m256 xv = load_tail_avx2(x + 32, (size_t)d - 32);
-        __m256 yv = load_tail_avx2(y + 32, (size_t)d - 32);
-        xy4 = _mm256_fmadd_ps(xv, yv, xy4);
-        yy4 = _mm256_fmadd_ps(yv, yv, yy4);
-    }
-    if (d > 40) {
-        __m256 xv = load_tail_avx2(x + 40, (size_t)d - 40);
-        __m256 yv = load_tail_avx2(y + 40, (size_t)d - 40);
-        xy5 = _mm256_fmadd_ps(xv, yv, xy5);
-        yy5 = _mm256_fmadd_ps(yv, yv, yy5);
+    if (k + first < d) {
+        prefetch_line_avx2(y + k, ahead);
+        prefetch_line_avx2(y + k + 16, ahead);
+        prefetch_line_avx2(y + k + 32, ahead);
+        prefetch_line_avx2(y + k + 48, ahead);
+        __m256 y0 = load_tail_avx2(y + k + first, d - k - first);
+        xy0 = _mm256_fmadd_ps(load_tail_avx2(x + k + first, d - k - first), y0, xy0);
+        yy0 = _mm256_fmadd_ps(y0, y0, yy0);
+        if (d - k > first + 8) {
+            __m256 y1 = load_tail_avx2(y + k + first + 8, d - k - first - 8);
+            xy1 = _mm256_fmadd_ps(load_tail_avx2(x + k + first + 8, d - k - first - 8), y1, xy1);
+            yy1 = _mm256_fmadd_ps(y1, y1, yy1);
+        }
+        if (d - k > first + 32) {
+            __m256 y4 = load_tail_avx2(y + k + first + 32, d - k - first - 32);
+            xy4 = _mm256_fmadd_ps(load_tail_avx2(x + k + first + 32, d - k - first - 32), y4, xy4);
+            yy4 = _mm256_fmadd_ps(y4, y4, yy4);
+        }
+        if (d - k > first + 40) {
+            __m256 y5 = load_tail_avx2(y + k + first + 40, d - k - first - 40);
+            xy5 = _mm256_fmadd_ps(load_tail_avx2(x + k + first + 40, d - k - first - 40), y5, xy5);
+            yy5 = _mm256_fmadd_ps(y5, y5, yy5);
+        }
     }
     t[0] = _mm256_add_ps(xy0, xy4);
     t[1] = _mm256_add_ps(xy1, xy5);
@@ -458,55 +454,47 @@ static inline void dot_lanes_avx2(size_t d, const float *x, const float *y, __m2
     __m256 s5 = lane[5];
     __m256 s6 = lane[6];
     __m256 s7 = lane[7];
-    for (; d >= 64; d -= 64, x += 64, y += 64) {
-        s0 = _mm256_fmadd_ps(_mm256_loadu_ps(x), _mm256_loadu_ps(y), s0);
-        s1 = _mm256_fmadd_ps(_mm256_loadu_ps(x + 8), _mm256_loadu_ps(y + 8), s1);
-        s2 = _mm256_fmadd_ps(_mm256_loadu_ps(x + 16), _mm256_loadu_ps(y + 16), s2);
-        s3 = _mm256_fmadd_ps(_mm256_loadu_ps(x + 24), _mm256_loadu_ps(y + 24), s3);
-        s4 = _mm256_fmadd_ps(_mm256_loadu_ps(x + 32), _mm256_loadu_ps(y + 32), s4);
-        s5 = _mm256_fmadd_ps(_mm256_loadu_ps(x + 40), _mm256_loadu_ps(y + 40), s5);
-        s6 = _mm256_fmadd_ps(_mm256_loadu_ps(x + 48), _mm256_loadu_ps(y + 48), s6);
-        s7 = _mm256_fmadd_ps(_mm256_loadu_ps(x + 56), _mm256_loadu_ps(y + 56), s7);
+    size_t k = 0;
+    for (; k + 64 <= d; k += 64) {
+        s0 = _mm256_fmadd_ps(_mm256_loadu_ps(x + k), _mm256_loadu_ps(y + k), s0);
+        s1 = _mm256_fmadd_ps(_mm256_loadu_ps(x + k + 8), _mm256_loadu_ps(y + k + 8), s1);
+        s2 = _mm256_fmadd_ps(_mm256_loadu_ps(x + k + 16), _mm256_loadu_ps(y + k + 16), s2);
+        s3 = _mm256_fmadd_ps(_mm256_loadu_ps(x + k + 24), _mm256_loadu_ps(y + k + 24), s3);
+        s4 = _mm256_fmadd_ps(_mm256_loadu_ps(x + k + 32), _mm256_loadu_ps(y + k + 32), s4);
+        s5 = _mm256_fmadd_ps(_mm256_loadu_ps(x + k + 40), _mm256_loadu_ps(y + k + 40), s5);
+        s6 = _mm256_fmadd_ps(_mm256_loadu_ps(x + k + 48), _mm256_loadu_ps(y + k + 48), s6);
+        s7 = _mm256_fmadd_ps(_mm256_loadu_ps(x + k + 56), _mm256_loadu_ps(y + k + 56), s7);
     }
-    if (d > 0) {
-        __m256 xv = load_tail_avx2(x, d);
-        __m256 yv = load_tail_avx2(y, d);
-        s0 = _mm256_fmadd_ps(xv, yv, s0);
-    }
-    if (d > 8) {
-        __m256 xv = load_tail_avx2(x + 8, d - 8);
-        __m256 yv = load_tail_avx2(y + 8, d - 8);
-        s1 = _mm256_fmadd_ps(xv, yv, s1);
-    }
-    if (d > 16) {
-        __m256 xv = load_tail_avx2(x + 16, d - 16);
-        __m256 yv = load_tail_avx2(y + 16, d - 16);
-        s2 = _mm256_fmadd_ps(xv, yv, s2);
-    }
-    if (d > 24) {
-        __m256 xv = load_tail_avx2(x + 24, d - 24);
-        __m256 yv = load_tail_avx2(y + 24, d - 24);
-        s3 = _mm256_fmadd_ps(xv, yv, s3);
-    }
-    if (d > 32) {
-        __m256 xv = load_tail_avx2(x + 32, d - 32);
-        __m256 yv = load_tail_avx2(y + 32, d - 32);
-        s4 = _mm256_fmadd_ps(xv, yv, s4);
-    }
-    if (d > 40) {
-        __m256 xv = load_tail_avx2(x + 40, d - 40);
-        __m256 yv = load_tail_avx2(y + 40, d - 40);
-        s5 = _mm256_fmadd_ps(xv, yv, s5);
-    }
-    if (d > 48) {
-        __m256 xv = load_tail_avx2(x + 48, d - 48);
-        __m256 yv = load_tail_avx2(y + 48, d - 48);
-        s6 = _mm256_fmadd_ps(xv, yv, s6);
-    }
-    if (d > 56) {
-        __m256 xv = load_tail_avx2(x + 56, d - 56);
-        __m256 yv = load_tail_avx2(y + 56, d - 56);
-        s7 = _mm256_fmadd_ps(xv, yv, s7);
+    if (k < d) {
+        s0 = _mm256_fmadd_ps(load_tail_avx2(x + k, d - k), load_tail_avx2(y + k, d - k), s0);
+        if (d - k > 8) {
+            s1 = _mm256_fmadd_ps(load_tail_avx2(x + k + 8, d - k - 8),
+                                 load_tail_avx2(y + k + 8, d - k - 8), s1);
+        }
+        if (d - k > 16) {
+            s2 = _mm256_fmadd_ps(load_tail_avx2(x + k + 16, d - k - 16),
+                                 load_tail_avx2(y + k + 16, d - k - 16), s2);
+        }
+        if (d - k > 24) {
+            s3 = _mm256_fmadd_ps(load_tail_avx2(x + k + 24, d - k - 24),
+                                 load_tail_avx2(y + k + 24, d - k - 24), s3);
+        }
+        if (d - k > 32) {
+            s4 = _mm256_fmadd_ps(load_tail_avx2(x + k + 32, d - k - 32),
+                                 load_tail_avx2(y + k + 32, d - k - 32), s4);
+        }
+        if (d - k > 40) {
+            s5 = _mm256_fmadd_ps(load_tail_avx2(x + k + 40, d - k - 40),
+                                 load_tail_avx2(y + k + 40, d - k - 40), s5);
+        }
+        if (d - k > 48) {
+            s6 = _mm256_fmadd_ps(load_tail_avx2(x + k + 48, d - k - 48),
+                                 load_tail_avx2(y + k + 48, d - k - 48), s6);
+        }
+        if (d - k > 56) {
+            s7 = _mm256_fmadd_ps(load_tail_avx2(x + k + 56, d - k - 56),
+                                 load_tail_avx2(y + k + 56, d - k - 56), s7);
+        }
     }
     lane[0] = s0;
     lane[1] = s1;
@@ -596,8 +584,8 @@ static float pair_cosine_avx2(size_t d, const float *x, const float *y)
         return long_cosine_avx2(d, x, y);
     __m256 a[6];
     __m256 b[6];
-    pair_cosine_pass_avx2((ptrdiff_t)d, x, y, a);
-    pair_cosine_pass_avx2((ptrdiff_t)d - 16, x + 16, y + 16, b);
+    pair_cosine_pass_avx2(d, x, y, 0, a);
+    pair_cosine_pass_avx2(d, x, y, 16, b);
     __m256 xy = _mm256_add_ps(_mm256_add_ps(a[0], b[0]), _mm256_add_ps(a[1], b[1]));
     __m256 xx = _mm256_add_ps(_mm256_add_ps(a[2], b[2]), _mm256_add_ps(a[3], b[3]));
     __m256 yy = _mm256_add_ps(_mm256_add_ps(a[4], b[4]), _mm256_add_ps(a[5], b[5]));
@@ -681,8 +669,8 @@ static void query_cosine_avx2(size_t n, size_t d, const float *x, const float *y
             const float *row = y + r * ldy;
             __m256 a[4];
             __m256 b[4];
-            query_cosine_pass_avx2((ptrdiff_t)d, x, row, PREFETCH, a);
-            query_cosine_pass_avx2((ptrdiff_t)d - 16, x + 16, row + 16, 0, b);
+            query_cosine_pass_avx2(d, x, row, 0, PREFETCH, a);
+            query_cosine_pass_avx2(d, x, row, 16, 0, b);
             xy[r] = _mm256_add_ps(_mm256_add_ps(a[0], b[0]), _mm256_add_ps(a[1], b[1]));
             yy[r] = _mm256_add_ps(_mm256_add_ps(a[2], b[2]), _mm256_add_ps(a[3], b[3]));
         }

@@ -3,23 +3,29 @@
  *
  * The 64 canonical lanes of a sum are 4 zmm; a block of 64 floats of a row is 4 loads.
  *
- *               registers                        a block of 64 floats    bound on Zen 5
- *   pair dot    4 sums, 4 x                      8 loads, 4 FMA          2 loads a clock
- *   pair cosine 12 sums (xy, xx, yy), 4 x, 4 y   8 loads, 12 FMA         2 FMA a clock
- *   query dot   4 sums, 4 x                      8 loads, 4 FMA          L2, L3 or memory
- *   query cos.  8 sums (xy, yy), 4 y             8 loads, 8 FMA          2 FMA, 64 bytes a clock
+ *                registers                       a block of 64 floats   bound on Zen 5
+ *   pair dot     4 sums, 4 x                     8 loads, 4 FMA         2 loads a clock
+ *   pair cosine  12 sums (xy, xx, yy), x, y      8 loads, 12 FMA        2 FMA a clock
+ *   query dot    4 sums, 4 x                     8 loads, 4 FMA         L2, L3 or memory
+ *   query cosine 8 sums (xy, yy), y              8 loads, 8 FMA         2 FMA, 64 bytes a clock
+ *   65..128      the same and 8 x                4 loads                the same; the trees
  *
- * A query takes one gallery row after the other, so that memory is read in order. Tried: 2 and 4
- * rows at once, which load x once for all of them; from L1 that is 1.4 times as fast, but from L2,
- * where a gallery is at best, two streams of rows of 512 floats and more get half the bandwidth of
- * one (120 against 220 GB/s). Software prefetch PREFETCH bytes ahead is worth 10 to 20 % in L2 and
- * L3.
+ * Pair. From d = 512 on the table's bound is what one sees (92 % of the FMA rate at 768). Below,
+ * calls overlap as far as the reorder buffer reaches (448 instructions): what counts is how few
+ * instructions a call has and how short its last chain is (three trees, square root, division: 60
+ * of 85 clocks). So the three trees are summed together, and the first block multiplies instead of
+ * adding to zeros.
  *
- * Every row leaves 16 partial sums. The trees of 16 rows are summed together (sum_rows_avx512): 15
- * adds and 30 shuffles in place of 4 adds and 3 shuffles a row, each waiting for the one before.
+ * Query. One gallery row after the other, from one place in the code, so that the prefetchers of
+ * the machine see one stream. Tried: 2 and 4 rows at once, which load x once for all of them; from
+ * L1 that is 1.4 times as fast, but from L2, where a gallery is at best, rows of 512 floats and
+ * more came with half the bandwidth (120 against 220 GB/s), and so they did for two copies of the
+ * code one after the other. Software prefetch gives 10 to 20 % from L2 and L3. Every row leaves 16
+ * partial sums, and the trees of 16 rows are summed together (sum_rows_avx512): 15 adds and 30
+ * shuffles in place of 4 adds and 3 shuffles a row, each waiting for the one before.
  *
- * Tails are masked loads, only of vectors that have at least one element. Other ISAs: AVX2 and NEON
- * have no registers for three sums of 64 lanes and take them in two passes.
+ * Tails are masked loads. Other ISAs: AVX2 and NEON have no registers for three sums of 64 lanes
+ * and take them in two passes, nor for an x that stays.
  */
 #include "cosine.h"
 #include "norm.h"
@@ -29,7 +35,7 @@
 /* Rows whose trees are summed together: one vector of results. */
 enum { GROUP = 16 };
 
-/* How far ahead a query prefetches, in bytes. 1024 to 8192 are within 3 %. */
+/* How far ahead a query prefetches, in bytes. From 1024 to 8192 little changes. */
 enum { PREFETCH = 2048 };
 
 /* The first min(d, 16) elements, zeros after them; d > 0. */
@@ -47,17 +53,14 @@ static inline __m512 load_once_avx512(const float *p)
     return v;
 }
 
-/* The four lines of a block, ahead bytes on. The address may lie behind the array: a prefetch of
- * nothing does nothing. */
-static inline void prefetch_block_avx512(const float *p, size_t ahead)
+/* Prefetches the line that is ahead bytes on; 0: none. The address may lie behind the array: a
+ * prefetch of nothing does nothing. One with every load, not four at once: a burst holds up the
+ * loads behind it (clang keeps the order). always_inline because gcc 12 takes a function that only
+ * prefetches for one without effect and drops the calls. */
+__attribute__((always_inline)) static inline void prefetch_line_avx512(const float *p, size_t ahead)
 {
-    if (ahead != 0) {
-        uintptr_t line = (uintptr_t)p + ahead;
-        _mm_prefetch((const char *)line, _MM_HINT_T0);
-        _mm_prefetch((const char *)(line + 64), _MM_HINT_T0);
-        _mm_prefetch((const char *)(line + 128), _MM_HINT_T0);
-        _mm_prefetch((const char *)(line + 192), _MM_HINT_T0);
-    }
+    if (ahead != 0)
+        _mm_prefetch((const char *)((uintptr_t)p + ahead), _MM_HINT_T0);
 }
 
 /* First two levels of the tree, 64 -> 16 lanes. */
@@ -85,34 +88,35 @@ static inline __m512 dot_row_avx512(size_t d, const float *x, const float *y, si
     __m512 s1 = _mm512_setzero_ps();
     __m512 s2 = _mm512_setzero_ps();
     __m512 s3 = _mm512_setzero_ps();
-    for (; d >= 64; d -= 64, x += 64, y += 64) {
-        prefetch_block_avx512(y, ahead);
-        s0 = _mm512_fmadd_ps(_mm512_loadu_ps(x), _mm512_loadu_ps(y), s0);
-        s1 = _mm512_fmadd_ps(_mm512_loadu_ps(x + 16), _mm512_loadu_ps(y + 16), s1);
-        s2 = _mm512_fmadd_ps(_mm512_loadu_ps(x + 32), _mm512_loadu_ps(y + 32), s2);
-        s3 = _mm512_fmadd_ps(_mm512_loadu_ps(x + 48), _mm512_loadu_ps(y + 48), s3);
+    size_t k = 0;
+    for (; k + 64 <= d; k += 64) {
+        prefetch_line_avx512(y + k, ahead);
+        s0 = _mm512_fmadd_ps(_mm512_loadu_ps(x + k), _mm512_loadu_ps(y + k), s0);
+        prefetch_line_avx512(y + k + 16, ahead);
+        s1 = _mm512_fmadd_ps(_mm512_loadu_ps(x + k + 16), _mm512_loadu_ps(y + k + 16), s1);
+        prefetch_line_avx512(y + k + 32, ahead);
+        s2 = _mm512_fmadd_ps(_mm512_loadu_ps(x + k + 32), _mm512_loadu_ps(y + k + 32), s2);
+        prefetch_line_avx512(y + k + 48, ahead);
+        s3 = _mm512_fmadd_ps(_mm512_loadu_ps(x + k + 48), _mm512_loadu_ps(y + k + 48), s3);
     }
-    if (d > 0)
-        prefetch_block_avx512(y, ahead);
-    if (d > 0) {
-        __m512 xv = load_tail_avx512(x, d);
-        __m512 yv = load_tail_avx512(y, d);
-        s0 = _mm512_fmadd_ps(xv, yv, s0);
-    }
-    if (d > 16) {
-        __m512 xv = load_tail_avx512(x + 16, d - 16);
-        __m512 yv = load_tail_avx512(y + 16, d - 16);
-        s1 = _mm512_fmadd_ps(xv, yv, s1);
-    }
-    if (d > 32) {
-        __m512 xv = load_tail_avx512(x + 32, d - 32);
-        __m512 yv = load_tail_avx512(y + 32, d - 32);
-        s2 = _mm512_fmadd_ps(xv, yv, s2);
-    }
-    if (d > 48) {
-        __m512 xv = load_tail_avx512(x + 48, d - 48);
-        __m512 yv = load_tail_avx512(y + 48, d - 48);
-        s3 = _mm512_fmadd_ps(xv, yv, s3);
+    if (d - k > 0) {
+        prefetch_line_avx512(y + k, ahead);
+        prefetch_line_avx512(y + k + 16, ahead);
+        prefetch_line_avx512(y + k + 32, ahead);
+        prefetch_line_avx512(y + k + 48, ahead);
+        s0 = _mm512_fmadd_ps(load_tail_avx512(x + k, d - k), load_tail_avx512(y + k, d - k), s0);
+        if (d - k > 16) {
+            s1 = _mm512_fmadd_ps(load_tail_avx512(x + k + 16, d - k - 16),
+                                 load_tail_avx512(y + k + 16, d - k - 16), s1);
+        }
+        if (d - k > 32) {
+            s2 = _mm512_fmadd_ps(load_tail_avx512(x + k + 32, d - k - 32),
+                                 load_tail_avx512(y + k + 32, d - k - 32), s2);
+        }
+        if (d - k > 48) {
+            s3 = _mm512_fmadd_ps(load_tail_avx512(x + k + 48, d - k - 48),
+                                 load_tail_avx512(y + k + 48, d - k - 48), s3);
+        }
     }
     return fold_avx512(s0, s1, s2, s3);
 }
@@ -124,42 +128,43 @@ static inline __m512 sq_l2_row_avx512(size_t d, const float *x, const float *y, 
     __m512 s1 = _mm512_setzero_ps();
     __m512 s2 = _mm512_setzero_ps();
     __m512 s3 = _mm512_setzero_ps();
-    for (; d >= 64; d -= 64, x += 64, y += 64) {
-        prefetch_block_avx512(y, ahead);
-        __m512 d0 = _mm512_sub_ps(_mm512_loadu_ps(x), _mm512_loadu_ps(y));
-        __m512 d1 = _mm512_sub_ps(_mm512_loadu_ps(x + 16), _mm512_loadu_ps(y + 16));
-        __m512 d2 = _mm512_sub_ps(_mm512_loadu_ps(x + 32), _mm512_loadu_ps(y + 32));
-        __m512 d3 = _mm512_sub_ps(_mm512_loadu_ps(x + 48), _mm512_loadu_ps(y + 48));
+    size_t k = 0;
+    for (; k + 64 <= d; k += 64) {
+        prefetch_line_avx512(y + k, ahead);
+        __m512 d0 = _mm512_sub_ps(_mm512_loadu_ps(x + k), _mm512_loadu_ps(y + k));
         s0 = _mm512_fmadd_ps(d0, d0, s0);
+        prefetch_line_avx512(y + k + 16, ahead);
+        __m512 d1 = _mm512_sub_ps(_mm512_loadu_ps(x + k + 16), _mm512_loadu_ps(y + k + 16));
         s1 = _mm512_fmadd_ps(d1, d1, s1);
+        prefetch_line_avx512(y + k + 32, ahead);
+        __m512 d2 = _mm512_sub_ps(_mm512_loadu_ps(x + k + 32), _mm512_loadu_ps(y + k + 32));
         s2 = _mm512_fmadd_ps(d2, d2, s2);
+        prefetch_line_avx512(y + k + 48, ahead);
+        __m512 d3 = _mm512_sub_ps(_mm512_loadu_ps(x + k + 48), _mm512_loadu_ps(y + k + 48));
         s3 = _mm512_fmadd_ps(d3, d3, s3);
     }
-    if (d > 0)
-        prefetch_block_avx512(y, ahead);
-    if (d > 0) {
-        __m512 xv = load_tail_avx512(x, d);
-        __m512 yv = load_tail_avx512(y, d);
-        __m512 dv = _mm512_sub_ps(xv, yv);
-        s0 = _mm512_fmadd_ps(dv, dv, s0);
-    }
-    if (d > 16) {
-        __m512 xv = load_tail_avx512(x + 16, d - 16);
-        __m512 yv = load_tail_avx512(y + 16, d - 16);
-        __m512 dv = _mm512_sub_ps(xv, yv);
-        s1 = _mm512_fmadd_ps(dv, dv, s1);
-    }
-    if (d > 32) {
-        __m512 xv = load_tail_avx512(x + 32, d - 32);
-        __m512 yv = load_tail_avx512(y + 32, d - 32);
-        __m512 dv = _mm512_sub_ps(xv, yv);
-        s2 = _mm512_fmadd_ps(dv, dv, s2);
-    }
-    if (d > 48) {
-        __m512 xv = load_tail_avx512(x + 48, d - 48);
-        __m512 yv = load_tail_avx512(y + 48, d - 48);
-        __m512 dv = _mm512_sub_ps(xv, yv);
-        s3 = _mm512_fmadd_ps(dv, dv, s3);
+    if (d - k > 0) {
+        prefetch_line_avx512(y + k, ahead);
+        prefetch_line_avx512(y + k + 16, ahead);
+        prefetch_line_avx512(y + k + 32, ahead);
+        prefetch_line_avx512(y + k + 48, ahead);
+        __m512 dv0 = _mm512_sub_ps(load_tail_avx512(x + k, d - k), load_tail_avx512(y + k, d - k));
+        s0 = _mm512_fmadd_ps(dv0, dv0, s0);
+        if (d - k > 16) {
+            __m512 dv1 = _mm512_sub_ps(load_tail_avx512(x + k + 16, d - k - 16),
+                                       load_tail_avx512(y + k + 16, d - k - 16));
+            s1 = _mm512_fmadd_ps(dv1, dv1, s1);
+        }
+        if (d - k > 32) {
+            __m512 dv2 = _mm512_sub_ps(load_tail_avx512(x + k + 32, d - k - 32),
+                                       load_tail_avx512(y + k + 32, d - k - 32));
+            s2 = _mm512_fmadd_ps(dv2, dv2, s2);
+        }
+        if (d - k > 48) {
+            __m512 dv3 = _mm512_sub_ps(load_tail_avx512(x + k + 48, d - k - 48),
+                                       load_tail_avx512(y + k + 48, d - k - 48));
+            s3 = _mm512_fmadd_ps(dv3, dv3, s3);
+        }
     }
     return fold_avx512(s0, s1, s2, s3);
 }
@@ -176,49 +181,199 @@ static inline __m512 cosine_row_avx512(size_t d, const float *x, const float *y,
     __m512 yy1 = _mm512_setzero_ps();
     __m512 yy2 = _mm512_setzero_ps();
     __m512 yy3 = _mm512_setzero_ps();
-    for (; d >= 64; d -= 64, x += 64, y += 64) {
-        prefetch_block_avx512(y, ahead);
-        __m512 y0 = load_once_avx512(y);
-        xy0 = _mm512_fmadd_ps(_mm512_loadu_ps(x), y0, xy0);
+    size_t k = 0;
+    for (; k + 64 <= d; k += 64) {
+        prefetch_line_avx512(y + k, ahead);
+        __m512 y0 = load_once_avx512(y + k);
+        xy0 = _mm512_fmadd_ps(_mm512_loadu_ps(x + k), y0, xy0);
         yy0 = _mm512_fmadd_ps(y0, y0, yy0);
-        __m512 y1 = load_once_avx512(y + 16);
-        xy1 = _mm512_fmadd_ps(_mm512_loadu_ps(x + 16), y1, xy1);
+        prefetch_line_avx512(y + k + 16, ahead);
+        __m512 y1 = load_once_avx512(y + k + 16);
+        xy1 = _mm512_fmadd_ps(_mm512_loadu_ps(x + k + 16), y1, xy1);
         yy1 = _mm512_fmadd_ps(y1, y1, yy1);
-        __m512 y2 = load_once_avx512(y + 32);
-        xy2 = _mm512_fmadd_ps(_mm512_loadu_ps(x + 32), y2, xy2);
+        prefetch_line_avx512(y + k + 32, ahead);
+        __m512 y2 = load_once_avx512(y + k + 32);
+        xy2 = _mm512_fmadd_ps(_mm512_loadu_ps(x + k + 32), y2, xy2);
         yy2 = _mm512_fmadd_ps(y2, y2, yy2);
-        __m512 y3 = load_once_avx512(y + 48);
-        xy3 = _mm512_fmadd_ps(_mm512_loadu_ps(x + 48), y3, xy3);
+        prefetch_line_avx512(y + k + 48, ahead);
+        __m512 y3 = load_once_avx512(y + k + 48);
+        xy3 = _mm512_fmadd_ps(_mm512_loadu_ps(x + k + 48), y3, xy3);
         yy3 = _mm512_fmadd_ps(y3, y3, yy3);
     }
-    if (d > 0)
-        prefetch_block_avx512(y, ahead);
-    if (d > 0) {
-        __m512 xv = load_tail_avx512(x, d);
-        __m512 yv = load_tail_avx512(y, d);
-        xy0 = _mm512_fmadd_ps(xv, yv, xy0);
-        yy0 = _mm512_fmadd_ps(yv, yv, yy0);
-    }
-    if (d > 16) {
-        __m512 xv = load_tail_avx512(x + 16, d - 16);
-        __m512 yv = load_tail_avx512(y + 16, d - 16);
-        xy1 = _mm512_fmadd_ps(xv, yv, xy1);
-        yy1 = _mm512_fmadd_ps(yv, yv, yy1);
-    }
-    if (d > 32) {
-        __m512 xv = load_tail_avx512(x + 32, d - 32);
-        __m512 yv = load_tail_avx512(y + 32, d - 32);
-        xy2 = _mm512_fmadd_ps(xv, yv, xy2);
-        yy2 = _mm512_fmadd_ps(yv, yv, yy2);
-    }
-    if (d > 48) {
-        __m512 xv = load_tail_avx512(x + 48, d - 48);
-        __m512 yv = load_tail_avx512(y + 48, d - 48);
-        xy3 = _mm512_fmadd_ps(xv, yv, xy3);
-        yy3 = _mm512_fmadd_ps(yv, yv, yy3);
+    if (d - k > 0) {
+        prefetch_line_avx512(y + k, ahead);
+        prefetch_line_avx512(y + k + 16, ahead);
+        prefetch_line_avx512(y + k + 32, ahead);
+        prefetch_line_avx512(y + k + 48, ahead);
+        __m512 yv0 = load_tail_avx512(y + k, d - k);
+        xy0 = _mm512_fmadd_ps(load_tail_avx512(x + k, d - k), yv0, xy0);
+        yy0 = _mm512_fmadd_ps(yv0, yv0, yy0);
+        if (d - k > 16) {
+            __m512 yv1 = load_tail_avx512(y + k + 16, d - k - 16);
+            xy1 = _mm512_fmadd_ps(load_tail_avx512(x + k + 16, d - k - 16), yv1, xy1);
+            yy1 = _mm512_fmadd_ps(yv1, yv1, yy1);
+        }
+        if (d - k > 32) {
+            __m512 yv2 = load_tail_avx512(y + k + 32, d - k - 32);
+            xy2 = _mm512_fmadd_ps(load_tail_avx512(x + k + 32, d - k - 32), yv2, xy2);
+            yy2 = _mm512_fmadd_ps(yv2, yv2, yy2);
+        }
+        if (d - k > 48) {
+            __m512 yv3 = load_tail_avx512(y + k + 48, d - k - 48);
+            xy3 = _mm512_fmadd_ps(load_tail_avx512(x + k + 48, d - k - 48), yv3, xy3);
+            yy3 = _mm512_fmadd_ps(yv3, yv3, yy3);
+        }
     }
     *yy = fold_avx512(yy0, yy1, yy2, yy3);
     return fold_avx512(xy0, xy1, xy2, xy3);
+}
+
+/* ---- Rows of 65 to 128 floats against one x, which stays in registers ----------------------- */
+
+/* No loop over blocks and no branch for the tail, which is where the time of such short rows goes.
+ * A mask may be empty, a masked load does not fault. */
+
+/* Which of the 16 elements from first on are there. */
+static inline __mmask16 live_avx512(size_t d, size_t first)
+{
+    size_t count = d > first ? d - first : 0;
+    return simd_first(count < 16 ? count : 16);
+}
+
+/* x.y, 16 lanes a row */
+static void dot_short_rows_avx512(size_t rows, size_t d, const float *x, const float *y, size_t ldy,
+                                  __m512 s[GROUP])
+{
+    const __mmask16 m4 = live_avx512(d, 64);
+    const __mmask16 m5 = live_avx512(d, 80);
+    const __mmask16 m6 = live_avx512(d, 96);
+    const __mmask16 m7 = live_avx512(d, 112);
+    const __m512 x0 = _mm512_loadu_ps(x);
+    const __m512 x1 = _mm512_loadu_ps(x + 16);
+    const __m512 x2 = _mm512_loadu_ps(x + 32);
+    const __m512 x3 = _mm512_loadu_ps(x + 48);
+    const __m512 x4 = _mm512_maskz_loadu_ps(m4, x + 64);
+    const __m512 x5 = _mm512_maskz_loadu_ps(m5, x + 80);
+    const __m512 x6 = _mm512_maskz_loadu_ps(m6, x + 96);
+    const __m512 x7 = _mm512_maskz_loadu_ps(m7, x + 112);
+    for (size_t r = 0; r < rows; r++, y += ldy) {
+        prefetch_line_avx512(y, PREFETCH);
+        __m512 s0 = _mm512_mul_ps(x0, _mm512_loadu_ps(y));
+        prefetch_line_avx512(y + 16, PREFETCH);
+        __m512 s1 = _mm512_mul_ps(x1, _mm512_loadu_ps(y + 16));
+        prefetch_line_avx512(y + 32, PREFETCH);
+        __m512 s2 = _mm512_mul_ps(x2, _mm512_loadu_ps(y + 32));
+        prefetch_line_avx512(y + 48, PREFETCH);
+        __m512 s3 = _mm512_mul_ps(x3, _mm512_loadu_ps(y + 48));
+        prefetch_line_avx512(y + 64, PREFETCH);
+        s0 = _mm512_fmadd_ps(x4, _mm512_maskz_loadu_ps(m4, y + 64), s0);
+        prefetch_line_avx512(y + 80, PREFETCH);
+        s1 = _mm512_fmadd_ps(x5, _mm512_maskz_loadu_ps(m5, y + 80), s1);
+        prefetch_line_avx512(y + 96, PREFETCH);
+        s2 = _mm512_fmadd_ps(x6, _mm512_maskz_loadu_ps(m6, y + 96), s2);
+        prefetch_line_avx512(y + 112, PREFETCH);
+        s3 = _mm512_fmadd_ps(x7, _mm512_maskz_loadu_ps(m7, y + 112), s3);
+        s[r] = fold_avx512(s0, s1, s2, s3);
+    }
+}
+
+/* |x - y|^2 */
+static void sq_l2_short_rows_avx512(size_t rows, size_t d, const float *x, const float *y,
+                                    size_t ldy, __m512 s[GROUP])
+{
+    const __mmask16 m4 = live_avx512(d, 64);
+    const __mmask16 m5 = live_avx512(d, 80);
+    const __mmask16 m6 = live_avx512(d, 96);
+    const __mmask16 m7 = live_avx512(d, 112);
+    const __m512 x0 = _mm512_loadu_ps(x);
+    const __m512 x1 = _mm512_loadu_ps(x + 16);
+    const __m512 x2 = _mm512_loadu_ps(x + 32);
+    const __m512 x3 = _mm512_loadu_ps(x + 48);
+    const __m512 x4 = _mm512_maskz_loadu_ps(m4, x + 64);
+    const __m512 x5 = _mm512_maskz_loadu_ps(m5, x + 80);
+    const __m512 x6 = _mm512_maskz_loadu_ps(m6, x + 96);
+    const __m512 x7 = _mm512_maskz_loadu_ps(m7, x + 112);
+    for (size_t r = 0; r < rows; r++, y += ldy) {
+        prefetch_line_avx512(y, PREFETCH);
+        __m512 d0 = _mm512_sub_ps(x0, _mm512_loadu_ps(y));
+        prefetch_line_avx512(y + 16, PREFETCH);
+        __m512 d1 = _mm512_sub_ps(x1, _mm512_loadu_ps(y + 16));
+        prefetch_line_avx512(y + 32, PREFETCH);
+        __m512 d2 = _mm512_sub_ps(x2, _mm512_loadu_ps(y + 32));
+        prefetch_line_avx512(y + 48, PREFETCH);
+        __m512 d3 = _mm512_sub_ps(x3, _mm512_loadu_ps(y + 48));
+        prefetch_line_avx512(y + 64, PREFETCH);
+        __m512 d4 = _mm512_sub_ps(x4, _mm512_maskz_loadu_ps(m4, y + 64));
+        prefetch_line_avx512(y + 80, PREFETCH);
+        __m512 d5 = _mm512_sub_ps(x5, _mm512_maskz_loadu_ps(m5, y + 80));
+        prefetch_line_avx512(y + 96, PREFETCH);
+        __m512 d6 = _mm512_sub_ps(x6, _mm512_maskz_loadu_ps(m6, y + 96));
+        prefetch_line_avx512(y + 112, PREFETCH);
+        __m512 d7 = _mm512_sub_ps(x7, _mm512_maskz_loadu_ps(m7, y + 112));
+        __m512 s0 = _mm512_mul_ps(d0, d0);
+        __m512 s1 = _mm512_mul_ps(d1, d1);
+        __m512 s2 = _mm512_mul_ps(d2, d2);
+        __m512 s3 = _mm512_mul_ps(d3, d3);
+        s0 = _mm512_fmadd_ps(d4, d4, s0);
+        s1 = _mm512_fmadd_ps(d5, d5, s1);
+        s2 = _mm512_fmadd_ps(d6, d6, s2);
+        s3 = _mm512_fmadd_ps(d7, d7, s3);
+        s[r] = fold_avx512(s0, s1, s2, s3);
+    }
+}
+
+/* x.y and |y|^2 */
+static void cosine_short_rows_avx512(size_t rows, size_t d, const float *x, const float *y,
+                                     size_t ldy, __m512 xy[GROUP], __m512 yy[GROUP])
+{
+    const __mmask16 m4 = live_avx512(d, 64);
+    const __mmask16 m5 = live_avx512(d, 80);
+    const __mmask16 m6 = live_avx512(d, 96);
+    const __mmask16 m7 = live_avx512(d, 112);
+    const __m512 x0 = _mm512_loadu_ps(x);
+    const __m512 x1 = _mm512_loadu_ps(x + 16);
+    const __m512 x2 = _mm512_loadu_ps(x + 32);
+    const __m512 x3 = _mm512_loadu_ps(x + 48);
+    const __m512 x4 = _mm512_maskz_loadu_ps(m4, x + 64);
+    const __m512 x5 = _mm512_maskz_loadu_ps(m5, x + 80);
+    const __m512 x6 = _mm512_maskz_loadu_ps(m6, x + 96);
+    const __m512 x7 = _mm512_maskz_loadu_ps(m7, x + 112);
+    for (size_t r = 0; r < rows; r++, y += ldy) {
+        prefetch_line_avx512(y, PREFETCH);
+        __m512 y0 = load_once_avx512(y);
+        prefetch_line_avx512(y + 16, PREFETCH);
+        __m512 y1 = load_once_avx512(y + 16);
+        prefetch_line_avx512(y + 32, PREFETCH);
+        __m512 y2 = load_once_avx512(y + 32);
+        prefetch_line_avx512(y + 48, PREFETCH);
+        __m512 y3 = load_once_avx512(y + 48);
+        prefetch_line_avx512(y + 64, PREFETCH);
+        __m512 y4 = _mm512_maskz_loadu_ps(m4, y + 64);
+        prefetch_line_avx512(y + 80, PREFETCH);
+        __m512 y5 = _mm512_maskz_loadu_ps(m5, y + 80);
+        prefetch_line_avx512(y + 96, PREFETCH);
+        __m512 y6 = _mm512_maskz_loadu_ps(m6, y + 96);
+        prefetch_line_avx512(y + 112, PREFETCH);
+        __m512 y7 = _mm512_maskz_loadu_ps(m7, y + 112);
+        __m512 xy0 = _mm512_mul_ps(x0, y0);
+        __m512 yy0 = _mm512_mul_ps(y0, y0);
+        __m512 xy1 = _mm512_mul_ps(x1, y1);
+        __m512 yy1 = _mm512_mul_ps(y1, y1);
+        __m512 xy2 = _mm512_mul_ps(x2, y2);
+        __m512 yy2 = _mm512_mul_ps(y2, y2);
+        __m512 xy3 = _mm512_mul_ps(x3, y3);
+        __m512 yy3 = _mm512_mul_ps(y3, y3);
+        xy0 = _mm512_fmadd_ps(x4, y4, xy0);
+        yy0 = _mm512_fmadd_ps(y4, y4, yy0);
+        xy1 = _mm512_fmadd_ps(x5, y5, xy1);
+        yy1 = _mm512_fmadd_ps(y5, y5, yy1);
+        xy2 = _mm512_fmadd_ps(x6, y6, xy2);
+        yy2 = _mm512_fmadd_ps(y6, y6, yy2);
+        xy3 = _mm512_fmadd_ps(x7, y7, xy3);
+        yy3 = _mm512_fmadd_ps(y7, y7, yy3);
+        xy[r] = fold_avx512(xy0, xy1, xy2, xy3);
+        yy[r] = fold_avx512(yy0, yy1, yy2, yy3);
+    }
 }
 
 /* ---- Pair ---------------------------------------------------------------------------------- */
@@ -312,19 +467,38 @@ __attribute__((noinline)) static float scaled_cosine_avx512(size_t d, const floa
 
 static float pair_cosine_avx512(size_t d, const float *x, const float *y)
 {
-    __m512 xy0 = _mm512_setzero_ps();
-    __m512 xx0 = _mm512_setzero_ps();
-    __m512 yy0 = _mm512_setzero_ps();
-    __m512 xy1 = _mm512_setzero_ps();
-    __m512 xx1 = _mm512_setzero_ps();
-    __m512 yy1 = _mm512_setzero_ps();
-    __m512 xy2 = _mm512_setzero_ps();
-    __m512 xx2 = _mm512_setzero_ps();
-    __m512 yy2 = _mm512_setzero_ps();
-    __m512 xy3 = _mm512_setzero_ps();
-    __m512 xx3 = _mm512_setzero_ps();
-    __m512 yy3 = _mm512_setzero_ps();
+    __m512 xy0, xy1, xy2, xy3;
+    __m512 xx0, xx1, xx2, xx3;
+    __m512 yy0, yy1, yy2, yy3;
     size_t k = 0;
+    if (d >= 64) {
+        /* The first block multiplies: 12 instructions less than zeros to add to. */
+        __m512 x0 = load_once_avx512(x);
+        __m512 y0 = load_once_avx512(y);
+        xy0 = _mm512_mul_ps(x0, y0);
+        xx0 = _mm512_mul_ps(x0, x0);
+        yy0 = _mm512_mul_ps(y0, y0);
+        __m512 x1 = load_once_avx512(x + 16);
+        __m512 y1 = load_once_avx512(y + 16);
+        xy1 = _mm512_mul_ps(x1, y1);
+        xx1 = _mm512_mul_ps(x1, x1);
+        yy1 = _mm512_mul_ps(y1, y1);
+        __m512 x2 = load_once_avx512(x + 32);
+        __m512 y2 = load_once_avx512(y + 32);
+        xy2 = _mm512_mul_ps(x2, y2);
+        xx2 = _mm512_mul_ps(x2, x2);
+        yy2 = _mm512_mul_ps(y2, y2);
+        __m512 x3 = load_once_avx512(x + 48);
+        __m512 y3 = load_once_avx512(y + 48);
+        xy3 = _mm512_mul_ps(x3, y3);
+        xx3 = _mm512_mul_ps(x3, x3);
+        yy3 = _mm512_mul_ps(y3, y3);
+        k = 64;
+    } else {
+        xy0 = xy1 = xy2 = xy3 = _mm512_setzero_ps();
+        xx0 = xx1 = xx2 = xx3 = _mm512_setzero_ps();
+        yy0 = yy1 = yy2 = yy3 = _mm512_setzero_ps();
+    }
     for (; k + 64 <= d; k += 64) {
         __m512 x0 = load_once_avx512(x + k);
         __m512 y0 = load_once_avx512(y + k);
@@ -446,8 +620,11 @@ static void query_dot_avx512(size_t n, size_t d, const float *x, const float *y,
     for (size_t rows; n > 0; n -= rows, y += rows * ldy, result += rows) {
         rows = n < GROUP ? n : GROUP;
         __m512 s[GROUP];
-        for (size_t r = 0; r < rows; r++)
-            s[r] = dot_row_avx512(d, x, y + r * ldy, PREFETCH);
+        if (d > 64 && d <= 128)
+            dot_short_rows_avx512(rows, d, x, y, ldy, s);
+        else
+            for (size_t r = 0; r < rows; r++)
+                s[r] = dot_row_avx512(d, x, y + r * ldy, PREFETCH);
         for (size_t r = rows; r < GROUP; r++)
             s[r] = _mm512_setzero_ps();
         simd_store_first(result, rows, simd_canonical_nan16(sum_rows_avx512(s)));
@@ -467,8 +644,11 @@ static void query_cosine_avx512(size_t n, size_t d, const float *x, const float 
         rows = n < GROUP ? n : GROUP;
         __m512 xy[GROUP];
         __m512 yy[GROUP];
-        for (size_t r = 0; r < rows; r++)
-            xy[r] = cosine_row_avx512(d, x, y + r * ldy, PREFETCH, &yy[r]);
+        if (d > 64 && d <= 128)
+            cosine_short_rows_avx512(rows, d, x, y, ldy, xy, yy);
+        else
+            for (size_t r = 0; r < rows; r++)
+                xy[r] = cosine_row_avx512(d, x, y + r * ldy, PREFETCH, &yy[r]);
         for (size_t r = rows; r < GROUP; r++)
             xy[r] = yy[r] = _mm512_setzero_ps();
         __m512 sum_yy = sum_rows_avx512(yy);
@@ -493,8 +673,11 @@ static void query_neg_sq_l2_avx512(size_t n, size_t d, const float *x, const flo
     for (size_t rows; n > 0; n -= rows, y += rows * ldy, result += rows) {
         rows = n < GROUP ? n : GROUP;
         __m512 s[GROUP];
-        for (size_t r = 0; r < rows; r++)
-            s[r] = sq_l2_row_avx512(d, x, y + r * ldy, PREFETCH);
+        if (d > 64 && d <= 128)
+            sq_l2_short_rows_avx512(rows, d, x, y, ldy, s);
+        else
+            for (size_t r = 0; r < rows; r++)
+                s[r] = sq_l2_row_avx512(d, x, y + r * ldy, PREFETCH);
         for (size_t r = rows; r < GROUP; r++)
             s[r] = _mm512_setzero_ps();
         simd_store_first(

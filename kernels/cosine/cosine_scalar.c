@@ -4,6 +4,9 @@
  * Every sum runs in 64 canonical lanes. The inner loops go over the 64 lanes of a block, without a
  * branch, so that a compiler that is given an instruction set's flags can keep the lanes in vector
  * registers: the "autovec" baseline of the bench is this file. Without FMA flags fmaf is a call.
+ *
+ * Worst error seen against double, over d = 0..400 and to 8255, as a part of the bound
+ * (ceil(d/64) + 7) * 2^-24 * sum|terms|: dot 0.48, neg_sq_l2 0.25, cosine 0.16.
  */
 #include "cosine.h"
 #include "norm.h"
