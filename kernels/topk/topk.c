@@ -3,10 +3,8 @@
  */
 #include "topk.h"
 
+#include "../isa/args.h"
 #include "../isa/isa.h"
-
-#include <omp.h>
-#include <stdlib.h>
 
 /* Up to this much working memory stands on the stack: enough for k = 256. */
 enum { STACK_BYTES = 48 * 1024, MEMORY_ALIGN = 64 };
@@ -52,39 +50,34 @@ static void select_rows_on_stack(const struct topk_ops *ops, size_t begin, size_
     select_rows(ops, &selector, begin, end, n, scores, ldscores, values, indices, ldout);
 }
 
-/* Whether a matrix of rows x ld elements, the last row of n, can be addressed. */
-static bool matrix_fits(size_t rows, size_t ld, size_t n)
+/* The outputs hold k elements a row, of which only the first found are written. */
+static enum mmk_status check_outputs(size_t m, size_t k, size_t found, const float *values,
+                                     const uint32_t *indices, size_t ldout)
 {
-    size_t elements;
-    return rows == 0 || (!__builtin_mul_overflow(rows - 1, ld, &elements) &&
-                         !__builtin_add_overflow(elements, n, &elements) &&
-                         elements <= PTRDIFF_MAX / sizeof(float));
+    if (ldout < k)
+        return MMK_ERR_LEADING_DIMENSION;
+    if (m <= 1 || (values == NULL && indices == NULL))
+        return MMK_OK;
+    return args_matrix(values != NULL ? (const void *)values : indices, m, found, ldout);
 }
 
 enum mmk_status mmk_topk_rows(size_t m, size_t n, const float *scores, size_t ldscores, size_t k,
                               float *values, uint32_t *indices, size_t ldout, size_t *count,
                               const struct mmk_options *options)
 {
-    static const struct mmk_options defaults = {0, NULL, 0};
-    if (options == NULL)
-        options = &defaults;
     const struct isa_row *row;
+    size_t found = k < n ? k : n;
     enum mmk_status status = isa_current(&row);
+    if (status == MMK_OK)
+        status = args_options(options);
+    if (status == MMK_OK && n > UINT32_MAX)
+        status = MMK_ERR_SIZE;
+    if (status == MMK_OK)
+        status = args_matrix(scores, m, n, ldscores);
+    if (status == MMK_OK)
+        status = check_outputs(m, k, found, values, indices, ldout);
     if (status != MMK_OK)
         return status;
-    if (options->threads < 0)
-        return MMK_ERR_THREADS;
-    if ((options->workspace == NULL) != (options->workspace_bytes == 0))
-        return MMK_ERR_WORKSPACE;
-    if (n > UINT32_MAX)
-        return MMK_ERR_SIZE;
-    if (ldscores < n || ldout < k)
-        return MMK_ERR_LEADING_DIMENSION;
-    size_t found = k < n ? k : n;
-    if (!matrix_fits(m, ldscores, n) || !matrix_fits(m, ldout, found))
-        return MMK_ERR_SIZE;
-    if (m > 0 && n > 0 && scores == NULL)
-        return MMK_ERR_NULL;
     if (m == 0 || found == 0 || (values == NULL && indices == NULL)) {
         if (count != NULL)
             *count = found;
@@ -92,8 +85,7 @@ enum mmk_status mmk_topk_rows(size_t m, size_t n, const float *scores, size_t ld
     }
 
     size_t bytes = selector_bytes(n, found);
-    size_t threads =
-        options->threads > 0 ? (size_t)options->threads : (size_t)omp_get_max_threads();
+    size_t threads = (size_t)args_threads(options != NULL ? options->threads : 0);
     if (threads > m)
         threads = m;
     unsigned char *memory = NULL, *allocated = NULL;
@@ -101,8 +93,9 @@ enum mmk_status mmk_topk_rows(size_t m, size_t n, const float *scores, size_t ld
         size_t total;
         if (__builtin_mul_overflow(bytes, threads, &total))
             return MMK_ERR_SIZE;
-        memory = options->workspace;
-        if (options->workspace_bytes < total)
+        if (options != NULL && options->workspace_bytes >= total)
+            memory = options->workspace;
+        else
             memory = allocated = malloc(total);
         if (memory == NULL)
             return MMK_ERR_NO_MEMORY;

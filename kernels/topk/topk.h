@@ -6,19 +6,19 @@
  *   1. maxima     The row is cut into blocks of depth x lanes scores. A block's maxima are lanes
  *                 values, each the maximum of the depth scores that stand in the same lane:
  *
- *                     block    s0  s1  s2  s3 | s4  s5  s6  s7 | s8 ...       (lanes 4, depth 3)
- *                     maxima   max(s0,s4,s8)  max(s1,s5,s9)  max(s2,s6,s10)  max(s3,s7,s11)
+ *                     block    s0  s1  s2  s3 | s4  s5  s6  s7      (lanes 4, depth 2)
+ *                     maxima   max(s0,s4)  max(s1,s5)  max(s2,s6)  max(s3,s7)
  *
  *   2. threshold  The k-th largest of all maxima is a lower bound of the k-th best score, because k
- *                 different scores reach it. With several maxima per wanted result only a little
- * more than k scores reach it. It need not be exact: a bisection over the bits counts.
- *   3. list       Blocks with a maximum that reaches the threshold; the others are never read
- * again.
+ *                 different scores reach it. With several maxima per wanted result only a few
+ *                 more than k do. It need not be exact: a bisection over the bits counts.
+ *   3. list       Blocks with a maximum that reaches the threshold; the others are left alone.
  *   4. collect    Their scores that reach it go into the buffer, with their indices, in order.
  *   5. refine     A buffer that is full is cut back to about k, and the threshold rises.
  *   6. finish     At the end what is left is sorted as 64-bit keys: the total order is one compare.
  *
- * No step has a branch that depends on a single score, so nothing is left to mispredict.
+ * Branches depend on counts, hardly ever on a single score: rows are new each time, and a branch
+ * predictor cannot learn them.
  */
 #ifndef MMK_TOPK_H
 #define MMK_TOPK_H

@@ -1,12 +1,27 @@
 /* topk_avx2.c - top-k's inner loops for AVX2.
  * SPDX-License-Identifier: MIT
+ *
+ * What a profiler will see, in the order of a row (n scores, k results):
+ *
+ *   maxima    One load and one vmaxps for 8 scores, two chains: bound by reading the row. The only
+ *             pass over all scores; most of the time for n >= 25,000 and k <= 10.
+ *   count     Bisection for the threshold over the folded maxima: vcmpps, vpsubd of its mask.
+ *   collect   The blocks that are left. AVX2 cannot compress: vmovmskps, a table of lane numbers
+ *             for each of 256 masks (2 KB), vpmovzxbd, one store of 8 indices. The values are
+ *             fetched by index afterwards, by scalar loads (a gather is no faster on Zen 5, and
+ *             slow on CPUs with its microcode mitigation).
+ *   sort      Bitonic network on 64-bit keys, vpcmpgtq and two vpblendvb for a pair: 8 of the 16
+ *             registers for 32 keys, merges in memory beyond. From 513 keys on the radix sort is
+ *             faster. Most of the time for k >= n / 25.
+ *
+ * Differs from AVX-512: no compress, no 64-bit minimum, half the registers.
  */
 #include "topk.h"
 
 #include "../simd/avx2.h"
 #include "order.h"
 
-enum { LANES = 8, SORT_MAX = 64 };
+enum { LANES = 8, SORT_MAX = 512 };
 
 /* For each mask of 8 lanes the numbers of the lanes that are set, lowest first, a byte each. */
 static const uint64_t topk_kept_lanes_avx2[256] = {
@@ -79,11 +94,6 @@ static const uint64_t topk_kept_lanes_avx2[256] = {
 static inline unsigned topk_reached_avx2(__m256 v, __m256 at_least)
 {
     return (unsigned)_mm256_movemask_ps(_mm256_cmp_ps(v, at_least, _CMP_GE_OQ));
-}
-
-static inline __m256i topk_iota_avx2(void)
-{
-    return _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
 }
 
 /* ---- Thresholds ------------------------------------------------------------------------------ */
@@ -167,44 +177,14 @@ static size_t topk_list_avx2(size_t blocks, const float *maxima, float at_least,
 
 /* ---- Candidates ------------------------------------------------------------------------------ */
 
-/* A chunk of 32 scores with more candidates than this is compressed, else they are taken bit by
- * bit. */
-enum { CHUNK = 32, FEW = 6 };
-
-/* Moves the kept lanes to the front and stores all 8: what is behind the kept ones is overwritten
- * by the next store. */
-static inline size_t topk_keep_avx2(unsigned keep, __m256 v, __m256i index, float *values,
-                                    uint32_t *indices)
+/* The numbers of the kept lanes. What is behind the kept ones is overwritten by the next store. */
+static inline __m256i topk_lanes_avx2(unsigned keep)
 {
-    __m256i lanes = _mm256_cvtepu8_epi32(_mm_cvtsi64_si128((int64_t)topk_kept_lanes_avx2[keep]));
-    _mm256_storeu_ps(values, _mm256_permutevar8x32_ps(v, lanes));
-    _mm256_storeu_si256((__m256i *)(void *)indices, _mm256_permutevar8x32_epi32(index, lanes));
-    return (size_t)_mm_popcnt_u32(keep);
+    return _mm256_cvtepu8_epi32(_mm_cvtsi64_si128((int64_t)topk_kept_lanes_avx2[keep]));
 }
 
-/* Bit i: score i of the next min(n, 32) is a candidate. */
-static inline uint32_t topk_candidates_avx2(size_t n, const float *scores, __m256 at_least)
-{
-    if (n < CHUNK) {
-        uint32_t candidates = 0;
-        for (size_t i = 0; i < n; i += LANES) {
-            size_t first = n - i < LANES ? n - i : LANES;
-            unsigned reached = topk_reached_avx2(simd_load_first(scores + i, first), at_least);
-            candidates |= (reached & ((1u << first) - 1u)) << i;
-        }
-        return candidates;
-    }
-    __m256i m[4];
-    for (int i = 0; i < 4; i++)
-        m[i] = _mm256_castps_si256(
-            _mm256_cmp_ps(_mm256_loadu_ps(scores + LANES * i), at_least, _CMP_GE_OQ));
-    /* packs work on halves: bytes of m0 m1 m2 m3, lanes 0..3 of each, then lanes 4..7 */
-    __m256i bytes =
-        _mm256_packs_epi16(_mm256_packs_epi32(m[0], m[1]), _mm256_packs_epi32(m[2], m[3]));
-    bytes = _mm256_permutevar8x32_epi32(bytes, _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7));
-    return (uint32_t)_mm256_movemask_epi8(bytes);
-}
-
+/* Only indices are compressed, by a table of lane numbers; the few values are fetched afterwards.
+ */
 static size_t topk_collect_avx2(const struct topk_blocks *blocks, float at_least, size_t *next,
                                 float *values, uint32_t *indices, size_t room)
 {
@@ -212,31 +192,29 @@ static size_t topk_collect_avx2(const struct topk_blocks *blocks, float at_least
     size_t block = blocks->depth * LANES;
     size_t count = 0, b = *next;
     for (; b < blocks->listed; b++) {
-        size_t begin = blocks->list[b] * block;
-        size_t n = blocks->n - begin < block ? blocks->n - begin : block;
+        size_t at = blocks->list[b] * block;
+        size_t n = blocks->n - at < block ? blocks->n - at : block;
         if (room - count < n)
             break;
-        for (size_t end = begin + n; begin < end; begin += CHUNK) {
-            const float *scores = blocks->scores + begin;
-            uint32_t first = blocks->first_index + (uint32_t)begin;
-            uint32_t candidates = topk_candidates_avx2(end - begin, scores, t);
-            if (__builtin_expect(_mm_popcnt_u32(candidates) <= FEW || end - begin < CHUNK, 1)) {
-                for (; candidates != 0; candidates &= candidates - 1, count++) {
-                    int i = __builtin_ctz(candidates);
-                    values[count] = scores[i];
-                    indices[count] = first + (uint32_t)i;
-                }
-                continue;
-            }
-            __m256i index = _mm256_add_epi32(_mm256_set1_epi32((int)first), topk_iota_avx2());
-            for (; candidates != 0; candidates >>= LANES, scores += LANES) {
-                count += topk_keep_avx2(candidates & 0xff, _mm256_loadu_ps(scores), index,
-                                        values + count, indices + count);
-                index = _mm256_add_epi32(index, _mm256_set1_epi32(LANES));
-            }
+        const float *scores = blocks->scores + at;
+        __m256i index = _mm256_set1_epi32((int)(blocks->first_index + (uint32_t)at));
+        for (; n >= LANES; n -= LANES, scores += LANES) {
+            unsigned keep = topk_reached_avx2(_mm256_loadu_ps(scores), t);
+            _mm256_storeu_si256((__m256i *)(void *)(indices + count),
+                                _mm256_add_epi32(index, topk_lanes_avx2(keep)));
+            count += (size_t)_mm_popcnt_u32(keep);
+            index = _mm256_add_epi32(index, _mm256_set1_epi32(LANES));
+        }
+        if (n > 0) {
+            unsigned keep = topk_reached_avx2(simd_load_first(scores, n), t) & ((1u << n) - 1u);
+            _mm256_storeu_si256((__m256i *)(void *)(indices + count),
+                                _mm256_add_epi32(index, topk_lanes_avx2(keep)));
+            count += (size_t)_mm_popcnt_u32(keep);
         }
     }
     *next = b;
+    for (size_t i = 0; i < count; i++)
+        values[i] = blocks->scores[indices[i] - blocks->first_index];
     return count;
 }
 
@@ -251,7 +229,11 @@ static size_t topk_compact_avx2(size_t n, float *values, uint32_t *indices, floa
         unsigned keep = topk_reached_avx2(v, t);
         if (n - i < LANES)
             keep &= (1u << (n - i)) - 1u;
-        count += topk_keep_avx2(keep, v, index, values + count, indices + count);
+        __m256i lanes = topk_lanes_avx2(keep);
+        _mm256_storeu_ps(values + count, _mm256_permutevar8x32_ps(v, lanes));
+        _mm256_storeu_si256((__m256i *)(void *)(indices + count),
+                            _mm256_permutevar8x32_epi32(index, lanes));
+        count += (size_t)_mm_popcnt_u32(keep);
     }
     return count;
 }
@@ -310,31 +292,172 @@ static void topk_unpack_avx2(size_t n, const uint64_t *keys, float *values, uint
     }
 }
 
-/* ---- Sort ------------------------------------------------------------------------------------ */
+/* ---- Sort: bitonic merges of descending runs, 4 keys in a register --------------------------- */
 
-/* A key's place is the number of greater keys: n compares for each vector, none of which waits for
- * another. AVX2 has neither a 64-bit unsigned maximum nor the registers for a network. */
-static void topk_sort_avx2(size_t n, uint64_t *keys)
+/* Keys are sorted as signed numbers (AVX2 has no unsigned compare): the top bit is flipped on the
+ * way in and out. A mask has all bits set in the lanes that take the smaller of a pair. */
+
+static inline __m256i topk_exchange_avx2(__m256i v, __m256i other, __m256i smaller)
+{
+    __m256i keep = _mm256_xor_si256(_mm256_cmpgt_epi64(v, other), smaller);
+    return _mm256_blendv_epi8(other, v, keep);
+}
+
+/* Lanes 1 and 3 take the smaller. */
+static inline __m256i topk_exchange1_avx2(__m256i v)
+{
+    return topk_exchange_avx2(v, _mm256_shuffle_epi32(v, 0x4e), _mm256_setr_epi64x(0, -1, 0, -1));
+}
+
+/* A bitonic register into descending order. */
+static inline __m256i topk_merge4_avx2(__m256i v)
+{
+    const __m256i high = _mm256_setr_epi64x(0, 0, -1, -1);
+    return topk_exchange1_avx2(topk_exchange_avx2(v, _mm256_permute4x64_epi64(v, 0x4e), high));
+}
+
+static inline __m256i topk_sort4_avx2(__m256i v)
+{
+    const __m256i high = _mm256_setr_epi64x(0, 0, -1, -1);
+    v = topk_exchange1_avx2(v);
+    return topk_exchange1_avx2(topk_exchange_avx2(v, _mm256_permute4x64_epi64(v, 0x1b), high));
+}
+
+static inline __m256i topk_reverse_avx2(__m256i v)
+{
+    return _mm256_permute4x64_epi64(v, 0x1b);
+}
+
+/* Greater ones to a, smaller ones to b. */
+static inline void topk_split_avx2(__m256i *a, __m256i *b)
+{
+    __m256i greater = _mm256_cmpgt_epi64(*a, *b);
+    __m256i most = _mm256_blendv_epi8(*b, *a, greater);
+    *b = _mm256_blendv_epi8(*a, *b, greater);
+    *a = most;
+}
+
+/* count registers that are bitonic as a whole into descending order. */
+static inline __attribute__((always_inline)) void topk_merge_avx2(__m256i *v, int count)
+{
+    for (int half = count / 2; half > 0; half /= 2)
+        for (int i = 0; i < count; i += 2 * half)
+            for (int j = i; j < i + half; j++)
+                topk_split_avx2(&v[j], &v[j + half]);
+    for (int i = 0; i < count; i++)
+        v[i] = topk_merge4_avx2(v[i]);
+}
+
+static inline __m256i topk_load_avx2(const uint64_t *keys)
+{
+    return _mm256_loadu_si256((const __m256i *)(const void *)keys);
+}
+
+static inline void topk_store_avx2(uint64_t *keys, __m256i v)
+{
+    _mm256_storeu_si256((__m256i *)(void *)keys, v);
+}
+
+/* count registers (a power of two, at most 8) into descending order; all of it unrolls. */
+static inline __attribute__((always_inline)) void topk_sort_registers_avx2(uint64_t *keys,
+                                                                           int count)
 {
     const __m256i sign = _mm256_set1_epi64x(INT64_MIN);
-    uint64_t sorted[SORT_MAX];
-    for (size_t i = 0; i < n; i += 8) {
-        const __m256i *from = (const __m256i *)(const void *)(keys + i);
-        __m256i a = _mm256_xor_si256(_mm256_loadu_si256(from), sign);
-        __m256i b = _mm256_xor_si256(_mm256_loadu_si256(from + 1), sign);
-        __m256i before_a = _mm256_setzero_si256(), before_b = before_a;
-        for (size_t j = 0; j < n; j++) {
-            __m256i other = _mm256_xor_si256(_mm256_set1_epi64x((int64_t)keys[j]), sign);
-            before_a = _mm256_sub_epi64(before_a, _mm256_cmpgt_epi64(other, a));
-            before_b = _mm256_sub_epi64(before_b, _mm256_cmpgt_epi64(other, b));
+    __m256i v[8];
+#pragma GCC unroll 8
+    for (int i = 0; i < count; i++)
+        v[i] = topk_sort4_avx2(_mm256_xor_si256(topk_load_avx2(keys + 4 * i), sign));
+#pragma GCC unroll 3
+    for (int run = 1; run < count; run *= 2)
+#pragma GCC unroll 4
+        for (int i = 0; i < count; i += 2 * run) {
+            /* the second run backwards: then both together are bitonic */
+#pragma GCC unroll 4
+            for (int j = 0; j < run; j++) {
+                __m256i *mirror = &v[i + 2 * run - 1 - j];
+                *mirror = topk_reverse_avx2(*mirror);
+                topk_split_avx2(&v[i + j], mirror);
+            }
+            topk_merge_avx2(&v[i], run);
+            topk_merge_avx2(&v[i + run], run);
         }
-        uint64_t place[8];
-        _mm256_storeu_si256((__m256i *)(void *)place, before_a);
-        _mm256_storeu_si256((__m256i *)(void *)(place + 4), before_b);
-        for (size_t j = 0; j < 8 && i + j < n; j++)
-            sorted[place[j]] = keys[i + j];
+#pragma GCC unroll 8
+    for (int i = 0; i < count; i++)
+        topk_store_avx2(keys + 4 * i, v[i]);
+}
+
+static void topk_sort16_avx2(uint64_t *keys)
+{
+    topk_sort_registers_avx2(keys, 4);
+}
+
+static void topk_sort32_avx2(uint64_t *keys)
+{
+    topk_sort_registers_avx2(keys, 8);
+}
+
+/* 32 keys that are bitonic as a whole. */
+static void topk_merge32_avx2(uint64_t *keys)
+{
+    __m256i v[8];
+#pragma GCC unroll 8
+    for (int i = 0; i < 8; i++)
+        v[i] = topk_load_avx2(keys + 4 * i);
+    topk_merge_avx2(v, 8);
+#pragma GCC unroll 8
+    for (int i = 0; i < 8; i++)
+        topk_store_avx2(keys + 4 * i, v[i]);
+}
+
+/* One step of a merge in memory: pairs at a distance of half. */
+static void topk_split_run_avx2(uint64_t *keys, size_t half)
+{
+    for (size_t i = 0; i < half; i += 4) {
+        __m256i a = topk_load_avx2(keys + i), b = topk_load_avx2(keys + half + i);
+        topk_split_avx2(&a, &b);
+        topk_store_avx2(keys + i, a);
+        topk_store_avx2(keys + half + i, b);
     }
-    memcpy(keys, sorted, n * sizeof *keys);
+}
+
+/* The first step of joining two descending runs: pairs that mirror each other. */
+static void topk_split_mirrored_avx2(uint64_t *keys, size_t half)
+{
+    for (size_t i = 0; i < half; i += 4) {
+        uint64_t *mirror = keys + 2 * half - 4 - i;
+        __m256i a = topk_load_avx2(keys + i);
+        __m256i b = topk_reverse_avx2(topk_load_avx2(mirror));
+        topk_split_avx2(&a, &b);
+        topk_store_avx2(keys + i, a);
+        topk_store_avx2(mirror, topk_reverse_avx2(b));
+    }
+}
+
+static void topk_sort_avx2(size_t n, uint64_t *keys)
+{
+    size_t padded = 16;
+    while (padded < n)
+        padded *= 2;
+    for (size_t i = n; i < padded; i++)
+        keys[i] = 0;
+    if (padded == 16) {
+        topk_sort16_avx2(keys);
+    } else {
+        for (size_t i = 0; i < padded; i += 32)
+            topk_sort32_avx2(keys + i);
+        for (size_t run = 64; run <= padded; run *= 2)
+            for (size_t i = 0; i < padded; i += run) {
+                topk_split_mirrored_avx2(keys + i, run / 2);
+                for (size_t part = run / 2; part > 32; part /= 2)
+                    for (size_t j = i; j < i + run; j += part)
+                        topk_split_run_avx2(keys + j, part / 2);
+                for (size_t j = i; j < i + run; j += 32)
+                    topk_merge32_avx2(keys + j);
+            }
+    }
+    const __m256i sign = _mm256_set1_epi64x(INT64_MIN);
+    for (size_t i = 0; i < n; i += 4)
+        topk_store_avx2(keys + i, _mm256_xor_si256(topk_load_avx2(keys + i), sign));
 }
 
 const struct topk_ops topk_ops_avx2 = {

@@ -1,8 +1,10 @@
 /* topk_stream.c - the running selection behind top-k: thresholds, the buffer, the final order.
  * SPDX-License-Identifier: MIT
  *
- * Plain C, once for all ISAs; topk.h tells the method. Worst case O(n) for the passes over the
- * scores plus O(32 k) for each time that the buffer fills with more than k new candidates.
+ * Plain C, once for all ISAs; topk.h tells the method. No input makes it quadratic: a stretch of
+ * the row is read three times at most, four at its beginning; the bisection for its threshold takes
+ * at most 32 passes over its maxima, and the buffer is refined (at most 32 passes over it) only
+ * after it took in 3/4 k new candidates or more. The radix sort of the end is linear.
  */
 #include "topk.h"
 
@@ -13,9 +15,10 @@
 enum {
     BUFFER_EXTRA = 2 * TOPK_BLOCK_MAX, /* the buffer holds 2k and this */
     GROUPS_MIN = 4096,                 /* maxima are worked on in stretches of this many, or 4k */
-    GROUPS_PER_RESULT = 3,             /* maxima for each result wanted: the threshold is good */
     FOLDED_PER_RESULT = 6,             /* after folding for the bisection */
-    RADIX = 256
+    PAUSE_EXTRA = 16,                  /* candidates beyond 1.5k before a look at ties */
+    RADIX = 256,
+    DIGITS = 4 /* of the 32-bit order */
 };
 
 static size_t size_min(size_t a, size_t b)
@@ -108,6 +111,8 @@ static float threshold_of(const struct topk_ops *ops, size_t n, const float *val
 {
     float least, greatest;
     ops->range(n, values, &least, &greatest);
+    if (k == 1 && greatest > -INFINITY)
+        return greatest;
     if (ops->count(n, values, greatest) >= k)
         return greatest;
     size_t reached = ops->count(n, values, least);
@@ -118,12 +123,11 @@ static float threshold_of(const struct topk_ops *ops, size_t n, const float *val
     while (reached > limit && high - low > 1) {
         uint32_t middle = low + (high - low) / 2;
         size_t count = ops->count(n, values, topk_value(middle));
-        if (count >= k) {
-            low = middle;
-            reached = count;
-        } else {
-            high = middle;
-        }
+        /* selects, not a branch: which half it is cannot be foretold */
+        bool enough = count >= k;
+        low = enough ? middle : low;
+        high = enough ? high : middle;
+        reached = enough ? count : reached;
     }
     return topk_value(low);
 }
@@ -140,21 +144,21 @@ static void raise_threshold(struct topk_stream *stream, float at_least)
 static void keep_exactly(const struct topk_ops *ops, struct topk_stream *stream, float at_least)
 {
     float above = topk_next_above(at_least);
-    size_t equal = stream->k - ops->count(stream->count, stream->values, above);
-    /* How long the part is in which so many equals stand. */
-    size_t part = equal;
-    for (;;) {
-        size_t longer = equal + ops->count(part, stream->values, above);
-        if (longer == part)
-            break;
-        part = longer;
+    size_t equal =
+        stream->k - size_min(stream->k, ops->count(stream->count, stream->values, above));
+    /* The part that stays as it is holds so many equals, and the greater ones between them. */
+    size_t part = equal, seen = 0;
+    while (seen < part) {
+        size_t greater = ops->count(part - seen, stream->values + seen, above);
+        seen = part;
+        part += greater;
     }
     stream->count = part + ops->compact(stream->count - part, stream->values + part,
                                         stream->indices + part, above);
 }
 
-/* Cuts the buffer, which holds more than k, back to at most limit. What comes later has a greater
- * index, so it must be above the new threshold. */
+/* Cuts the buffer, which holds more than limit >= k, back to at most limit. What comes later has a
+ * greater index, so it must be above the new threshold. */
 static void refine(const struct topk_ops *ops, struct topk_stream *stream, size_t limit)
 {
     float at_least = threshold_of(ops, stream->count, stream->values, stream->k, limit);
@@ -162,22 +166,32 @@ static void refine(const struct topk_ops *ops, struct topk_stream *stream, size_
         stream->count = ops->compact(stream->count, stream->values, stream->indices, at_least);
     if (stream->count > limit)
         keep_exactly(ops, stream, at_least);
+    /* Needed only where the caller has switched denormals off, so that above is not above: the
+     * buffer's bounds must hold whatever the floating point does. */
+    stream->count = size_min(stream->count, limit);
     raise_threshold(stream, topk_next_above(at_least));
 }
 
 /* ---- Push ----------------------------------------------------------------------------------- */
 
-/* How deep the blocks are; 0 when there are too few scores for a first threshold. */
+/* How deep the blocks are; 0 when there are too few scores for a first threshold. Deep blocks make
+ * few maxima; shallow ones leave less to read again, which pays only while most blocks are not
+ * listed. */
 static size_t block_depth(const struct topk_ops *ops, const struct topk_stream *stream, size_t n)
 {
-    size_t depth = n >= 64 * ops->lanes ? TOPK_DEPTH_MAX : 4;
     if (!stream->open)
-        return depth;
-    if (n < 4 * ops->lanes)
+        return n >= 64 * ops->lanes ? TOPK_DEPTH_MAX : 4;
+    if (n < 4 * ops->lanes || n < 3 * stream->k)
         return 0;
-    while (depth > 2 && n / depth < GROUPS_PER_RESULT * stream->k)
-        depth /= 2;
-    return n / depth < 2 * stream->k ? 0 : depth;
+    size_t depth = TOPK_DEPTH_MAX;
+    if (n / (2 * ops->lanes) >= stream->k) {
+        while (depth > 2 && n / (depth * ops->lanes) < 2 * size_max(stream->k, 4))
+            depth /= 2;
+    } else {
+        while (depth > 2 && n / depth < stream->k + stream->k / 2)
+            depth /= 2;
+    }
+    return depth;
 }
 
 /* The threshold that the maxima of a stretch give; -Inf or NaN when they give none. */
@@ -192,7 +206,7 @@ static float group_threshold(const struct topk_ops *ops, const struct topk_scrat
         maxima = scratch->folded;
         groups = round_up(groups, fold * ops->lanes) / fold;
     }
-    return threshold_of(ops, groups, maxima, k, k + k / 16 + 1);
+    return threshold_of(ops, groups, maxima, k, k + k / 16 + 2);
 }
 
 /* Takes the first of n scores as they are, until the buffer is full; returns how many. */
@@ -219,10 +233,11 @@ static void push_blocks(const struct topk_ops *ops, struct topk_stream *stream,
     blocks->listed = ops->list(block_count, scratch->maxima, stream->at_least, scratch->list);
     for (;;) {
         size_t room = stream->capacity - stream->count;
-        /* Stop early once to look: when k are found that reach the threshold, what only equals it
-         * comes too late. That ends the matter for rows of few distinct scores. */
-        if (!paused && room > k + block)
-            room = k + block;
+        /* Stop once to look, where random scores have been read to the end: k that reach the
+         * threshold are found, so what only equals it comes too late. That ends the matter for rows
+         * of few distinct scores. */
+        if (!paused)
+            room = size_min(room, k + k / 2 + PAUSE_EXTRA + block);
         stream->count +=
             ops->collect(blocks, stream->at_least, &next, stream->values + stream->count,
                          stream->indices + stream->count, room);
@@ -233,6 +248,7 @@ static void push_blocks(const struct topk_ops *ops, struct topk_stream *stream,
         else
             refine(ops, stream, k + k / 4);
         paused = true;
+        /* The rest of the list was made with the old threshold. */
         if (blocks->listed - next > 2) {
             uint32_t from = scratch->list[next];
             size_t all = blocks->listed =
@@ -294,20 +310,25 @@ static uint64_t *radix_sort(size_t n, uint64_t *keys)
         least = order < least ? order : least;
         greatest = order > greatest ? order : greatest;
     }
-    uint32_t spread = greatest - least;
+    /* Digits of the distance from the greatest: fewer of them, as the best scores are close. */
+    uint32_t place[DIGITS][RADIX] = {{0}};
+    for (size_t i = 0; i < n; i++) {
+        uint32_t below = greatest - (uint32_t)(keys[i] >> 32);
+        for (int d = 0; d < DIGITS; d++)
+            place[d][below >> 8 * d & (RADIX - 1)]++;
+    }
     uint64_t *from = keys, *to = keys + n;
-    for (int shift = 0; shift < 32 && spread >> shift != 0; shift += 8) {
-        size_t place[RADIX] = {0};
-        for (size_t i = 0; i < n; i++)
-            place[(greatest - (uint32_t)(from[i] >> 32)) >> shift & (RADIX - 1)]++;
-        size_t sum = 0;
+    for (int d = 0; d < DIGITS && (greatest - least) >> 8 * d != 0; d++) {
+        uint32_t sum = 0;
         for (int r = 0; r < RADIX; r++) {
-            size_t here = place[r];
-            place[r] = sum;
+            uint32_t here = place[d][r];
+            place[d][r] = sum;
             sum += here;
         }
-        for (size_t i = 0; i < n; i++)
-            to[place[(greatest - (uint32_t)(from[i] >> 32)) >> shift & (RADIX - 1)]++] = from[i];
+        for (size_t i = 0; i < n; i++) {
+            uint32_t below = greatest - (uint32_t)(from[i] >> 32);
+            to[place[d][below >> 8 * d & (RADIX - 1)]++] = from[i];
+        }
         uint64_t *swap = from;
         from = to;
         to = swap;
@@ -337,6 +358,13 @@ size_t topk_stream_finish(const struct topk_ops *ops, struct topk_stream *stream
     if (stream->count > limit)
         refine(ops, stream, limit);
     size_t n = size_min(stream->k, stream->count);
+    if (stream->count == 1) {
+        if (values != NULL)
+            values[0] = simd_canonical_nan(stream->values[0]);
+        if (indices != NULL)
+            indices[0] = stream->indices[0];
+        return n;
+    }
     uint64_t *keys = scratch->keys;
     bool negative_zeros = ops->pack(stream->count, stream->values, stream->indices, keys);
     if (stream->count <= ops->sort_max)
