@@ -29,11 +29,10 @@ const char *mmk_status_string(enum mmk_status status)
     case MMK_ERR_NO_MEMORY:
         return "memory for the workspace could not be allocated";
     case MMK_ERR_ISA_UNKNOWN:
-        return "unknown instruction set (mmk_isa_use or MMK_ISA): "
-               "it is one of scalar, avx2, avx512, neon";
+        return "unknown instruction set (mmk_isa_use or MMK_ISA); "
+               "there are scalar, avx2, avx512 and neon";
     case MMK_ERR_ISA_UNUSABLE:
-        return "this machine or build cannot run the instruction set that mmk_isa_use or MMK_ISA "
-               "asks for";
+        return "this machine or build cannot run that instruction set (mmk_isa_use or MMK_ISA)";
     }
     return "not a value of enum mmk_status";
 }
