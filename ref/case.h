@@ -1,0 +1,133 @@
+/* case.h - one descriptor per public kernel: arguments, oracle, tolerance, shapes, cost model.
+ * SPDX-License-Identifier: MIT
+ *
+ * The checker, the bench, the profiler, the tables and the README's kernel list all read these
+ * descriptors. A trial is one kernel at one shape with one kind of input; who runs it (an
+ * instruction set, a thread count, a peer library) is a column of its own and not part of the
+ * trial. What can be done with a trial stands in trial.h.
+ */
+#ifndef MMK_CASE_H
+#define MMK_CASE_H
+
+#include "../kernels/mmk.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* What a trial's inputs are filled with. */
+enum fill {
+    FILL_NORMAL,     /* N(0,1) scaled by 1/sqrt(d): the ordinary case */
+    FILL_POSITIVE,   /* all positive: no cancellation, rounding errors do not average out */
+    FILL_INTEGER,    /* small integers and powers of two: dot products are exact */
+    FILL_UNIT_ROWS,  /* normal, every row of length 1 */
+    FILL_DUPLICATES, /* many equal rows; for top-k many equal scores */
+    FILL_TIES,       /* few distinct values */
+    FILL_ZERO_ROWS,  /* some rows all zero */
+    FILL_TINY,       /* rows of magnitude 1e-20 */
+    FILL_HUGE,       /* rows of magnitude 1e20 */
+    FILL_DENORMAL,   /* denormal numbers */
+    FILL_INF,        /* some +Inf and -Inf */
+    FILL_NAN_FIRST,  /* NaN in the first element, */
+    FILL_NAN_LAST,   /* in the last element of the last row, */
+    FILL_NAN_TAIL,   /* in the part of a row beyond the last whole vector */
+    FILL_ALIGNED,    /* y close to its positive x: softmax near 1 on the positive */
+    FILL_GIVEN,      /* the caller has filled the inputs (real data) */
+    FILL_COUNT
+};
+
+struct shape {
+    size_t m, n, d, k;
+    size_t ld_extra; /* added to every leading dimension */
+    enum mmk_similarity similarity;
+    float logit_scale;
+    float weight_x, weight_y;
+    size_t offset;
+};
+
+enum element { ELEMENT_F32, ELEMENT_U32 };
+
+/* One argument that is an array. */
+struct buffer {
+    const char *name; /* "x", "lse_y" */
+    bool output;
+    enum element element;
+    size_t rows, cols, ld; /* elements */
+    void *data;
+    double *expected; /* outputs: rows x cols, from the oracle */
+    double *bound;    /* outputs: greatest right |data - expected|, derived in the oracle's file, or
+                         one of the two below */
+    bool exact;       /* outputs that copy bits (top-k values): the sign of zero counts too */
+    void *memory;     /* what trial_close() gives back */
+};
+
+/* The formula leaves the value open (0 * Inf from an underflow, say): not compared with expected,
+ * but the same bits on every ISA all the same. */
+#define BOUND_OPEN INFINITY
+/* The function must leave this element alone (top-k beyond count). */
+#define BOUND_UNTOUCHED (-1.0)
+
+enum { TRIAL_BUFFERS = 10 };
+
+struct trial {
+    const struct kernel *kernel;
+    struct shape shape;
+    enum fill fill;
+    uint64_t seed;
+    struct mmk_options options; /* threads and workspace, set by who runs it */
+    int buffer_count;
+    struct buffer buffer[TRIAL_BUFFERS];
+    size_t count;          /* top-k: what *count came back as */
+    size_t expected_count; /* top-k: min(k, n), from the oracle */
+};
+
+enum { SIMILARITY_FROM_SHAPE = -1 };
+
+struct kernel {
+    const char *name;    /* "infonce_forward", "cosine_pair" */
+    const char *family;  /* folder in kernels/ */
+    const char *formula; /* one line for tables and the README */
+    const char *dims;    /* which sizes a shape of it has, in the order they are written: "mnd" */
+    int similarity;      /* the one it is about, or SIMILARITY_FROM_SHAPE */
+
+    /* Lists the trial's buffers (sizes, names, roles) from its shape; allocates nothing. */
+    void (*layout)(struct trial *trial);
+    /* Fills the inputs that only this kernel knows how to make, after the common fill (which it may
+     * leave as it is); NULL: the common fill is all. */
+    void (*fill)(struct trial *trial);
+    /* Calls the public function on the trial's buffers. */
+    enum mmk_status (*call)(struct trial *trial);
+    /* expected and bound of every output, in double; written as the formula in mmk.h. */
+    void (*oracle)(struct trial *trial);
+
+    double (*flops)(const struct shape *shape); /* 0: the kernel is bound by bytes alone */
+    double (*bytes)(const struct shape *shape); /* bytes that must move */
+
+    bool takes_threads; /* run for 1, 2 and 3 threads */
+    /* Which fills mean something for it at a shape; NULL: all but GIVEN. */
+    bool (*fill_fits)(const struct shape *shape, enum fill fill);
+
+    /* Shapes for the checker, many and small: writes them to shapes unless that is NULL, and
+     * returns how many there are. quick: a few of every kind, for emulators and sanitizers. */
+    size_t (*sweep)(bool quick, struct shape *shapes);
+    const struct shape *bench; /* shapes for the bench */
+    size_t bench_count;
+};
+
+/* All kernels, in the order of the tables. */
+extern const struct kernel *const kernels[];
+extern const size_t kernel_count;
+
+/* "normal"; NULL beyond FILL_COUNT. */
+const char *fill_name(enum fill fill);
+
+/* The kernel of that name, or NULL. */
+const struct kernel *kernel_find(const char *name);
+
+/* "4096x4096x512 cosine s=14.3 w=0.5,0.5": the sizes of kernel->dims in order, then what differs
+ * from the plain shape. */
+void shape_format(const struct kernel *kernel, const struct shape *shape, char *text, size_t size);
+
+/* Fills every input of a laid-out, allocated trial: same seed, same bits, on every machine. */
+void trial_fill(struct trial *trial);
+
+#endif

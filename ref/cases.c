@@ -1,0 +1,237 @@
+/* cases.c - the list of kernels, and what all of them share: names of fills and shapes, the fills.
+ * SPDX-License-Identifier: MIT
+ */
+#include "cases.h"
+
+#include "trial.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+/* One line a kernel, in the order of the tables. */
+const struct kernel *const kernels[] = {
+    &kernel_dot_pair,
+    &kernel_cosine_pair,
+    &kernel_neg_sq_l2_pair,
+    &kernel_dot_query,
+    &kernel_cosine_query,
+    &kernel_neg_sq_l2_query,
+    &kernel_dot_matrix,
+    &kernel_cosine_matrix,
+    &kernel_neg_sq_l2_matrix,
+    &kernel_normalize_rows,
+    &kernel_infonce_forward,
+    &kernel_infonce_backward,
+    &kernel_infonce_forward_backward,
+    &kernel_topk,
+    &kernel_topk_rows,
+};
+const size_t kernel_count = sizeof kernels / sizeof kernels[0];
+
+const char *fill_name(enum fill fill)
+{
+    static const char *const names[FILL_COUNT] = {
+        [FILL_NORMAL] = "normal",
+        [FILL_POSITIVE] = "positive",
+        [FILL_INTEGER] = "integer",
+        [FILL_UNIT_ROWS] = "unit_rows",
+        [FILL_DUPLICATES] = "duplicates",
+        [FILL_TIES] = "ties",
+        [FILL_ZERO_ROWS] = "zero_rows",
+        [FILL_TINY] = "tiny",
+        [FILL_HUGE] = "huge",
+        [FILL_DENORMAL] = "denormal",
+        [FILL_INF] = "inf",
+        [FILL_NAN_FIRST] = "nan_first",
+        [FILL_NAN_LAST] = "nan_last",
+        [FILL_NAN_TAIL] = "nan_tail",
+        [FILL_ALIGNED] = "aligned",
+        [FILL_GIVEN] = "given",
+    };
+    return (unsigned)fill < FILL_COUNT ? names[fill] : NULL;
+}
+
+const struct kernel *kernel_find(const char *name)
+{
+    for (size_t i = 0; i < kernel_count; i++)
+        if (strcmp(kernels[i]->name, name) == 0)
+            return kernels[i];
+    return NULL;
+}
+
+void shape_format(const struct kernel *kernel, const struct shape *shape, char *text, size_t size)
+{
+    char out[256];
+    int used = 0;
+    for (const char *dim = kernel->dims; *dim; dim++) {
+        size_t value = *dim == 'm'   ? shape->m
+                       : *dim == 'n' ? shape->n
+                       : *dim == 'd' ? shape->d
+                                     : shape->k;
+        used += snprintf(out + used, sizeof out - (size_t)used, "%s%zu",
+                         dim == kernel->dims ? "" : "x", value);
+    }
+    if (strcmp(kernel->family, "infonce") == 0) {
+        static const char *const names[] = {"dot", "cosine", "neg_sq_l2"};
+        used += snprintf(out + used, sizeof out - (size_t)used, " %s s=%g w=%g,%g",
+                         names[shape->similarity], (double)shape->logit_scale,
+                         (double)shape->weight_x, (double)shape->weight_y);
+        if (shape->offset)
+            used += snprintf(out + used, sizeof out - (size_t)used, " offset=%zu", shape->offset);
+    }
+    if (shape->ld_extra)
+        used += snprintf(out + used, sizeof out - (size_t)used, " ld+%zu", shape->ld_extra);
+    snprintf(text, size, "%s", out);
+}
+
+/* ---- Random numbers: a hash of (stream, index), so that order and threads do not matter ---- */
+
+static uint64_t mix(uint64_t z)
+{
+    z += 0x9e3779b97f4a7c15u;
+    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
+    z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
+    return z ^ (z >> 31);
+}
+
+uint64_t fill_hash(uint64_t stream, uint64_t index)
+{
+    return mix(stream + mix(index));
+}
+
+/* Near enough to N(0,1): the sum of four uniform 16-bit numbers, with variance 1. Integer
+ * arithmetic and one multiplication, because log and cos of a C library differ from machine to
+ * machine. */
+double fill_normal(uint64_t stream, uint64_t index)
+{
+    uint64_t h = fill_hash(stream, index);
+    int64_t sum = (int64_t)((h & 0xffff) + ((h >> 16) & 0xffff) + ((h >> 32) & 0xffff) + (h >> 48));
+    return (double)(sum - 2 * 65535) * (1.7320508075688772 / 65536.0);
+}
+
+uint64_t fill_stream(const struct trial *trial, const char *name)
+{
+    uint64_t stream = mix(trial->seed);
+    for (; *name; name++)
+        stream = mix(stream ^ (unsigned char)*name);
+    return stream;
+}
+
+/* ---- The common fill of rows ----------------------------------------------------------------- */
+
+/* NaN as it may come in from anywhere: quiet and signalling, either sign, with a payload. */
+static void put_nan(float *at, uint64_t h)
+{
+    static const uint32_t patterns[] = {0x7fc00000u, 0xffc12345u, 0x7f800001u, 0xffffffffu};
+    memcpy(at, &patterns[h % 4], sizeof *at);
+}
+
+static double element(enum fill fill, bool one_sign, uint64_t stream, size_t cols, size_t i,
+                      size_t k)
+{
+    double g = fill_normal(stream, i * cols + k);
+    double scale = cols ? 1 / sqrt((double)cols) : 1;
+    uint64_t h = fill_hash(~stream, i * cols + k);
+    static const double ties[] = {-1, -0.5, -0.0, 0, 0.5, 1};
+    switch (fill) {
+    case FILL_POSITIVE:
+        return (0.25 + fabs(g)) * scale;
+    case FILL_INTEGER:
+        return h & 64 ? (double)((int)(h % 7) - 3) : ldexp(h & 128 ? 1 : -1, (int)(h % 4));
+    case FILL_TIES:
+        return ties[h % 6];
+    case FILL_TINY:
+        return g * 1e-20;
+    case FILL_HUGE: /* one sign where products overflow: Inf - Inf would depend on the order */
+        return (one_sign ? 0.5 + fabs(g) : g) * 1e20;
+    case FILL_DENORMAL:
+        return h % 8 == 0 ? 0x1p-149 : g * 1e-40;
+    default:
+        return g * scale;
+    }
+}
+
+static void fill_row(const struct trial *t, const struct buffer *b, size_t i)
+{
+    float *row = (float *)b->data + i * b->ld;
+    uint64_t stream = fill_stream(t, b->name);
+    bool one_sign = t->shape.similarity != MMK_COSINE;
+    uint64_t h = fill_hash(stream, UINT64_MAX - i);
+    size_t source = i;
+    if (t->fill == FILL_DUPLICATES) { /* x and y draw from the same few rows */
+        stream = fill_stream(t, "duplicates");
+        source = h % 5;
+    }
+    if (t->fill == FILL_ALIGNED && strcmp(b->name, "y") == 0 && i >= t->shape.offset) {
+        uint64_t other = fill_stream(t, "x"); /* y_{i+offset} = x_i and a little noise */
+        size_t partner = i - t->shape.offset;
+        for (size_t k = 0; k < b->cols; k++)
+            row[k] = (float)(element(t->fill, false, other, b->cols, partner, k) +
+                             0.1 * element(t->fill, false, stream, b->cols, i, k));
+    } else {
+        for (size_t k = 0; k < b->cols; k++)
+            row[k] = (float)element(t->fill, one_sign, stream, b->cols, source, k);
+    }
+    if (t->fill == FILL_UNIT_ROWS) {
+        double sum = 0;
+        for (size_t k = 0; k < b->cols; k++)
+            sum += (double)row[k] * (double)row[k];
+        double inverse = sum > 0 ? 1 / sqrt(sum) : 0;
+        for (size_t k = 0; k < b->cols; k++)
+            row[k] = (float)((double)row[k] * inverse);
+    }
+    if (t->fill == FILL_ZERO_ROWS && h % 3 == 0)
+        for (size_t k = 0; k < b->cols; k++)
+            row[k] = h & 64 && k % 2 ? -0.0f : 0.0f;
+    if (t->fill == FILL_INF && h % 3 == 0 && b->cols > 0)
+        row[(h >> 8) % b->cols] = h & 64 ? INFINITY : -INFINITY;
+}
+
+/* The one NaN of the three NaN fills: in x or y, whichever the seed and the shape say. */
+static void fill_nan(struct trial *t)
+{
+    struct buffer *inputs[TRIAL_BUFFERS];
+    size_t count = 0;
+    for (int b = 0; b < t->buffer_count && b < 2; b++)
+        if (!t->buffer[b].output && t->buffer[b].rows > 0 && t->buffer[b].cols > 0)
+            inputs[count++] = &t->buffer[b];
+    if (count == 0)
+        return;
+    const struct shape *s = &t->shape;
+    uint64_t h = fill_hash(mix(t->seed), s->m + 3 * s->n + 7 * s->d);
+    struct buffer *b = inputs[h % count];
+    size_t i = 0, k = 0;
+    if (t->fill == FILL_NAN_LAST) {
+        i = b->rows - 1;
+        k = b->cols - 1;
+    } else if (t->fill == FILL_NAN_TAIL) {
+        size_t tail = b->cols % 16 ? b->cols % 16 : 1;
+        i = b->rows / 2;
+        k = b->cols - 1 - (h >> 16) % tail;
+    }
+    put_nan((float *)b->data + i * b->ld + k, h >> 32);
+}
+
+void trial_fill(struct trial *t)
+{
+    for (int index = 0; index < t->buffer_count; index++) {
+        struct buffer *b = &t->buffer[index];
+        if (b->output)
+            continue;
+        /* The padding between rows holds signalling NaNs: whoever reads it shows it. */
+        uint32_t *words = b->data;
+        for (size_t i = 0; i + 1 < b->rows; i++)
+            for (size_t k = b->cols; k < b->ld; k++)
+                words[i * b->ld + k] = 0x7fa5a5a5u;
+        if (t->fill == FILL_GIVEN)
+            continue;
+#pragma omp parallel for if (b->rows * b->cols > 100000) schedule(static)
+        for (size_t i = 0; i < b->rows; i++)
+            fill_row(t, b, i);
+    }
+    if (t->fill == FILL_NAN_FIRST || t->fill == FILL_NAN_LAST || t->fill == FILL_NAN_TAIL)
+        fill_nan(t);
+    if (t->kernel->fill)
+        t->kernel->fill(t);
+}

@@ -1,0 +1,84 @@
+/* cases.h - what the files of cases share: the descriptors, random numbers, rounding bounds.
+ * SPDX-License-Identifier: MIT
+ */
+#ifndef MMK_CASES_H
+#define MMK_CASES_H
+
+#include "case.h"
+
+#include <float.h>
+#include <math.h>
+
+extern const struct kernel kernel_dot_pair, kernel_cosine_pair, kernel_neg_sq_l2_pair;
+extern const struct kernel kernel_dot_query, kernel_cosine_query, kernel_neg_sq_l2_query;
+extern const struct kernel kernel_dot_matrix, kernel_cosine_matrix, kernel_neg_sq_l2_matrix;
+extern const struct kernel kernel_normalize_rows;
+extern const struct kernel kernel_infonce_forward, kernel_infonce_backward;
+extern const struct kernel kernel_infonce_forward_backward;
+extern const struct kernel kernel_topk, kernel_topk_rows;
+
+/* ---- Fills ---- */
+
+uint64_t fill_hash(uint64_t stream, uint64_t index);
+double fill_normal(uint64_t stream, uint64_t index);
+uint64_t fill_stream(const struct trial *trial, const char *name);
+
+/* ---- Layout: adds a buffer of rows x cols to the trial ---- */
+
+static inline struct buffer *add_buffer(struct trial *t, const char *name, bool output, size_t rows,
+                                        size_t cols)
+{
+    struct buffer *b = &t->buffer[t->buffer_count++];
+    *b = (struct buffer){.name = name,
+                         .output = output,
+                         .element = ELEMENT_F32,
+                         .rows = rows,
+                         .cols = cols,
+                         .ld = rows > 1 ? cols + t->shape.ld_extra : cols};
+    return b;
+}
+
+/* ---- Bounds ----
+ *
+ * u = 2^-24 is half the distance from 1 to the next float: one operation rounds by a relative error
+ * of at most u, or below the normal range by 2^-150 at most, which UNDERFLOW doubles.
+ */
+#define BOUND_U         0x1p-24
+#define BOUND_UNDERFLOW 0x1p-149
+
+/* Roundings that reach an element of a sum of d in 64 lanes: a chain of ceil(d / 64), then six
+ * levels of the tree, and one to spare. |error| <= bound_lanes(d) u sum|terms|: it holds always. */
+static inline double bound_lanes(size_t d)
+{
+    return (double)((d + 63) / 64) + 7;
+}
+
+/* The same for one chain of d: at most d roundings; as they go up and down at random, their sum is
+ * taken as lambda sqrt(d) with lambda = 6, six standard deviations if each was uniform and as large
+ * as the last partial sum allows. */
+static inline double bound_chain(size_t d)
+{
+    double walk = 6 * sqrt((double)d);
+    return (walk < (double)d ? walk : (double)d) + 1;
+}
+
+/* With few distinct values, quarters at least, every product and partial sum is exact up to 2^24
+ * quarters of quarters. */
+static inline bool bound_is_exact(enum fill fill, double magnitude)
+{
+    return (fill == FILL_INTEGER || fill == FILL_TIES) && magnitude <= 0x1p20;
+}
+
+/* Whether partial sums may overflow though the sum does not, which depends on their order: terms of
+ * both signs with sum|terms| beyond float. */
+static inline bool bound_overflows(double sum, double magnitude)
+{
+    return magnitude > (double)FLT_MAX && fabs(sum) < magnitude * (1 - 1e-9);
+}
+
+/* Bound of an element of the similarity matrix (cosine_cases.c). magnitude = sum_k |x_k y_k| of the
+ * rows that are multiplied; squares = |x|^2 + |y|^2, read for neg_sq_l2 only. */
+double bound_similarity(enum mmk_similarity similarity, size_t d, double expected, double magnitude,
+                        double squares);
+
+#endif

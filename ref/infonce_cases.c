@@ -1,0 +1,608 @@
+/* infonce_cases.c - cases of InfoNCE: forward, backward, both in one call.
+ * SPDX-License-Identifier: MIT
+ *
+ * Bounds, with u = 2^-24, chain() and e_ij = error of sim_ij as for the similarity matrix. Errors
+ * of exponents become relative errors of what is summed, so everything scales with s by itself.
+ *
+ *   logit     delta_ij = s e_ij + 2u |L_ij|
+ *   term      e^{L_ij - M}, M the shift taken out: at most the greatest |maximum of a row|, as the
+ *             columns' sums are made from the rows' exponentials
+ *             epsilon_ij = delta_ij + 3u (|L_ij| + |M|) + 4u     range reduction, exp, rescaling
+ *   lse_i     sum_j P_ij epsilon_ij + (chain(n) + 4) u + 3u (|M| + |lse_i|)
+ *   loss_i    is log(1 + sum of the others e^{L_ij - L_ip}), so that only the others' errors count:
+ *             sum_{j != p} P_ij (epsilon_ij + epsilon_ip + (chain(n) + 4) u) + 4u loss_i
+ *   loss      weighted mean of these, + (chain(m) + 4) u loss
+ *   P_ij      relative: gamma_ij = e^{delta_ij + error of lse_i + 3u (|L_ij| + |lse_i|) + 4u} - 1;
+ *             the column softmax may be made from the row softmax and two factors 2^(lse - c),
+ * where all lse lie within 64 binary digits: twice u times that range and 6u more G_ij weight/m
+ * P_ij (gamma_ij + 4u) for each direction; on the positive the sum of the others' errors and
+ * (chain(n) + 4) u of their sum dX        W_ij = error of G_ij + (chain(n) + 4) u |G_ij|: dot s
+ * sum_j W_ij |y_jk| neg_sq_l2  2 s sum_j W_ij (|x_ik| + |y_jk|) cosine     s/|x_i| (V_k + A
+ * |unit_x_ik|) with V_k = sum_j W_ij |unit_y_jk| and A = sum_k V_k |unit_x_ik| + sum_j |G_ij| e_ij,
+ * the error of the part along x_i; W with the rounding of the normalised rows dlogit_scale sum_ij
+ * (error of G_ij) |sim_ij| + |G_ij| e_ij + (chain(m) + chain(n) + 4) u |G sim|
+ *
+ * Terms below 2^-126 of the shift are flushed to 0. A column sum below 2^-80 of the shift is not
+ * used, so each flush is an error of 2^-46 of the sum there; a column softmax made from a row
+ * softmax and factors errs by 2^(64 - 126) where the row softmax was flushed.
+ */
+#include "cases.h"
+#include "infonce_ref.h"
+#include "matmul.h"
+#include "sweep.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define FLUSH_ROW     0x1p-126
+#define FLUSH_COLUMN  0x1p-46
+#define FLUSH_FACTORS 0x1p-62
+#define SPREAD_MOST   (64 * 0.6931471805599453)
+
+/* ---- Layout, call ---------------------------------------------------------------------------- */
+
+/* Order of the buffers: x, y, then those of the call. */
+enum { X, Y };
+enum { FORWARD_LOSS = 2, FORWARD_LSE_X, FORWARD_LSE_Y, BOTH_DX, BOTH_DY, BOTH_DSCALE };
+enum { BACKWARD_LSE_X = 2, BACKWARD_LSE_Y, BACKWARD_DX, BACKWARD_DY, BACKWARD_DSCALE };
+
+static void add_rows(struct trial *t)
+{
+    add_buffer(t, "x", false, t->shape.m, t->shape.d);
+    add_buffer(t, "y", false, t->shape.n, t->shape.d);
+}
+
+static void add_gradients(struct trial *t)
+{
+    add_buffer(t, "dx", true, t->shape.m, t->shape.d);
+    add_buffer(t, "dy", true, t->shape.n, t->shape.d);
+    add_buffer(t, "dlogit_scale", true, 1, 1);
+}
+
+static void add_lse(struct trial *t, bool output)
+{
+    add_buffer(t, "lse_x", output, 1, t->shape.m);
+    add_buffer(t, "lse_y", output, 1, t->shape.n);
+}
+
+static void forward_layout(struct trial *t)
+{
+    add_rows(t);
+    add_buffer(t, "loss", true, 1, 1);
+    add_lse(t, true);
+}
+
+static void backward_layout(struct trial *t)
+{
+    add_rows(t);
+    add_lse(t, false);
+    add_gradients(t);
+}
+
+static void both_layout(struct trial *t)
+{
+    forward_layout(t);
+    add_gradients(t);
+}
+
+static struct mmk_infonce_config config_of(const struct shape *s)
+{
+    return (struct mmk_infonce_config){.similarity = s->similarity,
+                                       .logit_scale = s->logit_scale,
+                                       .weight_x = s->weight_x,
+                                       .weight_y = s->weight_y,
+                                       .offset = s->offset};
+}
+
+static enum mmk_status forward_call(struct trial *t)
+{
+    struct mmk_infonce_config config = config_of(&t->shape);
+    const struct buffer *b = t->buffer;
+    return mmk_infonce_forward(&config, t->shape.m, t->shape.n, t->shape.d, b[X].data, b[X].ld,
+                               b[Y].data, b[Y].ld, b[FORWARD_LOSS].data, b[FORWARD_LSE_X].data,
+                               b[FORWARD_LSE_Y].data, &t->options);
+}
+
+static enum mmk_status backward_call(struct trial *t)
+{
+    struct mmk_infonce_config config = config_of(&t->shape);
+    const struct buffer *b = t->buffer;
+    return mmk_infonce_backward(&config, t->shape.m, t->shape.n, t->shape.d, b[X].data, b[X].ld,
+                                b[Y].data, b[Y].ld, b[BACKWARD_LSE_X].data, b[BACKWARD_LSE_Y].data,
+                                b[BACKWARD_DX].data, b[BACKWARD_DX].ld, b[BACKWARD_DY].data,
+                                b[BACKWARD_DY].ld, b[BACKWARD_DSCALE].data, &t->options);
+}
+
+static enum mmk_status both_call(struct trial *t)
+{
+    struct mmk_infonce_config config = config_of(&t->shape);
+    const struct buffer *b = t->buffer;
+    return mmk_infonce_forward_backward(
+        &config, t->shape.m, t->shape.n, t->shape.d, b[X].data, b[X].ld, b[Y].data, b[Y].ld,
+        b[FORWARD_LOSS].data, b[FORWARD_LSE_X].data, b[FORWARD_LSE_Y].data, b[BOTH_DX].data,
+        b[BOTH_DX].ld, b[BOTH_DY].data, b[BOTH_DY].ld, b[BOTH_DSCALE].data, &t->options);
+}
+
+/* ---- Bounds ---------------------------------------------------------------------------------- */
+
+struct bounds {
+    double *e;                 /* m x n: error of sim */
+    double *delta_x, *delta_y; /* m x n and n x m: error of the logits */
+    double *lse_x, *lse_y;     /* error of the lse */
+    double loss;
+};
+
+static void bounds_open(struct bounds *b, const struct infonce_ref *r)
+{
+    size_t m = r->m, n = r->n, d = r->d;
+    bool cosine = r->config.similarity == MMK_COSINE;
+    b->e = ref_doubles(m * n);
+    b->delta_x = ref_doubles(m * n);
+    b->delta_y = ref_doubles(m * n);
+    b->lse_x = ref_doubles(m);
+    b->lse_y = ref_doubles(n);
+    b->loss = 0;
+    double *squares_x = ref_doubles(m), *squares_y = ref_doubles(n);
+    for (size_t i = 0; i < m && !cosine; i++)
+        for (size_t k = 0; k < d; k++)
+            squares_x[i] += r->x[i * d + k] * r->x[i * d + k];
+    for (size_t j = 0; j < n && !cosine; j++)
+        for (size_t k = 0; k < d; k++)
+            squares_y[j] += r->y[j * d + k] * r->y[j * d + k];
+#pragma omp parallel for if (m * n > 10000) schedule(static)
+    for (size_t i = 0; i < m; i++)
+        for (size_t j = 0; j < n; j++) {
+            size_t at = i * n + j;
+            b->e[at] = bound_similarity(r->config.similarity, d, r->sim[at], r->magnitude[at],
+                                        squares_x[i] + squares_y[j]);
+            double logit = r->dir_x.logits[at];
+            b->delta_x[at] = isfinite(logit) ? r->scale * b->e[at] + 2 * BOUND_U * fabs(logit) : 0;
+        }
+    ref_transpose(m, n, b->delta_x, b->delta_y);
+    free(squares_x);
+    free(squares_y);
+}
+
+static void bounds_close(struct bounds *b)
+{
+    free(b->e);
+    free(b->delta_x);
+    free(b->delta_y);
+    free(b->lse_x);
+    free(b->lse_y);
+}
+
+/* The greatest |maximum of a row| of direction x. */
+static double greatest_shift(const struct infonce_direction *dir)
+{
+    double shift = 0;
+    for (size_t i = 0; i < dir->rows; i++) {
+        double max = -(double)INFINITY;
+        for (size_t j = 0; j < dir->cols; j++)
+            max = fmax(max, dir->logits[i * dir->cols + j]);
+        if (isfinite(max))
+            shift = fmax(shift, fabs(max));
+    }
+    return shift;
+}
+
+/* Bounds of lse and of the weighted sum of the rows' losses. */
+static double forward_bounds(const struct infonce_direction *dir, const double *delta, double shift,
+                             double flush, double *lse_error)
+{
+    double u = BOUND_U, cols = (double)dir->cols, total = 0;
+#pragma omp parallel for if (dir->rows * dir->cols > 10000) schedule(static) reduction(+ : total)
+    for (size_t i = 0; i < dir->rows; i++) {
+        const double *logits = dir->logits + i * dir->cols;
+        double lse = dir->lse[i];
+        if (!isfinite(lse))
+            continue;
+        size_t positive = infonce_ref_positive(dir, i);
+        bool has_positive = positive != SIZE_MAX && isfinite(logits[positive]);
+        double pivot = has_positive ? delta[i * dir->cols + positive] +
+                                          3 * u * (fabs(logits[positive]) + shift) + 4 * u
+                                    : 0;
+        double all = 0, others = 0, others_sum = 0;
+        for (size_t j = 0; j < dir->cols; j++) {
+            double p = exp(logits[j] - lse);
+            if (p == 0)
+                continue;
+            double epsilon = delta[i * dir->cols + j] + 3 * u * (fabs(logits[j]) + shift) + 4 * u;
+            all += p * expm1(epsilon);
+            if (j != positive) {
+                others += p * expm1(epsilon + pivot);
+                others_sum += p;
+            }
+        }
+        double sums = (bound_chain(dir->cols) + 4) * u;
+        lse_error[i] = all + sums + 3 * u * (shift + fabs(lse)) + cols * flush;
+        if (has_positive)
+            total +=
+                dir->weight * (others + sums * others_sum + 4 * u * dir->loss[i] + cols * flush);
+    }
+    return total;
+}
+
+/* error of the direction's part of G, added to error (rows x cols); factors: of an exponent made as
+ * a product, flush: absolute, of a softmax. */
+static void g_bounds(const struct infonce_direction *dir, const double *delta, double factors,
+                     double flush, const double *lse_error, double *error)
+{
+    double u = BOUND_U, cols = (double)dir->cols;
+#pragma omp parallel for if (dir->rows * dir->cols > 10000) schedule(static)
+    for (size_t i = 0; i < dir->rows; i++) {
+        size_t positive = infonce_ref_positive(dir, i);
+        if (positive == SIZE_MAX)
+            continue;
+        double others = (bound_chain(dir->cols) + 4) * u * dir->others[i] + cols * flush;
+        for (size_t j = 0; j < dir->cols; j++) {
+            size_t at = i * dir->cols + j;
+            double p = dir->p[at];
+            if (j == positive || p == 0)
+                continue;
+            double gamma =
+                expm1(delta[at] + lse_error[i] +
+                      3 * u * (fabs(dir->logits[at]) + fabs(dir->lse[i])) + 4 * u + factors);
+            double p_error = p * (gamma + 4 * u) + flush;
+            error[at] += dir->weight * p_error;
+            others += p_error;
+        }
+        error[i * dir->cols + positive] += dir->weight * others;
+    }
+}
+
+/* Bounds of the gradient with respect to rows a_i, from g and its error (both rows x cols) and the
+ * similarities' error e. A is what ends in _a here. */
+static void gradient_bounds(const struct infonce_ref *r, size_t rows, size_t cols, const double *g,
+                            const double *g_error, const double *e, const double *unit_a,
+                            const double *norm_a, const double *unit_b, const double *expected,
+                            double *bound)
+{
+    size_t d = r->d;
+    bool cosine = r->config.similarity == MMK_COSINE;
+    double u = BOUND_U, s = r->scale, norm_roundings = bound_lanes(d) / 2 + 4;
+    double per_term = bound_chain(cols) + 4 + (cosine ? norm_roundings : 0);
+    double underflow = (double)(cols + d + 4) * BOUND_UNDERFLOW;
+    bool one_sided = r->config.weight_x == 0 || r->config.weight_y == 0;
+    double *weight = ref_doubles(rows * cols), *v = ref_doubles(rows * d);
+    for (size_t at = 0; at < rows * cols; at++)
+        weight[at] = g_error[at] + per_term * u * fabs(g[at]);
+    ref_matmul(rows, cols, d, g, weight, unit_b, v, bound); /* bound = sum_j W_ij |b_jk| */
+
+#pragma omp parallel for if (rows * cols > 10000) schedule(static)
+    for (size_t i = 0; i < rows; i++) {
+        const double *a = unit_a + i * d;
+        double sum_weight = 0, sum_g = 0, along = 0, along_error = 0;
+        for (size_t j = 0; j < cols; j++) {
+            sum_weight += weight[i * cols + j];
+            sum_g += g[i * cols + j];
+            along_error += fabs(g[i * cols + j]) * e[i * cols + j];
+        }
+        for (size_t k = 0; k < d; k++) {
+            along += v[i * d + k] * a[k];
+            along_error +=
+                (bound[i * d + k] + bound_lanes(d) * u * fabs(v[i * d + k])) * fabs(a[k]);
+        }
+        for (size_t k = 0; k < d; k++) {
+            size_t at = i * d + k;
+            if (cols == 0) {
+                bound[at] = 0; /* nothing is summed, whatever the rows hold */
+            } else if (!isfinite(expected[at])) {
+                /* 0 * NaN where a direction has weight 0: may be left out or not */
+                bound[at] = one_sided ? BOUND_OPEN : 0;
+            } else if (r->config.similarity == MMK_DOT) {
+                bound[at] = s * (bound[at] + underflow) + 3 * u * fabs(expected[at]);
+            } else if (r->config.similarity == MMK_NEG_SQ_L2) {
+                double parts = fabs(sum_g * a[k]) + fabs(v[at]);
+                bound[at] =
+                    2 * s * (bound[at] + sum_weight * fabs(a[k]) + 4 * u * parts + underflow);
+            } else if (norm_a[i] == 0) {
+                bound[at] = 0;
+            } else {
+                double parts = fabs(v[at]) + fabs(along * a[k]);
+                bound[at] = s / norm_a[i] *
+                            (bound[at] + along_error * fabs(a[k]) +
+                             (2 * norm_roundings + 2) * u * parts + underflow);
+            }
+            bound[at] += 2 * BOUND_UNDERFLOW;
+        }
+    }
+    free(weight);
+    free(v);
+}
+
+/* ---- Oracles --------------------------------------------------------------------------------- */
+
+static void run_reference(const struct trial *t, struct infonce_ref *r)
+{
+    struct mmk_infonce_config config = config_of(&t->shape);
+    infonce_ref_open(r, &config, t->shape.m, t->shape.n, t->shape.d);
+    ref_from_float(r->m, r->d, t->buffer[X].data, t->buffer[X].ld, r->x);
+    ref_from_float(r->n, r->d, t->buffer[Y].data, t->buffer[Y].ld, r->y);
+    infonce_ref_forward(r);
+}
+
+/* A row of logits that are all -Inf: the formula says -Inf, the usual subtraction of the maximum
+ * NaN; both may stand. */
+static bool open_lse(const struct infonce_direction *dir)
+{
+    for (size_t i = 0; i < dir->rows; i++)
+        if (dir->cols > 0 && dir->lse[i] == -(double)INFINITY)
+            return true;
+    return false;
+}
+
+static void set_lse(struct buffer *b, const struct infonce_direction *dir, const double *error)
+{
+    for (size_t i = 0; i < dir->rows; i++) {
+        b->expected[i] = dir->lse[i];
+        b->bound[i] = isfinite(dir->lse[i]) ? error[i] : 0;
+        if (dir->cols > 0 && dir->lse[i] == -(double)INFINITY)
+            b->bound[i] = BOUND_OPEN;
+    }
+}
+
+static void set_forward(struct trial *t, const struct infonce_ref *r, struct bounds *bounds)
+{
+    double shift = greatest_shift(&r->dir_x);
+    bounds->loss = forward_bounds(&r->dir_x, bounds->delta_x, shift, FLUSH_ROW, bounds->lse_x) +
+                   forward_bounds(&r->dir_y, bounds->delta_y, shift, FLUSH_COLUMN, bounds->lse_y);
+    struct buffer *loss = &t->buffer[FORWARD_LOSS];
+    *loss->expected = r->loss;
+    *loss->bound = bounds->loss + (bound_chain(r->m) + 4) * BOUND_U * r->loss + BOUND_UNDERFLOW;
+    if (!isfinite(r->loss))
+        *loss->bound = 0;
+    if (open_lse(&r->dir_x) || open_lse(&r->dir_y))
+        *loss->bound = BOUND_OPEN;
+    if (r->m <= 1 && r->n <= 1 && isfinite(r->loss))
+        *loss->bound = 0; /* exactly 0 */
+    set_lse(&t->buffer[FORWARD_LSE_X], &r->dir_x, bounds->lse_x);
+    set_lse(&t->buffer[FORWARD_LSE_Y], &r->dir_y, bounds->lse_y);
+}
+
+/* Greatest distance of two lse, where it allows the column softmax to be made with factors. */
+static double lse_spread(const struct infonce_ref *r)
+{
+    double low = (double)INFINITY, high = -(double)INFINITY;
+    for (size_t i = 0; i < r->m; i++) {
+        low = fmin(low, r->dir_x.lse[i]);
+        high = fmax(high, r->dir_x.lse[i]);
+    }
+    for (size_t j = 0; j < r->n; j++) {
+        low = fmin(low, r->dir_y.lse[j]);
+        high = fmax(high, r->dir_y.lse[j]);
+    }
+    return high - low < SPREAD_MOST ? high - low : 0;
+}
+
+static void set_backward(struct trial *t, struct infonce_ref *r, const struct bounds *bounds,
+                         int dx, int dy, int dscale)
+{
+    size_t m = r->m, n = r->n, d = r->d;
+    infonce_ref_backward(r);
+    memcpy(t->buffer[dx].expected, r->dx, m * d * sizeof(double));
+    memcpy(t->buffer[dy].expected, r->dy, n * d * sizeof(double));
+    *t->buffer[dscale].expected = r->dscale;
+
+    double *g_error = ref_doubles(m * n), *transposed = ref_doubles(m * n);
+    g_bounds(&r->dir_y, bounds->delta_y, (2 * lse_spread(r) + 6) * BOUND_U, FLUSH_FACTORS,
+             bounds->lse_y, transposed);
+    ref_transpose(n, m, transposed, g_error);
+    g_bounds(&r->dir_x, bounds->delta_x, 0, FLUSH_ROW, bounds->lse_x, g_error);
+    double error = 0, sum = 0;
+    for (size_t at = 0; at < m * n; at++) {
+        error += g_error[at] * fabs(r->sim[at]) + fabs(r->g[at]) * bounds->e[at];
+        sum += fabs(r->g[at] * r->sim[at]);
+    }
+    bool one_sided = r->config.weight_x == 0 || r->config.weight_y == 0;
+    double roundings = bound_chain(m) + bound_chain(n) + 4;
+    *t->buffer[dscale].bound = isfinite(r->dscale)
+                                   ? error + roundings * BOUND_U * sum + BOUND_UNDERFLOW
+                                   : (one_sided ? BOUND_OPEN : 0);
+
+    gradient_bounds(r, m, n, r->g, g_error, bounds->e, r->unit_x, r->norm_x, r->unit_y, r->dx,
+                    t->buffer[dx].bound);
+    double *g_transposed = ref_doubles(m * n), *e_transposed = ref_doubles(m * n);
+    ref_transpose(m, n, g_error, transposed);
+    ref_transpose(m, n, r->g, g_transposed);
+    ref_transpose(m, n, bounds->e, e_transposed);
+    gradient_bounds(r, n, m, g_transposed, transposed, e_transposed, r->unit_y, r->norm_y,
+                    r->unit_x, r->dy, t->buffer[dy].bound);
+    free(g_error);
+    free(transposed);
+    free(g_transposed);
+    free(e_transposed);
+}
+
+static void forward_oracle(struct trial *t)
+{
+    struct infonce_ref r;
+    struct bounds bounds;
+    run_reference(t, &r);
+    bounds_open(&bounds, &r);
+    set_forward(t, &r, &bounds);
+    bounds_close(&bounds);
+    infonce_ref_close(&r);
+}
+
+static void both_oracle(struct trial *t)
+{
+    struct infonce_ref r;
+    struct bounds bounds;
+    run_reference(t, &r);
+    bounds_open(&bounds, &r);
+    set_forward(t, &r, &bounds);
+    set_backward(t, &r, &bounds, BOTH_DX, BOTH_DY, BOTH_DSCALE);
+    bounds_close(&bounds);
+    infonce_ref_close(&r);
+}
+
+static void backward_oracle(struct trial *t)
+{
+    struct infonce_ref r;
+    struct bounds bounds;
+    run_reference(t, &r);
+    bounds_open(&bounds, &r);
+    for (size_t i = 0; i < r.m; i++) /* the lse that are passed: rounded once */
+        bounds.lse_x[i] = BOUND_U * fabs(r.dir_x.lse[i]);
+    for (size_t j = 0; j < r.n; j++)
+        bounds.lse_y[j] = BOUND_U * fabs(r.dir_y.lse[j]);
+    set_backward(t, &r, &bounds, BACKWARD_DX, BACKWARD_DY, BACKWARD_DSCALE);
+    bounds_close(&bounds);
+    infonce_ref_close(&r);
+}
+
+/* The lse that a forward would have given: the oracle's, rounded. */
+static void backward_fill(struct trial *t)
+{
+    struct infonce_ref r;
+    run_reference(t, &r);
+    float *lse_x = t->buffer[BACKWARD_LSE_X].data, *lse_y = t->buffer[BACKWARD_LSE_Y].data;
+    for (size_t i = 0; i < r.m; i++)
+        lse_x[i] = isnan(r.dir_x.lse[i]) ? NAN : (float)r.dir_x.lse[i];
+    for (size_t j = 0; j < r.n; j++)
+        lse_y[j] = isnan(r.dir_y.lse[j]) ? NAN : (float)r.dir_y.lse[j];
+    infonce_ref_close(&r);
+}
+
+/* ---- Costs and shapes ------------------------------------------------------------------------ */
+
+static double forward_flops(const struct shape *s)
+{
+    return 2 * (double)s->m * (double)s->n * (double)s->d;
+}
+
+static double backward_flops(const struct shape *s)
+{
+    return 6 * (double)s->m * (double)s->n * (double)s->d;
+}
+
+static double forward_bytes(const struct shape *s)
+{
+    return 4 * (double)(s->m + s->n) * (double)s->d;
+}
+
+static double backward_bytes(const struct shape *s)
+{
+    return 8 * (double)(s->m + s->n) * (double)s->d;
+}
+
+/* Unless the similarity is the cosine, rows of 1e20 make logits overflow, and long rows of integers
+ * make them so large that float keeps nothing of the softmax. Large shapes are there for the
+ * blocking: a few fills are enough for them. */
+static bool forward_fill_fits(const struct shape *s, enum fill fill)
+{
+    if (s->m * s->n * (s->d + 4) > 60000)
+        return fill == FILL_NORMAL || fill == FILL_NAN_TAIL || fill == FILL_ALIGNED;
+    if (s->similarity != MMK_COSINE &&
+        (fill == FILL_HUGE || (s->d > 12 && (fill == FILL_INTEGER || fill == FILL_TIES))))
+        return false;
+    return fill != FILL_GIVEN;
+}
+
+/* With an Inf among the logits a gradient is 0 * Inf or tiny * Inf, as a softmax underflows. */
+static bool backward_fill_fits(const struct shape *s, enum fill fill)
+{
+    if (fill == FILL_INF && s->similarity != MMK_COSINE)
+        return false;
+    return forward_fill_fits(s, fill);
+}
+
+/* Goes through scales and weights by the index, and through all similarities for each. */
+static void add_all(struct shape *shapes, size_t *count, struct shape shape)
+{
+    static const float scales[] = {1, 14.3f, 100};
+    static const float weights[][2] = {{0.5f, 0.5f}, {1, 0}, {0, 1}, {0.5f, 0.5f}};
+    for (int similarity = 0; similarity < MMK_SIMILARITY_COUNT; similarity++) {
+        shape.similarity = (enum mmk_similarity)similarity;
+        shape.logit_scale = scales[(*count + *count / 3) % 3];
+        shape.weight_x = weights[*count / 3 % 4][0];
+        shape.weight_y = weights[*count / 3 % 4][1];
+        sweep_add(shapes, count, shape);
+    }
+}
+
+static size_t sweep(bool quick, struct shape *shapes)
+{
+    size_t count = 0, dims[SWEEP_DIMS];
+    size_t dim_count = sweep_dims(quick, dims);
+    for (size_t i = 0; i < dim_count; i += quick ? 2 : 1)
+        add_all(shapes, &count,
+                (struct shape){.m = 5, .n = 7, .d = dims[i], .offset = i % 3, .ld_extra = i % 2});
+    for (size_t m = 0; m <= (quick ? 17u : 40u); m++) /* square, and wide with an offset */
+        add_all(shapes, &count, (struct shape){.m = m, .n = m, .d = 10});
+    for (size_t n = 1; n <= (quick ? 17u : 68u); n += quick ? 4 : 1)
+        add_all(shapes, &count,
+                (struct shape){.m = n / 3, .n = n, .d = 5, .offset = n / 2, .ld_extra = n % 3});
+    if (quick)
+        return count;
+    static const struct shape large[] = {
+        {.m = 63, .n = 64, .d = 12},
+        {.m = 64, .n = 65, .d = 7, .offset = 1},
+        {.m = 100, .n = 100, .d = 50},
+        {.m = 127, .n = 129, .d = 20, .offset = 2},
+        {.m = 168, .n = 169, .d = 17},
+        {.m = 169, .n = 257, .d = 33, .offset = 60},
+        {.m = 256, .n = 256, .d = 16},
+        {.m = 337, .n = 337, .d = 9},
+        {.m = 9, .n = 1030, .d = 10, .offset = 1000},
+    };
+    for (size_t i = 0; i < sizeof large / sizeof large[0]; i++)
+        add_all(shapes, &count, large[i]);
+    return count;
+}
+
+/* CLIP: cosine, temperature 0.07, both directions. */
+#define CLIP(B, D)                                                                                 \
+    {                                                                                              \
+        .m = (B), .n = (B), .d = (D), .similarity = MMK_COSINE, .logit_scale = 14.3f,              \
+        .weight_x = 0.5f, .weight_y = 0.5f                                                         \
+    }
+
+static const struct shape bench[] = {
+    CLIP(256, 128),  CLIP(256, 512),  CLIP(256, 768),  CLIP(1024, 128), CLIP(1024, 512),
+    CLIP(1024, 768), CLIP(4096, 128), CLIP(4096, 512), CLIP(4096, 768),
+};
+
+#define SHARED_PARTS                                                                               \
+    .family = "infonce", .dims = "mnd", .similarity = SIMILARITY_FROM_SHAPE,                       \
+    .takes_threads = true, .sweep = sweep, .bench = bench,                                         \
+    .bench_count = sizeof bench / sizeof bench[0]
+
+const struct kernel kernel_infonce_forward = {
+    .name = "infonce_forward",
+    .formula = "loss = w_x mean_i (lse_j L_ij - L_ip) + w_y mean_j (lse_i L_ij - L_pj)",
+    .layout = forward_layout,
+    .call = forward_call,
+    .oracle = forward_oracle,
+    .flops = forward_flops,
+    .bytes = forward_bytes,
+    .fill_fits = forward_fill_fits,
+    SHARED_PARTS,
+};
+
+const struct kernel kernel_infonce_backward = {
+    .name = "infonce_backward",
+    .formula = "dX, dY, d logit_scale from the two lse",
+    .layout = backward_layout,
+    .fill = backward_fill,
+    .call = backward_call,
+    .oracle = backward_oracle,
+    .flops = backward_flops,
+    .bytes = backward_bytes,
+    .fill_fits = backward_fill_fits,
+    SHARED_PARTS,
+};
+
+const struct kernel kernel_infonce_forward_backward = {
+    .name = "infonce_forward_backward",
+    .formula = "loss, lse, dX, dY, d logit_scale in one call",
+    .layout = both_layout,
+    .call = both_call,
+    .oracle = both_oracle,
+    .flops = backward_flops,
+    .bytes = backward_bytes,
+    .fill_fits = backward_fill_fits,
+    SHARED_PARTS,
+};

@@ -1,0 +1,40 @@
+/* sweep.h - lists of sizes from which the kernels' sweeps are made.
+ * SPDX-License-Identifier: MIT
+ */
+#ifndef MMK_SWEEP_H
+#define MMK_SWEEP_H
+
+#include "case.h"
+
+enum { SWEEP_DIMS = 160 };
+
+/* Every d from 0 to 130 (two steps of 64 lanes, and one and two more), around the powers of two
+ * above, and what occurs in the field. quick: the edges of 4, 8, 16, 32 and 64 lanes. */
+static inline size_t sweep_dims(bool quick, size_t dims[SWEEP_DIMS])
+{
+    static const size_t edges[] = {0,  1,  2,  3,  4,  5,  7,  8,  9,   10,  15,  16,  17,
+                                   31, 32, 33, 50, 63, 64, 65, 95, 127, 128, 129, 257, 300};
+    static const size_t above[] = {255, 256, 257,  300,  511,  512,  513, 767,
+                                   768, 769, 1023, 1024, 1025, 1536, 2049};
+    size_t count = 0;
+    if (quick) {
+        for (size_t i = 0; i < sizeof edges / sizeof edges[0]; i++)
+            dims[count++] = edges[i];
+        return count;
+    }
+    for (size_t d = 0; d <= 130; d++)
+        dims[count++] = d;
+    for (size_t i = 0; i < sizeof above / sizeof above[0]; i++)
+        dims[count++] = above[i];
+    return count;
+}
+
+/* Appends to shapes, unless that is NULL and shapes are only counted. */
+static inline void sweep_add(struct shape *shapes, size_t *count, struct shape shape)
+{
+    if (shapes)
+        shapes[*count] = shape;
+    ++*count;
+}
+
+#endif

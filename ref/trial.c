@@ -1,0 +1,226 @@
+/* trial.c - one trial from allocation to verdict; what the checker and the bench share.
+ * SPDX-License-Identifier: MIT
+ */
+#define _DEFAULT_SOURCE /* madvise */
+#include "trial.h"
+
+#include <float.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+static const uint32_t POISON = 0x7fa55a5au; /* a signalling NaN that no function here returns */
+static const uint32_t QUIET_NAN = 0x7fc00000u;
+
+size_t buffer_bytes(const struct buffer *b)
+{
+    if (b->rows == 0)
+        return 0;
+    return ((b->rows - 1) * b->ld + b->cols) * sizeof(float);
+}
+
+struct buffer *trial_buffer(struct trial *t, const char *name)
+{
+    for (int b = 0; b < t->buffer_count; b++)
+        if (strcmp(t->buffer[b].name, name) == 0)
+            return &t->buffer[b];
+    return NULL;
+}
+
+bool trial_open(struct trial *t, const struct kernel *kernel, const struct shape *shape,
+                enum fill fill, uint64_t seed)
+{
+    memset(t, 0, sizeof *t);
+    t->kernel = kernel;
+    t->shape = *shape;
+    if (kernel->similarity != SIMILARITY_FROM_SHAPE)
+        t->shape.similarity = (enum mmk_similarity)kernel->similarity;
+    t->fill = fill;
+    t->seed = seed;
+    kernel->layout(t);
+    for (int i = 0; i < t->buffer_count; i++) {
+        struct buffer *b = &t->buffer[i];
+        const size_t large = (size_t)2 << 20;
+        size_t align = buffer_bytes(b) >= large ? large : 64;
+        size_t bytes = (buffer_bytes(b) / align + 1) * align;
+        b->memory = b->data = aligned_alloc(align, bytes);
+        if (b->data && align == large)
+            madvise(b->data, bytes, MADV_HUGEPAGE);
+        if (b->output) {
+            size_t elements = b->rows * b->cols + 1; /* calloc(0) may be NULL */
+            b->expected = calloc(elements, sizeof(double));
+            b->bound = calloc(elements, sizeof(double));
+        }
+        if (!b->data || (b->output && (!b->expected || !b->bound))) {
+            trial_close(t);
+            return false;
+        }
+        memset(b->data, 0, bytes);
+    }
+    return true;
+}
+
+void trial_close(struct trial *t)
+{
+    for (int i = 0; i < t->buffer_count; i++) {
+        free(t->buffer[i].memory);
+        free(t->buffer[i].expected);
+        free(t->buffer[i].bound);
+    }
+    t->buffer_count = 0;
+}
+
+void trial_oracle(struct trial *t)
+{
+    t->kernel->oracle(t);
+}
+
+void trial_poison(struct trial *t)
+{
+    for (int i = 0; i < t->buffer_count; i++) {
+        const struct buffer *b = &t->buffer[i];
+        if (!b->output)
+            continue;
+        uint32_t *words = b->data;
+        for (size_t e = 0; e < buffer_bytes(b) / sizeof *words; e++)
+            words[e] = POISON;
+    }
+    t->count = SIZE_MAX;
+}
+
+/* ---- Verdict --------------------------------------------------------------------------------- */
+
+__attribute__((format(printf, 2, 3))) static void wrong(struct verdict *v, const char *format, ...)
+{
+    if (v->wrong++ == 0) {
+        va_list args;
+        va_start(args, format);
+        vsnprintf(v->message, sizeof v->message, format, args);
+        va_end(args);
+    }
+    v->pass = false;
+}
+
+/* The spacing of floats at a value. */
+static double ulp_at(double value)
+{
+    int exponent;
+    frexp(value, &exponent);
+    return ldexp(1, (exponent < -125 ? -125 : exponent) - 24);
+}
+
+static void check_float(const struct buffer *b, size_t i, size_t j, struct verdict *v)
+{
+    uint32_t bits = ((const uint32_t *)b->data)[i * b->ld + j];
+    float got;
+    memcpy(&got, &bits, sizeof got);
+    double expected = b->expected[i * b->cols + j], bound = b->bound[i * b->cols + j];
+    if (bound == BOUND_UNTOUCHED) {
+        v->judged++;
+        if (bits != POISON)
+            wrong(v, "%s[%zu,%zu] must be left alone, but %.9g (0x%08x) was written", b->name, i, j,
+                  (double)got, bits);
+        return;
+    }
+    if (bits == POISON) {
+        wrong(v, "%s[%zu,%zu] was not written", b->name, i, j);
+        return;
+    }
+    if (isnan(got) && bits != QUIET_NAN) {
+        wrong(v, "%s[%zu,%zu] is the NaN 0x%08x; only 0x7fc00000 is right", b->name, i, j, bits);
+        return;
+    }
+    if (isinf(bound)) /* BOUND_OPEN */
+        return;
+    v->judged++;
+    bool right;
+    if (isnan(bound)) { /* a mistake in the oracle must not let anything pass */
+        wrong(v, "%s[%zu,%zu]: the oracle's bound is NaN", b->name, i, j);
+        return;
+    }
+    if (isnan(expected) || isnan(got)) {
+        right = isnan(expected) && isnan(got);
+    } else if (isinf(expected)) {
+        right = (double)got == expected;
+    } else if (isinf(got)) { /* right where the float nearest to the sum, or within bound, is Inf */
+        right = (fabs(expected) + bound) >= (double)FLT_MAX * (1 + 0x1p-25) &&
+                !signbit(got) == !signbit(expected);
+    } else {
+        double error = fabs((double)got - expected);
+        right = error <= bound;
+        if (b->exact)
+            right = error == 0 && !signbit(got) == !signbit(expected);
+        if (error > v->worst_abs)
+            v->worst_abs = error;
+        if (error > v->worst_ulp * 0x1p-24 * fabs(expected)) { /* an ulp is at least that */
+            double ulps = error / ulp_at(expected);
+            if (ulps > v->worst_ulp)
+                v->worst_ulp = ulps;
+        }
+        if (bound > 0 && error > v->worst_share * bound)
+            v->worst_share = error / bound;
+    }
+    if (!right)
+        wrong(v, "%s[%zu,%zu] is %.9g; right is %.9g +- %.3g (error %.3g, %.3g of the bound)",
+              b->name, i, j, (double)got, expected, bound, fabs((double)got - expected),
+              fabs((double)got - expected) / bound);
+}
+
+static void check_index(const struct buffer *b, size_t i, size_t j, struct verdict *v)
+{
+    uint32_t got = ((const uint32_t *)b->data)[i * b->ld + j];
+    double expected = b->expected[i * b->cols + j];
+    v->judged++;
+    if (b->bound[i * b->cols + j] == BOUND_UNTOUCHED) {
+        if (got != POISON)
+            wrong(v, "%s[%zu,%zu] must be left alone, but %u was written", b->name, i, j, got);
+    } else if ((double)got != expected) {
+        wrong(v,
+              got == POISON ? "%s[%zu,%zu] was not written (%u); right is %.0f"
+                            : "%s[%zu,%zu] is %u; right is %.0f",
+              b->name, i, j, got, expected);
+    }
+}
+
+bool trial_check(const struct trial *t, struct verdict *v)
+{
+    *v = (struct verdict){.pass = true};
+    for (int index = 0; index < t->buffer_count; index++) {
+        const struct buffer *b = &t->buffer[index];
+        if (!b->output)
+            continue;
+        for (size_t i = 0; i < b->rows; i++) {
+            for (size_t j = 0; j < b->cols; j++)
+                if (b->element == ELEMENT_F32)
+                    check_float(b, i, j, v);
+                else
+                    check_index(b, i, j, v);
+            for (size_t j = b->cols; i + 1 < b->rows && j < b->ld; j++)
+                if (((const uint32_t *)b->data)[i * b->ld + j] != POISON)
+                    wrong(v, "%s: the padding after row %zu was written at column %zu", b->name, i,
+                          j);
+        }
+    }
+    if (strchr(t->kernel->dims, 'k')) {
+        v->judged++;
+        if (t->count != t->expected_count)
+            wrong(v, "count is %zu; right is %zu", t->count, t->expected_count);
+    }
+    return v->pass;
+}
+
+uint64_t trial_fingerprint(const struct trial *t)
+{
+    uint64_t hash = 0xcbf29ce484222325u; /* FNV-1a */
+    for (int index = 0; index < t->buffer_count; index++) {
+        const struct buffer *b = &t->buffer[index];
+        for (size_t i = 0; b->output && i < b->rows; i++) {
+            const unsigned char *row = (const unsigned char *)b->data + i * b->ld * sizeof(float);
+            for (size_t byte = 0; byte < b->cols * sizeof(float); byte++)
+                hash = (hash ^ row[byte]) * 0x100000001b3u;
+        }
+    }
+    return (hash ^ (uint64_t)t->expected_count) * 0x100000001b3u;
+}
