@@ -1,0 +1,380 @@
+# Makefile - builds, checks, times and installs mmk. `make help` lists the targets.
+# SPDX-License-Identifier: MIT
+#
+# There are no source lists: a file's folder says what it belongs to, the end of its name which
+# instruction set it is compiled for (topk_avx512.c gets FLAGS_avx512). All output is in
+# .build/<arch>/: obj/, lib/ and bin/.
+#
+#   V=1                     show the commands
+#   CC=clang                another compiler (clang needs libomp-dev; `make deps CC=clang` sees to it)
+#   WERROR=1                warnings are errors
+#   SAN=address,undefined   sanitizers
+#   ARCH=aarch64            cross build: libmmk and mmk-check only, linked statically
+#   CROSS_COMPILE=prefix-   tools of the cross build (default $(ARCH)-linux-gnu-)
+#   EMULATOR=program        what runs a cross-built program (default qemu-$(ARCH))
+#   BUILD=folder            where output goes (default .build/$(ARCH))
+#   CFLAGS, CPPFLAGS, LDFLAGS, LDLIBS, PREFIX, DESTDIR as usual
+
+HOST_ARCH := $(shell uname -m)
+ARCH      ?= $(HOST_ARCH)
+BUILD     ?= .build/$(ARCH)
+CROSS     := $(if $(filter-out $(HOST_ARCH),$(ARCH)),yes)
+
+# ---- Instruction sets: a new one is a line in each of the two blocks ------------------------------
+
+ISAS_x86_64  := scalar avx2 avx512
+ISAS_aarch64 := scalar neon
+
+FLAGS_scalar :=
+FLAGS_avx2   := -mavx2 -mfma
+FLAGS_avx512 := -mavx512f -mavx512bw -mavx512dq -mavx512vl -mavx2 -mfma
+FLAGS_neon   :=
+
+ISAS         := $(or $(ISAS_$(ARCH)),scalar)
+ISAS_foreign := $(filter-out $(ISAS),$(sort $(ISAS_x86_64) $(ISAS_aarch64)))
+
+# ---- Tools and flags ------------------------------------------------------------------------------
+
+ifdef CROSS
+CROSS_COMPILE ?= $(ARCH)-linux-gnu-
+EMULATOR      ?= qemu-$(ARCH)
+endif
+ifeq ($(origin CC),default)
+CC := $(CROSS_COMPILE)gcc
+endif
+ifeq ($(origin AR),default)
+AR := $(CROSS_COMPILE)ar
+endif
+OBJCOPY    ?= $(CROSS_COMPILE)objcopy
+OBJDUMP    ?= $(CROSS_COMPILE)objdump
+PKG_CONFIG ?= pkg-config
+
+CFLAGS ?= -O3 -g
+# The same bits on every instruction set stand on -ffp-contract=off and on the absence of -ffast-math
+# and -march=native.
+MMK_CFLAGS   := -std=c11 -ffp-contract=off -fno-math-errno -fvisibility=hidden -fPIC -fopenmp
+MMK_CPPFLAGS := -D_GNU_SOURCE=
+WARNINGS     := -Wall -Wextra -Wpedantic -Wshadow -Wstrict-prototypes -Wconversion \
+                $(if $(WERROR),-Werror)
+SANITIZE     := $(if $(SAN),-fsanitize=$(SAN) -fno-sanitize-recover=all -fno-omit-frame-pointer)
+MMK_LDFLAGS  := -fopenmp $(SANITIZE) $(if $(CROSS),-static)
+
+# Expanded when a recipe runs, not when the Makefile is read: `make deps test` installs them first.
+packages  = $(if $(strip $1),$(shell $(PKG_CONFIG) $2 $1))
+LIB_PKGS := $(if $(filter x86_64,$(ARCH)),libcpuid)
+BENCH_PKGS := jansson zlib
+UNIT_PKGS  := cmocka mpfr
+MMK_LIBS   = $(call packages,$(LIB_PKGS),--libs) -lm
+BENCH_LIBS = $(call packages,$(BENCH_PKGS),--libs)
+UNIT_LIBS  = $(call packages,$(UNIT_PKGS),--libs)
+
+PLAIN_COMPILE = $(CC) $(MMK_CPPFLAGS) $(CPPFLAGS) $(MMK_CFLAGS) $(WARNINGS) $(CFLAGS) -MMD -MP
+COMPILE = $(PLAIN_COMPILE) $(SANITIZE)
+
+ifndef V
+.SILENT:
+say = @printf '  %-8s %s\n' '$1' '$2'
+else
+say = @:
+endif
+
+# ---- Files ----------------------------------------------------------------------------------------
+
+OBJ := $(BUILD)/obj
+LIB := $(BUILD)/lib
+BIN := $(BUILD)/bin
+
+native  = $(filter-out $(foreach isa,$(ISAS_foreign),%_$(isa).c),$(sort $1))
+objects = $(patsubst %.c,$(OBJ)/%.o,$1)
+
+KERNEL_SRC := $(call native,$(wildcard kernels/*/*.c))
+REF_SRC    := $(call native,$(wildcard ref/*.c))
+CHECK_SRC  := $(call native,$(wildcard tests/check/*.c))
+BENCH_SRC  := $(call native,$(wildcard bench/*.c))
+PROBE_SRC  := $(call native,$(wildcard tests/probe/*.c))
+UNIT_SRC   := $(call native,$(wildcard tests/unit/*.c))
+UNIT_MAIN  := $(filter tests/unit/test_%,$(UNIT_SRC))
+UNIT_HELP  := $(filter-out $(UNIT_MAIN),$(UNIT_SRC))
+SCALAR_SRC := $(filter %_scalar.c,$(KERNEL_SRC))
+ALL_SRC    := $(KERNEL_SRC) $(REF_SRC) $(CHECK_SRC) $(BENCH_SRC) $(PROBE_SRC) $(UNIT_SRC)
+
+# The autovec baseline: every *_scalar.c once more with the flags of each wide instruction set.
+AUTOVEC_ISAS := $(filter-out scalar,$(ISAS))
+AUTOVEC_OBJ  := $(foreach isa,$(AUTOVEC_ISAS),$(SCALAR_SRC:%.c=$(OBJ)/autovec-$(isa)/%.o))
+
+UNIT_BIN := $(UNIT_MAIN:tests/unit/test_%.c=$(BIN)/test-%)
+PROGRAMS := $(if $(CHECK_SRC),$(BIN)/mmk-check) \
+            $(if $(CROSS),,$(if $(BENCH_SRC),$(BIN)/mmk-bench))
+LIBS     := $(LIB)/libmmk.a $(LIB)/libmmk.so
+
+version = $(shell sed -n 's/^.define MMK_VERSION_$1 *//p' kernels/mmk.h)
+MAJOR   := $(call version,MAJOR)
+VERSION := $(MAJOR).$(call version,MINOR).$(call version,PATCH)
+SONAME  := libmmk.so.$(MAJOR)
+
+# ---- Everyday targets -----------------------------------------------------------------------------
+
+.PHONY: all units deps test bench tables profile asm style install uninstall clean help check-cross FORCE
+.DELETE_ON_ERROR:
+.SUFFIXES:
+
+all: $(LIBS) $(PROGRAMS) ## build the libraries, mmk-check and mmk-bench
+
+units: $(UNIT_BIN) $(BIN)/mmk-probe
+
+test: all units check-cross ## run every check and test: this machine, NEON in qemu, CPUs without AVX (SUITES=name...)
+	BUILD='$(BUILD)' CROSS_BUILD='$(CROSS_BUILD)' CC='$(CC)' SAN='$(SAN)' tests/run $(SUITES)
+
+bench: $(BIN)/mmk-bench ## time every kernel, save results/<cpu>/<date>/ and results/TABLES.md (BENCH_ARGS=...)
+	$(BIN)/mmk-bench --results results $(BENCH_ARGS)
+
+tables: $(BIN)/mmk-bench ## make results/TABLES.md and the plots again from the saved raw data
+	$(BIN)/mmk-bench --tables results
+
+clean: ## remove .build/
+	rm -rf .build
+
+help: ## this list
+	printf 'usage: make [target]... [VARIABLE=value]...\n\n'
+	sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' Makefile | \
+	    while IFS="$$(printf '\t')" read -r target text; do printf '  %-10s %s\n' "$$target" "$$text"; done
+	printf '\nvariables\n\n'
+	sed -n 's/^#   \([A-Z].*\)/  \1/p' Makefile
+
+# ---- What the distribution provides ---------------------------------------------------------------
+
+DEPS := gcc libc6-dev binutils pkg-config zlib1g-dev libjansson-dev gnuplot-nox \
+        dataset-fashion-mnist libcmocka-dev libmpfr-dev g++
+ifeq ($(HOST_ARCH),x86_64)
+DEPS += libcpuid-dev qemu-user gcc-aarch64-linux-gnu libc6-dev-arm64-cross
+endif
+ifneq ($(findstring clang,$(CC))$(CI),)
+DEPS += clang libomp-dev
+endif
+ifneq ($(CI),)
+DEPS += clang-format
+endif
+
+# Prints the packages of the list that are not installed.
+missing = $(shell for p in $(DEPS); do \
+    [ "$$(dpkg-query -W -f '$${db:Status-Status}' "$$p" 2>/dev/null)" = installed ] || echo "$$p"; done)
+
+deps: ## install what is missing from the distribution (apt; without root it prints the command)
+	if ! command -v dpkg-query >/dev/null || ! command -v apt-get >/dev/null; then \
+	    echo "deps: no apt here; install what corresponds to: $(DEPS)"; \
+	elif [ -z "$(missing)" ]; then \
+	    echo "deps: nothing to install, all $(words $(DEPS)) packages are here"; \
+	elif [ "$$(id -u)" != 0 ]; then \
+	    echo "deps: missing here; run as root and try again:"; \
+	    echo "    apt-get update && apt-get install -y --no-install-recommends $(strip $(missing))"; \
+	    exit 1; \
+	else \
+	    echo "deps: installing with apt-get: $(strip $(missing))"; \
+	    apt-get update -qq && DEBIAN_FRONTEND=noninteractive \
+	        apt-get install -y -qq --no-install-recommends $(missing); \
+	fi
+
+# `make deps test`: everything is built from files that depend on the flags stamp, and that waits.
+AFTER_DEPS := $(filter deps,$(MAKECMDGOALS))
+
+# ---- Compiling ------------------------------------------------------------------------------------
+
+# Written anew only when what it says has changed, so a changed flag or compiler rebuilds everything.
+FLAGS_STAMP   := $(BUILD)/flags
+SOURCES_STAMP := $(BUILD)/sources
+
+# $(call stamp,text)
+define stamp
+	@mkdir -p $(@D)
+	@printf '%s\n' '$(subst ','\'',$1)' | cmp -s - $@ || printf '%s\n' '$(subst ','\'',$1)' >$@
+endef
+
+$(FLAGS_STAMP): FORCE | $(AFTER_DEPS)
+	$(call stamp,$(COMPILE) | $(foreach isa,$(ISAS),$(isa): $(FLAGS_$(isa)) |) $(LDFLAGS) $(LDLIBS) $(MMK_LDFLAGS) $(AR) $(OBJCOPY) | $(shell $(CC) --version 2>/dev/null | head -n 1))
+
+$(SOURCES_STAMP): FORCE | $(AFTER_DEPS)
+	$(call stamp,$(ALL_SRC))
+
+# The part of a file name after its last underscore.
+ending = $(lastword $(subst _, ,$(basename $(notdir $1))))
+
+$(OBJ)/%.o: %.c $(FLAGS_STAMP)
+	$(call say,CC,$<)
+	mkdir -p $(@D)
+	$(COMPILE) $(FLAGS_$(call ending,$<)) -c $< -o $@
+
+# $(call autovec_rule,isa): the one global symbol of topk_scalar.c becomes topk_ops_autovec_<isa>.
+# Without sanitizers: the source is sanitized as scalar, and ASan takes the renamed twin for an error.
+define autovec_rule
+$(OBJ)/autovec-$1/%.o: %.c $(FLAGS_STAMP)
+	$$(call say,AUTOVEC,$$< ($1))
+	mkdir -p $$(@D)
+	$$(PLAIN_COMPILE) -O3 $(FLAGS_$1) -c $$< -o $$@
+	$(OBJCOPY) --redefine-sym $$(subst _scalar,_ops_scalar,$$(*F))=$$(subst _scalar,_ops_autovec_$1,$$(*F)) $$@
+endef
+$(foreach isa,$(AUTOVEC_ISAS),$(eval $(call autovec_rule,$(isa))))
+
+-include $(patsubst %.o,%.d,$(call objects,$(ALL_SRC)) $(AUTOVEC_OBJ))
+
+# ---- Libraries ------------------------------------------------------------------------------------
+
+define archive
+	$(call say,AR,$@)
+	mkdir -p $(@D)
+	rm -f $@
+	$(AR) rcs $@ $(filter %.o,$^)
+endef
+
+# What the tools and tests link: all of kernels/, internal names reachable.
+$(LIB)/libmmk-internal.a: $(call objects,$(KERNEL_SRC)) $(SOURCES_STAMP)
+	$(archive)
+
+$(LIB)/libmmk-autovec.a: $(AUTOVEC_OBJ) $(SOURCES_STAMP)
+	$(archive)
+
+$(LIB)/libmmk-ref.a: $(call objects,$(REF_SRC)) $(SOURCES_STAMP)
+	$(archive)
+
+$(LIB)/libmmk-bench.a: $(call objects,$(BENCH_SRC)) $(SOURCES_STAMP)
+	$(archive)
+
+$(LIB)/libmmk-unit.a: $(call objects,$(UNIT_HELP)) $(SOURCES_STAMP)
+	$(archive)
+
+# What users link: one object in which only mmk_ names are global.
+$(LIB)/libmmk.a: $(call objects,$(KERNEL_SRC)) $(SOURCES_STAMP)
+	$(call say,AR,$@)
+	mkdir -p $(@D)
+	rm -f $@
+	$(CC) -r -nostdlib -o $(OBJ)/mmk.o $(filter %.o,$^)
+	$(OBJCOPY) --localize-hidden $(OBJ)/mmk.o
+	$(AR) rcs $@ $(OBJ)/mmk.o
+
+$(LIB)/libmmk.so: $(call objects,$(KERNEL_SRC)) $(SOURCES_STAMP)
+	$(call say,LD,$@)
+	mkdir -p $(@D)
+	$(CC) -shared -fopenmp $(SANITIZE) $(CFLAGS) $(LDFLAGS) -Wl,-soname,$(SONAME) -Wl,--exclude-libs,ALL \
+	    $(if $(SAN),,-Wl,-z,defs) -o $@ $(filter %.o,$^) $(MMK_LIBS) $(LDLIBS)
+	ln -sf libmmk.so $(LIB)/$(SONAME)
+
+# ---- Programs -------------------------------------------------------------------------------------
+
+# $(call link,libraries)
+define link
+	$(call say,LD,$@)
+	mkdir -p $(@D)
+	$(CC) $(MMK_LDFLAGS) $(CFLAGS) $(LDFLAGS) -o $@ $(filter %.o,$^) $(filter %.a,$^) $1 $(MMK_LIBS) $(LDLIBS) $(QUIET_LIBGOMP)
+endef
+
+# A static libgomp.a warns of a dlopen (for accelerators) that is never reached.
+ifdef CROSS
+QUIET_LIBGOMP = 2>$(OBJ)/$(@F).log || { cat $(OBJ)/$(@F).log; exit 1; }; \
+    grep -v -e goacc_profiling -e "'dlopen' in statically" $(OBJ)/$(@F).log || true
+endif
+
+TOOL_LIBS := $(if $(AUTOVEC_OBJ),$(LIB)/libmmk-autovec.a) $(LIB)/libmmk-internal.a
+
+$(BIN)/mmk-check: $(call objects,$(CHECK_SRC) $(REF_SRC)) $(TOOL_LIBS)
+	$(call link)
+
+$(BIN)/mmk-bench: $(call objects,$(BENCH_SRC) $(REF_SRC)) $(TOOL_LIBS)
+	$(call link,$(BENCH_LIBS))
+
+# Linked like a user's program, against the library that is installed.
+$(BIN)/mmk-probe: $(call objects,$(PROBE_SRC)) $(LIB)/libmmk-unit.a $(LIB)/libmmk.a
+	$(call link)
+
+$(BIN)/test-%: $(OBJ)/tests/unit/test_%.o $(LIB)/libmmk-unit.a $(LIB)/libmmk-bench.a $(LIB)/libmmk-ref.a $(TOOL_LIBS)
+	$(call link,$(UNIT_LIBS) $(BENCH_LIBS))
+
+# ---- The cross build that `make test` runs under the emulator ---------------------------------------
+
+ifeq ($(ARCH)-$(CROSS),x86_64-)
+CROSS_BUILD := $(BUILD)/aarch64
+endif
+
+check-cross: | $(AFTER_DEPS)
+ifdef CROSS_BUILD
+	if command -v aarch64-linux-gnu-gcc >/dev/null; then \
+	    $(MAKE) --no-print-directory ARCH=aarch64 BUILD=$(CROSS_BUILD) CROSS_COMPILE=aarch64-linux-gnu- \
+	        CC=aarch64-linux-gnu-gcc AR=aarch64-linux-gnu-ar OBJCOPY=aarch64-linux-gnu-objcopy SAN= all $(CROSS_BUILD)/bin/mmk-probe; \
+	fi
+endif
+
+# ---- Profiling ------------------------------------------------------------------------------------
+
+ISA    ?= $(lastword $(ISAS))
+PROFILE = $(BIN)/mmk-bench --profile $(K) --isa $(ISA) $(if $(SHAPE),--shape $(SHAPE))
+
+# The family of kernel K is the <family> of the ref/<family>_cases.c that describes it.
+define need_kernel
+	[ -n "$(K)" ] || { echo "make $@: say which kernel, e.g. make $@ K=infonce_forward ISA=avx512"; exit 2; }
+	grep -qs '"$(K)"' ref/*_cases.c || { echo "make $@: there is no kernel '$(K)'; it is one of:"; \
+	    sed -n 's/.*\.name = "\([a-z0-9_]*\)".*/    \1/p' ref/*_cases.c; exit 2; }
+endef
+
+profile: $(BIN)/mmk-bench ## one variant in a loop under perf record: K=kernel [ISA=isa] [SHAPE=...]
+	$(need_kernel)
+	if command -v perf >/dev/null && perf record -q -o $(BUILD)/perf.probe true >/dev/null 2>&1; then \
+	    perf record -o $(BUILD)/perf.data $(PROFILE) && \
+	    printf '\nnext: perf report -i %s\n      perf annotate -i %s\n      make asm K=%s ISA=%s\n' \
+	        $(BUILD)/perf.data $(BUILD)/perf.data '$(K)' '$(ISA)'; \
+	else \
+	    echo "perf is not installed here, or may not be used (package linux-perf; sysctl"; \
+	    echo "kernel.perf_event_paranoid). The command to put under a profiler of your choice:"; \
+	    echo "    $(PROFILE)"; \
+	fi
+
+asm: $(LIB)/libmmk-internal.a ## disassemble a kernel's inner loops: K=kernel [ISA=isa]
+	$(need_kernel)
+	family=$$(grep -ls '"$(K)"' ref/*_cases.c | head -n 1 | sed 's|ref/||; s|_cases.c||'); \
+	case $(K) in *pair|*query|normalize*|topk*) files=;; *) files=$(OBJ)/kernels/tile/tile_$(ISA).o;; esac; \
+	for o in $(OBJ)/kernels/$$family/$${family}_$(ISA).o $$files; do \
+	    [ -f "$$o" ] || { echo "make asm: no $$o: '$(ISA)' is none of $(ISAS)"; exit 2; }; \
+	    $(OBJDUMP) -d --no-show-raw-insn "$$o"; \
+	done
+
+# ---- Style ----------------------------------------------------------------------------------------
+
+STYLED = $(wildcard kernels/*.h kernels/*/*.[ch] ref/*.[ch] bench/*.[ch] bench/*/*.[ch] tests/*/*.[ch])
+
+style: ## check the formatting (clang-format) and the top level of the tree
+	clang-format --dry-run -Werror $(STYLED)
+	[ "$$(ls | sort | tr '\n' ' ')" = "LICENSE Makefile README.md bench kernels ref results tests " ] || \
+	    { echo "the top level must be: Makefile README.md LICENSE kernels ref bench tests results"; exit 1; }
+
+# ---- Installing -----------------------------------------------------------------------------------
+
+PREFIX     ?= /usr/local
+LIBDIR     ?= $(PREFIX)/lib
+INCLUDEDIR ?= $(PREFIX)/include
+INSTALL    ?= install
+
+define MMK_PC
+prefix=$(PREFIX)
+libdir=$(patsubst $(PREFIX)/%,$${prefix}/%,$(LIBDIR))
+includedir=$(patsubst $(PREFIX)/%,$${prefix}/%,$(INCLUDEDIR))
+
+Name: mmk
+Description: multimodal kernels: InfoNCE, cosine similarity and top-k, the same bits on every instruction set
+Version: $(VERSION)
+Cflags: -I$${includedir}
+Libs: -L$${libdir} -lmmk
+Libs.private: -fopenmp -lm
+Requires.private: $(LIB_PKGS)
+endef
+export MMK_PC
+
+install: $(LIBS) ## install mmk.h, both libraries and mmk.pc under PREFIX (default /usr/local), DESTDIR
+	$(INSTALL) -d $(DESTDIR)$(INCLUDEDIR) $(DESTDIR)$(LIBDIR)/pkgconfig
+	$(INSTALL) -m 644 kernels/mmk.h $(DESTDIR)$(INCLUDEDIR)/mmk.h
+	$(INSTALL) -m 644 $(LIB)/libmmk.a $(DESTDIR)$(LIBDIR)/libmmk.a
+	$(INSTALL) -m 755 $(LIB)/libmmk.so $(DESTDIR)$(LIBDIR)/libmmk.so.$(VERSION)
+	ln -sf libmmk.so.$(VERSION) $(DESTDIR)$(LIBDIR)/$(SONAME)
+	ln -sf $(SONAME) $(DESTDIR)$(LIBDIR)/libmmk.so
+	printf '%s\n' "$$MMK_PC" >$(DESTDIR)$(LIBDIR)/pkgconfig/mmk.pc
+
+uninstall: ## remove what install put there
+	rm -f $(DESTDIR)$(INCLUDEDIR)/mmk.h $(DESTDIR)$(LIBDIR)/libmmk.a $(DESTDIR)$(LIBDIR)/libmmk.so \
+	    $(DESTDIR)$(LIBDIR)/$(SONAME) $(DESTDIR)$(LIBDIR)/libmmk.so.$(VERSION) \
+	    $(DESTDIR)$(LIBDIR)/pkgconfig/mmk.pc

@@ -1,0 +1,173 @@
+/* report.c - what was found: counters per kernel and variant, failures, TAP and JUnit output.
+ * SPDX-License-Identifier: MIT
+ */
+#include "report.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+void report_pass(struct cell *cell, const struct verdict *v, const char *where)
+{
+    cell->passed++;
+    if (v->worst_share > cell->worst_share) {
+        cell->worst_share = v->worst_share;
+        cell->worst_abs = v->worst_abs;
+        cell->worst_ulp = v->worst_ulp;
+        snprintf(cell->worst_where, sizeof cell->worst_where, "%s", where);
+    }
+}
+
+void report_fail(struct cell *cell, const char *where, const char *how, const char *again)
+{
+    if (cell->failed++ == 0)
+        snprintf(cell->first_failure, sizeof cell->first_failure, "%s: %s", where, how);
+    if (!again)
+        return;
+    if (++cell->shown <= REPORT_FAILURES_SHOWN)
+        fprintf(stderr, "FAIL %s: %s\n     again: %s\n", where, how, again);
+    else if (cell->shown == REPORT_FAILURES_SHOWN + 1)
+        fprintf(stderr, "FAIL ... more of this kernel and variant are counted, not shown\n");
+}
+
+static bool used(const struct cell *cell)
+{
+    return cell->passed + cell->failed + cell->skipped > 0;
+}
+
+void report_table(const struct report *report, const struct variant *variants, int variant_count)
+{
+    printf("%-25s %-15s %9s %7s %8s  %-9s %-9s %s\n", "kernel", "variant", "passed", "failed",
+           "of bound", "abs", "ulp", "worst of bound at");
+    for (size_t k = 0; k < kernel_count; k++)
+        for (int v = 0; v < variant_count; v++) {
+            const struct cell *c = &report->cell[k][v];
+            if (!used(c))
+                continue;
+            if (c->passed + c->failed == 0)
+                printf("%-25s %-15s %9s %7s %8s  skipped %zu: %s\n", kernels[k]->name,
+                       variants[v].name, "-", "-", "-", c->skipped,
+                       mmk_status_string(variants[v].usable));
+            else
+                printf("%-25s %-15s %9zu %7zu %8.3f  %-9.2e %-9.3g %s\n", kernels[k]->name,
+                       variants[v].name, c->passed, c->failed, c->worst_share, c->worst_abs,
+                       c->worst_ulp, c->worst_where);
+        }
+}
+
+void report_total(const struct report *report, size_t *passed, size_t *failed, size_t *skipped)
+{
+    *passed = *failed = *skipped = 0;
+    for (size_t k = 0; k < kernel_count; k++)
+        for (int v = 0; v < VARIANT_MAX; v++) {
+            *passed += report->cell[k][v].passed;
+            *failed += report->cell[k][v].failed;
+            *skipped += report->cell[k][v].skipped;
+        }
+}
+
+void report_tap(const struct report *report, const struct variant *variants, int variant_count)
+{
+    int number = 0;
+    printf("TAP version 13\n");
+    for (size_t k = 0; k < kernel_count; k++)
+        for (int v = 0; v < variant_count; v++) {
+            const struct cell *c = &report->cell[k][v];
+            if (!used(c))
+                continue;
+            printf("%sok %d - %s %s", c->failed ? "not " : "", ++number, kernels[k]->name,
+                   variants[v].name);
+            if (c->passed + c->failed == 0)
+                printf(" # SKIP %s\n", mmk_status_string(variants[v].usable));
+            else
+                printf("\n# %zu passed, %zu failed, worst error %.3f of the bound\n", c->passed,
+                       c->failed, c->worst_share);
+            if (c->failed)
+                printf("# %s\n", c->first_failure);
+        }
+    printf("1..%d\n", number);
+}
+
+static void xml_text(FILE *f, const char *text)
+{
+    for (; *text; text++)
+        switch (*text) {
+        case '&':
+            fputs("&amp;", f);
+            break;
+        case '<':
+            fputs("&lt;", f);
+            break;
+        case '>':
+            fputs("&gt;", f);
+            break;
+        case '"':
+            fputs("&quot;", f);
+            break;
+        default:
+            fputc(*text, f);
+        }
+}
+
+static void junit_suite(FILE *f, const struct report *report, const struct variant *variants,
+                        int variant_count, size_t k)
+{
+    int tests = 0, failures = 0, skipped = 0;
+    for (int v = 0; v < variant_count; v++) {
+        const struct cell *c = &report->cell[k][v];
+        tests += used(c);
+        failures += c->failed > 0;
+        skipped += used(c) && c->passed + c->failed == 0;
+    }
+    if (tests == 0)
+        return;
+    fprintf(f, "  <testsuite name=\"mmk-check.%s\" tests=\"%d\" failures=\"%d\" skipped=\"%d\">\n",
+            kernels[k]->name, tests, failures, skipped);
+    for (int v = 0; v < variant_count; v++) {
+        const struct cell *c = &report->cell[k][v];
+        if (!used(c))
+            continue;
+        fprintf(f, "    <testcase classname=\"%s\" name=\"%s\">\n", kernels[k]->name,
+                variants[v].name);
+        if (c->failed) {
+            fprintf(f, "      <failure message=\"%zu of %zu checks failed\">", c->failed,
+                    c->passed + c->failed);
+            xml_text(f, c->first_failure);
+            fputs("</failure>\n", f);
+        } else if (c->passed == 0) {
+            fputs("      <skipped message=\"", f);
+            xml_text(f, mmk_status_string(variants[v].usable));
+            fputs("\"/>\n", f);
+        }
+        fprintf(f,
+                "      <system-out>%zu checks, worst error %.3f of the bound, %.3g absolute, %.3g "
+                "ulp</system-out>\n    </testcase>\n",
+                c->passed + c->failed, c->worst_share, c->worst_abs, c->worst_ulp);
+    }
+    fputs("  </testsuite>\n", f);
+}
+
+bool report_junit(const struct report *report, const struct variant *variants, int variant_count,
+                  const char *path)
+{
+    size_t length = strlen(path) + sizeof ".part";
+    char *part = malloc(length);
+    if (!part)
+        return false;
+    snprintf(part, length, "%s.part", path);
+    FILE *f = fopen(part, "w");
+    bool done = f != NULL;
+    if (f) {
+        fputs("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites>\n", f);
+        for (size_t k = 0; k < kernel_count; k++)
+            junit_suite(f, report, variants, variant_count, k);
+        fputs("</testsuites>\n", f);
+        done = ferror(f) == 0;
+        done = fclose(f) == 0 && done;
+    }
+    done = done && rename(part, path) == 0;
+    if (!done)
+        fprintf(stderr, "mmk-check: cannot write the JUnit file '%s': %s\n", path, strerror(errno));
+    free(part);
+    return done;
+}

@@ -1,0 +1,50 @@
+/* report.h - what was found: counters per kernel and variant, failures, TAP and JUnit output.
+ * SPDX-License-Identifier: MIT
+ *
+ * The counters live in memory that is shared with the child process that runs the checks, so that
+ * they survive its crash.
+ */
+#ifndef MMK_REPORT_H
+#define MMK_REPORT_H
+
+#include "../../ref/trial.h"
+#include "variants.h"
+
+#include <stdio.h>
+
+enum { REPORT_KERNELS = 64, REPORT_FAILURES_SHOWN = 4 };
+
+/* One kernel on one variant. */
+struct cell {
+    size_t passed, failed, shown, skipped, crashed;
+    double worst_share;          /* greatest |error| / bound, */
+    double worst_abs, worst_ulp; /* and the errors of that trial */
+    char worst_where[128];
+    char first_failure[512];
+};
+
+struct report {
+    struct cell cell[REPORT_KERNELS][VARIANT_MAX];
+    size_t fill_runs[FILL_COUNT];
+};
+
+void report_pass(struct cell *cell, const struct verdict *verdict, const char *where);
+
+/* Prints the failure (the first few of a cell) and keeps the first for TAP and JUnit. where names
+ * the trial, how what was wrong, again the command that repeats it; NULL: the
+ * same bits as the first variant, counted only. */
+void report_fail(struct cell *cell, const char *where, const char *how, const char *again);
+
+/* Worst error per kernel and variant. */
+void report_table(const struct report *report, const struct variant *variants, int variant_count);
+
+/* "N passed, N failed, N skipped" */
+void report_total(const struct report *report, size_t *passed, size_t *failed, size_t *skipped);
+
+void report_tap(const struct report *report, const struct variant *variants, int variant_count);
+
+/* Written to a temporary name and renamed. False: could not be written (says why). */
+bool report_junit(const struct report *report, const struct variant *variants, int variant_count,
+                  const char *path);
+
+#endif

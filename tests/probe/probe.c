@@ -1,0 +1,184 @@
+/* probe.c - mmk-probe: prints which instruction set is used, and a hash of what each function
+ * returns. SPDX-License-Identifier: MIT
+ *
+ * Small enough to run in seconds in an emulator, and linked like a user's program. Two machines, or
+ * two instruction sets, agree when all lines after the first are the same. Exit status 2: the
+ * instruction set that was asked for cannot be used.
+ */
+#include "../../kernels/mmk.h"
+#include "../unit/simd_blocks.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { ROWS = 37, MAX_D = 272, MAX_N = 600 };
+
+static float x[ROWS * MAX_D], y[ROWS * MAX_D], scores[MAX_N];
+static float out[4][ROWS * MAX_D];
+static uint32_t indices[ROWS * MAX_D];
+
+static uint64_t hash;
+
+static void add(const void *data, size_t bytes)
+{
+    const unsigned char *byte = data;
+    for (size_t i = 0; i < bytes; i++)
+        hash = (hash ^ byte[i]) * 0x100000001b3u;
+}
+
+static void start(void)
+{
+    hash = 0xcbf29ce484222325u;
+}
+
+static void report(const char *name)
+{
+    printf("%-28s %016llx\n", name, (unsigned long long)hash);
+}
+
+static void ok(enum mmk_status status)
+{
+    if (status == MMK_OK)
+        return;
+    fprintf(stderr, "mmk-probe: %s\n", mmk_status_string(status));
+    exit(status == MMK_ERR_ISA_UNKNOWN || status == MMK_ERR_ISA_UNUSABLE ? 2 : 1);
+}
+
+static void fill(float *to, size_t count, uint64_t seed)
+{
+    for (size_t i = 0; i < count; i++) {
+        seed = seed * 6364136223846793005u + 1442695040888963407u;
+        to[i] = (float)(int32_t)(seed >> 32) * 0x1p-33f;
+    }
+}
+
+static void probe_exp(enum mmk_isa isa)
+{
+    const struct simd_blocks *usable[MMK_ISA_COUNT];
+    size_t count = simd_blocks_usable(usable);
+    for (size_t u = 0; u < count; u++) {
+        if (usable[u]->isa != isa)
+            continue;
+        float in[64], result[64];
+        start();
+        for (int step = 0; step < 20000; step++) {
+            for (int i = 0; i < 64; i++)
+                in[i] = (float)(step * 64 + i) * (200.0f / 1280000.0f) - 110.0f;
+            usable[u]->exp(64, in, result);
+            add(result, sizeof result);
+            usable[u]->exp2(64, in, result);
+            add(result, sizeof result);
+        }
+        report("exp");
+    }
+}
+
+static const size_t dimensions[] = {0, 1, 3, 5, 10, 15, 31, 33, 64, 65, 100, 129, 257, MAX_D};
+
+enum { DIMENSIONS = sizeof dimensions / sizeof dimensions[0] };
+
+static void probe_similarities(void)
+{
+    static const char *const name[][MMK_SIMILARITY_COUNT] = {
+        {"pair dot", "pair cosine", "pair neg_sq_l2"},
+        {"query dot", "query cosine", "query neg_sq_l2"},
+        {"matrix dot", "matrix cosine", "matrix neg_sq_l2"},
+    };
+    for (int s = 0; s < MMK_SIMILARITY_COUNT; s++) {
+        enum mmk_similarity similarity = (enum mmk_similarity)s;
+        start();
+        for (int i = 0; i < DIMENSIONS; i++) {
+            ok(mmk_similarity_pair(similarity, dimensions[i], x, y + 1, out[0]));
+            add(out[0], sizeof(float));
+        }
+        report(name[0][s]);
+        start();
+        for (int i = 0; i < DIMENSIONS; i++) {
+            ok(mmk_similarity_query(similarity, ROWS, dimensions[i], x, y, MAX_D, out[0]));
+            add(out[0], ROWS * sizeof(float));
+        }
+        report(name[1][s]);
+        start();
+        for (int i = 0; i < DIMENSIONS; i++) {
+            ok(mmk_similarity_matrix(similarity, ROWS, ROWS - 2, dimensions[i], x, MAX_D, y, MAX_D,
+                                     out[0], ROWS - 2, NULL));
+            add(out[0], ROWS * (ROWS - 2) * sizeof(float));
+        }
+        report(name[2][s]);
+    }
+    start();
+    for (int i = 0; i < DIMENSIONS; i++) {
+        size_t d = dimensions[i];
+        ok(mmk_normalize_rows(ROWS, d, x, MAX_D, out[0], d));
+        add(out[0], ROWS * d * sizeof(float));
+    }
+    report("normalize_rows");
+}
+
+static void probe_infonce(void)
+{
+    static const char *const name[MMK_SIMILARITY_COUNT] = {"infonce dot", "infonce cosine",
+                                                           "infonce neg_sq_l2"};
+    for (int s = 0; s < MMK_SIMILARITY_COUNT; s++) {
+        struct mmk_infonce_config config = {(enum mmk_similarity)s, 14.0f, 0.5f, 0.25f, 2};
+        size_t m = ROWS - 3, n = ROWS;
+        float loss, dlogit_scale;
+        start();
+        for (int i = 0; i < DIMENSIONS; i++) {
+            size_t d = dimensions[i];
+            ok(mmk_infonce_forward(&config, m, n, d, x, MAX_D, y, MAX_D, &loss, out[0], out[1],
+                                   NULL));
+            ok(mmk_infonce_backward(&config, m, n, d, x, MAX_D, y, MAX_D, out[0], out[1], out[2], d,
+                                    out[3], d, &dlogit_scale, NULL));
+            add(&loss, sizeof loss);
+            add(&dlogit_scale, sizeof dlogit_scale);
+            add(out[0], m * sizeof(float));
+            add(out[1], n * sizeof(float));
+            add(out[2], m * d * sizeof(float));
+            add(out[3], n * d * sizeof(float));
+            ok(mmk_infonce_forward_backward(&config, m, n, d, x, MAX_D, y, MAX_D, &loss, out[0],
+                                            out[1], out[2], d, out[3], d, &dlogit_scale, NULL));
+            add(&loss, sizeof loss);
+            add(out[3], n * d * sizeof(float));
+        }
+        report(name[s]);
+    }
+}
+
+static void probe_topk(void)
+{
+    static const size_t ks[] = {1, 2, 10, 100, MAX_N, MAX_N + 1};
+    start();
+    for (size_t i = 0; i < sizeof ks / sizeof ks[0]; i++)
+        for (size_t n = MAX_N - 20; n <= MAX_N; n++) {
+            size_t count;
+            ok(mmk_topk(n, scores, ks[i], out[0], indices, &count));
+            add(out[0], count * sizeof(float));
+            add(indices, count * sizeof(uint32_t));
+        }
+    report("topk");
+    start();
+    ok(mmk_topk_rows(ROWS, 200, x, MAX_D, 7, out[0], indices, 7, NULL, NULL));
+    add(out[0], ROWS * 7 * sizeof(float));
+    add(indices, ROWS * 7 * sizeof(uint32_t));
+    report("topk_rows");
+}
+
+int main(void)
+{
+    enum mmk_isa isa;
+    ok(mmk_isa_in_use(&isa));
+    printf("isa %s\n", mmk_isa_name(isa));
+    fflush(stdout);
+    fill(x, sizeof x / sizeof x[0], 1);
+    fill(y, sizeof y / sizeof y[0], 2);
+    fill(scores, MAX_N, 3);
+    for (int i = 0; i < MAX_N; i += 9)
+        scores[i] = scores[i / 2]; /* ties */
+    probe_exp(isa);
+    probe_similarities();
+    probe_infonce();
+    probe_topk();
+    return 0;
+}

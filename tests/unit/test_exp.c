@@ -1,0 +1,228 @@
+/* test_exp.c - exp and exp2 of every instruction set against MPFR, and against each other in bits.
+ * SPDX-License-Identifier: MIT
+ *
+ * Every 64th float of [-104, 0], [-87, 88] and, for exp2, [-151, 0] and [-126, 128). A double exp
+ * of libm is 2^-29 of a float's ulp off at most, so it judges all of them; MPFR has the last word
+ * where the verdict is closer to the bound than that, and judges libm itself on every 1009th.
+ */
+#include "simd_blocks.h"
+
+#include "../../kernels/simd/scalar.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+#include <mpfr.h>
+
+enum { BATCH = 4096, MPFR_EVERY = 1009 };
+
+/* MMK_EXP_STRIDE=1 in the environment tries every float: about two minutes. */
+static uint64_t stride_of_sweep = 64;
+
+static const double DOUBLE_DOUBT = 1e-6; /* ulps of a float; far above libm's error */
+
+struct function {
+    const char *name;
+    void (*run)(const struct simd_blocks *blocks, size_t n, const float *in, float *out);
+    double (*in_double)(double x);
+    int (*in_mpfr)(mpfr_t result, const mpfr_t x, mpfr_rnd_t rounding);
+};
+
+static void run_exp(const struct simd_blocks *blocks, size_t n, const float *in, float *out)
+{
+    blocks->exp(n, in, out);
+}
+
+static void run_exp2(const struct simd_blocks *blocks, size_t n, const float *in, float *out)
+{
+    blocks->exp2(n, in, out);
+}
+
+static const struct function exp_function = {"exp", run_exp, exp, mpfr_exp};
+static const struct function exp2_function = {"exp2", run_exp2, exp2, mpfr_exp2};
+
+/* |got - exact| in units of the last place of a float at exact, which is a normal number. */
+static double ulps(float got, double exact)
+{
+    int exponent;
+    frexp(exact, &exponent);
+    return ldexp(fabs((double)got - exact), 24 - exponent);
+}
+
+static double ulps_mpfr(const struct function *function, float x, float got)
+{
+    mpfr_t value;
+    mpfr_init2(value, 200);
+    mpfr_set_flt(value, x, MPFR_RNDN);
+    function->in_mpfr(value, value, MPFR_RNDN);
+    mpfr_exp_t exponent = mpfr_get_exp(value);
+    mpfr_sub_d(value, value, (double)got, MPFR_RNDN);
+    mpfr_abs(value, value, MPFR_RNDN);
+    mpfr_mul_2si(value, value, 24 - exponent, MPFR_RNDN);
+    double error = mpfr_get_d(value, MPFR_RNDU);
+    mpfr_clear(value);
+    return error;
+}
+
+static void judge(const struct function *function, const char *isa, float x, float got,
+                  bool by_mpfr, double *worst, float *worst_at)
+{
+    double exact = function->in_double((double)x);
+    if (exact < 0x1p-126) {
+        if (got != 0.0f)
+            fail_msg("%s: %s(%a) is %a, must be 0 below the normal range", isa, function->name,
+                     (double)x, (double)got);
+        return;
+    }
+    double error = ulps(got, exact);
+    if (by_mpfr || fabs(error - 1.0) < DOUBLE_DOUBT) {
+        double certain = ulps_mpfr(function, x, got);
+        if (fabs(certain - error) > DOUBLE_DOUBT)
+            fail_msg("libm's %s(%a) and MPFR's differ by %g ulp", function->name, (double)x,
+                     certain - error);
+        error = certain;
+    }
+    if (error > *worst) {
+        *worst = error;
+        *worst_at = x;
+    }
+    if (!(error <= 1.0))
+        fail_msg("%s: %s(%a) is %a, %.3f ulp off", isa, function->name, (double)x, (double)got,
+                 error);
+}
+
+/* Bit patterns first, first + stride, ... last. */
+static void sweep(const struct function *function, uint32_t first, uint32_t last, uint64_t stride)
+{
+    const struct simd_blocks *usable[MMK_ISA_COUNT];
+    size_t count = simd_blocks_usable(usable);
+    static float in[BATCH], expected[BATCH], out[BATCH];
+    double worst = 0.0;
+    float worst_at = 0.0f;
+    uint64_t tried = 0;
+
+    for (uint64_t start = first; start <= last; start += BATCH * stride) {
+        for (uint64_t i = 0; i < BATCH; i++) {
+            uint64_t bits = start + i * stride;
+            in[i] = simd_from_bits((uint32_t)(bits <= last ? bits : last));
+        }
+        function->run(usable[0], BATCH, in, expected);
+        for (size_t i = 0; i < BATCH; i++)
+            judge(function, "scalar", in[i], expected[i], ++tried % MPFR_EVERY == 0, &worst,
+                  &worst_at);
+        for (size_t u = 1; u < count; u++) {
+            function->run(usable[u], BATCH, in, out);
+            for (size_t i = 0; i < BATCH; i++)
+                if (simd_bits(out[i]) != simd_bits(expected[i]))
+                    fail_msg("%s(%a): %s returns %a, scalar %a", function->name, (double)in[i],
+                             mmk_isa_name(usable[u]->isa), (double)out[i], (double)expected[i]);
+        }
+    }
+    print_message("%s over [%g, %g]: worst %.4f ulp at %a\n", function->name,
+                  (double)simd_from_bits(first), (double)simd_from_bits(last), worst,
+                  (double)worst_at);
+}
+
+/* Patterns of negative floats grow away from zero. */
+static void exp_negative(void **state)
+{
+    (void)state;
+    sweep(&exp_function, simd_bits(-0.0f), simd_bits(-104.0f), stride_of_sweep);
+}
+
+static void exp_positive(void **state)
+{
+    (void)state;
+    sweep(&exp_function, simd_bits(0.0f), simd_bits(88.0f), stride_of_sweep);
+}
+
+static void exp2_negative(void **state)
+{
+    (void)state;
+    sweep(&exp2_function, simd_bits(-0.0f), simd_bits(-151.0f), stride_of_sweep);
+}
+
+static void exp2_positive(void **state)
+{
+    (void)state;
+    sweep(&exp2_function, simd_bits(0.0f), simd_bits(0x1.fffffep+6f), stride_of_sweep);
+}
+
+/* All floats within 2000 steps of the places where the result changes its kind. */
+static void edges(void **state)
+{
+    (void)state;
+    const float edge[] = {SIMD_EXP_LOWEST, -87.0f,   -104.0f,  88.0f, 1.0f,
+                          -1.0f,           0x1p-24f, -0x1p-24f};
+    for (size_t i = 0; i < sizeof edge / sizeof edge[0]; i++)
+        sweep(&exp_function, simd_bits(edge[i]) - 2000, simd_bits(edge[i]) + 2000, 1);
+}
+
+/* Lane i of a vector of special values, each value in every lane. */
+static void special_values(void **state)
+{
+    (void)state;
+    const uint32_t nan = 0x7fc00000;
+    const struct {
+        float x;
+        uint32_t exp_bits;
+        bool exp2_too; /* exp2 promises less: z <= 128 and NaN with low bits of zero */
+        uint32_t exp2_bits;
+    } cases[] = {
+        {0.0f, 0x3f800000, true, 0x3f800000},
+        {-0.0f, 0x3f800000, true, 0x3f800000},
+        {-INFINITY, 0, true, 0},
+        {INFINITY, 0x7f800000, false, 0},
+        {simd_from_bits(nan), nan, true, nan},
+        {simd_from_bits(0xffc00000), nan, false, 0},
+        {simd_from_bits(0x7f800001), nan, false, 0},
+        {simd_from_bits(0xffffffff), nan, false, 0},
+        {0x1p-149f, 0x3f800000, true, 0x3f800000},
+        {-0x1p-149f, 0x3f800000, true, 0x3f800000},
+        {-126.0f, 0, true, 0x00800000},
+        {-0x1.f80002p+6f, 0, true, 0},
+        {127.0f, 0x7f800000, true, 0x7f000000},
+        {128.0f, 0x7f800000, true, 0x7f800000},
+        {89.0f, 0x7f800000, false, 0},
+        {3.4e38f, 0x7f800000, false, 0},
+        {-3.4e38f, 0, true, 0},
+    };
+    const struct simd_blocks *usable[MMK_ISA_COUNT];
+    size_t count = simd_blocks_usable(usable);
+    for (size_t u = 0; u < count; u++)
+        for (size_t c = 0; c < sizeof cases / sizeof cases[0]; c++)
+            for (size_t lane = 0; lane < 64; lane++) {
+                float in[64], out[64];
+                for (size_t i = 0; i < 64; i++)
+                    in[i] = i == lane ? cases[c].x : 1.0f;
+                usable[u]->exp(64, in, out);
+                if (simd_bits(out[lane]) != cases[c].exp_bits)
+                    fail_msg("%s: exp(%a) is %a", mmk_isa_name(usable[u]->isa), (double)cases[c].x,
+                             (double)out[lane]);
+                if (!cases[c].exp2_too)
+                    continue;
+                usable[u]->exp2(64, in, out);
+                bool same = simd_bits(out[lane]) == cases[c].exp2_bits;
+                bool both_nan = cases[c].exp2_bits == nan && out[lane] != out[lane];
+                if (!same && !both_nan)
+                    fail_msg("%s: exp2(%a) is %a", mmk_isa_name(usable[u]->isa), (double)cases[c].x,
+                             (double)out[lane]);
+            }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(exp_negative),  cmocka_unit_test(exp_positive),
+        cmocka_unit_test(exp2_negative), cmocka_unit_test(exp2_positive),
+        cmocka_unit_test(edges),         cmocka_unit_test(special_values),
+    };
+    const char *stride = getenv("MMK_EXP_STRIDE");
+    if (stride != NULL && strtoull(stride, NULL, 10) > 0)
+        stride_of_sweep = strtoull(stride, NULL, 10);
+    return cmocka_run_group_tests_name("exp", tests, NULL, NULL);
+}

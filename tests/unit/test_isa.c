@@ -1,0 +1,421 @@
+/* test_isa.c - the CPUID decoder on recorded CPUs, and the choice of the instruction set.
+ * SPDX-License-Identifier: MIT
+ */
+#include "../../kernels/cosine/cosine.h"
+#include "../../kernels/infonce/infonce.h"
+#include "../../kernels/isa/decode.h"
+#include "../../kernels/isa/isa.h"
+#include "../../kernels/isa/machine.h"
+#include "../../kernels/tile/tile.h"
+#include "../../kernels/topk/topk.h"
+
+#include <omp.h>
+#include <sched.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+/* ---- The decoder on dumps ------------------------------------------------------------------- */
+
+enum {
+    SCALAR_ONLY = ISA_BIT_SCALAR,
+    UP_TO_AVX2 = ISA_BIT_SCALAR | ISA_BIT_AVX2,
+    UP_TO_AVX512 = ISA_BIT_SCALAR | ISA_BIT_AVX2 | ISA_BIT_AVX512,
+    ISAS = UP_TO_AVX512 | ISA_BIT_NEON
+};
+
+/* What cpuid_serialize_raw_data writes; lines that are no leaf are passed over. */
+static struct isa_leaves read_dump(const char *name)
+{
+    char path[256], line[256];
+    snprintf(path, sizeof path, "tests/unit/cpuid/%s.txt", name);
+    FILE *file = fopen(path, "r");
+    if (file == NULL)
+        fail_msg("cannot open %s: run this from the top of the tree", path);
+    struct isa_leaves leaves = {0};
+    while (fgets(line, sizeof line, file) != NULL) {
+        unsigned r[4];
+        int leaf;
+        if (sscanf(line, "basic_cpuid[%d]=%x %x %x %x", &leaf, &r[0], &r[1], &r[2], &r[3]) != 5)
+            continue;
+        uint32_t *to = leaf == 0   ? leaves.leaf0
+                       : leaf == 1 ? leaves.leaf1
+                       : leaf == 7 ? leaves.leaf7_0
+                                   : NULL;
+        for (int i = 0; to != NULL && i < 4; i++)
+            to[i] = r[i];
+    }
+    fclose(file);
+    return leaves;
+}
+
+static void decode_recorded_cpus(void **state)
+{
+    (void)state;
+    /* XCR0: 1 x87, 2 xmm, 4 ymm, 0xe0 zmm, 0x200 PKRU, 0x60000 AMX. */
+    static const struct {
+        const char *dump;
+        uint64_t xcr0;
+        uint32_t leaf7_1_eax;
+        unsigned isas, extensions;
+    } cases[] = {
+        {"amd-zen5", 0xe7, 0x30, UP_TO_AVX512,
+         ISA_BIT_F16C | ISA_BIT_AVX_VNNI | ISA_BIT_AVX512_VNNI | ISA_BIT_AVX512_BF16},
+        {"amd-zen5", 0x2e7, 0, UP_TO_AVX512, ISA_BIT_F16C | ISA_BIT_AVX512_VNNI},
+        /* the system does not save zmm, only a part of it, nor ymm, nor even xmm */
+        {"amd-zen5", 0x07, 0x30, UP_TO_AVX2, ISA_BIT_F16C | ISA_BIT_AVX_VNNI},
+        {"amd-zen5", 0x67, 0x30, UP_TO_AVX2, ISA_BIT_F16C | ISA_BIT_AVX_VNNI},
+        {"amd-zen5", 0xa7, 0x30, UP_TO_AVX2, ISA_BIT_F16C | ISA_BIT_AVX_VNNI},
+        {"amd-zen5", 0xc7, 0x30, UP_TO_AVX2, ISA_BIT_F16C | ISA_BIT_AVX_VNNI},
+        {"amd-zen5", 0xe3, 0x30, SCALAR_ONLY, 0},
+        {"amd-zen5", 0xe5, 0x30, SCALAR_ONLY, 0},
+        {"amd-zen5", 0x03, 0x30, SCALAR_ONLY, 0},
+        {"amd-zen5", 0, 0x30, SCALAR_ONLY, 0},
+        {"edited-no-osxsave", 0xe7, 0x30, SCALAR_ONLY, 0},
+        {"edited-f-without-vl", 0xe7, 0x30, UP_TO_AVX2, ISA_BIT_F16C | ISA_BIT_AVX_VNNI},
+        {"edited-unknown-vendor", 0xe7, 0, UP_TO_AVX512, ISA_BIT_F16C | ISA_BIT_AVX512_VNNI},
+        /* a leaf above the highest returns some other leaf's bits */
+        {"edited-highest-leaf-5", 0xe7, 0x30, SCALAR_ONLY, ISA_BIT_F16C},
+        {"intel-nehalem", 0, 0, SCALAR_ONLY, 0},
+        {"intel-haswell", 0x07, 0, UP_TO_AVX2, ISA_BIT_F16C},
+        /* highest subleaf 0: what 7.1 returns does not count */
+        {"intel-haswell", 0x07, 0xffffffff, UP_TO_AVX2, ISA_BIT_F16C},
+        {"intel-skylake-sp", 0x2ff, 0, UP_TO_AVX512, ISA_BIT_F16C},
+        {"intel-skylake-sp", 0x2ff, 0x30, UP_TO_AVX512, ISA_BIT_F16C},
+        {"intel-sapphire-rapids", 0x602e7, 0x1c30, UP_TO_AVX512,
+         ISA_BIT_F16C | ISA_BIT_AVX_VNNI | ISA_BIT_AVX512_VNNI | ISA_BIT_AVX512_BF16},
+        {"intel-alder-lake", 0x207, 0x400810, UP_TO_AVX2, ISA_BIT_F16C | ISA_BIT_AVX_VNNI},
+        {"edited-all-ones", 0, 0xffffffff, SCALAR_ONLY, 0},
+        {"garbage", 0xe7, 0xffffffff, SCALAR_ONLY, 0},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct isa_leaves leaves = read_dump(cases[i].dump);
+        leaves.xcr0 = cases[i].xcr0;
+        leaves.leaf7_1[CPUID_EAX] = cases[i].leaf7_1_eax;
+        unsigned set = isa_decode(&leaves);
+        if (set != (cases[i].isas | cases[i].extensions))
+            fail_msg("%s with XCR0 %#llx: decoded %#x, must be %#x", cases[i].dump,
+                     (unsigned long long)cases[i].xcr0, set, cases[i].isas | cases[i].extensions);
+    }
+}
+
+/* On a CPU that has everything, each needed bit is taken away in turn. */
+static void decode_needs_every_bit(void **state)
+{
+    (void)state;
+    enum { LEAF1_ECX, LEAF7_EBX };
+    static const struct {
+        const char *name;
+        int where;
+        unsigned bit, left;
+    } needed[] = {
+        {"OSXSAVE", LEAF1_ECX, 27, SCALAR_ONLY}, {"AVX", LEAF1_ECX, 28, SCALAR_ONLY},
+        {"FMA", LEAF1_ECX, 12, SCALAR_ONLY},     {"AVX2", LEAF7_EBX, 5, SCALAR_ONLY},
+        {"AVX512F", LEAF7_EBX, 16, UP_TO_AVX2},  {"AVX512DQ", LEAF7_EBX, 17, UP_TO_AVX2},
+        {"AVX512BW", LEAF7_EBX, 30, UP_TO_AVX2}, {"AVX512VL", LEAF7_EBX, 31, UP_TO_AVX2},
+    };
+    for (size_t i = 0; i < sizeof needed / sizeof needed[0]; i++) {
+        struct isa_leaves leaves = read_dump("amd-zen5");
+        leaves.xcr0 = 0xe7;
+        assert_int_equal(isa_decode(&leaves) & ISAS, UP_TO_AVX512);
+        uint32_t *word =
+            needed[i].where == LEAF1_ECX ? &leaves.leaf1[CPUID_ECX] : &leaves.leaf7_0[CPUID_EBX];
+        assert_true(*word >> needed[i].bit & 1);
+        *word &= ~(1u << needed[i].bit);
+        if ((isa_decode(&leaves) & ISAS) != needed[i].left)
+            fail_msg("without %s: decoded %#x", needed[i].name, isa_decode(&leaves));
+    }
+}
+
+static void decode_nothing_at_all(void **state)
+{
+    (void)state;
+    struct isa_leaves leaves = {0};
+    assert_int_equal(isa_decode(&leaves), SCALAR_ONLY);
+    leaves.xcr0 = ~(uint64_t)0;
+    assert_int_equal(isa_decode(&leaves), SCALAR_ONLY);
+}
+
+/* Random leaves: a wide instruction set is never there without what it stands on. */
+static void decode_random_leaves(void **state)
+{
+    (void)state;
+    uint64_t random = 20261121;
+    for (int trial = 0; trial < 100000; trial++) {
+        struct isa_leaves leaves;
+        unsigned char *bytes = (unsigned char *)&leaves;
+        for (size_t i = 0; i < sizeof leaves; i++) {
+            random = random * 6364136223846793005u + 1442695040888963407u;
+            bytes[i] = (unsigned char)(random >> 56 | random >> 48);
+        }
+        unsigned set = isa_decode(&leaves);
+        assert_true(set & ISA_BIT_SCALAR);
+        assert_false(set & ISA_BIT_NEON);
+        if (set & ISA_BIT_AVX512)
+            assert_true(set & ISA_BIT_AVX2);
+        if (set & ISA_BIT_AVX2)
+            assert_true((leaves.xcr0 & 6) == 6 && leaves.leaf1[CPUID_ECX] >> 27 & 1);
+    }
+}
+
+/* ---- This machine ---------------------------------------------------------------------------- */
+
+/* Finding out must not move or pin the thread, as libcpuid's cpuid_get_all_raw_data does. */
+static void detection_leaves_affinity_alone(void **state)
+{
+    (void)state;
+    cpu_set_t before, after;
+    assert_int_equal(sched_getaffinity(0, sizeof before, &before), 0);
+    enum mmk_isa isa;
+    assert_int_equal(mmk_isa_in_use(&isa), MMK_OK);
+    struct isa_machine machine;
+    isa_describe_machine(&machine);
+    assert_int_equal(sched_getaffinity(0, sizeof after, &after), 0);
+    assert_true(CPU_EQUAL(&before, &after));
+}
+
+static void this_machine_agrees_with_the_compiler(void **state)
+{
+    (void)state;
+    unsigned expected = ISA_BIT_SCALAR;
+#if defined(__x86_64__)
+    __builtin_cpu_init();
+    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"))
+        expected |= ISA_BIT_AVX2;
+    if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+        __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl"))
+        expected |= ISA_BIT_AVX512;
+#elif defined(__aarch64__)
+    expected |= ISA_BIT_NEON;
+#endif
+    assert_int_equal(isa_machine_set() & ISAS, expected);
+}
+
+static void machine_is_described(void **state)
+{
+    (void)state;
+    struct isa_machine machine;
+    isa_describe_machine(&machine);
+    assert_true(machine.vendor[0] != '\0' && machine.brand[0] != '\0');
+    assert_true(machine.hypervisor[0] != '\0');
+    assert_true(machine.l1d_bytes < machine.l2_bytes || machine.l2_bytes == 0);
+    print_message("%s, L1d %zu, L2 %zu, L3 %zu, hypervisor %s, %s\n", machine.brand,
+                  machine.l1d_bytes, machine.l2_bytes, machine.l3_bytes, machine.hypervisor,
+                  machine.extensions);
+}
+
+/* ---- The choice ------------------------------------------------------------------------------ */
+
+static int forget_choice(void **state)
+{
+    (void)state;
+    unsetenv("MMK_ISA");
+    isa_use_row(NULL);
+    return 0;
+}
+
+static enum mmk_isa widest(void)
+{
+    enum mmk_isa isa = MMK_ISA_SCALAR;
+    for (unsigned i = 0; i < MMK_ISA_COUNT; i++)
+        if (mmk_isa_usable((enum mmk_isa)i) == MMK_OK)
+            isa = (enum mmk_isa)i;
+    return isa;
+}
+
+static enum mmk_isa in_use(void)
+{
+    enum mmk_isa isa = (enum mmk_isa)77;
+    assert_int_equal(mmk_isa_in_use(&isa), MMK_OK);
+    return isa;
+}
+
+static void default_is_the_widest(void **state)
+{
+    (void)state;
+    assert_int_equal(in_use(), widest());
+    setenv("MMK_ISA", "", 1);
+    isa_use_row(NULL);
+    assert_int_equal(in_use(), widest());
+}
+
+static void names(void **state)
+{
+    (void)state;
+    assert_string_equal(mmk_isa_name(MMK_ISA_SCALAR), "scalar");
+    assert_string_equal(mmk_isa_name(MMK_ISA_AVX2), "avx2");
+    assert_string_equal(mmk_isa_name(MMK_ISA_AVX512), "avx512");
+    assert_string_equal(mmk_isa_name(MMK_ISA_NEON), "neon");
+    assert_null(mmk_isa_name((enum mmk_isa)MMK_ISA_COUNT));
+    assert_null(mmk_isa_name((enum mmk_isa) - 1));
+    assert_int_equal(mmk_isa_usable((enum mmk_isa)MMK_ISA_COUNT), MMK_ERR_ISA_UNKNOWN);
+    assert_int_equal(mmk_isa_usable((enum mmk_isa) - 1), MMK_ERR_ISA_UNKNOWN);
+    assert_int_equal(mmk_isa_usable(MMK_ISA_SCALAR), MMK_OK);
+    assert_int_equal(mmk_isa_in_use(NULL), MMK_ERR_NULL);
+}
+
+static void use_each_exactly(void **state)
+{
+    (void)state;
+    for (unsigned i = 0; i < MMK_ISA_COUNT; i++) {
+        enum mmk_isa isa = (enum mmk_isa)i, before = in_use();
+        enum mmk_status usable = mmk_isa_usable(isa);
+        assert_true(usable == MMK_OK || usable == MMK_ERR_ISA_UNUSABLE);
+        assert_int_equal(mmk_isa_use(mmk_isa_name(isa)), usable);
+        assert_int_equal(in_use(), usable == MMK_OK ? isa : before);
+    }
+    assert_int_equal(mmk_isa_use(NULL), MMK_OK);
+    assert_int_equal(in_use(), widest());
+}
+
+static void use_unknown_is_an_error(void **state)
+{
+    (void)state;
+    static const char *const unknown[] = {"",        "AVX2",    "avx",  "avx512 ", " avx2",
+                                          "avx512f", "scalar2", "sse2", "native",  "zen5"};
+    assert_int_equal(mmk_isa_use("scalar"), MMK_OK);
+    for (size_t i = 0; i < sizeof unknown / sizeof unknown[0]; i++) {
+        assert_int_equal(mmk_isa_use(unknown[i]), MMK_ERR_ISA_UNKNOWN);
+        assert_int_equal(in_use(), MMK_ISA_SCALAR);
+    }
+}
+
+static void environment_chooses_exactly(void **state)
+{
+    (void)state;
+    for (unsigned i = 0; i < MMK_ISA_COUNT; i++) {
+        enum mmk_isa isa = (enum mmk_isa)i, found = (enum mmk_isa)77;
+        setenv("MMK_ISA", mmk_isa_name(isa), 1);
+        isa_use_row(NULL);
+        enum mmk_status status = mmk_isa_in_use(&found);
+        assert_int_equal(status, mmk_isa_usable(isa));
+        assert_int_equal(found, status == MMK_OK ? isa : (enum mmk_isa)77);
+    }
+}
+
+static void environment_unknown_is_an_error(void **state)
+{
+    (void)state;
+    setenv("MMK_ISA", "bogus", 1);
+    enum mmk_isa isa = (enum mmk_isa)77;
+    assert_int_equal(mmk_isa_in_use(&isa), MMK_ERR_ISA_UNKNOWN);
+    assert_int_equal(isa, 77);
+    /* still so the second time, and mmk_isa_use(NULL) is no way around it */
+    assert_int_equal(mmk_isa_in_use(&isa), MMK_ERR_ISA_UNKNOWN);
+    assert_int_equal(mmk_isa_use(NULL), MMK_ERR_ISA_UNKNOWN);
+    assert_int_equal(mmk_isa_in_use(&isa), MMK_ERR_ISA_UNKNOWN);
+    /* an explicit choice is */
+    assert_int_equal(mmk_isa_use("scalar"), MMK_OK);
+    assert_int_equal(in_use(), MMK_ISA_SCALAR);
+    assert_int_equal(mmk_isa_use(NULL), MMK_ERR_ISA_UNKNOWN);
+    assert_int_equal(in_use(), MMK_ISA_SCALAR);
+}
+
+static void first_use_by_many_threads(void **state)
+{
+    (void)state;
+    int wrong = 0;
+    for (int trial = 0; trial < 200; trial++) {
+        isa_use_row(NULL);
+#pragma omp parallel num_threads(8) reduction(+ : wrong)
+        {
+            const struct isa_row *row = NULL;
+            wrong += isa_current(&row) != MMK_OK || row == NULL || row->isa != widest();
+        }
+    }
+    assert_int_equal(wrong, 0);
+}
+
+static void tools_may_put_in_a_row(void **state)
+{
+    (void)state;
+    struct isa_row mine = *isa_builtin_row(MMK_ISA_SCALAR);
+    mine.name = "mine";
+    isa_use_row(&mine);
+    const struct isa_row *row;
+    assert_int_equal(isa_current(&row), MMK_OK);
+    assert_ptr_equal(row, &mine);
+}
+
+/* ---- The rows -------------------------------------------------------------------------------- */
+
+/* A table as words: function pointers, and small numbers such as a tile's width. */
+struct words {
+    const uintptr_t *word;
+    size_t count;
+};
+
+static void row_words(const struct isa_row *row, struct words words[4])
+{
+    words[0] = (struct words){(const void *)row->tile, sizeof *row->tile / sizeof(uintptr_t)};
+    words[1] = (struct words){(const void *)row->cosine, sizeof *row->cosine / sizeof(uintptr_t)};
+    words[2] = (struct words){(const void *)row->infonce, sizeof *row->infonce / sizeof(uintptr_t)};
+    words[3] = (struct words){(const void *)row->topk, sizeof *row->topk / sizeof(uintptr_t)};
+}
+
+static void rows_are_complete(void **state)
+{
+    (void)state;
+    for (unsigned i = 0; i < MMK_ISA_COUNT; i++) {
+        const struct isa_row *row = isa_builtin_row((enum mmk_isa)i);
+        if (row == NULL)
+            continue;
+        assert_string_equal(row->name, mmk_isa_name((enum mmk_isa)i));
+        assert_int_equal(row->isa, i);
+        struct words words[4];
+        row_words(row, words);
+        for (int t = 0; t < 4; t++)
+            for (size_t w = 0; w < words[t].count; w++)
+                if (words[t].word[w] == 0)
+                    fail_msg("%s: table %d has nothing at word %zu", row->name, t, w);
+    }
+}
+
+/* No entry of a wide row is the scalar one or another row's. */
+static void rows_fall_back_to_nothing(void **state)
+{
+    (void)state;
+    for (unsigned i = 0; i < MMK_ISA_COUNT; i++)
+        for (unsigned j = 0; j < i; j++) {
+            const struct isa_row *a = isa_builtin_row((enum mmk_isa)i);
+            const struct isa_row *b = isa_builtin_row((enum mmk_isa)j);
+            if (a == NULL || b == NULL)
+                continue;
+            struct words of_a[4], of_b[4];
+            row_words(a, of_a);
+            row_words(b, of_b);
+            for (int t = 0; t < 4; t++)
+                for (size_t w = 0; w < of_a[t].count; w++)
+                    for (size_t v = 0; v < of_b[t].count; v++)
+                        if (of_a[t].word[w] > 0xffff && of_a[t].word[w] == of_b[t].word[v])
+                            fail_msg("%s and %s share an entry of table %d", a->name, b->name, t);
+        }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(decode_recorded_cpus),
+        cmocka_unit_test(decode_needs_every_bit),
+        cmocka_unit_test(decode_nothing_at_all),
+        cmocka_unit_test(decode_random_leaves),
+        cmocka_unit_test_setup(detection_leaves_affinity_alone, forget_choice),
+        cmocka_unit_test(this_machine_agrees_with_the_compiler),
+        cmocka_unit_test(machine_is_described),
+        cmocka_unit_test_setup(default_is_the_widest, forget_choice),
+        cmocka_unit_test_setup(names, forget_choice),
+        cmocka_unit_test_setup(use_each_exactly, forget_choice),
+        cmocka_unit_test_setup(use_unknown_is_an_error, forget_choice),
+        cmocka_unit_test_setup(environment_chooses_exactly, forget_choice),
+        cmocka_unit_test_setup(environment_unknown_is_an_error, forget_choice),
+        cmocka_unit_test_setup(first_use_by_many_threads, forget_choice),
+        cmocka_unit_test_setup(tools_may_put_in_a_row, forget_choice),
+        cmocka_unit_test(rows_are_complete),
+        cmocka_unit_test(rows_fall_back_to_nothing),
+    };
+    return cmocka_run_group_tests_name("isa", tests, NULL, NULL);
+}

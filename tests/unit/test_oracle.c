@@ -1,0 +1,379 @@
+/* test_oracle.c - the oracle itself: gradients against differences, closed forms, dot against MPFR.
+ * SPDX-License-Identifier: MIT
+ */
+#include "../../ref/cases.h"
+#include "../../ref/cosine_ref.h"
+#include "../../ref/infonce_ref.h"
+#include "../../ref/matmul.h"
+#include "../../ref/topk_ref.h"
+#include "../../ref/trial.h"
+
+#include <math.h>
+#include <mpfr.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+
+static void fill_rows(double *rows, size_t count, uint64_t stream)
+{
+    for (size_t e = 0; e < count; e++)
+        rows[e] = fill_normal(stream, e);
+}
+
+static double loss_of(struct infonce_ref *r)
+{
+    infonce_ref_forward(r);
+    return r->loss;
+}
+
+/* d loss / d *at by Richardson's extrapolation of central differences: error O(h^4) of the
+ * function's scale, and rounding 2^-53 / h. */
+static double derivative(struct infonce_ref *r, double *at, double h)
+{
+    double kept = *at;
+    double slope[2];
+    for (int i = 0; i < 2; i++) {
+        double step = h / (1 + i);
+        *at = kept + step;
+        double above = loss_of(r);
+        *at = kept - step;
+        double below = loss_of(r);
+        slope[i] = (above - below) / (2 * step);
+    }
+    *at = kept;
+    return (4 * slope[1] - slope[0]) / 3;
+}
+
+static void expect_gradient(const char *what, double gradient, double difference, double scale)
+{
+    if (fabs(gradient - difference) > 1e-7 * scale)
+        fail_msg("%s is %.15g, the difference quotient %.15g (scale %.3g)", what, gradient,
+                 difference, scale);
+}
+
+static double greatest(size_t count, const double *v)
+{
+    double most = 0;
+    for (size_t e = 0; e < count; e++)
+        most = fmax(most, fabs(v[e]));
+    return most;
+}
+
+static void check_gradients(enum mmk_similarity similarity, double scale, float weight_x,
+                            float weight_y, size_t m, size_t n, size_t offset)
+{
+    const size_t d = 4;
+    struct mmk_infonce_config config = {similarity, (float)scale, weight_x, weight_y, offset};
+    struct infonce_ref r;
+    infonce_ref_open(&r, &config, m, n, d);
+    fill_rows(r.x, m * d, 1);
+    fill_rows(r.y, n * d, 2);
+    infonce_ref_forward(&r);
+    infonce_ref_backward(&r);
+    double *dx = ref_doubles(m * d), *dy = ref_doubles(n * d), dscale = r.dscale;
+    memcpy(dx, r.dx, m * d * sizeof *dx);
+    memcpy(dy, r.dy, n * d * sizeof *dy);
+    double scale_x = greatest(m * d, dx), scale_y = greatest(n * d, dy);
+    const double h = 2e-3 / scale;
+    for (size_t e = 0; e < m * d; e++)
+        expect_gradient("dx", dx[e], derivative(&r, &r.x[e], h), scale_x);
+    for (size_t e = 0; e < n * d; e++)
+        expect_gradient("dy", dy[e], derivative(&r, &r.y[e], h), scale_y);
+    expect_gradient("dlogit_scale", dscale, derivative(&r, &r.scale, 1e-3),
+                    fmax(fabs(dscale), 1e-2));
+    free(dx);
+    free(dy);
+    infonce_ref_close(&r);
+}
+
+static void gradients_are_differences(void **state)
+{
+    (void)state;
+    static const float weights[][2] = {{0.5f, 0.5f}, {1, 0}, {0, 1}, {0.25f, 2}};
+    for (int similarity = 0; similarity < MMK_SIMILARITY_COUNT; similarity++)
+        for (size_t w = 0; w < 4; w++) {
+            check_gradients((enum mmk_similarity)similarity, 1, weights[w][0], weights[w][1], 5, 5,
+                            0);
+            check_gradients((enum mmk_similarity)similarity, 3, weights[w][0], weights[w][1], 3, 7,
+                            2);
+            check_gradients((enum mmk_similarity)similarity, 2, weights[w][0], weights[w][1], 1, 4,
+                            3);
+        }
+}
+
+/* Fills the rows, runs forward and backward. */
+static void run(struct infonce_ref *r, enum mmk_similarity similarity, float scale, float weight_x,
+                float weight_y, size_t m, size_t n, size_t d, size_t offset, bool equal_rows)
+{
+    struct mmk_infonce_config config = {similarity, scale, weight_x, weight_y, offset};
+    infonce_ref_open(r, &config, m, n, d);
+    fill_rows(r->x, m * d, 3);
+    fill_rows(r->y, n * d, 4);
+    for (size_t e = 0; equal_rows && e < m * d; e++)
+        r->x[e] = r->x[e % d];
+    for (size_t e = 0; equal_rows && e < n * d; e++)
+        r->y[e] = r->y[e % d];
+    infonce_ref_forward(r);
+    infonce_ref_backward(r);
+}
+
+static void one_pair_has_loss_zero(void **state)
+{
+    (void)state;
+    for (int similarity = 0; similarity < MMK_SIMILARITY_COUNT; similarity++) {
+        struct infonce_ref r;
+        run(&r, (enum mmk_similarity)similarity, 100, 0.5f, 0.5f, 1, 1, 9, 0, false);
+        assert_true(r.loss == 0);
+        assert_true(r.dscale == 0);
+        for (size_t k = 0; k < 9; k++)
+            assert_true(r.dx[k] == 0 && r.dy[k] == 0);
+        infonce_ref_close(&r);
+    }
+}
+
+static void equal_rows_have_loss_log_n(void **state)
+{
+    (void)state;
+    for (int similarity = 0; similarity < MMK_SIMILARITY_COUNT; similarity++)
+        for (size_t n = 1; n < 40; n += 3) {
+            struct infonce_ref r;
+            run(&r, (enum mmk_similarity)similarity, 14.3f, 0.5f, 0.5f, n, n, 6, 0, true);
+            assert_true(fabs(r.loss - log((double)n)) <= 1e-13 * (1 + log((double)n)));
+            infonce_ref_close(&r);
+            /* m of n: x -> y sees n candidates, y -> x sees m */
+            size_t m = (n + 1) / 2;
+            run(&r, (enum mmk_similarity)similarity, 14.3f, 1, 0, m, n, 6, n - m, true);
+            assert_true(fabs(r.loss - log((double)n)) <= 1e-13 * (1 + log((double)n)));
+            infonce_ref_close(&r);
+            run(&r, (enum mmk_similarity)similarity, 14.3f, 0, 1, m, n, 6, n - m, true);
+            assert_true(fabs(r.loss - log((double)m)) <= 1e-13 * (1 + log((double)m)));
+            infonce_ref_close(&r);
+        }
+}
+
+static void rows_of_g_sum_to_zero(void **state)
+{
+    (void)state;
+    for (int similarity = 0; similarity < MMK_SIMILARITY_COUNT; similarity++) {
+        struct infonce_ref r;
+        const size_t m = 7, n = 11;
+        run(&r, (enum mmk_similarity)similarity, 14.3f, 1, 0, m, n, 5, 2, false);
+        for (size_t i = 0; i < m; i++) {
+            double sum = 0, most = 0;
+            for (size_t j = 0; j < n; j++) {
+                sum += r.g[i * n + j];
+                most = fmax(most, fabs(r.g[i * n + j]));
+            }
+            assert_true(fabs(sum) <= 1e-14 * (most + 1));
+        }
+        infonce_ref_close(&r);
+    }
+}
+
+/* A zero row has gradient 0 with the cosine, and so has nothing else. */
+static void zero_row_has_gradient_zero(void **state)
+{
+    (void)state;
+    struct mmk_infonce_config config = {MMK_COSINE, 14.3f, 0.5f, 0.5f, 0};
+    struct infonce_ref r;
+    infonce_ref_open(&r, &config, 4, 4, 3);
+    fill_rows(r.x, 12, 5);
+    fill_rows(r.y, 12, 6);
+    memset(r.x + 3, 0, 3 * sizeof *r.x);
+    infonce_ref_forward(&r);
+    infonce_ref_backward(&r);
+    assert_true(r.dx[3] == 0 && r.dx[4] == 0 && r.dx[5] == 0);
+    assert_true(r.dx[0] != 0 && r.dy[0] != 0);
+    for (size_t j = 0; j < 4; j++)
+        assert_true(r.sim[4 + j] == 0);
+    infonce_ref_close(&r);
+}
+
+/* The loss keeps its relative accuracy near 0: log(1 + e^-z) with z = 60. */
+static void small_loss_is_accurate(void **state)
+{
+    (void)state;
+    struct mmk_infonce_config config = {MMK_DOT, 60, 1, 0, 0};
+    struct infonce_ref r;
+    infonce_ref_open(&r, &config, 1, 2, 1);
+    r.x[0] = 1;
+    r.y[0] = 1;
+    r.y[1] = 0;
+    infonce_ref_forward(&r);
+    infonce_ref_backward(&r);
+    assert_true(fabs(r.loss / exp(-60) - 1) < 1e-14);
+    assert_true(fabs(r.g[0] / -exp(-60) - 1) < 1e-14);
+    infonce_ref_close(&r);
+}
+
+/* Dot, distance and cosine of float rows against MPFR, whose sums here are exact. */
+static void similarities_are_exact(void **state)
+{
+    (void)state;
+    enum { D = 1537 };
+    float x[D], y[D];
+    mpfr_t term, factor, xy, xx, yy, distance;
+    mpfr_inits2(700, term, factor, xy, xx, yy, distance, (mpfr_ptr)0);
+    for (uint64_t trial = 0; trial < 40; trial++) {
+        size_t d = trial < 20 ? trial : D - trial;
+        double size = trial % 3 == 0 ? 1 : trial % 3 == 1 ? 1e-20 : 1e18;
+        mpfr_set_zero(xy, 1);
+        mpfr_set_zero(xx, 1);
+        mpfr_set_zero(yy, 1);
+        mpfr_set_zero(distance, 1);
+        double magnitude = 0;
+        for (size_t k = 0; k < d; k++) {
+            x[k] = (float)(fill_normal(2 * trial, k) * size);
+            y[k] = (float)(fill_normal(2 * trial + 1, k) * size);
+            mpfr_set_flt(term, x[k], MPFR_RNDN);
+            mpfr_set_flt(factor, y[k], MPFR_RNDN);
+            mpfr_fma(xy, term, factor, xy, MPFR_RNDN);
+            mpfr_fma(xx, term, term, xx, MPFR_RNDN);
+            mpfr_fma(yy, factor, factor, yy, MPFR_RNDN);
+            mpfr_sub(term, term, factor, MPFR_RNDN);
+            mpfr_fma(distance, term, term, distance, MPFR_RNDN);
+            magnitude += fabs((double)x[k] * (double)y[k]);
+        }
+        double rounding = (double)d * 0x1p-52;
+        double dot = cosine_ref_pair(MMK_DOT, d, x, y);
+        assert_true(fabs(dot - mpfr_get_d(xy, MPFR_RNDN)) <= rounding * magnitude);
+        double far = cosine_ref_pair(MMK_NEG_SQ_L2, d, x, y);
+        double right = mpfr_get_d(distance, MPFR_RNDN);
+        assert_true(fabs(far + right) <= (rounding + 0x1p-50) * right);
+        double cosine = cosine_ref_pair(MMK_COSINE, d, x, y);
+        if (d == 0) {
+            assert_true(cosine == 0);
+            continue;
+        }
+        mpfr_mul(term, xx, yy, MPFR_RNDN);
+        mpfr_sqrt(term, term, MPFR_RNDN);
+        double norms = mpfr_get_d(term, MPFR_RNDN);
+        mpfr_div(term, xy, term, MPFR_RNDN);
+        assert_true(fabs(cosine - mpfr_get_d(term, MPFR_RNDN)) <=
+                    2 * rounding * (magnitude / norms + 1));
+    }
+    mpfr_clears(term, factor, xy, xx, yy, distance, (mpfr_ptr)0);
+}
+
+static void edge_rows(void **state)
+{
+    (void)state;
+    const float zero[3] = {0, -0.0f, 0}, one[3] = {1, 2, 3}, bad[3] = {1, NAN, 3};
+    const float infinite[3] = {1, INFINITY, 3}, tiny[3] = {1e-45f, 0, 0};
+    assert_true(cosine_ref_pair(MMK_COSINE, 3, zero, one) == 0);
+    assert_true(isnan(cosine_ref_pair(MMK_COSINE, 3, zero, bad)));
+    assert_true(isnan(cosine_ref_pair(MMK_COSINE, 3, infinite, one)));
+    assert_true(fabs(cosine_ref_pair(MMK_COSINE, 3, tiny, tiny) - 1) < 1e-15);
+    assert_true(cosine_ref_pair(MMK_NEG_SQ_L2, 3, one, one) == 0);
+    assert_true(cosine_ref_pair(MMK_DOT, 3, infinite, one) == (double)INFINITY);
+}
+
+/* Pair from the differences, matrix expanded: the same numbers but for rounding. */
+static void matrix_is_pairs(void **state)
+{
+    (void)state;
+    enum { M = 6, N = 5, D = 7 };
+    float x[M * D], y[N * D];
+    double wide_x[M * D], wide_y[N * D], matrix[M * N], magnitude[M * N];
+    for (size_t e = 0; e < M * D; e++)
+        x[e] = (float)fill_normal(7, e);
+    for (size_t e = 0; e < N * D; e++)
+        y[e] = e < D ? x[e] : (float)fill_normal(8, e); /* y_0 = x_0 */
+    ref_from_float(M, D, x, D, wide_x);
+    ref_from_float(N, D, y, D, wide_y);
+    for (int similarity = 0; similarity < MMK_SIMILARITY_COUNT; similarity++) {
+        cosine_ref_matrix((enum mmk_similarity)similarity, M, N, D, wide_x, wide_y, matrix,
+                          magnitude);
+        for (size_t i = 0; i < M; i++)
+            for (size_t j = 0; j < N; j++) {
+                double pair =
+                    cosine_ref_pair((enum mmk_similarity)similarity, D, x + i * D, y + j * D);
+                assert_true(fabs(matrix[i * N + j] - pair) < 1e-13);
+            }
+    }
+    assert_true(matrix[0] == 0); /* neg_sq_l2 of equal rows */
+}
+
+static void order_is_total(void **state)
+{
+    (void)state;
+    const float scores[] = {0.0f, NAN, 2, -0.0f, INFINITY, 2, -NAN, -INFINITY};
+    const uint32_t right[] = {4, 2, 5, 0, 3, 7, 1, 6};
+    uint32_t order[8];
+    topk_ref_order(8, scores, order);
+    assert_memory_equal(order, right, sizeof right);
+}
+
+/* The verdict itself: what must fail does. */
+static void verdict_fails_what_is_wrong(void **state)
+{
+    (void)state;
+    struct trial t;
+    struct verdict v;
+    struct shape shape = {.m = 2, .n = 3, .d = 5, .ld_extra = 1};
+    assert_true(trial_open(&t, kernel_find("dot_matrix"), &shape, FILL_NORMAL, 1));
+    trial_fill(&t);
+    trial_oracle(&t);
+    struct buffer *b = trial_buffer(&t, "result");
+    float *out = b->data;
+    trial_poison(&t);
+    assert_false(trial_check(&t, &v)); /* nothing written */
+    assert_int_equal(v.wrong, 6);
+    for (size_t i = 0; i < 2; i++)
+        for (size_t j = 0; j < 3; j++)
+            out[i * b->ld + j] = (float)b->expected[i * 3 + j];
+    assert_true(trial_check(&t, &v));
+    assert_true(v.worst_share < 1);
+    float kept = out[b->ld];
+    double wrong[] = {(double)INFINITY, (double)NAN, b->expected[3] + 2 * b->bound[3], 0};
+    for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
+        out[b->ld] = (float)wrong[i];
+        assert_false(trial_check(&t, &v));
+        assert_true(strstr(v.message, "result[1,0]") != NULL);
+    }
+    out[b->ld] = kept;
+    out[3] = 1; /* padding after row 0 */
+    assert_false(trial_check(&t, &v));
+    trial_close(&t);
+
+    struct shape row = {.n = 4, .k = 6};
+    assert_true(trial_open(&t, kernel_find("topk"), &row, FILL_TIES, 1));
+    trial_fill(&t);
+    trial_oracle(&t);
+    trial_poison(&t);
+    float *values = t.buffer[1].data;
+    uint32_t *indices = t.buffer[2].data;
+    for (size_t e = 0; e < 4; e++) {
+        values[e] = (float)t.buffer[1].expected[e];
+        indices[e] = (uint32_t)t.buffer[2].expected[e];
+    }
+    assert_false(trial_check(&t, &v)); /* count */
+    t.count = 4;
+    assert_true(trial_check(&t, &v));
+    values[5] = 0; /* beyond count */
+    assert_false(trial_check(&t, &v));
+    trial_close(&t);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(gradients_are_differences),
+        cmocka_unit_test(one_pair_has_loss_zero),
+        cmocka_unit_test(equal_rows_have_loss_log_n),
+        cmocka_unit_test(rows_of_g_sum_to_zero),
+        cmocka_unit_test(zero_row_has_gradient_zero),
+        cmocka_unit_test(small_loss_is_accurate),
+        cmocka_unit_test(similarities_are_exact),
+        cmocka_unit_test(edge_rows),
+        cmocka_unit_test(matrix_is_pairs),
+        cmocka_unit_test(order_is_total),
+        cmocka_unit_test(verdict_fails_what_is_wrong),
+    };
+    return cmocka_run_group_tests_name("oracle", tests, NULL, NULL);
+}

@@ -1,0 +1,530 @@
+/* test_status.c - every way a public function can refuse its arguments; on an error nothing is
+ * written. SPDX-License-Identifier: MIT
+ *
+ * Each case takes arguments that are right, spoils one, and tells the status that must come back.
+ * All outputs are filled with a pattern before and compared after.
+ */
+#include "../../kernels/isa/isa.h"
+
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+enum { M = 3, N = 5, D = 4, K = 2, ELEMENTS = 64 };
+
+#define HUGE_SIZE (SIZE_MAX / 2 + 1) /* times anything leaves size_t */
+#define BIG_SIZE  (SIZE_MAX / 8 + 1) /* floats: leaves the address space by a little */
+
+/* All arguments that any of the functions takes. */
+struct arguments {
+    enum mmk_similarity similarity;
+    struct mmk_infonce_config config, *config_pointer;
+    struct mmk_options options, *options_pointer;
+    size_t m, n, d, k, ldx, ldy, ldout, lddx, lddy;
+    const float *x, *y, *lse_x_in, *lse_y_in;
+    float *result, *loss, *lse_x, *lse_y, *dx, *dy, *dlogit_scale;
+    uint32_t *indices;
+    size_t *count, *streamed, *stored;
+    int threads;
+};
+
+/* What the outputs point at. */
+static struct {
+    float result[ELEMENTS], loss[ELEMENTS], lse_x[ELEMENTS], lse_y[ELEMENTS], dx[ELEMENTS],
+        dy[ELEMENTS], dlogit_scale[ELEMENTS];
+    uint32_t indices[ELEMENTS];
+    size_t count[ELEMENTS], streamed[ELEMENTS], stored[ELEMENTS];
+} out;
+
+static float in_x[ELEMENTS], in_y[ELEMENTS], in_lse_x[ELEMENTS], in_lse_y[ELEMENTS];
+static char workspace[1 << 16];
+
+static struct arguments right_arguments(void)
+{
+    struct arguments a = {
+        .similarity = MMK_COSINE,
+        .config = {MMK_COSINE, 10.0f, 0.5f, 0.5f, 1},
+        .m = M,
+        .n = N,
+        .d = D,
+        .k = K,
+        .ldx = D,
+        .ldy = D,
+        .ldout = N,
+        .lddx = D,
+        .lddy = D,
+        .x = in_x,
+        .y = in_y,
+        .lse_x_in = in_lse_x,
+        .lse_y_in = in_lse_y,
+        .result = out.result,
+        .loss = out.loss,
+        .lse_x = out.lse_x,
+        .lse_y = out.lse_y,
+        .dx = out.dx,
+        .dy = out.dy,
+        .dlogit_scale = out.dlogit_scale,
+        .indices = out.indices,
+        .count = out.count,
+        .streamed = out.streamed,
+        .stored = out.stored,
+    };
+    return a;
+}
+
+/* ---- The functions, each taking its part of the arguments ---------------------------------------
+ */
+
+static enum mmk_status call_pair(struct arguments *a)
+{
+    return mmk_similarity_pair(a->similarity, a->d, a->x, a->y, a->result);
+}
+
+static enum mmk_status call_query(struct arguments *a)
+{
+    return mmk_similarity_query(a->similarity, a->n, a->d, a->x, a->y, a->ldy, a->result);
+}
+
+static enum mmk_status call_matrix(struct arguments *a)
+{
+    return mmk_similarity_matrix(a->similarity, a->m, a->n, a->d, a->x, a->ldx, a->y, a->ldy,
+                                 a->result, a->ldout, a->options_pointer);
+}
+
+static enum mmk_status call_normalize(struct arguments *a)
+{
+    return mmk_normalize_rows(a->m, a->d, a->x, a->ldx, a->result, a->ldout);
+}
+
+static enum mmk_status call_forward(struct arguments *a)
+{
+    return mmk_infonce_forward(a->config_pointer, a->m, a->n, a->d, a->x, a->ldx, a->y, a->ldy,
+                               a->loss, a->lse_x, a->lse_y, a->options_pointer);
+}
+
+static enum mmk_status call_backward(struct arguments *a)
+{
+    return mmk_infonce_backward(a->config_pointer, a->m, a->n, a->d, a->x, a->ldx, a->y, a->ldy,
+                                a->lse_x_in, a->lse_y_in, a->dx, a->lddx, a->dy, a->lddy,
+                                a->dlogit_scale, a->options_pointer);
+}
+
+static enum mmk_status call_forward_backward(struct arguments *a)
+{
+    return mmk_infonce_forward_backward(a->config_pointer, a->m, a->n, a->d, a->x, a->ldx, a->y,
+                                        a->ldy, a->loss, a->lse_x, a->lse_y, a->dx, a->lddx, a->dy,
+                                        a->lddy, a->dlogit_scale, a->options_pointer);
+}
+
+static enum mmk_status call_workspace(struct arguments *a)
+{
+    return mmk_infonce_workspace_bytes(a->m, a->n, a->d, a->threads, a->streamed, a->stored);
+}
+
+static enum mmk_status call_topk(struct arguments *a)
+{
+    return mmk_topk(a->n, a->x, a->k, a->result, a->indices, a->count);
+}
+
+static enum mmk_status call_topk_rows(struct arguments *a)
+{
+    return mmk_topk_rows(a->m, a->n, a->x, a->ldx, a->k, a->result, a->indices, a->ldout, a->count,
+                         a->options_pointer);
+}
+
+enum {
+    PAIR = 1 << 0,
+    QUERY = 1 << 1,
+    MATRIX = 1 << 2,
+    NORMALIZE = 1 << 3,
+    FORWARD = 1 << 4,
+    BACKWARD = 1 << 5,
+    BOTH = 1 << 6,
+    WORKSPACE = 1 << 7,
+    TOPK = 1 << 8,
+    TOPK_ROWS = 1 << 9,
+    FUNCTIONS = 10,
+    INFONCE = FORWARD | BACKWARD | BOTH,
+    SIMILARITIES = PAIR | QUERY | MATRIX,
+    WITH_OPTIONS = MATRIX | INFONCE | TOPK_ROWS,
+    ALL = (1 << FUNCTIONS) - 1
+};
+
+static const struct {
+    const char *name;
+    enum mmk_status (*call)(struct arguments *a);
+} functions[FUNCTIONS] = {
+    {"similarity_pair", call_pair},
+    {"similarity_query", call_query},
+    {"similarity_matrix", call_matrix},
+    {"normalize_rows", call_normalize},
+    {"infonce_forward", call_forward},
+    {"infonce_backward", call_backward},
+    {"infonce_forward_backward", call_forward_backward},
+    {"infonce_workspace_bytes", call_workspace},
+    {"topk", call_topk},
+    {"topk_rows", call_topk_rows},
+};
+
+/* ---- The ways to spoil them
+ * ---------------------------------------------------------------------- */
+
+#define SPOIL(name, ...)                                                                           \
+    static void name(struct arguments *a)                                                          \
+    {                                                                                              \
+        __VA_ARGS__;                                                                               \
+    }
+
+SPOIL(nothing, (void)a)
+SPOIL(null_config, a->config_pointer = NULL)
+SPOIL(null_x, a->x = NULL)
+SPOIL(null_y, a->y = NULL)
+SPOIL(null_result, a->result = NULL)
+SPOIL(null_loss, a->loss = NULL)
+SPOIL(null_lse_x, a->lse_x = NULL)
+SPOIL(null_lse_y, a->lse_y = NULL)
+SPOIL(null_lse_x_in, a->lse_x_in = NULL)
+SPOIL(null_lse_y_in, a->lse_y_in = NULL)
+SPOIL(null_dx, a->dx = NULL)
+SPOIL(null_dy, a->dy = NULL)
+SPOIL(null_dlogit_scale, a->dlogit_scale = NULL)
+SPOIL(null_values_and_count, a->result = NULL; a->count = NULL)
+SPOIL(null_indices_and_count, a->indices = NULL; a->count = NULL)
+SPOIL(null_all_of_topk, a->result = NULL; a->indices = NULL; a->count = NULL)
+SPOIL(null_streamed, a->streamed = NULL)
+SPOIL(null_stored, a->stored = NULL)
+
+SPOIL(small_ldx, a->ldx = D - 1)
+SPOIL(small_ldx_of_scores, a->ldx = N - 1)
+SPOIL(small_ldy, a->ldy = D - 1)
+SPOIL(small_ldresult, a->ldout = N - 1)
+SPOIL(small_ldout_of_rows, a->ldout = D - 1)
+SPOIL(small_ldout_of_topk, a->ldout = K - 1)
+SPOIL(small_lddx, a->lddx = D - 1)
+SPOIL(small_lddy, a->lddy = D - 1)
+SPOIL(zero_ld, a->ldx = 0; a->ldy = 0)
+
+SPOIL(huge_d, a->d = HUGE_SIZE; a->ldx = HUGE_SIZE; a->ldy = HUGE_SIZE; a->ldout = HUGE_SIZE;
+      a->lddx = HUGE_SIZE; a->lddy = HUGE_SIZE)
+SPOIL(big_d, a->d = BIG_SIZE; a->ldx = BIG_SIZE; a->ldy = BIG_SIZE; a->ldout = BIG_SIZE;
+      a->lddx = BIG_SIZE; a->lddy = BIG_SIZE)
+SPOIL(huge_m, a->m = HUGE_SIZE; a->n = HUGE_SIZE + N; a->ldout = HUGE_SIZE + N)
+SPOIL(huge_m_alone, a->m = HUGE_SIZE)
+SPOIL(huge_n, a->n = HUGE_SIZE; a->ldout = HUGE_SIZE)
+SPOIL(huge_ldx, a->ldx = HUGE_SIZE)
+SPOIL(huge_ldy, a->ldy = HUGE_SIZE)
+SPOIL(big_ldx, a->ldx = BIG_SIZE)
+SPOIL(big_ldy, a->ldy = BIG_SIZE)
+SPOIL(huge_ldout, a->ldout = HUGE_SIZE)
+SPOIL(huge_lddx, a->lddx = HUGE_SIZE)
+SPOIL(huge_lddy, a->lddy = HUGE_SIZE)
+SPOIL(n_beyond_index, a->n = (size_t)UINT32_MAX + 1; a->ldx = (size_t)UINT32_MAX + 1)
+
+SPOIL(similarity_3,
+      a->similarity = a->config.similarity = (enum mmk_similarity)MMK_SIMILARITY_COUNT)
+SPOIL(similarity_minus_1, a->similarity = a->config.similarity = (enum mmk_similarity) - 1)
+SPOIL(scale_zero, a->config.logit_scale = 0.0f)
+SPOIL(scale_minus_zero, a->config.logit_scale = -0.0f)
+SPOIL(scale_negative, a->config.logit_scale = -1.0f)
+SPOIL(scale_nan, a->config.logit_scale = NAN)
+SPOIL(scale_inf, a->config.logit_scale = INFINITY)
+SPOIL(weight_x_negative, a->config.weight_x = -0.5f)
+SPOIL(weight_x_nan, a->config.weight_x = NAN)
+SPOIL(weight_x_inf, a->config.weight_x = INFINITY)
+SPOIL(weight_y_negative, a->config.weight_y = -0.5f)
+SPOIL(weight_y_nan, a->config.weight_y = -NAN)
+SPOIL(weight_y_inf, a->config.weight_y = -INFINITY)
+SPOIL(offset_one_too_far, a->config.offset = N - M + 1)
+SPOIL(offset_overflows, a->config.offset = SIZE_MAX)
+SPOIL(offset_overflows_to_fit, a->config.offset = SIZE_MAX - M + 1)
+SPOIL(more_x_than_y, a->m = N + 1; a->config.offset = 0)
+
+SPOIL(threads_negative, a->options.threads = -1; a->options_pointer = &a->options)
+SPOIL(threads_argument_negative, a->threads = -1)
+SPOIL(workspace_without_bytes, a->options.workspace = workspace; a->options_pointer = &a->options)
+SPOIL(bytes_without_workspace, a->options.workspace_bytes = sizeof workspace;
+      a->options_pointer = &a->options)
+
+/* Arguments that look odd and are right. */
+SPOIL(no_rows, a->m = 0; a->x = NULL; a->dx = NULL; a->config.offset = 0)
+SPOIL(no_rows_of_y, a->n = 0; a->y = NULL; a->result = NULL)
+SPOIL(no_rows_at_all, a->m = 0; a->n = 0; a->x = NULL; a->y = NULL; a->result = NULL;
+      a->lse_x = NULL; a->lse_y = NULL; a->lse_x_in = NULL; a->lse_y_in = NULL; a->dx = NULL;
+      a->dy = NULL; a->config.offset = 0)
+SPOIL(no_dimensions, a->d = 0; a->ldx = N; a->ldy = 0; a->x = NULL; a->y = NULL; a->dx = NULL;
+      a->dy = NULL)
+SPOIL(no_scores, a->n = 0; a->x = NULL)
+SPOIL(no_scores_wanted, a->k = 0; a->result = NULL; a->indices = NULL)
+SPOIL(k_above_n, a->k = N + 3; a->ldout = N + 3)
+SPOIL(tiny_workspace, a->options.workspace = workspace; a->options.workspace_bytes = 1;
+      a->options_pointer = &a->options)
+SPOIL(three_threads, a->options.threads = 3; a->options_pointer = &a->options)
+SPOIL(no_weights, a->config.weight_x = 0.0f; a->config.weight_y = 0.0f)
+SPOIL(smallest_scale, a->config.logit_scale = 0x1p-149f)
+SPOIL(last_offset, a->config.offset = N - M)
+
+static const struct {
+    const char *name;
+    void (*spoil)(struct arguments *a);
+    int functions; /* those to which it matters */
+    enum mmk_status status;
+} cases[] = {
+#define CASE(spoil, functions, status)                                                             \
+    {                                                                                              \
+#spoil, spoil, functions, status                                                           \
+    }
+    CASE(nothing, ALL, MMK_OK),
+
+    CASE(null_config, INFONCE, MMK_ERR_NULL),
+    CASE(null_x, ALL & ~WORKSPACE, MMK_ERR_NULL),
+    CASE(null_y, SIMILARITIES | INFONCE, MMK_ERR_NULL),
+    CASE(null_result, SIMILARITIES | NORMALIZE, MMK_ERR_NULL),
+    CASE(null_loss, FORWARD | BOTH, MMK_ERR_NULL),
+    CASE(null_lse_x, FORWARD | BOTH, MMK_ERR_NULL),
+    CASE(null_lse_y, FORWARD | BOTH, MMK_ERR_NULL),
+    CASE(null_lse_x_in, BACKWARD, MMK_ERR_NULL),
+    CASE(null_lse_y_in, BACKWARD, MMK_ERR_NULL),
+    CASE(null_dx, BACKWARD | BOTH, MMK_ERR_NULL),
+    CASE(null_dy, BACKWARD | BOTH, MMK_ERR_NULL),
+    CASE(null_dlogit_scale, BACKWARD | BOTH, MMK_ERR_NULL),
+    CASE(null_values_and_count, TOPK | TOPK_ROWS, MMK_OK),
+    CASE(null_indices_and_count, TOPK | TOPK_ROWS, MMK_OK),
+    CASE(null_all_of_topk, TOPK | TOPK_ROWS, MMK_OK),
+    CASE(null_streamed, WORKSPACE, MMK_OK),
+    CASE(null_stored, WORKSPACE, MMK_OK),
+
+    CASE(small_ldx, MATRIX | NORMALIZE | INFONCE, MMK_ERR_LEADING_DIMENSION),
+    CASE(small_ldx_of_scores, TOPK_ROWS, MMK_ERR_LEADING_DIMENSION),
+    CASE(small_ldy, QUERY | MATRIX | INFONCE, MMK_ERR_LEADING_DIMENSION),
+    CASE(small_ldresult, MATRIX, MMK_ERR_LEADING_DIMENSION),
+    CASE(small_ldout_of_rows, NORMALIZE, MMK_ERR_LEADING_DIMENSION),
+    CASE(small_ldout_of_topk, TOPK_ROWS, MMK_ERR_LEADING_DIMENSION),
+    CASE(small_lddx, BACKWARD | BOTH, MMK_ERR_LEADING_DIMENSION),
+    CASE(small_lddy, BACKWARD | BOTH, MMK_ERR_LEADING_DIMENSION),
+    CASE(zero_ld, QUERY | MATRIX | NORMALIZE | INFONCE | TOPK_ROWS, MMK_ERR_LEADING_DIMENSION),
+
+    CASE(huge_d, ALL & ~(WORKSPACE | TOPK | TOPK_ROWS), MMK_ERR_SIZE),
+    CASE(big_d, QUERY | MATRIX | NORMALIZE | INFONCE, MMK_ERR_SIZE),
+    CASE(huge_d, WORKSPACE, MMK_ERR_SIZE),
+    CASE(huge_m, MATRIX | INFONCE | WORKSPACE, MMK_ERR_SIZE),
+    CASE(huge_m_alone, MATRIX | NORMALIZE | WORKSPACE | TOPK_ROWS, MMK_ERR_SIZE),
+    CASE(huge_n, QUERY | MATRIX | INFONCE | WORKSPACE, MMK_ERR_SIZE),
+    CASE(huge_ldx, MATRIX | NORMALIZE | INFONCE | TOPK_ROWS, MMK_ERR_SIZE),
+    CASE(huge_ldy, QUERY | MATRIX | INFONCE, MMK_ERR_SIZE),
+    CASE(big_ldx, MATRIX | NORMALIZE | INFONCE | TOPK_ROWS, MMK_ERR_SIZE),
+    CASE(big_ldy, QUERY | MATRIX | INFONCE, MMK_ERR_SIZE),
+    CASE(huge_ldout, MATRIX | NORMALIZE | TOPK_ROWS, MMK_ERR_SIZE),
+    CASE(huge_lddx, BACKWARD | BOTH, MMK_ERR_SIZE),
+    CASE(huge_lddy, BACKWARD | BOTH, MMK_ERR_SIZE),
+    CASE(n_beyond_index, TOPK | TOPK_ROWS, MMK_ERR_SIZE),
+
+    CASE(similarity_3, SIMILARITIES | INFONCE, MMK_ERR_SIMILARITY),
+    CASE(similarity_minus_1, SIMILARITIES | INFONCE, MMK_ERR_SIMILARITY),
+    CASE(scale_zero, INFONCE, MMK_ERR_LOGIT_SCALE),
+    CASE(scale_minus_zero, INFONCE, MMK_ERR_LOGIT_SCALE),
+    CASE(scale_negative, INFONCE, MMK_ERR_LOGIT_SCALE),
+    CASE(scale_nan, INFONCE, MMK_ERR_LOGIT_SCALE),
+    CASE(scale_inf, INFONCE, MMK_ERR_LOGIT_SCALE),
+    CASE(weight_x_negative, INFONCE, MMK_ERR_WEIGHT),
+    CASE(weight_x_nan, INFONCE, MMK_ERR_WEIGHT),
+    CASE(weight_x_inf, INFONCE, MMK_ERR_WEIGHT),
+    CASE(weight_y_negative, INFONCE, MMK_ERR_WEIGHT),
+    CASE(weight_y_nan, INFONCE, MMK_ERR_WEIGHT),
+    CASE(weight_y_inf, INFONCE, MMK_ERR_WEIGHT),
+    CASE(offset_one_too_far, INFONCE, MMK_ERR_OFFSET),
+    CASE(offset_overflows, INFONCE, MMK_ERR_OFFSET),
+    CASE(offset_overflows_to_fit, INFONCE, MMK_ERR_OFFSET),
+    CASE(more_x_than_y, INFONCE, MMK_ERR_OFFSET),
+
+    CASE(threads_negative, WITH_OPTIONS, MMK_ERR_THREADS),
+    CASE(threads_argument_negative, WORKSPACE, MMK_ERR_THREADS),
+    CASE(workspace_without_bytes, WITH_OPTIONS, MMK_ERR_WORKSPACE),
+    CASE(bytes_without_workspace, WITH_OPTIONS, MMK_ERR_WORKSPACE),
+
+    CASE(no_rows, MATRIX | NORMALIZE | INFONCE | TOPK_ROWS, MMK_OK),
+    CASE(no_rows_of_y, QUERY | MATRIX, MMK_OK),
+    CASE(no_rows_at_all, MATRIX | INFONCE, MMK_OK),
+    CASE(no_dimensions, SIMILARITIES | NORMALIZE | INFONCE, MMK_OK),
+    CASE(no_scores, TOPK | TOPK_ROWS, MMK_OK),
+    CASE(no_scores_wanted, TOPK | TOPK_ROWS, MMK_OK),
+    CASE(k_above_n, TOPK | TOPK_ROWS, MMK_OK),
+    CASE(tiny_workspace, WITH_OPTIONS, MMK_OK),
+    CASE(three_threads, WITH_OPTIONS, MMK_OK),
+    CASE(no_weights, INFONCE, MMK_OK),
+    CASE(smallest_scale, INFONCE, MMK_OK),
+    CASE(last_offset, INFONCE, MMK_OK),
+};
+
+static void fill_inputs(void)
+{
+    for (int i = 0; i < ELEMENTS; i++) {
+        in_x[i] = sinf((float)i);
+        in_y[i] = cosf((float)i * 0.7f);
+        in_lse_x[i] = in_lse_y[i] = 12.0f;
+    }
+}
+
+/* Right arguments for one function: normalize_rows and topk_rows have rows of another length. */
+static struct arguments arguments_of(int function)
+{
+    struct arguments a = right_arguments();
+    if (1 << function == NORMALIZE)
+        a.ldout = D;
+    if (1 << function == TOPK_ROWS) {
+        a.ldx = N;
+        a.ldout = K;
+    }
+    return a;
+}
+
+static int refuse(const char *case_name, void (*spoil)(struct arguments *a), int function,
+                  enum mmk_status expected)
+{
+    static char before[sizeof out];
+    struct arguments a = arguments_of(function);
+    a.config_pointer = &a.config;
+    spoil(&a);
+    memset(&out, 0xa5, sizeof out);
+    memcpy(before, &out, sizeof out);
+    enum mmk_status status = functions[function].call(&a);
+    if (status != expected) {
+        print_error("%s, %s: \"%s\", must be \"%s\"\n", functions[function].name, case_name,
+                    mmk_status_string(status), mmk_status_string(expected));
+        return 1;
+    }
+    if (status != MMK_OK && memcmp(before, &out, sizeof out) != 0) {
+        print_error("%s, %s: an output was written in spite of the error\n",
+                    functions[function].name, case_name);
+        return 1;
+    }
+    return 0;
+}
+
+static void refuse_in_all_cases(const struct isa_row *row)
+{
+    int wrong = 0, tried = 0;
+    isa_use_row(row);
+    for (size_t c = 0; c < sizeof cases / sizeof cases[0]; c++)
+        for (int f = 0; f < FUNCTIONS; f++)
+            if (cases[c].functions & 1 << f) {
+                wrong += refuse(cases[c].name, cases[c].spoil, f, cases[c].status);
+                tried++;
+            }
+    print_message("%s: %d calls\n", row->name, tried);
+    assert_int_equal(wrong, 0);
+    assert_true(tried > 150);
+}
+
+static void bad_arguments(void **state)
+{
+    (void)state;
+    for (unsigned i = 0; i < MMK_ISA_COUNT; i++)
+        if (mmk_isa_usable((enum mmk_isa)i) == MMK_OK)
+            refuse_in_all_cases(isa_builtin_row((enum mmk_isa)i));
+}
+
+static void bad_environment(void **state)
+{
+    (void)state;
+    static const char *const unusable = /* of another architecture */
+#if defined(__aarch64__)
+        "avx2";
+#else
+        "neon";
+#endif
+    int wrong = 0;
+    for (int f = 0; f < FUNCTIONS; f++) {
+        if (1 << f == WORKSPACE)
+            continue; /* computes nothing with the instruction set */
+        setenv("MMK_ISA", "bogus", 1);
+        isa_use_row(NULL);
+        wrong += refuse("MMK_ISA=bogus", nothing, f, MMK_ERR_ISA_UNKNOWN);
+        setenv("MMK_ISA", unusable, 1);
+        isa_use_row(NULL);
+        wrong += refuse("MMK_ISA unusable", nothing, f, MMK_ERR_ISA_UNUSABLE);
+    }
+    unsetenv("MMK_ISA");
+    isa_use_row(NULL);
+    assert_int_equal(wrong, 0);
+}
+
+static void k_above_n_says_so(void **state)
+{
+    (void)state;
+    size_t count = 77;
+    float values[8] = {0};
+    uint32_t indices[8];
+    for (int i = 0; i < 8; i++) {
+        values[i] = -7.0f;
+        indices[i] = 77;
+    }
+    const float scores[3] = {1.0f, 3.0f, 2.0f};
+    assert_int_equal(mmk_topk(3, scores, 8, values, indices, &count), MMK_OK);
+    assert_int_equal(count, 3);
+    assert_int_equal(indices[0], 1);
+    assert_int_equal(indices[1], 2);
+    assert_int_equal(indices[2], 0);
+    for (int i = 3; i < 8; i++) {
+        assert_true(values[i] == -7.0f);
+        assert_int_equal(indices[i], 77);
+    }
+    assert_int_equal(mmk_topk(0, NULL, 8, values, indices, &count), MMK_OK);
+    assert_int_equal(count, 0);
+}
+
+static void no_rows_has_loss_zero(void **state)
+{
+    (void)state;
+    struct mmk_infonce_config config = {MMK_COSINE, 10.0f, 0.5f, 0.5f, 0};
+    float loss = 7.0f, lse_y[N];
+    assert_int_equal(
+        mmk_infonce_forward(&config, 0, N, D, NULL, D, in_y, D, &loss, NULL, lse_y, NULL), MMK_OK);
+    assert_true(loss == 0.0f);
+    for (int j = 0; j < N; j++)
+        assert_true(lse_y[j] == -INFINITY);
+}
+
+static void every_status_has_its_sentence(void **state)
+{
+    (void)state;
+    for (int s = MMK_OK; s <= MMK_ERR_ISA_UNUSABLE; s++) {
+        const char *text = mmk_status_string((enum mmk_status)s);
+        assert_non_null(text);
+        assert_true(strlen(text) > 5);
+        for (int t = MMK_OK; t < s; t++)
+            assert_string_not_equal(text, mmk_status_string((enum mmk_status)t));
+    }
+    const char *none = mmk_status_string((enum mmk_status)(MMK_ERR_ISA_UNUSABLE + 1));
+    assert_non_null(none);
+    assert_string_equal(none, mmk_status_string((enum mmk_status) - 1));
+}
+
+static void version_is_the_header_s(void **state)
+{
+    (void)state;
+    char text[32];
+    snprintf(text, sizeof text, "%d.%d.%d", MMK_VERSION_MAJOR, MMK_VERSION_MINOR,
+             MMK_VERSION_PATCH);
+    assert_string_equal(mmk_version(), text);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(bad_arguments),
+        cmocka_unit_test(bad_environment),
+        cmocka_unit_test(k_above_n_says_so),
+        cmocka_unit_test(no_rows_has_loss_zero),
+        cmocka_unit_test(every_status_has_its_sentence),
+        cmocka_unit_test(version_is_the_header_s),
+    };
+    unsetenv("MMK_ISA");
+    fill_inputs();
+    return cmocka_run_group_tests_name("status", tests, NULL, NULL);
+}
