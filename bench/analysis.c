@@ -1,0 +1,174 @@
+/* analysis.c - from raw samples to what a row of a table says.
+ * SPDX-License-Identifier: MIT
+ */
+#include "analysis.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static bool find_fma(const char *isa, enum peak *peak)
+{
+    char name[32];
+    snprintf(name, sizeof name, "FMA %s", isa);
+    for (int p = PEAK_FMA_SCALAR; p <= PEAK_FMA_NEON; p++) {
+        if (strcmp(peak_name((enum peak)p), name) == 0) {
+            *peak = (enum peak)p;
+            return true;
+        }
+    }
+    return false;
+}
+
+static double peak_median(const struct result *result, enum peak peak)
+{
+    return result->peak[peak] ? stats_estimate(result->peak[peak], result->rounds).median
+                              : (double)NAN;
+}
+
+/* The bound is the larger of two times: flops at the FMA rate, bytes at the bandwidth of the level
+ * that the working set lives in. */
+static void analyse_share(struct row *row)
+{
+    const struct result *result = row->result;
+    enum peak fma;
+    if (!find_fma(row->column->isa, &fma))
+        return;
+    double compute = result->flops / peak_median(result, fma);
+    double transfer = result->bytes / peak_median(result, result->level);
+    bool by_compute = result->flops > 0.0 && !(transfer > compute);
+    row->bound = by_compute ? fma : result->level;
+    double work = by_compute ? result->flops : result->bytes;
+    const double *peak = result->peak[row->bound];
+    double *needed = malloc((result->rounds ? result->rounds : 1) * sizeof *needed);
+    if (!peak || !needed) {
+        free(needed);
+        return;
+    }
+    for (size_t r = 0; r < result->rounds; r++)
+        needed[r] = work / peak[r]; /* seconds at the peak of that round */
+    row->share = stats_paired_ratio(needed, row->column->seconds, result->rounds);
+    row->bounded = row->share.n > 0;
+    row->over = row->bounded && row->share.low > 1.0;
+    free(needed);
+}
+
+static void explain_void(const struct column *column, char *why, size_t bytes)
+{
+    size_t all = 0;
+    for (int d = 0; d < DISTURBANCE_COUNT; d++)
+        all += column->voided[d];
+    snprintf(why, bytes, "void: %zu of %zu samples were disturbed",
+             all - column->voided[UNDISTURBED], all);
+    const char *join = " (";
+    for (int d = UNDISTURBED + 1; d < DISTURBANCE_COUNT; d++) {
+        size_t used = strlen(why);
+        if (column->voided[d] == 0)
+            continue;
+        snprintf(why + used, bytes - used, "%s%s %zu", join, disturbance_name((enum disturbance)d),
+                 column->voided[d]);
+        join = ", ";
+    }
+    size_t used = strlen(why);
+    if (join[0] == ',')
+        snprintf(why + used, bytes - used, ")");
+}
+
+void analyse(const struct result *result, const struct column *column, struct row *row)
+{
+    memset(row, 0, sizeof *row);
+    row->result = result;
+    row->column = column;
+    row->by_bytes = !(result->flops > 0.0);
+    if (column->state == COLUMN_FAILED) {
+        snprintf(row->why, sizeof row->why, "FAILED CHECK: %s", column->note);
+        return;
+    }
+    if (column->state == COLUMN_NOT_TIMED || column->run == 0 || !column->checked) {
+        snprintf(row->why, sizeof row->why, "not timed: %s",
+                 column->note[0] ? column->note : "it was not run");
+        return;
+    }
+    /* One round in three may be lost to a noisy machine; more, and what is left is no fair choice.
+     */
+    if (column->voided[UNDISTURBED] * 3 < column->run * 2) {
+        explain_void(column, row->why, sizeof row->why);
+        return;
+    }
+    row->timed = true;
+    row->seconds = stats_estimate(column->seconds, result->rounds);
+    row->rate = (row->by_bytes ? result->bytes : result->flops) / row->seconds.median;
+    analyse_share(row);
+    const struct column *baseline =
+        column->baseline[0] ? result_find_column(result, column->baseline) : NULL;
+    if (baseline && baseline->state == COLUMN_TIMED && baseline->seconds) {
+        row->speedup = stats_paired_ratio(baseline->seconds, column->seconds, result->rounds);
+        row->comparison = stats_compare(&row->speedup);
+    }
+}
+
+struct estimate analyse_peak(const struct run *run, enum peak peak, int threads)
+{
+    size_t total = 0;
+    for (size_t i = 0; i < run->result_count; i++)
+        if (run->results[i].threads == threads && run->results[i].peak[peak])
+            total += run->results[i].rounds;
+    double *all = malloc((total ? total : 1) * sizeof *all);
+    struct estimate none = {0.0, 0.0, 0.0, 0.0, 0};
+    if (!all || total == 0) {
+        free(all);
+        return none;
+    }
+    size_t used = 0;
+    for (size_t i = 0; i < run->result_count; i++) {
+        const struct result *result = &run->results[i];
+        if (result->threads != threads || !result->peak[peak])
+            continue;
+        memcpy(all + used, result->peak[peak], result->rounds * sizeof *all);
+        used += result->rounds;
+    }
+    none = stats_estimate(all, used);
+    free(all);
+    return none;
+}
+
+struct tally analyse_tally(const struct run *run)
+{
+    struct tally tally = {.cases = run->result_count};
+    for (size_t i = 0; i < run->result_count; i++) {
+        for (size_t c = 0; c < run->results[i].column_count; c++) {
+            struct row row;
+            analyse(&run->results[i], &run->results[i].columns[c], &row);
+            tally.rows++;
+            if (row.timed)
+                tally.timed++;
+            else if (row.column->state == COLUMN_FAILED)
+                tally.failed++;
+            else if (strncmp(row.why, "void", 4) == 0)
+                tally.voided++;
+            else
+                tally.not_timed++;
+            tally.over += row.over;
+        }
+    }
+    return tally;
+}
+
+static int compare_order(const void *left, const void *right)
+{
+    const struct result *a = *(const struct result *const *)left;
+    const struct result *b = *(const struct result *const *)right;
+    return (a->order > b->order) - (a->order < b->order);
+}
+
+const struct result **analyse_order(const struct run *run)
+{
+    const struct result **list = malloc((run->result_count + 1) * sizeof *list);
+    if (!list)
+        return NULL;
+    for (size_t i = 0; i < run->result_count; i++)
+        list[i] = &run->results[i];
+    qsort(list, run->result_count, sizeof *list, compare_order);
+    return list;
+}

@@ -1,0 +1,40 @@
+/* analysis.h - from raw samples to what a row of a table says.
+ * SPDX-License-Identifier: MIT
+ */
+#ifndef MMK_BENCH_ANALYSIS_H
+#define MMK_BENCH_ANALYSIS_H
+
+#include "run.h"
+#include "stats.h"
+
+struct row {
+    const struct result *result;
+    const struct column *column;
+    bool timed; /* false: `why` says what there is in place of a time */
+    char why[400];
+    struct estimate seconds; /* a call */
+    double rate;             /* flop/s, or byte/s where by_bytes */
+    bool by_bytes;
+    bool bounded;          /* whether the next three are known */
+    enum peak bound;       /* what would be reached first: FMA rate or a read bandwidth */
+    struct estimate share; /* of that peak, paired; 1 is the peak */
+    bool over; /* above the peak with the whole interval: a bug in the harness or model */
+    struct estimate speedup; /* over column->baseline; n = 0: none */
+    enum comparison comparison;
+};
+
+void analyse(const struct result *result, const struct column *column, struct row *row);
+
+/* Median of a peak over the rounds of all results with that many threads; 0: not measured. */
+struct estimate analyse_peak(const struct run *run, enum peak peak, int threads);
+
+/* Counts for closing lines and exit codes. */
+struct tally {
+    size_t cases, rows, timed, not_timed, failed, voided, over;
+};
+struct tally analyse_tally(const struct run *run);
+
+/* Results in the order of the tables. A malloc'd list of result_count pointers. */
+const struct result **analyse_order(const struct run *run);
+
+#endif

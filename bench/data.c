@@ -1,0 +1,195 @@
+/* data.c - real vectors: Fashion-MNIST, or the user's own .npy files.
+ * SPDX-License-Identifier: MIT
+ */
+#include "data.h"
+
+#include "idx.h"
+#include "npy.h"
+
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define FASHION_FOLDER "/usr/share/datasets/fashion-mnist/"
+
+/* Owned memory of a source: arrays of the images, or two open .npy files. */
+struct storage {
+    float *arrays[3];
+    struct npy files[2];
+};
+
+static struct storage *new_storage(struct source *source, char *error, size_t error_bytes)
+{
+    memset(source, 0, sizeof *source);
+    source->storage = calloc(1, sizeof(struct storage));
+    if (!source->storage)
+        snprintf(error, error_bytes, "no memory for the input data");
+    return source->storage;
+}
+
+void data_close(struct source *source)
+{
+    struct storage *storage = source->storage;
+    if (!storage)
+        return;
+    for (int i = 0; i < 3; i++)
+        free(storage->arrays[i]);
+    for (int i = 0; i < 2; i++)
+        npy_close(&storage->files[i]);
+    free(storage);
+    memset(source, 0, sizeof *source);
+}
+
+static void flip_images(size_t images, size_t height, size_t width, const float *in, float *out)
+{
+    for (size_t row = 0; row < images * height; row++)
+        for (size_t column = 0; column < width; column++)
+            out[row * width + column] = in[row * width + width - 1 - column];
+}
+
+bool data_open_fashion(struct source *source, size_t gallery_rows, char *error, size_t error_bytes)
+{
+    struct storage *storage = new_storage(source, error, error_bytes);
+    if (!storage)
+        return false;
+    const char *folder = getenv("MMK_FASHION_MNIST");
+    if (!folder || !folder[0])
+        folder = FASHION_FOLDER;
+    char path[512];
+    size_t height, width, other_height, other_width;
+    snprintf(path, sizeof path, "%s/t10k-images-idx3-ubyte.gz", folder);
+    storage->arrays[0] =
+        idx_read_images(path, SIZE_MAX, &source->query_rows, &height, &width, error, error_bytes);
+    bool good = storage->arrays[0] != NULL;
+    if (good) {
+        snprintf(path, sizeof path, "%s/train-images-idx3-ubyte.gz", folder);
+        storage->arrays[1] = idx_read_images(path, gallery_rows, &source->gallery_rows,
+                                             &other_height, &other_width, error, error_bytes);
+        good = storage->arrays[1] != NULL;
+    }
+    if (good && (height != other_height || width != other_width)) {
+        snprintf(error, error_bytes,
+                 "%s: test and training images differ in size; reinstall dataset-fashion-mnist",
+                 folder);
+        good = false;
+    }
+    if (good) {
+        source->d = height * width;
+        storage->arrays[2] = malloc(source->query_rows * source->d * sizeof(float));
+        good = storage->arrays[2] != NULL;
+        if (!good)
+            snprintf(error, error_bytes, "no memory for the flipped images");
+    }
+    if (!good) {
+        data_close(source);
+        return false;
+    }
+    flip_images(source->query_rows, height, width, storage->arrays[0], storage->arrays[2]);
+    source->queries = storage->arrays[0];
+    source->gallery = storage->arrays[1];
+    source->pairs = storage->arrays[2];
+    source->pair_rows = source->query_rows;
+    snprintf(source->name, sizeof source->name, "fashion-mnist");
+    return true;
+}
+
+static const char *base_name(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    return slash ? slash + 1 : path;
+}
+
+bool data_open_npy(struct source *source, const char *data, const char *pairs, char *error,
+                   size_t error_bytes)
+{
+    struct storage *storage = new_storage(source, error, error_bytes);
+    if (!storage)
+        return false;
+    struct npy *first = &storage->files[0], *second = &storage->files[1];
+    bool good = npy_open(data, first, error, error_bytes) &&
+                (!pairs || npy_open(pairs, second, error, error_bytes));
+    if (good && pairs && first->cols != second->cols) {
+        snprintf(error, error_bytes,
+                 "%s has rows of %zu, %s of %zu; both views must come from one embedding space, "
+                 "with rows of the same length",
+                 data, first->cols, pairs, second->cols);
+        good = false;
+    }
+    if (!good) {
+        data_close(source);
+        return false;
+    }
+    source->d = first->cols;
+    source->queries = first->data;
+    source->query_rows = first->rows;
+    source->gallery = pairs ? second->data : first->data;
+    source->gallery_rows = pairs ? second->rows : first->rows;
+    source->pairs = pairs ? second->data : NULL;
+    source->pair_rows = pairs ? second->rows : 0;
+    if (pairs)
+        snprintf(source->name, sizeof source->name, "%.28s + %.28s", base_name(data),
+                 base_name(pairs));
+    else
+        snprintf(source->name, sizeof source->name, "%.60s", base_name(data));
+    return true;
+}
+
+static bool is_infonce(const struct kernel *kernel)
+{
+    return strcmp(kernel->family, "infonce") == 0;
+}
+
+bool data_fits(const struct source *source, const struct kernel *kernel, const struct shape *shape)
+{
+    if (strchr(kernel->dims, 'd') && shape->d != source->d)
+        return false;
+    if (strchr(kernel->dims, 'm') && shape->m > source->query_rows)
+        return false;
+    if (strchr(kernel->dims, 'n') &&
+        shape->n > (is_infonce(kernel) ? source->pair_rows : source->gallery_rows))
+        return false;
+    return true;
+}
+
+/* Rows first, first + 1, ... of a source, over again where it ends. */
+static void copy_rows(const float *rows, size_t row_count, size_t d, size_t first,
+                      struct buffer *buffer)
+{
+    /* A vector argument is one row however its buffer is laid out. */
+    bool vector = buffer->rows * buffer->cols == d;
+    size_t count = vector ? 1 : buffer->rows, ld = vector ? d : buffer->ld;
+    for (size_t i = 0; i < count; i++)
+        memcpy((float *)buffer->data + i * ld, rows + (first + i) % row_count * d,
+               d * sizeof(float));
+}
+
+static void fill_scores(const struct source *source, size_t first, struct buffer *scores)
+{
+    bool vector = scores->rows == 1 || scores->cols == 1;
+    size_t rows = vector ? 1 : scores->rows,
+           n = vector ? scores->rows * scores->cols : scores->cols;
+#pragma omp parallel for schedule(dynamic)
+    for (size_t i = 0; i < rows; i++)
+        mmk_similarity_query(MMK_COSINE, n, source->d,
+                             source->queries + (first + i) % source->query_rows * source->d,
+                             source->gallery, source->d, (float *)scores->data + i * scores->ld);
+}
+
+void data_fill(const struct source *source, struct trial *trial, size_t turn)
+{
+    for (int b = 0; b < trial->buffer_count; b++) {
+        struct buffer *buffer = &trial->buffer[b];
+        if (buffer->output)
+            continue;
+        if (strcmp(buffer->name, "x") == 0)
+            copy_rows(source->queries, source->query_rows, source->d, turn, buffer);
+        else if (strcmp(buffer->name, "y") == 0 && is_infonce(trial->kernel))
+            copy_rows(source->pairs, source->pair_rows, source->d, turn, buffer);
+        else if (strcmp(buffer->name, "y") == 0)
+            copy_rows(source->gallery, source->gallery_rows, source->d, turn, buffer);
+        else if (strcmp(buffer->name, "scores") == 0)
+            fill_scores(source, turn * buffer->rows, buffer);
+    }
+    trial_fill(trial); /* padding, and what the kernel makes of the rest (lse) */
+}

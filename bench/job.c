@@ -1,0 +1,401 @@
+/* job.c - one case ready to run.
+ * SPDX-License-Identifier: MIT
+ */
+#include "job.h"
+
+#include <math.h>
+#include <omp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum {
+    ROTATED_ROWS = 32,      /* enough that a row is forgotten when it comes again */
+    ROTATED_LARGE_ROWS = 4, /* of rows so long that each is a lesson of its own */
+    SAMPLED_ROWS = 48,      /* judged in a large case */
+    CHECKED_INPUTS = 4,     /* of those in rotation */
+    SMALL_SIDE = 64,        /* rows of the shape that estimates are made at */
+    SMALL_SCORES = 4096
+};
+#define ROTATED_LARGE_BYTES ((size_t)8 << 20)
+
+static size_t least(size_t a, size_t b)
+{
+    return a < b ? a : b;
+}
+
+/* ---- Opening ----------------------------------------------------------------------------------
+ */
+
+/* Shapes are small here, so that the layout shows which sizes an output has. */
+bool job_rows_are_independent(const struct plan_case *plan)
+{
+    struct trial probe;
+    memset(&probe, 0, sizeof probe);
+    probe.kernel = plan->kernel;
+    probe.shape = plan->shape;
+    probe.shape.m = 5;
+    probe.shape.n = 7;
+    probe.shape.d = 11;
+    probe.shape.k = 3;
+    if (plan->kernel->dims[0] != 'm')
+        return false;
+    plan->kernel->layout(&probe);
+    for (int b = 0; b < probe.buffer_count; b++)
+        if (probe.buffer[b].output && probe.buffer[b].rows != 5)
+            return false;
+    return true;
+}
+
+static void fill(struct trial *trial, const struct plan_case *plan, size_t turn, uint64_t seed)
+{
+    if (plan->source) {
+        data_fill(plan->source, trial, turn);
+        return;
+    }
+    trial->seed = seed + turn;
+    trial_fill(trial);
+}
+
+/* Fills the pool of inputs in rotation; the trial's own buffer is left with the last. */
+static bool open_pool(struct job *job)
+{
+    struct trial *trial = &job->trial;
+    job->pool_rows = 1;
+    job->rotated_buffer = -1;
+    for (int b = 0; b < trial->buffer_count; b++)
+        if (strcmp(trial->buffer[b].name, "scores") == 0)
+            job->rotated_buffer = b;
+    fill(trial, job->plan, 0, job->seed);
+    if (job->rotated_buffer < 0)
+        return true;
+    struct buffer *buffer = &trial->buffer[job->rotated_buffer];
+    size_t bytes = buffer_bytes(buffer);
+    if (buffer->rows >= ROTATED_ROWS || bytes == 0)
+        return true;
+    size_t rows = ROTATED_ROWS / (buffer->rows ? buffer->rows : 1);
+    if (rows * bytes > ROTATED_LARGE_BYTES)
+        rows = ROTATED_LARGE_BYTES / bytes > ROTATED_LARGE_ROWS ? ROTATED_LARGE_BYTES / bytes
+                                                                : ROTATED_LARGE_ROWS;
+    job->pool_stride = (bytes / sizeof(float) + 15) / 16 * 16;
+    job->pool = aligned_alloc(64, rows * job->pool_stride * sizeof(float));
+    if (!job->pool)
+        return false;
+    for (size_t r = 0; r < rows; r++) {
+        if (r > 0)
+            fill(trial, job->plan, r, job->seed);
+        memcpy(job->pool + r * job->pool_stride, buffer->data, bytes);
+    }
+    job->pool_rows = rows;
+    return true;
+}
+
+static bool open_workspace(struct job *job)
+{
+    const struct shape *s = &job->trial.shape;
+    size_t streamed = 0, stored = 0;
+    if (job->plan->workspace == WORKSPACE_NONE)
+        return true;
+    if (mmk_infonce_workspace_bytes(s->m, s->n, s->d, job->plan->threads, &streamed, &stored) !=
+        MMK_OK)
+        return false;
+    size_t bytes = job->plan->workspace == WORKSPACE_STORED ? stored : streamed;
+    if (bytes == 0)
+        return true;
+    job->workspace = aligned_alloc(4096, (bytes + 4095) / 4096 * 4096);
+    if (!job->workspace)
+        return false;
+    memset(job->workspace, 0, bytes); /* every page is there before the first call */
+    job->trial.options.workspace = job->workspace;
+    job->trial.options.workspace_bytes = bytes;
+    return true;
+}
+
+static void measure_working_set(struct job *job)
+{
+    double bytes = 0.0;
+    for (int b = 0; b < job->trial.buffer_count; b++)
+        bytes += (double)buffer_bytes(&job->trial.buffer[b]) *
+                 (b == job->rotated_buffer ? (double)job->pool_rows : 1.0);
+    /* A workspace of stored logits is walked through; a streamed one is reused and stays in cache.
+     */
+    if (job->plan->workspace == WORKSPACE_STORED)
+        bytes += (double)job->trial.options.workspace_bytes;
+    job->working_set = bytes;
+}
+
+bool job_open(struct job *job, const struct plan_case *plan, uint64_t seed, char *error,
+              size_t error_bytes)
+{
+    memset(job, 0, sizeof *job);
+    job->plan = plan;
+    job->seed = seed;
+    if (!trial_open(&job->trial, plan->kernel, &plan->shape, plan->fill, seed)) {
+        snprintf(error, error_bytes, "no memory for this shape");
+        return false;
+    }
+    job->trial.options.threads = plan->threads;
+    if (!open_workspace(job) || !open_pool(job)) {
+        snprintf(error, error_bytes, "no memory for the workspace or the inputs in rotation");
+        job_close(job);
+        return false;
+    }
+    measure_working_set(job);
+    return true;
+}
+
+void job_close(struct job *job)
+{
+    trial_close(&job->trial);
+    if (job->sampled)
+        trial_close(&job->part);
+    free(job->pool);
+    free(job->workspace);
+    memset(job, 0, sizeof *job);
+}
+
+bool job_retarget(struct job *job, const struct plan_case *plan)
+{
+    const struct plan_case *old = job->plan;
+    if (!old || old->kernel != plan->kernel || old->source != plan->source ||
+        old->fill != plan->fill || memcmp(&old->shape, &plan->shape, sizeof plan->shape) != 0)
+        return false;
+    job->plan = plan;
+    job->trial.options = (struct mmk_options){.threads = plan->threads};
+    free(job->workspace);
+    job->workspace = NULL;
+    if (!open_workspace(job)) {
+        job_close(job);
+        return false;
+    }
+    measure_working_set(job);
+    return true;
+}
+
+/* ---- Running ----------------------------------------------------------------------------------
+ */
+
+static void use_input(struct job *job, size_t row)
+{
+    if (job->pool)
+        job->trial.buffer[job->rotated_buffer].data = job->pool + row * job->pool_stride;
+}
+
+static enum mmk_status call_once(struct job *job, const struct variant *variant)
+{
+    if (job->pool) {
+        use_input(job, job->next);
+        job->next = job->next + 1 == job->pool_rows ? 0 : job->next + 1;
+    }
+    return variant_call(variant, &job->trial);
+}
+
+double job_estimate(const struct plan_case *plan, const struct variant *variant, uint64_t seed)
+{
+    struct plan_case small = *plan;
+    struct shape *s = &small.shape;
+    bool by_n = strchr(plan->kernel->dims, 'd') == NULL; /* top-k: the row itself is what is long */
+    s->m = least(s->m, SMALL_SIDE);
+    s->n = least(s->n, by_n ? SMALL_SCORES : SMALL_SIDE);
+    s->offset = s->offset + s->m <= s->n ? s->offset : 0;
+    small.source = NULL;
+    small.fill = plan->fill == FILL_GIVEN ? FILL_NORMAL : plan->fill;
+    small.threads = 1;
+    small.workspace = WORKSPACE_NONE;
+    struct trial trial;
+    if (!trial_open(&trial, small.kernel, s, small.fill, seed))
+        return 0.0;
+    trial.options.threads = 1;
+    trial_fill(&trial);
+    variant_select(variant);
+    double seconds = INFINITY, spent = 0.0;
+    /* The least of a few: the first call pays for pages and tables, any may be interrupted. */
+    for (int i = 0; i < 5 && spent < 0.05; i++) {
+        double start = timer_now();
+        variant_call(variant, &trial);
+        double taken = timer_now() - start;
+        seconds = fmin(seconds, taken);
+        spent += taken;
+    }
+    trial_close(&trial);
+    double ratio = plan_work(plan->kernel, &plan->shape) / plan_work(plan->kernel, s);
+    return seconds * (ratio > 1.0 ? ratio : 1.0);
+}
+
+struct pace job_calibrate(struct job *job, const struct variant *variant, double seconds)
+{
+    const double warm_up = 50e-6, lap = 2e-3, long_call = 20e-3;
+    variant_select(variant);
+    size_t calls = 1;
+    double taken;
+    for (;;) {
+        double start = timer_now();
+        for (size_t i = 0; i < calls; i++)
+            call_once(job, variant);
+        taken = timer_now() - start;
+        if (taken >= seconds)
+            break;
+        double factor = taken > 0.0 ? 1.1 * seconds / taken : 16.0;
+        calls = (size_t)ceil((double)calls * (factor > 16.0 ? 16.0 : factor));
+    }
+    double call = taken / (double)calls;
+    struct pace pace = {calls, 0};
+    if (call < long_call) {
+        pace.warm_up = (size_t)ceil(warm_up / call);
+        /* Once through the inputs in rotation, where that is not long. */
+        if (pace.warm_up < job->pool_rows && call * (double)job->pool_rows < lap)
+            pace.warm_up = job->pool_rows;
+    }
+    return pace;
+}
+
+double job_sample(struct job *job, const struct variant *variant, struct pace pace,
+                  enum disturbance *disturbance)
+{
+    variant_select(variant);
+    for (size_t i = 0; i < pace.warm_up; i++)
+        call_once(job, variant);
+    struct sample sample;
+    sample_begin(&sample, job->plan->threads);
+    for (size_t i = 0; i < pace.calls; i++)
+        call_once(job, variant);
+    return sample_end(&sample, disturbance) / (double)pace.calls;
+}
+
+double job_loop(struct job *job, const struct variant *variant, double seconds)
+{
+    size_t batch = job_calibrate(job, variant, 0.01).calls, calls = 0;
+    double start = timer_now(), taken;
+    do {
+        for (size_t i = 0; i < batch; i++)
+            call_once(job, variant);
+        calls += batch;
+        taken = timer_now() - start;
+    } while (taken < seconds);
+    return (double)calls / taken;
+}
+
+/* ---- Checking ---------------------------------------------------------------------------------
+ */
+
+/* Row r of the part stands for this row of the whole. */
+static size_t whole_row(const struct job *job, size_t r)
+{
+    return r * (job->trial.shape.m - 1) / (job->part_rows - 1);
+}
+
+static void copy_part_rows(const struct job *job, const struct buffer *whole, struct buffer *part)
+{
+    for (size_t r = 0; r < job->part_rows; r++)
+        memcpy((float *)part->data + r * part->ld,
+               (const float *)whole->data + whole_row(job, r) * whole->ld,
+               whole->cols * sizeof(float));
+}
+
+/* A trial of a few of the rows, with the same inputs. */
+static bool open_part(struct job *job)
+{
+    struct shape shape = job->trial.shape;
+    shape.m = SAMPLED_ROWS;
+    if (!trial_open(&job->part, job->trial.kernel, &shape, FILL_GIVEN, job->trial.seed))
+        return false;
+    job->sampled = true;
+    job->part_rows = SAMPLED_ROWS;
+    for (int b = 0; b < job->part.buffer_count; b++) {
+        const struct buffer *whole = &job->trial.buffer[b];
+        struct buffer *part = &job->part.buffer[b];
+        if (part->output)
+            continue;
+        if (part->rows == SAMPLED_ROWS && whole->rows == job->trial.shape.m)
+            copy_part_rows(job, whole, part);
+        else
+            for (size_t i = 0; i < part->rows; i++)
+                memcpy((float *)part->data + i * part->ld,
+                       (const float *)whole->data + i * whole->ld, part->cols * sizeof(float));
+    }
+    return true;
+}
+
+bool job_can_be_judged(const struct plan_case *plan, char *error, size_t error_bytes)
+{
+    /* The oracle of InfoNCE keeps about ten m x n matrices of doubles. */
+    if (strcmp(plan->kernel->family, "infonce") != 0)
+        return true;
+    double needed = 80.0 * (double)plan->shape.m * (double)plan->shape.n;
+    double there = (double)sysconf(_SC_PHYS_PAGES) * (double)sysconf(_SC_PAGESIZE);
+    if (needed < 0.7 * there)
+        return true;
+    snprintf(error, error_bytes, "the oracle would need about %.0f GB for the check at this shape",
+             needed / 1e9);
+    return false;
+}
+
+bool job_oracle(struct job *job, bool all_rows)
+{
+    if (job->judged)
+        return true;
+    job->judged = true;
+    omp_set_num_threads(timer_cpus());
+    if (all_rows || job->trial.shape.m <= 2 * SAMPLED_ROWS ||
+        !job_rows_are_independent(job->plan)) {
+        if (job->pool_rows == 1)
+            trial_oracle(&job->trial);
+        return true;
+    }
+    if (!open_part(job))
+        return false;
+    trial_oracle(&job->part);
+    return true;
+}
+
+static bool judge(struct job *job, const struct variant *variant, struct column *column)
+{
+    struct trial *judged = &job->trial;
+    trial_poison(&job->trial);
+    enum mmk_status status = variant_call(variant, &job->trial);
+    if (status != MMK_OK) {
+        snprintf(column->note, sizeof column->note, "returned an error: %s",
+                 mmk_status_string(status));
+        return false;
+    }
+    if (job->sampled) {
+        judged = &job->part;
+        trial_poison(judged);
+        for (int b = 0; b < judged->buffer_count; b++)
+            if (judged->buffer[b].output)
+                copy_part_rows(job, &job->trial.buffer[b], &judged->buffer[b]);
+        judged->count = job->trial.count;
+    }
+    struct verdict verdict;
+    bool pass = trial_check(judged, &verdict);
+    if (verdict.worst_share > column->worst_share)
+        column->worst_share = verdict.worst_share;
+    if (verdict.worst_abs > column->worst_abs)
+        column->worst_abs = verdict.worst_abs;
+    if (!pass)
+        snprintf(column->note, sizeof column->note, "%s", verdict.message);
+    else if (verdict.judged == 0)
+        snprintf(column->note, sizeof column->note, "no output could be judged at this shape");
+    return pass && verdict.judged > 0;
+}
+
+bool job_check(struct job *job, const struct variant *variant, struct column *column)
+{
+    column->checked = false;
+    column->checked_rows = job->sampled ? job->part_rows : 0;
+    if (!variant->row) { /* the oracle is what the others are judged by */
+        column->checked = true;
+        return true;
+    }
+    variant_select(variant);
+    bool good = true;
+    for (size_t r = 0; good && r < least(job->pool_rows, CHECKED_INPUTS); r++) {
+        use_input(job, r);
+        if (job->pool_rows > 1)
+            trial_oracle(&job->trial);
+        good = judge(job, variant, column);
+    }
+    column->checked = good;
+    return good;
+}

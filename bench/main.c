@@ -1,0 +1,603 @@
+/* main.c - mmk-bench: options, and what is done with them.
+ * SPDX-License-Identifier: MIT
+ */
+#include "data.h"
+#include "gate.h"
+#include "job.h"
+#include "peaks.h"
+#include "plan.h"
+#include "report.h"
+#include "results.h"
+#include "sampler.h"
+
+#include <argp.h>
+#include <errno.h>
+#include <omp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { EXIT_GOOD = 0, EXIT_WRONG = 1, EXIT_USAGE = 2 };
+enum { MAX_VARIANTS = 32 };
+
+enum option_key {
+    KEY_KERNEL = 'k',
+    KEY_ISA = 'i',
+    KEY_SHAPE = 's',
+    KEY_THREADS = 't',
+    KEY_LIST = 'l',
+    KEY_SECONDS = 1000,
+    KEY_JSON,
+    KEY_MARKDOWN,
+    KEY_CSV,
+    KEY_DATA,
+    KEY_PAIRS,
+    KEY_SEED,
+    KEY_SMOKE,
+    KEY_ALL,
+    KEY_PROFILE,
+    KEY_RESULTS,
+    KEY_TABLES,
+    KEY_GATE,
+    KEY_SERVE
+};
+
+static const struct argp_option argp_options[] = {
+    {NULL, 0, NULL, 0, "What is timed:", 1},
+    {"kernel", KEY_KERNEL, "LIST", 0, "kernels or families, comma-separated (default: all)", 1},
+    {"isa", KEY_ISA, "LIST", 0,
+     "variants, comma-separated: ref, scalar, autovec, avx2, avx512, neon (default: all that run "
+     "here; the "
+     "compiler's version that a variant is compared with comes along)",
+     1},
+    {"shape", KEY_SHAPE, "SHAPE", 0,
+     "any shape: sizes in the order --list shows, 4096x4096x512, or by name, m=64,n=1000,d=3; may "
+     "be "
+     "repeated (default: the standard ones)",
+     1},
+    {"threads", KEY_THREADS, "N", 0, "threads (default: 1, and large cases with all CPUs too)", 1},
+    {"all", KEY_ALL, NULL, 0, "every standard shape, not a choice of them", 1},
+    {"smoke", KEY_SMOKE, NULL, 0, "everything once, small, in seconds: proves that it runs", 1},
+    {"data", KEY_DATA, "FILE.npy", 0,
+     "your embeddings, n x d of f16, f32 or f64, in place of the standard data", 1},
+    {"pairs", KEY_PAIRS, "FILE.npy", 0, "with --data: the second view; row i of both is a pair", 1},
+    {"seed", KEY_SEED, "N", 0, "of synthetic data and of the order of samples (default: 1)", 1},
+    {"seconds", KEY_SECONDS, "S", 0,
+     "what the run may take, about (default: 150; with --smoke 12, --profile 10, --gate 60)", 1},
+    {NULL, 0, NULL, 0, "What comes out:", 2},
+    {"json", KEY_JSON, "FILE", 0, "write raw samples and machine to FILE", 2},
+    {"markdown", KEY_MARKDOWN, NULL, 0, "print Markdown tables", 2},
+    {"csv", KEY_CSV, NULL, 0, "print comma-separated values", 2},
+    {"results", KEY_RESULTS, "DIR", 0,
+     "save DIR/<cpu>/<date>/run.json, and make DIR/TABLES.md and the plots anew", 2},
+    {NULL, 0, NULL, 0, "Other things to do:", 3},
+    {"list", KEY_LIST, NULL, 0, "list kernels with their shapes, and variants", 3},
+    {"profile", KEY_PROFILE, "KERNEL", 0,
+     "run one variant (--isa, default the widest) at one --shape in a loop, for perf record", 3},
+    {"tables", KEY_TABLES, "DIR", 0, "make DIR/TABLES.md and the plots from the saved samples", 3},
+    {"gate", KEY_GATE, "PROGRAM", 0,
+     "compare with another mmk-bench, interleaved: exit 0 PASS, 1 REGRESSED, 2 INCONCLUSIVE", 3},
+    {"serve", KEY_SERVE, NULL, OPTION_HIDDEN, "the child's side of --gate", 3},
+    {NULL, 0, NULL, 0, NULL, 0}};
+
+struct arguments {
+    const char *kernel, *isa, *json, *data, *pairs, *profile, *results, *tables, *gate;
+    char shapes[1024];
+    int threads;
+    double seconds;
+    uint64_t seed;
+    bool markdown, csv, list, smoke, all, serve;
+};
+
+__attribute__((format(printf, 1, 2), noreturn)) static void refuse(const char *format, ...)
+{
+    va_list list;
+    fflush(stdout);
+    fprintf(stderr, "mmk-bench: ");
+    va_start(list, format);
+    vfprintf(stderr, format, list);
+    va_end(list);
+    fprintf(stderr, "\n");
+    exit(EXIT_USAGE);
+}
+
+static double parse_positive(const char *option, const char *text, const char *example)
+{
+    char *end;
+    errno = 0;
+    double value = strtod(text, &end);
+    if (end == text || *end || errno || !(value > 0.0) || value > 1e6)
+        refuse("%s %s: that is no positive number; write for instance %s %s", option, text, option,
+               example);
+    return value;
+}
+
+static int parse_threads(const char *text)
+{
+    char *end;
+    errno = 0;
+    long value = strtol(text, &end, 10);
+    if (end == text || *end || errno || value < 1 || value > 256)
+        refuse("--threads %s: that is no count from 1 to 256; write for instance --threads 2",
+               text);
+    return (int)value;
+}
+
+static uint64_t parse_seed(const char *text)
+{
+    char *end;
+    errno = 0;
+    unsigned long long value = strtoull(text, &end, 0);
+    if (end == text || *end || errno || text[0] == '-')
+        refuse("--seed %s: that is no whole number; write for instance --seed 1", text);
+    return value;
+}
+
+static void add_shape(struct arguments *a, const char *text)
+{
+    size_t used = strlen(a->shapes);
+    if (used + strlen(text) + 2 > sizeof a->shapes)
+        refuse("--shape: that is too many shapes for one run; make several runs of it");
+    snprintf(a->shapes + used, sizeof a->shapes - used, "%s%s", used ? ";" : "", text);
+}
+
+static error_t parse_option(int key, char *text, struct argp_state *state)
+{
+    struct arguments *a = state->input;
+    switch (key) {
+    case KEY_KERNEL:
+        a->kernel = text;
+        return 0;
+    case KEY_ISA:
+        a->isa = text;
+        return 0;
+    case KEY_SHAPE:
+        add_shape(a, text);
+        return 0;
+    case KEY_THREADS:
+        a->threads = parse_threads(text);
+        return 0;
+    case KEY_SECONDS:
+        a->seconds = parse_positive("--seconds", text, "60");
+        return 0;
+    case KEY_JSON:
+        a->json = text;
+        return 0;
+    case KEY_MARKDOWN:
+        a->markdown = true;
+        return 0;
+    case KEY_CSV:
+        a->csv = true;
+        return 0;
+    case KEY_DATA:
+        a->data = text;
+        return 0;
+    case KEY_PAIRS:
+        a->pairs = text;
+        return 0;
+    case KEY_SEED:
+        a->seed = parse_seed(text);
+        return 0;
+    case KEY_SMOKE:
+        a->smoke = true;
+        return 0;
+    case KEY_ALL:
+        a->all = true;
+        return 0;
+    case KEY_PROFILE:
+        a->profile = text;
+        return 0;
+    case KEY_RESULTS:
+        a->results = text;
+        return 0;
+    case KEY_TABLES:
+        a->tables = text;
+        return 0;
+    case KEY_GATE:
+        a->gate = text;
+        return 0;
+    case KEY_LIST:
+        a->list = true;
+        return 0;
+    case KEY_SERVE:
+        a->serve = true;
+        return 0;
+    case ARGP_KEY_ARG:
+        refuse("%s: mmk-bench takes options only; `mmk-bench --help` lists them", text);
+    default:
+        return ARGP_ERR_UNKNOWN;
+    }
+}
+
+/* ---- Which variants ---------------------------------------------------------------------------
+ */
+
+static bool names_variant(const char *word, const struct variant *variant)
+{
+    return strcmp(word, variant->name) == 0 ||
+           (strcmp(word, "autovec") == 0 && strncmp(variant->name, "autovec-", 8) == 0);
+}
+
+static void refuse_variant(const char *option, const char *word)
+{
+    const struct variant *list;
+    size_t count = variants_list(&list);
+    char usable[256] = "";
+    for (size_t v = 0; v < count; v++) {
+        size_t used = strlen(usable);
+        snprintf(usable + used, sizeof usable - used, "%s%s", v ? ", " : "", list[v].name);
+    }
+    for (int i = 0; i < MMK_ISA_COUNT; i++)
+        if (strcmp(word, mmk_isa_name((enum mmk_isa)i)) == 0)
+            refuse("%s %s: this machine or build cannot run it; use one of %s", option, word,
+                   usable);
+    refuse("%s=%s: there is no such variant; use one of autovec, %s", option, word, usable);
+}
+
+/* Marks what a comma-separated list names. with_baselines: and what those are compared with. */
+static void choose_variants(const char *option, const char *names, bool with_baselines,
+                            bool *chosen)
+{
+    const struct variant *list;
+    size_t count = variants_list(&list);
+    char copy[256], *rest = copy, *word;
+    snprintf(copy, sizeof copy, "%s", names);
+    while ((word = strsep(&rest, ",")) != NULL) {
+        bool found = false;
+        for (size_t v = 0; v < count; v++)
+            if (names_variant(word, &list[v])) {
+                chosen[v] = true;
+                found = true;
+            }
+        if (!found)
+            refuse_variant(option, word);
+    }
+    for (size_t v = 0; with_baselines && v < count; v++)
+        for (size_t b = 0; chosen[v] && b < count; b++)
+            if (list[v].row && strcmp(list[v].baseline, list[b].name) == 0)
+                chosen[b] = true;
+}
+
+/* --isa, else MMK_ISA, else all; for one_only the widest. */
+static size_t pick_variants(const struct arguments *a, bool one_only,
+                            const struct variant *picked[MAX_VARIANTS])
+{
+    const struct variant *list;
+    size_t count = variants_list(&list), picked_count = 0;
+    bool chosen[MAX_VARIANTS] = {false};
+    const char *environment = getenv("MMK_ISA");
+    if (a->isa)
+        choose_variants("--isa", a->isa, !one_only, chosen);
+    else if (environment && environment[0])
+        choose_variants("MMK_ISA", environment, !one_only, chosen);
+    else if (one_only)
+        chosen[count - 1] = true;
+    else
+        memset(chosen, true, sizeof chosen);
+    for (size_t v = 0; v < count; v++)
+        if (chosen[v])
+            picked[picked_count++] = &list[v];
+    return picked_count;
+}
+
+/* ---- Progress ---------------------------------------------------------------------------------
+ */
+
+static struct {
+    bool terminal;
+    size_t at, of;
+} progress_state;
+
+static void progress(const char *what)
+{
+    if (progress_state.terminal)
+        fprintf(stderr, "\r\033[K[%zu/%zu] %s", progress_state.at, progress_state.of, what);
+}
+
+static void progress_end(void)
+{
+    if (progress_state.terminal)
+        fprintf(stderr, "\r\033[K");
+}
+
+/* ---- Modes ------------------------------------------------------------------------------------
+ */
+
+static void print_list(void)
+{
+    const struct variant *list;
+    size_t count = variants_list(&list);
+    printf("kernels (sizes are written in this order)\n");
+    for (size_t i = 0; i < kernel_count; i++) {
+        const struct kernel *kernel = kernels[i];
+        printf("  %-26s %-5s %s\n", kernel->name, kernel->dims, kernel->formula);
+        printf("    ");
+        for (size_t s = 0; s < kernel->bench_count; s++) {
+            struct plan_case c = {
+                .kernel = kernel, .shape = kernel->bench[s], .workspace = WORKSPACE_STORED};
+            char text[96];
+            plan_shape_text(&c, text, sizeof text);
+            printf("%s%s", s ? ", " : "", text);
+        }
+        printf("\n");
+    }
+    printf("variants\n ");
+    for (size_t v = 0; v < count; v++)
+        printf(" %s", list[v].name);
+    printf("\n");
+}
+
+/* The user's data, or Fashion-MNIST; NULL (and a line in run->missing) where there is none. */
+static const struct source *open_source(const struct arguments *a, struct source *source,
+                                        struct run *run)
+{
+    char error[1024];
+    if (a->data) {
+        if (!data_open_npy(source, a->data, a->pairs, error, sizeof error))
+            refuse("%s", error);
+        return source;
+    }
+    if (a->pairs)
+        refuse("--pairs %s: it is the second view of --data FILE.npy; give that too", a->pairs);
+    if (data_open_fashion(source, a->smoke ? 1000 : 25000, error, sizeof error))
+        return source;
+    run_add_missing(run, "Fashion-MNIST, and with it all cases on real data: %s", error);
+    return NULL;
+}
+
+static int run_profile(const struct arguments *a)
+{
+    const struct variant *variants[MAX_VARIANTS];
+    if (pick_variants(a, true, variants) != 1)
+        refuse("--profile runs one variant; name one with --isa, such as --isa avx2");
+    if (!kernel_find(a->profile))
+        refuse("--profile %s: there is no such kernel; `mmk-bench --list` shows them", a->profile);
+    struct plan plan;
+    struct run run;
+    struct source source;
+    char error[1024], text[96];
+    run_init(&run);
+    struct plan_options options = {.kernel = a->profile,
+                                   .shape = a->shapes[0] ? a->shapes : NULL,
+                                   .threads = a->threads ? a->threads : 1,
+                                   .cpus = timer_cpus(),
+                                   .own_data = a->data != NULL};
+    if (a->data)
+        options.source = open_source(a, &source, &run);
+    if (!plan_make(&plan, &options, &run, error, sizeof error))
+        refuse("%s", error);
+    /* Of the standard shapes, the largest that a run takes by default. */
+    const struct plan_case *c = &plan.cases[0];
+    for (size_t i = 1; i < plan.count && !a->shapes[0]; i++)
+        if (plan_work(c->kernel, &plan.cases[i].shape) > plan_work(c->kernel, &c->shape) &&
+            plan_work(c->kernel, &plan.cases[i].shape) < 4e10)
+            c = &plan.cases[i];
+    struct job job;
+    if (!job_open(&job, c, a->seed, error, sizeof error))
+        refuse("%s: %s; give a smaller one with --shape", a->profile, error);
+    plan_shape_text(c, text, sizeof text);
+    if (!job_can_be_judged(c, error, sizeof error)) {
+        printf("%s %s: not checked: %s\n", a->profile, text, error);
+    } else {
+        struct column column = {.calls = 1};
+        job_oracle(&job, false);
+        if (!job_check(&job, variants[0], &column)) {
+            printf("%s %s %s: FAILED CHECK: %s\n", a->profile, text, variants[0]->name,
+                   column.note);
+            return EXIT_WRONG;
+        }
+    }
+    double seconds = a->seconds > 0.0 ? a->seconds : 10.0;
+    printf("%s %s, %s, %d thread%s: in a loop for %g s ...\n", a->profile, text, variants[0]->name,
+           c->threads, c->threads == 1 ? "" : "s", seconds);
+    fflush(stdout);
+    omp_set_num_threads(c->threads);
+    if (c->threads == 1)
+        timer_pin();
+    double rate = job_loop(&job, variants[0], seconds);
+    double flops = c->kernel->flops(&c->shape), bytes = c->kernel->bytes(&c->shape);
+    printf("%.4g calls/s, %.4g us a call, %.4g GFLOP/s, %.4g GB/s (kernel's own byte model); %s\n",
+           rate, 1e6 / rate, 1e-9 * flops * rate, 1e-9 * bytes * rate,
+           "a mean, not paired with anything: for comparisons run without --profile");
+    job_close(&job);
+    plan_free(&plan);
+    run_free(&run);
+    if (a->data)
+        data_close(&source);
+    return EXIT_GOOD;
+}
+
+/* For each kernel the largest standard shape of which a hundred calls take no more than a second.
+ */
+static void keep_gate_cases(struct plan *plan)
+{
+    const double most_work = 1e9, most_bytes = 32e6;
+    size_t kept = 0;
+    for (size_t i = 0; i < plan->count; i++) {
+        struct plan_case c = plan->cases[i];
+        double work = plan_work(c.kernel, &c.shape);
+        bool same = kept > 0 && plan->cases[kept - 1].kernel == c.kernel;
+        if (c.threads > 1 || work > most_work || c.kernel->bytes(&c.shape) > most_bytes)
+            continue;
+        if (!same)
+            plan->cases[kept++] = c;
+        else if (work > plan_work(c.kernel, &plan->cases[kept - 1].shape))
+            plan->cases[kept - 1] = c;
+    }
+    plan->count = kept;
+}
+
+static int run_gate(const struct arguments *a)
+{
+    const struct variant *variants[MAX_VARIANTS];
+    const char *names[MAX_VARIANTS];
+    size_t count = pick_variants(a, true, variants);
+    for (size_t v = 0; v < count; v++)
+        names[v] = variants[v]->name;
+    struct plan plan;
+    struct run run;
+    char error[1024];
+    run_init(&run);
+    struct plan_options options = {.kernel = a->kernel,
+                                   .shape = a->shapes[0] ? a->shapes : NULL,
+                                   .threads = a->threads ? a->threads : 1,
+                                   .cpus = timer_cpus(),
+                                   .all = true};
+    if (a->data)
+        refuse("--data %s: --gate compares on standard data; leave it out", a->data);
+    if (!plan_make(&plan, &options, &run, error, sizeof error))
+        refuse("%s", error);
+    if (!a->shapes[0])
+        keep_gate_cases(&plan);
+    enum gate_verdict verdict =
+        gate_run(stdout, a->gate, &plan, names, count, a->seconds > 0.0 ? a->seconds : 60.0,
+                 a->seed, error, sizeof error);
+    plan_free(&plan);
+    run_free(&run);
+    if (verdict == GATE_ERROR)
+        refuse("%s", error);
+    return (int)verdict;
+}
+
+/* Small cases first: what they leave of their share goes to the large ones. */
+static int compare_work(const void *left, const void *right)
+{
+    const struct plan_case *a = left, *b = right;
+    double x = plan_work(a->kernel, &a->shape), y = plan_work(b->kernel, &b->shape);
+    if (x != y)
+        return x < y ? -1 : 1;
+    return a->order - b->order;
+}
+
+/* Of the time that a run has. */
+static double weight(const struct plan_case *c)
+{
+    double work = plan_work(c->kernel, &c->shape) / 1e9;
+    return work < 1.0 ? 1.0 : work < 60.0 ? work : 60.0;
+}
+
+static void run_cases(const struct arguments *a, struct plan *plan, struct run *run)
+{
+    const struct variant *variants[MAX_VARIANTS], *threaded[MAX_VARIANTS];
+    size_t count = pick_variants(a, false, variants), threaded_count = 0;
+    for (size_t v = 0; v < count; v++)
+        if (variants[v]->row) /* the oracle has no threads of its own */
+            threaded[threaded_count++] = variants[v];
+    struct sampler_options options = {.max_rounds = a->smoke ? 6 : 61,
+                                      .sample_seconds = a->smoke ? 50e-6 : 100e-6,
+                                      .seed = a->seed,
+                                      .progress = progress};
+    double budget = a->seconds > 0.0 ? a->seconds : a->smoke ? 12.0 : 150.0, weights = 0.0;
+    qsort(plan->cases, plan->count, sizeof *plan->cases, compare_work);
+    for (size_t i = 0; i < plan->count; i++)
+        weights += weight(&plan->cases[i]);
+    double start = timer_now();
+    progress_state.of = plan->count;
+    for (size_t i = 0; i < plan->count; i++) {
+        const struct plan_case *c = &plan->cases[i];
+        double left = budget - (timer_now() - start);
+        double share = left > 0.0 ? left * weight(c) / weights : 0.0;
+        weights -= weight(c);
+        progress_state.at = i + 1;
+        options.variants = c->threads > 1 ? threaded : variants;
+        options.variant_count = c->threads > 1 ? threaded_count : count;
+        struct result *result = run_add_result(run);
+        double least = a->smoke ? 0.05 : 0.3;
+        if (!result || !sampler_run(result, c, &options, share > least ? share : least))
+            refuse("there is no memory left; give fewer cases with --kernel or --shape");
+    }
+    progress_end();
+    sampler_end();
+    run->seconds = timer_now() - start;
+}
+
+static int run_bench(const struct arguments *a)
+{
+    static struct run run;
+    struct source source;
+    struct plan plan;
+    char error[4600], path[4096];
+    run_init(&run);
+    memset(&source, 0, sizeof source);
+    const struct variant *variants[MAX_VARIANTS];
+    pick_variants(a, false, variants); /* refuses before anything long begins */
+    double start = timer_now();
+    progress_state.terminal = isatty(STDERR_FILENO);
+    struct plan_options options = {.kernel = a->kernel,
+                                   .shape = a->shapes[0] ? a->shapes : NULL,
+                                   .threads = a->threads,
+                                   .cpus = timer_cpus(),
+                                   .all = a->all,
+                                   .smoke = a->smoke,
+                                   .own_data = a->data != NULL};
+    options.source = open_source(a, &source, &run);
+    if (!plan_make(&plan, &options, &run, error, sizeof error))
+        refuse("%s", error);
+    machine_describe(&run.machine);
+    run.seed = a->seed;
+    int max_threads = a->threads > timer_cpus() ? a->threads : timer_cpus();
+    if (!peaks_open(max_threads))
+        refuse("there is no memory for the bandwidth measurement; free about %d MB", 512);
+    run_cases(a, &plan, &run);
+    run.seconds = timer_now() - start;
+    bool good = true;
+    if (a->csv)
+        report_csv(stdout, &run);
+    else if (a->markdown)
+        report_markdown(stdout, &run, 1);
+    else
+        report_terminal(stdout, &run);
+    if (!a->markdown)
+        report_summary(a->csv ? stderr : stdout, &run);
+    if (a->json && !results_write_json(&run, a->json, error, sizeof error))
+        good = false;
+    if (good && a->results) {
+        good = results_save(&run, a->results, path, sizeof path, error, sizeof error);
+        if (good)
+            fprintf(stderr, "saved %s; tables in %s/TABLES.md\n", path, a->results);
+    }
+    struct tally tally = analyse_tally(&run);
+    peaks_close();
+    plan_free(&plan);
+    data_close(&source);
+    run_free(&run);
+    if (!good)
+        refuse("%s", error);
+    return tally.failed ? EXIT_WRONG : EXIT_GOOD;
+}
+
+int main(int argc, char **argv)
+{
+    static const struct argp argp = {
+        argp_options,
+        parse_option,
+        NULL,
+        "Checks and times mmk's kernels: every variant interleaved with the others and with the "
+        "machine's peaks, round by round.\v"
+        "Exit status: 0 all is well; 1 a variant failed its check; 2 a bad option or input.",
+        NULL,
+        NULL,
+        NULL};
+    static struct arguments a = {.seed = 1};
+    char error[4600];
+    argp_err_exit_status = EXIT_USAGE;
+    argp_parse(&argp, argc, argv, 0, NULL, &a);
+    if (a.serve)
+        return gate_serve();
+    if (a.list) {
+        print_list();
+        return EXIT_GOOD;
+    }
+    if (a.tables) {
+        if (!results_make_tables(a.tables, error, sizeof error))
+            refuse("%s", error);
+        printf("made %s/TABLES.md and the plots\n", a.tables);
+        return EXIT_GOOD;
+    }
+    if (a.profile)
+        return run_profile(&a);
+    if (a.gate)
+        return run_gate(&a);
+    return run_bench(&a);
+}

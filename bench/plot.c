@@ -1,0 +1,156 @@
+/* plot.c - percent of peak by kernel and instruction set, as SVG through gnuplot.
+ * SPDX-License-Identifier: MIT
+ *
+ * One line a case, one mark a variant: with forty cases that is read more easily than bars. gnuplot
+ * gets script and data through a pipe.
+ */
+#include "plot.h"
+
+#include "analysis.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* How the variants look: hand-written ones filled, the compiler's hollow, one colour an ISA. */
+static const struct look {
+    const char *variant, *colour;
+    int point;
+} looks[] = {
+    {"scalar", "#888888", 4},         {"autovec-avx2", "#2a78b5", 6},
+    {"autovec-avx512", "#c8501e", 6}, {"autovec-neon", "#2e8b57", 6},
+    {"avx2", "#2a78b5", 7},           {"avx512", "#c8501e", 7},
+    {"neon", "#2e8b57", 7},
+};
+enum { LOOKS = sizeof looks / sizeof looks[0] };
+
+void plot_name(const char *slug, char *name, size_t bytes)
+{
+    if (slug)
+        snprintf(name, bytes, "percent-of-peak-%s.svg", slug);
+    else
+        snprintf(name, bytes, "percent-of-peak.svg");
+}
+
+static bool find_row(const struct result *result, const char *variant, struct row *row)
+{
+    const struct column *column = result_find_column(result, variant);
+    if (!column)
+        return false;
+    analyse(result, column, row);
+    return row->timed && row->bounded;
+}
+
+/* Cases of one thread in which a hand-written variant has a percentage. */
+static bool is_shown(const struct result *result, enum peak *bound)
+{
+    if (result->threads != 1)
+        return false;
+    for (int l = LOOKS - 1; l >= 4; l--) {
+        struct row row;
+        if (find_row(result, looks[l].variant, &row)) {
+            *bound = row.bound;
+            return true;
+        }
+    }
+    return false;
+}
+
+/* gnuplot's enhanced text would take _ for a subscript; it is off. Quotes never occur in names. */
+static void write_label(FILE *gnuplot, const struct result *result, enum peak bound, size_t y)
+{
+    bool real = strcmp(result->data, "normal") != 0;
+    fprintf(gnuplot, "set ytics add (\"%s  %s%s%s\" %zu)\n", result->kernel, result->shape,
+            real ? "  " : "", real ? result->data : "", y);
+    fprintf(gnuplot,
+            "set label \"%s\" at graph 1.01, first %zu left font \",11\" textcolor rgb '#666666'\n",
+            peak_label(bound), y);
+}
+
+static void write_script(FILE *gnuplot, const struct run *run, const struct result *const *shown,
+                         const enum peak *bounds, size_t count, const char *path)
+{
+    size_t height = 130 + 19 * count;
+    fprintf(
+        gnuplot,
+        "set terminal svg size 1000,%zu dynamic font 'Helvetica,Arial,sans-serif,12' background "
+        "rgb 'white' noenhanced\n"
+        "set output '%s'\n"
+        "set title \"Percent of the peak that binds (right: which), one thread\\n%s, %.10s\" font "
+        "\",15\"\n"
+        "set xrange [0:105]\nset yrange [%zu.6:0.4]\n"
+        "set xtics 0,10,100 nomirror out\nset x2tics 0,10,100 out\n"
+        "set xlabel \"percent of peak\"\n"
+        "set ytics () nomirror scale 0\nset border 3 lc rgb '#999999'\n"
+        "set grid xtics lt 1 lc rgb '#dddddd'\n"
+        "set key at graph 0.5, screen 0.02 center bottom horizontal samplen 1 spacing 1.2\n"
+        "set lmargin 46\nset rmargin 9\nset bmargin 6\n"
+        "set arrow from 100, graph 0 to 100, graph 1 nohead lc rgb '#555555' lw 1\n",
+        height, path, run->machine.cpu, run->machine.date, count);
+    for (size_t i = 0; i < count; i++) {
+        write_label(gnuplot, shown[i], bounds[i], i + 1);
+        if (i > 0 && strcmp(shown[i]->kernel, shown[i - 1]->kernel) != 0)
+            fprintf(gnuplot,
+                    "set arrow from graph 0, first %zu.5 to graph 1, first %zu.5 nohead lc rgb "
+                    "'#dddddd'\n",
+                    i, i);
+    }
+    const char *join = "plot ";
+    bool used[LOOKS] = {false};
+    for (int l = 0; l < LOOKS; l++) {
+        struct row row;
+        for (size_t i = 0; i < count && !used[l]; i++)
+            used[l] = find_row(shown[i], looks[l].variant, &row);
+        if (!used[l])
+            continue;
+        fprintf(gnuplot, "%s'-' using 1:2 with points pt %d ps %s lw 1.5 lc rgb '%s' title '%s'",
+                join, looks[l].point, looks[l].point == 7 ? "0.9" : "0.75", looks[l].colour,
+                looks[l].variant);
+        join = ", ";
+    }
+    fprintf(gnuplot, "\n");
+    for (int l = 0; l < LOOKS; l++) {
+        struct row row;
+        if (!used[l])
+            continue;
+        for (size_t i = 0; i < count; i++)
+            if (find_row(shown[i], looks[l].variant, &row))
+                fprintf(gnuplot, "%.2f %zu\n", 100.0 * row.share.median, i + 1);
+        fprintf(gnuplot, "e\n");
+    }
+}
+
+bool plot_percent_of_peak(const struct run *run, const char *path, char *error, size_t error_bytes)
+{
+    const struct result **list = analyse_order(run);
+    enum peak *bounds = malloc((run->result_count + 1) * sizeof *bounds);
+    size_t count = 0;
+    for (size_t i = 0; list && bounds && i < run->result_count; i++)
+        if (is_shown(list[i], &bounds[count]))
+            list[count++] = list[i];
+    bool good = true;
+    if (count > 0 && system("command -v gnuplot >/dev/null 2>&1") != 0) {
+        fprintf(stderr,
+                "mmk-bench: %s was not made, gnuplot is not there; `make deps` installs it\n",
+                path);
+    } else if (count > 0) {
+        char temporary[4096];
+        snprintf(temporary, sizeof temporary, "%s.%ld.part", path, (long)getpid());
+        FILE *gnuplot = popen("gnuplot", "w");
+        if (gnuplot)
+            write_script(gnuplot, run, list, bounds, count, temporary);
+        good = gnuplot && pclose(gnuplot) == 0 && rename(temporary, path) == 0;
+        if (!good) {
+            remove(temporary);
+            snprintf(error, error_bytes,
+                     "%s could not be plotted; is gnuplot whole and the folder "
+                     "writable?",
+                     path);
+        }
+    }
+    free(list);
+    free(bounds);
+    return good;
+}

@@ -1,0 +1,23 @@
+/* report.h - a run as text: for the terminal, Markdown, CSV.
+ * SPDX-License-Identifier: MIT
+ */
+#ifndef MMK_BENCH_REPORT_H
+#define MMK_BENCH_REPORT_H
+
+#include "analysis.h"
+
+#include <stdio.h>
+
+void report_terminal(FILE *out, const struct run *run);
+void report_csv(FILE *out, const struct run *run);
+
+/* One run: machine, peaks, tables by kernel. heading: the number of # before its title. */
+void report_markdown(FILE *out, const struct run *run, int heading);
+
+/* How to read the tables; once a file. */
+void report_markdown_legend(FILE *out, int heading);
+
+/* The last line: what was counted. */
+void report_summary(FILE *out, const struct run *run);
+
+#endif

@@ -1,0 +1,23 @@
+/* results.h - runs on disk: raw samples as JSON, and the tables and plots made from them.
+ * SPDX-License-Identifier: MIT
+ */
+#ifndef MMK_BENCH_RESULTS_H
+#define MMK_BENCH_RESULTS_H
+
+#include "run.h"
+
+/* Writes a run: everything measured, nothing derived. The file is complete or not there (a
+ * temporary file is renamed). False: error is one sentence. */
+bool results_write_json(const struct run *run, const char *path, char *error, size_t error_bytes);
+
+/* Reads what results_write_json wrote. */
+bool results_read_json(struct run *run, const char *path, char *error, size_t error_bytes);
+
+/* Saves a run as folder/<cpu>/<date>/run.json, then results_make_tables. path becomes the file. */
+bool results_save(const struct run *run, const char *folder, char *path, size_t path_bytes,
+                  char *error, size_t error_bytes);
+
+/* Makes folder/TABLES.md and the plots from the latest run of every CPU in folder. */
+bool results_make_tables(const char *folder, char *error, size_t error_bytes);
+
+#endif
