@@ -35,6 +35,7 @@ struct served {
     struct run run;
     const struct variant *variant;
     struct pace pace;
+    size_t samples; /* so far: where the next begins in the rotation */
 };
 
 static void close_served(struct served *s)
@@ -92,7 +93,7 @@ static void serve_open(struct served *s, const char *line)
     if (threads == 1)
         timer_pin();
     s->pace = job_calibrate(&s->job, s->variant, 200e-6);
-    printf("ready\n");
+    printf("ready %zu\n", s->pace.calls);
 }
 
 int gate_serve(void)
@@ -103,9 +104,10 @@ int gate_serve(void)
     while (fgets(line, sizeof line, stdin)) {
         if (strncmp(line, "open ", 5) == 0) {
             serve_open(&served, line);
-        } else if (strncmp(line, "sample", 6) == 0 && served.open) {
+        } else if (served.open && sscanf(line, "sample %zu", &served.pace.calls) == 1) {
             enum disturbance disturbance;
-            double seconds = job_sample(&served.job, served.variant, served.pace, &disturbance);
+            double seconds = job_sample(&served.job, served.variant, served.pace, served.samples++,
+                                        &disturbance);
             printf("%.9e %d\n", seconds, (int)disturbance);
         } else {
             printf("none the order is not understood\n");
@@ -171,11 +173,12 @@ static bool ask(struct child *child, const char *order, char *answer, size_t byt
 }
 
 /* Seconds of one sample, NaN when it was void. False: the child is gone. */
-static bool ask_sample(struct child *child, double *seconds)
+static bool ask_sample(struct child *child, size_t calls, double *seconds)
 {
-    char answer[LINE];
+    char order[64], answer[LINE];
     int disturbance;
-    if (!ask(child, "sample", answer, sizeof answer) ||
+    snprintf(order, sizeof order, "sample %zu", calls);
+    if (!ask(child, order, answer, sizeof answer) ||
         sscanf(answer, "%lf %d", seconds, &disturbance) != 2)
         return false;
     if (disturbance != UNDISTURBED)
@@ -201,8 +204,8 @@ struct comparison_samples {
     size_t count;
 };
 
-static bool run_launch(struct child *old_child, struct child *new_child, double seconds,
-                       struct comparison_samples *samples, uint64_t *state)
+static bool run_launch(struct child *old_child, struct child *new_child, size_t calls,
+                       double seconds, struct comparison_samples *samples, uint64_t *state)
 {
     double start = timer_now();
     for (size_t round = 0; round < MAX_ROUNDS; round++) {
@@ -211,8 +214,10 @@ static bool run_launch(struct child *old_child, struct child *new_child, double 
         double *old_slot = &samples->old_seconds[samples->count];
         double *new_slot = &samples->new_seconds[samples->count];
         bool old_first = stats_random(state) & 1;
-        if (!(old_first ? ask_sample(old_child, old_slot) && ask_sample(new_child, new_slot)
-                        : ask_sample(new_child, new_slot) && ask_sample(old_child, old_slot)))
+        if (!(old_first
+                  ? ask_sample(old_child, calls, old_slot) && ask_sample(new_child, calls, new_slot)
+                  : ask_sample(new_child, calls, new_slot) &&
+                        ask_sample(old_child, calls, old_slot)))
             return false;
         samples->count++;
     }
@@ -235,14 +240,20 @@ static void compare_case(const char *baseline, const char *order, double seconds
             ask(&children[0], order, old_answer, sizeof old_answer);
             ask(&children[1], order, new_answer, sizeof new_answer);
         }
+        size_t old_calls = 0, new_calls = 0;
+        bool old_ready = sscanf(old_answer, "ready %zu", &old_calls) == 1;
+        bool new_ready = sscanf(new_answer, "ready %zu", &new_calls) == 1;
+        /* Both take equally many calls, as the faster one needs for its sample. */
+        size_t calls = old_calls > new_calls ? old_calls : new_calls;
         if (strncmp(new_answer, "failed", 6) == 0) {
             snprintf(why, why_bytes, "FAILED CHECK: %.480s", new_answer + 7);
             *failed = true;
-        } else if (strcmp(old_answer, "ready") != 0) {
+        } else if (!old_ready) {
             snprintf(why, why_bytes, "the baseline cannot: %s", old_answer);
-        } else if (strcmp(new_answer, "ready") != 0) {
+        } else if (!new_ready) {
             snprintf(why, why_bytes, "this build cannot: %s", new_answer);
-        } else if (!run_launch(&children[0], &children[1], seconds / LAUNCHES, samples, state)) {
+        } else if (!run_launch(&children[0], &children[1], calls, seconds / LAUNCHES, samples,
+                               state)) {
             snprintf(why, why_bytes, "one of the programs ended");
         }
         stop_child(&children[0]);

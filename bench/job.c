@@ -16,7 +16,8 @@ enum {
     SAMPLED_ROWS = 48,      /* judged in a large case */
     CHECKED_INPUTS = 4,     /* of those in rotation */
     SMALL_SIDE = 64,        /* rows of the shape that estimates are made at */
-    SMALL_SCORES = 4096
+    SMALL_SCORES = 4096,
+    LONG_ROW_BYTES = 1 << 20,
 };
 #define ROTATED_LARGE_BYTES ((size_t)8 << 20)
 
@@ -131,6 +132,7 @@ bool job_open(struct job *job, const struct plan_case *plan, uint64_t seed, char
     memset(job, 0, sizeof *job);
     job->plan = plan;
     job->seed = seed;
+    job->judged_row = SIZE_MAX;
     if (!trial_open(&job->trial, plan->kernel, &plan->shape, plan->fill, seed)) {
         snprintf(error, error_bytes, "no memory for this shape");
         return false;
@@ -211,7 +213,7 @@ double job_estimate(const struct plan_case *plan, const struct variant *variant,
     variant_select(variant);
     double seconds = INFINITY, spent = 0.0;
     /* The least of a few: the first call pays for pages and tables, any may be interrupted. */
-    for (int i = 0; i < 5 && spent < 0.05; i++) {
+    for (int i = 0; i < 5 && spent < 0.01; i++) {
         double start = timer_now();
         variant_call(variant, &trial);
         double taken = timer_now() - start;
@@ -221,6 +223,11 @@ double job_estimate(const struct plan_case *plan, const struct variant *variant,
     trial_close(&trial);
     double ratio = plan_work(plan->kernel, &plan->shape) / plan_work(plan->kernel, s);
     return seconds * (ratio > 1.0 ? ratio : 1.0);
+}
+
+static size_t whole_laps(size_t calls, size_t lap)
+{
+    return (calls + lap - 1) / lap * lap;
 }
 
 struct pace job_calibrate(struct job *job, const struct variant *variant, double seconds)
@@ -243,19 +250,23 @@ struct pace job_calibrate(struct job *job, const struct variant *variant, double
     struct pace pace = {calls, 0};
     if (call < long_call) {
         pace.warm_up = (size_t)ceil(warm_up / call);
-        /* Once through the inputs in rotation, where that is not long. */
-        if (pace.warm_up < job->pool_rows && call * (double)job->pool_rows < lap)
-            pace.warm_up = job->pool_rows;
+        /* Whole laps through the inputs in rotation, where that is not long: rows differ in
+         * difficulty, and all variants are to have the same. */
+        if (call * (double)job->pool_rows < lap) {
+            pace.warm_up = whole_laps(pace.warm_up, job->pool_rows);
+            pace.calls = whole_laps(pace.calls, job->pool_rows);
+        }
     }
     return pace;
 }
 
-double job_sample(struct job *job, const struct variant *variant, struct pace pace,
+double job_sample(struct job *job, const struct variant *variant, struct pace pace, size_t first,
                   enum disturbance *disturbance)
 {
     variant_select(variant);
     for (size_t i = 0; i < pace.warm_up; i++)
         call_once(job, variant);
+    job->next = first % job->pool_rows;
     struct sample sample;
     sample_begin(&sample, job->plan->threads);
     for (size_t i = 0; i < pace.calls; i++)
@@ -390,10 +401,13 @@ bool job_check(struct job *job, const struct variant *variant, struct column *co
     }
     variant_select(variant);
     bool good = true;
-    for (size_t r = 0; good && r < least(job->pool_rows, CHECKED_INPUTS); r++) {
+    size_t inputs = job->pool_stride * sizeof(float) > LONG_ROW_BYTES ? 1 : CHECKED_INPUTS;
+    for (size_t r = 0; good && r < least(job->pool_rows, inputs); r++) {
         use_input(job, r);
-        if (job->pool_rows > 1)
+        if (job->pool_rows > 1 && job->judged_row != r) {
             trial_oracle(&job->trial);
+            job->judged_row = r;
+        }
         good = judge(job, variant, column);
     }
     column->checked = good;

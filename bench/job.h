@@ -20,7 +20,8 @@ struct job {
     int rotated_buffer;
     double working_set; /* bytes that the calls of a sample touch */
     /* The oracle on some rows of a large case. */
-    bool judged; /* the oracle has run */
+    bool judged;       /* the oracle has run, */
+    size_t judged_row; /* with this input in rotation */
     bool sampled;
     struct trial part;
     size_t part_rows;
@@ -47,8 +48,8 @@ bool job_can_be_judged(const struct plan_case *plan, char *error, size_t error_b
 /* Whether each output row depends on its own row of the inputs only. */
 bool job_rows_are_independent(const struct plan_case *plan);
 
-/* Runs the variant on every input in rotation (at most four) and judges its outputs. False: it
- * failed, and column->note says how. */
+/* Runs the variant on up to four of the inputs in rotation (one of the very long) and judges its
+ * outputs. False: it failed, and column->note says how. */
 bool job_check(struct job *job, const struct variant *variant, struct column *column);
 
 /* How many calls a sample has, and how many go before it: what ran earlier in the round has taken
@@ -60,8 +61,8 @@ struct pace {
 /* A pace at which a sample takes at least `seconds`. */
 struct pace job_calibrate(struct job *job, const struct variant *variant, double seconds);
 
-/* Warms up, then times: seconds a call. */
-double job_sample(struct job *job, const struct variant *variant, struct pace pace,
+/* Warms up, then times, from input `first` of those in rotation on: seconds a call. */
+double job_sample(struct job *job, const struct variant *variant, struct pace pace, size_t first,
                   enum disturbance *disturbance);
 
 /* The same without timing each: runs for about `seconds` and returns calls a second. */

@@ -64,7 +64,7 @@ static const struct argp_option argp_options[] = {
     {"pairs", KEY_PAIRS, "FILE.npy", 0, "with --data: the second view; row i of both is a pair", 1},
     {"seed", KEY_SEED, "N", 0, "of synthetic data and of the order of samples (default: 1)", 1},
     {"seconds", KEY_SECONDS, "S", 0,
-     "what the run may take, about (default: 150; with --smoke 12, --profile 10, --gate 60)", 1},
+     "what the run may take, about (default: 170; with --smoke 12, --profile 10, --gate 60)", 1},
     {NULL, 0, NULL, 0, "What comes out:", 2},
     {"json", KEY_JSON, "FILE", 0, "write raw samples and machine to FILE", 2},
     {"markdown", KEY_MARKDOWN, NULL, 0, "print Markdown tables", 2},
@@ -488,7 +488,7 @@ static void run_cases(const struct arguments *a, struct plan *plan, struct run *
                                       .sample_seconds = a->smoke ? 50e-6 : 100e-6,
                                       .seed = a->seed,
                                       .progress = progress};
-    double budget = a->seconds > 0.0 ? a->seconds : a->smoke ? 12.0 : 150.0, weights = 0.0;
+    double budget = a->seconds > 0.0 ? a->seconds : a->smoke ? 12.0 : 170.0, weights = 0.0;
     qsort(plan->cases, plan->count, sizeof *plan->cases, compare_work);
     for (size_t i = 0; i < plan->count; i++)
         weights += weight(&plan->cases[i]);

@@ -15,6 +15,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 enum { MAX_THREADS = 256 };
 #define MEBIBYTE ((size_t)1 << 20)
@@ -92,10 +93,15 @@ static size_t whole_blocks(size_t bytes)
     return floats ? floats : PEAK_BLOCK;
 }
 
-/* Written, so that every page is there and is not the shared page of zeros. */
+/* On large pages, as the kernels' inputs are; written, so that every page is there and is not the
+ * shared page of zeros. */
 static float *new_buffer(size_t floats)
 {
-    float *data = aligned_alloc(4096, (floats * sizeof *data + 4095) / 4096 * 4096);
+    size_t bytes = floats * sizeof(float), large = 2 * MEBIBYTE;
+    size_t align = bytes >= large ? large : 4096;
+    float *data = aligned_alloc(align, (bytes + align - 1) / align * align);
+    if (data && align == large)
+        madvise(data, bytes, MADV_HUGEPAGE);
     for (size_t i = 0; data && i < floats; i++)
         data[i] = 1.0f;
     return data;
@@ -229,7 +235,10 @@ static float *next_slice(size_t floats)
 
 static double measure_once(enum peak peak, int threads)
 {
-    const size_t slice_floats = MEBIBYTE;
+    /* 8 MB a thread, or a quarter of the block for all where there are many threads. */
+    size_t slice_floats = buffers.memory_floats / 4 / (size_t)threads / PEAK_BLOCK * PEAK_BLOCK;
+    if (slice_floats > 2 * MEBIBYTE)
+        slice_floats = 2 * MEBIBYTE;
     size_t amount = amount_of(peak);
     bool memory = peak == PEAK_READ_MEMORY;
     bool cached = peak == PEAK_READ_L1 || peak == PEAK_READ_L2 || peak == PEAK_READ_L3;

@@ -75,18 +75,18 @@ static void write_script(FILE *gnuplot, const struct run *run, const struct resu
     size_t height = 130 + 19 * count;
     fprintf(
         gnuplot,
-        "set terminal svg size 1000,%zu dynamic font 'Helvetica,Arial,sans-serif,12' background "
+        "set terminal svg size 1000,%zu dynamic font 'Helvetica,Arial,sans-serif,13' background "
         "rgb 'white' noenhanced\n"
         "set output '%s'\n"
-        "set title \"Percent of the peak that binds (right: which), one thread\\n%s, %.10s\" font "
-        "\",15\"\n"
+        "set title \"Percent of the peak that binds (named on the right), one thread\\n%s, %.10s\" "
+        "font \",16\" offset 0,0.5\n"
         "set xrange [0:105]\nset yrange [%zu.6:0.4]\n"
-        "set xtics 0,10,100 nomirror out\nset x2tics 0,10,100 out\n"
-        "set xlabel \"percent of peak\"\n"
-        "set ytics () nomirror scale 0\nset border 3 lc rgb '#999999'\n"
+        "set xtics 0,10,100 nomirror out textcolor rgb '#444444'\n"
+        "set x2range [0:105]\nset x2tics 0,10,100 out textcolor rgb '#444444'\n"
+        "set ytics () nomirror scale 0 textcolor rgb 'black'\nset border 3 lc rgb '#999999'\n"
         "set grid xtics lt 1 lc rgb '#dddddd'\n"
-        "set key at graph 0.5, screen 0.02 center bottom horizontal samplen 1 spacing 1.2\n"
-        "set lmargin 46\nset rmargin 9\nset bmargin 6\n"
+        "set key at screen 0.5, screen 0.012 center bottom horizontal maxrows 1 samplen 0.5\n"
+        "set lmargin at screen 0.40\nset rmargin at screen 0.92\nset tmargin 6\nset bmargin 6.5\n"
         "set arrow from 100, graph 0 to 100, graph 1 nohead lc rgb '#555555' lw 1\n",
         height, path, run->machine.cpu, run->machine.date, count);
     for (size_t i = 0; i < count; i++) {

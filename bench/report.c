@@ -368,6 +368,70 @@ void report_markdown_legend(FILE *out, int level)
         "- The clock is estimated from a chain of dependent additions (one cycle each).\n\n");
 }
 
+/* The row of a hand-written variant; false: it was not timed. */
+static bool find_timed(const struct result *result, const char *isa, struct row *row)
+{
+    const struct column *column = result_find_column(result, isa);
+    if (!column)
+        return false;
+    analyse(result, column, row);
+    return row->timed;
+}
+
+static void summary_share(FILE *out, const struct result *result, const char *isa)
+{
+    struct row row;
+    if (find_timed(result, isa, &row) && row.bounded)
+        fprintf(out, " %.0f %% |", 100.0 * row.share.median);
+    else
+        fprintf(out, " - |");
+}
+
+/* One line a case of one thread: the widest instruction set, and how far each gets. */
+static void markdown_summary(FILE *out, const struct result *const *list, size_t count, int level)
+{
+    static const char *const isas[] = {"avx512", "avx2", "neon"}; /* widest first */
+    enum { ISAS = sizeof isas / sizeof isas[0] };
+    bool used[ISAS] = {false};
+    size_t columns = 0;
+    struct row row;
+    for (size_t s = 0; s < ISAS; s++) {
+        for (size_t i = 0; i < count; i++)
+            used[s] = used[s] || (list[i]->threads == 1 && find_timed(list[i], isas[s], &row));
+        columns += used[s];
+    }
+    if (columns == 0)
+        return;
+    heading(out, level, "Summary: the widest instruction set, one thread");
+    fprintf(out, "| kernel | shape | data | variant | time | rate | over autovec | bound by |");
+    for (size_t s = 0; s < ISAS; s++)
+        if (used[s])
+            fprintf(out, " %s, of peak |", isas[s]);
+    fprintf(out, "\n|---|---|---|---|---:|---:|---:|---|");
+    for (size_t s = 0; s < columns; s++)
+        fprintf(out, "---:|");
+    fprintf(out, "\n");
+    for (size_t i = 0; i < count; i++) {
+        size_t widest = 0;
+        while (widest < ISAS && !find_timed(list[i], isas[widest], &row))
+            widest++;
+        if (list[i]->threads != 1 || widest == ISAS)
+            continue;
+        struct cells cells;
+        char time[40];
+        fill_cells(&row, &cells);
+        text_seconds(row.seconds.median, time, sizeof time);
+        fprintf(out, "| %s | %s | %s | %s | %s | %s | %s | %s |", list[i]->kernel, list[i]->shape,
+                list[i]->data, isas[widest], time, cells.rate, cells.speedup,
+                row.bounded ? peak_label(row.bound) : "-");
+        for (size_t s = 0; s < ISAS; s++)
+            if (used[s])
+                summary_share(out, list[i], isas[s]);
+        fprintf(out, "\n");
+    }
+    fprintf(out, "\n");
+}
+
 static size_t greatest_rounds(const struct run *run, size_t *fewest)
 {
     size_t most = 0;
@@ -403,6 +467,8 @@ void report_markdown(FILE *out, const struct run *run, int level)
             most, (unsigned long long)run->seed, run->seconds);
     markdown_peaks(out, run);
     const struct result **list = analyse_order(run);
+    if (list)
+        markdown_summary(out, list, run->result_count, level + 1);
     const char *kernel = "";
     for (size_t i = 0; list && i < run->result_count; i++) {
         if (strcmp(kernel, list[i]->kernel) != 0) {

@@ -25,8 +25,10 @@ enum { LEAST_ROUNDS = 6 }; /* the fewest whose extremes hold the median with 95 
 enum { ATTEMPTS = 3 };
 #define ATTEMPT_SECONDS 0.02
 
-/* What is over within this time is done whatever the budget says. */
-#define CHEAP_SECONDS 0.25
+/* What is over within this time is done whatever the budget says; for hand-written variants, which
+ * the run is about, the second. */
+#define CHEAP_SECONDS        0.25
+#define HAND_WRITTEN_SECONDS 5.0
 
 /* One thing to be measured in a round: a variant, or a peak. */
 struct entrant {
@@ -74,19 +76,33 @@ static void not_timed(struct column *column, double seconds)
              value < 9.95 ? 1 : 0, value, seconds < 0.1 ? "ms" : "s");
 }
 
-/* How the time is shared out: everyone an equal part, of which he takes as many rounds as he needs;
- * one who needs more than his part for the least number of rounds may have up to half of the whole.
- */
-static size_t rounds_within(double cost, double budget, size_t entrants, size_t max_rounds)
+static bool is_hand_written(const struct variant *variant)
 {
-    double fair = budget / (double)entrants / cost;
+    return variant->row && variant->row->isa != MMK_ISA_SCALAR &&
+           strcmp(variant->name, variant->isa) == 0;
+}
+
+/* How the time is shared out: half of it to the hand-written variants, half to what they are
+ * compared with, everyone an equal part of his half, of which he takes as many rounds as he needs.
+ * A hand-written variant that needs more for the least number of rounds may take it from all. */
+static size_t rounds_within(double cost, double budget, bool hand_written, size_t sharing,
+                            size_t max_rounds)
+{
+    double fair = budget / 2.0 / (double)sharing / cost;
+    double most = hand_written ? fmax(budget, HAND_WRITTEN_SECONDS) : CHEAP_SECONDS;
     if (fair >= (double)max_rounds)
         return max_rounds;
     if (fair >= LEAST_ROUNDS)
         return (size_t)fair;
-    if (LEAST_ROUNDS * cost <= fmax(budget / 2.0, CHEAP_SECONDS))
-        return LEAST_ROUNDS;
-    return 0;
+    return LEAST_ROUNDS * cost <= most ? LEAST_ROUNDS : 0;
+}
+
+static size_t count_kind(const struct sampler_options *options, bool hand_written)
+{
+    size_t count = 0;
+    for (size_t v = 0; v < options->variant_count; v++)
+        count += is_hand_written(options->variants[v]) == hand_written;
+    return count;
 }
 
 /* Evenly spread: `rounds` of `total` rounds. */
@@ -106,7 +122,7 @@ static void run_entrant(struct job *job, struct result *result, const struct ent
     column->run++;
     for (int attempt = 0; attempt < ATTEMPTS; attempt++) {
         enum disturbance disturbance;
-        double seconds = job_sample(job, entrant->variant, entrant->pace, &disturbance);
+        double seconds = job_sample(job, entrant->variant, entrant->pace, round, &disturbance);
         column->voided[disturbance]++;
         if (disturbance == UNDISTURBED)
             column->seconds[round] = seconds;
@@ -141,7 +157,7 @@ static void measure_ipc(struct job *job, struct result *result, const struct ent
             continue;
         struct column *column = &result->columns[entrants[i].column];
         counters_start();
-        job_sample(job, entrants[i].variant, entrants[i].pace, &ignored);
+        job_sample(job, entrants[i].variant, entrants[i].pace, 0, &ignored);
         column->ipc = counters_stop();
     }
 }
@@ -163,7 +179,7 @@ static bool admit(struct job *job, struct column *column, const struct sampler_o
     if (entrant->pace.warm_up > 0) { /* calibration was several runs; a round is one */
         enum disturbance ignored;
         start = timer_now();
-        job_sample(job, entrant->variant, entrant->pace, &ignored);
+        job_sample(job, entrant->variant, entrant->pace, 0, &ignored);
         entrant->cost = timer_now() - start;
     }
     timer_unpin();
@@ -185,6 +201,26 @@ static bool open_job(const struct plan_case *plan, uint64_t seed, char *error, s
 void sampler_end(void)
 {
     job_close(&kept);
+}
+
+/* With inputs in rotation all variants take equally many calls, where that does not take a slow one
+ * too long: the branch predictor learns a little in every lap, and the caches settle. */
+static void equalise(struct result *result, struct entrant *entrants, size_t count)
+{
+    const double longest_sample = 5e-3;
+    size_t calls = 1;
+    for (size_t i = 0; i < count && result->rotated > 1; i++)
+        calls = entrants[i].pace.calls > calls ? entrants[i].pace.calls : calls;
+    for (size_t i = 0; i < count && result->rotated > 1; i++) {
+        struct entrant *entrant = &entrants[i];
+        double samples = (double)(entrant->pace.calls + entrant->pace.warm_up);
+        double call = entrant->cost / samples;
+        if (call * (double)calls > longest_sample)
+            continue;
+        entrant->pace = (struct pace){calls, result->rotated};
+        entrant->cost = call * (double)(calls + result->rotated);
+        result->columns[entrant->column].calls = calls;
+    }
 }
 
 /* Every variant of a case that could not be opened. */
@@ -218,7 +254,10 @@ static bool add_columns(struct result *result, const struct plan_case *plan,
         column->calls = 1;
         double estimate = variant->row ? job_estimate(plan, variant, options->seed) / plan->threads
                                        : oracle_seconds;
-        if ((LEAST_ROUNDS + 2) * estimate > fmax(budget / 2.0, CHEAP_SECONDS))
+        bool ours = is_hand_written(variant);
+        /* Check and pace take two calls more. */
+        double cost = estimate * (LEAST_ROUNDS + 2) / LEAST_ROUNDS;
+        if (rounds_within(cost, budget, ours, count_kind(options, ours), options->max_rounds) == 0)
             not_timed(column, estimate);
         else
             *any = true;
@@ -229,13 +268,17 @@ static bool add_columns(struct result *result, const struct plan_case *plan,
 /* Gives every entrant its number of rounds, drops those that get none, and adds the peaks. Returns
  * how many there are then. */
 static size_t share_out(struct result *result, struct entrant *entrants, size_t count,
-                        double budget, size_t max_rounds, size_t *rounds)
+                        double budget, const struct sampler_options *options, size_t *rounds)
 {
-    size_t left = 0;
+    size_t left = 0, sharing[2] = {0, 0};
     *rounds = 0;
+    for (size_t i = 0; i < count; i++)
+        sharing[is_hand_written(entrants[i].variant)]++;
     for (size_t i = 0; i < count; i++) {
         struct entrant entrant = entrants[i];
-        entrant.rounds = rounds_within(entrant.cost, budget, count, max_rounds);
+        bool ours = is_hand_written(entrant.variant);
+        entrant.rounds =
+            rounds_within(entrant.cost, budget, ours, sharing[ours], options->max_rounds);
         if (entrant.rounds == 0) {
             not_timed(&result->columns[entrant.column], entrant.cost);
             continue;
@@ -285,8 +328,9 @@ bool sampler_run(struct result *result, const struct plan_case *plan,
             admit(job, &result->columns[v], options, &entrant))
             entrants[count++] = entrant;
     }
+    equalise(result, entrants, count);
     double left = fmax(budget - (timer_now() - start), 0.3 * budget);
-    count = share_out(result, entrants, count, left, options->max_rounds, &rounds);
+    count = share_out(result, entrants, count, left, options, &rounds);
     if (!result_set_rounds(result, rounds))
         return false;
     say(options, "%s: timing", plan->kernel->name);

@@ -90,7 +90,7 @@ double sample_end(const struct sample *sample, enum disturbance *disturbance)
     else if (single)
         switched = switches > 0 && lost > serious;
     else
-        switched = (double)switches > 2.0 + SWITCHES_PER_SECOND * sample->threads * seconds;
+        switched = (double)switches > 0.5 + SWITCHES_PER_SECOND * sample->threads * seconds;
 
     *disturbance = UNDISTURBED;
     if (single && cpu != sample->cpu)

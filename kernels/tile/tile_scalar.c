@@ -3,7 +3,8 @@
  *
  * The order of operations that every ISA keeps. On a baseline x86-64 build fmaf is a call into libm
  * (exact, slow); built with an ISA's flags a compiler turns the loops over c into vectors, which is
- * the bench's autovec baseline.
+ * the bench's autovec baseline. (gcc 12 sees that only with the omp simd: 6 GFLOP/s without it, 123 with
+ * AVX2 and 179 with AVX-512 flags.)
  */
 #include "tile.h"
 
@@ -23,6 +24,7 @@ tile_accumulate_scalar(size_t depth, const float *a, size_t a_row, size_t a_step
     for (size_t k = 0; k < depth; k++) {
         for (size_t r = 0; r < MR; r++) {
             float ar = a[r * a_row];
+#pragma omp simd
             for (size_t j = 0; j < NR; j++)
                 acc[r][j] = fmaf(ar, b[j], acc[r][j]);
         }
