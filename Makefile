@@ -102,7 +102,7 @@ ALL_SRC    := $(KERNEL_SRC) $(REF_SRC) $(CHECK_SRC) $(BENCH_SRC) $(PROBE_SRC) $(
 AUTOVEC_ISAS := $(filter-out scalar,$(ISAS))
 AUTOVEC_OBJ  := $(foreach isa,$(AUTOVEC_ISAS),$(SCALAR_SRC:%.c=$(OBJ)/autovec-$(isa)/%.o))
 
-UNIT_BIN := $(UNIT_MAIN:tests/unit/test_%.c=$(BIN)/test-%)
+UNIT_BIN := $(if $(CROSS),,$(UNIT_MAIN:tests/unit/test_%.c=$(BIN)/test-%))
 PROGRAMS := $(if $(CHECK_SRC),$(BIN)/mmk-check) \
             $(if $(CROSS),,$(if $(BENCH_SRC),$(BIN)/mmk-bench))
 LIBS     := $(LIB)/libmmk.a $(LIB)/libmmk.so
@@ -123,7 +123,12 @@ all: $(LIBS) $(PROGRAMS) ## build the libraries, mmk-check and mmk-bench
 units: $(UNIT_BIN) $(BIN)/mmk-probe
 
 test: all units check-cross ## run every check and test: this machine, NEON in qemu, CPUs without AVX (SUITES=name...)
-	BUILD='$(BUILD)' CROSS_BUILD='$(CROSS_BUILD)' CC='$(CC)' SAN='$(SAN)' tests/run $(SUITES)
+ifdef CROSS
+	OMP_WAIT_POLICY=passive $(EMULATOR) $(BIN)/mmk-check --quick
+else
+	BUILD='$(BUILD)' CROSS_BUILD='$(CROSS_BUILD)' CC='$(CC)' SAN='$(SAN)' WERROR= BUILT_WERROR='$(WERROR)' \
+	    tests/run $(SUITES)
+endif
 
 bench: $(BIN)/mmk-bench ## time every kernel, save results/<cpu>/<date>/ and results/TABLES.md (BENCH_ARGS=...)
 	$(BIN)/mmk-bench --results results $(BENCH_ARGS)
@@ -194,6 +199,9 @@ $(FLAGS_STAMP): FORCE | $(AFTER_DEPS)
 
 $(SOURCES_STAMP): FORCE | $(AFTER_DEPS)
 	$(call stamp,$(ALL_SRC))
+
+# Every result says how the library was built.
+$(OBJ)/bench/machine.o: CPPFLAGS += '-DMMK_BUILD_FLAGS="$(strip $(MMK_CFLAGS) $(CFLAGS))"'
 
 # The part of a file name after its last underscore.
 ending = $(lastword $(subst _, ,$(basename $(notdir $1))))
@@ -304,7 +312,7 @@ endif
 # ---- Profiling ------------------------------------------------------------------------------------
 
 ISA    ?= $(lastword $(ISAS))
-PROFILE = $(BIN)/mmk-bench --profile $(K) --isa $(ISA) $(if $(SHAPE),--shape $(SHAPE))
+PROFILE = $(BIN)/mmk-bench --profile $(K) --isa $(ISA) $(if $(SHAPE),--shape '$(SHAPE)')
 
 # The family of kernel K is the <family> of the ref/<family>_cases.c that describes it.
 define need_kernel
@@ -340,7 +348,7 @@ STYLED = $(wildcard kernels/*.h kernels/*/*.[ch] ref/*.[ch] bench/*.[ch] bench/*
 
 style: ## check the formatting (clang-format) and the top level of the tree
 	clang-format --dry-run -Werror $(STYLED)
-	[ "$$(ls | sort | tr '\n' ' ')" = "LICENSE Makefile README.md bench kernels ref results tests " ] || \
+	[ "$$(ls | LC_ALL=C sort | tr '\n' ' ')" = "LICENSE Makefile README.md bench kernels ref results tests " ] || \
 	    { echo "the top level must be: Makefile README.md LICENSE kernels ref bench tests results"; exit 1; }
 
 # ---- Installing -----------------------------------------------------------------------------------

@@ -46,6 +46,8 @@ struct shape {
 
 enum element { ELEMENT_F32, ELEMENT_U32 };
 
+enum sign { SIGN_ANY, SIGN_NOT_NEGATIVE, SIGN_NOT_POSITIVE };
+
 /* One argument that is an array. */
 struct buffer {
     const char *name; /* "x", "lse_y" */
@@ -56,6 +58,7 @@ struct buffer {
     double *expected; /* outputs: rows x cols, from the oracle */
     double *bound;    /* outputs: greatest right |data - expected|, derived in the oracle's file, or
                          one of the two below */
+    enum sign sign;   /* outputs that never have one of the signs */
     bool exact;       /* outputs that copy bits (top-k values): the sign of zero counts too */
     void *memory;     /* what trial_close() gives back */
 };

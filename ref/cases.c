@@ -181,6 +181,9 @@ static void fill_row(const struct trial *t, const struct buffer *b, size_t i)
         for (size_t k = 0; k < b->cols; k++)
             row[k] = (float)((double)row[k] * inverse);
     }
+    if (t->fill == FILL_DUPLICATES && h % 4 == 0 &&
+        b->cols > 0) /* all but equal: a distance near 0 */
+        row[(h >> 8) % b->cols] *= 1 + 0x1p-23f;
     if (t->fill == FILL_ZERO_ROWS && h % 3 == 0)
         for (size_t k = 0; k < b->cols; k++)
             row[k] = h & 64 && k % 2 ? -0.0f : 0.0f;

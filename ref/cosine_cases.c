@@ -19,18 +19,27 @@ static const float *row(const struct buffer *b, size_t i)
 
 /* ---- Bounds ----------------------------------------------------------------------------------
  *
- * pair and query, u = 2^-24, c = ceil(d / 64), sums in 64 lanes:
- *   dot          (c + 7) u sum|x_k y_k|  (bound_lanes)
- *   neg_sq_l2    every term is positive: relative (c + 7) u from the sum, and 2 u from the rounding
- * of each difference, which is squared cosine       the dot's bound over |x||y|; each sum of
- * squares errs by (c + 7) u, half of it after the square root; and four roundings (product or
- * second square root, square root, division, one to spare). Scaling by a power of two is exact.
- * matrix, one chain of d (bound_chain):
- *   dot          chain u sum|x_k y_k|
- *   cosine       chain + 3: each normalised element is rounded once, on both sides; the two inverse
- *                norms err by half of (c + 7) u and two roundings each: (c + 7 + 4) u |cos|
- *   neg_sq_l2    twice the dot, two squares, and three roundings of the sum of the three. Equal
- * rows give exactly 0. Each with d times the rounding below the normal range.
+ * u = 2^-24, c = ceil(d / 64). Each with d times the rounding below the normal range.
+ *
+ * Pair and query, sums in 64 lanes (bound_lanes is c + 7):
+ *
+ *     dot          (c + 7) u sum|x_k y_k|
+ *     neg_sq_l2    (c + 7 + 2) u |x - y|^2
+ *     cosine       (c + 7) u sum|x_k y_k| / |x||y| + (c + 7 + 4) u |cos|
+ *
+ * All terms of a distance are positive, so its error is relative; each difference is rounded and
+ * then squared, 2u. In the cosine each sum of squares errs by (c + 7) u, of which a half is left
+ * after the square root, and there are two; then four roundings: product or second square root,
+ * square root, division, one to spare. Scaling by a power of two is exact.
+ *
+ * Matrix, one chain of d (bound_chain):
+ *
+ *     dot          chain u sum|x_k y_k|
+ *     neg_sq_l2    (chain + 3) u (2 sum|x_k y_k| + |x|^2 + |y|^2); equal rows give exactly 0
+ *     cosine       (chain + 3) u sum|x_k y_k| / |x||y| + (c + 7 + 4) u |cos|
+ *
+ * Each normalised element is rounded once, on both sides; the two inverse norms err by half of
+ * (c + 7) u and two roundings each.
  */
 
 static double pair_bound(enum mmk_similarity similarity, enum fill fill, size_t d, const float *x,
@@ -69,11 +78,18 @@ static bool equal_rows(size_t d, const float *x, const float *y)
 
 /* ---- Pair and query -------------------------------------------------------------------------- */
 
+static void add_result(struct trial *t, size_t rows, size_t cols)
+{
+    struct buffer *result = add_buffer(t, "result", true, rows, cols);
+    if (t->shape.similarity == MMK_NEG_SQ_L2)
+        result->sign = SIGN_NOT_POSITIVE;
+}
+
 static void pair_layout(struct trial *t)
 {
     add_buffer(t, "x", false, 1, t->shape.d);
     add_buffer(t, "y", false, 1, t->shape.d);
-    add_buffer(t, "result", true, 1, 1);
+    add_result(t, 1, 1);
 }
 
 static enum mmk_status pair_call(struct trial *t)
@@ -95,7 +111,7 @@ static void query_layout(struct trial *t)
 {
     add_buffer(t, "x", false, 1, t->shape.d);
     add_buffer(t, "y", false, t->shape.n, t->shape.d);
-    add_buffer(t, "result", true, 1, t->shape.n);
+    add_result(t, 1, t->shape.n);
 }
 
 static enum mmk_status query_call(struct trial *t)
@@ -124,7 +140,7 @@ static void matrix_layout(struct trial *t)
 {
     add_buffer(t, "x", false, t->shape.m, t->shape.d);
     add_buffer(t, "y", false, t->shape.n, t->shape.d);
-    add_buffer(t, "result", true, t->shape.m, t->shape.n);
+    add_result(t, t->shape.m, t->shape.n);
 }
 
 static enum mmk_status matrix_call(struct trial *t)
@@ -282,7 +298,7 @@ static bool pair_fill_fits(const struct shape *s, enum fill fill)
 /* Large shapes are there for the blocking: a few fills are enough for them. */
 static bool matrix_fill_fits(const struct shape *s, enum fill fill)
 {
-    if (s->m * s->n * (s->d + 4) > 100000)
+    if (s->m * s->n * (s->d + 4) > 100000 || sweep_is_plain(s->d))
         return fill == FILL_NORMAL || fill == FILL_NAN_TAIL || fill == FILL_INTEGER;
     return fill != FILL_GIVEN;
 }
@@ -327,12 +343,14 @@ static size_t matrix_sweep(bool quick, struct shape *shapes)
         sweep_add(shapes, &count, (struct shape){.m = 7, .n = n, .d = 10, .ld_extra = n % 2});
     if (quick)
         return count;
-    /* Cache blocks: 168 rows (a multiple of every mr), 256 columns, and several of them. */
+    /* Cache blocks of 84 rows (a multiple of every mr) and 672 columns, several of them;
+     * super-blocks of 4200 rows and 1344 columns; more than one chunk of k. */
     static const struct shape large[] = {
         {.m = 167, .n = 33, .d = 9},   {.m = 168, .n = 31, .d = 10},  {.m = 169, .n = 32, .d = 17},
         {.m = 11, .n = 255, .d = 33},  {.m = 12, .n = 256, .d = 3},   {.m = 13, .n = 257, .d = 50},
         {.m = 169, .n = 257, .d = 65}, {.m = 336, .n = 100, .d = 12}, {.m = 337, .n = 513, .d = 20},
-        {.m = 1100, .n = 40, .d = 9},  {.m = 20, .n = 4100, .d = 7},  {.m = 60, .n = 70, .d = 1025},
+        {.m = 1100, .n = 40, .d = 9},  {.m = 4210, .n = 30, .d = 5},  {.m = 90, .n = 1400, .d = 11},
+        {.m = 20, .n = 4100, .d = 7},  {.m = 60, .n = 70, .d = 1025},
     };
     for (size_t i = 0; i < sizeof large / sizeof large[0]; i++)
         sweep_add(shapes, &count, large[i]);

@@ -4,23 +4,32 @@
  * Bounds, with u = 2^-24, chain() and e_ij = error of sim_ij as for the similarity matrix. Errors
  * of exponents become relative errors of what is summed, so everything scales with s by itself.
  *
- *   logit     delta_ij = s e_ij + 2u |L_ij|
- *   term      e^{L_ij - M}, M the shift taken out: at most the greatest |maximum of a row|, as the
- *             columns' sums are made from the rows' exponentials
- *             epsilon_ij = delta_ij + 3u (|L_ij| + |M|) + 4u     range reduction, exp, rescaling
- *   lse_i     sum_j P_ij epsilon_ij + (chain(n) + 4) u + 3u (|M| + |lse_i|)
- *   loss_i    is log(1 + sum of the others e^{L_ij - L_ip}), so that only the others' errors count:
- *             sum_{j != p} P_ij (epsilon_ij + epsilon_ip + (chain(n) + 4) u) + 4u loss_i
- *   loss      weighted mean of these, + (chain(m) + 4) u loss
- *   P_ij      relative: gamma_ij = e^{delta_ij + error of lse_i + 3u (|L_ij| + |lse_i|) + 4u} - 1;
- *             the column softmax may be made from the row softmax and two factors 2^(lse - c),
- * where all lse lie within 64 binary digits: twice u times that range and 6u more G_ij weight/m
- * P_ij (gamma_ij + 4u) for each direction; on the positive the sum of the others' errors and
- * (chain(n) + 4) u of their sum dX        W_ij = error of G_ij + (chain(n) + 4) u |G_ij|: dot s
- * sum_j W_ij |y_jk| neg_sq_l2  2 s sum_j W_ij (|x_ik| + |y_jk|) cosine     s/|x_i| (V_k + A
- * |unit_x_ik|) with V_k = sum_j W_ij |unit_y_jk| and A = sum_k V_k |unit_x_ik| + sum_j |G_ij| e_ij,
- * the error of the part along x_i; W with the rounding of the normalised rows dlogit_scale sum_ij
- * (error of G_ij) |sim_ij| + |G_ij| e_ij + (chain(m) + chain(n) + 4) u |G sim|
+ * Logit:
+ *     delta_ij = s e_ij + 2u |L_ij|
+ * Term e^{L_ij - M} of a sum, M the shift taken out, at most the greatest |maximum of a row|, as
+ * the columns' sums are made from the rows' exponentials; range reduction, exp, rescaling:
+ *     epsilon_ij = delta_ij + 3u (|L_ij| + |M|) + 4u
+ * lse_i:
+ *     sum_j P_ij epsilon_ij + (chain(n) + 4) u + 3u (|M| + |lse_i|)
+ * loss_i is log(1 + sum of the others e^{L_ij - L_ip}), so that only the others' errors count:
+ *     sum_{j != p} P_ij (epsilon_ij + epsilon_ip + (chain(n) + 4) u) + 4u loss_i
+ * loss: the weighted mean of these, and (chain(m) + 4) u loss.
+ *
+ * P_ij, relative:
+ *     gamma_ij = e^{delta_ij + error of lse_i + 3u (|L_ij| + |lse_i|) + 4u} - 1
+ * The column softmax may be made from the row softmax and two factors 2^(lse - c), where all lse
+ * lie within 64 binary digits: twice u times that range and 6u more.
+ * G_ij, for each direction; on the positive the sum of the others' errors and (chain(n) + 4) u of
+ * their sum:
+ *     weight/m P_ij (gamma_ij + 4u)
+ * dX, with W_ij = error of G_ij + (chain(n) + 4) u |G_ij|, for dot, neg_sq_l2 and cosine:
+ *     s sum_j W_ij |y_jk|
+ *     2 s sum_j W_ij (|x_ik| + |y_jk|)
+ *     s/|x_i| (V_k + A |unit_x_ik|)
+ * where V_k = sum_j W_ij |unit_y_jk|, W with the rounding of the normalised rows, and
+ * A = sum_k V_k |unit_x_ik| + sum_j |G_ij| e_ij is the error of the part along x_i.
+ * dlogit_scale:
+ *     sum_ij (error of G_ij) |sim_ij| + |G_ij| e_ij + (chain(m) + chain(n) + 4) u |G_ij sim_ij|
  *
  * Terms below 2^-126 of the shift are flushed to 0. A column sum below 2^-80 of the shift is not
  * used, so each flush is an error of 2^-46 of the sum there; a column softmax made from a row
@@ -69,7 +78,7 @@ static void add_lse(struct trial *t, bool output)
 static void forward_layout(struct trial *t)
 {
     add_rows(t);
-    add_buffer(t, "loss", true, 1, 1);
+    add_buffer(t, "loss", true, 1, 1)->sign = SIGN_NOT_NEGATIVE;
     add_lse(t, true);
 }
 
@@ -397,9 +406,9 @@ static void set_backward(struct trial *t, struct infonce_ref *r, const struct bo
     }
     bool one_sided = r->config.weight_x == 0 || r->config.weight_y == 0;
     double roundings = bound_chain(m) + bound_chain(n) + 4;
-    *t->buffer[dscale].bound = isfinite(r->dscale)
-                                   ? error + roundings * BOUND_U * sum + BOUND_UNDERFLOW
-                                   : (one_sided ? BOUND_OPEN : 0);
+    *t->buffer[dscale].bound = isfinite(r->dscale) ? error + roundings * BOUND_U * sum +
+                                                         ((double)(m * n) + 1) * BOUND_UNDERFLOW
+                                                   : (one_sided ? BOUND_OPEN : 0);
 
     gradient_bounds(r, m, n, r->g, g_error, bounds->e, r->unit_x, r->norm_x, r->unit_y, r->dx,
                     t->buffer[dx].bound);
@@ -493,7 +502,9 @@ static double backward_bytes(const struct shape *s)
  * blocking: a few fills are enough for them. */
 static bool forward_fill_fits(const struct shape *s, enum fill fill)
 {
-    if (s->m * s->n * (s->d + 4) > 60000)
+    if (s->m * s->n > 1000000)
+        return fill == FILL_NORMAL;
+    if (s->m * s->n * (s->d + 4) > 60000 || sweep_is_plain(s->d))
         return fill == FILL_NORMAL || fill == FILL_NAN_TAIL || fill == FILL_ALIGNED;
     if (s->similarity != MMK_COSINE &&
         (fill == FILL_HUGE || (s->d > 12 && (fill == FILL_INTEGER || fill == FILL_TIES))))
@@ -535,8 +546,12 @@ static size_t sweep(bool quick, struct shape *shapes)
     for (size_t n = 1; n <= (quick ? 17u : 68u); n += quick ? 4 : 1)
         add_all(shapes, &count,
                 (struct shape){.m = n / 3, .n = n, .d = 5, .offset = n / 2, .ld_extra = n % 3});
-    if (quick)
+    /* Blocks of 84 rows and 672 columns; super-blocks of 1344 rows (backward) and columns. */
+    if (quick) {
+        add_all(shapes, &count, (struct shape){.m = 170, .n = 180, .d = 3, .offset = 7});
+        add_all(shapes, &count, (struct shape){.m = 86, .n = 700, .d = 3, .offset = 600});
         return count;
+    }
     static const struct shape large[] = {
         {.m = 63, .n = 64, .d = 12},
         {.m = 64, .n = 65, .d = 7, .offset = 1},
@@ -547,9 +562,28 @@ static size_t sweep(bool quick, struct shape *shapes)
         {.m = 256, .n = 256, .d = 16},
         {.m = 337, .n = 337, .d = 9},
         {.m = 9, .n = 1030, .d = 10, .offset = 1000},
+        {.m = 84, .n = 85, .d = 9},
+        {.m = 86, .n = 680, .d = 9, .offset = 590},
+        {.m = 1350, .n = 1360, .d = 3, .offset = 9},
     };
     for (size_t i = 0; i < sizeof large / sizeof large[0]; i++)
         add_all(shapes, &count, large[i]);
+    return count;
+}
+
+/* The forward's super-blocks have 4200 rows. */
+static size_t forward_sweep(bool quick, struct shape *shapes)
+{
+    size_t count = sweep(quick, shapes);
+    if (!quick)
+        sweep_add(shapes, &count,
+                  (struct shape){.m = 4205,
+                                 .n = 4210,
+                                 .d = 2,
+                                 .offset = 4,
+                                 .logit_scale = 14.3f,
+                                 .weight_x = 0.5f,
+                                 .weight_y = 0.5f});
     return count;
 }
 
@@ -567,8 +601,7 @@ static const struct shape bench[] = {
 
 #define SHARED_PARTS                                                                               \
     .family = "infonce", .dims = "mnd", .similarity = SIMILARITY_FROM_SHAPE,                       \
-    .takes_threads = true, .sweep = sweep, .bench = bench,                                         \
-    .bench_count = sizeof bench / sizeof bench[0]
+    .takes_threads = true, .bench = bench, .bench_count = sizeof bench / sizeof bench[0]
 
 const struct kernel kernel_infonce_forward = {
     .name = "infonce_forward",
@@ -579,6 +612,7 @@ const struct kernel kernel_infonce_forward = {
     .flops = forward_flops,
     .bytes = forward_bytes,
     .fill_fits = forward_fill_fits,
+    .sweep = forward_sweep,
     SHARED_PARTS,
 };
 
@@ -592,6 +626,7 @@ const struct kernel kernel_infonce_backward = {
     .flops = backward_flops,
     .bytes = backward_bytes,
     .fill_fits = backward_fill_fits,
+    .sweep = sweep,
     SHARED_PARTS,
 };
 
@@ -604,5 +639,6 @@ const struct kernel kernel_infonce_forward_backward = {
     .flops = backward_flops,
     .bytes = backward_bytes,
     .fill_fits = backward_fill_fits,
+    .sweep = sweep,
     SHARED_PARTS,
 };

@@ -29,6 +29,13 @@ static inline size_t sweep_dims(bool quick, size_t dims[SWEEP_DIMS])
     return count;
 }
 
+/* Dims of the sweep that are next to no edge of 8 lanes: for slower kernels a few fills are enough.
+ */
+static inline bool sweep_is_plain(size_t d)
+{
+    return d > 34 && d < 250 && d % 8 > 1 && d % 8 < 7;
+}
+
 /* Appends to shapes, unless that is NULL and shapes are only counted. */
 static inline void sweep_add(struct shape *shapes, size_t *count, struct shape shape)
 {

@@ -162,7 +162,10 @@ static void check_float(const struct buffer *b, size_t i, size_t j, struct verdi
         if (bound > 0 && error > v->worst_share * bound)
             v->worst_share = error / bound;
     }
-    if (!right)
+    if ((b->sign == SIGN_NOT_NEGATIVE && got < 0) || (b->sign == SIGN_NOT_POSITIVE && got > 0))
+        wrong(v, "%s[%zu,%zu] is %.9g; it must not be %s", b->name, i, j, (double)got,
+              got < 0 ? "negative" : "positive");
+    else if (!right)
         wrong(v, "%s[%zu,%zu] is %.9g; right is %.9g +- %.3g (error %.3g, %.3g of the bound)",
               b->name, i, j, (double)got, expected, bound, fabs((double)got - expected),
               fabs((double)got - expected) / bound);

@@ -4,8 +4,9 @@
 cd "$(dirname "$0")/.." && . tests/suite.inc
 export BUILD CC SAN
 
+# With the flags of the build that is tested, or everything would be built again.
 run_make() {
-    make --no-print-directory "$@"
+    make --no-print-directory WERROR="${BUILT_WERROR:-}" "$@"
 }
 
 # The first C block of the README, as it is shown.

@@ -34,6 +34,14 @@ check "scalar on cortex-a72 returns the bits of this machine" diff "$scratch/exp
 MMK_ISA=avx2 $qemu "$CROSS_BUILD/bin/mmk-probe" >"$scratch/output" 2>&1
 check "avx2 on cortex-a72 is refused with exit status 2" test $? -eq 2
 
+# One hash per kernel and kind of input.
+fingerprint="bin/mmk-check --quick --fingerprint"
+"$BUILD"/$fingerprint >"$scratch/here" 2>/dev/null
+$qemu "$CROSS_BUILD"/$fingerprint >"$scratch/there" 2>/dev/null
+check "mmk-check --fingerprint prints something" test "$(wc -l <"$scratch/here")" -gt 20
+check "the fingerprints of this machine and of cortex-a72 are the same" \
+    diff "$scratch/here" "$scratch/there"
+
 # The reduced sweep of mmk-check; its counts are added to this suite's.
 $qemu "$CROSS_BUILD/bin/mmk-check" --quick --isa scalar,neon --threads 1,2 --require neon >"$scratch/output" 2>&1
 status=$?

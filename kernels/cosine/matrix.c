@@ -1,9 +1,9 @@
 /* matrix.c - the m x n similarity matrix: blocking, packing and threads around the register tile.
  * SPDX-License-Identifier: MIT
  *
- * A super-block of the result (SUPER_ROWS x SUPER_COLS) has its rows of X and Y packed once; within it
- * every block of TILE_BLOCK_ROWS x TILE_BLOCK_COLS is a task. The block of A stays in L2 while B comes
- * through from L3. Y is packed again for every super-block row: some 30 rows' worth of work.
+ * A super-block of the result (SUPER_ROWS x SUPER_COLS) has its rows of X and Y packed once; within
+ * it every block of TILE_BLOCK_ROWS x TILE_BLOCK_COLS is a task. The block of A stays in L2 while B
+ * comes through from L3. Y is packed again for every super-block row: some 30 rows' worth of work.
  */
 #include "../isa/args.h"
 #include "../isa/isa.h"
@@ -24,9 +24,9 @@ struct matrix {
     size_t ldresult;
     int threads;
 
-    struct row_scale *x_scale, *y_scale;         /* cosine */
-    float *packed_a, *packed_b, *xx, *yy;        /* of the super-block; norms for neg_sq_l2 */
-    float *block;                                /* one an edge block, per thread */
+    struct row_scale *x_scale, *y_scale;  /* cosine */
+    float *packed_a, *packed_b, *xx, *yy; /* of the super-block; norms for neg_sq_l2 */
+    float *block;                         /* one an edge block, per thread */
 };
 
 static size_t least(size_t a, size_t b)
@@ -36,7 +36,7 @@ static size_t least(size_t a, size_t b)
 
 /* One block of the result, with its place in the super-block. */
 struct matrix_block {
-    size_t row, col;                /* in the result */
+    size_t row, col; /* in the result */
     size_t row_in_super, col_in_super;
     size_t rows, cols;
     size_t super_rows, super_cols;

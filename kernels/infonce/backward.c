@@ -1,11 +1,11 @@
 /* backward.c - InfoNCE backward: logits (kept, or computed again) become G, and G two products.
  * SPDX-License-Identifier: MIT
  *
- * Per super-block: the blocks of similarities turn into G in place; then dX += G Y and dY += G^T X, both
- * straight from the row-major blocks of G (the register tile broadcasts single elements of its left
- * operand, so neither needs packing), each element one chain over its contraction index in order.
- * The positives' own entries of G, -(weight_x/m (1 - P) + weight_y/m (1 - Q)), come from the sums over
- * the negatives and are added last, so that nothing cancels when P is near 1.
+ * Per super-block: the blocks of similarities turn into G in place; then dX += G Y and dY += G^T X,
+ * both straight from the row-major blocks of G (the register tile broadcasts single elements of its
+ * left operand, so neither needs packing), each element one chain over its contraction index in
+ * order. The positives' own entries of G, -(weight_x/m (1 - P) + weight_y/m (1 - Q)), come from the
+ * sums over the negatives and are added last, so that nothing cancels when P is near 1.
  */
 #include "problem.h"
 
@@ -13,7 +13,8 @@
 #include <math.h>
 #include <string.h>
 
-/* Farther apart than this (in binary digits) the row and column softmax need an exponential each. */
+/* Farther apart than this (in binary digits) the row and column softmax need an exponential each.
+ */
 #define LSE_SPREAD_MOST 64.0f
 
 /* Contraction depth of a step of dY: so many rows of X in column panels (600 KB) stay in L2. */
@@ -29,7 +30,8 @@ static float canonical(float v)
     return v == v ? v : NAN;
 }
 
-static float *super_block(const struct infonce *p, const struct region *super, size_t row, size_t col)
+static float *super_block(const struct infonce *p, const struct region *super, size_t row,
+                          size_t col)
 {
     if (super->row < p->kept_rows)
         return kept_block(p, row, col);
@@ -100,9 +102,9 @@ static void join_column_sums(const struct infonce *p, const struct region *super
 }
 
 /* One register tile of a gradient. Where fewer rows or columns are there it goes through a copy. */
-static void gradient_tile(const struct tile_ops *tile, bool left_is_rows, size_t depth, const float *a,
-                          const float *b, float *c, size_t ldc, size_t rows, size_t cols,
-                          bool accumulate)
+static void gradient_tile(const struct tile_ops *tile, bool left_is_rows, size_t depth,
+                          const float *a, const float *b, float *c, size_t ldc, size_t rows,
+                          size_t cols, bool accumulate)
 {
     float edge[TILE_MAX_MR * TILE_MAX_NR];
     bool whole = rows >= tile->mr && cols >= tile->nr;
@@ -147,7 +149,8 @@ static size_t gradient_columns_width(const struct tile_ops *tile)
     return 4 * tile->mr;
 }
 
-/* dY of some columns of a column block: the panel of G^T stays in L1 for all of X's column panels. */
+/* dY of some columns of a column block: the panel of G^T stays in L1 for all of X's column panels.
+ */
 static void gradient_columns(const struct infonce *p, const struct gradients *out,
                              const struct region *super, size_t jb, size_t first)
 {
@@ -223,8 +226,7 @@ static float positive_gradient(const struct infonce *p, size_t i)
 static void finish_rows(const struct infonce *p, const struct gradients *out, size_t worker,
                         size_t workers)
 {
-    void (*finish)(const struct infonce_row *) =
-        p->isa->infonce->finish_row[p->config.similarity];
+    void (*finish)(const struct infonce_row *) = p->isa->infonce->finish_row[p->config.similarity];
     const struct row_scale none = {1.0f, 1.0f};
     for (size_t i = worker; i < p->m; i += workers) {
         size_t j = i + p->config.offset;

@@ -2,9 +2,9 @@
  * SPDX-License-Identifier: MIT
  *
  * Rows are exact: each block's sums are taken from the row's own maximum in that block. Columns are
- * made from the same exponentials, shifted by the rows' maxima; a column whose every logit lies some
- * 80 binary digits below its block's greatest cannot be told from zero that way and is done again as a
- * row (columns_again). With embeddings of any usual length that never happens.
+ * made from the same exponentials, shifted by the rows' maxima; a column whose every logit lies
+ * some 80 binary digits below its block's greatest cannot be told from zero that way and is done
+ * again as a row (columns_again). With embeddings of any usual length that never happens.
  */
 #include "lse.h"
 #include "problem.h"
@@ -43,7 +43,8 @@ void infonce_block(const struct infonce *p, const struct tile_operand *a,
         for (size_t j = block->cols; j < padded; j++)
             s[j] = -INFINITY;
         size_t source = a->pick != NULL ? a->pick[block->row + r] : block->row + r;
-        size_t j = source + (size_t)shift - block->col; /* wraps to a large one when it is not here */
+        size_t j =
+            source + (size_t)shift - block->col; /* wraps to a large one when it is not here */
         if (j < block->cols) {
             if (positive != NULL)
                 positive[block->row + r] = s[j];
@@ -70,15 +71,15 @@ static void pass_block(const struct infonce *p, const struct pass *pass, const s
     float *sim = keep ? kept_block(p, block.row, block.col) : scratch;
 
     infonce_block(p, pass->a, pass->b, pass->shift, super, &block, sim, pass->positive);
-    p->isa->infonce->softmax_block(
-        block.rows, tile_round_up(block.cols, INFONCE_COL_MULTIPLE), sim, p->alpha,
-        p->part_max + jb * FORWARD_ROWS + row, p->part_sum + jb * FORWARD_ROWS + row,
-        p->part_shift + ib * SUPER_COL_BLOCKS + jb,
-        pass->columns ? p->part_col + ib * SUPER_COLS + col : NULL);
+    p->isa->infonce->softmax_block(block.rows, tile_round_up(block.cols, INFONCE_COL_MULTIPLE), sim,
+                                   p->alpha, p->part_max + jb * FORWARD_ROWS + row,
+                                   p->part_sum + jb * FORWARD_ROWS + row,
+                                   p->part_shift + ib * SUPER_COL_BLOCKS + jb,
+                                   pass->columns ? p->part_col + ib * SUPER_COLS + col : NULL);
 }
 
-/* Joins the parts of a super-block to the sums so far: rows in the order of column blocks, columns in
- * the order of row blocks. */
+/* Joins the parts of a super-block to the sums so far: rows in the order of column blocks, columns
+ * in the order of row blocks. */
 static void pass_join_rows(const struct infonce *p, const struct pass *pass,
                            const struct region *super, size_t ib)
 {
@@ -222,8 +223,8 @@ void infonce_run_forward(struct infonce *p, float *loss, float *lse_x, float *ls
     size_t offset = p->config.offset;
     double loss_x = 0, loss_y = 0;
     for (size_t i = 0; i < p->m; i++) {
-        loss_x += finish_lse(p, (double)p->row_max[i], (double)p->row_sum[i], &p->positive[i],
-                             &lse_x[i]);
+        loss_x +=
+            finish_lse(p, (double)p->row_max[i], (double)p->row_sum[i], &p->positive[i], &lse_x[i]);
         lse_x[i] = canonical(lse_x[i]);
     }
     for (size_t j = 0, next = 0; j < p->n; j++) {

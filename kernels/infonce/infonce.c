@@ -161,12 +161,12 @@ static void empty_forward(const struct infonce *p, float *loss, float *lse_y)
 }
 
 enum mmk_status mmk_infonce_forward(const struct mmk_infonce_config *config, size_t m, size_t n,
-                                    size_t d, const float *x, size_t ldx, const float *y, size_t ldy,
-                                    float *loss, float *lse_x, float *lse_y,
+                                    size_t d, const float *x, size_t ldx, const float *y,
+                                    size_t ldy, float *loss, float *lse_x, float *lse_y,
                                     const struct mmk_options *options)
 {
-    struct infonce p = {.m = m, .n = n, .d = d, .x = {x, ldx, m, NULL, NULL},
-                        .y = {y, ldy, n, NULL, NULL}};
+    struct infonce p = {
+        .m = m, .n = n, .d = d, .x = {x, ldx, m, NULL, NULL}, .y = {y, ldy, n, NULL, NULL}};
     enum mmk_status status = check_inputs(&p, config, options);
     if (status != MMK_OK)
         return status;
@@ -194,13 +194,13 @@ static enum mmk_status check_gradients(const struct infonce *p, const float *dx,
 }
 
 enum mmk_status mmk_infonce_backward(const struct mmk_infonce_config *config, size_t m, size_t n,
-                                     size_t d, const float *x, size_t ldx, const float *y, size_t ldy,
-                                     const float *lse_x, const float *lse_y, float *dx, size_t lddx,
-                                     float *dy, size_t lddy, float *dlogit_scale,
+                                     size_t d, const float *x, size_t ldx, const float *y,
+                                     size_t ldy, const float *lse_x, const float *lse_y, float *dx,
+                                     size_t lddx, float *dy, size_t lddy, float *dlogit_scale,
                                      const struct mmk_options *options)
 {
-    struct infonce p = {.m = m, .n = n, .d = d, .x = {x, ldx, m, NULL, NULL},
-                        .y = {y, ldy, n, NULL, NULL}};
+    struct infonce p = {
+        .m = m, .n = n, .d = d, .x = {x, ldx, m, NULL, NULL}, .y = {y, ldy, n, NULL, NULL}};
     enum mmk_status status = check_inputs(&p, config, options);
     if (status != MMK_OK ||
         (status = check_gradients(&p, dx, lddx, dy, lddy, dlogit_scale)) != MMK_OK)
@@ -226,8 +226,8 @@ enum mmk_status mmk_infonce_forward_backward(const struct mmk_infonce_config *co
                                              size_t lddy, float *dlogit_scale,
                                              const struct mmk_options *options)
 {
-    struct infonce p = {.m = m, .n = n, .d = d, .x = {x, ldx, m, NULL, NULL},
-                        .y = {y, ldy, n, NULL, NULL}};
+    struct infonce p = {
+        .m = m, .n = n, .d = d, .x = {x, ldx, m, NULL, NULL}, .y = {y, ldy, n, NULL, NULL}};
     enum mmk_status status = check_inputs(&p, config, options);
     if (status != MMK_OK ||
         (status = check_gradients(&p, dx, lddx, dy, lddy, dlogit_scale)) != MMK_OK)

@@ -1,10 +1,10 @@
 /* infonce.h - inner loops of InfoNCE and their contract (internal).
  * SPDX-License-Identifier: MIT
  *
- * A block holds raw similarities S of up to TILE_BLOCK_ROWS x TILE_BLOCK_COLS pairs, leading dimension
- * TILE_BLOCK_LD. Logits are taken in base 2, z = alpha S with alpha = logit_scale log2(e), so that an
- * exponential is 2^(fma(S, alpha, -shift)). Entries that must not count (the positive, and columns up
- * to the next multiple of 16) are -Inf in the block.
+ * A block holds raw similarities S of up to TILE_BLOCK_ROWS x TILE_BLOCK_COLS pairs, leading
+ * dimension TILE_BLOCK_LD. Logits are taken in base 2, z = alpha S with alpha = logit_scale
+ * log2(e), so that an exponential is 2^(fma(S, alpha, -shift)). Entries that must not count (the
+ * positive, and columns up to the next multiple of 16) are -Inf in the block.
  *
  * Order of sums, the same on every ISA: along a row 16 lanes (column mod 16) and the tree of
  * simd_sum16; along a column one chain over the rows in order.
@@ -20,10 +20,10 @@ enum { INFONCE_CHUNK_ROWS = 12 };
 /* Elements past the last column that block-wide arrays must have room for. */
 enum { INFONCE_COL_MULTIPLE = 16 };
 
-/* What a gradient block is made from, and the sums it gives. Arrays start at the block's first row or
- * column. With P_ij = 2^(z_ij - lse_x_i) and Q_ij = 2^(z_ij - lse_y_j) (lse in base 2),
- *     G_ij = coef_x P_ij + coef_y_j Q_ij.
- * With row_factor the second exponential is a product: Q_ij = P_ij row_factor_i col_factor_j. */
+/* What a gradient block is made from, and the sums it gives. Arrays start at the block's first row
+ * or column. With P_ij = 2^(z_ij - lse_x_i) and Q_ij = 2^(z_ij - lse_y_j) (lse in base 2), G_ij =
+ * coef_x P_ij + coef_y_j Q_ij. With row_factor the second exponential is a product: Q_ij = P_ij
+ * row_factor_i col_factor_j. */
 struct infonce_gradient {
     float alpha, coef_x;
     const float *lse_x, *lse_y;
@@ -46,9 +46,9 @@ struct infonce_row {
 
 struct infonce_ops {
     /* Per row: row_max = max z (kept within +-FLT_MAX), row_sum = sum 2^(z - row_max). Per column:
-     * col_sum = sum 2^(z - *col_shift), where *col_shift is the greatest row_max. The column sums are
-     * made from the rows' exponentials, times 2^(row_max - shift): what underflows on the way is less
-     * than 2^-126 of the shift. col_sum NULL: rows only. cols is a multiple of 16. */
+     * col_sum = sum 2^(z - *col_shift), where *col_shift is the greatest row_max. The column sums
+     * are made from the rows' exponentials, times 2^(row_max - shift): what underflows on the way
+     * is less than 2^-126 of the shift. col_sum NULL: rows only. cols is a multiple of 16. */
     void (*softmax_block)(size_t rows, size_t cols, const float *sim, float alpha, float *row_max,
                           float *row_sum, float *col_shift, float *col_sum);
     /* (max, sum) pairs of two disjoint parts of each row become those of the whole. */

@@ -2,10 +2,10 @@
  * SPDX-License-Identifier: MIT
  *
  * softmax_block   8 elements cost one FMA for the argument, six for 2^r and one for the column: 4
- *                 clocks on two FMA ports. The block is read twice (maximum, then exponentials), the
- *                 second time from L1. The polynomial's constants are memory operands: 16 ymm do not
- *                 hold them beside the lanes.
- * Differs         the 16 lanes of a row sum are two ymm; columns go by pairs of ymm.
+ *                 clocks on two FMA ports. The block is read twice (maximum, then exponentials),
+ * the second time from L1. The polynomial's constants are memory operands: 16 ymm do not hold them
+ * beside the lanes. Differs         the 16 lanes of a row sum are two ymm; columns go by pairs of
+ * ymm.
  */
 #include "infonce.h"
 
@@ -61,15 +61,13 @@ static void infonce_softmax_block_avx2(size_t rows, size_t cols, const float *si
         if (raised > shift) {
             __m256 factor = simd_exp2x8(_mm256_set1_ps(shift - raised));
             for (size_t j = 0; col_sum != NULL && j < cols; j += 8)
-                _mm256_storeu_ps(col_sum + j,
-                                 _mm256_mul_ps(_mm256_loadu_ps(col_sum + j), factor));
+                _mm256_storeu_ps(col_sum + j, _mm256_mul_ps(_mm256_loadu_ps(col_sum + j), factor));
             shift = raised;
         }
         float weight[16] = {0};
         for (size_t i = 0; i < 16 && r + i < end; i += 8) {
             __m256 max = simd_load_first(row_max + r + i, end - r - i < 8 ? end - r - i : 8);
-            _mm256_storeu_ps(weight + i,
-                             simd_exp2x8(_mm256_sub_ps(max, _mm256_set1_ps(shift))));
+            _mm256_storeu_ps(weight + i, simd_exp2x8(_mm256_sub_ps(max, _mm256_set1_ps(shift))));
         }
         for (size_t i = r; i < end; i++)
             row_sum[i] = infonce_exp_row_avx2(cols, sim + i * TILE_BLOCK_LD, alpha, row_max[i],
@@ -86,8 +84,8 @@ static void infonce_join_rows_avx2(size_t count, float *max, float *sum, const f
         size_t first = count - i < 8 ? count - i : 8;
         __m256 m1 = simd_load_first(max + i, first), m2 = simd_load_first(max2 + i, first);
         __m256 joined = simd_max8(m2, m1);
-        __m256 e = _mm256_mul_ps(simd_load_first(sum + i, first),
-                                 simd_exp2x8(_mm256_sub_ps(m1, joined)));
+        __m256 e =
+            _mm256_mul_ps(simd_load_first(sum + i, first), simd_exp2x8(_mm256_sub_ps(m1, joined)));
         e = _mm256_fmadd_ps(simd_load_first(sum2 + i, first),
                             simd_exp2x8(_mm256_sub_ps(m2, joined)), e);
         simd_store_first(sum + i, first, e);

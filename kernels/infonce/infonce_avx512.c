@@ -1,12 +1,11 @@
 /* infonce_avx512.c - inner loops of InfoNCE, AVX-512.
  * SPDX-License-Identifier: MIT
  *
- * softmax_block   16 elements cost one FMA for the argument, six for 2^r and one for the column: 8 on
- *                 the two FMA ports, 4 clocks; the adds, shifts and compares run beside them. The
- *                 block is read twice (maximum, then exponentials), the second time from L1.
- * gradient_block  the same with three FMAs more (factor, G S, column), in place.
- * Differs         one zmm holds all 16 lanes of a row sum; AVX2 needs two ymm, NEON four q. Positives
- *                 and padding are -Inf, so there are no tails.
+ * softmax_block   16 elements cost one FMA for the argument, six for 2^r and one for the column: 8
+ * on the two FMA ports, 4 clocks; the adds, shifts and compares run beside them. The block is read
+ * twice (maximum, then exponentials), the second time from L1. gradient_block  the same with three
+ * FMAs more (factor, G S, column), in place. Differs         one zmm holds all 16 lanes of a row
+ * sum; AVX2 needs two ymm, NEON four q. Positives and padding are -Inf, so there are no tails.
  */
 #include "infonce.h"
 
@@ -73,8 +72,7 @@ static void infonce_softmax_block_avx512(size_t rows, size_t cols, const float *
         if (raised > shift) {
             __m512 factor = simd_exp2x16(_mm512_set1_ps(shift - raised));
             for (size_t j = 0; col_sum != NULL && j < cols; j += 16)
-                _mm512_storeu_ps(col_sum + j,
-                                 _mm512_mul_ps(_mm512_loadu_ps(col_sum + j), factor));
+                _mm512_storeu_ps(col_sum + j, _mm512_mul_ps(_mm512_loadu_ps(col_sum + j), factor));
             shift = raised;
         }
         float weight[16];
@@ -99,8 +97,8 @@ static void infonce_join_rows_avx512(size_t count, float *max, float *sum, const
         size_t first = count - i < 16 ? count - i : 16;
         __m512 m1 = simd_load_first(max + i, first), m2 = simd_load_first(max2 + i, first);
         __m512 joined = simd_max16(m2, m1);
-        __m512 e = _mm512_mul_ps(simd_load_first(sum + i, first),
-                                 simd_exp2x16(_mm512_sub_ps(m1, joined)));
+        __m512 e =
+            _mm512_mul_ps(simd_load_first(sum + i, first), simd_exp2x16(_mm512_sub_ps(m1, joined)));
         e = _mm512_fmadd_ps(simd_load_first(sum2 + i, first),
                             simd_exp2x16(_mm512_sub_ps(m2, joined)), e);
         simd_store_first(sum + i, first, e);
@@ -154,8 +152,8 @@ infonce_gradient_row_avx512(const struct infonce_gradient *g, size_t i, size_t c
     g->row_gs[i] = simd_sum16x16(gs_lane);
 }
 
-static void infonce_gradient_block_avx512(const struct infonce_gradient *g, size_t rows, size_t cols,
-                                          float *sim)
+static void infonce_gradient_block_avx512(const struct infonce_gradient *g, size_t rows,
+                                          size_t cols, float *sim)
 {
     for (size_t j = 0; j < cols; j += 16) {
         _mm512_storeu_ps(g->col_q + j, _mm512_setzero_ps());

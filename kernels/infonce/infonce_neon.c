@@ -1,9 +1,9 @@
 /* infonce_neon.c - inner loops of InfoNCE, AArch64 NEON.
  * SPDX-License-Identifier: MIT
  *
- * softmax_block   4 elements cost one FMA for the argument, six for 2^r and one for the column; four
- *                 vectors side by side hide the FMA latency of the polynomial.
- * Differs         the 16 lanes of a row sum are four q registers, and a step is 16 columns.
+ * softmax_block   4 elements cost one FMA for the argument, six for 2^r and one for the column;
+ * four vectors side by side hide the FMA latency of the polynomial. Differs         the 16 lanes of
+ * a row sum are four q registers, and a step is 16 columns.
  */
 #include "infonce.h"
 
@@ -88,8 +88,8 @@ static void infonce_join_rows_neon(size_t count, float *max, float *sum, const f
         size_t first = count - i < 4 ? count - i : 4;
         float32x4_t m1 = simd_load_first(max + i, first), m2 = simd_load_first(max2 + i, first);
         float32x4_t joined = simd_max4(m2, m1);
-        float32x4_t e = vmulq_f32(simd_load_first(sum + i, first),
-                                  simd_exp2x4(vsubq_f32(m1, joined)));
+        float32x4_t e =
+            vmulq_f32(simd_load_first(sum + i, first), simd_exp2x4(vsubq_f32(m1, joined)));
         e = vfmaq_f32(e, simd_load_first(sum2 + i, first), simd_exp2x4(vsubq_f32(m2, joined)));
         simd_store_first(sum + i, first, e);
         simd_store_first(max + i, first, joined);
@@ -162,8 +162,7 @@ static void infonce_gradient_block_neon(const struct infonce_gradient *g, size_t
     for (size_t i = 0; i < rows; i++)
         infonce_gradient_row_neon(g, i, cols, sim + i * TILE_BLOCK_LD, false);
     for (size_t j = 0; j < cols; j += 4)
-        vst1q_f32(g->col_q + j,
-                  vmulq_f32(vld1q_f32(g->col_q + j), vld1q_f32(g->col_factor + j)));
+        vst1q_f32(g->col_q + j, vmulq_f32(vld1q_f32(g->col_q + j), vld1q_f32(g->col_factor + j)));
 }
 
 static void infonce_exp2_difference_neon(size_t count, const float *v, float c, float sign,

@@ -63,9 +63,8 @@ static void infonce_softmax_block_scalar(size_t rows, size_t cols, const float *
             shift = raised;
         }
         for (size_t i = r; i < end; i++)
-            row_sum[i] =
-                infonce_row_exp_scalar(cols, sim + i * TILE_BLOCK_LD, alpha, row_max[i],
-                                       simd_exp2(row_max[i] - shift), col_sum);
+            row_sum[i] = infonce_row_exp_scalar(cols, sim + i * TILE_BLOCK_LD, alpha, row_max[i],
+                                                simd_exp2(row_max[i] - shift), col_sum);
     }
     if (col_sum != NULL)
         *col_shift = shift;
@@ -120,8 +119,8 @@ infonce_gradient_row_scalar(const struct infonce_gradient *g, size_t i, size_t c
     g->row_gs[i] = simd_sum16(gs_lane);
 }
 
-static void infonce_gradient_block_scalar(const struct infonce_gradient *g, size_t rows, size_t cols,
-                                          float *sim)
+static void infonce_gradient_block_scalar(const struct infonce_gradient *g, size_t rows,
+                                          size_t cols, float *sim)
 {
     for (size_t j = 0; j < cols; j++)
         g->col_q[j] = g->col_g[j] = 0.0f;

@@ -75,7 +75,8 @@ static inline double lse_of_negatives(double max, double sum)
     return max * LSE_LN2 + lse_log(sum);
 }
 
-/* lse - L_positive = log(1 + negatives / positive), never negative; z is the positive's logit in base
+/* lse - L_positive = log(1 + negatives / positive), never negative; z is the positive's logit in
+ * base
  * 2. A positive of NaN or +Inf gives NaN. */
 static inline double lse_minus_positive(double max, double sum, double z)
 {

@@ -1,10 +1,11 @@
 /* problem.h - one InfoNCE call: arguments, blocking and memory (internal).
  * SPDX-License-Identifier: MIT
  *
- * The m x n logits are walked in super-blocks of up to FORWARD_ROWS (BACKWARD_ROWS) x SUPER_COLS, whose
- * rows of X and Y are packed once. Within one, blocks of TILE_BLOCK_ROWS x TILE_BLOCK_COLS are tasks that threads share.
- * Sums over a block are joined in the order of blocks once a super-block is done, so neither the thread
- * count nor which thread had a block shows in the result.
+ * The m x n logits are walked in super-blocks of up to FORWARD_ROWS (BACKWARD_ROWS) x SUPER_COLS,
+ * whose rows of X and Y are packed once. Within one, blocks of TILE_BLOCK_ROWS x TILE_BLOCK_COLS
+ * are tasks that threads share. Sums over a block are joined in the order of blocks once a
+ * super-block is done, so neither the thread count nor which thread had a block shows in the
+ * result.
  */
 #ifndef MMK_INFONCE_PROBLEM_H
 #define MMK_INFONCE_PROBLEM_H
@@ -14,8 +15,8 @@
 #include "infonce.h"
 
 enum {
-    /* Y is packed again for every super-block of rows, at some 30 rows' worth of work: many rows. The
-     * backward keeps a super-block's G, which should stay in L3. */
+    /* Y is packed again for every super-block of rows, at some 30 rows' worth of work: many rows.
+     * The backward keeps a super-block's G, which should stay in L3. */
     FORWARD_ROW_BLOCKS = 50,
     BACKWARD_ROW_BLOCKS = 16,
     SUPER_COL_BLOCKS = 2,
@@ -113,10 +114,10 @@ void infonce_pack_rows(const struct infonce *p, const struct tile_operand *a,
 void infonce_pack_cols(const struct infonce *p, const struct tile_operand *b,
                        const struct region *super, size_t worker, size_t workers);
 
-/* Similarities of a block of a packed super-block into sim (leading dimension TILE_BLOCK_LD), with -Inf
- * for positives (row r has its positive in column r + shift, r being the row of the operand's data) and
- * for the columns up to the next multiple of INFONCE_COL_MULTIPLE. Positives are saved where positive
- * is not NULL. */
+/* Similarities of a block of a packed super-block into sim (leading dimension TILE_BLOCK_LD), with
+ * -Inf for positives (row r has its positive in column r + shift, r being the row of the operand's
+ * data) and for the columns up to the next multiple of INFONCE_COL_MULTIPLE. Positives are saved
+ * where positive is not NULL. */
 void infonce_block(const struct infonce *p, const struct tile_operand *a,
                    const struct tile_operand *b, ptrdiff_t shift, const struct region *super,
                    const struct region *block, float *sim, float *positive);

@@ -12,8 +12,8 @@
 #include <stdlib.h>
 #include <sys/mman.h>
 
-/* A rows x cols matrix with leading dimension ld: a pointer where there is something to point at, rows
- * that do not overlap, and a size that can be addressed. */
+/* A rows x cols matrix with leading dimension ld: a pointer where there is something to point at,
+ * rows that do not overlap, and a size that can be addressed. */
 static inline enum mmk_status args_matrix(const void *data, size_t rows, size_t cols, size_t ld)
 {
     if (rows == 0 || cols == 0)
@@ -45,8 +45,9 @@ static inline int args_threads(int threads)
     return threads > 0 ? threads : omp_get_max_threads();
 }
 
-/* The memory of one call, cut into pieces on cache lines. A driver lays its pieces out in one function
- * that runs twice: first on an empty scratch, which only adds up sizes, then on the memory itself. */
+/* The memory of one call, cut into pieces on cache lines. A driver lays its pieces out in one
+ * function that runs twice: first on an empty scratch, which only adds up sizes, then on the memory
+ * itself. */
 struct scratch {
     char *base; /* NULL while measuring */
     size_t used;
@@ -86,8 +87,8 @@ static inline enum mmk_status scratch_open(struct scratch *scratch,
         scratch->base = options->workspace;
         *spare = options->workspace_bytes - bytes;
     } else {
-        /* Packed operands are walked in parallel streams: with large pages the products gain 1 to 4 %.
-         * A workspace is the caller's to advise. */
+        /* Packed operands are walked in parallel streams: with large pages the products gain 1 to 4
+         * %. A workspace is the caller's to advise. */
         bool large = bytes >= SCRATCH_LARGE;
         size_t alignment = large ? (size_t)SCRATCH_LARGE_PAGE : (size_t)SCRATCH_ALIGNMENT;
         size_t rounded = (bytes + alignment - 1) / alignment * alignment;

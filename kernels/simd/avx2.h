@@ -1,8 +1,8 @@
 /* avx2.h - building blocks on __m256 (AVX2 and FMA).
  * SPDX-License-Identifier: MIT
  *
- * The names and results are those of scalar.h, 8 elements at a time. Tails are vmaskmovps, which does
- * not fault on the elements that are masked off.
+ * The names and results are those of scalar.h, 8 elements at a time. Tails are vmaskmovps, which
+ * does not fault on the elements that are masked off.
  */
 #ifndef MMK_SIMD_AVX2_H
 #define MMK_SIMD_AVX2_H
@@ -93,12 +93,20 @@ static inline __m256 simd_exp2x8(__m256 z)
 static inline __m256 simd_exp8(__m256 x)
 {
     const __m256 magic = _mm256_set1_ps(SIMD_ROUND_MAGIC);
-    const __m256 log2e_hi = _mm256_set1_ps(SIMD_LOG2E_HI);
-    __m256 t = _mm256_fmadd_ps(x, log2e_hi, magic);
+    const __m256 one = _mm256_set1_ps(1.0f);
+    __m256 t = _mm256_fmadd_ps(x, _mm256_set1_ps(SIMD_LOG2E), magic);
     __m256 n = _mm256_sub_ps(t, magic);
-    __m256 r = _mm256_fmsub_ps(x, log2e_hi, n);
-    r = _mm256_fmadd_ps(x, _mm256_set1_ps(SIMD_LOG2E_LO), r);
-    __m256 e = simd_exp2_join8(t, r);
+    __m256 r = _mm256_fnmadd_ps(n, _mm256_set1_ps(SIMD_LN2_HI), x);
+    r = _mm256_fnmadd_ps(n, _mm256_set1_ps(SIMD_LN2_LO), r);
+    __m256 p = _mm256_set1_ps(SIMD_EXP_C6);
+    p = _mm256_fmadd_ps(p, r, _mm256_set1_ps(SIMD_EXP_C5));
+    p = _mm256_fmadd_ps(p, r, _mm256_set1_ps(SIMD_EXP_C4));
+    p = _mm256_fmadd_ps(p, r, _mm256_set1_ps(SIMD_EXP_C3));
+    p = _mm256_fmadd_ps(p, r, _mm256_set1_ps(SIMD_EXP_C2));
+    p = _mm256_fmadd_ps(p, r, one);
+    p = _mm256_fmadd_ps(p, r, one);
+    __m256i exponent = _mm256_slli_epi32(_mm256_castps_si256(t), 23);
+    __m256 e = _mm256_castsi256_ps(_mm256_add_epi32(_mm256_castps_si256(p), exponent));
     e = _mm256_and_ps(e, _mm256_cmp_ps(x, _mm256_set1_ps(SIMD_EXP_LOWEST), _CMP_NLT_UQ));
     __m256 over = _mm256_cmp_ps(x, _mm256_set1_ps(SIMD_EXP_HIGHEST), _CMP_GT_OQ);
     e = _mm256_blendv_ps(e, _mm256_set1_ps(INFINITY), over);

@@ -54,16 +54,15 @@ static inline float simd_sum16x16(__m512 v)
 {
     __m256 h = _mm256_add_ps(_mm512_castps512_ps256(v), _mm512_extractf32x8_ps(v, 1));
     __m128 q = _mm_add_ps(_mm256_castps256_ps128(h), _mm256_extractf128_ps(h, 1));
-    q = _mm_add_ps(q, _mm_movehl_ps(q, q));             /* 0+2 1+3 */
-    q = _mm_add_ss(q, _mm_shuffle_ps(q, q, 1));         /* 0+1 */
+    q = _mm_add_ps(q, _mm_movehl_ps(q, q));     /* 0+2 1+3 */
+    q = _mm_add_ss(q, _mm_shuffle_ps(q, q, 1)); /* 0+1 */
     return _mm_cvtss_f32(_mm_add_ss(q, _mm_setzero_ps()));
 }
 
 /* lane0 holds canonical lanes 0..15, lane1 16..31, and so on. */
 static inline float simd_sum64x16(__m512 lane0, __m512 lane1, __m512 lane2, __m512 lane3)
 {
-    return simd_sum16x16(
-        _mm512_add_ps(_mm512_add_ps(lane0, lane2), _mm512_add_ps(lane1, lane3)));
+    return simd_sum16x16(_mm512_add_ps(_mm512_add_ps(lane0, lane2), _mm512_add_ps(lane1, lane3)));
 }
 
 static inline __m512 simd_exp2_join16(__m512 t, __m512 r)
@@ -95,12 +94,20 @@ static inline __m512 simd_exp2x16(__m512 z)
 static inline __m512 simd_exp16(__m512 x)
 {
     const __m512 magic = _mm512_set1_ps(SIMD_ROUND_MAGIC);
-    const __m512 log2e_hi = _mm512_set1_ps(SIMD_LOG2E_HI);
-    __m512 t = _mm512_fmadd_ps(x, log2e_hi, magic);
+    const __m512 one = _mm512_set1_ps(1.0f);
+    __m512 t = _mm512_fmadd_ps(x, _mm512_set1_ps(SIMD_LOG2E), magic);
     __m512 n = _mm512_sub_ps(t, magic);
-    __m512 r = _mm512_fmsub_ps(x, log2e_hi, n);
-    r = _mm512_fmadd_ps(x, _mm512_set1_ps(SIMD_LOG2E_LO), r);
-    __m512 e = simd_exp2_join16(t, r);
+    __m512 r = _mm512_fnmadd_ps(n, _mm512_set1_ps(SIMD_LN2_HI), x);
+    r = _mm512_fnmadd_ps(n, _mm512_set1_ps(SIMD_LN2_LO), r);
+    __m512 p = _mm512_set1_ps(SIMD_EXP_C6);
+    p = _mm512_fmadd_ps(p, r, _mm512_set1_ps(SIMD_EXP_C5));
+    p = _mm512_fmadd_ps(p, r, _mm512_set1_ps(SIMD_EXP_C4));
+    p = _mm512_fmadd_ps(p, r, _mm512_set1_ps(SIMD_EXP_C3));
+    p = _mm512_fmadd_ps(p, r, _mm512_set1_ps(SIMD_EXP_C2));
+    p = _mm512_fmadd_ps(p, r, one);
+    p = _mm512_fmadd_ps(p, r, one);
+    __m512i exponent = _mm512_slli_epi32(_mm512_castps_si512(t), 23);
+    __m512 e = _mm512_castsi512_ps(_mm512_add_epi32(_mm512_castps_si512(p), exponent));
     __mmask16 keep = _mm512_cmp_ps_mask(x, _mm512_set1_ps(SIMD_EXP_LOWEST), _CMP_NLT_UQ);
     __mmask16 over = _mm512_cmp_ps_mask(x, _mm512_set1_ps(SIMD_EXP_HIGHEST), _CMP_GT_OQ);
     __mmask16 nan = _mm512_cmp_ps_mask(x, x, _CMP_UNORD_Q);

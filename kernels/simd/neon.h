@@ -1,8 +1,8 @@
 /* neon.h - building blocks on float32x4_t (AArch64 Advanced SIMD).
  * SPDX-License-Identifier: MIT
  *
- * The names and results are those of scalar.h, 4 elements at a time. NEON has no masked loads: tails
- * go through single lanes, so that nothing beyond the first elements is touched.
+ * The names and results are those of scalar.h, 4 elements at a time. NEON has no masked loads:
+ * tails go through single lanes, so that nothing beyond the first elements is touched.
  */
 #ifndef MMK_SIMD_NEON_H
 #define MMK_SIMD_NEON_H
@@ -103,12 +103,19 @@ static inline float32x4_t simd_exp2x4(float32x4_t z)
 static inline float32x4_t simd_exp4(float32x4_t x)
 {
     const float32x4_t magic = vdupq_n_f32(SIMD_ROUND_MAGIC);
-    const float32x4_t log2e_hi = vdupq_n_f32(SIMD_LOG2E_HI);
-    float32x4_t t = vfmaq_f32(magic, x, log2e_hi);
+    const float32x4_t one = vdupq_n_f32(1.0f);
+    float32x4_t t = vfmaq_f32(magic, x, vdupq_n_f32(SIMD_LOG2E));
     float32x4_t n = vsubq_f32(t, magic);
-    float32x4_t r = vfmaq_f32(vnegq_f32(n), x, log2e_hi);
-    r = vfmaq_f32(r, x, vdupq_n_f32(SIMD_LOG2E_LO));
-    float32x4_t e = simd_exp2_join4(t, r);
+    float32x4_t r = vfmsq_f32(x, n, vdupq_n_f32(SIMD_LN2_HI));
+    r = vfmsq_f32(r, n, vdupq_n_f32(SIMD_LN2_LO));
+    float32x4_t p = vfmaq_f32(vdupq_n_f32(SIMD_EXP_C5), vdupq_n_f32(SIMD_EXP_C6), r);
+    p = vfmaq_f32(vdupq_n_f32(SIMD_EXP_C4), p, r);
+    p = vfmaq_f32(vdupq_n_f32(SIMD_EXP_C3), p, r);
+    p = vfmaq_f32(vdupq_n_f32(SIMD_EXP_C2), p, r);
+    p = vfmaq_f32(one, p, r);
+    p = vfmaq_f32(one, p, r);
+    int32x4_t exponent = vshlq_n_s32(vreinterpretq_s32_f32(t), 23);
+    float32x4_t e = vreinterpretq_f32_s32(vaddq_s32(vreinterpretq_s32_f32(p), exponent));
     uint32x4_t under = vcltq_f32(x, vdupq_n_f32(SIMD_EXP_LOWEST));
     e = vreinterpretq_f32_u32(vbicq_u32(vreinterpretq_u32_f32(e), under));
     e = vbslq_f32(vcgtq_f32(x, vdupq_n_f32(SIMD_EXP_HIGHEST)), vdupq_n_f32(INFINITY), e);

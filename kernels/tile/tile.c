@@ -6,8 +6,8 @@
 #include <math.h>
 #include <string.h>
 
-/* Up to this depth a panel of nr rows (96 KB) and a block of A (252 KB) share the L2; cutting earlier
- * costs a pass over c each time. */
+/* Up to this depth a panel of nr rows (96 KB) and a block of A (252 KB) share the L2; cutting
+ * earlier costs a pass over c each time. */
 enum { TILE_DEPTH = 768 };
 
 size_t tile_chunk_depth(size_t d)

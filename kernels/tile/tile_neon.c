@@ -2,10 +2,9 @@
  * SPDX-License-Identifier: MIT
  *
  * Registers   24 accumulators, 2 of B, 3 of A: 29 of 32.
- * Bound by    the FMA pipes: 24 FMAs a step against 5 loads. A is not broadcast: three registers hold
- *             its 12 rows and each FMA names a lane.
- * Differs     product_rows has A along k: it loads and duplicates one element a row (ld1r).
- * Packing     4 x 4 transposes with trn1/trn2.
+ * Bound by    the FMA pipes: 24 FMAs a step against 5 loads. A is not broadcast: three registers
+ * hold its 12 rows and each FMA names a lane. Differs     product_rows has A along k: it loads and
+ * duplicates one element a row (ld1r). Packing     4 x 4 transposes with trn1/trn2.
  */
 #include "tile.h"
 
@@ -32,8 +31,8 @@ static inline __attribute__((always_inline)) void tile_store_neon(float32x4_t ac
 }
 
 /* Four rows of accumulators by the four lanes of a. */
-static inline __attribute__((always_inline)) void tile_fma4_neon(float32x4_t acc[4][2], float32x4_t a,
-                                                                 float32x4_t b0, float32x4_t b1)
+static inline __attribute__((always_inline)) void
+tile_fma4_neon(float32x4_t acc[4][2], float32x4_t a, float32x4_t b0, float32x4_t b1)
 {
     acc[0][0] = vfmaq_laneq_f32(acc[0][0], b0, a, 0);
     acc[0][1] = vfmaq_laneq_f32(acc[0][1], b1, a, 0);
@@ -83,7 +82,8 @@ static void tile_product_rows_neon(size_t depth, const float *a, const float *b,
 /* Transposes 4 rows of 4: after it v[k] holds element k of every row. */
 static inline void tile_transpose_neon(float32x4_t v[4])
 {
-    float32x4_t t0 = vtrn1q_f32(v[0], v[1]), t1 = vtrn2q_f32(v[0], v[1]); /* a0 b0 a2 b2, a1 b1 a3 b3 */
+    float32x4_t t0 = vtrn1q_f32(v[0], v[1]),
+                t1 = vtrn2q_f32(v[0], v[1]); /* a0 b0 a2 b2, a1 b1 a3 b3 */
     float32x4_t t2 = vtrn1q_f32(v[2], v[3]), t3 = vtrn2q_f32(v[2], v[3]);
     v[0] = vcombine_f32(vget_low_f32(t0), vget_low_f32(t2));
     v[1] = vcombine_f32(vget_low_f32(t1), vget_low_f32(t3));
@@ -105,8 +105,8 @@ static void tile_pack_neon(size_t count, const float *const *row, const struct r
                 }
                 v[r] = simd_load_first(row[r0 + r] + k, cols);
                 if (scale != NULL)
-                    v[r] = vmulq_n_f32(vmulq_n_f32(v[r], scale[r0 + r].power),
-                                       scale[r0 + r].inverse);
+                    v[r] =
+                        vmulq_n_f32(vmulq_n_f32(v[r], scale[r0 + r].power), scale[r0 + r].inverse);
             }
             tile_transpose_neon(v);
             for (size_t e = 0; e < cols; e++)

@@ -152,12 +152,13 @@ static void exp2_positive(void **state)
     sweep(&exp2_function, simd_bits(0.0f), simd_bits(0x1.fffffep+6f), stride_of_sweep);
 }
 
-/* All floats within 2000 steps of the places where the result changes its kind. */
+/* All floats within 2000 steps of the places where the result changes its kind, and of those where
+ * a reduction by way of log2(e) would be more than an ulp off. */
 static void edges(void **state)
 {
     (void)state;
-    const float edge[] = {SIMD_EXP_LOWEST, -87.0f,   -104.0f,  88.0f, 1.0f,
-                          -1.0f,           0x1p-24f, -0x1p-24f};
+    const float edge[] = {SIMD_EXP_LOWEST, -87.0f,   -104.0f,   88.0f,           1.0f,
+                          -1.0f,           0x1p-24f, -0x1p-24f, -0x1.f5a074p+5f, 0x1.924bdep+5f};
     for (size_t i = 0; i < sizeof edge / sizeof edge[0]; i++)
         sweep(&exp_function, simd_bits(edge[i]) - 2000, simd_bits(edge[i]) + 2000, 1);
 }

@@ -1,0 +1,6 @@
+# columns that underflow are not done again
+# file: kernels/infonce/forward.c
+# kernel: infonce_forward
+# isa: scalar
+# dies: of the bound|right is
+s/#define COLUMN_SUM_LEAST 0x1p-80f/#define COLUMN_SUM_LEAST -1.0f/
