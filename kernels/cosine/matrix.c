@@ -155,7 +155,8 @@ enum mmk_status mmk_similarity_matrix(enum mmk_similarity similarity, size_t m, 
         .y = {.data = y, .ld = ldy, .rows = n},
         .result = result,
         .ldresult = ldresult,
-        .threads = args_threads(options != NULL ? options->threads : 0),
+        .threads = args_threads(options != NULL ? options->threads : 0,
+                                ((m - 1) / TILE_BLOCK_ROWS + 1) * ((n - 1) / TILE_BLOCK_COLS + 1)),
     };
     struct scratch scratch = {0};
     size_t spare;

@@ -39,7 +39,8 @@ static enum mmk_status check_inputs(struct infonce *p, const struct mmk_infonce_
         return status;
     p->config = *config;
     p->alpha = (float)((double)config->logit_scale * 0x1.71547652b82fep+0);
-    p->threads = args_threads(options != NULL ? options->threads : 0);
+    size_t tasks = blocks_of(p->m, TILE_BLOCK_ROWS) * blocks_of(p->n, TILE_BLOCK_COLS);
+    p->threads = args_threads(options != NULL ? options->threads : 0, tasks);
     return MMK_OK;
 }
 
@@ -253,7 +254,7 @@ enum mmk_status mmk_infonce_workspace_bytes(size_t m, size_t n, size_t d, int th
 {
     if (threads < 0)
         return MMK_ERR_THREADS;
-    struct infonce p = {.m = m, .n = n, .d = d, .threads = args_threads(threads)};
+    struct infonce p = {.m = m, .n = n, .d = d, .threads = args_threads(threads, SIZE_MAX)};
     p.config.similarity = MMK_COSINE; /* takes the most */
     struct scratch s = {0};
     layout(&p, &s, FORWARD | BACKWARD);

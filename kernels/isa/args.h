@@ -39,10 +39,11 @@ static inline enum mmk_status args_options(const struct mmk_options *options)
     return MMK_OK;
 }
 
-/* The thread count that 0 stands for. */
-static inline int args_threads(int threads)
+/* The thread count that 0 stands for, but no more than there are tasks to share. */
+static inline int args_threads(int threads, size_t tasks)
 {
-    return threads > 0 ? threads : omp_get_max_threads();
+    int wanted = threads > 0 ? threads : omp_get_max_threads();
+    return (size_t)wanted <= tasks ? wanted : tasks > 0 ? (int)tasks : 1;
 }
 
 /* The memory of one call, cut into pieces on cache lines. A driver lays its pieces out in one

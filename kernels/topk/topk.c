@@ -85,9 +85,7 @@ enum mmk_status mmk_topk_rows(size_t m, size_t n, const float *scores, size_t ld
     }
 
     size_t bytes = selector_bytes(n, found);
-    size_t threads = (size_t)args_threads(options != NULL ? options->threads : 0);
-    if (threads > m)
-        threads = m;
+    size_t threads = (size_t)args_threads(options != NULL ? options->threads : 0, m);
     unsigned char *memory = NULL, *allocated = NULL;
     if (bytes > STACK_BYTES) {
         size_t total;
