@@ -1,16 +1,18 @@
-/* mmk.h - multimodal kernels: similarity, InfoNCE and top-k, the same bits on every instruction
- * set. SPDX-License-Identifier: MIT
+/* mmk.h - multimodal kernels: similarity, InfoNCE and top-k, the same bits on every instruction set.
+ * SPDX-License-Identifier: MIT
  *
  * Conventions that hold for every function here
  *   matrices    row-major float; ldx is the leading dimension in elements (distance from a row to
  *               the next, >= d). X is m x d with rows x_i, Y is n x d with rows y_j.
  *   sizes       size_t; a product of sizes that leaves the address space is MMK_ERR_SIZE. Zero rows
  *               are legal and do nothing. d = 0 is legal: every dot product is 0.
- *   alignment   any alignment of a float is fine. Inputs are never written. Outputs must not
- * overlap inputs or each other unless a function says so. errors      enum mmk_status is returned;
- * on an error nothing is written to any output. NaN         a NaN result is always the quiet NaN
- * 0x7fc00000, whatever NaN came in. Inf follows IEEE 754 through the formula as it is written. bits
- * for f32 the result is bit-identical on scalar, avx2, avx512 and neon, and for every thread count.
+ *   alignment   any alignment of a float is fine. Inputs are never written. Outputs must not overlap
+ *               inputs or each other unless a function says so.
+ *   errors      enum mmk_status is returned; on an error nothing is written to any output.
+ *   NaN         a NaN result is always the quiet NaN 0x7fc00000, whatever NaN came in. Inf follows
+ *               IEEE 754 through the formula as it is written.
+ *   bits        for f32 the result is bit-identical on scalar, avx2, avx512 and neon, and for every
+ *               thread count.
  *   threads     options->threads; the functions that take no options run on the calling thread.
  *               Every function is reentrant; mmk_isa_use() is the only global state.
  */
@@ -42,7 +44,7 @@ enum mmk_status {
     MMK_ERR_SIZE, /* a product of sizes overflows, or an index would not fit uint32_t */
     MMK_ERR_LEADING_DIMENSION, /* a leading dimension is smaller than the row it must hold */
     MMK_ERR_SIMILARITY,        /* not a value of enum mmk_similarity */
-    MMK_ERR_LOGIT_SCALE,       /* logit_scale is zero, negative, NaN or infinite */
+    MMK_ERR_LOGIT_SCALE,       /* logit_scale is zero, negative, NaN or above 2.35e38 */
     MMK_ERR_WEIGHT,            /* a direction weight is negative, NaN or infinite */
     MMK_ERR_OFFSET,            /* offset + m exceeds n: some x_i would have no positive */
     MMK_ERR_THREADS,           /* thread count is negative */
@@ -61,9 +63,10 @@ MMK_API const char *mmk_version(void);
 /* ---- Instruction set ---------------------------------------------------------------------- */
 
 /* The widest instruction set that the machine can run is used, unless MMK_ISA in the environment or
- * mmk_isa_use() names one ("scalar", "avx2", "avx512", "neon"). A name that is unknown or not
- * usable here is an error, never another instruction set: with a bad MMK_ISA every function returns
- * MMK_ERR_ISA_UNKNOWN or MMK_ERR_ISA_UNUSABLE. */
+ * mmk_isa_use() names one ("scalar", "avx2", "avx512", "neon"). A name that is unknown or not usable
+ * here is an error, never another instruction set: with a bad MMK_ISA every function that computes
+ * returns MMK_ERR_ISA_UNKNOWN or MMK_ERR_ISA_UNUSABLE until mmk_isa_use() names a usable one. MMK_ISA
+ * is read at the first use; an empty one counts as unset. */
 enum mmk_isa { MMK_ISA_SCALAR = 0, MMK_ISA_AVX2, MMK_ISA_AVX512, MMK_ISA_NEON };
 #define MMK_ISA_COUNT 4
 
@@ -84,9 +87,11 @@ MMK_API enum mmk_status mmk_isa_in_use(enum mmk_isa *isa);
 
 /* NULL options are the same as all zero. */
 struct mmk_options {
-    int threads;            /* 0: what OpenMP says (OMP_NUM_THREADS); 1: the calling thread only */
-    void *workspace;        /* memory the function may use, any alignment; NULL: it allocates */
-    size_t workspace_bytes; /* size of workspace; see each function's ..._workspace_bytes */
+    int threads;     /* 0: what OpenMP says (OMP_NUM_THREADS); 1: the calling thread only */
+    void *workspace; /* memory the function may use, any alignment; NULL: it allocates */
+    size_t
+        workspace_bytes; /* its size; where it is too small the function allocates as without one.
+                             * mmk_infonce_workspace_bytes tells what InfoNCE takes */
 };
 
 /* ---- Similarity ---------------------------------------------------------------------------- */
@@ -94,9 +99,10 @@ struct mmk_options {
 /*   MMK_DOT        x.y = sum_k x_k y_k
  *   MMK_COSINE     x.y / (|x| |y|); a zero row has cosine 0 with everything. Rows of any finite
  *                  magnitude are safe (1e-20, 1e20: the norm neither under- nor overflows). A row
- *                  with NaN or Inf has cosine NaN with everything. Rounding may leave a result an
- * ulp or two outside [-1, 1]. MMK_NEG_SQ_L2  -|x - y|^2; exactly 0 for x = y, never positive. Pair
- * and query take the differences; matrix expands it as 2 x.y - |x|^2 - |y|^2, whose rounding error
+ *                  with NaN or Inf has cosine NaN with everything. Rounding may leave a result an ulp
+ *                  or two outside [-1, 1].
+ *   MMK_NEG_SQ_L2  -|x - y|^2; exactly 0 for x = y, never positive. Pair and query take the
+ *                  differences; matrix expands it as 2 x.y - |x|^2 - |y|^2, whose rounding error
  *                  grows with |x|^2 + |y|^2, clamped at 0.
  * Source: Radford et al. 2021 (CLIP); Cai et al. 2025 use neg_sq_l2 with temperature 1. */
 enum mmk_similarity { MMK_DOT = 0, MMK_COSINE, MMK_NEG_SQ_L2 };
@@ -112,9 +118,9 @@ MMK_API enum mmk_status mmk_similarity_query(enum mmk_similarity similarity, siz
                                              const float *x, const float *y, size_t ldy,
                                              float *result);
 
-/* result[i * ldresult + j] = sim(x_i, y_j): the m x n similarity matrix; ldresult >= n. Every
- * element is one chain of fused multiply-adds over k = 0..d-1 (of the normalised rows for cosine).
- * X and Y may be the same matrix. */
+/* result[i * ldresult + j] = sim(x_i, y_j): the m x n similarity matrix; ldresult >= n. Every element
+ * is one chain of fused multiply-adds over k = 0..d-1 (of the normalised rows for cosine). X and Y may
+ * be the same matrix. */
 MMK_API enum mmk_status mmk_similarity_matrix(enum mmk_similarity similarity, size_t m, size_t n,
                                               size_t d, const float *x, size_t ldx, const float *y,
                                               size_t ldy, float *result, size_t ldresult,
@@ -140,7 +146,7 @@ MMK_API enum mmk_status mmk_normalize_rows(size_t m, size_t d, const float *x, s
  * Sources: van den Oord et al. 2018; Radford et al. 2021; Cheng et al. 2024 (tiles). */
 struct mmk_infonce_config {
     enum mmk_similarity similarity;
-    float logit_scale;        /* s > 0, finite */
+    float logit_scale;        /* s > 0, at most 2.35e38 */
     float weight_x, weight_y; /* >= 0, finite */
     size_t offset;
 };
@@ -149,8 +155,8 @@ struct mmk_infonce_config {
  *   loss    1 float
  *   lse_x   m floats, lse_x[i] = log sum_j e^{L_ij}
  *   lse_y   n floats, lse_y[j] = log sum_i e^{L_ij}, for all n columns
- * The m x n logits are never stored: memory is O(m + n) plus blocks of fixed size. m = 0 gives loss
- * 0 and lse_y of -Inf. */
+ * The m x n logits are never stored: memory is O(m + n) and packed copies of at most some 5,600 rows of
+ * d floats. m = 0 gives loss 0 and lse_y of -Inf. */
 MMK_API enum mmk_status mmk_infonce_forward(const struct mmk_infonce_config *config, size_t m,
                                             size_t n, size_t d, const float *x, size_t ldx,
                                             const float *y, size_t ldy, float *loss, float *lse_x,
@@ -163,8 +169,9 @@ MMK_API enum mmk_status mmk_infonce_forward(const struct mmk_infonce_config *con
  *     dX = d loss / dX,  dY = d loss / dY   with respect to the rows as they were passed,
  *     dlogit_scale = sum_ij G_ij sim_ij.
  *   dx m x d (lddx), dy n x d (lddy), dlogit_scale 1 float. A zero row has gradient 0 (cosine).
- * A NaN lse makes its row (column) of P (Q), and all that is summed from it, NaN, whatever the
- * weights. The logits are computed again (8 m n d flops with the forward). */
+ * A NaN lse makes its row (column) of P (Q), and all that is summed from it, NaN, whatever the weights.
+ * The logits are computed again (8 m n d flops with the forward). lse as float carries an error of up to
+ * |lse| 2^-24 into the exponents of P and Q; mmk_infonce_forward_backward keeps it in double. */
 MMK_API enum mmk_status mmk_infonce_backward(const struct mmk_infonce_config *config, size_t m,
                                              size_t n, size_t d, const float *x, size_t ldx,
                                              const float *y, size_t ldy, const float *lse_x,
@@ -172,8 +179,8 @@ MMK_API enum mmk_status mmk_infonce_backward(const struct mmk_infonce_config *co
                                              size_t lddy, float *dlogit_scale,
                                              const struct mmk_options *options);
 
-/* Both in one call, with the bits of the two calls. Rows of logits that fit into options->workspace
- * are kept from the forward for the backward (6 m n d flops in place of 8 where all fit). */
+/* Both in one call. Rows of logits that fit into options->workspace are kept from the forward for the
+ * backward (6 m n d flops in place of 8 where all fit); the bits do not depend on how many do. */
 MMK_API enum mmk_status
 mmk_infonce_forward_backward(const struct mmk_infonce_config *config, size_t m, size_t n, size_t d,
                              const float *x, size_t ldx, const float *y, size_t ldy, float *loss,
@@ -190,10 +197,12 @@ MMK_API enum mmk_status mmk_infonce_workspace_bytes(size_t m, size_t n, size_t d
 /* ---- Top-k --------------------------------------------------------------------------------- */
 
 /* The first k of n scores in the total order: value descending, then index ascending; +0 equals -0;
- * NaN after everything else (several NaN by index). Values (the scores' own bits, NaN as
- * 0x7fc00000) and indices come out in that order. *count = min(k, n) of them are written; with k >
- * n the rest of the outputs is left alone. values, indices   k elements each; either may be NULL
- * when not wanted count             may be NULL n must be below 2^32. */
+ * NaN after everything else (several NaN by index). Values (the scores' own bits, NaN as 0x7fc00000)
+ * and indices come out in that order. *count = min(k, n) of them are written; with k > n the rest of the
+ * outputs is left alone.
+ *   values, indices   k elements each; either may be NULL when not wanted
+ *   count             may be NULL
+ * n must be below 2^32. */
 MMK_API enum mmk_status mmk_topk(size_t n, const float *scores, size_t k, float *values,
                                  uint32_t *indices, size_t *count);
 

@@ -1,8 +1,8 @@
 /* cosine.h - inner loops of pair, query and row norms, and their contract (internal).
  * SPDX-License-Identifier: MIT
  *
- * All sums of one vector run in 64 canonical lanes (simd/scalar.h), so that every ISA returns the
- * same bits.
+ * All sums of one vector run in 64 canonical lanes (simd/scalar.h), so that every ISA returns the same
+ * bits.
  */
 #ifndef MMK_COSINE_H
 #define MMK_COSINE_H
@@ -10,8 +10,8 @@
 #include "../mmk.h"
 
 /* A row x is normalised as (x_k * power) * inverse. power is an exact power of two, 1 unless |x|^2
- * leaves [2^-60, 2^60], where float would lose digits or overflow. Zero row: inverse 0; a row with
- * NaN or Inf: inverse NaN. */
+ * leaves [2^-60, 2^60], where float would lose digits or overflow. Zero row: inverse 0; a row with NaN
+ * or Inf: inverse NaN. */
 struct row_scale {
     float power, inverse;
 };

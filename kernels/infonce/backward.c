@@ -1,21 +1,24 @@
 /* backward.c - InfoNCE backward: logits (kept, or computed again) become G, and G two products.
  * SPDX-License-Identifier: MIT
  *
- * Per super-block: the blocks of similarities turn into G in place; then dX += G Y and dY += G^T X,
- * both straight from the row-major blocks of G (the register tile broadcasts single elements of its
- * left operand, so neither needs packing), each element one chain over its contraction index in
- * order. The positives' own entries of G, -(weight_x/m (1 - P) + weight_y/m (1 - Q)), come from the
- * sums over the negatives and are added last, so that nothing cancels when P is near 1.
+ * Per super-block: the blocks of similarities turn into G in place; then dX += G Y and dY += G^T X, both
+ * straight from the row-major blocks of G (the register tile broadcasts single elements of its left
+ * operand, so neither needs packing), each element one chain over its contraction index in order.
+ * The positives' own entries of G, -(weight_x/m (1 - P) + weight_y/m (1 - Q)), come from the sums over
+ * the negatives and are added last, so that nothing cancels when P is near 1.
  */
+#include "../simd/scalar.h"
+#include "lse.h"
 #include "problem.h"
 
 #include <float.h>
 #include <math.h>
 #include <string.h>
 
-/* Farther apart than this (in binary digits) the row and column softmax need an exponential each.
- */
-#define LSE_SPREAD_MOST 64.0f
+/* Farther apart than this (in binary digits), or farther from 0, the row and column softmax need an
+ * exponential each: 2^(z - least lse) would overflow, or what underflows would count. */
+#define LSE_SPREAD_MOST 64.0
+#define LSE_MOST        0x1p24
 
 /* Contraction depth of a step of dY: so many rows of X in column panels (600 KB) stay in L2. */
 enum { COLUMN_PANEL_FLOATS = 150 * 1024 };
@@ -24,11 +27,6 @@ struct gradients {
     float *dx, *dy;
     size_t lddx, lddy;
 };
-
-static float canonical(float v)
-{
-    return v == v ? v : NAN;
-}
 
 static float *super_block(const struct infonce *p, const struct region *super, size_t row,
                           size_t col)
@@ -51,21 +49,24 @@ static void gradient_block(const struct infonce *p, const struct region *super, 
 
     const size_t part = (size_t)SUPER_COL_BLOCKS * BACKWARD_ROWS;
     float *part_row = p->part_row + jb * BACKWARD_ROWS + row;
-    float *part_col = p->part_gradient + ib * SUPER_COLS + col;
+    float *part_col = p->part_col_e + ib * SUPER_COLS + col;
     struct infonce_gradient g = {
         .alpha = p->alpha,
-        .coef_x = p->config.logit_scale * (p->config.weight_x / (float)p->m),
-        .lse_x = p->lse_x + block.row,
-        .lse_y = p->lse_y + block.col,
-        .coef_y = p->coef_y + block.col,
-        .row_factor = p->row_factor != NULL ? p->row_factor + block.row : NULL,
-        .col_factor = p->row_factor != NULL ? p->col_factor + block.col : NULL,
-        .row_p = part_row,
+        .low = p->low,
+        .row_weight = p->row_weight + block.row,
+        .col_weight = p->col_weight + block.col,
+        .row_e = part_row,
         .row_g = part_row + part,
         .row_gs = part_row + 2 * part,
-        .col_q = part_col,
+        .col_e = part_col,
         .col_g = part_col + (size_t)BACKWARD_ROW_BLOCKS * SUPER_COLS,
     };
+    if (p->two_exps) {
+        g.lse_x = p->lse_x + block.row;
+        g.lse_x_low = p->lse_x_low + block.row;
+        g.lse_y = p->lse_y + block.col;
+        g.lse_y_low = p->lse_y_low + block.col;
+    }
     p->isa->infonce->gradient_block(&g, block.rows, tile_round_up(block.cols, INFONCE_COL_MULTIPLE),
                                     sim);
 }
@@ -83,7 +84,7 @@ static void join_row_sums(const struct infonce *p, const struct region *super, s
 {
     size_t row = ib * TILE_BLOCK_ROWS, rows = least(super->rows - row, TILE_BLOCK_ROWS);
     size_t parts = blocks_of(super->cols, TILE_BLOCK_COLS);
-    float *total[3] = {p->row_p, p->row_g, p->row_gs};
+    float *total[3] = {p->row_e, p->row_g, p->row_gs};
     for (size_t v = 0; v < 3; v++)
         join_parts(rows, total[v] + super->row + row,
                    p->part_row + v * SUPER_COL_BLOCKS * BACKWARD_ROWS + row, BACKWARD_ROWS, parts,
@@ -94,10 +95,10 @@ static void join_column_sums(const struct infonce *p, const struct region *super
 {
     size_t col = jb * TILE_BLOCK_COLS, cols = least(super->cols - col, TILE_BLOCK_COLS);
     size_t parts = blocks_of(super->rows, TILE_BLOCK_ROWS);
-    float *total[2] = {p->col_q, p->col_g};
+    float *total[2] = {p->col_e, p->col_g};
     for (size_t v = 0; v < 2; v++)
         join_parts(cols, total[v] + super->col + col,
-                   p->part_gradient + v * BACKWARD_ROW_BLOCKS * SUPER_COLS + col, SUPER_COLS, parts,
+                   p->part_col_e + v * BACKWARD_ROW_BLOCKS * SUPER_COLS + col, SUPER_COLS, parts,
                    super->row == 0);
 }
 
@@ -149,8 +150,7 @@ static size_t gradient_columns_width(const struct tile_ops *tile)
     return 4 * tile->mr;
 }
 
-/* dY of some columns of a column block: the panel of G^T stays in L1 for all of X's column panels.
- */
+/* dY of some columns of a column block: the panel of G^T stays in L1 for all of X's column panels. */
 static void gradient_columns(const struct infonce *p, const struct gradients *out,
                              const struct region *super, size_t jb, size_t first)
 {
@@ -215,12 +215,13 @@ static void super_run(const struct infonce *p, const struct gradients *out,
 #pragma omp barrier
 }
 
-/* G of the positive pair (i, i + offset), logit_scale included. */
+/* G of the positive pair (i, i + offset). */
 static float positive_gradient(const struct infonce *p, size_t i)
 {
-    float m = (float)p->m, scale = p->config.logit_scale;
-    float coef_x = scale * (p->config.weight_x / m), coef_y = scale * (p->config.weight_y / m);
-    return -(coef_x * p->row_p[i] + coef_y * p->col_q[i + p->config.offset]);
+    float m = (float)p->m;
+    size_t j = i + p->config.offset;
+    float rest_x = p->row_e[i] * p->row_factor[i], rest_y = p->col_e[j] * p->col_factor[j];
+    return -(p->config.weight_x / m * rest_x + p->config.weight_y / m * rest_y);
 }
 
 static void finish_rows(const struct infonce *p, const struct gradients *out, size_t worker,
@@ -228,6 +229,9 @@ static void finish_rows(const struct infonce *p, const struct gradients *out, si
 {
     void (*finish)(const struct infonce_row *) = p->isa->infonce->finish_row[p->config.similarity];
     const struct row_scale none = {1.0f, 1.0f};
+    float scale = p->config.logit_scale;
+    if (p->config.similarity == MMK_NEG_SQ_L2)
+        scale *= 2.0f;
     for (size_t i = worker; i < p->m; i += workers) {
         size_t j = i + p->config.offset;
         float coef = positive_gradient(p, i);
@@ -238,6 +242,7 @@ static void finish_rows(const struct infonce *p, const struct gradients *out, si
             .positive = p->y.data + j * p->y.ld,
             .coef = coef,
             .sum_g = p->row_g[i] + coef,
+            .scale = scale,
             .self_scale = p->x.scale != NULL ? p->x.scale[i] : none,
             .positive_scale = p->y.scale != NULL ? p->y.scale[j] : none,
         };
@@ -253,6 +258,7 @@ static void finish_rows(const struct infonce *p, const struct gradients *out, si
             .positive = i < p->m ? p->x.data + i * p->x.ld : NULL,
             .coef = coef,
             .sum_g = p->col_g[j] + coef,
+            .scale = scale,
             .self_scale = p->y.scale != NULL ? p->y.scale[j] : none,
             .positive_scale = i < p->m && p->x.scale != NULL ? p->x.scale[i] : none,
         };
@@ -260,44 +266,70 @@ static void finish_rows(const struct infonce *p, const struct gradients *out, si
     }
 }
 
-/* log-sum-exps in base 2, and factors that spare the second exponential where the range allows. */
-static void prepare(struct infonce *p, const float *lse_x, const float *lse_y)
+static bool has_positive(const struct infonce *p, size_t j)
 {
-    float low = INFINITY, high = -INFINITY;
-    bool finite = true;
-    for (size_t i = 0; i < p->m; i++) {
-        float v = canonical(lse_x[i] * 0x1.715476p+0f);
-        p->lse_x[i] = v;
-        finite &= v - v == 0.0f;
-        low = v < low ? v : low;
-        high = v > high ? v : high;
-    }
-    float coef_y = p->config.logit_scale * (p->config.weight_y / (float)p->m);
-    for (size_t j = 0; j < p->n; j++) {
-        float v = canonical(lse_y[j] * 0x1.715476p+0f);
-        p->lse_y[j] = v;
-        finite &= v - v == 0.0f;
-        low = v < low ? v : low;
-        high = v > high ? v : high;
-        p->coef_y[j] = j >= p->config.offset && j - p->config.offset < p->m ? coef_y : 0.0f;
-    }
-    for (size_t j = p->n; j < tile_round_up(p->n, INFONCE_COL_MULTIPLE); j++)
-        p->lse_y[j] = p->coef_y[j] = p->col_factor[j] = 0.0f;
-    if (!finite || !(high - low <= LSE_SPREAD_MOST)) {
-        p->row_factor = NULL;
-        return;
-    }
-    p->isa->infonce->exp2_difference(p->m, p->lse_x, low, 1.0f, p->row_factor);
-    p->isa->infonce->exp2_difference(p->n, p->lse_y, low, -1.0f, p->col_factor);
-    for (size_t j = 0; j < p->n; j++)
-        p->coef_y[j] *= p->col_factor[j];
+    return j >= p->config.offset && j - p->config.offset < p->m;
 }
 
-void infonce_run_backward(struct infonce *p, const float *lse_x, const float *lse_y, float *dx,
-                          size_t lddx, float *dy, size_t lddy, float *dlogit_scale)
+void infonce_take_lse(struct infonce *p, const float *lse_x, const float *lse_y)
+{
+    /* as the logits are scaled here, with alpha */
+    double to_bits = (double)p->alpha / (double)p->config.logit_scale;
+    for (size_t i = 0; i < p->m; i++)
+        p->lse2_x[i] = (double)lse_x[i] * to_bits;
+    for (size_t j = 0; j < p->n; j++)
+        p->lse2_y[j] = (double)lse_y[j] * to_bits;
+}
+
+/* v as the sum of two floats. */
+static void split(double v, float *high, float *low)
+{
+    *high = simd_canonical_nan((float)v);
+    *low = isfinite(*high) ? (float)(v - (double)*high) : 0.0f;
+}
+
+/* Weights, factors and log-sum-exps of the softmaxes; one exponential for both where they allow it. */
+static void prepare(struct infonce *p)
+{
+    double low = INFINITY, high = -INFINITY;
+    bool finite = true;
+    for (size_t i = 0; i < p->m; i++) {
+        const double v[2] = {p->lse2_x[i], p->lse2_y[i + p->config.offset]};
+        for (int k = 0; k < 2; k++) {
+            finite = finite && isfinite(v[k]);
+            low = v[k] < low ? v[k] : low;
+            high = v[k] > high ? v[k] : high;
+        }
+    }
+    p->two_exps = !finite || high - low > LSE_SPREAD_MOST || -low > LSE_MOST || high > LSE_MOST;
+    p->low = p->two_exps ? 0.0f : (float)low;
+    float weight_x = p->config.weight_x / (float)p->m, weight_y = p->config.weight_y / (float)p->m;
+    for (size_t i = 0; i < p->m; i++) {
+        float factor = p->two_exps ? 1.0f : (float)lse_exp2((double)p->low - p->lse2_x[i]);
+        split(p->lse2_x[i], &p->lse_x[i], &p->lse_x_low[i]);
+        p->row_factor[i] = factor;
+        p->row_weight[i] = weight_x * factor;
+    }
+    for (size_t j = 0; j < p->n; j++) {
+        if (!has_positive(p, j)) { /* has no part in the loss: Q is 0 */
+            p->lse_y[j] = FLT_MAX;
+            p->lse_y_low[j] = p->col_factor[j] = p->col_weight[j] = 0.0f;
+            continue;
+        }
+        float factor = p->two_exps ? 1.0f : (float)lse_exp2((double)p->low - p->lse2_y[j]);
+        split(p->lse2_y[j], &p->lse_y[j], &p->lse_y_low[j]);
+        p->col_factor[j] = factor;
+        p->col_weight[j] = weight_y * factor;
+    }
+    for (size_t j = p->n; j < tile_round_up(p->n, INFONCE_COL_MULTIPLE); j++)
+        p->lse_y[j] = p->lse_y_low[j] = p->col_weight[j] = 0.0f;
+}
+
+void infonce_run_backward(struct infonce *p, float *dx, size_t lddx, float *dy, size_t lddy,
+                          float *dlogit_scale)
 {
     struct gradients out = {dx, dy, lddx, lddy};
-    prepare(p, lse_x, lse_y);
+    prepare(p);
 #pragma omp parallel num_threads(p->threads) if (p->threads > 1)
     {
         size_t worker = (size_t)omp_get_thread_num(), workers = (size_t)omp_get_num_threads();
@@ -325,5 +357,5 @@ void infonce_run_backward(struct infonce *p, const float *lse_x, const float *ls
         float similarity = p->positive[i] < -FLT_MAX ? -FLT_MAX : p->positive[i];
         sum += (double)p->row_gs[i] + (double)positive_gradient(p, i) * (double)similarity;
     }
-    *dlogit_scale = canonical((float)(sum / (double)p->config.logit_scale));
+    *dlogit_scale = simd_canonical_nan((float)sum);
 }

@@ -3,16 +3,19 @@
  *
  * Rows are exact: each block's sums are taken from the row's own maximum in that block. Columns are
  * made from the same exponentials, shifted by the rows' maxima; a column whose every logit lies
- * some 80 binary digits below its block's greatest cannot be told from zero that way and is done
- * again as a row (columns_again). With embeddings of any usual length that never happens.
+ * some 130 binary digits below its block's greatest cannot be told from zero that way and is done
+ * again as a row (columns_again). It takes a large logit_scale and an outlier, a pair far closer
+ * than all others.
  */
+#include "../simd/scalar.h"
 #include "lse.h"
 #include "problem.h"
 
 #include <string.h>
 
-/* A column sum this far below its shift may have lost terms to underflow. */
-#define COLUMN_SUM_LEAST 0x1p-80f
+/* Terms of a column below 2^-76 (in the units of col_sum) may be lost; of up to 2^20 rows together
+ * less than 2^-24 of a sum of this size. */
+#define COLUMN_SUM_LEAST 0x1p-32f
 
 void infonce_pack_rows(const struct infonce *p, const struct tile_operand *a,
                        const struct region *super, size_t worker, size_t workers)
@@ -92,15 +95,16 @@ static void pass_join_rows(const struct infonce *p, const struct pass *pass,
             memcpy(max, max2, rows * sizeof *max);
             memcpy(sum, sum2, rows * sizeof *sum);
         } else {
-            p->isa->infonce->join_rows(rows, max, sum, max2, sum2);
+            p->isa->infonce->join_rows(rows, p->alpha, max, sum, max2, sum2);
         }
     }
 }
 
-static float exp2_one(const struct infonce *p, float v)
+/* 2^(alpha (v - c)) */
+static float exp2_one(const struct infonce *p, float v, float c)
 {
     float out;
-    p->isa->infonce->exp2_difference(1, &v, 0.0f, 1.0f, &out);
+    p->isa->infonce->exp2_difference(1, &v, c, p->alpha, &out);
     return out;
 }
 
@@ -117,8 +121,8 @@ static void pass_join_columns(const struct infonce *p, const struct region *supe
             *shift = shift2;
         } else {
             float raised = shift2 > *shift ? shift2 : *shift;
-            p->isa->infonce->join_columns(cols, sum, exp2_one(p, *shift - raised), sum2,
-                                          exp2_one(p, shift2 - raised));
+            p->isa->infonce->join_columns(cols, sum, exp2_one(p, *shift, raised), sum2,
+                                          exp2_one(p, shift2, raised));
             *shift = raised;
         }
     }
@@ -185,26 +189,33 @@ static size_t columns_again(struct infonce *p)
     return count;
 }
 
-/* lse and lse - L of a row or column. */
-static double finish_lse(const struct infonce *p, double max, double sum, const float *positive,
-                         float *lse)
+/* Finishes a row or column whose negatives are sum 2^(alpha max - headroom): returns lse - L of its
+ * positive (0 without one) and writes lse, in nats, and where asked for in base 2. */
+static double finish_lse(const struct infonce *p, double max, double sum, double headroom,
+                         const float *positive, float *lse, double *lse2)
 {
+    double alpha = (double)p->alpha, scale = (double)p->config.logit_scale;
+    double nats, bits, above = 0;
+    double negatives = lse_log(sum) - headroom * LSE_LN2; /* to be added to the greatest logit */
     if (positive == NULL) {
-        *lse = (float)lse_of_negatives(max, sum);
-        return 0;
+        nats = scale * max + negatives;
+        bits = alpha * max + negatives * LSE_LOG2E;
+    } else {
+        double similarity = (double)*positive;
+        double distance = alpha * (max - similarity) - headroom;
+        above = similarity < INFINITY ? lse_minus_positive(distance, sum) : NAN;
+        if (distance > 200) { /* also where the positive's logit is -Inf */
+            nats = scale * max + negatives;
+            bits = alpha * max + negatives * LSE_LOG2E;
+        } else {
+            nats = scale * similarity + above;
+            bits = alpha * similarity + above * LSE_LOG2E;
+        }
     }
-    double z = (double)p->alpha * (double)*positive;
-    double above = lse_minus_positive(max, sum, z);
-    double value = z * LSE_LN2 + above;
-    if (max - z > 100) /* also where z is -Inf */
-        value = lse_of_negatives(max, sum);
-    *lse = (float)value;
+    *lse = simd_canonical_nan((float)nats);
+    if (lse2 != NULL)
+        *lse2 = bits;
     return above;
-}
-
-static float canonical(float v)
-{
-    return v == v ? v : NAN;
 }
 
 void infonce_run_forward(struct infonce *p, float *loss, float *lse_x, float *lse_y)
@@ -220,25 +231,25 @@ void infonce_run_forward(struct infonce *p, float *loss, float *lse_x, float *ls
     pass_run(p, &pass);
     size_t again = columns_again(p);
 
+    const double headroom = (double)INFONCE_HEADROOM;
     size_t offset = p->config.offset;
     double loss_x = 0, loss_y = 0;
-    for (size_t i = 0; i < p->m; i++) {
-        loss_x +=
-            finish_lse(p, (double)p->row_max[i], (double)p->row_sum[i], &p->positive[i], &lse_x[i]);
-        lse_x[i] = canonical(lse_x[i]);
-    }
+    for (size_t i = 0; i < p->m; i++)
+        loss_x += finish_lse(p, (double)p->row_max[i], (double)p->row_sum[i], headroom,
+                             &p->positive[i], &lse_x[i], p->lse2_x ? &p->lse2_x[i] : NULL);
     for (size_t j = 0, next = 0; j < p->n; j++) {
-        float max = p->col_shift[j / TILE_BLOCK_COLS], sum = p->col_sum[j];
+        double max = (double)p->col_shift[j / TILE_BLOCK_COLS], sum = (double)p->col_sum[j];
+        double height = 2 * headroom;
         if (next < again && p->pick[next] == j) {
-            max = p->pick_max[next];
-            sum = p->pick_sum[next++];
+            max = (double)p->pick_max[next];
+            sum = (double)p->pick_sum[next++];
+            height = headroom;
         }
         bool has_positive = j >= offset && j - offset < p->m;
-        loss_y += finish_lse(p, (double)max, (double)sum,
-                             has_positive ? &p->positive[j - offset] : NULL, &lse_y[j]);
-        lse_y[j] = canonical(lse_y[j]);
+        loss_y += finish_lse(p, max, sum, height, has_positive ? &p->positive[j - offset] : NULL,
+                             &lse_y[j], p->lse2_y ? &p->lse2_y[j] : NULL);
     }
     double m = (double)p->m;
-    *loss = canonical((float)((double)p->config.weight_x * (loss_x / m) +
-                              (double)p->config.weight_y * (loss_y / m)));
+    *loss = simd_canonical_nan((float)((double)p->config.weight_x * (loss_x / m) +
+                                       (double)p->config.weight_y * (loss_y / m)));
 }

@@ -1,6 +1,7 @@
 /* infonce.c - InfoNCE's public functions: argument checks, memory, and the two halves in turn.
  * SPDX-License-Identifier: MIT
  */
+#include "lse.h"
 #include "problem.h"
 
 #include <math.h>
@@ -25,7 +26,8 @@ static enum mmk_status check_inputs(struct infonce *p, const struct mmk_infonce_
         return MMK_ERR_NULL;
     if ((unsigned)config->similarity >= MMK_SIMILARITY_COUNT)
         return MMK_ERR_SIMILARITY;
-    if (!positive_finite(config->logit_scale))
+    float alpha = (float)((double)config->logit_scale * LSE_LOG2E);
+    if (!positive_finite(config->logit_scale) || !isfinite(alpha))
         return MMK_ERR_LOGIT_SCALE;
     if (!weight_valid(config->weight_x) || !weight_valid(config->weight_y))
         return MMK_ERR_WEIGHT;
@@ -38,7 +40,7 @@ static enum mmk_status check_inputs(struct infonce *p, const struct mmk_infonce_
         (status = args_options(options)) != MMK_OK)
         return status;
     p->config = *config;
-    p->alpha = (float)((double)config->logit_scale * 0x1.71547652b82fep+0);
+    p->alpha = alpha;
     size_t tasks = blocks_of(p->m, TILE_BLOCK_ROWS) * blocks_of(p->n, TILE_BLOCK_COLS);
     p->threads = args_threads(options != NULL ? options->threads : 0, tasks);
     return MMK_OK;
@@ -81,18 +83,23 @@ static void layout_backward(struct infonce *p, struct scratch *s)
 {
     const size_t f = sizeof(float);
     size_t n_padded = tile_round_up(p->n, INFONCE_COL_MULTIPLE);
+    p->lse2_x = scratch_take(s, p->m, sizeof *p->lse2_x);
+    p->lse2_y = scratch_take(s, p->n, sizeof *p->lse2_y);
     p->lse_x = scratch_take(s, p->m, f);
+    p->lse_x_low = scratch_take(s, p->m, f);
     p->lse_y = scratch_take(s, n_padded, f);
-    p->coef_y = scratch_take(s, n_padded, f);
+    p->lse_y_low = scratch_take(s, n_padded, f);
+    p->row_weight = scratch_take(s, p->m, f);
+    p->col_weight = scratch_take(s, n_padded, f);
     p->row_factor = scratch_take(s, p->m, f);
-    p->col_factor = scratch_take(s, n_padded, f);
-    p->row_p = scratch_take(s, p->m, f);
+    p->col_factor = scratch_take(s, p->n, f);
+    p->row_e = scratch_take(s, p->m, f);
     p->row_g = scratch_take(s, p->m, f);
     p->row_gs = scratch_take(s, p->m, f);
-    p->col_q = scratch_take(s, p->n, f);
+    p->col_e = scratch_take(s, p->n, f);
     p->col_g = scratch_take(s, p->n, f);
     p->part_row = scratch_take(s, (size_t)3 * SUPER_COL_BLOCKS * BACKWARD_ROWS, f);
-    p->part_gradient = scratch_take(s, (size_t)2 * BACKWARD_ROW_BLOCKS * SUPER_COLS, f);
+    p->part_col_e = scratch_take(s, (size_t)2 * BACKWARD_ROW_BLOCKS * SUPER_COLS, f);
     p->columns_x = scratch_take(s, tile_packed_floats(least(p->m, BACKWARD_ROWS), p->d), f);
     p->columns_y = scratch_take(s, tile_packed_floats(least(p->n, SUPER_COLS), p->d), f);
     size_t blocks = least(blocks_of(p->n, TILE_BLOCK_COLS), SUPER_COL_BLOCKS);
@@ -215,7 +222,8 @@ enum mmk_status mmk_infonce_backward(const struct mmk_infonce_config *config, si
     struct scratch scratch;
     if ((status = open_memory(&p, &scratch, BACKWARD, options)) != MMK_OK)
         return status;
-    infonce_run_backward(&p, lse_x, lse_y, dx, lddx, dy, lddy, dlogit_scale);
+    infonce_take_lse(&p, lse_x, lse_y);
+    infonce_run_backward(&p, dx, lddx, dy, lddy, dlogit_scale);
     scratch_close(&scratch);
     return MMK_OK;
 }
@@ -244,7 +252,7 @@ enum mmk_status mmk_infonce_forward_backward(const struct mmk_infonce_config *co
     if ((status = open_memory(&p, &scratch, FORWARD | BACKWARD, options)) != MMK_OK)
         return status;
     infonce_run_forward(&p, loss, lse_x, lse_y);
-    infonce_run_backward(&p, lse_x, lse_y, dx, lddx, dy, lddy, dlogit_scale);
+    infonce_run_backward(&p, dx, lddx, dy, lddy, dlogit_scale);
     scratch_close(&scratch);
     return MMK_OK;
 }

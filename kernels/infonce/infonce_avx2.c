@@ -2,10 +2,10 @@
  * SPDX-License-Identifier: MIT
  *
  * softmax_block   8 elements cost one FMA for the argument, six for 2^r and one for the column: 4
- *                 clocks on two FMA ports. The block is read twice (maximum, then exponentials),
- * the second time from L1. The polynomial's constants are memory operands: 16 ymm do not hold them
- * beside the lanes. Differs         the 16 lanes of a row sum are two ymm; columns go by pairs of
- * ymm.
+ *                 clocks on two FMA ports. The block is read twice (maximum, then exponentials), the
+ *                 second time from L1. The polynomial's constants are memory operands: 16 ymm do not
+ *                 hold them beside the lanes.
+ * Differs         the 16 lanes of a row sum are two ymm; columns go by pairs of ymm.
  */
 #include "infonce.h"
 
@@ -13,27 +13,28 @@
 
 #include <float.h>
 
-static inline float infonce_row_max_avx2(size_t cols, const float *sim, float alpha)
+static inline float infonce_row_max_avx2(size_t cols, const float *sim)
 {
     __m256 m0 = _mm256_set1_ps(-FLT_MAX), m1 = m0;
     for (size_t j = 0; j < cols; j += 16) {
         m0 = simd_max8(_mm256_loadu_ps(sim + j), m0);
         m1 = simd_max8(_mm256_loadu_ps(sim + j + 8), m1);
     }
-    float max = simd_hmax8(_mm256_max_ps(m0, m1)) * alpha + 0.0f;
-    max = max < -FLT_MAX ? -FLT_MAX : max;
-    return max > FLT_MAX ? FLT_MAX : max;
+    float max = simd_hmax8(_mm256_max_ps(m0, m1));
+    return (max > FLT_MAX ? FLT_MAX : max) + 0.0f;
 }
 
 static inline float infonce_exp_row_avx2(size_t cols, const float *sim, float alpha, float max,
                                          float weight, float *col_sum)
 {
     const __m256 scale = _mm256_set1_ps(alpha), shift = _mm256_set1_ps(max);
-    const __m256 w = _mm256_set1_ps(weight);
+    const __m256 w = _mm256_set1_ps(weight), headroom = _mm256_set1_ps(INFONCE_HEADROOM);
     __m256 lane0 = _mm256_setzero_ps(), lane1 = lane0;
     for (size_t j = 0; j < cols; j += 16) {
-        __m256 e0 = simd_exp2x8(_mm256_fmsub_ps(_mm256_loadu_ps(sim + j), scale, shift));
-        __m256 e1 = simd_exp2x8(_mm256_fmsub_ps(_mm256_loadu_ps(sim + j + 8), scale, shift));
+        __m256 e0 = simd_exp2x8(
+            _mm256_fmadd_ps(_mm256_sub_ps(_mm256_loadu_ps(sim + j), shift), scale, headroom));
+        __m256 e1 = simd_exp2x8(
+            _mm256_fmadd_ps(_mm256_sub_ps(_mm256_loadu_ps(sim + j + 8), shift), scale, headroom));
         lane0 = _mm256_add_ps(lane0, e0);
         lane1 = _mm256_add_ps(lane1, e1);
         if (col_sum == NULL)
@@ -55,11 +56,11 @@ static void infonce_softmax_block_avx2(size_t rows, size_t cols, const float *si
         size_t end = rows - r < INFONCE_CHUNK_ROWS ? rows : r + INFONCE_CHUNK_ROWS;
         float raised = shift;
         for (size_t i = r; i < end; i++) {
-            row_max[i] = infonce_row_max_avx2(cols, sim + i * TILE_BLOCK_LD, alpha);
+            row_max[i] = infonce_row_max_avx2(cols, sim + i * TILE_BLOCK_LD);
             raised = simd_max(row_max[i], raised);
         }
         if (raised > shift) {
-            __m256 factor = simd_exp2x8(_mm256_set1_ps(shift - raised));
+            __m256 factor = simd_exp2x8(_mm256_set1_ps((shift - raised) * alpha));
             for (size_t j = 0; col_sum != NULL && j < cols; j += 8)
                 _mm256_storeu_ps(col_sum + j, _mm256_mul_ps(_mm256_loadu_ps(col_sum + j), factor));
             shift = raised;
@@ -67,7 +68,9 @@ static void infonce_softmax_block_avx2(size_t rows, size_t cols, const float *si
         float weight[16] = {0};
         for (size_t i = 0; i < 16 && r + i < end; i += 8) {
             __m256 max = simd_load_first(row_max + r + i, end - r - i < 8 ? end - r - i : 8);
-            _mm256_storeu_ps(weight + i, simd_exp2x8(_mm256_sub_ps(max, _mm256_set1_ps(shift))));
+            max = _mm256_sub_ps(max, _mm256_set1_ps(shift));
+            max = _mm256_fmadd_ps(max, _mm256_set1_ps(alpha), _mm256_set1_ps(INFONCE_HEADROOM));
+            _mm256_storeu_ps(weight + i, simd_exp2x8(max));
         }
         for (size_t i = r; i < end; i++)
             row_sum[i] = infonce_exp_row_avx2(cols, sim + i * TILE_BLOCK_LD, alpha, row_max[i],
@@ -77,17 +80,18 @@ static void infonce_softmax_block_avx2(size_t rows, size_t cols, const float *si
         *col_shift = shift;
 }
 
-static void infonce_join_rows_avx2(size_t count, float *max, float *sum, const float *max2,
-                                   const float *sum2)
+static void infonce_join_rows_avx2(size_t count, float alpha, float *max, float *sum,
+                                   const float *max2, const float *sum2)
 {
+    const __m256 scale = _mm256_set1_ps(alpha);
     for (size_t i = 0; i < count; i += 8) {
         size_t first = count - i < 8 ? count - i : 8;
         __m256 m1 = simd_load_first(max + i, first), m2 = simd_load_first(max2 + i, first);
         __m256 joined = simd_max8(m2, m1);
-        __m256 e =
-            _mm256_mul_ps(simd_load_first(sum + i, first), simd_exp2x8(_mm256_sub_ps(m1, joined)));
+        __m256 e = _mm256_mul_ps(simd_load_first(sum + i, first),
+                                 simd_exp2x8(_mm256_mul_ps(_mm256_sub_ps(m1, joined), scale)));
         e = _mm256_fmadd_ps(simd_load_first(sum2 + i, first),
-                            simd_exp2x8(_mm256_sub_ps(m2, joined)), e);
+                            simd_exp2x8(_mm256_mul_ps(_mm256_sub_ps(m2, joined), scale)), e);
         simd_store_first(sum + i, first, e);
         simd_store_first(max + i, first, joined);
     }
@@ -109,43 +113,49 @@ static void infonce_join_columns_avx2(size_t count, float *sum, float factor, co
     }
 }
 
+/* 2^(z - lse) with lse in two parts; never above 1 whatever the rounding of lse. */
+static inline __m256 infonce_softmax_avx2(__m256 s, __m256 alpha, __m256 lse, __m256 lse_low)
+{
+    __m256 z = _mm256_sub_ps(_mm256_fmsub_ps(s, alpha, lse), lse_low);
+    return simd_exp2x8(_mm256_min_ps(_mm256_setzero_ps(), z)); /* second operand where NaN */
+}
+
 /* One row of G; with two_exps the column softmax has an exponential of its own. */
 static inline __attribute__((always_inline)) void
 infonce_gradient_row_avx2(const struct infonce_gradient *g, size_t i, size_t cols, float *sim,
                           bool two_exps)
 {
-    const __m256 alpha = _mm256_set1_ps(g->alpha), coef_x = _mm256_set1_ps(g->coef_x);
-    const __m256 lse_x = _mm256_set1_ps(g->lse_x[i]), lowest = _mm256_set1_ps(-FLT_MAX);
-    const __m256 row_factor = _mm256_set1_ps(two_exps ? 0.0f : g->row_factor[i]);
-    __m256 p_lane[2], g_lane[2], gs_lane[2];
+    const __m256 alpha = _mm256_set1_ps(g->alpha), lowest = _mm256_set1_ps(-FLT_MAX);
+    const __m256 low = _mm256_set1_ps(g->low), row_weight = _mm256_set1_ps(g->row_weight[i]);
+    const __m256 lse_x = _mm256_set1_ps(two_exps ? g->lse_x[i] : 0.0f);
+    const __m256 lse_x_low = _mm256_set1_ps(two_exps ? g->lse_x_low[i] : 0.0f);
+    __m256 e_lane[2], g_lane[2], gs_lane[2];
     for (int h = 0; h < 2; h++)
-        p_lane[h] = g_lane[h] = gs_lane[h] = _mm256_setzero_ps();
+        e_lane[h] = g_lane[h] = gs_lane[h] = _mm256_setzero_ps();
     for (size_t j = 0; j < cols; j += 16) {
 #pragma GCC unroll 2
         for (size_t h = 0; h < 2; h++) {
             size_t at = j + 8 * h;
-            __m256 s = _mm256_loadu_ps(sim + at);
-            __m256 coef_y = _mm256_loadu_ps(g->coef_y + at);
-            __m256 col_q = _mm256_loadu_ps(g->col_q + at);
-            __m256 p = simd_exp2x8(_mm256_fmsub_ps(s, alpha, lse_x));
-            __m256 gij;
+            __m256 s = _mm256_loadu_ps(sim + at), col_weight = _mm256_loadu_ps(g->col_weight + at);
+            __m256 e, e_col, gij;
             if (two_exps) {
-                __m256 q = simd_exp2x8(_mm256_fmsub_ps(s, alpha, _mm256_loadu_ps(g->lse_y + at)));
-                gij = _mm256_fmadd_ps(coef_y, q, _mm256_mul_ps(coef_x, p));
-                col_q = _mm256_add_ps(col_q, q);
+                e = infonce_softmax_avx2(s, alpha, lse_x, lse_x_low);
+                e_col = infonce_softmax_avx2(s, alpha, _mm256_loadu_ps(g->lse_y + at),
+                                             _mm256_loadu_ps(g->lse_y_low + at));
+                gij = _mm256_fmadd_ps(col_weight, e_col, _mm256_mul_ps(row_weight, e));
             } else {
-                gij = _mm256_mul_ps(p, _mm256_fmadd_ps(row_factor, coef_y, coef_x));
-                col_q = _mm256_fmadd_ps(p, row_factor, col_q);
+                e = e_col = simd_exp2x8(_mm256_fmsub_ps(s, alpha, low));
+                gij = _mm256_mul_ps(e, _mm256_add_ps(row_weight, col_weight));
             }
-            p_lane[h] = _mm256_add_ps(p_lane[h], p);
+            e_lane[h] = _mm256_add_ps(e_lane[h], e);
             g_lane[h] = _mm256_add_ps(g_lane[h], gij);
             gs_lane[h] = _mm256_fmadd_ps(gij, simd_max8(s, lowest), gs_lane[h]);
-            _mm256_storeu_ps(g->col_q + at, col_q);
+            _mm256_storeu_ps(g->col_e + at, _mm256_add_ps(_mm256_loadu_ps(g->col_e + at), e_col));
             _mm256_storeu_ps(g->col_g + at, _mm256_add_ps(_mm256_loadu_ps(g->col_g + at), gij));
             _mm256_storeu_ps(sim + at, gij);
         }
     }
-    g->row_p[i] = simd_sum16x8(p_lane[0], p_lane[1]);
+    g->row_e[i] = simd_sum16x8(e_lane[0], e_lane[1]);
     g->row_g[i] = simd_sum16x8(g_lane[0], g_lane[1]);
     g->row_gs[i] = simd_sum16x8(gs_lane[0], gs_lane[1]);
 }
@@ -154,28 +164,23 @@ static void infonce_gradient_block_avx2(const struct infonce_gradient *g, size_t
                                         float *sim)
 {
     for (size_t j = 0; j < cols; j += 8) {
-        _mm256_storeu_ps(g->col_q + j, _mm256_setzero_ps());
+        _mm256_storeu_ps(g->col_e + j, _mm256_setzero_ps());
         _mm256_storeu_ps(g->col_g + j, _mm256_setzero_ps());
     }
-    if (g->row_factor == NULL) {
-        for (size_t i = 0; i < rows; i++)
-            infonce_gradient_row_avx2(g, i, cols, sim + i * TILE_BLOCK_LD, true);
-        return;
-    }
     for (size_t i = 0; i < rows; i++)
-        infonce_gradient_row_avx2(g, i, cols, sim + i * TILE_BLOCK_LD, false);
-    for (size_t j = 0; j < cols; j += 8)
-        _mm256_storeu_ps(g->col_q + j, _mm256_mul_ps(_mm256_loadu_ps(g->col_q + j),
-                                                     _mm256_loadu_ps(g->col_factor + j)));
+        if (g->lse_x != NULL)
+            infonce_gradient_row_avx2(g, i, cols, sim + i * TILE_BLOCK_LD, true);
+        else
+            infonce_gradient_row_avx2(g, i, cols, sim + i * TILE_BLOCK_LD, false);
 }
 
-static void infonce_exp2_difference_avx2(size_t count, const float *v, float c, float sign,
+static void infonce_exp2_difference_avx2(size_t count, const float *v, float c, float scale,
                                          float *out)
 {
-    const __m256 vc = _mm256_set1_ps(c), vsign = _mm256_set1_ps(sign);
+    const __m256 vc = _mm256_set1_ps(c), vscale = _mm256_set1_ps(scale);
     for (size_t i = 0; i < count; i += 8) {
         size_t first = count - i < 8 ? count - i : 8;
-        __m256 z = _mm256_mul_ps(vsign, _mm256_sub_ps(simd_load_first(v + i, first), vc));
+        __m256 z = _mm256_mul_ps(vscale, _mm256_sub_ps(simd_load_first(v + i, first), vc));
         simd_store_first(out + i, first, simd_exp2x8(z));
     }
 }
@@ -208,6 +213,7 @@ static void infonce_finish_dot_avx2(const struct infonce_row *row)
     for (size_t k = 0; k < row->d; k += 8) {
         size_t first = row->d - k < 8 ? row->d - k : 8;
         __m256 v = infonce_with_positive_avx2(row, k, first, NULL);
+        v = _mm256_mul_ps(_mm256_set1_ps(row->scale), v);
         infonce_store_avx2(row->gradient + k, first, simd_canonical_nan8(v));
     }
 }
@@ -240,6 +246,7 @@ static void infonce_finish_cosine_avx2(const struct infonce_row *row)
         __m256 x = simd_load_first(row->self + k, first);
         x = _mm256_mul_ps(_mm256_mul_ps(x, power), inverse);
         __m256 v = _mm256_fnmadd_ps(projection, x, simd_load_first(row->gradient + k, first));
+        v = _mm256_mul_ps(_mm256_set1_ps(row->scale), v);
         v = _mm256_mul_ps(_mm256_mul_ps(v, inverse), power);
         infonce_store_avx2(row->gradient + k, first, simd_canonical_nan8(v));
     }
@@ -252,7 +259,7 @@ static void infonce_finish_neg_sq_l2_avx2(const struct infonce_row *row)
         size_t first = row->d - k < 8 ? row->d - k : 8;
         __m256 v = infonce_with_positive_avx2(row, k, first, NULL);
         v = _mm256_fnmadd_ps(sum_g, simd_load_first(row->self + k, first), v);
-        v = _mm256_mul_ps(_mm256_set1_ps(2.0f), v);
+        v = _mm256_mul_ps(_mm256_set1_ps(row->scale), v);
         infonce_store_avx2(row->gradient + k, first, simd_canonical_nan8(v));
     }
 }

@@ -1,11 +1,12 @@
 /* infonce_avx512.c - inner loops of InfoNCE, AVX-512.
  * SPDX-License-Identifier: MIT
  *
- * softmax_block   16 elements cost one FMA for the argument, six for 2^r and one for the column: 8
- * on the two FMA ports, 4 clocks; the adds, shifts and compares run beside them. The block is read
- * twice (maximum, then exponentials), the second time from L1. gradient_block  the same with three
- * FMAs more (factor, G S, column), in place. Differs         one zmm holds all 16 lanes of a row
- * sum; AVX2 needs two ymm, NEON four q. Positives and padding are -Inf, so there are no tails.
+ * softmax_block   16 elements cost one FMA for the argument, six for 2^r and one for the column: 8 on
+ *                 the two FMA ports, 4 clocks; six adds, shifts and compares run beside them. Measured
+ *                 7 clocks, and 2 more for the pass that finds the maximum (the block comes from L2).
+ * gradient_block  one exponential for both softmaxes; two more FMA-port operations (G, G S), in place.
+ * Differs         one zmm holds all 16 lanes of a row sum; AVX2 needs two ymm, NEON four q. Positives
+ *                 and padding are -Inf, so there are no tails.
  */
 #include "infonce.h"
 
@@ -13,7 +14,7 @@
 
 #include <float.h>
 
-static inline float infonce_row_max_avx512(size_t cols, const float *sim, float alpha)
+static inline float infonce_row_max_avx512(size_t cols, const float *sim)
 {
     __m512 m0 = _mm512_set1_ps(-FLT_MAX), m1 = m0;
     size_t j = 0;
@@ -23,9 +24,8 @@ static inline float infonce_row_max_avx512(size_t cols, const float *sim, float 
     }
     if (j < cols)
         m0 = simd_max16(_mm512_loadu_ps(sim + j), m0);
-    float max = simd_hmax16(_mm512_max_ps(m0, m1)) * alpha + 0.0f;
-    max = max < -FLT_MAX ? -FLT_MAX : max;
-    return max > FLT_MAX ? FLT_MAX : max;
+    float max = simd_hmax16(_mm512_max_ps(m0, m1));
+    return (max > FLT_MAX ? FLT_MAX : max) + 0.0f;
 }
 
 /* Two rows at a time share the loads and stores of the column sums; row r of each column first. */
@@ -33,7 +33,7 @@ static inline __attribute__((always_inline)) void
 infonce_exp_rows_avx512(size_t cols, size_t count, const float *sim, float alpha, const float *max,
                         const float *weight, float *row_sum, float *col_sum)
 {
-    const __m512 scale = _mm512_set1_ps(alpha);
+    const __m512 scale = _mm512_set1_ps(alpha), headroom = _mm512_set1_ps(INFONCE_HEADROOM);
     __m512 lane[2], shift[2], w[2];
     for (size_t r = 0; r < count; r++) {
         lane[r] = _mm512_setzero_ps();
@@ -44,7 +44,7 @@ infonce_exp_rows_avx512(size_t cols, size_t count, const float *sim, float alpha
         __m512 column = col_sum != NULL ? _mm512_loadu_ps(col_sum + j) : _mm512_setzero_ps();
         for (size_t r = 0; r < count; r++) {
             __m512 s = _mm512_loadu_ps(sim + r * TILE_BLOCK_LD + j);
-            __m512 e = simd_exp2x16(_mm512_fmsub_ps(s, scale, shift[r]));
+            __m512 e = simd_exp2x16(_mm512_fmadd_ps(_mm512_sub_ps(s, shift[r]), scale, headroom));
             lane[r] = _mm512_add_ps(lane[r], e);
             column = _mm512_fmadd_ps(e, w[r], column);
         }
@@ -66,18 +66,20 @@ static void infonce_softmax_block_avx512(size_t rows, size_t cols, const float *
         size_t end = rows - r < INFONCE_CHUNK_ROWS ? rows : r + INFONCE_CHUNK_ROWS;
         float raised = shift;
         for (size_t i = r; i < end; i++) {
-            row_max[i] = infonce_row_max_avx512(cols, sim + i * TILE_BLOCK_LD, alpha);
+            row_max[i] = infonce_row_max_avx512(cols, sim + i * TILE_BLOCK_LD);
             raised = simd_max(row_max[i], raised);
         }
         if (raised > shift) {
-            __m512 factor = simd_exp2x16(_mm512_set1_ps(shift - raised));
+            __m512 factor = simd_exp2x16(_mm512_set1_ps((shift - raised) * alpha));
             for (size_t j = 0; col_sum != NULL && j < cols; j += 16)
                 _mm512_storeu_ps(col_sum + j, _mm512_mul_ps(_mm512_loadu_ps(col_sum + j), factor));
             shift = raised;
         }
         float weight[16];
         __m512 max = simd_load_first(row_max + r, end - r);
-        _mm512_storeu_ps(weight, simd_exp2x16(_mm512_sub_ps(max, _mm512_set1_ps(shift))));
+        max = _mm512_sub_ps(max, _mm512_set1_ps(shift));
+        max = _mm512_fmadd_ps(max, _mm512_set1_ps(alpha), _mm512_set1_ps(INFONCE_HEADROOM));
+        _mm512_storeu_ps(weight, simd_exp2x16(max));
         size_t i = r;
         for (; i + 2 <= end; i += 2)
             infonce_exp_rows_avx512(cols, 2, sim + i * TILE_BLOCK_LD, alpha, row_max + i,
@@ -90,17 +92,18 @@ static void infonce_softmax_block_avx512(size_t rows, size_t cols, const float *
         *col_shift = shift;
 }
 
-static void infonce_join_rows_avx512(size_t count, float *max, float *sum, const float *max2,
-                                     const float *sum2)
+static void infonce_join_rows_avx512(size_t count, float alpha, float *max, float *sum,
+                                     const float *max2, const float *sum2)
 {
+    const __m512 scale = _mm512_set1_ps(alpha);
     for (size_t i = 0; i < count; i += 16) {
         size_t first = count - i < 16 ? count - i : 16;
         __m512 m1 = simd_load_first(max + i, first), m2 = simd_load_first(max2 + i, first);
         __m512 joined = simd_max16(m2, m1);
-        __m512 e =
-            _mm512_mul_ps(simd_load_first(sum + i, first), simd_exp2x16(_mm512_sub_ps(m1, joined)));
+        __m512 e = _mm512_mul_ps(simd_load_first(sum + i, first),
+                                 simd_exp2x16(_mm512_mul_ps(_mm512_sub_ps(m1, joined), scale)));
         e = _mm512_fmadd_ps(simd_load_first(sum2 + i, first),
-                            simd_exp2x16(_mm512_sub_ps(m2, joined)), e);
+                            simd_exp2x16(_mm512_mul_ps(_mm512_sub_ps(m2, joined), scale)), e);
         simd_store_first(sum + i, first, e);
         simd_store_first(max + i, first, joined);
     }
@@ -118,36 +121,43 @@ static void infonce_join_columns_avx512(size_t count, float *sum, float factor, 
     }
 }
 
+/* 2^(z - lse) with lse in two parts; never above 1 whatever the rounding of lse. */
+static inline __m512 infonce_softmax_avx512(__m512 s, __m512 alpha, __m512 lse, __m512 lse_low)
+{
+    __m512 z = _mm512_sub_ps(_mm512_fmsub_ps(s, alpha, lse), lse_low);
+    return simd_exp2x16(_mm512_min_ps(_mm512_setzero_ps(), z)); /* second operand where NaN */
+}
+
 /* One row of G; with two_exps the column softmax has an exponential of its own. */
 static inline __attribute__((always_inline)) void
 infonce_gradient_row_avx512(const struct infonce_gradient *g, size_t i, size_t cols, float *sim,
                             bool two_exps)
 {
-    const __m512 alpha = _mm512_set1_ps(g->alpha), coef_x = _mm512_set1_ps(g->coef_x);
-    const __m512 lse_x = _mm512_set1_ps(g->lse_x[i]), lowest = _mm512_set1_ps(-FLT_MAX);
-    const __m512 row_factor = _mm512_set1_ps(two_exps ? 0.0f : g->row_factor[i]);
-    __m512 p_lane = _mm512_setzero_ps(), g_lane = p_lane, gs_lane = p_lane;
+    const __m512 alpha = _mm512_set1_ps(g->alpha), lowest = _mm512_set1_ps(-FLT_MAX);
+    const __m512 low = _mm512_set1_ps(g->low), row_weight = _mm512_set1_ps(g->row_weight[i]);
+    const __m512 lse_x = _mm512_set1_ps(two_exps ? g->lse_x[i] : 0.0f);
+    const __m512 lse_x_low = _mm512_set1_ps(two_exps ? g->lse_x_low[i] : 0.0f);
+    __m512 e_lane = _mm512_setzero_ps(), g_lane = e_lane, gs_lane = e_lane;
     for (size_t j = 0; j < cols; j += 16) {
-        __m512 s = _mm512_loadu_ps(sim + j);
-        __m512 coef_y = _mm512_loadu_ps(g->coef_y + j), col_q = _mm512_loadu_ps(g->col_q + j);
-        __m512 p = simd_exp2x16(_mm512_fmsub_ps(s, alpha, lse_x));
-        __m512 gij;
+        __m512 s = _mm512_loadu_ps(sim + j), col_weight = _mm512_loadu_ps(g->col_weight + j);
+        __m512 e, e_col, gij;
         if (two_exps) {
-            __m512 q = simd_exp2x16(_mm512_fmsub_ps(s, alpha, _mm512_loadu_ps(g->lse_y + j)));
-            gij = _mm512_fmadd_ps(coef_y, q, _mm512_mul_ps(coef_x, p));
-            col_q = _mm512_add_ps(col_q, q);
+            e = infonce_softmax_avx512(s, alpha, lse_x, lse_x_low);
+            e_col = infonce_softmax_avx512(s, alpha, _mm512_loadu_ps(g->lse_y + j),
+                                           _mm512_loadu_ps(g->lse_y_low + j));
+            gij = _mm512_fmadd_ps(col_weight, e_col, _mm512_mul_ps(row_weight, e));
         } else {
-            gij = _mm512_mul_ps(p, _mm512_fmadd_ps(row_factor, coef_y, coef_x));
-            col_q = _mm512_fmadd_ps(p, row_factor, col_q);
+            e = e_col = simd_exp2x16(_mm512_fmsub_ps(s, alpha, low));
+            gij = _mm512_mul_ps(e, _mm512_add_ps(row_weight, col_weight));
         }
-        p_lane = _mm512_add_ps(p_lane, p);
+        e_lane = _mm512_add_ps(e_lane, e);
         g_lane = _mm512_add_ps(g_lane, gij);
         gs_lane = _mm512_fmadd_ps(gij, simd_max16(s, lowest), gs_lane);
-        _mm512_storeu_ps(g->col_q + j, col_q);
+        _mm512_storeu_ps(g->col_e + j, _mm512_add_ps(_mm512_loadu_ps(g->col_e + j), e_col));
         _mm512_storeu_ps(g->col_g + j, _mm512_add_ps(_mm512_loadu_ps(g->col_g + j), gij));
         _mm512_storeu_ps(sim + j, gij);
     }
-    g->row_p[i] = simd_sum16x16(p_lane);
+    g->row_e[i] = simd_sum16x16(e_lane);
     g->row_g[i] = simd_sum16x16(g_lane);
     g->row_gs[i] = simd_sum16x16(gs_lane);
 }
@@ -156,28 +166,23 @@ static void infonce_gradient_block_avx512(const struct infonce_gradient *g, size
                                           size_t cols, float *sim)
 {
     for (size_t j = 0; j < cols; j += 16) {
-        _mm512_storeu_ps(g->col_q + j, _mm512_setzero_ps());
+        _mm512_storeu_ps(g->col_e + j, _mm512_setzero_ps());
         _mm512_storeu_ps(g->col_g + j, _mm512_setzero_ps());
     }
-    if (g->row_factor == NULL) {
-        for (size_t i = 0; i < rows; i++)
-            infonce_gradient_row_avx512(g, i, cols, sim + i * TILE_BLOCK_LD, true);
-        return;
-    }
     for (size_t i = 0; i < rows; i++)
-        infonce_gradient_row_avx512(g, i, cols, sim + i * TILE_BLOCK_LD, false);
-    for (size_t j = 0; j < cols; j += 16)
-        _mm512_storeu_ps(g->col_q + j, _mm512_mul_ps(_mm512_loadu_ps(g->col_q + j),
-                                                     _mm512_loadu_ps(g->col_factor + j)));
+        if (g->lse_x != NULL)
+            infonce_gradient_row_avx512(g, i, cols, sim + i * TILE_BLOCK_LD, true);
+        else
+            infonce_gradient_row_avx512(g, i, cols, sim + i * TILE_BLOCK_LD, false);
 }
 
-static void infonce_exp2_difference_avx512(size_t count, const float *v, float c, float sign,
+static void infonce_exp2_difference_avx512(size_t count, const float *v, float c, float scale,
                                            float *out)
 {
-    const __m512 vc = _mm512_set1_ps(c), vsign = _mm512_set1_ps(sign);
+    const __m512 vc = _mm512_set1_ps(c), vscale = _mm512_set1_ps(scale);
     for (size_t i = 0; i < count; i += 16) {
         size_t first = count - i < 16 ? count - i : 16;
-        __m512 z = _mm512_mul_ps(vsign, _mm512_sub_ps(simd_load_first(v + i, first), vc));
+        __m512 z = _mm512_mul_ps(vscale, _mm512_sub_ps(simd_load_first(v + i, first), vc));
         simd_store_first(out + i, first, simd_exp2x16(z));
     }
 }
@@ -201,6 +206,7 @@ static void infonce_finish_dot_avx512(const struct infonce_row *row)
     for (size_t k = 0; k < row->d; k += 16) {
         size_t first = row->d - k < 16 ? row->d - k : 16;
         __m512 v = infonce_with_positive_avx512(row, k, first, NULL);
+        v = _mm512_mul_ps(_mm512_set1_ps(row->scale), v);
         simd_store_first(row->gradient + k, first, simd_canonical_nan16(v));
     }
 }
@@ -231,6 +237,7 @@ static void infonce_finish_cosine_avx512(const struct infonce_row *row)
         __m512 x = simd_load_first(row->self + k, first);
         x = _mm512_mul_ps(_mm512_mul_ps(x, power), inverse);
         __m512 v = _mm512_fnmadd_ps(projection, x, simd_load_first(row->gradient + k, first));
+        v = _mm512_mul_ps(_mm512_set1_ps(row->scale), v);
         v = _mm512_mul_ps(_mm512_mul_ps(v, inverse), power);
         simd_store_first(row->gradient + k, first, simd_canonical_nan16(v));
     }
@@ -243,7 +250,7 @@ static void infonce_finish_neg_sq_l2_avx512(const struct infonce_row *row)
         size_t first = row->d - k < 16 ? row->d - k : 16;
         __m512 v = infonce_with_positive_avx512(row, k, first, NULL);
         v = _mm512_fnmadd_ps(sum_g, simd_load_first(row->self + k, first), v);
-        v = _mm512_mul_ps(_mm512_set1_ps(2.0f), v);
+        v = _mm512_mul_ps(_mm512_set1_ps(row->scale), v);
         simd_store_first(row->gradient + k, first, simd_canonical_nan16(v));
     }
 }

@@ -1,9 +1,9 @@
 /* infonce_neon.c - inner loops of InfoNCE, AArch64 NEON.
  * SPDX-License-Identifier: MIT
  *
- * softmax_block   4 elements cost one FMA for the argument, six for 2^r and one for the column;
- * four vectors side by side hide the FMA latency of the polynomial. Differs         the 16 lanes of
- * a row sum are four q registers, and a step is 16 columns.
+ * softmax_block   4 elements cost one FMA for the argument, six for 2^r and one for the column; four
+ *                 vectors side by side hide the FMA latency of the polynomial.
+ * Differs         the 16 lanes of a row sum are four q registers, and a step is 16 columns.
  */
 #include "infonce.h"
 
@@ -11,7 +11,7 @@
 
 #include <float.h>
 
-static inline float infonce_row_max_neon(size_t cols, const float *sim, float alpha)
+static inline float infonce_row_max_neon(size_t cols, const float *sim)
 {
     float32x4_t m[4];
     for (int h = 0; h < 4; h++)
@@ -20,15 +20,14 @@ static inline float infonce_row_max_neon(size_t cols, const float *sim, float al
         for (size_t h = 0; h < 4; h++)
             m[h] = simd_max4(vld1q_f32(sim + j + 4 * h), m[h]);
     float max = simd_hmax4(vmaxq_f32(vmaxq_f32(m[0], m[1]), vmaxq_f32(m[2], m[3])));
-    max = max * alpha + 0.0f;
-    max = max < -FLT_MAX ? -FLT_MAX : max;
-    return max > FLT_MAX ? FLT_MAX : max;
+    return (max > FLT_MAX ? FLT_MAX : max) + 0.0f;
 }
 
-/* 2^(alpha s - shift) */
+/* 2^(alpha (s - shift) + headroom) */
 static inline float32x4_t infonce_exp_neon(float32x4_t s, float32x4_t alpha, float32x4_t shift)
 {
-    return simd_exp2x4(vfmaq_f32(vnegq_f32(shift), s, alpha));
+    const float32x4_t headroom = vdupq_n_f32(INFONCE_HEADROOM);
+    return simd_exp2x4(vfmaq_f32(headroom, vsubq_f32(s, shift), alpha));
 }
 
 static inline float infonce_exp_row_neon(size_t cols, const float *sim, float alpha, float max,
@@ -62,17 +61,18 @@ static void infonce_softmax_block_neon(size_t rows, size_t cols, const float *si
         size_t end = rows - r < INFONCE_CHUNK_ROWS ? rows : r + INFONCE_CHUNK_ROWS;
         float raised = shift;
         for (size_t i = r; i < end; i++) {
-            row_max[i] = infonce_row_max_neon(cols, sim + i * TILE_BLOCK_LD, alpha);
+            row_max[i] = infonce_row_max_neon(cols, sim + i * TILE_BLOCK_LD);
             raised = simd_max(row_max[i], raised);
         }
         if (raised > shift) {
-            float32x4_t factor = simd_exp2x4(vdupq_n_f32(shift - raised));
+            float32x4_t factor = simd_exp2x4(vdupq_n_f32((shift - raised) * alpha));
             for (size_t j = 0; col_sum != NULL && j < cols; j += 4)
                 vst1q_f32(col_sum + j, vmulq_f32(vld1q_f32(col_sum + j), factor));
             shift = raised;
         }
         for (size_t i = r; i < end; i++) {
-            float32x4_t weight = simd_exp2x4(vdupq_n_f32(row_max[i] - shift));
+            float32x4_t weight =
+                infonce_exp_neon(vdupq_n_f32(row_max[i]), vdupq_n_f32(alpha), vdupq_n_f32(shift));
             row_sum[i] = infonce_exp_row_neon(cols, sim + i * TILE_BLOCK_LD, alpha, row_max[i],
                                               vgetq_lane_f32(weight, 0), col_sum);
         }
@@ -81,16 +81,17 @@ static void infonce_softmax_block_neon(size_t rows, size_t cols, const float *si
         *col_shift = shift;
 }
 
-static void infonce_join_rows_neon(size_t count, float *max, float *sum, const float *max2,
-                                   const float *sum2)
+static void infonce_join_rows_neon(size_t count, float alpha, float *max, float *sum,
+                                   const float *max2, const float *sum2)
 {
     for (size_t i = 0; i < count; i += 4) {
         size_t first = count - i < 4 ? count - i : 4;
         float32x4_t m1 = simd_load_first(max + i, first), m2 = simd_load_first(max2 + i, first);
         float32x4_t joined = simd_max4(m2, m1);
-        float32x4_t e =
-            vmulq_f32(simd_load_first(sum + i, first), simd_exp2x4(vsubq_f32(m1, joined)));
-        e = vfmaq_f32(e, simd_load_first(sum2 + i, first), simd_exp2x4(vsubq_f32(m2, joined)));
+        float32x4_t e = vmulq_f32(simd_load_first(sum + i, first),
+                                  simd_exp2x4(vmulq_n_f32(vsubq_f32(m1, joined), alpha)));
+        e = vfmaq_f32(e, simd_load_first(sum2 + i, first),
+                      simd_exp2x4(vmulq_n_f32(vsubq_f32(m2, joined), alpha)));
         simd_store_first(sum + i, first, e);
         simd_store_first(max + i, first, joined);
     }
@@ -107,42 +108,51 @@ static void infonce_join_columns_neon(size_t count, float *sum, float factor, co
     }
 }
 
+/* 2^(z - lse) with lse in two parts; never above 1 whatever the rounding of lse. */
+static inline float32x4_t infonce_softmax_neon(float32x4_t s, float32x4_t alpha, float32x4_t lse,
+                                               float32x4_t lse_low)
+{
+    const float32x4_t zero = vdupq_n_f32(0.0f);
+    float32x4_t z = vsubq_f32(vfmaq_f32(vnegq_f32(lse), s, alpha), lse_low);
+    return simd_exp2x4(vbslq_f32(vcgtq_f32(z, zero), zero, z));
+}
+
 /* One row of G; with two_exps the column softmax has an exponential of its own. */
 static inline __attribute__((always_inline)) void
 infonce_gradient_row_neon(const struct infonce_gradient *g, size_t i, size_t cols, float *sim,
                           bool two_exps)
 {
-    const float32x4_t alpha = vdupq_n_f32(g->alpha), coef_x = vdupq_n_f32(g->coef_x);
-    const float32x4_t lse_x = vdupq_n_f32(g->lse_x[i]), lowest = vdupq_n_f32(-FLT_MAX);
-    const float32x4_t row_factor = vdupq_n_f32(two_exps ? 0.0f : g->row_factor[i]);
-    float32x4_t p_lane[4], g_lane[4], gs_lane[4];
+    const float32x4_t alpha = vdupq_n_f32(g->alpha), lowest = vdupq_n_f32(-FLT_MAX);
+    const float32x4_t minus_low = vdupq_n_f32(-g->low), row_weight = vdupq_n_f32(g->row_weight[i]);
+    const float32x4_t lse_x = vdupq_n_f32(two_exps ? g->lse_x[i] : 0.0f);
+    const float32x4_t lse_x_low = vdupq_n_f32(two_exps ? g->lse_x_low[i] : 0.0f);
+    float32x4_t e_lane[4], g_lane[4], gs_lane[4];
     for (int h = 0; h < 4; h++)
-        p_lane[h] = g_lane[h] = gs_lane[h] = vdupq_n_f32(0.0f);
+        e_lane[h] = g_lane[h] = gs_lane[h] = vdupq_n_f32(0.0f);
     for (size_t j = 0; j < cols; j += 16) {
 #pragma GCC unroll 4
         for (size_t h = 0; h < 4; h++) {
             size_t at = j + 4 * h;
-            float32x4_t s = vld1q_f32(sim + at);
-            float32x4_t coef_y = vld1q_f32(g->coef_y + at), col_q = vld1q_f32(g->col_q + at);
-            float32x4_t p = infonce_exp_neon(s, alpha, lse_x);
-            float32x4_t gij;
+            float32x4_t s = vld1q_f32(sim + at), col_weight = vld1q_f32(g->col_weight + at);
+            float32x4_t e, e_col, gij;
             if (two_exps) {
-                float32x4_t q = infonce_exp_neon(s, alpha, vld1q_f32(g->lse_y + at));
-                gij = vfmaq_f32(vmulq_f32(coef_x, p), coef_y, q);
-                col_q = vaddq_f32(col_q, q);
+                e = infonce_softmax_neon(s, alpha, lse_x, lse_x_low);
+                e_col = infonce_softmax_neon(s, alpha, vld1q_f32(g->lse_y + at),
+                                             vld1q_f32(g->lse_y_low + at));
+                gij = vfmaq_f32(vmulq_f32(row_weight, e), col_weight, e_col);
             } else {
-                gij = vmulq_f32(p, vfmaq_f32(coef_x, row_factor, coef_y));
-                col_q = vfmaq_f32(col_q, p, row_factor);
+                e = e_col = simd_exp2x4(vfmaq_f32(minus_low, s, alpha));
+                gij = vmulq_f32(e, vaddq_f32(row_weight, col_weight));
             }
-            p_lane[h] = vaddq_f32(p_lane[h], p);
+            e_lane[h] = vaddq_f32(e_lane[h], e);
             g_lane[h] = vaddq_f32(g_lane[h], gij);
             gs_lane[h] = vfmaq_f32(gs_lane[h], gij, simd_max4(s, lowest));
-            vst1q_f32(g->col_q + at, col_q);
+            vst1q_f32(g->col_e + at, vaddq_f32(vld1q_f32(g->col_e + at), e_col));
             vst1q_f32(g->col_g + at, vaddq_f32(vld1q_f32(g->col_g + at), gij));
             vst1q_f32(sim + at, gij);
         }
     }
-    g->row_p[i] = simd_sum16x4(p_lane);
+    g->row_e[i] = simd_sum16x4(e_lane);
     g->row_g[i] = simd_sum16x4(g_lane);
     g->row_gs[i] = simd_sum16x4(gs_lane);
 }
@@ -151,27 +161,23 @@ static void infonce_gradient_block_neon(const struct infonce_gradient *g, size_t
                                         float *sim)
 {
     for (size_t j = 0; j < cols; j += 4) {
-        vst1q_f32(g->col_q + j, vdupq_n_f32(0.0f));
+        vst1q_f32(g->col_e + j, vdupq_n_f32(0.0f));
         vst1q_f32(g->col_g + j, vdupq_n_f32(0.0f));
     }
-    if (g->row_factor == NULL) {
-        for (size_t i = 0; i < rows; i++)
-            infonce_gradient_row_neon(g, i, cols, sim + i * TILE_BLOCK_LD, true);
-        return;
-    }
     for (size_t i = 0; i < rows; i++)
-        infonce_gradient_row_neon(g, i, cols, sim + i * TILE_BLOCK_LD, false);
-    for (size_t j = 0; j < cols; j += 4)
-        vst1q_f32(g->col_q + j, vmulq_f32(vld1q_f32(g->col_q + j), vld1q_f32(g->col_factor + j)));
+        if (g->lse_x != NULL)
+            infonce_gradient_row_neon(g, i, cols, sim + i * TILE_BLOCK_LD, true);
+        else
+            infonce_gradient_row_neon(g, i, cols, sim + i * TILE_BLOCK_LD, false);
 }
 
-static void infonce_exp2_difference_neon(size_t count, const float *v, float c, float sign,
+static void infonce_exp2_difference_neon(size_t count, const float *v, float c, float scale,
                                          float *out)
 {
     for (size_t i = 0; i < count; i += 4) {
         size_t first = count - i < 4 ? count - i : 4;
         float32x4_t z = vsubq_f32(simd_load_first(v + i, first), vdupq_n_f32(c));
-        simd_store_first(out + i, first, simd_exp2x4(vmulq_n_f32(z, sign)));
+        simd_store_first(out + i, first, simd_exp2x4(vmulq_n_f32(z, scale)));
     }
 }
 
@@ -193,7 +199,7 @@ static void infonce_finish_dot_neon(const struct infonce_row *row)
     for (size_t k = 0; k < row->d; k += 4) {
         size_t first = row->d - k < 4 ? row->d - k : 4;
         float32x4_t v = infonce_with_positive_neon(row, k, first, NULL);
-        simd_store_first(row->gradient + k, first, simd_canonical_nan4(v));
+        simd_store_first(row->gradient + k, first, simd_canonical_nan4(vmulq_n_f32(v, row->scale)));
     }
 }
 
@@ -226,6 +232,7 @@ static void infonce_finish_cosine_neon(const struct infonce_row *row)
         size_t first = row->d - k < 4 ? row->d - k : 4;
         float32x4_t x = infonce_normalised_neon(row, k, first);
         float32x4_t v = vfmsq_f32(simd_load_first(row->gradient + k, first), projection, x);
+        v = vmulq_n_f32(v, row->scale);
         v = vmulq_n_f32(vmulq_n_f32(v, row->self_scale.inverse), row->self_scale.power);
         simd_store_first(row->gradient + k, first, simd_canonical_nan4(v));
     }
@@ -238,7 +245,7 @@ static void infonce_finish_neg_sq_l2_neon(const struct infonce_row *row)
         size_t first = row->d - k < 4 ? row->d - k : 4;
         float32x4_t v = infonce_with_positive_neon(row, k, first, NULL);
         v = vfmsq_f32(v, sum_g, simd_load_first(row->self + k, first));
-        simd_store_first(row->gradient + k, first, simd_canonical_nan4(vmulq_n_f32(v, 2.0f)));
+        simd_store_first(row->gradient + k, first, simd_canonical_nan4(vmulq_n_f32(v, row->scale)));
     }
 }
 

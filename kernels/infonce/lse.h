@@ -11,7 +11,8 @@
 #include <stdint.h>
 #include <string.h>
 
-#define LSE_LN2 0x1.62e42fefa39efp-1
+#define LSE_LN2   0x1.62e42fefa39efp-1
+#define LSE_LOG2E 0x1.71547652b82fep+0
 
 /* 2 atanh(s) for |s| <= 0.1716: s^15 / 15 is below 1e-12 of it. */
 static inline double lse_two_atanh(double s)
@@ -69,27 +70,17 @@ static inline double lse_exp2(double t)
     return p * scale;
 }
 
-/* log sum over the negatives, in nats: sum of them is sum * 2^max. */
-static inline double lse_of_negatives(double max, double sum)
+/* lse - L_positive = log(1 + negatives / positive), never negative, where the negatives are
+ * sum 2^(above + z) and z is the positive's logit in base 2. */
+static inline double lse_minus_positive(double above, double sum)
 {
-    return max * LSE_LN2 + lse_log(sum);
-}
-
-/* lse - L_positive = log(1 + negatives / positive), never negative; z is the positive's logit in
- * base
- * 2. A positive of NaN or +Inf gives NaN. */
-static inline double lse_minus_positive(double max, double sum, double z)
-{
-    if (!(z < INFINITY) || sum != sum)
-        return NAN;
-    if (sum == 0)
-        return z > -INFINITY ? 0 : NAN;
-    double t = max - z;
-    if (t < -1000)
+    if (!(sum > 0)) /* no negatives, or NaN */
+        return sum == 0 && above == above ? 0 : NAN;
+    if (above < -1000)
         return 0;
-    if (t < 500)
-        return lse_log1p(sum * lse_exp2(t));
-    return t * LSE_LN2 + lse_log(sum); /* the positive adds less than 2^-400 */
+    if (above < 500)
+        return lse_log1p(sum * lse_exp2(above));
+    return above * LSE_LN2 + lse_log(sum); /* the positive adds less than 2^-400 */
 }
 
 #endif

@@ -48,7 +48,7 @@ struct infonce {
     float *xx, *yy;             /* their squared norms, neg_sq_l2 */
 
     /* forward */
-    float *row_max, *row_sum;     /* m: negatives of a row are row_sum 2^row_max */
+    float *row_max, *row_sum;     /* m: greatest similarity and sum, see softmax_block */
     float *col_shift, *col_sum;   /* a shift a block of columns; n */
     float *part_max, *part_sum;   /* [SUPER_COL_BLOCKS][FORWARD_ROWS] */
     float *part_shift, *part_col; /* [FORWARD_ROW_BLOCKS][SUPER_COL_BLOCKS], [..][SUPER_COLS] */
@@ -57,13 +57,17 @@ struct infonce {
     float *block;                 /* a block of similarities a thread */
 
     /* backward */
-    float *lse_x, *lse_y;           /* in base 2 */
-    float *coef_y;                  /* n: weight of Q, times col_factor where factors serve */
-    float *row_factor, *col_factor; /* m, n */
-    float *row_p, *row_g, *row_gs;  /* m: sums over the negatives */
-    float *col_q, *col_g;           /* n */
+    double *lse2_x, *lse2_y;  /* m, n: log-sum-exps in base 2; from the forward where it ran */
+    float *lse_x, *lse_x_low; /* m: the same as sums of two floats, where they lie far apart */
+    float *lse_y, *lse_y_low; /* n */
+    float *row_weight, *col_weight; /* m, n: of the exponentials in G */
+    float *row_factor, *col_factor; /* m, n: of their sums, to make sums of P and Q */
+    bool two_exps;                  /* P and Q need an exponential each */
+    float low;                      /* else: the least log-sum-exp */
+    float *row_e, *row_g, *row_gs;  /* m: sums over the negatives */
+    float *col_e, *col_g;           /* n */
     float *part_row;                /* [3][SUPER_COL_BLOCKS][BACKWARD_ROWS] */
-    float *part_gradient;           /* [2][BACKWARD_ROW_BLOCKS][SUPER_COLS] */
+    float *part_col_e;              /* [2][BACKWARD_ROW_BLOCKS][SUPER_COLS] */
     float *columns_x, *columns_y;   /* column panels of the super-block's rows of X and Y */
     float *super;                   /* [SUPER_COL_BLOCKS][super_stride][TILE_BLOCK_LD] */
     size_t super_stride;
@@ -123,7 +127,9 @@ void infonce_block(const struct infonce *p, const struct tile_operand *a,
                    const struct region *block, float *sim, float *positive);
 
 void infonce_run_forward(struct infonce *p, float *loss, float *lse_x, float *lse_y);
-void infonce_run_backward(struct infonce *p, const float *lse_x, const float *lse_y, float *dx,
-                          size_t lddx, float *dy, size_t lddy, float *dlogit_scale);
+/* The log-sum-exps of an earlier forward, where none ran in this call. */
+void infonce_take_lse(struct infonce *p, const float *lse_x, const float *lse_y);
+void infonce_run_backward(struct infonce *p, float *dx, size_t lddx, float *dy, size_t lddy,
+                          float *dlogit_scale);
 
 #endif

@@ -2,9 +2,9 @@
  * SPDX-License-Identifier: MIT
  *
  * One row per instruction set: its name, its test, and its complete set of inner-loop tables. No
- * entry of a table falls back to another instruction set. Public functions fetch the row in use
- * with isa_current() and call through it; tools and tests may put in a row of their own (the
- * bench's autovec baseline is such a row).
+ * entry of a table falls back to another instruction set. Public functions fetch the row in use with
+ * isa_current() and call through it; tools and tests may put in a row of their own (the bench's
+ * autovec baseline is such a row).
  */
 #ifndef MMK_ISA_H
 #define MMK_ISA_H

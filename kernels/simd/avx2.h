@@ -1,8 +1,8 @@
 /* avx2.h - building blocks on __m256 (AVX2 and FMA).
  * SPDX-License-Identifier: MIT
  *
- * The names and results are those of scalar.h, 8 elements at a time. Tails are vmaskmovps, which
- * does not fault on the elements that are masked off.
+ * The names and results are those of scalar.h, 8 elements at a time. Tails are vmaskmovps, which does
+ * not fault on the elements that are masked off.
  */
 #ifndef MMK_SIMD_AVX2_H
 #define MMK_SIMD_AVX2_H

@@ -1,8 +1,8 @@
 /* scalar.h - building blocks in portable C; the definition of the bits that every ISA returns.
  * SPDX-License-Identifier: MIT
  *
- * The same names stand in avx2.h, avx512.h and neon.h, on the vectors of that ISA. A "first"
- * argument counts how many elements at the start of a vector are there at all.
+ * The same names stand in avx2.h, avx512.h and neon.h, on the vectors of that ISA. A "first" argument
+ * counts how many elements at the start of a vector are there at all.
  */
 #ifndef MMK_SIMD_SCALAR_H
 #define MMK_SIMD_SCALAR_H
@@ -40,8 +40,8 @@ static inline float simd_max(float v, float acc)
     return v > acc ? v : acc;
 }
 
-/* Tree over the canonical lanes: lane l joins lane l + 32, then 16, 8, 4, 2, 1. The last + 0.0f
- * makes -0 into +0, because an ISA that feeds zeros for missing lanes never has a -0. */
+/* Tree over the canonical lanes: lane l joins lane l + 32, then 16, 8, 4, 2, 1. The last + 0.0f makes
+ * -0 into +0, because an ISA that feeds zeros for missing lanes never has a -0. */
 static inline float simd_sum64(const float lane[SIMD_LANES])
 {
     float t[SIMD_LANES / 2];
@@ -65,8 +65,7 @@ static inline float simd_sum16(const float lane[16])
     return t[0] + 0.0f;
 }
 
-/* 2^r for |r| <= 1/2: minimax of relative error 0.061 * 2^-24 (Sollya, fpminimax), Horner in FMAs.
- */
+/* 2^r for |r| <= 1/2: minimax of relative error 0.061 * 2^-24 (Sollya, fpminimax), Horner in FMAs. */
 #define SIMD_EXP2_C1 0x1.62e43p-1f
 #define SIMD_EXP2_C2 0x1.ebfbd8p-3f
 #define SIMD_EXP2_C3 0x1.c6af76p-5f
@@ -77,10 +76,10 @@ static inline float simd_sum16(const float lane[16])
 /* 1.5 * 2^23: adding it leaves the nearest integer (ties to even) in the low mantissa bits. */
 #define SIMD_ROUND_MAGIC 12582912.0f
 
-/* e^r for |r| <= ln(2)/2: 1 + r (1 + r (C2 + ...)), minimax of relative error 0.055 * 2^-24
- * (Sollya, fpminimax). ln(2) is the sum of two floats; the first has 16 bits, so that x - n * HI is
- * exact. With r in the natural logarithm only the second step of the reduction rounds: worst 0.8914
- * ulp over all floats. By way of 2^(x log2(e)) it would be 1.011. */
+/* e^r for |r| <= ln(2)/2: 1 + r (1 + r (C2 + ...)), minimax of relative error 0.055 * 2^-24 (Sollya,
+ * fpminimax). ln(2) is the sum of two floats; the first has 16 bits, so that x - n * HI is exact. With
+ * r in the natural logarithm only the second step of the reduction rounds: worst 0.8914 ulp over all
+ * floats. By way of 2^(x log2(e)) it would be 1.011. */
 #define SIMD_EXP_C2 0x1.fffffap-2f
 #define SIMD_EXP_C3 0x1.555492p-3f
 #define SIMD_EXP_C4 0x1.555a26p-5f

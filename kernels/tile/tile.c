@@ -3,7 +3,6 @@
  */
 #include "tile.h"
 
-#include <math.h>
 #include <string.h>
 
 /* Up to this depth a panel of nr rows (96 KB) and a block of A (252 KB) share the L2; cutting
@@ -130,12 +129,18 @@ void tile_row_scales(const struct cosine_ops *cosine, const struct tile_operand 
     }
 }
 
-static bool any_not_finite(size_t count, const float *v)
+/* A squared norm with which 2 x.y - |x|^2 - |y|^2 stays within float. */
+static bool norm_usable(float v)
+{
+    return v <= 0x1p125f;
+}
+
+static bool all_usable(size_t count, const float *v)
 {
     for (size_t i = 0; i < count; i++)
-        if (!isfinite(v[i]))
-            return true;
-    return false;
+        if (!norm_usable(v[i]))
+            return false;
+    return true;
 }
 
 void tile_neg_sq_l2_block(const struct tile_ops *ops, const struct cosine_ops *cosine, size_t d,
@@ -144,11 +149,11 @@ void tile_neg_sq_l2_block(const struct tile_ops *ops, const struct cosine_ops *c
                           float *c, size_t ldc)
 {
     ops->neg_sq_l2(rows, cols, c, ldc, xx, yy);
-    if (!any_not_finite(rows, xx) && !any_not_finite(cols, yy))
+    if (all_usable(rows, xx) && all_usable(cols, yy))
         return;
     for (size_t r = 0; r < rows; r++)
         for (size_t j = 0; j < cols; j++) {
-            if (isfinite(xx[r]) && isfinite(yy[j]))
+            if (norm_usable(xx[r]) && norm_usable(yy[j]))
                 continue;
             size_t source;
             const float *x_row = operand_row(x, row + r, &source);

@@ -1,13 +1,13 @@
-/* tile.h - packing and the register-tile product that every matrix-shaped kernel stands on
- * (internal). SPDX-License-Identifier: MIT
+/* tile.h - packing and the register-tile product that every matrix-shaped kernel stands on (internal).
+ * SPDX-License-Identifier: MIT
  *
  * Every product here is, for each element of the result, one chain of fused multiply-adds over the
- * contraction index in order, starting at +0 or at what the element holds. Blocking and the shape
- * of the tile therefore never show in the bits.
+ * contraction index in order, starting at +0 or at what the element holds. Blocking and the shape of
+ * the tile therefore never show in the bits.
  *
- * Packed panel: `width` rows of the operand side by side, [k][width]; rows that are missing at the
- * edge are zero. A panels are mr wide, B panels nr wide. A packed operand is its panels one after
- * the other within a chunk of k, and its chunks one after the other (tile_chunk_depth).
+ * Packed panel: `width` rows of the operand side by side, [k][width]; rows that are missing at the edge
+ * are zero. A panels are mr wide, B panels nr wide. A packed operand is its panels one after the other
+ * within a chunk of k, and its chunks one after the other (tile_chunk_depth).
  *
  * Column panel: nr columns of an operand, [row][nr]; columns missing at the edge are zero.
  */
@@ -21,19 +21,18 @@
 /* The greatest mr and nr of any ISA. Sizes of blocks are multiples of every mr and nr. */
 enum { TILE_MAX_MR = 14, TILE_MAX_NR = 32 };
 
-/* Blocks of the result: 84 = 14 * 6 = 12 * 7 = 6 * 14, 672 = 32 * 21 = 16 * 42 = 8 * 84 = 14 * 48.
- */
+/* Blocks of the result: 84 = 14 * 6 = 12 * 7 = 6 * 14, 672 = 32 * 21 = 16 * 42 = 8 * 84 = 14 * 48. */
 enum { TILE_BLOCK_ROWS = 84, TILE_BLOCK_COLS = 672 };
 
-/* Leading dimension of a block kept in scratch memory: 43 cache lines, an odd number, so that the
- * rows of a tile do not fall into the same cache sets. */
+/* Leading dimension of a block kept in scratch memory: 43 cache lines, an odd number, so that the rows
+ * of a tile do not fall into the same cache sets. */
 enum { TILE_BLOCK_LD = TILE_BLOCK_COLS + 16 };
 
 struct tile_ops {
     size_t mr, nr;
 
-    /* Packs columns [0, depth) of `count` rows (given by pointer) into a panel of width mr or nr.
-     * With scale the elements are (v * power) * inverse. */
+    /* Packs columns [0, depth) of `count` rows (given by pointer) into a panel of width mr or nr. With
+     * scale the elements are (v * power) * inverse. */
     void (*pack_a)(size_t count, const float *const *row, const struct row_scale *scale,
                    size_t depth, float *panel);
     void (*pack_b)(size_t count, const float *const *row, const struct row_scale *scale,
@@ -41,8 +40,8 @@ struct tile_ops {
     /* Copies columns [0, cols) of one row (cols <= nr) to a row of a column panel. */
     void (*copy_columns)(size_t cols, const float *row, const struct row_scale *scale, float *out);
 
-    /* c[r][0..nr) (leading dimension ldc) for r < mr: sum over k < depth of a[k * a_step + r]
-     * b[k][..], starting from 0, or with accumulate from c. NaN results are canonical. */
+    /* c[r][0..nr) (leading dimension ldc) for r < mr: sum over k < depth of a[k * a_step + r] b[k][..],
+     * starting from 0, or with accumulate from c. NaN results are canonical. */
     void (*product)(size_t depth, const float *a, size_t a_step, const float *b, float *c,
                     size_t ldc, bool accumulate);
     /* The same with the left operand in rows of a scratch block: a[r * TILE_BLOCK_LD + k]. */
@@ -76,12 +75,11 @@ static inline size_t tile_round_up(size_t v, size_t to)
     return (v + to - 1) / to * to;
 }
 
-/* The contraction is cut so that a panel of each operand stays in cache; the chain goes on through
- * c. */
+/* The contraction is cut so that a panel of each operand stays in cache; the chain goes on through c. */
 size_t tile_chunk_depth(size_t d);
 
-/* Floats that `rows` packed rows (of either kind) or column panels of d columns may take; SIZE_MAX
- * when that overflows. */
+/* Floats that `rows` packed rows (of either kind) or column panels of d columns may take; SIZE_MAX when
+ * that overflows. */
 size_t tile_packed_floats(size_t rows, size_t d);
 
 /* Packs the panels of rows [first, first + count) that this worker owns (panel p where
@@ -93,8 +91,8 @@ void tile_pack(const struct tile_ops *ops, bool as_b, const struct tile_operand 
 void tile_pack_columns(const struct tile_ops *ops, const struct tile_operand *operand, size_t first,
                        size_t count, size_t d, float *packed, size_t worker, size_t workers);
 
-/* c = A B^T for A rows [row, row + rows) of a packed operand with packed_rows rows in all, and B
- * alike. row is a multiple of mr, col of nr. c must have room for whole tiles. */
+/* c = A B^T for A rows [row, row + rows) of a packed operand with packed_rows rows in all, and B alike.
+ * row is a multiple of mr, col of nr. c must have room for whole tiles. */
 void tile_multiply(const struct tile_ops *ops, size_t d, const float *packed_a, size_t packed_rows,
                    size_t row, size_t rows, const float *packed_b, size_t packed_cols, size_t col,
                    size_t cols, float *c, size_t ldc);
@@ -103,8 +101,8 @@ void tile_multiply(const struct tile_ops *ops, size_t d, const float *packed_a, 
 void tile_row_scales(const struct cosine_ops *cosine, const struct tile_operand *operand, size_t d,
                      struct row_scale *scale, size_t worker, size_t workers);
 
-/* Turns a block of dot products into neg_sq_l2, given the squared norms of its rows and columns.
- * Where a norm has left the range of float, the element is that of the pair function. */
+/* Turns a block of dot products into neg_sq_l2, given the squared norms of its rows and columns. Where
+ * a norm has left the range of float, the element is that of the pair function. */
 void tile_neg_sq_l2_block(const struct tile_ops *ops, const struct cosine_ops *cosine, size_t d,
                           const struct tile_operand *x, size_t row, size_t rows, const float *xx,
                           const struct tile_operand *y, size_t col, size_t cols, const float *yy,

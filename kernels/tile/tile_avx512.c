@@ -36,8 +36,7 @@ tile_accumulate_avx512(size_t depth, const float *a, size_t a_row, size_t a_step
     for (size_t k = 0; k < depth; k++) {
         __m512 b0 = _mm512_loadu_ps(b);
         __m512 b1 = _mm512_loadu_ps(b + 16);
-        /* B comes from L2 or L3: 16 steps are 224 clocks ahead. Prefetching A too costs 2 to 8 %.
-         */
+        /* B comes from L2 or L3: 16 steps are 224 clocks ahead. Prefetching A too costs 2 to 8 %. */
         _mm_prefetch((const char *)(b + 16 * NR), _MM_HINT_T0);
         _mm_prefetch((const char *)(b + 16 * NR + 16), _MM_HINT_T0);
 #pragma GCC unroll 14

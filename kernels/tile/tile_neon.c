@@ -2,9 +2,10 @@
  * SPDX-License-Identifier: MIT
  *
  * Registers   24 accumulators, 2 of B, 3 of A: 29 of 32.
- * Bound by    the FMA pipes: 24 FMAs a step against 5 loads. A is not broadcast: three registers
- * hold its 12 rows and each FMA names a lane. Differs     product_rows has A along k: it loads and
- * duplicates one element a row (ld1r). Packing     4 x 4 transposes with trn1/trn2.
+ * Bound by    the FMA pipes: 24 FMAs a step against 5 loads. A is not broadcast: three registers hold
+ *             its 12 rows and each FMA names a lane.
+ * Differs     product_rows has A along k: it loads and duplicates one element a row (ld1r).
+ * Packing     4 x 4 transposes with trn1/trn2.
  */
 #include "tile.h"
 

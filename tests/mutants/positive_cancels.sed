@@ -3,4 +3,4 @@
 # kernel: infonce_backward
 # isa: scalar
 # dies: of the bound
-s/return -(coef_x \* p->row_p\[i\]/return -(coef_x * ((1.0f + p->row_p[i]) - 1.0f)/
+s/float rest_x = p->row_e\[i\] \* p->row_factor\[i\]/float rest_x = (1.0f + p->row_e[i] * p->row_factor[i]) - 1.0f/
