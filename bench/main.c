@@ -16,6 +16,7 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 enum { EXIT_GOOD = 0, EXIT_WRONG = 1, EXIT_USAGE = 2 };
@@ -400,6 +401,10 @@ static int run_profile(const struct arguments *a)
     printf("%.4g calls/s, %.4g us a call, %.4g GFLOP/s, %.4g GB/s (kernel's own byte model); %s\n",
            rate, 1e6 / rate, 1e-9 * flops * rate, 1e-9 * bytes * rate,
            "a mean, not paired with anything: for comparisons run without --profile");
+    struct rusage usage;
+    if (getrusage(RUSAGE_SELF, &usage) == 0)
+        printf("peak resident memory %.0f MB, inputs and outputs included\n",
+               (double)usage.ru_maxrss / 1024.0);
     job_close(&job);
     plan_free(&plan);
     run_free(&run);

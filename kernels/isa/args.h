@@ -10,7 +10,6 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
-#include <sys/mman.h>
 
 /* A rows x cols matrix with leading dimension ld: a pointer where there is something to point at,
  * rows that do not overlap, and a size that can be addressed. */
@@ -56,7 +55,7 @@ struct scratch {
     void *owned;
 };
 
-enum { SCRATCH_ALIGNMENT = 64, SCRATCH_LARGE_PAGE = 2 << 20, SCRATCH_LARGE = 4 << 20 };
+enum { SCRATCH_ALIGNMENT = 64 };
 
 static inline void *scratch_take(struct scratch *scratch, size_t count, size_t size)
 {
@@ -64,7 +63,7 @@ static inline void *scratch_take(struct scratch *scratch, size_t count, size_t s
     if (__builtin_mul_overflow(count, size, &bytes) ||
         __builtin_add_overflow(bytes, (size_t)SCRATCH_ALIGNMENT - 1, &bytes) ||
         __builtin_add_overflow(at, bytes & ~(size_t)(SCRATCH_ALIGNMENT - 1), &scratch->used) ||
-        scratch->used > PTRDIFF_MAX - SCRATCH_LARGE_PAGE)
+        scratch->used > PTRDIFF_MAX - SCRATCH_ALIGNMENT)
         scratch->overflow = true;
     return scratch->base != NULL ? scratch->base + at : NULL;
 }
@@ -88,16 +87,9 @@ static inline enum mmk_status scratch_open(struct scratch *scratch,
         scratch->base = options->workspace;
         *spare = options->workspace_bytes - bytes;
     } else {
-        /* Packed operands are walked in parallel streams: with large pages the products gain 1 to 4
-         * %. A workspace is the caller's to advise. */
-        bool large = bytes >= SCRATCH_LARGE;
-        size_t alignment = large ? (size_t)SCRATCH_LARGE_PAGE : (size_t)SCRATCH_ALIGNMENT;
-        size_t rounded = (bytes + alignment - 1) / alignment * alignment;
-        scratch->base = scratch->owned = aligned_alloc(alignment, rounded);
+        scratch->base = scratch->owned = malloc(bytes);
         if (scratch->base == NULL)
             return MMK_ERR_NO_MEMORY;
-        if (large)
-            madvise(scratch->owned, rounded, MADV_HUGEPAGE); /* advice: a refusal changes nothing */
     }
     scratch->base += -(uintptr_t)scratch->base % SCRATCH_ALIGNMENT;
     scratch->used = 0;
