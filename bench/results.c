@@ -324,24 +324,6 @@ static bool make_folder(const char *path, char *error, size_t error_bytes)
     return false;
 }
 
-bool results_save(const struct run *run, const char *folder, char *path, size_t path_bytes,
-                  char *error, size_t error_bytes)
-{
-    char part[4000];
-    snprintf(part, sizeof part, "%s", folder);
-    if (!make_folder(part, error, error_bytes))
-        return false;
-    snprintf(part, sizeof part, "%s/%s", folder, run->machine.slug);
-    if (!make_folder(part, error, error_bytes))
-        return false;
-    snprintf(part, sizeof part, "%s/%s/%.10s", folder, run->machine.slug, run->machine.date);
-    if (!make_folder(part, error, error_bytes))
-        return false;
-    snprintf(path, path_bytes, "%.3900s/run.json", part);
-    return results_write_json(run, path, error, error_bytes) &&
-           results_make_tables(folder, error, error_bytes);
-}
-
 /* The name in a folder that sorts last among those that hold what is asked for; false: none. */
 static int is_folder_name(const struct dirent *entry)
 {
@@ -375,10 +357,11 @@ static int compare_dates(const void *left, const void *right)
 static bool write_tables(FILE *out, const struct run *runs, size_t count)
 {
     fprintf(out, "# Measured results\n\n");
-    fprintf(out,
-            "Made by `mmk-bench --tables` from the raw samples beside this file "
-            "(`<cpu>/<date>/run.json`); `make bench` measures\nthis machine and makes it "
-            "anew. Absolute times hold for one machine on one day, ratios a little longer.\n\n");
+    fprintf(
+        out,
+        "Made by `mmk-bench` from the raw samples beside this file (`run.json`; in the table of "
+        "all machines `<cpu>/<date>/run.json`).\n`make bench` measures this machine. Absolute "
+        "times hold for one machine on one day, ratios a little longer.\n\n");
     for (size_t i = 0; i < count; i++) {
         char name[160];
         plot_name(i == 0 ? NULL : runs[i].machine.slug, name, sizeof name);
@@ -395,7 +378,7 @@ static bool make_tables(const char *folder, struct run *runs, size_t count, char
 {
     qsort(runs, count, sizeof *runs, compare_dates);
     char path[4000], name[160];
-    snprintf(path, sizeof path, "%s/TABLES.md", folder);
+    snprintf(path, sizeof path, "%.3800s/TABLES.md", folder);
     struct new_file n;
     if (!new_file_open(&n, path, error, error_bytes))
         return false;
@@ -403,11 +386,48 @@ static bool make_tables(const char *folder, struct run *runs, size_t count, char
         return false;
     for (size_t i = 0; i < count; i++) {
         plot_name(i == 0 ? NULL : runs[i].machine.slug, name, sizeof name);
-        snprintf(path, sizeof path, "%s/%s", folder, name);
+        snprintf(path, sizeof path, "%.3800s/%s", folder, name);
         if (!plot_percent_of_peak(&runs[i], path, error, error_bytes))
             return false;
     }
     return true;
+}
+
+/* A new folder for a run: <date>, or <date>.2, .3 ... where that day has one already. */
+static bool make_run_folder(const char *cpu_folder, const char *date, char *path, size_t path_bytes,
+                            char *error, size_t error_bytes)
+{
+    for (int n = 1; n < 1000; n++) {
+        char suffix[16] = "";
+        if (n > 1)
+            snprintf(suffix, sizeof suffix, ".%d", n);
+        snprintf(path, path_bytes, "%s/%.10s%s", cpu_folder, date, suffix);
+        if (mkdir(path, 0777) == 0)
+            return true;
+        if (errno != EEXIST)
+            return make_folder(path, error, error_bytes);
+    }
+    snprintf(error, error_bytes, "%s holds a thousand runs of %.10s; move some away", cpu_folder,
+             date);
+    return false;
+}
+
+bool results_save(const struct run *run, const char *folder, char *path, size_t path_bytes,
+                  char *error, size_t error_bytes)
+{
+    char cpu[3800], part[4000];
+    snprintf(cpu, sizeof cpu, "%.3600s", folder);
+    if (!make_folder(cpu, error, error_bytes))
+        return false;
+    snprintf(cpu, sizeof cpu, "%.3600s/%s", folder, run->machine.slug);
+    if (!make_folder(cpu, error, error_bytes) ||
+        !make_run_folder(cpu, run->machine.date, part, sizeof part, error, error_bytes))
+        return false;
+    snprintf(path, path_bytes, "%.3900s/run.json", part);
+    struct run one = *run;
+    return results_write_json(run, path, error, error_bytes) &&
+           make_tables(part, &one, 1, error, error_bytes) &&
+           results_make_tables(folder, error, error_bytes);
 }
 
 bool results_make_tables(const char *folder, char *error, size_t error_bytes)

@@ -28,13 +28,13 @@ static inline float infonce_exp_row_avx2(size_t cols, const float *sim, float al
                                          float weight, float *col_sum)
 {
     const __m256 scale = _mm256_set1_ps(alpha), shift = _mm256_set1_ps(max);
-    const __m256 w = _mm256_set1_ps(weight), headroom = _mm256_set1_ps(INFONCE_HEADROOM);
+    const __m256 w = _mm256_set1_ps(weight);
     __m256 lane0 = _mm256_setzero_ps(), lane1 = lane0;
     for (size_t j = 0; j < cols; j += 16) {
-        __m256 e0 = simd_exp2x8(
-            _mm256_fmadd_ps(_mm256_sub_ps(_mm256_loadu_ps(sim + j), shift), scale, headroom));
-        __m256 e1 = simd_exp2x8(
-            _mm256_fmadd_ps(_mm256_sub_ps(_mm256_loadu_ps(sim + j + 8), shift), scale, headroom));
+        __m256 e0 =
+            simd_exp2_raised8(_mm256_mul_ps(_mm256_sub_ps(_mm256_loadu_ps(sim + j), shift), scale));
+        __m256 e1 = simd_exp2_raised8(
+            _mm256_mul_ps(_mm256_sub_ps(_mm256_loadu_ps(sim + j + 8), shift), scale));
         lane0 = _mm256_add_ps(lane0, e0);
         lane1 = _mm256_add_ps(lane1, e1);
         if (col_sum == NULL)
@@ -69,8 +69,8 @@ static void infonce_softmax_block_avx2(size_t rows, size_t cols, const float *si
         for (size_t i = 0; i < 16 && r + i < end; i += 8) {
             __m256 max = simd_load_first(row_max + r + i, end - r - i < 8 ? end - r - i : 8);
             max = _mm256_sub_ps(max, _mm256_set1_ps(shift));
-            max = _mm256_fmadd_ps(max, _mm256_set1_ps(alpha), _mm256_set1_ps(INFONCE_HEADROOM));
-            _mm256_storeu_ps(weight + i, simd_exp2x8(max));
+            _mm256_storeu_ps(weight + i,
+                             simd_exp2_raised8(_mm256_mul_ps(max, _mm256_set1_ps(alpha))));
         }
         for (size_t i = r; i < end; i++)
             row_sum[i] = infonce_exp_row_avx2(cols, sim + i * TILE_BLOCK_LD, alpha, row_max[i],

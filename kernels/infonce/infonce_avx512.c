@@ -33,7 +33,7 @@ static inline __attribute__((always_inline)) void
 infonce_exp_rows_avx512(size_t cols, size_t count, const float *sim, float alpha, const float *max,
                         const float *weight, float *row_sum, float *col_sum)
 {
-    const __m512 scale = _mm512_set1_ps(alpha), headroom = _mm512_set1_ps(INFONCE_HEADROOM);
+    const __m512 scale = _mm512_set1_ps(alpha);
     __m512 lane[2], shift[2], w[2];
     for (size_t r = 0; r < count; r++) {
         lane[r] = _mm512_setzero_ps();
@@ -44,7 +44,7 @@ infonce_exp_rows_avx512(size_t cols, size_t count, const float *sim, float alpha
         __m512 column = col_sum != NULL ? _mm512_loadu_ps(col_sum + j) : _mm512_setzero_ps();
         for (size_t r = 0; r < count; r++) {
             __m512 s = _mm512_loadu_ps(sim + r * TILE_BLOCK_LD + j);
-            __m512 e = simd_exp2x16(_mm512_fmadd_ps(_mm512_sub_ps(s, shift[r]), scale, headroom));
+            __m512 e = simd_exp2_raised16(_mm512_mul_ps(_mm512_sub_ps(s, shift[r]), scale));
             lane[r] = _mm512_add_ps(lane[r], e);
             column = _mm512_fmadd_ps(e, w[r], column);
         }
@@ -78,8 +78,7 @@ static void infonce_softmax_block_avx512(size_t rows, size_t cols, const float *
         float weight[16];
         __m512 max = simd_load_first(row_max + r, end - r);
         max = _mm512_sub_ps(max, _mm512_set1_ps(shift));
-        max = _mm512_fmadd_ps(max, _mm512_set1_ps(alpha), _mm512_set1_ps(INFONCE_HEADROOM));
-        _mm512_storeu_ps(weight, simd_exp2x16(max));
+        _mm512_storeu_ps(weight, simd_exp2_raised16(_mm512_mul_ps(max, _mm512_set1_ps(alpha))));
         size_t i = r;
         for (; i + 2 <= end; i += 2)
             infonce_exp_rows_avx512(cols, 2, sim + i * TILE_BLOCK_LD, alpha, row_max + i,

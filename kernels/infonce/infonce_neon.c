@@ -26,8 +26,7 @@ static inline float infonce_row_max_neon(size_t cols, const float *sim)
 /* 2^(alpha (s - shift) + headroom) */
 static inline float32x4_t infonce_exp_neon(float32x4_t s, float32x4_t alpha, float32x4_t shift)
 {
-    const float32x4_t headroom = vdupq_n_f32(INFONCE_HEADROOM);
-    return simd_exp2x4(vfmaq_f32(headroom, vsubq_f32(s, shift), alpha));
+    return simd_exp2_raised4(vmulq_f32(vsubq_f32(s, shift), alpha));
 }
 
 static inline float infonce_exp_row_neon(size_t cols, const float *sim, float alpha, float max,

@@ -30,7 +30,7 @@ static float infonce_row_exp_scalar(size_t cols, const float *sim, float alpha, 
     for (size_t j = 0; j < cols; j += LANES) {
         float e[LANES];
         for (size_t l = 0; l < LANES; l++)
-            e[l] = simd_exp2(fmaf(sim[j + l] - max, alpha, INFONCE_HEADROOM));
+            e[l] = simd_exp2_raised((sim[j + l] - max) * alpha);
         for (size_t l = 0; l < LANES; l++)
             lane[l] += e[l];
         if (col_sum != NULL)
@@ -61,9 +61,9 @@ static void infonce_softmax_block_scalar(size_t rows, size_t cols, const float *
             shift = raised;
         }
         for (size_t i = r; i < end; i++)
-            row_sum[i] = infonce_row_exp_scalar(
-                cols, sim + i * TILE_BLOCK_LD, alpha, row_max[i],
-                simd_exp2(fmaf(row_max[i] - shift, alpha, INFONCE_HEADROOM)), col_sum);
+            row_sum[i] =
+                infonce_row_exp_scalar(cols, sim + i * TILE_BLOCK_LD, alpha, row_max[i],
+                                       simd_exp2_raised((row_max[i] - shift) * alpha), col_sum);
     }
     if (col_sum != NULL)
         *col_shift = shift;

@@ -90,6 +90,16 @@ static inline __m256 simd_exp2x8(__m256 z)
     return _mm256_and_ps(e, _mm256_cmp_ps(z, _mm256_set1_ps(-126.0f), _CMP_NLT_UQ));
 }
 
+static inline __m256 simd_exp2_raised8(__m256 z)
+{
+    const __m256 magic = _mm256_set1_ps(SIMD_ROUND_MAGIC + SIMD_RAISE);
+    __m256 t = _mm256_add_ps(z, magic);
+    __m256 n = _mm256_sub_ps(t, magic);
+    __m256 e = simd_exp2_join8(t, _mm256_sub_ps(z, n));
+    __m256 keep = _mm256_cmp_ps(z, _mm256_set1_ps(-126.0f - SIMD_RAISE), _CMP_NLT_UQ);
+    return _mm256_and_ps(e, keep);
+}
+
 static inline __m256 simd_exp8(__m256 x)
 {
     const __m256 magic = _mm256_set1_ps(SIMD_ROUND_MAGIC);

@@ -91,6 +91,16 @@ static inline __m512 simd_exp2x16(__m512 z)
     return _mm512_maskz_mov_ps(keep, e);
 }
 
+static inline __m512 simd_exp2_raised16(__m512 z)
+{
+    const __m512 magic = _mm512_set1_ps(SIMD_ROUND_MAGIC + SIMD_RAISE);
+    __m512 t = _mm512_add_ps(z, magic);
+    __m512 n = _mm512_sub_ps(t, magic);
+    __m512 e = simd_exp2_join16(t, _mm512_sub_ps(z, n));
+    __mmask16 keep = _mm512_cmp_ps_mask(z, _mm512_set1_ps(-126.0f - SIMD_RAISE), _CMP_NLT_UQ);
+    return _mm512_maskz_mov_ps(keep, e);
+}
+
 static inline __m512 simd_exp16(__m512 x)
 {
     const __m512 magic = _mm512_set1_ps(SIMD_ROUND_MAGIC);

@@ -100,6 +100,16 @@ static inline float32x4_t simd_exp2x4(float32x4_t z)
     return vreinterpretq_f32_u32(vbicq_u32(vreinterpretq_u32_f32(e), under));
 }
 
+static inline float32x4_t simd_exp2_raised4(float32x4_t z)
+{
+    const float32x4_t magic = vdupq_n_f32(SIMD_ROUND_MAGIC + SIMD_RAISE);
+    float32x4_t t = vaddq_f32(z, magic);
+    float32x4_t n = vsubq_f32(t, magic);
+    float32x4_t e = simd_exp2_join4(t, vsubq_f32(z, n));
+    uint32x4_t under = vcltq_f32(z, vdupq_n_f32(-126.0f - SIMD_RAISE));
+    return vreinterpretq_f32_u32(vbicq_u32(vreinterpretq_u32_f32(e), under));
+}
+
 static inline float32x4_t simd_exp4(float32x4_t x)
 {
     const float32x4_t magic = vdupq_n_f32(SIMD_ROUND_MAGIC);

@@ -117,6 +117,18 @@ static inline float simd_exp2(float z)
     return z < -126.0f ? 0.0f : e;
 }
 
+/* 2^(z + SIMD_RAISE) without rounding the sum: the constant that rounds z also adds to the exponent.
+ * Exactly 0 below 2^-126; z + SIMD_RAISE is at most 128. */
+#define SIMD_RAISE 50.0f
+
+static inline float simd_exp2_raised(float z)
+{
+    float t = z + (SIMD_ROUND_MAGIC + SIMD_RAISE);
+    float n = t - (SIMD_ROUND_MAGIC + SIMD_RAISE);
+    float e = simd_exp2_join(t, z - n);
+    return z < -126.0f - SIMD_RAISE ? 0.0f : e;
+}
+
 /* e^x for every float, <= 1 ulp; exactly 1 at 0, 0 below the normal range, Inf above, NaN kept. */
 static inline float simd_exp(float x)
 {

@@ -8,6 +8,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <cmocka.h>
@@ -217,9 +218,29 @@ static void one_after_the_other(enum mmk_similarity similarity, const struct mmk
                      MMK_OK);
 }
 
+static void near(const float *a, const float *b, size_t count)
+{
+    float greatest = 0.0f;
+    for (size_t i = 0; i < count; i++)
+        greatest = fmaxf(greatest, fabsf(a[i]));
+    for (size_t i = 0; i < count; i++)
+        assert_true(fabsf(a[i] - b[i]) <= 1e-4f * greatest);
+}
+
+/* The second of two calls has its log-sum-exps as floats, one call in double. */
+static void same_but_for_rounded_lse(const struct results *one, const struct results *two)
+{
+    assert_memory_equal(&one->loss, &two->loss, sizeof one->loss);
+    assert_memory_equal(one->lse_x, two->lse_x, sizeof one->lse_x);
+    assert_memory_equal(one->lse_y, two->lse_y, sizeof one->lse_y);
+    near(&one->scale, &two->scale, 1);
+    near(one->dx, two->dx, M * D);
+    near(one->dy, two->dy, N * D);
+}
+
 static void workspaces(void)
 {
-    static struct results right, other;
+    static struct results right, in_two, other;
     size_t streamed, stored;
     fill_floats(rows_x, M * D, 16);
     fill_floats(rows_y, N * D, 17);
@@ -230,10 +251,10 @@ static void workspaces(void)
     for (int s = 0; s < MMK_SIMILARITY_COUNT; s++) {
         enum mmk_similarity similarity = (enum mmk_similarity)s;
         size_t at_first = allocations;
-        one_after_the_other(similarity, NULL, &right);
+        both_in_one(similarity, NULL, &right);
         assert_true(allocations > at_first || !COUNTS_ALLOCATIONS);
-        both_in_one(similarity, NULL, &other);
-        assert_memory_equal(&right, &other, sizeof right);
+        one_after_the_other(similarity, NULL, &in_two);
+        same_but_for_rounded_lse(&right, &in_two);
         for (size_t step = 0; step <= 4; step++) {
             struct mmk_options options = {
                 .threads = 1,
@@ -246,7 +267,7 @@ static void workspaces(void)
             assert_memory_equal(&right, &other, sizeof right);
             memset(&other, 0, sizeof other);
             one_after_the_other(similarity, &options, &other);
-            assert_memory_equal(&right, &other, sizeof right);
+            assert_memory_equal(&in_two, &other, sizeof in_two);
             assert_int_equal(allocations, before);
         }
     }
