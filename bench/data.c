@@ -116,6 +116,14 @@ bool data_open_npy(struct source *source, const char *data, const char *pairs, c
                  data, first->cols, pairs, second->cols);
         good = false;
     }
+    if (good && pairs && first->rows != second->rows) {
+        snprintf(
+            error, error_bytes,
+            "%s has %zu rows, %s has %zu; row i of both is a pair, so give files with the same "
+            "number of rows",
+            data, first->rows, pairs, second->rows);
+        good = false;
+    }
     if (!good) {
         data_close(source);
         return false;

@@ -31,14 +31,16 @@ static void read_first_line(const char *path, char *text, size_t bytes)
     fclose(file);
 }
 
-/* The commit the sources are at; only where the program runs within the repository. */
+/* The commit of the repository that the program itself lies in (.build/<arch>/bin/). */
 static void read_commit(char *text, size_t bytes)
 {
 #if defined(MMK_COMMIT)
     snprintf(text, bytes, "%s", MMK_COMMIT);
 #else
     snprintf(text, bytes, "unknown");
-    FILE *git = popen("git describe --always --dirty --abbrev=12 2>/dev/null", "r");
+    FILE *git = popen("git -C \"$(dirname \"$(readlink /proc/$PPID/exe)\")\" describe --always "
+                      "--dirty --abbrev=12 2>/dev/null",
+                      "r");
     if (!git)
         return;
     char line[64];

@@ -62,13 +62,23 @@ void plan_shape_text(const struct plan_case *c, char *text, size_t bytes)
 /* ---- Options ----------------------------------------------------------------------------------
  */
 
-/* Whether a comma-separated list names it: in full, its family, or "all". */
+static bool is_kernel_name(const char *name, size_t length)
+{
+    for (size_t i = 0; i < kernel_count; i++)
+        if (strlen(kernels[i]->name) == length && strncmp(name, kernels[i]->name, length) == 0)
+            return true;
+    return false;
+}
+
+/* Whether a comma-separated list names it: in full, its family, or "all". A kernel's name wins over a
+ * family's: topk is one kernel, not all of topk. */
 static bool list_names(const char *list, const struct kernel *kernel)
 {
     while (*list) {
         size_t length = strcspn(list, ",");
         if ((strlen(kernel->name) == length && strncmp(list, kernel->name, length) == 0) ||
-            (strlen(kernel->family) == length && strncmp(list, kernel->family, length) == 0) ||
+            (strlen(kernel->family) == length && strncmp(list, kernel->family, length) == 0 &&
+             !is_kernel_name(list, length)) ||
             (length == 3 && strncmp(list, "all", 3) == 0))
             return true;
         list += length + (list[length] == ',');

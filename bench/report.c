@@ -75,7 +75,8 @@ static void fill_cells(const struct row *row, struct cells *cells)
         text_3(row->speedup.median, number, sizeof number);
         text_3(row->speedup.low, low, sizeof low);
         text_3(row->speedup.high, high, sizeof high);
-        snprintf(cells->speedup, sizeof cells->speedup, "%s [%s, %s]", number, low, high);
+        snprintf(cells->speedup, sizeof cells->speedup, "%s [%s, %s]%s", number, low, high,
+                 row->speedup.coverage < STATS_CONFIDENCE ? "?" : "");
         snprintf(cells->comparison, sizeof cells->comparison, "%s",
                  stats_comparison_name(row->comparison));
     } else {
@@ -358,7 +359,7 @@ void report_markdown_legend(FILE *out, int level)
         "with the whole interval would be a bug and is marked BUG.\n"
         "- **over autovec**: how many times as fast as the compiler's version for the same "
         "instruction set (`ref` and\n  `scalar`: the widest one), with its 95 %% interval; "
-        "**verdict** is inconclusive when that includes 1.\n"
+        "**verdict** is inconclusive when that includes 1, or when a `?` says too few rounds.\n"
         "- **worst error**: the greatest |result - oracle| of the check at exactly this shape, and "
         "in brackets its share of the\n  derived bound (1 is the limit). `48 rows`: in large "
         "cases the oracle judged that many rows, spread over all.\n  No variant is timed that "

@@ -184,11 +184,14 @@ static void fill_row(const struct trial *t, const struct buffer *b, size_t i)
     if (t->fill == FILL_DUPLICATES && h % 4 == 0 &&
         b->cols > 0) /* all but equal: a distance near 0 */
         row[(h >> 8) % b->cols] *= 1 + 0x1p-23f;
-    if (t->fill == FILL_ZERO_ROWS && h % 3 == 0)
+    /* which rows are special differs from shape to shape: a pair has only one row a side */
+    const struct shape *s = &t->shape;
+    uint64_t special = fill_hash(mix(stream + s->m + 3 * s->n + 7 * s->d), UINT64_MAX - i);
+    if (t->fill == FILL_ZERO_ROWS && special % 3 == 0)
         for (size_t k = 0; k < b->cols; k++)
-            row[k] = h & 64 && k % 2 ? -0.0f : 0.0f;
-    if (t->fill == FILL_INF && h % 3 == 0 && b->cols > 0)
-        row[(h >> 8) % b->cols] = h & 64 ? INFINITY : -INFINITY;
+            row[k] = special & 64 && k % 2 ? -0.0f : 0.0f;
+    if (t->fill == FILL_INF && special % 3 == 0 && b->cols > 0)
+        row[(special >> 8) % b->cols] = special & 64 ? INFINITY : -INFINITY;
 }
 
 /* The one NaN of the three NaN fills: in x or y, whichever the seed and the shape say. */
