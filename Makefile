@@ -50,8 +50,8 @@ OBJDUMP    ?= $(CROSS_COMPILE)objdump
 PKG_CONFIG ?= pkg-config
 
 CFLAGS ?= -O3 -g
-# The same bits on every instruction set stand on -ffp-contract=off and on the absence of -ffast-math
-# and -march=native.
+# The same bits on every instruction set stand on -ffp-contract=off, and on no flag that relaxes floating
+# point or compiles for the machine at hand.
 MMK_CFLAGS   := -std=c11 -ffp-contract=off -fno-math-errno -fvisibility=hidden -fPIC -fopenmp
 MMK_CPPFLAGS := -D_GNU_SOURCE=
 WARNINGS     := -Wall -Wextra -Wpedantic -Wshadow -Wstrict-prototypes -Wconversion \
