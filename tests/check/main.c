@@ -654,6 +654,19 @@ static void run_anew(char **argv)
     execv(path, argv);
 }
 
+/* A name that no build has is a slip of the pen, and told before anything runs. */
+static void check_required_names(const struct run *run)
+{
+    for (int i = 0; i < run->options.require.count; i++) {
+        const char *name = run->options.require.item[i];
+        bool known = find_variant(run, name) >= 0;
+        for (unsigned isa = 0; isa < MMK_ISA_COUNT; isa++)
+            known = known || strcmp(name, mmk_isa_name((enum mmk_isa)isa)) == 0;
+        if (!known)
+            usage_error("--require %s: there is no such instruction set; --list shows them.", name);
+    }
+}
+
 /* 1, 2 and 3; quick goes without 2, because teams of one size need no new threads, each of which
  * costs an emulator time and memory that it does not give back. */
 static void default_threads(struct options *o)
@@ -668,7 +681,7 @@ int main(int argc, char **argv)
     static struct run run; /* guards and lists start at zero */
     if (start_anew)
         run_anew(argv);
-    run.options = (struct options){.seed = 1, .repeat = 1, .threads = {1, 2, 3}, .thread_count = 3};
+    run.options = (struct options){.seed = 1, .repeat = 1};
     static const struct argp argp = {
         argp_options,
         parse_option,
@@ -688,6 +701,7 @@ int main(int argc, char **argv)
     if (kernel_count > REPORT_KERNELS)
         usage_error("REPORT_KERNELS in report.h is too small for %zu kernels.", kernel_count);
     check_names(&run);
+    check_required_names(&run);
     if (run.options.list) {
         print_list(&run);
         return 0;
@@ -715,6 +729,10 @@ int main(int argc, char **argv)
     if (!finished) {
         fprintf(stderr, "FAIL the run did not come to its end\n");
         failed++;
+    } else if (passed + failed == 0 && skipped == 0 && run.options.shape.count > 0) {
+        usage_error("--shape %s: no shape of the chosen kernels begins with it; leave it out to "
+                    "check them all.",
+                    run.options.shape.item[0]);
     } else if (passed + failed == 0) {
         fprintf(stderr, "FAIL nothing was checked\n");
         failed++;
