@@ -1,7 +1,7 @@
 /* infonce_avx2.c - inner loops of InfoNCE, AVX2 and FMA.
  * SPDX-License-Identifier: MIT
  *
- * softmax_block   8 elements cost one FMA for the argument, six for 2^r and one for the column: 4
+ * softmax_block   8 elements cost one multiply for the argument, six for 2^r and one for the column: 4
  *                 clocks on two FMA ports. The block is read twice (maximum, then exponentials), the
  *                 second time from L1. The polynomial's constants are memory operands: 16 ymm do not
  *                 hold them beside the lanes.

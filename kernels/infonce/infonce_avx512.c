@@ -1,7 +1,7 @@
 /* infonce_avx512.c - inner loops of InfoNCE, AVX-512.
  * SPDX-License-Identifier: MIT
  *
- * softmax_block   16 elements cost one FMA for the argument, six for 2^r and one for the column: 8 on
+ * softmax_block   16 elements cost one multiply for the argument, six for 2^r and one for the column: 8 on
  *                 the two FMA ports, 4 clocks; six adds, shifts and compares run beside them. Measured
  *                 7 clocks, and 2 more for the pass that finds the maximum (the block comes from L2).
  * gradient_block  one exponential for both softmaxes; two more FMA-port operations (G, G S), in place.

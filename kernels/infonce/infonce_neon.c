@@ -1,7 +1,7 @@
 /* infonce_neon.c - inner loops of InfoNCE, AArch64 NEON.
  * SPDX-License-Identifier: MIT
  *
- * softmax_block   4 elements cost one FMA for the argument, six for 2^r and one for the column; four
+ * softmax_block   4 elements cost one multiply for the argument, six for 2^r and one for the column; four
  *                 vectors side by side hide the FMA latency of the polynomial.
  * Differs         the 16 lanes of a row sum are four q registers, and a step is 16 columns.
  */
