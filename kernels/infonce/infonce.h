@@ -12,6 +12,7 @@
 #ifndef MMK_INFONCE_H
 #define MMK_INFONCE_H
 
+#include "../simd/scalar.h"
 #include "../tile/tile.h"
 
 /* Rows that share one update of the column shift. */
@@ -22,7 +23,7 @@ enum { INFONCE_COL_MULTIPLE = 16 };
 
 /* Sums are kept times 2^INFONCE_HEADROOM, so that a term may lie 176 binary digits below the
  * greatest before it is lost, in place of 126. */
-#define INFONCE_HEADROOM 50.0f /* SIMD_RAISE */
+#define INFONCE_HEADROOM SIMD_RAISE
 
 /* What a gradient block is made from, and the sums it gives. Arrays start at the block's first row
  * or column. Where all log-sum-exps lie close together, one exponential E_ij = 2^(z_ij - low)
