@@ -186,18 +186,6 @@ static bool ask_sample(struct child *child, size_t calls, double *seconds)
     return true;
 }
 
-void gate_case_text(const struct plan_case *c, char *text, size_t bytes)
-{
-    const struct shape *s = &c->shape;
-    size_t used = 0;
-    text[0] = '\0';
-    for (const char *dim = c->kernel->dims; *dim && used < bytes; dim++) {
-        size_t value = *dim == 'm' ? s->m : *dim == 'n' ? s->n : *dim == 'd' ? s->d : s->k;
-        used += (size_t)snprintf(text + used, bytes - used, "%s%c=%zu",
-                                 dim == c->kernel->dims ? "" : ",", *dim, value);
-    }
-}
-
 /* One comparison: rounds of both programs, new and old seconds side by side. */
 struct comparison_samples {
     double old_seconds[LAUNCHES * MAX_ROUNDS], new_seconds[LAUNCHES * MAX_ROUNDS];
@@ -295,7 +283,7 @@ enum gate_verdict gate_run(FILE *out, const char *baseline, const struct plan *p
             const struct plan_case *c = &plan->cases[i];
             char shape[96], text[96], order[256], why[LINE], range[64];
             bool failed;
-            gate_case_text(c, shape, sizeof shape);
+            plan_shape_word(c, shape, sizeof shape);
             plan_shape_text(c, text, sizeof text);
             snprintf(order, sizeof order, "open %s %s %d %s %llu", c->kernel->name, shape,
                      c->threads, variants[v], (unsigned long long)seed);

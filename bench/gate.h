@@ -10,9 +10,6 @@
 
 enum gate_verdict { GATE_PASS = 0, GATE_REGRESSED = 1, GATE_INCONCLUSIVE = 2 };
 
-/* The case as one word that gate_serve understands: "cosine_pair d=768 threads=1". */
-void gate_case_text(const struct plan_case *c, char *text, size_t bytes);
-
 /* A child's side: reads commands on stdin, answers on stdout. Returns the exit code.
  *     open <kernel> <shape> <threads> <variant> <seed>   ->  ready <calls> | none <why> | failed
  * <why> sample <calls>                                      ->  <seconds a call> <0: good, else

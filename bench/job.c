@@ -92,38 +92,49 @@ static bool open_pool(struct job *job)
     return true;
 }
 
-static bool open_workspace(struct job *job)
+bool job_workspace(const struct plan_case *plan, size_t *bytes, size_t *logits)
 {
-    const struct shape *s = &job->trial.shape;
-    size_t streamed = 0, stored = 0;
-    if (job->plan->workspace == WORKSPACE_NONE)
+    const struct shape *s = &plan->shape;
+    size_t streamed, stored;
+    *bytes = *logits = 0;
+    if (plan->workspace == WORKSPACE_NONE)
         return true;
-    if (mmk_infonce_workspace_bytes(s->m, s->n, s->d, job->plan->threads, &streamed, &stored) !=
-        MMK_OK)
+    if (mmk_infonce_workspace_bytes(s->m, s->n, s->d, plan->threads, &streamed, &stored) != MMK_OK)
         return false;
-    size_t bytes = job->plan->workspace == WORKSPACE_STORED ? stored : streamed;
-    if (bytes == 0)
-        return true;
-    job->workspace = aligned_alloc(4096, (bytes + 4095) / 4096 * 4096);
-    if (!job->workspace)
-        return false;
-    memset(job->workspace, 0, bytes); /* every page is there before the first call */
-    job->trial.options.workspace = job->workspace;
-    job->trial.options.workspace_bytes = bytes;
+    *logits = (size_t)((double)(stored - streamed) / WORKSPACE_STORED * plan->workspace);
+    *bytes = streamed + *logits;
     return true;
 }
 
-static void measure_working_set(struct job *job)
+/* Gives the trial the threads and the workspace of the job's case. */
+static bool open_workspace(struct job *job)
 {
-    double bytes = 0.0;
+    size_t bytes, logits;
+    job->trial.options = (struct mmk_options){.threads = job->plan->threads};
+    if (!job_workspace(job->plan, &bytes, &logits))
+        return false;
+    if (bytes > job->workspace_bytes) {
+        free(job->workspace);
+        job->workspace = aligned_alloc(4096, (bytes + 4095) / 4096 * 4096);
+        job->workspace_bytes = job->workspace ? bytes : 0;
+        if (!job->workspace)
+            return false;
+        memset(job->workspace, 0, bytes); /* every page is there before the first call */
+    }
+    if (bytes > 0) {
+        job->trial.options.workspace = job->workspace;
+        job->trial.options.workspace_bytes = bytes;
+    }
+    /* Logits in a workspace are walked through; the rest of it is reused and stays in cache. */
+    job->working_set = job->data_bytes + (double)logits;
+    return true;
+}
+
+static void measure_data(struct job *job)
+{
     for (int b = 0; b < job->trial.buffer_count; b++)
-        bytes += (double)buffer_bytes(&job->trial.buffer[b]) *
-                 (b == job->rotated_buffer ? (double)job->pool_rows : 1.0);
-    /* A workspace of stored logits is walked through; a streamed one is reused and stays in cache.
-     */
-    if (job->plan->workspace == WORKSPACE_STORED)
-        bytes += (double)job->trial.options.workspace_bytes;
-    job->working_set = bytes;
+        job->data_bytes += (double)buffer_bytes(&job->trial.buffer[b]) *
+                           (b == job->rotated_buffer ? (double)job->pool_rows : 1.0);
 }
 
 bool job_open(struct job *job, const struct plan_case *plan, uint64_t seed, char *error,
@@ -137,13 +148,13 @@ bool job_open(struct job *job, const struct plan_case *plan, uint64_t seed, char
         snprintf(error, error_bytes, "no memory for this shape");
         return false;
     }
-    job->trial.options.threads = plan->threads;
-    if (!open_workspace(job) || !open_pool(job)) {
+    bool good = open_pool(job);
+    measure_data(job);
+    if (!good || !open_workspace(job)) {
         snprintf(error, error_bytes, "no memory for the workspace or the inputs in rotation");
         job_close(job);
         return false;
     }
-    measure_working_set(job);
     return true;
 }
 
@@ -164,14 +175,10 @@ bool job_retarget(struct job *job, const struct plan_case *plan)
         old->fill != plan->fill || memcmp(&old->shape, &plan->shape, sizeof plan->shape) != 0)
         return false;
     job->plan = plan;
-    job->trial.options = (struct mmk_options){.threads = plan->threads};
-    free(job->workspace);
-    job->workspace = NULL;
     if (!open_workspace(job)) {
         job_close(job);
         return false;
     }
-    measure_working_set(job);
     return true;
 }
 

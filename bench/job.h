@@ -12,13 +12,15 @@ struct job {
     const struct plan_case *plan;
     struct trial trial;
     uint64_t seed;
-    void *workspace;
+    void *workspace; /* as much as the case takes that takes the most so far */
+    size_t workspace_bytes;
     /* Kernels whose branches depend on the data take other scores in every call: the branch
      * predictor would learn a row that comes again and again. */
     float *pool;
     size_t pool_rows, pool_stride, next; /* pool_rows 1: no rotation */
     int rotated_buffer;
-    double working_set; /* bytes that the calls of a sample touch */
+    double data_bytes;  /* all buffers, */
+    double working_set; /* and with them all that the calls of a sample touch */
     /* The oracle on some rows of a large case. */
     bool judged;       /* the oracle has run, */
     size_t judged_row; /* with this input in rotation */
@@ -33,9 +35,13 @@ bool job_open(struct job *job, const struct plan_case *plan, uint64_t seed, char
 void job_close(struct job *job);
 
 /* Takes an open job over to a case that differs in threads and workspace only, so that the oracle
- * need not run again. False: it is another case, or there is no memory; the job is as it was, or
- * closed. */
+ * need not run again. Costs nothing where no case before had a smaller workspace. False: it is
+ * another case, or there is no memory; the job is as it was, or closed. */
 bool job_retarget(struct job *job, const struct plan_case *plan);
+
+/* Bytes of the workspace that the case says, and how many of these are for logits. False: the sizes
+ * overflow. */
+bool job_workspace(const struct plan_case *plan, size_t *bytes, size_t *logits);
 
 /* Seconds that one call would take, from a call at a smaller shape of the same kernel. */
 double job_estimate(const struct plan_case *plan, const struct variant *variant, uint64_t seed);

@@ -12,6 +12,7 @@
 
 #include <argp.h>
 #include <errno.h>
+#include <math.h>
 #include <omp.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -53,9 +54,9 @@ static const struct argp_option argp_options[] = {
      "compiler's version that a variant is compared with comes along)",
      1},
     {"shape", KEY_SHAPE, "SHAPE", 0,
-     "any shape: sizes in the order --list shows, 4096x4096x512, or by name, m=64,n=1000,d=3; may "
-     "be "
-     "repeated (default: the standard ones)",
+     "any shape: sizes in the order --list shows, 4096x4096x512, or by name, m=64,n=1000,d=3; for "
+     "InfoNCE also with words, 4096x4096x512:dot:s=100:streamed; may be repeated (default: the "
+     "standard ones)",
      1},
     {"threads", KEY_THREADS, "N", 0, "threads (default: 1, and large cases with all CPUs too)", 1},
     {"all", KEY_ALL, NULL, 0, "every standard shape, not a choice of them", 1},
@@ -465,7 +466,8 @@ static int run_gate(const struct arguments *a)
     return (int)verdict;
 }
 
-/* Small cases first: what they leave of their share goes to the large ones. */
+/* Small cases first: what they leave of their share goes to the large ones. A group stays together:
+ * its cases are of one size. */
 static int compare_work(const void *left, const void *right)
 {
     const struct plan_case *a = left, *b = right;
@@ -482,7 +484,16 @@ static double weight(const struct plan_case *c)
     return work < 1.0 ? 1.0 : work < 60.0 ? work : 60.0;
 }
 
-static void run_cases(const struct arguments *a, struct plan *plan, struct run *run)
+/* How many cases from the first on are timed together. */
+static size_t group_size(const struct plan_case *first, const struct plan_case *end)
+{
+    const struct plan_case *c = first + 1;
+    while (first->group != 0 && c < end && c->group == first->group)
+        c++;
+    return (size_t)(c - first);
+}
+
+static void run_cases(const struct arguments *a, struct plan *plan, struct run *run, double start)
 {
     const struct variant *variants[MAX_VARIANTS], *threaded[MAX_VARIANTS];
     size_t count = pick_variants(a, false, variants), threaded_count = 0;
@@ -497,24 +508,26 @@ static void run_cases(const struct arguments *a, struct plan *plan, struct run *
     qsort(plan->cases, plan->count, sizeof *plan->cases, compare_work);
     for (size_t i = 0; i < plan->count; i++)
         weights += weight(&plan->cases[i]);
-    double start = timer_now();
     progress_state.of = plan->count;
-    for (size_t i = 0; i < plan->count; i++) {
+    for (size_t i = 0, size; i < plan->count; i += size) {
         const struct plan_case *c = &plan->cases[i];
-        double left = budget - (timer_now() - start);
-        double share = left > 0.0 ? left * weight(c) / weights : 0.0;
-        weights -= weight(c);
-        progress_state.at = i + 1;
+        size = group_size(c, plan->cases + plan->count);
+        double left = budget - (timer_now() - start), ours = 0.0;
+        for (size_t j = 0; j < size; j++)
+            ours += weight(&c[j]);
+        if (a->smoke) /* goes on rather than leave a case out */
+            left = fmax(left, 0.5 * budget);
+        double share = left > 0.0 ? left * ours / weights : 0.0;
+        weights -= ours;
+        progress_state.at = i + size;
         options.variants = c->threads > 1 ? threaded : variants;
         options.variant_count = c->threads > 1 ? threaded_count : count;
-        struct result *result = run_add_result(run);
-        double least = a->smoke ? 0.05 : 0.3;
-        if (!result || !sampler_run(result, c, &options, share > least ? share : least))
+        struct result *results = run_add_results(run, size);
+        if (!results || !sampler_run(results, c, size, &options, share, left))
             refuse("there is no memory left; give fewer cases with --kernel or --shape");
     }
     progress_end();
     sampler_end();
-    run->seconds = timer_now() - start;
 }
 
 static int run_bench(const struct arguments *a)
@@ -544,7 +557,7 @@ static int run_bench(const struct arguments *a)
     int max_threads = a->threads > timer_cpus() ? a->threads : timer_cpus();
     if (!peaks_open(max_threads))
         refuse("there is no memory for the bandwidth measurement; free about %d MB", 512);
-    run_cases(a, &plan, &run);
+    run_cases(a, &plan, &run, start);
     run.seconds = timer_now() - start;
     bool good = true;
     if (a->csv)

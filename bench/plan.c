@@ -4,6 +4,8 @@
 #include "plan.h"
 
 #include <ctype.h>
+#include <float.h>
+#include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -30,33 +32,90 @@ static bool is_infonce(const struct kernel *kernel)
     return strcmp(kernel->family, "infonce") == 0;
 }
 
+/* Whether a workspace can hold its logits. */
+static bool keeps_logits(const struct kernel *kernel)
+{
+    return is_infonce(kernel) && strstr(kernel->name, "forward_backward") != NULL;
+}
+
+static int default_workspace(const struct kernel *kernel)
+{
+    if (!is_infonce(kernel))
+        return WORKSPACE_NONE;
+    return keeps_logits(kernel) ? WORKSPACE_STORED : WORKSPACE_STREAMED;
+}
+
 double plan_work(const struct kernel *kernel, const struct shape *shape)
 {
     return kernel->flops(shape) + kernel->bytes(shape);
 }
 
-void plan_shape_text(const struct plan_case *c, char *text, size_t bytes)
+static size_t size_of(const struct shape *s, char dim)
 {
-    const struct shape *s = &c->shape;
-    char out[160] = "";
-    size_t used = 0;
-    for (const char *dim = c->kernel->dims; *dim; dim++) {
-        size_t value = *dim == 'm' ? s->m : *dim == 'n' ? s->n : *dim == 'd' ? s->d : s->k;
-        const char *join = used == 0 ? "" : *dim == 'k' ? " k=" : "x";
-        used += (size_t)snprintf(out + used, sizeof out - used, "%s%zu", join, value);
-    }
+    return dim == 'm' ? s->m : dim == 'n' ? s->n : dim == 'd' ? s->d : s->k;
+}
+
+static const char *const similarities[] = {"dot", "cosine", "neg_sq_l2"};
+
+__attribute__((format(printf, 3, 4))) static void append(char *text, size_t bytes,
+                                                         const char *format, ...)
+{
+    size_t used = strlen(text);
+    va_list list;
+    va_start(list, format);
+    vsnprintf(text + used, bytes - used, format, list);
+    va_end(list);
+}
+
+/* Appends in what a shape differs from the kernel's standard ones, each word after `join`. */
+static void append_words(const struct plan_case *c, char join, char *text, size_t bytes)
+{
+    const struct shape *s = &c->shape, *standard = &c->kernel->bench[0];
     if (is_infonce(c->kernel)) {
-        static const char *const names[] = {" dot", "", " neg_sq_l2"};
-        used += (size_t)snprintf(out + used, sizeof out - used, "%s", names[s->similarity]);
+        if (s->similarity != standard->similarity)
+            append(text, bytes, "%c%s", join, similarities[s->similarity]);
+        if (s->logit_scale != standard->logit_scale)
+            append(text, bytes, "%cs=%g", join, (double)s->logit_scale);
+        if (s->weight_x != standard->weight_x || s->weight_y != standard->weight_y)
+            append(text, bytes, "%cw=%g,%g", join, (double)s->weight_x, (double)s->weight_y);
         if (s->offset)
-            used += (size_t)snprintf(out + used, sizeof out - used, " offset=%zu", s->offset);
-        if (strstr(c->kernel->name, "forward_backward"))
-            used += (size_t)snprintf(out + used, sizeof out - used, "%s",
-                                     c->workspace == WORKSPACE_STORED ? " stored" : " streamed");
+            append(text, bytes, "%coffset=%zu", join, s->offset);
     }
     if (s->ld_extra)
-        snprintf(out + used, sizeof out - used, " ld+%zu", s->ld_extra);
-    snprintf(text, bytes, "%s", out);
+        append(text, bytes, "%cld+%zu", join, s->ld_extra);
+}
+
+static void append_workspace(const struct plan_case *c, char join, char *text, size_t bytes)
+{
+    if (c->workspace == WORKSPACE_STREAMED || c->workspace == WORKSPACE_STORED)
+        append(text, bytes, "%c%s", join, c->workspace == WORKSPACE_STORED ? "stored" : "streamed");
+    else
+        append(text, bytes, "%cstored=%d%%", join, c->workspace);
+}
+
+void plan_shape_text(const struct plan_case *c, char *text, size_t bytes)
+{
+    text[0] = '\0';
+    for (const char *dim = c->kernel->dims; *dim; dim++)
+        append(text, bytes, "%s%zu",
+               dim == c->kernel->dims ? ""
+               : *dim == 'k'          ? " k="
+                                      : "x",
+               size_of(&c->shape, *dim));
+    append_words(c, ' ', text, bytes);
+    if (keeps_logits(c->kernel))
+        append_workspace(c, ' ', text, bytes);
+}
+
+void plan_shape_word(const struct plan_case *c, char *text, size_t bytes)
+{
+    text[0] = '\0';
+    for (const char *dim = c->kernel->dims; *dim; dim++)
+        append(text, bytes, "%s%c=%zu", dim == c->kernel->dims ? "" : ",", *dim,
+               size_of(&c->shape, *dim));
+    append_words(c, ':', text, bytes);
+    if (c->workspace != default_workspace(c->kernel))
+        append_workspace(c, ':', text, bytes);
 }
 
 /* ---- Options ----------------------------------------------------------------------------------
@@ -123,22 +182,98 @@ static bool parse_number(const char **at, size_t *value)
 
 /* What one --shape said. */
 struct shape_text {
-    size_t plain[4];
-    size_t plain_count;
+    size_t unnamed[4]; /* sizes in the order of the kernel's dims */
+    size_t unnamed_count;
     size_t m, n, d, k; /* by name; SIZE_MAX: not given */
+    /* By words, and -1 or 0 where they say nothing. */
+    int similarity, workspace;
+    float logit_scale, weight_x, weight_y;
+    size_t offset, ld_extra;
 };
 
-/* "4096x4096x512", "m=64,n=1000,d=3", "25000,k=10", "25000 k=10": sizes in the order of the
- * kernel's dims, or by name. */
+static bool ends_word(char c)
+{
+    return c == '\0' || c == ' ' || c == ',' || c == ':';
+}
+
+/* Goes past a word, or past the beginning of one that ends in = or +. */
+static bool take(const char **at, const char *word)
+{
+    size_t length = strlen(word);
+    if (strncmp(*at, word, length) != 0 ||
+        (isalnum((unsigned char)word[length - 1]) && !ends_word((*at)[length])))
+        return false;
+    *at += length;
+    return true;
+}
+
+static bool parse_float(const char **at, float least, float most, float *value)
+{
+    char *end;
+    if (!isdigit((unsigned char)**at) && **at != '.')
+        return false;
+    *value = strtof(*at, &end);
+    *at = end;
+    return *value >= least && *value <= most;
+}
+
+/* "w=1,0" without its beginning. */
+static bool parse_weights(const char **at, struct shape_text *s)
+{
+    return parse_float(at, 0.0f, FLT_MAX, &s->weight_x) && *(*at)++ == ',' &&
+           parse_float(at, 0.0f, FLT_MAX, &s->weight_y);
+}
+
+static bool parse_percent(const char **at, int *percent)
+{
+    size_t value;
+    if (!parse_number(at, &value) || value > WORKSPACE_STORED || *(*at)++ != '%')
+        return false;
+    *percent = (int)value;
+    return true;
+}
+
+/* One word that is no size. */
+static bool parse_word(const char **at, struct shape_text *s)
+{
+    for (int i = 0; i < MMK_SIMILARITY_COUNT; i++) {
+        if (take(at, similarities[i])) {
+            s->similarity = i;
+            return true;
+        }
+    }
+    if (take(at, "stored")) {
+        s->workspace = WORKSPACE_STORED;
+        return true;
+    }
+    if (take(at, "streamed")) {
+        s->workspace = WORKSPACE_STREAMED;
+        return true;
+    }
+    if (take(at, "stored="))
+        return parse_percent(at, &s->workspace);
+    if (take(at, "s="))
+        return parse_float(at, FLT_MIN, 2.35e38f, &s->logit_scale);
+    if (take(at, "w="))
+        return parse_weights(at, s);
+    if (take(at, "offset="))
+        return parse_number(at, &s->offset);
+    return take(at, "ld+") && parse_number(at, &s->ld_extra);
+}
+
+/* "4096x4096x512 stored", "m=64,n=1000,d=3:dot:offset=7", "25000,k=10": sizes in the order of the
+ * kernel's dims, or by name, and words; what plan_shape_text and ref's shape_format write. */
 static bool parse_shape(const char *text, struct shape_text *s)
 {
     memset(s, 0, sizeof *s);
     s->m = s->n = s->d = s->k = SIZE_MAX;
+    s->similarity = s->workspace = -1;
+    s->weight_x = -1.0f;
     const char *at = text;
     while (*at) {
-        if (*at == ' ' || *at == ',' || *at == 'x') {
+        if (strchr(" ,:x", *at)) {
             at++;
-        } else if (at[0] && at[1] == '=' && strchr("mndk", at[0])) {
+        } else if (at[1] == '=' && strchr("mndk", at[0])) {
             size_t *slot = at[0] == 'm'   ? &s->m
                            : at[0] == 'n' ? &s->n
                            : at[0] == 'd' ? &s->d
@@ -146,25 +281,47 @@ static bool parse_shape(const char *text, struct shape_text *s)
             at += 2;
             if (!parse_number(&at, slot))
                 return false;
-        } else if (s->plain_count < 4) {
-            if (!parse_number(&at, &s->plain[s->plain_count++]))
+        } else if (!isdigit((unsigned char)*at)) {
+            if (!parse_word(&at, s))
                 return false;
-        } else {
+        } else if (s->unnamed_count == 4 || !parse_number(&at, &s->unnamed[s->unnamed_count++])) {
             return false;
         }
     }
-    return s->plain_count > 0 || s->m != SIZE_MAX || s->n != SIZE_MAX || s->d != SIZE_MAX ||
+    return s->unnamed_count > 0 || s->m != SIZE_MAX || s->n != SIZE_MAX || s->d != SIZE_MAX ||
            s->k != SIZE_MAX;
 }
 
-/* The shape that the text means for a kernel; base gives what is no size (logit scale, weights),
- * and the sizes that names leave out. False: it does not fit the kernel. */
-static bool shape_for(const struct kernel *kernel, const struct shape_text *text,
-                      const struct shape *base, struct shape *shape)
+/* The words of a shape for a case that has the standard ones. False: they do not fit its kernel. */
+static bool words_for(const struct shape_text *text, struct plan_case *c)
 {
-    *shape = *base;
-    shape->offset = 0;
-    shape->ld_extra = 0;
+    struct shape *shape = &c->shape;
+    shape->offset = text->offset;
+    shape->ld_extra = text->ld_extra;
+    if (text->similarity >= 0)
+        shape->similarity = (enum mmk_similarity)text->similarity;
+    if (text->logit_scale > 0.0f)
+        shape->logit_scale = text->logit_scale;
+    if (text->weight_x >= 0.0f) {
+        shape->weight_x = text->weight_x;
+        shape->weight_y = text->weight_y;
+    }
+    if (text->workspace >= 0)
+        c->workspace = text->workspace;
+    if (is_infonce(c->kernel))
+        return (text->workspace < 0 || keeps_logits(c->kernel)) && shape->offset <= shape->n &&
+               shape->m <= shape->n - shape->offset;
+    return text->similarity < 0 && text->workspace < 0 && text->logit_scale == 0.0f &&
+           text->weight_x < 0.0f && text->offset == 0;
+}
+
+/* Puts what the text means for the kernel into the case: its standard shape, where the text does
+ * not say otherwise. False: it does not fit. */
+static bool shape_for(const struct shape_text *text, struct plan_case *c)
+{
+    const struct kernel *kernel = c->kernel;
+    struct shape *shape = &c->shape;
+    *shape = kernel->bench[0];
     const size_t named[4] = {text->m, text->n, text->d, text->k};
     const char letters[4] = {'m', 'n', 'd', 'k'};
     size_t *const slots[4] = {&shape->m, &shape->n, &shape->d, &shape->k};
@@ -175,19 +332,17 @@ static bool shape_for(const struct kernel *kernel, const struct shape_text *text
         if (named[i] == SIZE_MAX && has(kernel, letters[i]))
             unnamed++;
     }
-    if (text->plain_count != 0 && text->plain_count != unnamed)
+    if (text->unnamed_count != 0 && text->unnamed_count != unnamed)
         return false;
     for (size_t j = 0; j < dims; j++) {
         const char *where = memchr(letters, kernel->dims[j], sizeof letters);
         int i = (int)(where - letters);
         if (named[i] != SIZE_MAX)
             *slots[i] = named[i];
-        else if (text->plain_count != 0)
-            *slots[i] = text->plain[next++];
+        else if (text->unnamed_count != 0)
+            *slots[i] = text->unnamed[next++];
     }
-    if (is_infonce(kernel) && shape->m > shape->n)
-        return false;
-    return true;
+    return words_for(text, c);
 }
 
 /* ---- Cases ------------------------------------------------------------------------------------
@@ -203,13 +358,6 @@ static bool add_case(struct plan *plan, const struct plan_case *c)
     grown[plan->count].order = (int)plan->count;
     plan->count++;
     return true;
-}
-
-static enum workspace default_workspace(const struct kernel *kernel)
-{
-    if (!is_infonce(kernel))
-        return WORKSPACE_NONE;
-    return strstr(kernel->name, "forward_backward") ? WORKSPACE_STORED : WORKSPACE_STREAMED;
 }
 
 /* The case with one thread, and where that is wanted with all CPUs. */
@@ -361,11 +509,12 @@ static bool add_given(struct plan *plan, const struct plan_options *options,
     if (!parse_shape(one, &text)) {
         snprintf(
             error, error_bytes,
-            "--shape %s: that is no shape; write sizes such as 4096x4096x512, or m=64,n=1000,d=3",
+            "--shape %s: that is no shape; write sizes such as 4096x4096x512, or m=64,n=1000,d=3, "
+            "for InfoNCE also with words: 64x100x512:dot:s=100:w=1,0:offset=7:streamed",
             one);
         return false;
     }
-    if (!shape_for(kernel, &text, &kernel->bench[0], &c.shape))
+    if (!shape_for(&text, &c))
         return true;
     if (!options->own_data)
         add_with_threads(plan, options, c, false);
@@ -423,7 +572,7 @@ bool plan_make(struct plan *plan, const struct plan_options *options, struct run
         const struct kernel *example = options->kernel ? kernel_find(options->kernel) : NULL;
         snprintf(error, error_bytes,
                  "--shape %s: it does not fit %s%s%s; `mmk-bench --list` shows how "
-                 "each kernel's shapes are written (InfoNCE needs m <= n)",
+                 "each kernel's shapes are written (InfoNCE needs offset + m <= n)",
                  options->shape, options->kernel ? options->kernel : "any kernel",
                  example ? ", whose sizes are " : "", example ? example->dims : "");
         return false;

@@ -7,7 +7,9 @@
 #include "data.h"
 #include "run.h"
 
-enum workspace { WORKSPACE_NONE, WORKSPACE_STREAMED, WORKSPACE_STORED };
+/* How much of the logits the workspace of a case holds, in percent; with none the function
+ * allocates for itself. */
+enum { WORKSPACE_NONE = -1, WORKSPACE_STREAMED = 0, WORKSPACE_STORED = 100 };
 
 struct plan_case {
     const struct kernel *kernel;
@@ -15,7 +17,10 @@ struct plan_case {
     const struct source *source; /* NULL: synthetic, fill */
     enum fill fill;
     int threads;
-    enum workspace workspace;
+    int workspace; /* percent, or WORKSPACE_NONE */
+    /* Cases of one group, other than 0, are timed in the same rounds; they follow each other and
+     * differ in threads and workspace only. */
+    int group;
     int order; /* place in the tables */
 };
 
@@ -40,8 +45,11 @@ bool plan_make(struct plan *plan, const struct plan_options *options, struct run
                size_t error_bytes);
 void plan_free(struct plan *plan);
 
-/* "4096x4096x512", "25000 k=10"; what a reader of a table needs. */
+/* "4096x4096x512 stored", "25000 k=10": what a reader of a table needs, and --shape understands. */
 void plan_shape_text(const struct plan_case *c, char *text, size_t bytes);
+
+/* "m=4096,n=4096,d=512:dot:stored": the same as one word that says everything. */
+void plan_shape_word(const struct plan_case *c, char *text, size_t bytes);
 
 /* flops + bytes: what cases are ordered and estimated by. */
 double plan_work(const struct kernel *kernel, const struct shape *shape);

@@ -54,12 +54,12 @@ static json_t *result_to_json(const struct result *r)
                                 samples_to_json(r->peak[p], r->rounds));
     for (size_t c = 0; c < r->column_count; c++)
         json_array_append_new(columns, column_to_json(&r->columns[c], r->rounds));
-    return json_pack("{s:s, s:s, s:s, s:s, s:i, s:i, s:f, s:f, s:f, s:s, s:I, s:I, s:o, s:o}",
+    return json_pack("{s:s, s:s, s:s, s:s, s:i, s:i, s:i, s:f, s:f, s:f, s:s, s:I, s:I, s:o, s:o}",
                      "kernel", r->kernel, "family", r->family, "shape", r->shape, "data", r->data,
-                     "threads", r->threads, "order", r->order, "flops", r->flops, "bytes", r->bytes,
-                     "working_set_bytes", r->working_set, "level", peak_name(r->level),
-                     "inputs_in_rotation", (json_int_t)r->rotated, "rounds", (json_int_t)r->rounds,
-                     "peaks", peaks, "columns", columns);
+                     "threads", r->threads, "group", r->group, "order", r->order, "flops", r->flops,
+                     "bytes", r->bytes, "working_set_bytes", r->working_set, "level",
+                     peak_name(r->level), "inputs_in_rotation", (json_int_t)r->rotated, "rounds",
+                     (json_int_t)r->rounds, "peaks", peaks, "columns", columns);
 }
 
 static json_t *machine_to_json(const struct machine *m)
@@ -242,6 +242,7 @@ static bool get_result(const json_t *object, struct result *r)
     get_text(object, "shape", r->shape, sizeof r->shape);
     get_text(object, "data", r->data, sizeof r->data);
     r->threads = (int)get_size(object, "threads");
+    r->group = (int)get_size(object, "group");
     r->order = (int)get_size(object, "order");
     r->flops = get_number(object, "flops");
     r->bytes = get_number(object, "bytes");
@@ -283,7 +284,7 @@ static bool get_run(const json_t *root, struct run *run)
         run_add_missing(run, "%s", json_string_value(value) ? json_string_value(value) : "");
     json_array_foreach(json_object_get(root, "results"), i, value)
     {
-        struct result *result = run_add_result(run);
+        struct result *result = run_add_results(run, 1);
         if (!result || !get_result(value, result))
             return false;
     }

@@ -32,16 +32,18 @@ void run_free(struct run *run)
     run_init(run);
 }
 
-struct result *run_add_result(struct run *run)
+struct result *run_add_results(struct run *run, size_t count)
 {
-    struct result *grown = realloc(run->results, (run->result_count + 1) * sizeof *grown);
+    struct result *grown = realloc(run->results, (run->result_count + count) * sizeof *grown);
     if (!grown)
         return NULL;
     run->results = grown;
-    struct result *result = &grown[run->result_count++];
-    memset(result, 0, sizeof *result);
-    result->rotated = 1;
-    return result;
+    struct result *first = &grown[run->result_count];
+    memset(first, 0, count * sizeof *first);
+    for (size_t i = 0; i < count; i++)
+        first[i].rotated = 1;
+    run->result_count += count;
+    return first;
 }
 
 struct column *result_add_column(struct result *result)

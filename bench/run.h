@@ -43,6 +43,9 @@ struct column {
 struct result {
     char kernel[48], family[32], shape[96], data[64];
     int threads;
+    /* Results of one group, other than 0, were timed in the same rounds: their samples are paired,
+     * too. They differ in threads and workspace. */
+    int group;
     double flops, bytes, working_set;
     enum peak level; /* where the working set lives */
     size_t rotated;  /* different inputs taken in turn; 1: always the same */
@@ -66,8 +69,8 @@ struct run {
 void run_init(struct run *run);
 void run_free(struct run *run);
 
-/* Appends an empty result; NULL: no memory. */
-struct result *run_add_result(struct run *run);
+/* Appends empty results and returns the first; NULL: no memory. */
+struct result *run_add_results(struct run *run, size_t count);
 struct column *result_add_column(struct result *result);
 /* rounds x peaks and rounds x columns of NaN. */
 bool result_set_rounds(struct result *result, size_t rounds);

@@ -1,4 +1,4 @@
-/* sampler.c - times one case.
+/* sampler.c - times a group of cases.
  * SPDX-License-Identifier: MIT
  *
  * Two consecutive blocks of the same kernel differ by 10 % and more on a shared machine. Here
@@ -14,25 +14,27 @@
 
 #include <math.h>
 #include <omp.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 enum { LEAST_ROUNDS = 6 }; /* the fewest whose extremes hold the median with 95 % */
+enum { CALLS_BEFORE = 2 }; /* of a long call: the check, and finding the pace */
 
 /* A disturbed sample is taken again at once, so that its round is not lost, if it was not a long
  * one. */
 enum { ATTEMPTS = 3 };
 #define ATTEMPT_SECONDS 0.02
 
-/* What is over within this time is done whatever the budget says; for hand-written variants, which
- * the run is about, the second. */
-#define CHEAP_SECONDS        0.25
-#define HAND_WRITTEN_SECONDS 5.0
+/* What the hand-written variants are compared with is timed even where its share is too small, when
+ * it is over within this time. */
+#define CHEAP_SECONDS 0.25
 
-/* One thing to be measured in a round: a variant, or a peak. */
+/* One thing to be measured in a round: a variant of a case, or a peak with a case's threads. */
 struct entrant {
     const struct variant *variant; /* NULL: a peak */
+    size_t at;                     /* which of the cases */
     size_t column;
     enum peak peak;
     struct pace pace;
@@ -40,16 +42,32 @@ struct entrant {
     size_t rounds; /* in how many it takes part */
 };
 
-static void say(const struct sampler_options *options, const char *format, const char *what)
+/* Cases that are timed in the same rounds. */
+struct group {
+    struct job *job; /* open, and the same but for threads and workspace */
+    const struct plan_case *cases;
+    struct result *results;
+    size_t count;
+    const struct sampler_options *options;
+    /* Whoever comes first when time is short stands first. */
+    struct entrant *entrants;
+    size_t entrant_count;
+    double start, share, left;
+};
+
+static void say(const struct group *group, const char *what)
 {
-    char text[128];
-    if (!options->progress)
+    char text[256];
+    if (!group->options->progress)
         return;
-    snprintf(text, sizeof text, format, what);
-    options->progress(text);
+    snprintf(text, sizeof text, "%s %s: %s", group->results->kernel, group->results->shape, what);
+    group->options->progress(text);
 }
 
-static bool describe(struct result *result, const struct plan_case *plan, const struct job *job)
+/* ---- Opening ----------------------------------------------------------------------------------
+ */
+
+static void describe(struct result *result, const struct plan_case *plan, const struct job *job)
 {
     const struct shape *shape = &job->trial.shape;
     snprintf(result->kernel, sizeof result->kernel, "%s", plan->kernel->name);
@@ -58,137 +76,23 @@ static bool describe(struct result *result, const struct plan_case *plan, const 
     snprintf(result->data, sizeof result->data, "%s",
              plan->source ? plan->source->name : fill_name(plan->fill));
     result->threads = plan->threads;
+    result->group = plan->group;
     result->order = plan->order;
     result->flops = plan->kernel->flops(shape);
     result->bytes = plan->kernel->bytes(shape);
     result->working_set = job->working_set;
     result->level = peak_level(job->working_set, plan->threads);
     result->rotated = job->pool_rows;
-    return true;
 }
 
-static void not_timed(struct column *column, double seconds)
-{
-    double unit = seconds < 0.1 ? 1e-3 : 1.0, value = seconds / unit;
-    column->state = COLUMN_NOT_TIMED;
-    snprintf(column->note, sizeof column->note,
-             "one call would take about %.*f %s, too long for this run's --seconds",
-             value < 9.95 ? 1 : 0, value, seconds < 0.1 ? "ms" : "s");
-}
-
-static bool is_hand_written(const struct variant *variant)
-{
-    return variant->row && variant->row->isa != MMK_ISA_SCALAR &&
-           strcmp(variant->name, variant->isa) == 0;
-}
-
-/* How the time is shared out: half of it to the hand-written variants, half to what they are
- * compared with, everyone an equal part of his half, of which he takes as many rounds as he needs.
- * A hand-written variant that needs more for the least number of rounds may take it from all. */
-static size_t rounds_within(double cost, double budget, bool hand_written, size_t sharing,
-                            size_t max_rounds)
-{
-    double fair = budget / 2.0 / (double)sharing / cost;
-    double most = hand_written ? fmax(budget, HAND_WRITTEN_SECONDS) : CHEAP_SECONDS;
-    if (fair >= (double)max_rounds)
-        return max_rounds;
-    if (fair >= LEAST_ROUNDS)
-        return (size_t)fair;
-    return LEAST_ROUNDS * cost <= most ? LEAST_ROUNDS : 0;
-}
-
-static size_t count_kind(const struct sampler_options *options, bool hand_written)
-{
-    size_t count = 0;
-    for (size_t v = 0; v < options->variant_count; v++)
-        count += is_hand_written(options->variants[v]) == hand_written;
-    return count;
-}
-
-/* Evenly spread: `rounds` of `total` rounds. */
-static bool takes_part(size_t rounds, size_t total, size_t round)
-{
-    return (round + 1) * rounds / total != round * rounds / total;
-}
-
-static void run_entrant(struct job *job, struct result *result, const struct entrant *entrant,
-                        size_t round)
-{
-    if (!entrant->variant) {
-        result->peak[entrant->peak][round] = peak_measure(entrant->peak, result->threads);
-        return;
-    }
-    struct column *column = &result->columns[entrant->column];
-    column->run++;
-    for (int attempt = 0; attempt < ATTEMPTS; attempt++) {
-        enum disturbance disturbance;
-        double seconds = job_sample(job, entrant->variant, entrant->pace, round, &disturbance);
-        column->voided[disturbance]++;
-        if (disturbance == UNDISTURBED)
-            column->seconds[round] = seconds;
-        if (disturbance == UNDISTURBED || seconds * (double)column->calls > ATTEMPT_SECONDS)
-            break;
-    }
-}
-
-static void run_rounds(struct job *job, struct result *result, const struct entrant *entrants,
-                       size_t count, uint64_t seed)
-{
-    size_t order[64];
-    uint64_t state = seed;
-    for (size_t round = 0; round < result->rounds; round++) {
-        bool second = round % 2 == 1;
-        if (!second)
-            stats_shuffle(count, order, &state);
-        for (size_t i = 0; i < count; i++) {
-            const struct entrant *entrant = &entrants[order[second ? count - 1 - i : i]];
-            if (takes_part(entrant->rounds, result->rounds, round))
-                run_entrant(job, result, entrant, round);
-        }
-    }
-}
-
-static void measure_ipc(struct job *job, struct result *result, const struct entrant *entrants,
-                        size_t count)
-{
-    enum disturbance ignored;
-    for (size_t i = 0; i < count; i++) {
-        if (!entrants[i].variant || strcmp(counters_state(), "available") != 0)
-            continue;
-        struct column *column = &result->columns[entrants[i].column];
-        counters_start();
-        job_sample(job, entrants[i].variant, entrants[i].pace, 0, &ignored);
-        column->ipc = counters_stop();
-    }
-}
-
-/* Checks a variant, and finds its pace and what a round of it costs; false: it stays out. */
-static bool admit(struct job *job, struct column *column, const struct sampler_options *options,
-                  struct entrant *entrant)
-{
-    if (!job_check(job, entrant->variant, column)) {
-        column->state = COLUMN_FAILED;
-        return false;
-    }
-    if (job->plan->threads == 1)
-        timer_pin();
-    double start = timer_now();
-    entrant->pace = job_calibrate(job, entrant->variant, options->sample_seconds);
-    entrant->cost = timer_now() - start;
-    column->calls = entrant->pace.calls;
-    if (entrant->pace.warm_up > 0) { /* calibration was several runs; a round is one */
-        enum disturbance ignored;
-        start = timer_now();
-        job_sample(job, entrant->variant, entrant->pace, 0, &ignored);
-        entrant->cost = timer_now() - start;
-    }
-    timer_unpin();
-    return true;
-}
-
-/* The job of the case before: the next is often the same with other threads or another workspace.
+/* The job of the group before: the next is often the same with other threads or another workspace.
  */
 static struct job kept;
+
+void sampler_end(void)
+{
+    job_close(&kept);
+}
 
 static bool open_job(const struct plan_case *plan, uint64_t seed, char *error, size_t error_bytes)
 {
@@ -198,146 +102,439 @@ static bool open_job(const struct plan_case *plan, uint64_t seed, char *error, s
     return job_open(&kept, plan, seed, error, error_bytes);
 }
 
-void sampler_end(void)
+/* Opens the job with all that the cases need, and describes the results. */
+static bool open_group(struct group *group, char *error, size_t error_bytes)
 {
-    job_close(&kept);
+    bool good = group->left > 0.0;
+    if (!good)
+        snprintf(error, error_bytes, "the cases before it took all of this run's --seconds");
+    good = good && job_can_be_judged(group->cases, error, error_bytes) &&
+           open_job(group->cases, group->options->seed, error, error_bytes);
+    struct job none = {.pool_rows = 1};
+    none.trial.shape = group->cases->shape;
+    for (size_t i = 0; i < group->count; i++) {
+        if (good && !job_retarget(group->job, &group->cases[i])) {
+            snprintf(error, error_bytes, "no memory for the workspace");
+            good = false;
+        }
+        describe(&group->results[i], &group->cases[i], good ? group->job : &none);
+    }
+    return good;
+}
+
+/* ---- Who takes part ---------------------------------------------------------------------------
+ */
+
+__attribute__((format(printf, 2, 3))) static void not_timed(struct column *column,
+                                                            const char *format, ...)
+{
+    va_list list;
+    column->state = COLUMN_NOT_TIMED;
+    va_start(list, format);
+    vsnprintf(column->note, sizeof column->note, format, list);
+    va_end(list);
+}
+
+static void too_slow(struct column *column, double seconds)
+{
+    double unit = seconds < 0.1 ? 1e-3 : 1.0, value = seconds / unit;
+    not_timed(column, "one call would take about %.*f %s, too long for this run's --seconds",
+              value < 9.95 ? 1 : 0, value, seconds < 0.1 ? "ms" : "s");
+}
+
+static bool is_hand_written(const struct variant *variant)
+{
+    return variant->row && variant->row->isa != MMK_ISA_SCALAR &&
+           strcmp(variant->name, variant->isa) == 0;
+}
+
+static size_t count_kind(const struct group *group, bool hand_written)
+{
+    size_t count = 0;
+    for (size_t e = 0; e < group->entrant_count; e++)
+        count += is_hand_written(group->entrants[e].variant) == hand_written;
+    return count;
+}
+
+static bool add_columns(struct group *group)
+{
+    for (size_t i = 0; i < group->count; i++) {
+        for (size_t v = 0; v < group->options->variant_count; v++) {
+            const struct variant *variant = group->options->variants[v];
+            struct column *column = result_add_column(&group->results[i]);
+            if (!column)
+                return false;
+            snprintf(column->variant, sizeof column->variant, "%s", variant->name);
+            snprintf(column->isa, sizeof column->isa, "%s", variant->isa);
+            snprintf(column->baseline, sizeof column->baseline, "%s", variant->baseline);
+            column->calls = 1;
+        }
+    }
+    return true;
+}
+
+static struct column *column_of(const struct group *group, const struct entrant *entrant)
+{
+    return &group->results[entrant->at].columns[entrant->column];
+}
+
+static double estimate(const struct group *group, const struct entrant *entrant)
+{
+    const struct plan_case *plan = &group->cases[entrant->at];
+    omp_set_num_threads(1); /* as the estimate is made */
+    return job_estimate(plan, entrant->variant, group->options->seed) / plan->threads;
+}
+
+/* Lists variants as entrants: the hand-written first, the widest at the head, then what they are
+ * compared with. False: no memory. */
+static bool list_entrants(struct group *group)
+{
+    size_t variants = group->options->variant_count;
+    size_t most = group->count * (variants + PEAK_COUNT);
+    group->entrants = calloc(most, sizeof *group->entrants);
+    if (!group->entrants)
+        return false;
+    for (int pass = 0; pass < 2; pass++)
+        for (size_t v = 0; v < variants; v++)
+            for (size_t i = 0; i < group->count; i++) {
+                size_t column = pass == 0 ? variants - 1 - v : v;
+                const struct variant *variant = group->options->variants[column];
+                if (is_hand_written(variant) == (pass == 0))
+                    group->entrants[group->entrant_count++] =
+                        (struct entrant){.variant = variant, .at = i, .column = column};
+            }
+    return true;
+}
+
+/* Drops those that cannot do the least number of rounds in time, as far as a small shape can tell;
+ * `spent` seconds go to the oracle. */
+static void drop_slow(struct group *group, double spent)
+{
+    size_t sharing[2] = {count_kind(group, false), count_kind(group, true)}, left = 0;
+    for (size_t e = 0; e < group->entrant_count; e++) {
+        struct entrant entrant = group->entrants[e];
+        bool ours = is_hand_written(entrant.variant);
+        double seconds = estimate(group, &entrant);
+        double needed = seconds * (LEAST_ROUNDS + CALLS_BEFORE);
+        double fair = fmax(group->share / 2.0 / (double)sharing[ours], CHEAP_SECONDS);
+        if ((!ours && needed > fair) || spent + needed > group->left) {
+            too_slow(column_of(group, &entrant), seconds);
+            continue;
+        }
+        spent += needed;
+        group->entrants[left++] = entrant;
+    }
+    group->entrant_count = left;
+}
+
+/* Of a case with one thread the calling thread stays where it is. */
+static void set_threads(int threads)
+{
+    omp_set_num_threads(threads);
+    if (threads == 1)
+        timer_pin();
+    else
+        timer_unpin();
+}
+
+/* Checks a variant, and finds its pace and what a round of it costs; false: it stays out. */
+static bool admit(struct group *group, struct entrant *entrant)
+{
+    struct column *column = column_of(group, entrant);
+    const struct plan_case *plan = &group->cases[entrant->at];
+    omp_set_num_threads(plan->threads);
+    job_retarget(group->job, plan); /* does not fail any more: the largest workspace is there */
+    if (!job_check(group->job, entrant->variant, column)) {
+        column->state = COLUMN_FAILED;
+        return false;
+    }
+    set_threads(plan->threads);
+    double start = timer_now();
+    entrant->pace = job_calibrate(group->job, entrant->variant, group->options->sample_seconds);
+    entrant->cost = timer_now() - start;
+    column->calls = entrant->pace.calls;
+    if (entrant->pace.warm_up > 0) { /* calibration was several runs; a round is one */
+        enum disturbance ignored;
+        start = timer_now();
+        job_sample(group->job, entrant->variant, entrant->pace, 0, &ignored);
+        entrant->cost = timer_now() - start;
+    }
+    timer_unpin();
+    return true;
+}
+
+static void admit_all(struct group *group)
+{
+    size_t left = 0;
+    for (size_t e = 0; e < group->entrant_count; e++)
+        if (admit(group, &group->entrants[e]))
+            group->entrants[left++] = group->entrants[e];
+    group->entrant_count = left;
 }
 
 /* With inputs in rotation all variants take equally many calls, where that does not take a slow one
  * too long: the branch predictor learns a little in every lap, and the caches settle. */
-static void equalise(struct result *result, struct entrant *entrants, size_t count)
+static void equalise(struct group *group)
 {
     const double longest_sample = 5e-3;
-    size_t calls = 1;
-    for (size_t i = 0; i < count && result->rotated > 1; i++)
-        calls = entrants[i].pace.calls > calls ? entrants[i].pace.calls : calls;
-    for (size_t i = 0; i < count && result->rotated > 1; i++) {
-        struct entrant *entrant = &entrants[i];
-        double samples = (double)(entrant->pace.calls + entrant->pace.warm_up);
-        double call = entrant->cost / samples;
+    size_t calls = 1, rotated = group->results->rotated;
+    if (rotated == 1)
+        return;
+    for (size_t e = 0; e < group->entrant_count; e++)
+        if (group->entrants[e].pace.calls > calls)
+            calls = group->entrants[e].pace.calls;
+    for (size_t e = 0; e < group->entrant_count; e++) {
+        struct entrant *entrant = &group->entrants[e];
+        double call = entrant->cost / (double)(entrant->pace.calls + entrant->pace.warm_up);
         if (call * (double)calls > longest_sample)
             continue;
-        entrant->pace = (struct pace){calls, result->rotated};
-        entrant->cost = call * (double)(calls + result->rotated);
-        result->columns[entrant->column].calls = calls;
+        entrant->pace = (struct pace){calls, rotated};
+        entrant->cost = call * (double)(calls + rotated);
+        column_of(group, entrant)->calls = calls;
     }
 }
 
-/* Every variant of a case that could not be opened. */
-static bool note_all(struct result *result, const struct sampler_options *options, const char *note)
+/* ---- Sharing out the time ---------------------------------------------------------------------
+ */
+
+/* The first case with as many threads: peaks are measured for it, and are those of all. */
+static size_t same_threads(const struct group *group, size_t at)
 {
-    for (size_t v = 0; v < options->variant_count; v++) {
-        struct column *column = result_add_column(result);
-        if (!column)
-            return false;
-        snprintf(column->variant, sizeof column->variant, "%s", options->variants[v]->name);
-        column->state = COLUMN_NOT_TIMED;
-        snprintf(column->note, sizeof column->note, "%s", note);
-    }
-    return true;
+    size_t first = 0;
+    while (group->cases[first].threads != group->cases[at].threads)
+        first++;
+    return first;
 }
 
-/* Adds a column for each variant, and marks those as not timed that cannot do the least number of
- * rounds, as far as a small shape can tell. False: no memory. */
-static bool add_columns(struct result *result, const struct plan_case *plan,
-                        const struct sampler_options *options, double oracle_seconds, double budget,
-                        bool *any)
+/* Every peak once for every number of threads: what that costs in a round. */
+static double peaks_cost(const struct group *group)
 {
-    for (size_t v = 0; v < options->variant_count; v++) {
-        const struct variant *variant = options->variants[v];
-        struct column *column = result_add_column(result);
-        if (!column)
-            return false;
-        snprintf(column->variant, sizeof column->variant, "%s", variant->name);
-        snprintf(column->isa, sizeof column->isa, "%s", variant->isa);
-        snprintf(column->baseline, sizeof column->baseline, "%s", variant->baseline);
-        column->calls = 1;
-        double estimate = variant->row ? job_estimate(plan, variant, options->seed) / plan->threads
-                                       : oracle_seconds;
-        bool ours = is_hand_written(variant);
-        /* Check and pace take two calls more. */
-        double cost = estimate * (LEAST_ROUNDS + 2) / LEAST_ROUNDS;
-        if (rounds_within(cost, budget, ours, count_kind(options, ours), options->max_rounds) == 0)
-            not_timed(column, estimate);
-        else
-            *any = true;
+    double start = timer_now();
+    for (size_t i = 0; i < group->count; i++) {
+        if (same_threads(group, i) != i)
+            continue;
+        set_threads(group->cases[i].threads);
+        for (int p = 0; p < PEAK_COUNT; p++)
+            if (peak_possible((enum peak)p))
+                peak_measure((enum peak)p, group->cases[i].threads);
     }
-    return true;
+    timer_unpin();
+    return timer_now() - start;
 }
 
-/* Gives every entrant its number of rounds, drops those that get none, and adds the peaks. Returns
- * how many there are then. */
-static size_t share_out(struct result *result, struct entrant *entrants, size_t count,
-                        double budget, const struct sampler_options *options, size_t *rounds)
+/* Gives every entrant its rounds: half of the time goes to the hand-written variants, half to what
+ * they are compared with, everyone an equal part of his half, of which he takes as many rounds as he
+ * needs. Drops those for whose least number of rounds there is no time. */
+static void share_out(struct group *group, double share, double left)
 {
-    size_t left = 0, sharing[2] = {0, 0};
-    *rounds = 0;
-    for (size_t i = 0; i < count; i++)
-        sharing[is_hand_written(entrants[i].variant)]++;
-    for (size_t i = 0; i < count; i++) {
-        struct entrant entrant = entrants[i];
+    size_t sharing[2] = {count_kind(group, false), count_kind(group, true)}, kept_count = 0;
+    double spent = 0.0;
+    for (size_t e = 0; e < group->entrant_count; e++) {
+        struct entrant entrant = group->entrants[e];
         bool ours = is_hand_written(entrant.variant);
-        entrant.rounds =
-            rounds_within(entrant.cost, budget, ours, sharing[ours], options->max_rounds);
-        if (entrant.rounds == 0) {
-            not_timed(&result->columns[entrant.column], entrant.cost);
+        double fair = share / 2.0 / (double)sharing[ours] / entrant.cost;
+        double needed = LEAST_ROUNDS * entrant.cost;
+        if ((fair < LEAST_ROUNDS && !ours && needed > CHEAP_SECONDS) || spent + needed > left) {
+            too_slow(column_of(group, &entrant), entrant.cost);
             continue;
         }
-        *rounds = entrant.rounds > *rounds ? entrant.rounds : *rounds;
-        entrants[left++] = entrant;
+        entrant.rounds = fair < LEAST_ROUNDS                         ? LEAST_ROUNDS
+                         : fair < (double)group->options->max_rounds ? (size_t)fair
+                                                                     : group->options->max_rounds;
+        spent += needed;
+        group->entrants[kept_count++] = entrant;
     }
-    for (int p = 0; p < PEAK_COUNT && left > 0; p++)
-        if (peak_possible((enum peak)p))
-            entrants[left++] = (struct entrant){.peak = (enum peak)p, .rounds = *rounds};
-    return left;
+    group->entrant_count = kept_count;
 }
 
-bool sampler_run(struct result *result, const struct plan_case *plan,
-                 const struct sampler_options *options, double budget)
+static size_t most_rounds(const struct group *group)
 {
-    struct job *job = &kept;
-    char error[160];
-    double start = timer_now();
-    say(options, "%s: filling", plan->kernel->name);
-    if (!job_can_be_judged(plan, error, sizeof error) ||
-        !open_job(plan, options->seed, error, sizeof error)) {
-        struct job none = {.plan = plan, .pool_rows = 1};
-        none.trial.shape = plan->shape;
-        describe(result, plan, &none);
-        return note_all(result, options, error);
-    }
-    describe(result, plan, job);
+    size_t rounds = 0;
+    for (size_t e = 0; e < group->entrant_count; e++)
+        rounds = group->entrants[e].rounds > rounds ? group->entrants[e].rounds : rounds;
+    return rounds;
+}
 
-    bool any = false;
-    static const struct variant oracle = {"ref", "", "", NULL};
-    say(options, "%s: estimating", plan->kernel->name);
-    omp_set_num_threads(plan->threads);
-    double oracle_seconds = job_estimate(plan, &oracle, options->seed);
-    if (!add_columns(result, plan, options, oracle_seconds, budget, &any))
-        return false;
-
-    say(options, "%s: checking", plan->kernel->name);
-    if (any && !job_oracle(job, oracle_seconds / timer_cpus() < 0.1 * budget))
-        return false;
-    omp_set_num_threads(plan->threads);
-    struct entrant entrants[64];
-    size_t count = 0, rounds;
-    for (size_t v = 0; v < options->variant_count; v++) {
-        struct entrant entrant = {.variant = options->variants[v], .column = v};
-        if (result->columns[v].state == COLUMN_TIMED &&
-            admit(job, &result->columns[v], options, &entrant))
-            entrants[count++] = entrant;
+/* Fewer rounds for those that have most, until with the peaks in every round all is within the
+ * share; not fewer than the least. */
+static void make_room_for_peaks(struct group *group, double share, double peaks)
+{
+    size_t rounds = most_rounds(group);
+    for (; rounds > LEAST_ROUNDS; rounds--) {
+        double total = (double)rounds * peaks;
+        for (size_t e = 0; e < group->entrant_count; e++)
+            total +=
+                group->entrants[e].cost * fmin((double)group->entrants[e].rounds, (double)rounds);
+        if (total <= share)
+            break;
     }
-    equalise(result, entrants, count);
-    double left = fmax(budget - (timer_now() - start), 0.3 * budget);
-    count = share_out(result, entrants, count, left, options, &rounds);
-    if (!result_set_rounds(result, rounds))
-        return false;
-    say(options, "%s: timing", plan->kernel->name);
-    if (plan->threads == 1)
-        timer_pin();
-    run_rounds(job, result, entrants, count, options->seed ^ (uint64_t)plan->order);
-    measure_ipc(job, result, entrants, count);
+    for (size_t e = 0; e < group->entrant_count; e++)
+        if (group->entrants[e].rounds > rounds)
+            group->entrants[e].rounds = rounds;
+}
+
+static void add_peaks(struct group *group)
+{
+    size_t rounds = most_rounds(group);
+    for (size_t i = 0; i < group->count && rounds > 0; i++)
+        for (int p = 0; p < PEAK_COUNT; p++)
+            if (same_threads(group, i) == i && peak_possible((enum peak)p))
+                group->entrants[group->entrant_count++] =
+                    (struct entrant){.at = i, .peak = (enum peak)p, .rounds = rounds};
+}
+
+/* ---- Rounds -----------------------------------------------------------------------------------
+ */
+
+/* Evenly spread: `rounds` of `total` rounds. */
+static bool takes_part(size_t rounds, size_t total, size_t round)
+{
+    return (round + 1) * rounds / total != round * rounds / total;
+}
+
+static void run_entrant(struct group *group, const struct entrant *entrant, size_t round)
+{
+    struct result *result = &group->results[entrant->at];
+    set_threads(result->threads);
+    if (!entrant->variant) {
+        result->peak[entrant->peak][round] = peak_measure(entrant->peak, result->threads);
+        return;
+    }
+    struct column *column = column_of(group, entrant);
+    column->run++;
+    job_retarget(group->job, &group->cases[entrant->at]);
+    for (int attempt = 0; attempt < ATTEMPTS; attempt++) {
+        enum disturbance disturbance;
+        double seconds =
+            job_sample(group->job, entrant->variant, entrant->pace, round, &disturbance);
+        column->voided[disturbance]++;
+        if (disturbance == UNDISTURBED)
+            column->seconds[round] = seconds;
+        if (disturbance == UNDISTURBED || seconds * (double)column->calls > ATTEMPT_SECONDS)
+            break;
+    }
+}
+
+/* False: no memory. */
+static bool run_rounds(struct group *group, size_t rounds)
+{
+    size_t *order = malloc((group->entrant_count + 1) * sizeof *order);
+    bool good = order != NULL;
+    for (size_t i = 0; i < group->count; i++)
+        good = result_set_rounds(&group->results[i], rounds) && good;
+    uint64_t state = group->options->seed ^ (uint64_t)group->cases->order;
+    for (size_t round = 0; good && round < rounds; round++) {
+        bool second = round % 2 == 1;
+        if (!second)
+            stats_shuffle(group->entrant_count, order, &state);
+        for (size_t i = 0; i < group->entrant_count; i++) {
+            const struct entrant *entrant =
+                &group->entrants[order[second ? group->entrant_count - 1 - i : i]];
+            if (takes_part(entrant->rounds, rounds, round))
+                run_entrant(group, entrant, round);
+        }
+    }
     timer_unpin();
+    for (size_t i = 0; good && i < group->count; i++)
+        for (int p = 0; p < PEAK_COUNT; p++)
+            if (same_threads(group, i) != i && peak_possible((enum peak)p))
+                memcpy(group->results[i].peak[p], group->results[same_threads(group, i)].peak[p],
+                       rounds * sizeof(double));
+    free(order);
+    return good;
+}
+
+static void measure_ipc(struct group *group)
+{
+    enum disturbance ignored;
+    if (strcmp(counters_state(), "available") != 0)
+        return;
+    for (size_t e = 0; e < group->entrant_count; e++) {
+        const struct entrant *entrant = &group->entrants[e];
+        if (!entrant->variant)
+            continue;
+        job_retarget(group->job, &group->cases[entrant->at]);
+        set_threads(group->cases[entrant->at].threads);
+        counters_start();
+        job_sample(group->job, entrant->variant, entrant->pace, 0, &ignored);
+        column_of(group, entrant)->ipc = counters_stop();
+    }
+    timer_unpin();
+}
+
+/* ---- A group ----------------------------------------------------------------------------------
+ */
+
+/* For every variant of every case why it was not timed. */
+static void drop_all(struct group *group, const char *note)
+{
+    for (size_t e = 0; e < group->entrant_count; e++)
+        not_timed(column_of(group, &group->entrants[e]), "%s", note);
+    group->entrant_count = 0;
+}
+
+/* Runs the oracle where there is someone to be judged, and time for it. */
+static bool run_oracle(struct group *group)
+{
+    struct job *job = group->job;
+    static const struct variant oracle = {"ref", "", "", NULL};
+    say(group, "estimating");
+    double alone = job_estimate(group->cases, &oracle, group->options->seed);
+    double seconds = job->judged ? 0.0 : alone / timer_cpus();
+    bool all_rows = seconds < 0.1 * group->share || !job_rows_are_independent(group->cases);
+    if (all_rows && seconds > group->left) {
+        char note[128];
+        snprintf(note, sizeof note,
+                 "the oracle would take about %.0f s for the check, too long for this run's "
+                 "--seconds",
+                 ceil(seconds));
+        drop_all(group, note);
+        return true;
+    }
+    drop_slow(group, all_rows ? seconds : 0.0);
+    if (group->entrant_count == 0)
+        return true;
+    say(group, "checking");
+    return job_oracle(job, all_rows);
+}
+
+static bool time_group(struct group *group)
+{
+    char error[160];
+    if (!add_columns(group) || !list_entrants(group))
+        return false;
+    if (!open_group(group, error, sizeof error))
+        drop_all(group, error);
+    else if (!run_oracle(group))
+        return false;
+    admit_all(group);
+    equalise(group);
+    double spent = timer_now() - group->start;
+    double share = fmax(group->share - spent, 0.3 * group->share);
+    share_out(group, share, fmax(group->left - spent, share));
+    if (group->entrant_count > 0)
+        make_room_for_peaks(group, share, peaks_cost(group));
+    size_t rounds = most_rounds(group);
+    add_peaks(group);
+    say(group, "timing");
+    if (!run_rounds(group, rounds))
+        return false;
+    measure_ipc(group);
     return true;
+}
+
+bool sampler_run(struct result *results, const struct plan_case *cases, size_t count,
+                 const struct sampler_options *options, double share, double left)
+{
+    struct group group = {.job = &kept,
+                          .cases = cases,
+                          .results = results,
+                          .count = count,
+                          .options = options,
+                          .start = timer_now(),
+                          .share = share,
+                          .left = left};
+    bool good = time_group(&group);
+    free(group.entrants);
+    return good;
 }

@@ -1,4 +1,4 @@
-/* sampler.h - times one case: all variants and the machine's peaks, round by round in random order.
+/* sampler.h - times cases: all variants and the machine's peaks, round by round in random order.
  * SPDX-License-Identifier: MIT
  */
 #ifndef MMK_BENCH_SAMPLER_H
@@ -17,12 +17,14 @@ struct sampler_options {
     void (*progress)(const char *what);
 };
 
-/* Checks and times a case within about `budget` seconds (the check and six rounds are done whatever
- * they take, where that is not absurd). */
-bool sampler_run(struct result *result, const struct plan_case *plan,
-                 const struct sampler_options *options, double budget);
+/* Checks and times a group of cases within about `share` seconds, oracle, checks and peaks
+ * included. Where that is not enough, the least number of rounds may take up to `left`, what the
+ * run has altogether; what needs more is not timed, and its note says so. results: one a case, new
+ * and empty. False: no memory. */
+bool sampler_run(struct result *results, const struct plan_case *cases, size_t count,
+                 const struct sampler_options *options, double share, double left);
 
-/* Gives back what the last case left open. */
+/* Gives back what the last group left open. */
 void sampler_end(void);
 
 #endif

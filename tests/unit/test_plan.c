@@ -1,0 +1,126 @@
+/* test_plan.c - what --shape understands: all that the tables write, and nothing that does not fit.
+ * SPDX-License-Identifier: MIT
+ */
+#include "../../bench/plan.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+/* The cases of a kernel at a shape; false with an error. */
+static bool make(struct plan *plan, const char *kernel, const char *shape, char *error,
+                 size_t error_bytes)
+{
+    struct run run;
+    run_init(&run);
+    struct plan_options options = {.kernel = kernel, .shape = shape, .threads = 1, .cpus = 1};
+    bool good = plan_make(plan, &options, &run, error, error_bytes);
+    run_free(&run);
+    return good;
+}
+
+/* Written one way, a shape comes out as `text`, and both that and its word mean the same again. */
+static void means(const char *kernel, const char *shape, const char *text)
+{
+    char error[1024] = "", out[128], word[128];
+    struct plan first, again;
+    if (!make(&first, kernel, shape, error, sizeof error))
+        fail_msg("%s: %s", shape, error);
+    assert_int_equal(first.count, 1);
+    plan_shape_text(&first.cases[0], out, sizeof out);
+    assert_string_equal(out, text);
+    plan_shape_word(&first.cases[0], word, sizeof word);
+    assert_null(strchr(word, ' '));
+    const char *const other[] = {out, word};
+    for (int i = 0; i < 2; i++) {
+        if (!make(&again, kernel, other[i], error, sizeof error))
+            fail_msg("%s: %s", other[i], error);
+        assert_int_equal(again.count, 1);
+        assert_memory_equal(&again.cases[0].shape, &first.cases[0].shape, sizeof(struct shape));
+        assert_int_equal(again.cases[0].workspace, first.cases[0].workspace);
+        plan_free(&again);
+    }
+    plan_free(&first);
+}
+
+static void refused(const char *kernel, const char *shape)
+{
+    char error[1024] = "";
+    struct plan plan;
+    if (make(&plan, kernel, shape, error, sizeof error))
+        fail_msg("%s %s: this must not be understood", kernel, shape);
+    assert_non_null(strstr(error, shape));
+    plan_free(&plan);
+}
+
+static void test_sizes(void **state)
+{
+    (void)state;
+    means("cosine_pair", "768", "768");
+    means("cosine_pair", "d=768", "768");
+    means("cosine_matrix", "3x4x5", "3x4x5");
+    means("cosine_matrix", "3, 4, 5", "3x4x5");
+    means("cosine_matrix", "d=5,m=3,n=4", "3x4x5");
+    means("topk", "25000 k=10", "25000 k=10");
+    means("topk", "k=10:25000", "25000 k=10");
+    refused("cosine_pair", "3x4");
+    refused("cosine_pair", "n=4");
+    refused("cosine_matrix", "3x4x");
+    refused("cosine_matrix", "3x4x5x6");
+    refused("cosine_matrix", "99999999999999999999x4x5");
+    refused("cosine_matrix", "");
+}
+
+static void test_words(void **state)
+{
+    (void)state;
+    const char *both = "infonce_forward_backward";
+    means(both, "8x9x5", "8x9x5 stored");
+    means(both, "8x9x5:stored", "8x9x5 stored");
+    means(both, "8x9x5 streamed", "8x9x5 streamed");
+    means(both, "8x9x5 stored=25%", "8x9x5 stored=25%");
+    means(both, "8x9x5,stored=0%", "8x9x5 streamed");
+    means(both, "8x9x5,stored=100%", "8x9x5 stored");
+    means(both, "m=8,n=9,d=5:dot:s=100:w=1,0:offset=1:ld+3:streamed",
+          "8x9x5 dot s=100 w=1,0 offset=1 ld+3 streamed");
+    means("infonce_forward", "8x9x5 neg_sq_l2 w=0,0.25", "8x9x5 neg_sq_l2 w=0,0.25");
+    means("cosine_matrix", "3x4x5 ld+2", "3x4x5 ld+2");
+    /* what ref's shape_format writes for the plain shape */
+    means("infonce_forward", "8x8x5 cosine s=14.3 w=0.5,0.5", "8x8x5");
+}
+
+static void test_words_that_do_not_fit(void **state)
+{
+    (void)state;
+    const char *both = "infonce_forward_backward";
+    refused("infonce_forward", "8x9x5 stored"); /* it keeps no logits */
+    refused("cosine_matrix", "3x4x5 dot");
+    refused("cosine_matrix", "3x4x5 s=2");
+    refused("topk", "100 k=3 offset=1");
+    refused(both, "9x8x5");          /* m > n */
+    refused(both, "8x9x5 offset=2"); /* x_7 would have no positive */
+    refused(both, "8x9x5 storedd");
+    refused(both, "8x9x5 stored=101%");
+    refused(both, "8x9x5 stored=10");
+    refused(both, "8x9x5 s=0");
+    refused(both, "8x9x5 s=-1");
+    refused(both, "8x9x5 w=1");
+    refused(both, "8x9x5 w=1,-1");
+    refused(both, "stored");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_sizes),
+        cmocka_unit_test(test_words),
+        cmocka_unit_test(test_words_that_do_not_fit),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
