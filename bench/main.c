@@ -540,6 +540,9 @@ static int run_bench(const struct arguments *a)
     memset(&source, 0, sizeof source);
     const struct variant *variants[MAX_VARIANTS];
     pick_variants(a, false, variants); /* refuses before anything long begins */
+    if ((a->json && !results_can_write(a->json, error, sizeof error)) ||
+        (a->results && !results_can_save(a->results, error, sizeof error)))
+        refuse("%s", error);
     double start = timer_now();
     progress_state.terminal = isatty(STDERR_FILENO);
     struct plan_options options = {.kernel = a->kernel,
@@ -585,6 +588,12 @@ static int run_bench(const struct arguments *a)
     return tally.failed ? EXIT_WRONG : EXIT_GOOD;
 }
 
+static void print_version(FILE *out, struct argp_state *state)
+{
+    (void)state;
+    fprintf(out, "mmk-bench %s\n", mmk_version());
+}
+
 int main(int argc, char **argv)
 {
     static const struct argp argp = {
@@ -600,6 +609,7 @@ int main(int argc, char **argv)
     static struct arguments a = {.seed = 1};
     char error[4600];
     argp_err_exit_status = EXIT_USAGE;
+    argp_program_version_hook = print_version;
     argp_parse(&argp, argc, argv, 0, NULL, &a);
     if (a.serve)
         return gate_serve();

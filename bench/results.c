@@ -138,6 +138,21 @@ static bool new_file_close(struct new_file *n, bool good, char *error, size_t er
     return false;
 }
 
+bool results_can_write(const char *path, char *error, size_t error_bytes)
+{
+    struct stat status;
+    if (stat(path, &status) == 0 && S_ISDIR(status.st_mode)) {
+        snprintf(error, error_bytes, "%s is a folder; give the name of a file", path);
+        return false;
+    }
+    struct new_file n;
+    if (!new_file_open(&n, path, error, error_bytes))
+        return false;
+    fclose(n.file);
+    remove(n.temporary);
+    return true;
+}
+
 bool results_write_json(const struct run *run, const char *path, char *error, size_t error_bytes)
 {
     struct new_file n;
@@ -323,6 +338,13 @@ static bool make_folder(const char *path, char *error, size_t error_bytes)
     snprintf(error, error_bytes, "%s cannot be made (%s); give a folder that you may write to",
              path, strerror(errno));
     return false;
+}
+
+bool results_can_save(const char *folder, char *error, size_t error_bytes)
+{
+    char path[4000];
+    snprintf(path, sizeof path, "%.3900s/TABLES.md", folder);
+    return make_folder(folder, error, error_bytes) && results_can_write(path, error, error_bytes);
 }
 
 /* The name in a folder that sorts last among those that hold what is asked for; false: none. */

@@ -676,6 +676,12 @@ static void default_threads(struct options *o)
             o->threads[o->thread_count++] = threads;
 }
 
+static void print_version(FILE *out, struct argp_state *state)
+{
+    (void)state;
+    fprintf(out, "mmk-check %s\n", mmk_version());
+}
+
 int main(int argc, char **argv)
 {
     static struct run run; /* guards and lists start at zero */
@@ -694,6 +700,7 @@ int main(int argc, char **argv)
         NULL,
         NULL};
     argp_err_exit_status = 2;
+    argp_program_version_hook = print_version;
     argp_parse(&argp, argc, argv, 0, NULL, &run.options);
     if (run.options.thread_count == 0)
         default_threads(&run.options);
@@ -702,6 +709,8 @@ int main(int argc, char **argv)
         usage_error("REPORT_KERNELS in report.h is too small for %zu kernels.", kernel_count);
     check_names(&run);
     check_required_names(&run);
+    if (run.options.junit && !report_can_write(run.options.junit))
+        return 2;
     if (run.options.list) {
         print_list(&run);
         return 0;

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 void report_pass(struct cell *cell, const struct verdict *v, const char *where)
 {
@@ -147,27 +148,54 @@ static void junit_suite(FILE *f, const struct report *report, const struct varia
     fputs("  </testsuite>\n", f);
 }
 
+/* Opens the file that will take its place at path once it is complete. part: its name, to be freed.
+ * NULL: it has said why. */
+static FILE *open_part(const char *path, char **part)
+{
+    struct stat status;
+    FILE *f = NULL;
+    if (stat(path, &status) == 0 && S_ISDIR(status.st_mode))
+        errno = EISDIR;
+    else if (asprintf(part, "%s.part", path) >= 0 && !(f = fopen(*part, "w")))
+        free(*part);
+    if (!f)
+        fprintf(stderr,
+                "mmk-check: --junit %s: it cannot be written (%s); give a file in a folder that "
+                "you may write to.\n",
+                path, strerror(errno));
+    return f;
+}
+
+bool report_can_write(const char *path)
+{
+    char *part;
+    FILE *f = open_part(path, &part);
+    if (!f)
+        return false;
+    fclose(f);
+    remove(part);
+    free(part);
+    return true;
+}
+
 bool report_junit(const struct report *report, const struct variant *variants, int variant_count,
                   const char *path)
 {
-    size_t length = strlen(path) + sizeof ".part";
-    char *part = malloc(length);
-    if (!part)
+    char *part;
+    FILE *f = open_part(path, &part);
+    if (!f)
         return false;
-    snprintf(part, length, "%s.part", path);
-    FILE *f = fopen(part, "w");
-    bool done = f != NULL;
-    if (f) {
-        fputs("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites>\n", f);
-        for (size_t k = 0; k < kernel_count; k++)
-            junit_suite(f, report, variants, variant_count, k);
-        fputs("</testsuites>\n", f);
-        done = ferror(f) == 0;
-        done = fclose(f) == 0 && done;
+    fputs("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites>\n", f);
+    for (size_t k = 0; k < kernel_count; k++)
+        junit_suite(f, report, variants, variant_count, k);
+    fputs("</testsuites>\n", f);
+    bool done = ferror(f) == 0;
+    done = fclose(f) == 0 && done && rename(part, path) == 0;
+    if (!done) {
+        fprintf(stderr, "mmk-check: %s could not be written (%s); is the disk full?\n", path,
+                strerror(errno));
+        remove(part);
     }
-    done = done && rename(part, path) == 0;
-    if (!done)
-        fprintf(stderr, "mmk-check: cannot write the JUnit file '%s': %s\n", path, strerror(errno));
     free(part);
     return done;
 }

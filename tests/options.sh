@@ -1,0 +1,39 @@
+#!/bin/sh
+# options.sh - what the tools refuse they refuse at once, in one sentence, with exit status 2.
+# SPDX-License-Identifier: MIT
+cd "$(dirname "$0")/.." && . tests/suite.inc
+bench=$BUILD/bin/mmk-bench check=$BUILD/bin/mmk-check
+
+# refuses pattern command...: status 2 within 5 seconds, one line, which matches and names the tool.
+refuses() {
+    pattern=$1
+    shift
+    timeout 5 "$@" >"$scratch/out" 2>&1
+    status=$?
+    cat "$scratch/out"
+    [ "$status" -eq 2 ] && [ "$(wc -l <"$scratch/out")" -eq 1 ] &&
+        grep -q "^$(basename "$1"): .*$pattern" "$scratch/out"
+}
+
+mkdir "$scratch/folder"
+: >"$scratch/file"
+missing=$scratch/missing/file
+check "mmk-bench --json into a missing folder" refuses "$missing" "$bench" --json "$missing"
+check "mmk-bench --json on a folder" refuses 'is a folder' "$bench" --json "$scratch/folder"
+check "mmk-bench --results below a missing folder" refuses "$missing" "$bench" --results "$missing"
+check "mmk-bench --results on a file" refuses "$scratch/file" "$bench" --results "$scratch/file"
+check "mmk-check --junit into a missing folder" refuses "$missing" "$check" --junit "$missing"
+check "mmk-check --junit on a folder" refuses "$scratch/folder" "$check" --junit "$scratch/folder"
+check "mmk-bench --shape with an unknown word" \
+    refuses 'that is no shape' "$bench" --shape 64x64x32:slow
+check "mmk-bench --shape with a word that does not fit" \
+    refuses 'does not fit' "$bench" --kernel infonce_forward --shape 64x64x32:stored
+check "nothing was left behind" test "$(ls "$scratch")" = "$(printf 'check.log\nfile\nfolder\nout')"
+
+version=$(awk '/define MMK_VERSION_(MAJOR|MINOR|PATCH)/ { v = v "." $3 } END { print substr(v, 2) }' \
+    kernels/mmk.h)
+for tool in "$bench" "$check"; do
+    check "$(basename "$tool") --version" \
+        test "$("$tool" --version)" = "$(basename "$tool") $version"
+done
+finish
