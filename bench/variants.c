@@ -8,6 +8,7 @@
 #include "variants.h"
 
 #include "../kernels/cosine/cosine.h"
+#include "../kernels/exp/exp.h"
 #include "../kernels/infonce/infonce.h"
 #include "../kernels/tile/tile.h"
 #include "../kernels/topk/topk.h"
@@ -19,31 +20,36 @@ extern const struct tile_ops tile_ops_autovec_avx2, tile_ops_autovec_avx512;
 extern const struct cosine_ops cosine_ops_autovec_avx2, cosine_ops_autovec_avx512;
 extern const struct infonce_ops infonce_ops_autovec_avx2, infonce_ops_autovec_avx512;
 extern const struct topk_ops topk_ops_autovec_avx2, topk_ops_autovec_avx512;
+extern const struct exp_ops exp_ops_autovec_avx2, exp_ops_autovec_avx512;
 
 static const struct isa_row autovec_avx2 = {"autovec-avx2",
                                             MMK_ISA_AVX2,
                                             &tile_ops_autovec_avx2,
                                             &cosine_ops_autovec_avx2,
                                             &infonce_ops_autovec_avx2,
-                                            &topk_ops_autovec_avx2};
+                                            &topk_ops_autovec_avx2,
+                                            &exp_ops_autovec_avx2};
 static const struct isa_row autovec_avx512 = {"autovec-avx512",
                                               MMK_ISA_AVX512,
                                               &tile_ops_autovec_avx512,
                                               &cosine_ops_autovec_avx512,
                                               &infonce_ops_autovec_avx512,
-                                              &topk_ops_autovec_avx512};
+                                              &topk_ops_autovec_avx512,
+                                              &exp_ops_autovec_avx512};
 #elif defined(__aarch64__)
 extern const struct tile_ops tile_ops_autovec_neon;
 extern const struct cosine_ops cosine_ops_autovec_neon;
 extern const struct infonce_ops infonce_ops_autovec_neon;
 extern const struct topk_ops topk_ops_autovec_neon;
+extern const struct exp_ops exp_ops_autovec_neon;
 
 static const struct isa_row autovec_neon = {"autovec-neon",
                                             MMK_ISA_NEON,
                                             &tile_ops_autovec_neon,
                                             &cosine_ops_autovec_neon,
                                             &infonce_ops_autovec_neon,
-                                            &topk_ops_autovec_neon};
+                                            &topk_ops_autovec_neon,
+                                            &exp_ops_autovec_neon};
 #endif
 
 static struct variant list[2 * MMK_ISA_COUNT + 1];

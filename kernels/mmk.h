@@ -194,6 +194,19 @@ mmk_infonce_forward_backward(const struct mmk_infonce_config *config, size_t m, 
 MMK_API enum mmk_status mmk_infonce_workspace_bytes(size_t m, size_t n, size_t d, int threads,
                                                     size_t *streamed, size_t *stored);
 
+/* ---- Exponential ---------------------------------------------------------------------------- */
+
+/* y[i] = e^{x[i]} for n floats, at most 0.8914 units in the last place off for every float. 0 where e^x
+ * is below 2^-126 (no denormal results), +Inf where it is above the greatest float; exactly 1 at +0 and
+ * -0. y == x is allowed. */
+MMK_API enum mmk_status mmk_exp(size_t n, const float *x, float *y);
+
+/* result = log sum_i e^{x[i]} over n floats, as max + log sum_i e^{x[i] - max}: it neither under- nor
+ * overflows. Terms below 2^-126 of the greatest count as 0. -Inf for n = 0 and where every x[i] is -Inf,
+ * +Inf where one is +Inf; a NaN makes it NaN. n = 1 returns x[0].
+ *   result  1 float */
+MMK_API enum mmk_status mmk_logsumexp(size_t n, const float *x, float *result);
+
 /* ---- Top-k --------------------------------------------------------------------------------- */
 
 /* The first k of n scores in the total order: value descending, then index ascending; +0 equals -0;

@@ -24,6 +24,8 @@ const struct kernel *const kernels[] = {
     &kernel_infonce_forward,
     &kernel_infonce_backward,
     &kernel_infonce_forward_backward,
+    &kernel_exp,
+    &kernel_logsumexp,
     &kernel_topk,
     &kernel_topk_rows,
 };

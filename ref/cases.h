@@ -15,6 +15,7 @@ extern const struct kernel kernel_dot_matrix, kernel_cosine_matrix, kernel_neg_s
 extern const struct kernel kernel_normalize_rows;
 extern const struct kernel kernel_infonce_forward, kernel_infonce_backward;
 extern const struct kernel kernel_infonce_forward_backward;
+extern const struct kernel kernel_exp, kernel_logsumexp;
 extern const struct kernel kernel_topk, kernel_topk_rows;
 
 /* ---- Fills ---- */

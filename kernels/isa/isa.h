@@ -18,6 +18,7 @@ struct tile_ops;
 struct cosine_ops;
 struct infonce_ops;
 struct topk_ops;
+struct exp_ops;
 
 struct isa_row {
     const char *name;
@@ -26,6 +27,7 @@ struct isa_row {
     const struct cosine_ops *cosine;
     const struct infonce_ops *infonce;
     const struct topk_ops *topk;
+    const struct exp_ops *exp;
 };
 
 /* The row in use; NULL until the first call. Relaxed order is enough: rows are constants. */

@@ -100,28 +100,4 @@ static inline __m256 simd_exp2_raised8(__m256 z)
     return _mm256_and_ps(e, keep);
 }
 
-static inline __m256 simd_exp8(__m256 x)
-{
-    const __m256 magic = _mm256_set1_ps(SIMD_ROUND_MAGIC);
-    const __m256 one = _mm256_set1_ps(1.0f);
-    __m256 t = _mm256_fmadd_ps(x, _mm256_set1_ps(SIMD_LOG2E), magic);
-    __m256 n = _mm256_sub_ps(t, magic);
-    __m256 r = _mm256_fnmadd_ps(n, _mm256_set1_ps(SIMD_LN2_HI), x);
-    r = _mm256_fnmadd_ps(n, _mm256_set1_ps(SIMD_LN2_LO), r);
-    __m256 p = _mm256_set1_ps(SIMD_EXP_C6);
-    p = _mm256_fmadd_ps(p, r, _mm256_set1_ps(SIMD_EXP_C5));
-    p = _mm256_fmadd_ps(p, r, _mm256_set1_ps(SIMD_EXP_C4));
-    p = _mm256_fmadd_ps(p, r, _mm256_set1_ps(SIMD_EXP_C3));
-    p = _mm256_fmadd_ps(p, r, _mm256_set1_ps(SIMD_EXP_C2));
-    p = _mm256_fmadd_ps(p, r, one);
-    p = _mm256_fmadd_ps(p, r, one);
-    __m256i exponent = _mm256_slli_epi32(_mm256_castps_si256(t), 23);
-    __m256 e = _mm256_castsi256_ps(_mm256_add_epi32(_mm256_castps_si256(p), exponent));
-    e = _mm256_and_ps(e, _mm256_cmp_ps(x, _mm256_set1_ps(SIMD_EXP_LOWEST), _CMP_NLT_UQ));
-    __m256 over = _mm256_cmp_ps(x, _mm256_set1_ps(SIMD_EXP_HIGHEST), _CMP_GT_OQ);
-    e = _mm256_blendv_ps(e, _mm256_set1_ps(INFINITY), over);
-    __m256 nan = _mm256_cmp_ps(x, x, _CMP_UNORD_Q);
-    return _mm256_blendv_ps(e, _mm256_castsi256_ps(_mm256_set1_epi32(0x7fc00000)), nan);
-}
-
 #endif

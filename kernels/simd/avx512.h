@@ -101,29 +101,4 @@ static inline __m512 simd_exp2_raised16(__m512 z)
     return _mm512_maskz_mov_ps(keep, e);
 }
 
-static inline __m512 simd_exp16(__m512 x)
-{
-    const __m512 magic = _mm512_set1_ps(SIMD_ROUND_MAGIC);
-    const __m512 one = _mm512_set1_ps(1.0f);
-    __m512 t = _mm512_fmadd_ps(x, _mm512_set1_ps(SIMD_LOG2E), magic);
-    __m512 n = _mm512_sub_ps(t, magic);
-    __m512 r = _mm512_fnmadd_ps(n, _mm512_set1_ps(SIMD_LN2_HI), x);
-    r = _mm512_fnmadd_ps(n, _mm512_set1_ps(SIMD_LN2_LO), r);
-    __m512 p = _mm512_set1_ps(SIMD_EXP_C6);
-    p = _mm512_fmadd_ps(p, r, _mm512_set1_ps(SIMD_EXP_C5));
-    p = _mm512_fmadd_ps(p, r, _mm512_set1_ps(SIMD_EXP_C4));
-    p = _mm512_fmadd_ps(p, r, _mm512_set1_ps(SIMD_EXP_C3));
-    p = _mm512_fmadd_ps(p, r, _mm512_set1_ps(SIMD_EXP_C2));
-    p = _mm512_fmadd_ps(p, r, one);
-    p = _mm512_fmadd_ps(p, r, one);
-    __m512i exponent = _mm512_slli_epi32(_mm512_castps_si512(t), 23);
-    __m512 e = _mm512_castsi512_ps(_mm512_add_epi32(_mm512_castps_si512(p), exponent));
-    __mmask16 keep = _mm512_cmp_ps_mask(x, _mm512_set1_ps(SIMD_EXP_LOWEST), _CMP_NLT_UQ);
-    __mmask16 over = _mm512_cmp_ps_mask(x, _mm512_set1_ps(SIMD_EXP_HIGHEST), _CMP_GT_OQ);
-    __mmask16 nan = _mm512_cmp_ps_mask(x, x, _CMP_UNORD_Q);
-    e = _mm512_maskz_mov_ps(keep, e);
-    e = _mm512_mask_mov_ps(e, over, _mm512_set1_ps(INFINITY));
-    return _mm512_mask_mov_ps(e, nan, _mm512_castsi512_ps(_mm512_set1_epi32(0x7fc00000)));
-}
-
 #endif

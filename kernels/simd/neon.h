@@ -110,27 +110,4 @@ static inline float32x4_t simd_exp2_raised4(float32x4_t z)
     return vreinterpretq_f32_u32(vbicq_u32(vreinterpretq_u32_f32(e), under));
 }
 
-static inline float32x4_t simd_exp4(float32x4_t x)
-{
-    const float32x4_t magic = vdupq_n_f32(SIMD_ROUND_MAGIC);
-    const float32x4_t one = vdupq_n_f32(1.0f);
-    float32x4_t t = vfmaq_f32(magic, x, vdupq_n_f32(SIMD_LOG2E));
-    float32x4_t n = vsubq_f32(t, magic);
-    float32x4_t r = vfmsq_f32(x, n, vdupq_n_f32(SIMD_LN2_HI));
-    r = vfmsq_f32(r, n, vdupq_n_f32(SIMD_LN2_LO));
-    float32x4_t p = vfmaq_f32(vdupq_n_f32(SIMD_EXP_C5), vdupq_n_f32(SIMD_EXP_C6), r);
-    p = vfmaq_f32(vdupq_n_f32(SIMD_EXP_C4), p, r);
-    p = vfmaq_f32(vdupq_n_f32(SIMD_EXP_C3), p, r);
-    p = vfmaq_f32(vdupq_n_f32(SIMD_EXP_C2), p, r);
-    p = vfmaq_f32(one, p, r);
-    p = vfmaq_f32(one, p, r);
-    int32x4_t exponent = vshlq_n_s32(vreinterpretq_s32_f32(t), 23);
-    float32x4_t e = vreinterpretq_f32_s32(vaddq_s32(vreinterpretq_s32_f32(p), exponent));
-    uint32x4_t under = vcltq_f32(x, vdupq_n_f32(SIMD_EXP_LOWEST));
-    e = vreinterpretq_f32_u32(vbicq_u32(vreinterpretq_u32_f32(e), under));
-    e = vbslq_f32(vcgtq_f32(x, vdupq_n_f32(SIMD_EXP_HIGHEST)), vdupq_n_f32(INFINITY), e);
-    uint32x4_t number = vceqq_f32(x, x);
-    return vbslq_f32(number, e, vreinterpretq_f32_u32(vdupq_n_u32(0x7fc00000u)));
-}
-
 #endif

@@ -76,24 +76,6 @@ static inline float simd_sum16(const float lane[16])
 /* 1.5 * 2^23: adding it leaves the nearest integer (ties to even) in the low mantissa bits. */
 #define SIMD_ROUND_MAGIC 12582912.0f
 
-/* e^r for |r| <= ln(2)/2: 1 + r (1 + r (C2 + ...)), minimax of relative error 0.055 * 2^-24 (Sollya,
- * fpminimax). ln(2) is the sum of two floats; the first has 16 bits, so that x - n * HI is exact. With
- * r in the natural logarithm only the second step of the reduction rounds: worst 0.8914 ulp over all
- * floats. By way of 2^(x log2(e)) it would be 1.011. */
-#define SIMD_EXP_C2 0x1.fffffap-2f
-#define SIMD_EXP_C3 0x1.555492p-3f
-#define SIMD_EXP_C4 0x1.555a26p-5f
-#define SIMD_EXP_C5 0x1.12397ep-7f
-#define SIMD_EXP_C6 0x1.694c8ep-10f
-
-#define SIMD_LOG2E  0x1.715476p+0f
-#define SIMD_LN2_HI 0x1.62e4p-1f
-#define SIMD_LN2_LO 0x1.7f7d1cp-20f
-
-/* e^x is 0 below the first and Inf above the second. */
-#define SIMD_EXP_LOWEST  (-0x1.5d589ep+6f)
-#define SIMD_EXP_HIGHEST 0x1.62e42ep+6f
-
 /* p * 2^n with n in the low bits of the rounded t. */
 static inline float simd_exp2_join(float t, float r)
 {
@@ -127,26 +109,6 @@ static inline float simd_exp2_raised(float z)
     float n = t - (SIMD_ROUND_MAGIC + SIMD_RAISE);
     float e = simd_exp2_join(t, z - n);
     return z < -126.0f - SIMD_RAISE ? 0.0f : e;
-}
-
-/* e^x for every float, <= 1 ulp; exactly 1 at 0, 0 below the normal range, Inf above, NaN kept. */
-static inline float simd_exp(float x)
-{
-    float t = fmaf(x, SIMD_LOG2E, SIMD_ROUND_MAGIC);
-    float n = t - SIMD_ROUND_MAGIC;
-    float r = fmaf(-n, SIMD_LN2_HI, x);
-    r = fmaf(-n, SIMD_LN2_LO, r);
-    float p = SIMD_EXP_C6;
-    p = fmaf(p, r, SIMD_EXP_C5);
-    p = fmaf(p, r, SIMD_EXP_C4);
-    p = fmaf(p, r, SIMD_EXP_C3);
-    p = fmaf(p, r, SIMD_EXP_C2);
-    p = fmaf(p, r, 1.0f);
-    p = fmaf(p, r, 1.0f);
-    float e = simd_from_bits(simd_bits(p) + (simd_bits(t) << 23));
-    e = x < SIMD_EXP_LOWEST ? 0.0f : e;
-    e = x > SIMD_EXP_HIGHEST ? INFINITY : e;
-    return x == x ? e : simd_from_bits(0x7fc00000u);
 }
 
 #endif

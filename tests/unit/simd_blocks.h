@@ -12,7 +12,6 @@ struct simd_blocks {
     size_t width; /* floats in a vector; 1 for scalar */
 
     /* Elementwise; n is a multiple of 64. */
-    void (*exp)(size_t n, const float *in, float *out);
     void (*exp2)(size_t n, const float *in, float *out);
     void (*canonical_nan)(size_t n, const float *in, float *out);
     void (*max)(size_t n, const float *in, float *acc);

@@ -5,12 +5,6 @@
 
 #include "../../kernels/simd/avx2.h"
 
-static void exp_avx2(size_t n, const float *in, float *out)
-{
-    for (size_t i = 0; i < n; i += 8)
-        _mm256_storeu_ps(out + i, simd_exp8(_mm256_loadu_ps(in + i)));
-}
-
 static void exp2_avx2(size_t n, const float *in, float *out)
 {
     for (size_t i = 0; i < n; i += 8)
@@ -55,7 +49,6 @@ static void store_first_avx2(size_t first, const float *in, float *out)
 const struct simd_blocks simd_blocks_avx2 = {
     .isa = MMK_ISA_AVX2,
     .width = 8,
-    .exp = exp_avx2,
     .exp2 = exp2_avx2,
     .canonical_nan = canonical_nan_avx2,
     .max = max_avx2,

@@ -5,12 +5,6 @@
 
 #include "../../kernels/simd/avx512.h"
 
-static void exp_avx512(size_t n, const float *in, float *out)
-{
-    for (size_t i = 0; i < n; i += 16)
-        _mm512_storeu_ps(out + i, simd_exp16(_mm512_loadu_ps(in + i)));
-}
-
 static void exp2_avx512(size_t n, const float *in, float *out)
 {
     for (size_t i = 0; i < n; i += 16)
@@ -53,7 +47,6 @@ static void store_first_avx512(size_t first, const float *in, float *out)
 const struct simd_blocks simd_blocks_avx512 = {
     .isa = MMK_ISA_AVX512,
     .width = 16,
-    .exp = exp_avx512,
     .exp2 = exp2_avx512,
     .canonical_nan = canonical_nan_avx512,
     .max = max_avx512,

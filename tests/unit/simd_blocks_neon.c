@@ -5,12 +5,6 @@
 
 #include "../../kernels/simd/neon.h"
 
-static void exp_neon(size_t n, const float *in, float *out)
-{
-    for (size_t i = 0; i < n; i += 4)
-        vst1q_f32(out + i, simd_exp4(vld1q_f32(in + i)));
-}
-
 static void exp2_neon(size_t n, const float *in, float *out)
 {
     for (size_t i = 0; i < n; i += 4)
@@ -55,7 +49,6 @@ static void store_first_neon(size_t first, const float *in, float *out)
 const struct simd_blocks simd_blocks_neon = {
     .isa = MMK_ISA_NEON,
     .width = 4,
-    .exp = exp_neon,
     .exp2 = exp2_neon,
     .canonical_nan = canonical_nan_neon,
     .max = max_neon,

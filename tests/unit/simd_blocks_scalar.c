@@ -5,12 +5,6 @@
 
 #include "../../kernels/simd/scalar.h"
 
-static void exp_scalar(size_t n, const float *in, float *out)
-{
-    for (size_t i = 0; i < n; i++)
-        out[i] = simd_exp(in[i]);
-}
-
 static void exp2_scalar(size_t n, const float *in, float *out)
 {
     for (size_t i = 0; i < n; i++)
@@ -32,7 +26,6 @@ static void max_scalar(size_t n, const float *in, float *acc)
 const struct simd_blocks simd_blocks_scalar = {
     .isa = MMK_ISA_SCALAR,
     .width = 1,
-    .exp = exp_scalar,
     .exp2 = exp2_scalar,
     .canonical_nan = canonical_nan_scalar,
     .max = max_scalar,

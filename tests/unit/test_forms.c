@@ -134,6 +134,26 @@ static void normalize_in_place(void **state)
     on_every_isa(normalize_both_ways);
 }
 
+static void exp_both_ways(void)
+{
+    enum { N = 200 };
+    static float x[N], y[N], in_place[N];
+    fill_floats(x, N, 17);
+    for (size_t n = 0; n <= N; n++) {
+        memcpy(in_place, x, sizeof x);
+        memcpy(y, x, sizeof x);
+        assert_int_equal(mmk_exp(n, x, y), MMK_OK);
+        assert_int_equal(mmk_exp(n, in_place, in_place), MMK_OK);
+        assert_memory_equal(y, in_place, sizeof y);
+    }
+}
+
+static void exp_in_place(void **state)
+{
+    (void)state;
+    on_every_isa(exp_both_ways);
+}
+
 static void self_similarity(void)
 {
     enum { M = 37, D = 50 };
@@ -285,6 +305,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(topk_without_values_or_indices),
         cmocka_unit_test(normalize_in_place),
+        cmocka_unit_test(exp_in_place),
         cmocka_unit_test(matrix_with_itself),
         cmocka_unit_test(query_has_the_bits_of_pairs),
         cmocka_unit_test(workspace_spares_allocation),

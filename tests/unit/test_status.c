@@ -138,6 +138,16 @@ static enum mmk_status call_topk_rows(struct arguments *a)
                          a->options_pointer);
 }
 
+static enum mmk_status call_exp(struct arguments *a)
+{
+    return mmk_exp(a->d, a->x, a->result);
+}
+
+static enum mmk_status call_logsumexp(struct arguments *a)
+{
+    return mmk_logsumexp(a->d, a->x, a->result);
+}
+
 enum {
     PAIR = 1 << 0,
     QUERY = 1 << 1,
@@ -149,7 +159,9 @@ enum {
     WORKSPACE = 1 << 7,
     TOPK = 1 << 8,
     TOPK_ROWS = 1 << 9,
-    FUNCTIONS = 10,
+    EXP = 1 << 10,
+    LOGSUMEXP = 1 << 11,
+    FUNCTIONS = 12,
     INFONCE = FORWARD | BACKWARD | BOTH,
     SIMILARITIES = PAIR | QUERY | MATRIX,
     WITH_OPTIONS = MATRIX | INFONCE | TOPK_ROWS,
@@ -170,6 +182,8 @@ static const struct {
     {"infonce_workspace_bytes", call_workspace},
     {"topk", call_topk},
     {"topk_rows", call_topk_rows},
+    {"exp", call_exp},
+    {"logsumexp", call_logsumexp},
 };
 
 /* ---- The ways to spoil them
@@ -284,7 +298,7 @@ static const struct {
     CASE(null_config, INFONCE, MMK_ERR_NULL),
     CASE(null_x, ALL & ~WORKSPACE, MMK_ERR_NULL),
     CASE(null_y, SIMILARITIES | INFONCE, MMK_ERR_NULL),
-    CASE(null_result, SIMILARITIES | NORMALIZE, MMK_ERR_NULL),
+    CASE(null_result, SIMILARITIES | NORMALIZE | EXP | LOGSUMEXP, MMK_ERR_NULL),
     CASE(null_loss, FORWARD | BOTH, MMK_ERR_NULL),
     CASE(null_lse_x, FORWARD | BOTH, MMK_ERR_NULL),
     CASE(null_lse_y, FORWARD | BOTH, MMK_ERR_NULL),
@@ -350,7 +364,7 @@ static const struct {
     CASE(no_rows, MATRIX | NORMALIZE | INFONCE | TOPK_ROWS, MMK_OK),
     CASE(no_rows_of_y, QUERY | MATRIX, MMK_OK),
     CASE(no_rows_at_all, MATRIX | INFONCE, MMK_OK),
-    CASE(no_dimensions, SIMILARITIES | NORMALIZE | INFONCE, MMK_OK),
+    CASE(no_dimensions, SIMILARITIES | NORMALIZE | INFONCE | EXP | LOGSUMEXP, MMK_OK),
     CASE(no_scores, TOPK | TOPK_ROWS, MMK_OK),
     CASE(no_scores_wanted, TOPK | TOPK_ROWS, MMK_OK),
     CASE(k_above_n, TOPK | TOPK_ROWS, MMK_OK),

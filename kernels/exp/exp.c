@@ -1,0 +1,67 @@
+/* exp.c - mmk_exp and mmk_logsumexp: checks, blocks, and the joining of their sums.
+ * SPDX-License-Identifier: MIT
+ */
+#include "exp.h"
+
+#include "../infonce/lse.h"
+#include "../isa/args.h"
+#include "../isa/isa.h"
+#include "../simd/scalar.h"
+
+/* Floats of a block of logsumexp: 16 KB, which the second pass finds in L1. */
+enum { EXP_BLOCK = 4096 };
+
+enum mmk_status mmk_exp(size_t n, const float *x, float *y)
+{
+    const struct isa_row *isa;
+    enum mmk_status status = isa_current(&isa);
+    if (status != MMK_OK)
+        return status;
+    if ((status = args_matrix(x, 1, n, n)) != MMK_OK ||
+        (status = args_matrix(y, 1, n, n)) != MMK_OK)
+        return status;
+    isa->exp->each(n, x, y);
+    return MMK_OK;
+}
+
+/* 2^t for t <= 0; 0 where that is nothing beside 1, which is also beyond what lse_exp2 takes. */
+static double factor(double t)
+{
+    return t < -1000 ? 0 : lse_exp2(t);
+}
+
+static float log_sum_exp(const struct exp_ops *ops, size_t n, const float *x)
+{
+    double max = -INFINITY, sum = 0; /* of e^{x_i - max} over the blocks so far */
+    for (size_t part; n > 0; n -= part, x += part) {
+        part = n < EXP_BLOCK ? n : EXP_BLOCK;
+        float block_max = ops->max(part, x);
+        if (block_max != block_max)
+            return simd_canonical_nan(NAN);
+        if (block_max == -INFINITY || max == INFINITY)
+            continue;
+        double block_sum = block_max == INFINITY ? 1 : (double)ops->sum(part, x, block_max);
+        double raised = ((double)block_max - max) * LSE_LOG2E;
+        if (raised > 0) {
+            sum = sum * factor(-raised) + block_sum;
+            max = block_max;
+        } else {
+            sum += block_sum * factor(raised);
+        }
+    }
+    return (float)(max + lse_log(sum));
+}
+
+enum mmk_status mmk_logsumexp(size_t n, const float *x, float *result)
+{
+    const struct isa_row *isa;
+    enum mmk_status status = isa_current(&isa);
+    if (status != MMK_OK)
+        return status;
+    if (result == NULL)
+        return MMK_ERR_NULL;
+    if ((status = args_matrix(x, 1, n, n)) != MMK_OK)
+        return status;
+    *result = log_sum_exp(isa->exp, n, x);
+    return MMK_OK;
+}
