@@ -4,8 +4,8 @@
  * Bounds, with u = 2^-24, chain() and e_ij = error of sim_ij as for the similarity matrix. Errors
  * of exponents become relative errors of what is summed, so everything scales with s by itself.
  *
- * Logit:
- *     delta_ij = s e_ij + 2u |L_ij|
+ * Logit, with s log2(e) rounded and multiplied into x before the product:
+ *     delta_ij = s (e_ij + u sum_k |x_ik y_jk|) + 2u |L_ij|
  * Term e^{L_ij - M} of a sum, M the shift taken out, at most the greatest |maximum of a row|, as
  * the columns' sums are made from the rows' exponentials; range reduction, exp, rescaling:
  *     epsilon_ij = delta_ij + 3u (|L_ij| + |M|) + 4u
@@ -17,8 +17,7 @@
  *
  * P_ij, relative:
  *     gamma_ij = e^{delta_ij + error of lse_i + 3u (|L_ij| + |lse_i|) + 4u} - 1
- * The column softmax may be made from the row softmax and two factors 2^(lse - c), where all lse
- * lie within 64 binary digits: twice u times that range and 6u more.
+ * Both may be made from one exponential and two factors 2^(c - lse): 6u more.
  * G_ij, for each direction; on the positive the sum of the others' errors and (chain(n) + 4) u of
  * their sum:
  *     weight/m P_ij (gamma_ij + 4u)
@@ -28,12 +27,13 @@
  *     s/|x_i| (V_k + A |unit_x_ik|)
  * where V_k = sum_j W_ij |unit_y_jk|, W with the rounding of the normalised rows, and
  * A = sum_k V_k |unit_x_ik| + sum_j |G_ij| e_ij is the error of the part along x_i.
- * dlogit_scale:
- *     sum_ij (error of G_ij) |sim_ij| + |G_ij| e_ij + (chain(m) + chain(n) + 4) u |G_ij sim_ij|
+ * dlogit_scale, made from the products of the gradients' rows with their own x (and y), which hold
+ * mag_ij = sum_k |x_ik y_jk|, for neg_sq_l2 sum_k (|x_ik| + |y_jk|)^2:
+ *     sum_ij (error of G_ij) |sim_ij| + (chain(m) + chain(n) + lanes(d) + 8) u |G_ij| mag_ij
  *
- * Terms below 2^-126 of the shift are flushed to 0. A column sum below 2^-80 of the shift is not
- * used, so each flush is an error of 2^-46 of the sum there; a column softmax made from a row
- * softmax and factors errs by 2^(64 - 126) where the row softmax was flushed.
+ * Terms below 2^-126 of 2^c are flushed to 0. Forward, and backward with it: a sum below 2^-60 of 2^c is
+ * not used, so that a flush is an error of 2^-66 of the sum. The backward alone has c at the least lse,
+ * or just as much above it as the greatest lse is more than 85 binary digits away.
  */
 #include "cases.h"
 #include "infonce_ref.h"
@@ -44,10 +44,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define FLUSH_ROW     0x1p-126
-#define FLUSH_COLUMN  0x1p-46
-#define FLUSH_FACTORS 0x1p-62
-#define SPREAD_MOST   (64 * 0.6931471805599453)
+#define FLUSH       0x1p-66
+#define FLUSH_NEAR  0x1p-125 /* of the backward alone, no lse far from another */
+#define SPREAD_NEAR (85 * 0.6931471805599453)
 
 /* ---- Layout, call ---------------------------------------------------------------------------- */
 
@@ -137,6 +136,7 @@ static enum mmk_status both_call(struct trial *t)
 
 struct bounds {
     double *e;                 /* m x n: error of sim */
+    double *squares;           /* m x n: |x_i|^2 + |y_j|^2, but for cosine */
     double *delta_x, *delta_y; /* m x n and n x m: error of the logits */
     double *lse_x, *lse_y;     /* error of the lse */
     double loss;
@@ -147,6 +147,7 @@ static void bounds_open(struct bounds *b, const struct infonce_ref *r)
     size_t m = r->m, n = r->n, d = r->d;
     bool cosine = r->config.similarity == MMK_COSINE;
     b->e = ref_doubles(m * n);
+    b->squares = ref_doubles(m * n);
     b->delta_x = ref_doubles(m * n);
     b->delta_y = ref_doubles(m * n);
     b->lse_x = ref_doubles(m);
@@ -163,10 +164,12 @@ static void bounds_open(struct bounds *b, const struct infonce_ref *r)
     for (size_t i = 0; i < m; i++)
         for (size_t j = 0; j < n; j++) {
             size_t at = i * n + j;
+            b->squares[at] = squares_x[i] + squares_y[j];
             b->e[at] = bound_similarity(r->config.similarity, d, r->sim[at], r->magnitude[at],
-                                        squares_x[i] + squares_y[j]);
+                                        b->squares[at]);
             double logit = r->dir_x.logits[at];
-            b->delta_x[at] = isfinite(logit) ? r->scale * b->e[at] + 2 * BOUND_U * fabs(logit) : 0;
+            double error = b->e[at] + BOUND_U * r->magnitude[at];
+            b->delta_x[at] = isfinite(logit) ? r->scale * error + 2 * BOUND_U * fabs(logit) : 0;
         }
     ref_transpose(m, n, b->delta_x, b->delta_y);
     free(squares_x);
@@ -176,6 +179,7 @@ static void bounds_open(struct bounds *b, const struct infonce_ref *r)
 static void bounds_close(struct bounds *b)
 {
     free(b->e);
+    free(b->squares);
     free(b->delta_x);
     free(b->delta_y);
     free(b->lse_x);
@@ -355,8 +359,8 @@ static void set_lse(struct buffer *b, const struct infonce_direction *dir, const
 static void set_forward(struct trial *t, const struct infonce_ref *r, struct bounds *bounds)
 {
     double shift = greatest_shift(&r->dir_x);
-    bounds->loss = forward_bounds(&r->dir_x, bounds->delta_x, shift, FLUSH_ROW, bounds->lse_x) +
-                   forward_bounds(&r->dir_y, bounds->delta_y, shift, FLUSH_COLUMN, bounds->lse_y);
+    bounds->loss = forward_bounds(&r->dir_x, bounds->delta_x, shift, FLUSH, bounds->lse_x) +
+                   forward_bounds(&r->dir_y, bounds->delta_y, shift, FLUSH, bounds->lse_y);
     struct buffer *loss = &t->buffer[FORWARD_LOSS];
     *loss->expected = r->loss;
     *loss->bound = bounds->loss + (bound_chain(r->m) + 4) * BOUND_U * r->loss + BOUND_UNDERFLOW;
@@ -370,7 +374,7 @@ static void set_forward(struct trial *t, const struct infonce_ref *r, struct bou
     set_lse(&t->buffer[FORWARD_LSE_Y], &r->dir_y, bounds->lse_y);
 }
 
-/* Greatest distance of two lse, where it allows the column softmax to be made with factors. */
+/* Greatest distance of two lse. */
 static double lse_spread(const struct infonce_ref *r)
 {
     double low = (double)INFINITY, high = -(double)INFINITY;
@@ -382,11 +386,11 @@ static double lse_spread(const struct infonce_ref *r)
         low = fmin(low, r->dir_y.lse[j]);
         high = fmax(high, r->dir_y.lse[j]);
     }
-    return high - low < SPREAD_MOST ? high - low : 0;
+    return high - low;
 }
 
 static void set_backward(struct trial *t, struct infonce_ref *r, const struct bounds *bounds,
-                         int dx, int dy, int dscale)
+                         double flush, int dx, int dy, int dscale)
 {
     size_t m = r->m, n = r->n, d = r->d;
     infonce_ref_backward(r);
@@ -395,17 +399,18 @@ static void set_backward(struct trial *t, struct infonce_ref *r, const struct bo
     *t->buffer[dscale].expected = r->dscale;
 
     double *g_error = ref_doubles(m * n), *transposed = ref_doubles(m * n);
-    g_bounds(&r->dir_y, bounds->delta_y, (2 * lse_spread(r) + 6) * BOUND_U, FLUSH_FACTORS,
-             bounds->lse_y, transposed);
+    g_bounds(&r->dir_y, bounds->delta_y, 6 * BOUND_U, flush, bounds->lse_y, transposed);
     ref_transpose(n, m, transposed, g_error);
-    g_bounds(&r->dir_x, bounds->delta_x, 0, FLUSH_ROW, bounds->lse_x, g_error);
+    g_bounds(&r->dir_x, bounds->delta_x, 6 * BOUND_U, flush, bounds->lse_x, g_error);
     double error = 0, sum = 0;
     for (size_t at = 0; at < m * n; at++) {
-        error += g_error[at] * fabs(r->sim[at]) + fabs(r->g[at]) * bounds->e[at];
-        sum += fabs(r->g[at] * r->sim[at]);
+        error += g_error[at] * fabs(r->sim[at]);
+        sum += fabs(r->g[at]) * (r->config.similarity == MMK_NEG_SQ_L2
+                                     ? 2 * r->magnitude[at] + bounds->squares[at]
+                                     : r->magnitude[at]);
     }
     bool one_sided = r->config.weight_x == 0 || r->config.weight_y == 0;
-    double roundings = bound_chain(m) + bound_chain(n) + 4;
+    double roundings = bound_chain(m) + bound_chain(n) + bound_lanes(d) + 8;
     *t->buffer[dscale].bound = isfinite(r->dscale) ? error + roundings * BOUND_U * sum +
                                                          ((double)(m * n) + 1) * BOUND_UNDERFLOW
                                                    : (one_sided ? BOUND_OPEN : 0);
@@ -442,7 +447,7 @@ static void both_oracle(struct trial *t)
     run_reference(t, &r);
     bounds_open(&bounds, &r);
     set_forward(t, &r, &bounds);
-    set_backward(t, &r, &bounds, BOTH_DX, BOTH_DY, BOTH_DSCALE);
+    set_backward(t, &r, &bounds, FLUSH, BOTH_DX, BOTH_DY, BOTH_DSCALE);
     bounds_close(&bounds);
     infonce_ref_close(&r);
 }
@@ -457,7 +462,8 @@ static void backward_oracle(struct trial *t)
         bounds.lse_x[i] = BOUND_U * fabs(r.dir_x.lse[i]);
     for (size_t j = 0; j < r.n; j++)
         bounds.lse_y[j] = BOUND_U * fabs(r.dir_y.lse[j]);
-    set_backward(t, &r, &bounds, BACKWARD_DX, BACKWARD_DY, BACKWARD_DSCALE);
+    set_backward(t, &r, &bounds, lse_spread(&r) < SPREAD_NEAR ? FLUSH_NEAR : FLUSH, BACKWARD_DX,
+                 BACKWARD_DY, BACKWARD_DSCALE);
     bounds_close(&bounds);
     infonce_ref_close(&r);
 }

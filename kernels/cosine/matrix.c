@@ -49,13 +49,16 @@ static void matrix_block(const struct matrix *p, const struct matrix_block *b, f
     bool whole = b->rows % tile->mr == 0 && b->cols % tile->nr == 0;
     float *c = whole ? out : scratch;
     size_t ldc = whole ? p->ldresult : (size_t)TILE_BLOCK_LD;
+    size_t next = b->col_in_super + tile_round_up(b->cols, tile->nr);
+    next = next < b->super_cols ? next : 0; /* the next task's */
 
     tile_multiply(tile, p->d, p->packed_a, b->super_rows, b->row_in_super, b->rows, p->packed_b,
-                  b->super_cols, b->col_in_super, b->cols, c, ldc);
+                  b->super_cols, b->col_in_super, b->cols, next, c, ldc, TILE_CANONICAL,
+                  (struct tile_fetch){NULL, 0});
     if (p->similarity == MMK_NEG_SQ_L2)
         tile_neg_sq_l2_block(tile, p->isa->cosine, p->d, &p->x, b->row, b->rows,
                              p->xx + b->row_in_super, &p->y, b->col, b->cols,
-                             p->yy + b->col_in_super, c, ldc);
+                             p->yy + b->col_in_super, 1.0f, c, ldc);
     if (!whole)
         for (size_t r = 0; r < b->rows; r++)
             memcpy(out + r * p->ldresult, c + r * ldc, b->cols * sizeof *c);
@@ -95,17 +98,14 @@ static void matrix_run(const struct matrix *p)
         for (size_t row = 0; row < m; row += SUPER_ROWS) {
             size_t rows = least(m - row, SUPER_ROWS);
             tile_pack(tile, false, &p->x, row, rows, p->d, p->packed_a, worker, workers);
+            if (norms)
+                tile_sum_squares(tile, false, p->d, p->packed_a, rows, p->xx, worker, workers);
             for (size_t col = 0; col < n; col += SUPER_COLS) {
                 size_t cols = least(n - col, SUPER_COLS);
                 tile_pack(tile, true, &p->y, col, cols, p->d, p->packed_b, worker, workers);
+                if (norms)
+                    tile_sum_squares(tile, true, p->d, p->packed_b, cols, p->yy, worker, workers);
 #pragma omp barrier
-                if (norms) {
-#pragma omp single
-                    {
-                        tile_sum_squares(tile, false, p->d, p->packed_a, rows, p->xx);
-                        tile_sum_squares(tile, true, p->d, p->packed_b, cols, p->yy);
-                    }
-                }
                 matrix_super_block(p, row, rows, col, cols, worker, workers);
 #pragma omp barrier
             }
@@ -151,8 +151,8 @@ enum mmk_status mmk_similarity_matrix(enum mmk_similarity similarity, size_t m, 
         .isa = isa,
         .similarity = similarity,
         .d = d,
-        .x = {.data = x, .ld = ldx, .rows = m},
-        .y = {.data = y, .ld = ldy, .rows = n},
+        .x = {.data = x, .ld = ldx, .rows = m, .factor = 1.0f},
+        .y = {.data = y, .ld = ldy, .rows = n, .factor = 1.0f},
         .result = result,
         .ldresult = ldresult,
         .threads = args_threads(options != NULL ? options->threads : 0,

@@ -1,9 +1,14 @@
-/* backward.c - InfoNCE backward: logits (kept, or computed again) become G, and G two products.
+/* backward.c - InfoNCE backward: logits (or exponentials kept from the forward) become G, and G two
+ * products.
  * SPDX-License-Identifier: MIT
  *
- * Per super-block: the blocks of similarities turn into G in place; then dX += G Y and dY += G^T X, both
- * straight from the row-major blocks of G (the register tile broadcasts single elements of its left
- * operand, so neither needs packing), each element one chain over its contraction index in order.
+ * G is made for one column of blocks and up to GRADIENT_ROWS rows at a time. Each block of it, just
+ * made and in L2, adds G Y to its rows of dX; when the column is done, G^T X is added to its rows of
+ * dY. Both products read the row-major G as it is (the register tile broadcasts single elements of its
+ * left operand, so neither needs packing), and each element of a gradient is one chain over its
+ * contraction index in order, so that nothing of the blocking shows in the bits. What the next tiles
+ * will read or add to is prefetched: it comes from L3, and a tile starts with the loads of its result.
+ *
  * The positives' own entries of G, -(weight_x/m (1 - P) + weight_y/m (1 - Q)), come from the sums over
  * the negatives and are added last, so that nothing cancels when P is near 1.
  */
@@ -15,10 +20,12 @@
 #include <math.h>
 #include <string.h>
 
-/* Farther apart than this (in binary digits), or farther from 0, the row and column softmax need an
- * exponential each: 2^(z - least lse) would overflow, or what underflows would count. */
-#define LSE_SPREAD_MOST 64.0
-#define LSE_MOST        0x1p24
+/* With every log-sum-exp at most so far (in binary digits) above the shift, and none more than
+ * LSE_BELOW below it, one exponential serves both softmaxes: its weights are normal floats, and what
+ * it loses is below 2^-66 of a softmax. */
+#define LSE_ABOVE 85.0
+#define LSE_BELOW 60.0
+#define LSE_MOST  0x1p20
 
 /* Contraction depth of a step of dY: so many rows of X in column panels (600 KB) stay in L2. */
 enum { COLUMN_PANEL_FLOATS = 150 * 1024 };
@@ -28,84 +35,72 @@ struct gradients {
     size_t lddx, lddy;
 };
 
-static float *super_block(const struct infonce *p, const struct region *super, size_t row,
-                          size_t col)
-{
-    if (super->row < p->kept_rows)
-        return kept_block(p, row, col);
-    size_t jb = (col - super->col) / TILE_BLOCK_COLS;
-    return p->super + (jb * p->super_stride + (row - super->row)) * TILE_BLOCK_LD;
-}
+/* What is being worked on: rows of G that exist at once, one column of blocks, packed operands. */
+struct stage {
+    const struct infonce *p;
+    struct operands operands;
+    struct gradients out;
+    struct region super, held;
+    size_t worker, workers;
+};
 
-static void gradient_block(const struct infonce *p, const struct region *super, size_t task)
+/* G of a block, in columns of E kept or of logits computed again, and the sums of its rows. */
+static void gradient_block(const struct stage *s, size_t row, float *g_block)
 {
-    struct region block = region_block(super, task);
-    size_t row = block.row - super->row, col = block.col - super->col;
-    size_t ib = row / TILE_BLOCK_ROWS, jb = col / TILE_BLOCK_COLS;
-    float *sim = super_block(p, super, block.row, block.col);
-    if (super->row >= p->kept_rows)
-        infonce_block(p, &p->x, &p->y, (ptrdiff_t)p->config.offset, super, &block, sim,
-                      p->positive);
-
-    const size_t part = (size_t)SUPER_COL_BLOCKS * BACKWARD_ROWS;
-    float *part_row = p->part_row + jb * BACKWARD_ROWS + row;
-    float *part_col = p->part_col_e + ib * SUPER_COLS + col;
-    struct infonce_gradient g = {
-        .alpha = p->alpha,
-        .low = p->low,
-        .row_weight = p->row_weight + block.row,
-        .col_weight = p->col_weight + block.col,
-        .row_e = part_row,
-        .row_g = part_row + part,
-        .row_gs = part_row + 2 * part,
-        .col_e = part_col,
-        .col_g = part_col + (size_t)BACKWARD_ROW_BLOCKS * SUPER_COLS,
-    };
-    if (p->two_exps) {
-        g.lse_x = p->lse_x + block.row;
-        g.lse_x_low = p->lse_x_low + block.row;
-        g.lse_y = p->lse_y + block.col;
-        g.lse_y_low = p->lse_y_low + block.col;
+    const struct infonce *p = s->p;
+    size_t first = s->super.row + row, rows = least(s->super.rows - row, TILE_BLOCK_ROWS);
+    size_t part = row / TILE_BLOCK_ROWS * TILE_BLOCK_COLS;
+    float *lane = p->lane + s->worker * 2 * LANE_FLOATS, *z = p->strip + s->worker * STRIP_FLOATS;
+    const float *kept = kept_block(p, first, s->super.col);
+    memset(lane, 0, 2 * LANE_FLOATS * sizeof *lane);
+    for (size_t j = 0; j < s->super.cols; j += INFONCE_STRIP) {
+        size_t col = s->super.col + j;
+        struct region strip = {first, rows, col, least(s->super.cols - j, INFONCE_STRIP)};
+        struct infonce_gradient g = {
+            .form = p->two_exps    ? INFONCE_TWO_EXPS
+                    : kept != NULL ? INFONCE_FROM_E
+                                   : INFONCE_FROM_Z,
+            .shift = simd_shift(p->shift),
+            .row_weight = p->row_weight + first,
+            .col_weight = p->col_weight + col,
+            .lse_x = p->lse_x + first,
+            .lse_x_low = p->lse_x_low + first,
+            .lse_y = p->lse_y + col,
+            .lse_y_low = p->lse_y_low + col,
+            .out = g_block + j,
+            .row_e = p->sums_e ? lane : NULL,
+            .row_g = p->sums_g ? lane + LANE_FLOATS : NULL,
+            .col_e = p->part_e + part + j,
+            .col_g = p->part_g + part + j,
+        };
+        if (kept == NULL)
+            infonce_strip(p, &s->operands, &s->held, &strip, z, INFONCE_STRIP, NULL,
+                          (struct tile_fetch){NULL, 0});
+        p->isa->infonce->gradient_strip(&g, rows, tile_round_up(strip.cols, INFONCE_COL_MULTIPLE),
+                                        kept != NULL ? kept + j * TILE_BLOCK_ROWS : z);
     }
-    p->isa->infonce->gradient_block(&g, block.rows, tile_round_up(block.cols, INFONCE_COL_MULTIPLE),
-                                    sim);
+    for (int of_g = 0; of_g < 2; of_g++) {
+        float sum[TILE_BLOCK_ROWS], *total = (of_g ? p->row_g : p->row_e) + first;
+        if (!(of_g ? p->sums_g : p->sums_e))
+            continue;
+        p->isa->infonce->row_sums(rows, lane + of_g * LANE_FLOATS, sum);
+        for (size_t i = 0; i < rows; i++)
+            total[i] = s->super.col == 0 ? sum[i] : total[i] + sum[i];
+    }
 }
 
-/* total += the parts, in order; the first part of all starts it. */
-static void join_parts(size_t count, float *total, const float *part, size_t stride, size_t parts,
-                       bool start)
+/* The lines of one tile of a result, before it is needed. */
+static void fetch_result(const struct tile_ops *tile, const float *c, size_t ldc)
 {
-    for (size_t b = 0; b < parts; b++, part += stride)
-        for (size_t i = 0; i < count; i++)
-            total[i] = start && b == 0 ? part[i] : total[i] + part[i];
-}
-
-static void join_row_sums(const struct infonce *p, const struct region *super, size_t ib)
-{
-    size_t row = ib * TILE_BLOCK_ROWS, rows = least(super->rows - row, TILE_BLOCK_ROWS);
-    size_t parts = blocks_of(super->cols, TILE_BLOCK_COLS);
-    float *total[3] = {p->row_e, p->row_g, p->row_gs};
-    for (size_t v = 0; v < 3; v++)
-        join_parts(rows, total[v] + super->row + row,
-                   p->part_row + v * SUPER_COL_BLOCKS * BACKWARD_ROWS + row, BACKWARD_ROWS, parts,
-                   super->col == 0);
-}
-
-static void join_column_sums(const struct infonce *p, const struct region *super, size_t jb)
-{
-    size_t col = jb * TILE_BLOCK_COLS, cols = least(super->cols - col, TILE_BLOCK_COLS);
-    size_t parts = blocks_of(super->rows, TILE_BLOCK_ROWS);
-    float *total[2] = {p->col_e, p->col_g};
-    for (size_t v = 0; v < 2; v++)
-        join_parts(cols, total[v] + super->col + col,
-                   p->part_col_e + v * BACKWARD_ROW_BLOCKS * SUPER_COLS + col, SUPER_COLS, parts,
-                   super->row == 0);
+    for (size_t r = 0; r < tile->mr; r++)
+        for (size_t j = 0; j < tile->nr; j += TILE_LINE)
+            __builtin_prefetch(c + r * ldc + j, 1);
 }
 
 /* One register tile of a gradient. Where fewer rows or columns are there it goes through a copy. */
 static void gradient_tile(const struct tile_ops *tile, bool left_is_rows, size_t depth,
                           const float *a, const float *b, float *c, size_t ldc, size_t rows,
-                          size_t cols, bool accumulate)
+                          size_t cols, unsigned flags, struct tile_ahead ahead)
 {
     float edge[TILE_MAX_MR * TILE_MAX_NR];
     bool whole = rows >= tile->mr && cols >= tile->nr;
@@ -113,106 +108,161 @@ static void gradient_tile(const struct tile_ops *tile, bool left_is_rows, size_t
     size_t ldout = whole ? ldc : tile->nr;
     rows = least(rows, tile->mr);
     cols = least(cols, tile->nr);
-    if (!whole && accumulate)
+    if (!whole && flags & TILE_ACCUMULATE)
         for (size_t r = 0; r < rows; r++)
             memcpy(edge + r * ldout, c + r * ldc, cols * sizeof *c);
     if (left_is_rows)
-        tile->product_rows(depth, a, b, out, ldout, accumulate);
+        tile->product_rows(depth, a, b, out, ldout, flags, ahead);
     else
-        tile->product(depth, a, TILE_BLOCK_LD, b, out, ldout, accumulate);
+        tile->product(depth, a, TILE_BLOCK_LD, b, out, ldout, flags, ahead);
     if (!whole)
         for (size_t r = 0; r < rows; r++)
             memcpy(c + r * ldc, edge + r * ldout, cols * sizeof *c);
 }
 
-/* dX of a block of rows: a panel of Y's columns in L2 serves all of the block's row panels. */
-static void gradient_rows(const struct infonce *p, const struct gradients *out,
-                          const struct region *super, size_t ib)
+/* dX of a block of rows: a panel of Y's columns in L2 serves all of the block's row panels. Meanwhile
+ * comes what the worker's next block is made from. */
+static void gradient_rows(const struct stage *s, size_t row, const float *g_block)
 {
+    const struct infonce *p = s->p;
     const struct tile_ops *tile = p->isa->tile;
-    size_t row = super->row + ib * TILE_BLOCK_ROWS;
-    size_t rows = least(super->row + super->rows - row, TILE_BLOCK_ROWS);
-    for (size_t col = 0; col < super->cols; col += TILE_BLOCK_COLS) {
-        size_t cols = least(super->cols - col, TILE_BLOCK_COLS);
-        const float *g = super_block(p, super, row, super->col + col);
-        for (size_t k = 0; k < p->d; k += tile->nr)
-            for (size_t i = 0; i < rows; i += tile->mr)
-                gradient_tile(tile, true, cols, g + i * TILE_BLOCK_LD,
-                              p->columns_y + k * super->cols + col * tile->nr,
-                              out->dx + (row + i) * out->lddx + k, out->lddx, rows - i, p->d - k,
-                              super->col + col != 0);
+    size_t rows = least(s->super.rows - row, TILE_BLOCK_ROWS), cols = s->super.cols;
+    size_t ld = s->out.lddx, next_row = s->super.row + row + s->workers * TILE_BLOCK_ROWS;
+    float *dx = s->out.dx + (s->super.row + row) * ld;
+    const float *kept =
+        next_row < s->super.row + s->super.rows ? kept_block(p, next_row, s->super.col) : NULL;
+    struct tile_fetch fetch = {kept, kept != NULL ? KEPT_BLOCK_FLOATS : 0};
+    unsigned flags = s->super.col == 0 ? 0 : TILE_ACCUMULATE;
+    for (size_t k = 0; k < p->d; k += tile->nr) {
+        const float *b = p->columns_y + k * cols;
+        const float *b_next = k + tile->nr < p->d ? b + tile->nr * cols : p->columns_y;
+        for (size_t i = 0; i < rows; i += tile->mr) {
+            size_t part = i / tile->mr * TILE_LINE;
+            struct tile_ahead ahead = {b_next + part * cols, TILE_LINE};
+            if (part >= tile->nr)
+                ahead = tile_fetch_some(&fetch, cols, b);
+            if (i + tile->mr < rows)
+                fetch_result(tile, dx + (i + tile->mr) * ld + k, ld);
+            else if (k + tile->nr < p->d)
+                fetch_result(tile, dx + k + tile->nr, ld);
+            gradient_tile(tile, true, cols, g_block + i * TILE_BLOCK_LD, b, dx + i * ld + k, ld,
+                          rows - i, p->d - k, flags, ahead);
+        }
     }
 }
 
-/* Columns of a super-block whose dY is one task: a few panels of mr. */
+/* Rows of dY that are one task: a few panels of mr. */
 static size_t gradient_columns_width(const struct tile_ops *tile)
 {
     return 4 * tile->mr;
 }
 
-/* dY of some columns of a column block: the panel of G^T stays in L1 for all of X's column panels. */
-static void gradient_columns(const struct infonce *p, const struct gradients *out,
-                             const struct region *super, size_t jb, size_t first)
+/* dY of some columns of G: a panel of X's columns in L1 serves all of their panels. Meanwhile comes the
+ * next part of G, line by line of its rows. */
+static void gradient_columns(const struct stage *s, size_t first)
 {
+    const struct infonce *p = s->p;
     const struct tile_ops *tile = p->isa->tile;
-    size_t col = jb * TILE_BLOCK_COLS;
-    size_t cols = least(super->cols - col, TILE_BLOCK_COLS);
-    size_t end = least(cols, first + gradient_columns_width(tile));
+    size_t width = gradient_columns_width(tile), end = least(s->super.cols, first + width);
+    size_t rows = s->super.rows, ld = s->out.lddy;
     size_t step = COLUMN_PANEL_FLOATS / (p->d + 1) / TILE_BLOCK_ROWS * TILE_BLOCK_ROWS;
     step = step < TILE_BLOCK_ROWS ? TILE_BLOCK_ROWS : step;
-    const float *g = super_block(p, super, super->row, super->col + col);
-    for (size_t row = 0; row < super->rows; row += step) {
-        size_t depth = least(super->rows - row, step);
-        for (size_t j = first; j < end; j += tile->mr)
-            for (size_t k = 0; k < p->d; k += tile->nr)
-                gradient_tile(tile, false, depth, g + row * TILE_BLOCK_LD + j,
-                              p->columns_x + k * super->rows + row * tile->nr,
-                              out->dy + (super->col + col + j) * out->lddy + k, out->lddy, end - j,
-                              p->d - k, super->row + row != 0);
-    }
-}
-
-static void super_products(const struct infonce *p, const struct gradients *out,
-                           const struct region *super, size_t worker, size_t workers)
-{
-    size_t row_tasks = blocks_of(super->rows, TILE_BLOCK_ROWS);
-    size_t width = gradient_columns_width(p->isa->tile);
-    for (size_t ib = worker; ib < row_tasks; ib += workers)
-        gradient_rows(p, out, super, ib);
-    size_t task = row_tasks; /* goes on where the rows' tasks ended, so that workers stay even */
-    for (size_t jb = 0; jb * TILE_BLOCK_COLS < super->cols; jb++) {
-        size_t cols = least(super->cols - jb * TILE_BLOCK_COLS, TILE_BLOCK_COLS);
-        for (size_t first = 0; first < cols; first += width, task++)
-            if (task % workers == worker)
-                gradient_columns(p, out, super, jb, first);
-    }
-}
-
-static void super_run(const struct infonce *p, const struct gradients *out,
-                      const struct region *super, size_t worker, size_t workers)
-{
-    tile_pack_columns(p->isa->tile, &p->y, super->col, super->cols, p->d, p->columns_y, worker,
-                      workers);
-    if (super->row >= p->kept_rows) {
-        infonce_pack_cols(p, &p->y, super, worker, workers);
-#pragma omp barrier
-        if (p->config.similarity == MMK_NEG_SQ_L2) {
-#pragma omp single
-            {
-                tile_sum_squares(p->isa->tile, false, p->d, p->packed_a, super->rows, p->xx);
-                tile_sum_squares(p->isa->tile, true, p->d, p->packed_b, super->cols, p->yy);
+    float *dy = s->out.dy + s->super.col * ld;
+    for (size_t row = 0; row < rows; row += step) {
+        size_t depth = least(rows - row, step);
+        const float *g = p->g + row * TILE_BLOCK_LD;
+        const float *g_next = row + depth < rows ? g + depth * TILE_BLOCK_LD + first
+                                                 : p->g + first + s->workers * width;
+        size_t line = 0;
+        unsigned flags = s->super.row + row == 0 ? 0 : TILE_ACCUMULATE;
+        for (size_t k = 0; k < p->d; k += tile->nr) {
+            const float *b = p->columns_x + k * rows + row * tile->nr;
+            const float *b_next =
+                k + tile->nr < p->d ? b + tile->nr * rows : p->columns_x + (row + depth) * tile->nr;
+            for (size_t j = first; j < end; j += tile->mr) {
+                size_t part = (j - first) / tile->mr * TILE_LINE;
+                struct tile_ahead ahead = {b_next + part * depth, TILE_LINE};
+                if (part >= tile->nr) {
+                    ahead = (struct tile_ahead){b, 0};
+                    if (line <= width)
+                        ahead = (struct tile_ahead){g_next + line, TILE_BLOCK_LD};
+                    line += TILE_LINE;
+                }
+                if (j + tile->mr < end)
+                    fetch_result(tile, dy + (j + tile->mr) * ld + k, ld);
+                else if (k + tile->nr < p->d)
+                    fetch_result(tile, dy + first * ld + k + tile->nr, ld);
+                gradient_tile(tile, false, depth, g + j, b, dy + j * ld + k, ld, end - j, p->d - k,
+                              flags, ahead);
             }
         }
     }
-    for (size_t task = worker; task < region_blocks(super); task += workers)
-        gradient_block(p, super, task);
+}
+
+/* The column sums of the blocks of G, in their order. */
+static void join_columns(const struct stage *s, size_t first, size_t count)
+{
+    const struct infonce *p = s->p;
+    for (int of_g = 0; of_g < 2; of_g++) {
+        float *total = (of_g ? p->col_g : p->col_e) + s->super.col + first;
+        const float *part = (of_g ? p->part_g : p->part_e) + first;
+        if (!(of_g ? p->sums_g : p->sums_e))
+            continue;
+        for (size_t row = 0; row < s->super.rows; row += TILE_BLOCK_ROWS, part += TILE_BLOCK_COLS)
+            for (size_t j = 0; j < count; j++)
+                total[j] = s->super.row + row == 0 ? part[j] : total[j] + part[j];
+    }
+}
+
+/* One column of blocks, super: G, dX and dY. */
+static void super_run(const struct stage *s)
+{
+    const struct infonce *p = s->p;
+    for (size_t row = s->worker * TILE_BLOCK_ROWS; row < s->super.rows;
+         row += s->workers * TILE_BLOCK_ROWS) {
+        float *g_block = p->g + row * TILE_BLOCK_LD;
+        gradient_block(s, row, g_block);
+        gradient_rows(s, row, g_block);
+    }
 #pragma omp barrier
-    for (size_t ib = worker; ib * TILE_BLOCK_ROWS < super->rows; ib += workers)
-        join_row_sums(p, super, ib);
-    for (size_t jb = worker; jb * TILE_BLOCK_COLS < super->cols; jb += workers)
-        join_column_sums(p, super, jb);
-    super_products(p, out, super, worker, workers);
+    size_t width = gradient_columns_width(p->isa->tile);
+    for (size_t first = s->worker * width; first < s->super.cols; first += s->workers * width) {
+        join_columns(s, first, least(s->super.cols - first, width));
+        gradient_columns(s, first);
+    }
 #pragma omp barrier
+}
+
+/* All of G, inside a parallel region. */
+static void stage_run(struct stage *s)
+{
+    const struct infonce *p = s->p;
+    const struct tile_ops *tile = p->isa->tile;
+    size_t held_step = even_rows(p->m, HELD_ROWS);
+    for (size_t held = 0; held < p->m; held += held_step) {
+        size_t held_rows = least(p->m - held, held_step);
+        size_t step = even_rows(held_rows, GRADIENT_ROWS);
+        for (size_t row = 0; row < held_rows; row += step) {
+            s->super.row = held + row;
+            s->super.rows = least(held_rows - row, step);
+            tile_pack_columns(tile, &p->x, s->super.row, s->super.rows, p->d, p->columns_x,
+                              s->worker, s->workers);
+            bool kept = kept_block(p, s->super.row + s->super.rows - 1, 0) != NULL;
+            for (size_t col = 0; col < p->n; col += TILE_BLOCK_COLS) {
+                s->super.col = col;
+                s->super.cols = least(p->n - col, TILE_BLOCK_COLS);
+                tile_pack_columns(tile, &p->y, col, s->super.cols, p->d, p->columns_y, s->worker,
+                                  s->workers);
+                size_t held_col = col / HELD_COLS * HELD_COLS;
+                struct region needed = {held, held_rows, held_col,
+                                        least(p->n - held_col, HELD_COLS)};
+                if (!kept)
+                    infonce_hold(p, &s->operands, &s->held, &needed, s->worker, s->workers);
+#pragma omp barrier
+                super_run(s);
+            }
+        }
+    }
 }
 
 /* G of the positive pair (i, i + offset). */
@@ -227,11 +277,10 @@ static float positive_gradient(const struct infonce *p, size_t i)
 static void finish_rows(const struct infonce *p, const struct gradients *out, size_t worker,
                         size_t workers)
 {
-    void (*finish)(const struct infonce_row *) = p->isa->infonce->finish_row[p->config.similarity];
+    float (*finish)(const struct infonce_row *) = p->isa->infonce->finish_row[p->config.similarity];
     const struct row_scale none = {1.0f, 1.0f};
-    float scale = p->config.logit_scale;
-    if (p->config.similarity == MMK_NEG_SQ_L2)
-        scale *= 2.0f;
+    bool neg_sq_l2 = p->config.similarity == MMK_NEG_SQ_L2;
+    float scale = p->config.logit_scale * (neg_sq_l2 ? 2.0f : 1.0f);
     for (size_t i = worker; i < p->m; i += workers) {
         size_t j = i + p->config.offset;
         float coef = positive_gradient(p, i);
@@ -241,12 +290,12 @@ static void finish_rows(const struct infonce *p, const struct gradients *out, si
             .self = p->x.data + i * p->x.ld,
             .positive = p->y.data + j * p->y.ld,
             .coef = coef,
-            .sum_g = p->row_g[i] + coef,
+            .sum_g = neg_sq_l2 ? p->row_g[i] + coef : 0.0f,
             .scale = scale,
             .self_scale = p->x.scale != NULL ? p->x.scale[i] : none,
             .positive_scale = p->y.scale != NULL ? p->y.scale[j] : none,
         };
-        finish(&row);
+        p->along_x[i] = finish(&row);
     }
     for (size_t j = worker; j < p->n; j += workers) {
         size_t i = j - p->config.offset; /* large when the column has no positive */
@@ -257,13 +306,25 @@ static void finish_rows(const struct infonce *p, const struct gradients *out, si
             .self = p->y.data + j * p->y.ld,
             .positive = i < p->m ? p->x.data + i * p->x.ld : NULL,
             .coef = coef,
-            .sum_g = p->col_g[j] + coef,
+            .sum_g = neg_sq_l2 ? p->col_g[j] + coef : 0.0f,
             .scale = scale,
             .self_scale = p->y.scale != NULL ? p->y.scale[j] : none,
             .positive_scale = i < p->m && p->x.scale != NULL ? p->x.scale[i] : none,
         };
-        finish(&row);
+        p->along_y[j] = finish(&row);
     }
+}
+
+/* sum_ij G_ij S_ij. Dot and cosine: S is x.y, so that it is sum_i x_i . (G Y)_i. neg_sq_l2: with
+ * v_i = sum_j G_ij (y_j - x_i) and w_j = sum_i G_ij (x_i - y_j) it is sum_i v_i.x_i + sum_j w_j.y_j. */
+static float logit_scale_gradient(const struct infonce *p)
+{
+    double sum = 0;
+    for (size_t i = 0; i < p->m; i++)
+        sum += (double)p->along_x[i];
+    for (size_t j = 0; j < p->n && p->config.similarity == MMK_NEG_SQ_L2; j++)
+        sum += (double)p->along_y[j];
+    return simd_canonical_nan((float)sum);
 }
 
 static bool has_positive(const struct infonce *p, size_t j)
@@ -292,7 +353,7 @@ static void split(double v, float *high, float *low)
 static void prepare(struct infonce *p)
 {
     double low = INFINITY, high = -INFINITY;
-    bool finite = true;
+    bool finite = true, forward = p->row_sum != NULL;
     for (size_t i = 0; i < p->m; i++) {
         const double v[2] = {p->lse2_x[i], p->lse2_y[i + p->config.offset]};
         for (int k = 0; k < 2; k++) {
@@ -301,11 +362,22 @@ static void prepare(struct infonce *p)
             high = v[k] > high ? v[k] : high;
         }
     }
-    p->two_exps = !finite || high - low > LSE_SPREAD_MOST || -low > LSE_MOST || high > LSE_MOST;
-    p->low = p->two_exps ? 0.0f : (float)low;
+    if (!forward && finite && fabs(low) < LSE_MOST && high - low < LSE_ABOVE + LSE_BELOW)
+        p->shift = (float)fmax(floor(low), ceil(high - LSE_ABOVE));
+    double shift = (double)p->shift;
+    p->two_exps =
+        !finite || (forward && !p->in_reach) || low < shift - LSE_BELOW || high > shift + LSE_ABOVE;
+    if (p->two_exps)
+        p->kept_row_blocks = 0;
+    p->sums_g = p->config.similarity == MMK_NEG_SQ_L2;
+    p->sums_e = p->two_exps || !forward;
+    if (!p->sums_e) {
+        p->row_e = p->row_sum;
+        p->col_e = p->col_sum;
+    }
     float weight_x = p->config.weight_x / (float)p->m, weight_y = p->config.weight_y / (float)p->m;
     for (size_t i = 0; i < p->m; i++) {
-        float factor = p->two_exps ? 1.0f : (float)lse_exp2((double)p->low - p->lse2_x[i]);
+        float factor = p->two_exps ? 1.0f : (float)lse_exp2(shift - p->lse2_x[i]);
         split(p->lse2_x[i], &p->lse_x[i], &p->lse_x_low[i]);
         p->row_factor[i] = factor;
         p->row_weight[i] = weight_x * factor;
@@ -316,7 +388,7 @@ static void prepare(struct infonce *p)
             p->lse_y_low[j] = p->col_factor[j] = p->col_weight[j] = 0.0f;
             continue;
         }
-        float factor = p->two_exps ? 1.0f : (float)lse_exp2((double)p->low - p->lse2_y[j]);
+        float factor = p->two_exps ? 1.0f : (float)lse_exp2(shift - p->lse2_y[j]);
         split(p->lse2_y[j], &p->lse_y[j], &p->lse_y_low[j]);
         p->col_factor[j] = factor;
         p->col_weight[j] = weight_y * factor;
@@ -328,34 +400,21 @@ static void prepare(struct infonce *p)
 void infonce_run_backward(struct infonce *p, float *dx, size_t lddx, float *dy, size_t lddy,
                           float *dlogit_scale)
 {
-    struct gradients out = {dx, dy, lddx, lddy};
+    struct tile_operand x = p->x;
+    x.factor = p->config.similarity == MMK_NEG_SQ_L2 ? 1.0f : p->alpha;
     prepare(p);
 #pragma omp parallel num_threads(p->threads) if (p->threads > 1)
     {
-        size_t worker = (size_t)omp_get_thread_num(), workers = (size_t)omp_get_num_threads();
-        size_t row = 0;
-        while (row < p->m) {
-            /* a super-block is kept as a whole or not at all */
-            size_t end = row < p->kept_rows ? p->kept_rows : p->m;
-            size_t step = super_rows(end - row, BACKWARD_ROWS);
-            struct region super = {.row = row, .rows = least(end - row, step)};
-            if (row >= p->kept_rows)
-                infonce_pack_rows(p, &p->x, &super, worker, workers);
-            tile_pack_columns(p->isa->tile, &p->x, row, super.rows, p->d, p->columns_x, worker,
-                              workers);
-            for (size_t col = 0; col < p->n; col += SUPER_COLS) {
-                super.col = col;
-                super.cols = least(p->n - col, SUPER_COLS);
-                super_run(p, &out, &super, worker, workers);
-            }
-            row += super.rows;
-        }
-        finish_rows(p, &out, worker, workers);
+        struct stage stage = {
+            .p = p,
+            .operands = {&x, &p->y, (ptrdiff_t)p->config.offset},
+            .out = {dx, dy, lddx, lddy},
+            .held = p->held,
+            .worker = (size_t)omp_get_thread_num(),
+            .workers = (size_t)omp_get_num_threads(),
+        };
+        stage_run(&stage);
+        finish_rows(p, &stage.out, stage.worker, stage.workers);
     }
-    double sum = 0;
-    for (size_t i = 0; i < p->m; i++) {
-        float similarity = p->positive[i] < -FLT_MAX ? -FLT_MAX : p->positive[i];
-        sum += (double)p->row_gs[i] + (double)positive_gradient(p, i) * (double)similarity;
-    }
-    *dlogit_scale = simd_canonical_nan((float)sum);
+    *dlogit_scale = logit_scale_gradient(p);
 }

@@ -1,218 +1,279 @@
 /* forward.c - InfoNCE forward: one pass over the logits gives the sums of every row and column.
  * SPDX-License-Identifier: MIT
  *
- * Rows are exact: each block's sums are taken from the row's own maximum in that block. Columns are
- * made from the same exponentials, shifted by the rows' maxima; a column whose every logit lies
- * some 130 binary digits below its block's greatest cannot be told from zero that way and is done
- * again as a row (columns_again). It takes a large logit_scale and an outlier, a pair far closer
- * than all others.
+ * Rows and columns are summed from the same exponentials E = 2^(z - shift), one integer shift for the
+ * whole call, chosen from a few pairs (choose_shift). It serves rows and columns whose log-sum-exp
+ * lies within 60 binary digits below and 100 above it, 110 nats in all. What lies out of its reach is
+ * found by its sum and done again, each row or column from its own maximum (sums_again): right for
+ * logits of any size, but slower.
  */
 #include "../simd/scalar.h"
 #include "lse.h"
 #include "problem.h"
 
+#include <float.h>
+#include <math.h>
 #include <string.h>
 
-/* Terms of a column below 2^-76 (in the units of col_sum) may be lost; of up to 2^20 rows together
- * less than 2^-24 of a sum of this size. */
-#define COLUMN_SUM_LEAST 0x1p-32f
+/* A term below 2^-126 may be lost; 2^32 of them are 2^-34 of the least sum. Above the greatest, the
+ * weights of the backward would be denormal. */
+#define SUM_LEAST    0x1p-60f
+#define SUM_GREATEST 0x1p100f
 
-void infonce_pack_rows(const struct infonce *p, const struct tile_operand *a,
-                       const struct region *super, size_t worker, size_t workers)
-{
-    tile_pack(p->isa->tile, false, a, super->row, super->rows, p->d, p->packed_a, worker, workers);
-}
+/* The greatest logit of the sample comes to lie here above the shift. */
+#define SAMPLE_HEIGHT 36.0f
+#define SHIFT_MOST    0x1p20f
 
-void infonce_pack_cols(const struct infonce *p, const struct tile_operand *b,
-                       const struct region *super, size_t worker, size_t workers)
-{
-    tile_pack(p->isa->tile, true, b, super->col, super->cols, p->d, p->packed_b, worker, workers);
-}
+enum { SAMPLE_ROWS = 64 };
 
-void infonce_block(const struct infonce *p, const struct tile_operand *a,
-                   const struct tile_operand *b, ptrdiff_t shift, const struct region *super,
-                   const struct region *block, float *sim, float *positive)
+void infonce_hold(const struct infonce *p, const struct operands *o, struct region *held,
+                  const struct region *needed, size_t worker, size_t workers)
 {
-    size_t row = block->row - super->row, col = block->col - super->col;
-    tile_multiply(p->isa->tile, p->d, p->packed_a, super->rows, row, block->rows, p->packed_b,
-                  super->cols, col, block->cols, sim, TILE_BLOCK_LD);
-    if (p->config.similarity == MMK_NEG_SQ_L2)
-        tile_neg_sq_l2_block(p->isa->tile, p->isa->cosine, p->d, a, block->row, block->rows,
-                             p->xx + row, b, block->col, block->cols, p->yy + col, sim,
-                             TILE_BLOCK_LD);
-    size_t padded = tile_round_up(block->cols, INFONCE_COL_MULTIPLE);
-    for (size_t r = 0; r < block->rows; r++) {
-        float *s = sim + r * TILE_BLOCK_LD;
-        for (size_t j = block->cols; j < padded; j++)
-            s[j] = -INFINITY;
-        size_t source = a->pick != NULL ? a->pick[block->row + r] : block->row + r;
-        size_t j =
-            source + (size_t)shift - block->col; /* wraps to a large one when it is not here */
-        if (j < block->cols) {
-            if (positive != NULL)
-                positive[block->row + r] = s[j];
-            s[j] = -INFINITY;
-        }
+    const struct tile_ops *tile = p->isa->tile;
+    bool norms = p->config.similarity == MMK_NEG_SQ_L2;
+    if (needed->row < held->row || needed->row + needed->rows > held->row + held->rows) {
+        held->row = needed->row;
+        held->rows = needed->rows;
+        tile_pack(tile, false, o->a, held->row, held->rows, p->d, p->packed_a, worker, workers);
+        if (norms)
+            tile_sum_squares(tile, false, p->d, p->packed_a, held->rows, p->xx, worker, workers);
+    }
+    if (needed->col < held->col || needed->col + needed->cols > held->col + held->cols) {
+        held->col = needed->col;
+        held->cols = needed->cols;
+        tile_pack(tile, true, o->b, held->col, held->cols, p->d, p->packed_b, worker, workers);
+        if (norms)
+            tile_sum_squares(tile, true, p->d, p->packed_b, held->cols, p->yy, worker, workers);
     }
 }
 
-/* Sums of the rows of a against all of b, and with columns those of the columns too. */
+/* -Inf in place of the positive of row r of the strip, which is saved. */
+static void take_positive(const struct operands *o, const struct region *strip, size_t r, float *z,
+                          size_t ldz, float *positive)
+{
+    size_t row = strip->row + r, source = o->a->pick != NULL ? o->a->pick[row] : row;
+    size_t j = source + (size_t)o->shift - strip->col; /* wraps to a large one when not here */
+    if (j >= strip->cols)
+        return;
+    if (positive != NULL)
+        positive[row] = z[r * ldz + j];
+    z[r * ldz + j] = -INFINITY;
+}
+
+void infonce_strip(const struct infonce *p, const struct operands *o, const struct region *held,
+                   const struct region *strip, float *z, size_t ldz, float *positive,
+                   struct tile_fetch fetch)
+{
+    const struct tile_ops *tile = p->isa->tile;
+    size_t row = strip->row - held->row, col = strip->col - held->col;
+    size_t next_col = col + INFONCE_STRIP < held->cols ? col + INFONCE_STRIP : 0;
+    tile_multiply(tile, p->d, p->packed_a, held->rows, row, strip->rows, p->packed_b, held->cols,
+                  col, strip->cols, next_col, z, ldz, 0, fetch);
+    if (p->config.similarity == MMK_NEG_SQ_L2)
+        tile_neg_sq_l2_block(tile, p->isa->cosine, p->d, o->a, strip->row, strip->rows, p->xx + row,
+                             o->b, strip->col, strip->cols, p->yy + col, p->alpha, z, ldz);
+    for (size_t j = strip->cols; j < tile_round_up(strip->cols, INFONCE_COL_MULTIPLE); j++)
+        for (size_t r = 0; r < strip->rows; r++)
+            z[r * ldz + j] = -INFINITY;
+    size_t first = 0, end = strip->rows;
+    if (o->a->pick == NULL) { /* the positives lie on a diagonal */
+        ptrdiff_t left = (ptrdiff_t)strip->col - o->shift - (ptrdiff_t)strip->row;
+        ptrdiff_t right = left + (ptrdiff_t)strip->cols;
+        first = left > 0 ? (size_t)left : 0;
+        end = right > 0 ? least((size_t)right, strip->rows) : 0;
+    }
+    for (size_t r = first; r < end; r++)
+        take_positive(o, strip, r, z, ldz, positive);
+}
+
+/* Sums of all rows and, with the shared shift, columns: what a pass over the logits gives. */
 struct pass {
-    const struct tile_operand *a, *b;
-    ptrdiff_t shift;
-    float *row_max, *row_sum, *positive;
-    bool columns;
+    struct operands operands;
+    bool own_maximum; /* each row from its maximum, no columns; else with the shift */
+    float *row_max, *row_sum;
+    float *positive;
 };
 
-static void pass_block(const struct infonce *p, const struct pass *pass, const struct region *super,
-                       size_t task, float *scratch)
+/* The sums of one block with the shared shift. */
+static void shifted_block(const struct infonce *p, const struct pass *pass,
+                          const struct region *held, const struct region *block, size_t worker,
+                          float *part_row, float *part_col)
 {
-    struct region block = region_block(super, task);
-    size_t row = block.row - super->row, col = block.col - super->col;
-    size_t ib = row / TILE_BLOCK_ROWS, jb = col / TILE_BLOCK_COLS;
-    bool keep = pass->columns && block.row < p->kept_rows;
-    float *sim = keep ? kept_block(p, block.row, block.col) : scratch;
-
-    infonce_block(p, pass->a, pass->b, pass->shift, super, &block, sim, pass->positive);
-    p->isa->infonce->softmax_block(block.rows, tile_round_up(block.cols, INFONCE_COL_MULTIPLE), sim,
-                                   p->alpha, p->part_max + jb * FORWARD_ROWS + row,
-                                   p->part_sum + jb * FORWARD_ROWS + row,
-                                   p->part_shift + ib * SUPER_COL_BLOCKS + jb,
-                                   pass->columns ? p->part_col + ib * SUPER_COLS + col : NULL);
+    float *lane = p->lane + worker * 2 * LANE_FLOATS, *z = p->strip + worker * STRIP_FLOATS;
+    float *kept = kept_block(p, block->row, block->col);
+    struct simd_shift shift = simd_shift(p->shift);
+    memset(lane, 0, block->rows * INFONCE_LANES * sizeof *lane);
+    for (size_t j = 0; j < block->cols; j += INFONCE_STRIP) {
+        struct region strip = {block->row, block->rows, block->col + j,
+                               least(block->cols - j, INFONCE_STRIP)};
+        float *e = kept != NULL ? kept + j * TILE_BLOCK_ROWS : NULL;
+        infonce_strip(p, &pass->operands, held, &strip, z, INFONCE_STRIP, pass->positive,
+                      (struct tile_fetch){e, e != NULL ? STRIP_FLOATS : 0});
+        p->isa->infonce->exp_strip(block->rows, tile_round_up(strip.cols, INFONCE_COL_MULTIPLE), z,
+                                   shift, lane, part_col + j, e);
+    }
+    p->isa->infonce->row_sums(block->rows, lane, part_row);
 }
 
-/* Joins the parts of a super-block to the sums so far: rows in the order of column blocks, columns
+/* The maxima and sums of one block's rows. */
+static void maximum_block(const struct infonce *p, const struct pass *pass,
+                          const struct region *held, const struct region *block, size_t worker,
+                          float *part_max, float *part_row)
+{
+    float *z = p->block + worker * TILE_BLOCK_ROWS * TILE_BLOCK_LD;
+    for (size_t j = 0; j < block->cols; j += INFONCE_STRIP) {
+        struct region strip = {block->row, block->rows, block->col + j,
+                               least(block->cols - j, INFONCE_STRIP)};
+        infonce_strip(p, &pass->operands, held, &strip, z + j, TILE_BLOCK_LD, NULL,
+                      (struct tile_fetch){NULL, 0});
+    }
+    p->isa->infonce->softmax_rows(block->rows, tile_round_up(block->cols, INFONCE_COL_MULTIPLE), z,
+                                  part_max, part_row);
+}
+
+static void pass_block(const struct infonce *p, const struct pass *pass, const struct region *held,
+                       size_t task, size_t worker)
+{
+    struct region block = region_block(held, task);
+    size_t row = block.row - held->row, col = block.col - held->col;
+    size_t part = col / TILE_BLOCK_COLS * HELD_ROWS + row;
+    if (pass->own_maximum)
+        maximum_block(p, pass, held, &block, worker, p->part_max + part, p->part_row + part);
+    else
+        shifted_block(p, pass, held, &block, worker, p->part_row + part,
+                      p->part_col + row / TILE_BLOCK_ROWS * HELD_COLS + col);
+}
+
+/* sum += parts, or sum = parts where it is the first. */
+static void add_parts(size_t count, float *sum, const float *part, bool first)
+{
+    for (size_t i = 0; i < count; i++)
+        sum[i] = first ? part[i] : sum[i] + part[i];
+}
+
+/* Joins the parts of the blocks held to the sums so far: rows in the order of column blocks, columns
  * in the order of row blocks. */
-static void pass_join_rows(const struct infonce *p, const struct pass *pass,
-                           const struct region *super, size_t ib)
+static void join_rows(const struct infonce *p, const struct pass *pass, const struct region *held,
+                      size_t row)
 {
-    size_t row = ib * TILE_BLOCK_ROWS, rows = least(super->rows - row, TILE_BLOCK_ROWS);
-    float *max = pass->row_max + super->row + row, *sum = pass->row_sum + super->row + row;
-    for (size_t jb = 0; jb * TILE_BLOCK_COLS < super->cols; jb++) {
-        const float *max2 = p->part_max + jb * FORWARD_ROWS + row;
-        const float *sum2 = p->part_sum + jb * FORWARD_ROWS + row;
-        if (super->col == 0 && jb == 0) {
+    size_t rows = least(held->rows - row, TILE_BLOCK_ROWS);
+    float *sum = pass->row_sum + held->row + row;
+    for (size_t jb = 0; jb * TILE_BLOCK_COLS < held->cols; jb++) {
+        const float *sum2 = p->part_row + jb * HELD_ROWS + row;
+        bool first = held->col == 0 && jb == 0;
+        if (pass->own_maximum) {
+            const float *max2 = p->part_max + jb * HELD_ROWS + row;
+            float *max = pass->row_max + held->row + row;
+            if (!first) {
+                p->isa->infonce->join_rows(rows, max, sum, max2, sum2);
+                continue;
+            }
             memcpy(max, max2, rows * sizeof *max);
-            memcpy(sum, sum2, rows * sizeof *sum);
-        } else {
-            p->isa->infonce->join_rows(rows, p->alpha, max, sum, max2, sum2);
         }
+        add_parts(rows, sum, sum2, first);
     }
 }
 
-/* 2^(alpha (v - c)) */
-static float exp2_one(const struct infonce *p, float v, float c)
+static void join_columns(const struct infonce *p, const struct region *held, size_t col)
 {
-    float out;
-    p->isa->infonce->exp2_difference(1, &v, c, p->alpha, &out);
-    return out;
+    size_t cols = least(held->cols - col, TILE_BLOCK_COLS);
+    for (size_t ib = 0; ib * TILE_BLOCK_ROWS < held->rows; ib++)
+        add_parts(cols, p->col_sum + held->col + col, p->part_col + ib * HELD_COLS + col,
+                  held->row == 0 && ib == 0);
 }
 
-static void pass_join_columns(const struct infonce *p, const struct region *super, size_t jb)
-{
-    size_t col = jb * TILE_BLOCK_COLS, cols = least(super->cols - col, TILE_BLOCK_COLS);
-    float *sum = p->col_sum + super->col + col;
-    float *shift = p->col_shift + (super->col + col) / TILE_BLOCK_COLS;
-    for (size_t ib = 0; ib * TILE_BLOCK_ROWS < super->rows; ib++) {
-        const float *sum2 = p->part_col + ib * SUPER_COLS + col;
-        float shift2 = p->part_shift[ib * SUPER_COL_BLOCKS + jb];
-        if (super->row == 0 && ib == 0) {
-            memcpy(sum, sum2, cols * sizeof *sum);
-            *shift = shift2;
-        } else {
-            float raised = shift2 > *shift ? shift2 : *shift;
-            p->isa->infonce->join_columns(cols, sum, exp2_one(p, *shift, raised), sum2,
-                                          exp2_one(p, shift2, raised));
-            *shift = raised;
-        }
-    }
-}
-
-/* Squared norms for neg_sq_l2, by one thread, between two barriers. */
-static void super_norms(const struct infonce *p, const struct region *super)
-{
-    tile_sum_squares(p->isa->tile, false, p->d, p->packed_a, super->rows, p->xx);
-    tile_sum_squares(p->isa->tile, true, p->d, p->packed_b, super->cols, p->yy);
-}
-
-/* All super-blocks, inside a parallel region. */
-static void pass_run(const struct infonce *p, const struct pass *pass)
+/* All blocks, inside a parallel region. Leaves in *last what is held in the end. */
+static void pass_run(const struct infonce *p, const struct pass *pass, struct region *last)
 {
     size_t worker = (size_t)omp_get_thread_num(), workers = (size_t)omp_get_num_threads();
-    float *scratch = p->block + worker * TILE_BLOCK_ROWS * TILE_BLOCK_LD;
-    size_t m = pass->a->rows, n = pass->b->rows;
-    size_t step = super_rows(m, FORWARD_ROWS);
-    for (size_t row = 0; row < m; row += step) {
-        struct region super = {.row = row, .rows = least(m - row, step)};
-        infonce_pack_rows(p, pass->a, &super, worker, workers);
-        for (size_t col = 0; col < n; col += SUPER_COLS) {
-            super.col = col;
-            super.cols = least(n - col, SUPER_COLS);
-            infonce_pack_cols(p, pass->b, &super, worker, workers);
+    size_t m = pass->operands.a->rows, n = pass->operands.b->rows;
+    size_t step = even_rows(m, HELD_ROWS);
+    struct region held = {0, 0, 0, 0};
+    for (size_t row = 0; row < m; row += step)
+        for (size_t col = 0; col < n; col += HELD_COLS) {
+            struct region needed = {row, least(m - row, step), col, least(n - col, HELD_COLS)};
+            infonce_hold(p, &pass->operands, &held, &needed, worker, workers);
 #pragma omp barrier
-            if (p->config.similarity == MMK_NEG_SQ_L2) {
-#pragma omp single
-                super_norms(p, &super);
-            }
-            for (size_t task = worker; task < region_blocks(&super); task += workers)
-                pass_block(p, pass, &super, task, scratch);
+            for (size_t task = worker; task < region_blocks(&needed); task += workers)
+                pass_block(p, pass, &needed, task, worker);
 #pragma omp barrier
-            for (size_t ib = worker; ib * TILE_BLOCK_ROWS < super.rows; ib += workers)
-                pass_join_rows(p, pass, &super, ib);
-            if (pass->columns)
-                for (size_t jb = worker; jb * TILE_BLOCK_COLS < super.cols; jb += workers)
-                    pass_join_columns(p, &super, jb);
+            for (size_t r = worker * TILE_BLOCK_ROWS; r < needed.rows;
+                 r += workers * TILE_BLOCK_ROWS)
+                join_rows(p, pass, &needed, r);
+            if (!pass->own_maximum)
+                for (size_t j = worker * TILE_BLOCK_COLS; j < needed.cols;
+                     j += workers * TILE_BLOCK_COLS)
+                    join_columns(p, &needed, j);
 #pragma omp barrier
         }
-    }
+    if (worker == 0 && last != NULL)
+        *last = held;
 }
 
-/* Columns whose sum may have lost terms become the rows of a pass of their own. */
-static size_t columns_again(struct infonce *p)
+/* The shift, from the logits of a few pairs: positives, which are large where training has got
+ * somewhere, and as many others. */
+static float choose_shift(const struct infonce *p)
 {
-    size_t count = 0;
-    for (size_t j = 0; j < p->n; j++)
-        if (p->col_sum[j] < COLUMN_SUM_LEAST)
-            p->pick[count++] = (uint32_t)j;
-    if (count == 0)
-        return 0;
-    struct tile_operand picked = p->y;
-    picked.rows = count;
+    float (*pair)(size_t, const float *, const float *) =
+        p->isa->cosine->pair[p->config.similarity];
+    size_t count = least(p->m, SAMPLE_ROWS);
+    float greatest = -FLT_MAX;
+    for (size_t t = 0; t < count; t++) {
+        size_t i = t * p->m / count, j = i + p->config.offset, k = (j + p->n / 2) % p->n;
+        const float *x = p->x.data + i * p->x.ld;
+        greatest = simd_max(p->alpha * pair(p->d, x, p->y.data + j * p->y.ld), greatest);
+        greatest = simd_max(p->alpha * pair(p->d, x, p->y.data + k * p->y.ld), greatest);
+    }
+    float shift = floorf(greatest - SAMPLE_HEIGHT);
+    return shift < -SHIFT_MOST ? -SHIFT_MOST : shift > SHIFT_MOST ? SHIFT_MOST : shift;
+}
+
+/* Rows of `operands` whose sum the shift does not serve become the rows of a pass of their own. */
+static void sums_again(struct infonce *p, const struct operands *operands, size_t count,
+                       float *base, float *sum)
+{
+    struct tile_operand picked = *operands->a;
+    picked.rows = 0;
     picked.pick = p->pick;
-    struct pass pass = {.a = &picked,
-                        .b = &p->x,
-                        .shift = -(ptrdiff_t)p->config.offset,
+    for (size_t i = 0; i < count; i++) {
+        base[i] = p->shift;
+        if (!(sum[i] >= SUM_LEAST && sum[i] <= SUM_GREATEST))
+            p->pick[picked.rows++] = (uint32_t)i;
+    }
+    if (picked.rows == 0)
+        return;
+    p->in_reach = false;
+    struct pass pass = {.operands = {&picked, operands->b, operands->shift},
+                        .own_maximum = true,
                         .row_max = p->pick_max,
                         .row_sum = p->pick_sum};
 #pragma omp parallel num_threads(p->threads) if (p->threads > 1)
-    pass_run(p, &pass);
-    return count;
+    pass_run(p, &pass, NULL);
+    p->held = (struct region){0, 0, 0, 0};
+    for (size_t r = 0; r < picked.rows; r++) {
+        base[p->pick[r]] = p->pick_max[r];
+        sum[p->pick[r]] = p->pick_sum[r];
+    }
 }
 
-/* Finishes a row or column whose negatives are sum 2^(alpha max - headroom): returns lse - L of its
- * positive (0 without one) and writes lse, in nats, and where asked for in base 2. */
-static double finish_lse(const struct infonce *p, double max, double sum, double headroom,
-                         const float *positive, float *lse, double *lse2)
+/* Finishes a row or column whose negatives are sum 2^base: returns lse - L of its positive (0 without
+ * one) and writes lse, in nats, and where asked for in base 2. */
+static double finish_lse(const struct infonce *p, double base, double sum, const float *positive,
+                         float *lse, double *lse2)
 {
-    double alpha = (double)p->alpha, scale = (double)p->config.logit_scale;
-    double nats, bits, above = 0;
-    double negatives = lse_log(sum) - headroom * LSE_LN2; /* to be added to the greatest logit */
+    double bits, above = 0;
     if (positive == NULL) {
-        nats = scale * max + negatives;
-        bits = alpha * max + negatives * LSE_LOG2E;
+        bits = base + lse_log(sum) * LSE_LOG2E;
     } else {
-        double similarity = (double)*positive;
-        double distance = alpha * (max - similarity) - headroom;
-        above = similarity < INFINITY ? lse_minus_positive(distance, sum) : NAN;
-        if (distance > 200) { /* also where the positive's logit is -Inf */
-            nats = scale * max + negatives;
-            bits = alpha * max + negatives * LSE_LOG2E;
-        } else {
-            nats = scale * similarity + above;
-            bits = alpha * similarity + above * LSE_LOG2E;
-        }
+        double logit = (double)*positive, distance = base - logit;
+        above = logit < INFINITY ? lse_minus_positive(distance, sum) : NAN;
+        if (distance > 200) /* also where the positive's logit is -Inf */
+            bits = base + lse_log(sum) * LSE_LOG2E;
+        else
+            bits = logit + above * LSE_LOG2E;
     }
-    *lse = simd_canonical_nan((float)nats);
+    /* alpha is rounded; the logits are made with it */
+    *lse = simd_canonical_nan((float)(bits * ((double)p->config.logit_scale / (double)p->alpha)));
     if (lse2 != NULL)
         *lse2 = bits;
     return above;
@@ -220,36 +281,30 @@ static double finish_lse(const struct infonce *p, double max, double sum, double
 
 void infonce_run_forward(struct infonce *p, float *loss, float *lse_x, float *lse_y)
 {
-    struct pass pass = {.a = &p->x,
-                        .b = &p->y,
-                        .shift = (ptrdiff_t)p->config.offset,
-                        .row_max = p->row_max,
-                        .row_sum = p->row_sum,
-                        .positive = p->positive,
-                        .columns = true};
+    bool fold =
+        p->config.similarity != MMK_NEG_SQ_L2; /* alpha into the rows; else into the logits */
+    struct tile_operand x = p->x, y = p->y;
+    x.factor = y.factor = fold ? p->alpha : 1.0f;
+    ptrdiff_t offset = (ptrdiff_t)p->config.offset;
+    struct pass pass = {
+        .operands = {&x, &p->y, offset}, .row_sum = p->row_sum, .positive = p->positive};
+    p->shift = choose_shift(p);
+    p->in_reach = true;
 #pragma omp parallel num_threads(p->threads) if (p->threads > 1)
-    pass_run(p, &pass);
-    size_t again = columns_again(p);
+    pass_run(p, &pass, &p->held);
+    sums_again(p, &pass.operands, p->m, p->row_base, p->row_sum);
+    sums_again(p, &(struct operands){&y, &p->x, -offset}, p->n, p->col_base, p->col_sum);
 
-    const double headroom = (double)INFONCE_HEADROOM;
-    size_t offset = p->config.offset;
-    double loss_x = 0, loss_y = 0;
+    double loss_x = 0, loss_y = 0, m = (double)p->m;
     for (size_t i = 0; i < p->m; i++)
-        loss_x += finish_lse(p, (double)p->row_max[i], (double)p->row_sum[i], headroom,
-                             &p->positive[i], &lse_x[i], p->lse2_x ? &p->lse2_x[i] : NULL);
-    for (size_t j = 0, next = 0; j < p->n; j++) {
-        double max = (double)p->col_shift[j / TILE_BLOCK_COLS], sum = (double)p->col_sum[j];
-        double height = 2 * headroom;
-        if (next < again && p->pick[next] == j) {
-            max = (double)p->pick_max[next];
-            sum = (double)p->pick_sum[next++];
-            height = headroom;
-        }
-        bool has_positive = j >= offset && j - offset < p->m;
-        loss_y += finish_lse(p, max, sum, height, has_positive ? &p->positive[j - offset] : NULL,
-                             &lse_y[j], p->lse2_y ? &p->lse2_y[j] : NULL);
+        loss_x += finish_lse(p, (double)p->row_base[i], (double)p->row_sum[i], &p->positive[i],
+                             &lse_x[i], p->lse2_x ? &p->lse2_x[i] : NULL);
+    for (size_t j = 0; j < p->n; j++) {
+        size_t i = j - p->config.offset; /* large when the column has no positive */
+        loss_y += finish_lse(p, (double)p->col_base[j], (double)p->col_sum[j],
+                             i < p->m ? &p->positive[i] : NULL, &lse_y[j],
+                             p->lse2_y ? &p->lse2_y[j] : NULL);
     }
-    double m = (double)p->m;
     *loss = simd_canonical_nan((float)((double)p->config.weight_x * (loss_x / m) +
                                        (double)p->config.weight_y * (loss_y / m)));
 }

@@ -50,7 +50,7 @@ static void layout_common(struct infonce *p, struct scratch *s)
 {
     const size_t f = sizeof(float);
     /* m <= n, and columns that are done again swap the operands */
-    size_t a_rows = least(p->n, FORWARD_ROWS), b_rows = least(p->n, SUPER_COLS);
+    size_t a_rows = least(p->n, HELD_ROWS), b_rows = least(p->n, HELD_COLS);
     if (p->config.similarity == MMK_COSINE) {
         p->x.scale = p->x_scale = scratch_take(s, p->m, sizeof *p->x_scale);
         p->y.scale = p->y_scale = scratch_take(s, p->n, sizeof *p->y_scale);
@@ -60,19 +60,20 @@ static void layout_common(struct infonce *p, struct scratch *s)
     p->packed_b = scratch_take(s, tile_packed_floats(b_rows, p->d), f);
     p->xx = scratch_take(s, a_rows, f);
     p->yy = scratch_take(s, b_rows, f);
+    p->strip = scratch_take(s, (size_t)p->threads, STRIP_FLOATS * f);
+    p->lane = scratch_take(s, (size_t)p->threads, 2 * LANE_FLOATS * f);
 }
 
 static void layout_forward(struct infonce *p, struct scratch *s)
 {
     const size_t f = sizeof(float);
-    p->row_max = scratch_take(s, p->m, f);
+    p->row_base = scratch_take(s, p->m, f);
     p->row_sum = scratch_take(s, p->m, f);
-    p->col_shift = scratch_take(s, blocks_of(p->n, TILE_BLOCK_COLS), f);
+    p->col_base = scratch_take(s, p->n, f);
     p->col_sum = scratch_take(s, p->n, f);
-    p->part_max = scratch_take(s, (size_t)SUPER_COL_BLOCKS * FORWARD_ROWS, f);
-    p->part_sum = scratch_take(s, (size_t)SUPER_COL_BLOCKS * FORWARD_ROWS, f);
-    p->part_shift = scratch_take(s, (size_t)FORWARD_ROW_BLOCKS * SUPER_COL_BLOCKS, f);
-    p->part_col = scratch_take(s, (size_t)FORWARD_ROW_BLOCKS * SUPER_COLS, f);
+    p->part_max = scratch_take(s, (size_t)HELD_COL_BLOCKS * HELD_ROWS, f);
+    p->part_row = scratch_take(s, (size_t)HELD_COL_BLOCKS * HELD_ROWS, f);
+    p->part_col = scratch_take(s, (size_t)HELD_ROW_BLOCKS * HELD_COLS, f);
     p->pick = scratch_take(s, p->n, sizeof *p->pick);
     p->pick_max = scratch_take(s, p->n, f);
     p->pick_sum = scratch_take(s, p->n, f);
@@ -95,22 +96,22 @@ static void layout_backward(struct infonce *p, struct scratch *s)
     p->col_factor = scratch_take(s, p->n, f);
     p->row_e = scratch_take(s, p->m, f);
     p->row_g = scratch_take(s, p->m, f);
-    p->row_gs = scratch_take(s, p->m, f);
     p->col_e = scratch_take(s, p->n, f);
     p->col_g = scratch_take(s, p->n, f);
-    p->part_row = scratch_take(s, (size_t)3 * SUPER_COL_BLOCKS * BACKWARD_ROWS, f);
-    p->part_col_e = scratch_take(s, (size_t)2 * BACKWARD_ROW_BLOCKS * SUPER_COLS, f);
-    p->columns_x = scratch_take(s, tile_packed_floats(least(p->m, BACKWARD_ROWS), p->d), f);
-    p->columns_y = scratch_take(s, tile_packed_floats(least(p->n, SUPER_COLS), p->d), f);
-    size_t blocks = least(blocks_of(p->n, TILE_BLOCK_COLS), SUPER_COL_BLOCKS);
-    p->super_stride = tile_round_up(least(p->m, BACKWARD_ROWS), TILE_BLOCK_ROWS);
-    p->super = scratch_take(s, blocks * p->super_stride, TILE_BLOCK_LD * f);
+    p->part_e = scratch_take(s, (size_t)GRADIENT_ROW_BLOCKS * TILE_BLOCK_COLS, f);
+    p->part_g = scratch_take(s, (size_t)GRADIENT_ROW_BLOCKS * TILE_BLOCK_COLS, f);
+    p->along_x = scratch_take(s, p->m, f);
+    p->along_y = scratch_take(s, p->n, f);
+    size_t rows = tile_round_up(least(p->m, GRADIENT_ROWS), TILE_BLOCK_ROWS);
+    p->columns_x = scratch_take(s, tile_packed_floats(rows, p->d), f);
+    p->columns_y = scratch_take(s, tile_packed_floats(least(p->n, TILE_BLOCK_COLS), p->d), f);
+    p->g = scratch_take(s, rows, TILE_BLOCK_LD * f);
 }
 
-/* Bytes that one kept row of similarities takes. */
-static size_t kept_row_bytes(const struct infonce *p)
+/* Bytes that the exponentials of a row of blocks take. */
+static size_t kept_bytes(const struct infonce *p)
 {
-    return blocks_of(p->n, TILE_BLOCK_COLS) * TILE_BLOCK_LD * sizeof(float);
+    return blocks_of(p->n, TILE_BLOCK_COLS) * KEPT_BLOCK_FLOATS * sizeof(float);
 }
 
 enum parts { FORWARD = 1, BACKWARD = 2 };
@@ -124,7 +125,7 @@ static void layout(struct infonce *p, struct scratch *s, enum parts parts)
         layout_backward(p, s);
 }
 
-/* Opens the call's memory; what the workspace has to spare keeps rows of similarities. */
+/* Opens the call's memory; what the workspace has to spare keeps exponentials. */
 static enum mmk_status open_memory(struct infonce *p, struct scratch *s, enum parts parts,
                                    const struct mmk_options *options)
 {
@@ -136,9 +137,7 @@ static enum mmk_status open_memory(struct infonce *p, struct scratch *s, enum pa
         return status;
     layout(p, s, parts);
     if (parts == (FORWARD | BACKWARD)) {
-        p->kept_stride = least(spare / kept_row_bytes(p) / TILE_BLOCK_ROWS * TILE_BLOCK_ROWS,
-                               tile_round_up(p->m, TILE_BLOCK_ROWS));
-        p->kept_rows = least(p->m, p->kept_stride);
+        p->kept_row_blocks = least(spare / kept_bytes(p), blocks_of(p->m, TILE_BLOCK_ROWS));
         p->kept = (float *)(void *)(s->base + s->used);
     }
     if (p->config.similarity == MMK_COSINE) {
@@ -174,7 +173,7 @@ enum mmk_status mmk_infonce_forward(const struct mmk_infonce_config *config, siz
                                     const struct mmk_options *options)
 {
     struct infonce p = {
-        .m = m, .n = n, .d = d, .x = {x, ldx, m, NULL, NULL}, .y = {y, ldy, n, NULL, NULL}};
+        .m = m, .n = n, .d = d, .x = {x, ldx, m, NULL, NULL, 1}, .y = {y, ldy, n, NULL, NULL, 1}};
     enum mmk_status status = check_inputs(&p, config, options);
     if (status != MMK_OK)
         return status;
@@ -208,7 +207,7 @@ enum mmk_status mmk_infonce_backward(const struct mmk_infonce_config *config, si
                                      const struct mmk_options *options)
 {
     struct infonce p = {
-        .m = m, .n = n, .d = d, .x = {x, ldx, m, NULL, NULL}, .y = {y, ldy, n, NULL, NULL}};
+        .m = m, .n = n, .d = d, .x = {x, ldx, m, NULL, NULL, 1}, .y = {y, ldy, n, NULL, NULL, 1}};
     enum mmk_status status = check_inputs(&p, config, options);
     if (status != MMK_OK ||
         (status = check_gradients(&p, dx, lddx, dy, lddy, dlogit_scale)) != MMK_OK)
@@ -236,7 +235,7 @@ enum mmk_status mmk_infonce_forward_backward(const struct mmk_infonce_config *co
                                              const struct mmk_options *options)
 {
     struct infonce p = {
-        .m = m, .n = n, .d = d, .x = {x, ldx, m, NULL, NULL}, .y = {y, ldy, n, NULL, NULL}};
+        .m = m, .n = n, .d = d, .x = {x, ldx, m, NULL, NULL, 1}, .y = {y, ldy, n, NULL, NULL, 1}};
     enum mmk_status status = check_inputs(&p, config, options);
     if (status != MMK_OK ||
         (status = check_gradients(&p, dx, lddx, dy, lddy, dlogit_scale)) != MMK_OK)
@@ -268,7 +267,7 @@ enum mmk_status mmk_infonce_workspace_bytes(size_t m, size_t n, size_t d, int th
     layout(&p, &s, FORWARD | BACKWARD);
     size_t kept;
     if (s.overflow || m > PTRDIFF_MAX ||
-        __builtin_mul_overflow(tile_round_up(m, TILE_BLOCK_ROWS), kept_row_bytes(&p), &kept) ||
+        __builtin_mul_overflow(blocks_of(m, TILE_BLOCK_ROWS), kept_bytes(&p), &kept) ||
         __builtin_add_overflow(kept, scratch_bytes(&s), &kept) || kept > PTRDIFF_MAX)
         return MMK_ERR_SIZE;
     if (streamed != NULL)

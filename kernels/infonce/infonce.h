@@ -1,13 +1,15 @@
 /* infonce.h - inner loops of InfoNCE and their contract (internal).
  * SPDX-License-Identifier: MIT
  *
- * A block holds raw similarities S of up to TILE_BLOCK_ROWS x TILE_BLOCK_COLS pairs, leading
- * dimension TILE_BLOCK_LD. Logits are taken in base 2, z = alpha S with alpha = logit_scale
- * log2(e). Entries that must not count (the positive, and columns up to the next multiple of 16)
- * are -Inf in the block.
+ * Logits are taken in base 2 here: z = logit_scale log2(e) S. Their register tiles are gathered in a
+ * strip of up to TILE_BLOCK_ROWS x INFONCE_STRIP, leading dimension INFONCE_STRIP, which is still in
+ * L1 when it is turned into exponentials. One exponential serves rows and columns,
+ *     E_ij = 2^(z_ij - c)
+ * with one integer c for the whole call (struct simd_shift). Entries that must not count (the
+ * positive, and columns up to the next multiple of 16) are -Inf in the strip.
  *
- * Order of sums, the same on every ISA: along a row 16 lanes (column mod 16) and the tree of
- * simd_sum16; along a column one chain over the rows in order.
+ * Order of sums, the same on every ISA: along a row of a block 16 lanes (column mod 16) and the tree
+ * of simd_sum16; along a column of a block one chain over the rows in order.
  */
 #ifndef MMK_INFONCE_H
 #define MMK_INFONCE_H
@@ -15,29 +17,34 @@
 #include "../simd/scalar.h"
 #include "../tile/tile.h"
 
-/* Rows that share one update of the column shift. */
-enum { INFONCE_CHUNK_ROWS = 12 };
+/* Columns of a strip: a multiple of every nr. */
+enum { INFONCE_STRIP = 32 };
 
-/* Elements past the last column that block-wide arrays must have room for. */
+/* Elements past the last column that arrays over columns must have room for. */
 enum { INFONCE_COL_MULTIPLE = 16 };
 
-/* Sums are kept times 2^INFONCE_HEADROOM, so that a term may lie 176 binary digits below the
- * greatest before it is lost, in place of 126. */
-#define INFONCE_HEADROOM SIMD_RAISE
+/* Lanes of a row's sum. */
+enum { INFONCE_LANES = 16 };
 
-/* What a gradient block is made from, and the sums it gives. Arrays start at the block's first row
- * or column. Where all log-sum-exps lie close together, one exponential E_ij = 2^(z_ij - low)
- * serves both softmaxes:
- *     G_ij = E_ij (row_weight_i + col_weight_j),              row_e, col_e: sums of E.
- * Otherwise (lse_x not NULL), with P_ij = 2^(z_ij - lse_x_i) and Q_ij = 2^(z_ij - lse_y_j),
- *     G_ij = row_weight_i P_ij + col_weight_j Q_ij,           row_e: sums of P, col_e: of Q.
- * lse_x and lse_y are in base 2, each the sum of two floats. */
+/* How a strip becomes one of G = d loss / d S / logit_scale:
+ *     FROM_Z      G_ij = E_ij (row_weight_i + col_weight_j)
+ *     FROM_E      the same, the strip holding E already
+ *     TWO_EXPS    G_ij = row_weight_i P_ij + col_weight_j Q_ij,
+ *                 P_ij = 2^(z_ij - lse_x_i), Q_ij = 2^(z_ij - lse_y_j) */
+enum infonce_form { INFONCE_FROM_Z, INFONCE_FROM_E, INFONCE_TWO_EXPS };
+
+/* What a strip of G is made from, and the sums it gives. Arrays start at its first row or column. lse_x
+ * and lse_y are in base 2, each the sum of two floats. With two exponentials, sums of E are sums of P
+ * along rows and of Q along columns. */
 struct infonce_gradient {
-    float alpha, low;
+    enum infonce_form form;
+    struct simd_shift shift;
     const float *row_weight, *col_weight;
     const float *lse_x, *lse_x_low, *lse_y, *lse_y_low;
-    float *row_e, *row_g, *row_gs; /* per row: sum of E or P, of G, of G S */
-    float *col_e, *col_g;          /* per column: sum of E or Q, of G */
+    float *out; /* G, leading dimension TILE_BLOCK_LD */
+    float *row_e,
+        *row_g; /* lanes of each row's sums of E and of G, continued; NULL: not asked for */
+    float *col_e, *col_g; /* sums of E and of G of each column, started; with row_e and row_g */
 };
 
 /* The last step for one row of a gradient. */
@@ -53,25 +60,25 @@ struct infonce_row {
 };
 
 struct infonce_ops {
-    /* Per row: row_max = max S (kept within +-FLT_MAX), row_sum = sum 2^(alpha (S - row_max) + H),
-     * H being INFONCE_HEADROOM. Per column: col_sum = sum 2^(alpha (S - *col_shift) + 2 H), where
-     * *col_shift is the greatest row_max; it is made from the rows' exponentials. col_sum NULL:
-     * rows only. cols is a multiple of 16. */
-    void (*softmax_block)(size_t rows, size_t cols, const float *sim, float alpha, float *row_max,
-                          float *row_sum, float *col_shift, float *col_sum);
+    /* E of a strip of z. Adds it to the 16 lanes of each row's sum, sets the columns' sums, and stores
+     * it where e is not NULL (leading dimension INFONCE_STRIP). cols is 16 or 32. */
+    void (*exp_strip)(size_t rows, size_t cols, const float *z, struct simd_shift shift,
+                      float *row_lane, float *col_sum, float *e);
+    /* G of a strip of z or E; cols is 16 or 32. */
+    void (*gradient_strip)(const struct infonce_gradient *g, size_t rows, size_t cols,
+                           const float *strip);
+    /* sum_i = the 16 lanes of row i, added up. */
+    void (*row_sums)(size_t rows, const float *row_lane, float *sum);
+    /* Rows of a block of z (leading dimension TILE_BLOCK_LD), each from its own maximum:
+     * max = max z (kept within +-FLT_MAX), sum = sum 2^(z - max). cols is a multiple of 16. */
+    void (*softmax_rows)(size_t rows, size_t cols, const float *z, float *max, float *sum);
     /* (max, sum) pairs of two disjoint parts of each row become those of the whole. */
-    void (*join_rows)(size_t count, float alpha, float *max, float *sum, const float *max2,
-                      const float *sum2);
-    /* sum = fma(sum2, factor2, sum * factor). */
-    void (*join_columns)(size_t count, float *sum, float factor, const float *sum2, float factor2);
-    /* The block of similarities becomes the block of G. */
-    void (*gradient_block)(const struct infonce_gradient *g, size_t rows, size_t cols, float *sim);
-    /* out_i = 2^(scale (v_i - c)), none of them above 2^128. */
-    void (*exp2_difference)(size_t count, const float *v, float c, float scale, float *out);
+    void (*join_rows)(size_t count, float *max, float *sum, const float *max2, const float *sum2);
     /* dot:       v = gradient + coef p, out = scale v
      * cosine:    v likewise with normalised rows, out = scale (v - x^ (x^ . v)) / |x|
-     * neg_sq_l2: v likewise, out = scale (v - sum_g x) */
-    void (*finish_row[MMK_SIMILARITY_COUNT])(const struct infonce_row *row);
+     * neg_sq_l2: v = gradient + coef p - sum_g x, out = scale v
+     * Returns x . v (x^ . v for cosine). */
+    float (*finish_row[MMK_SIMILARITY_COUNT])(const struct infonce_row *row);
 };
 
 extern const struct infonce_ops infonce_ops_scalar;

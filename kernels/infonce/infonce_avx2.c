@@ -1,11 +1,13 @@
 /* infonce_avx2.c - inner loops of InfoNCE, AVX2 and FMA.
  * SPDX-License-Identifier: MIT
  *
- * softmax_block   8 elements cost one multiply for the argument, six for 2^r and one for the column: 4
- *                 clocks on two FMA ports. The block is read twice (maximum, then exponentials), the
- *                 second time from L1. The polynomial's constants are memory operands: 16 ymm do not
- *                 hold them beside the lanes.
- * Differs         the 16 lanes of a row sum are two ymm; columns go by pairs of ymm.
+ * exp_strip       8 elements: five FMAs and a clamp on both sides on the FMA ports; five adds, a shift and
+ *                 an integer add beside them. 16 columns at a time, two rows side by side: four
+ *                 independent polynomials hide most of their latency, and the constants that do not fit
+ *                 in 16 registers come from L1 as operands.
+ * gradient_strip  one exponential for both softmaxes, one more multiply, and a store to L2; from E no
+ *                 exponential: bound by reading it, from L3 or memory.
+ * Differs         two ymm hold the 16 lanes of a row sum, one zmm in AVX-512, four q in NEON.
  */
 #include "infonce.h"
 
@@ -13,190 +15,152 @@
 
 #include <float.h>
 
-static inline float infonce_row_max_avx2(size_t cols, const float *sim)
+/* `count` rows of 16 columns. */
+static inline __attribute__((always_inline)) void
+infonce_exp_rows_avx2(size_t count, const float *z, struct simd_shift shift, float *row_lane,
+                      __m256 column[2], float *e)
 {
-    __m256 m0 = _mm256_set1_ps(-FLT_MAX), m1 = m0;
-    for (size_t j = 0; j < cols; j += 16) {
-        m0 = simd_max8(_mm256_loadu_ps(sim + j), m0);
-        m1 = simd_max8(_mm256_loadu_ps(sim + j + 8), m1);
-    }
-    float max = simd_hmax8(_mm256_max_ps(m0, m1));
-    return (max > FLT_MAX ? FLT_MAX : max) + 0.0f;
-}
-
-static inline float infonce_exp_row_avx2(size_t cols, const float *sim, float alpha, float max,
-                                         float weight, float *col_sum)
-{
-    const __m256 scale = _mm256_set1_ps(alpha), shift = _mm256_set1_ps(max);
-    const __m256 w = _mm256_set1_ps(weight);
-    __m256 lane0 = _mm256_setzero_ps(), lane1 = lane0;
-    for (size_t j = 0; j < cols; j += 16) {
-        __m256 e0 =
-            simd_exp2_raised8(_mm256_mul_ps(_mm256_sub_ps(_mm256_loadu_ps(sim + j), shift), scale));
-        __m256 e1 = simd_exp2_raised8(
-            _mm256_mul_ps(_mm256_sub_ps(_mm256_loadu_ps(sim + j + 8), shift), scale));
-        lane0 = _mm256_add_ps(lane0, e0);
-        lane1 = _mm256_add_ps(lane1, e1);
-        if (col_sum == NULL)
-            continue;
-        _mm256_storeu_ps(col_sum + j, _mm256_fmadd_ps(e0, w, _mm256_loadu_ps(col_sum + j)));
-        _mm256_storeu_ps(col_sum + j + 8, _mm256_fmadd_ps(e1, w, _mm256_loadu_ps(col_sum + j + 8)));
-    }
-    return simd_sum16x8(lane0, lane1);
-}
-
-static void infonce_softmax_block_avx2(size_t rows, size_t cols, const float *sim, float alpha,
-                                       float *row_max, float *row_sum, float *col_shift,
-                                       float *col_sum)
-{
-    float shift = -FLT_MAX;
-    for (size_t j = 0; col_sum != NULL && j < cols; j += 8)
-        _mm256_storeu_ps(col_sum + j, _mm256_setzero_ps());
-    for (size_t r = 0; r < rows; r += INFONCE_CHUNK_ROWS) {
-        size_t end = rows - r < INFONCE_CHUNK_ROWS ? rows : r + INFONCE_CHUNK_ROWS;
-        float raised = shift;
-        for (size_t i = r; i < end; i++) {
-            row_max[i] = infonce_row_max_avx2(cols, sim + i * TILE_BLOCK_LD);
-            raised = simd_max(row_max[i], raised);
+    __m256 exp[2][2];
+#pragma GCC unroll 2
+    for (size_t r = 0; r < count; r++)
+#pragma GCC unroll 2
+        for (size_t h = 0; h < 2; h++)
+            exp[r][h] = simd_exp2_shifted8(_mm256_loadu_ps(z + r * INFONCE_STRIP + 8 * h), shift);
+#pragma GCC unroll 2
+    for (size_t r = 0; r < count; r++)
+#pragma GCC unroll 2
+        for (size_t h = 0; h < 2; h++) {
+            float *lane = row_lane + r * INFONCE_LANES + 8 * h;
+            column[h] = _mm256_add_ps(column[h], exp[r][h]);
+            _mm256_storeu_ps(lane, _mm256_add_ps(_mm256_loadu_ps(lane), exp[r][h]));
+            if (e != NULL)
+                _mm256_storeu_ps(e + r * INFONCE_STRIP + 8 * h, exp[r][h]);
         }
-        if (raised > shift) {
-            __m256 factor = simd_exp2x8(_mm256_set1_ps((shift - raised) * alpha));
-            for (size_t j = 0; col_sum != NULL && j < cols; j += 8)
-                _mm256_storeu_ps(col_sum + j, _mm256_mul_ps(_mm256_loadu_ps(col_sum + j), factor));
-            shift = raised;
-        }
-        float weight[16] = {0};
-        for (size_t i = 0; i < 16 && r + i < end; i += 8) {
-            __m256 max = simd_load_first(row_max + r + i, end - r - i < 8 ? end - r - i : 8);
-            max = _mm256_sub_ps(max, _mm256_set1_ps(shift));
-            _mm256_storeu_ps(weight + i,
-                             simd_exp2_raised8(_mm256_mul_ps(max, _mm256_set1_ps(alpha))));
-        }
-        for (size_t i = r; i < end; i++)
-            row_sum[i] = infonce_exp_row_avx2(cols, sim + i * TILE_BLOCK_LD, alpha, row_max[i],
-                                              weight[i - r], col_sum);
-    }
-    if (col_sum != NULL)
-        *col_shift = shift;
 }
 
-static void infonce_join_rows_avx2(size_t count, float alpha, float *max, float *sum,
-                                   const float *max2, const float *sum2)
+static inline __attribute__((always_inline)) void
+infonce_exp_columns_avx2(size_t rows, const float *z, struct simd_shift shift, float *row_lane,
+                         float *col_sum, float *e)
 {
-    const __m256 scale = _mm256_set1_ps(alpha);
-    for (size_t i = 0; i < count; i += 8) {
-        size_t first = count - i < 8 ? count - i : 8;
-        __m256 m1 = simd_load_first(max + i, first), m2 = simd_load_first(max2 + i, first);
-        __m256 joined = simd_max8(m2, m1);
-        __m256 e = _mm256_mul_ps(simd_load_first(sum + i, first),
-                                 simd_exp2x8(_mm256_mul_ps(_mm256_sub_ps(m1, joined), scale)));
-        e = _mm256_fmadd_ps(simd_load_first(sum2 + i, first),
-                            simd_exp2x8(_mm256_mul_ps(_mm256_sub_ps(m2, joined), scale)), e);
-        simd_store_first(sum + i, first, e);
-        simd_store_first(max + i, first, joined);
-    }
+    __m256 column[2] = {_mm256_setzero_ps(), _mm256_setzero_ps()};
+    size_t i = 0;
+    for (; i + 2 <= rows; i += 2)
+        infonce_exp_rows_avx2(2, z + i * INFONCE_STRIP, shift, row_lane + i * INFONCE_LANES, column,
+                              e != NULL ? e + i * INFONCE_STRIP : NULL);
+    if (i < rows)
+        infonce_exp_rows_avx2(1, z + i * INFONCE_STRIP, shift, row_lane + i * INFONCE_LANES, column,
+                              e != NULL ? e + i * INFONCE_STRIP : NULL);
+    _mm256_storeu_ps(col_sum, column[0]);
+    _mm256_storeu_ps(col_sum + 8, column[1]);
 }
 
-static void infonce_join_columns_avx2(size_t count, float *sum, float factor, const float *sum2,
-                                      float factor2)
+static void infonce_exp_strip_avx2(size_t rows, size_t cols, const float *z,
+                                   struct simd_shift shift, float *row_lane, float *col_sum,
+                                   float *e)
 {
-    __m256 f = _mm256_set1_ps(factor), f2 = _mm256_set1_ps(factor2);
-    size_t j = 0;
-    for (; j + 8 <= count; j += 8) {
-        __m256 v = _mm256_mul_ps(_mm256_loadu_ps(sum + j), f);
-        _mm256_storeu_ps(sum + j, _mm256_fmadd_ps(_mm256_loadu_ps(sum2 + j), f2, v));
-    }
-    if (j < count) {
-        __m256 v = _mm256_mul_ps(simd_load_first(sum + j, count - j), f);
-        v = _mm256_fmadd_ps(simd_load_first(sum2 + j, count - j), f2, v);
-        simd_store_first(sum + j, count - j, v);
-    }
+    for (size_t j = 0; j < cols; j += 16)
+        if (e == NULL)
+            infonce_exp_columns_avx2(rows, z + j, shift, row_lane, col_sum + j, NULL);
+        else
+            infonce_exp_columns_avx2(rows, z + j, shift, row_lane, col_sum + j, e + j);
 }
 
 /* 2^(z - lse) with lse in two parts; never above 1 whatever the rounding of lse. */
-static inline __m256 infonce_softmax_avx2(__m256 s, __m256 alpha, __m256 lse, __m256 lse_low)
+static inline __m256 infonce_softmax_avx2(__m256 z, __m256 lse, __m256 lse_low)
 {
-    __m256 z = _mm256_sub_ps(_mm256_fmsub_ps(s, alpha, lse), lse_low);
+    z = _mm256_sub_ps(_mm256_sub_ps(z, lse), lse_low);
     return simd_exp2x8(_mm256_min_ps(_mm256_setzero_ps(), z)); /* second operand where NaN */
 }
 
-/* One row of G; with two_exps the column softmax has an exponential of its own. */
+/* 8 columns, all rows. */
 static inline __attribute__((always_inline)) void
-infonce_gradient_row_avx2(const struct infonce_gradient *g, size_t i, size_t cols, float *sim,
-                          bool two_exps)
+infonce_gradient_columns_avx2(const struct infonce_gradient *g, size_t rows, size_t j,
+                              const float *strip, enum infonce_form form, bool sums_e, bool sums_g)
 {
-    const __m256 alpha = _mm256_set1_ps(g->alpha), lowest = _mm256_set1_ps(-FLT_MAX);
-    const __m256 low = _mm256_set1_ps(g->low), row_weight = _mm256_set1_ps(g->row_weight[i]);
-    const __m256 lse_x = _mm256_set1_ps(two_exps ? g->lse_x[i] : 0.0f);
-    const __m256 lse_x_low = _mm256_set1_ps(two_exps ? g->lse_x_low[i] : 0.0f);
-    __m256 e_lane[2], g_lane[2], gs_lane[2];
-    for (int h = 0; h < 2; h++)
-        e_lane[h] = g_lane[h] = gs_lane[h] = _mm256_setzero_ps();
-    for (size_t j = 0; j < cols; j += 16) {
-#pragma GCC unroll 2
-        for (size_t h = 0; h < 2; h++) {
-            size_t at = j + 8 * h;
-            __m256 s = _mm256_loadu_ps(sim + at), col_weight = _mm256_loadu_ps(g->col_weight + at);
-            __m256 e, e_col, gij;
-            if (two_exps) {
-                e = infonce_softmax_avx2(s, alpha, lse_x, lse_x_low);
-                e_col = infonce_softmax_avx2(s, alpha, _mm256_loadu_ps(g->lse_y + at),
-                                             _mm256_loadu_ps(g->lse_y_low + at));
-                gij = _mm256_fmadd_ps(col_weight, e_col, _mm256_mul_ps(row_weight, e));
-            } else {
-                e = e_col = simd_exp2x8(_mm256_fmsub_ps(s, alpha, low));
-                gij = _mm256_mul_ps(e, _mm256_add_ps(row_weight, col_weight));
-            }
-            e_lane[h] = _mm256_add_ps(e_lane[h], e);
-            g_lane[h] = _mm256_add_ps(g_lane[h], gij);
-            gs_lane[h] = _mm256_fmadd_ps(gij, simd_max8(s, lowest), gs_lane[h]);
-            _mm256_storeu_ps(g->col_e + at, _mm256_add_ps(_mm256_loadu_ps(g->col_e + at), e_col));
-            _mm256_storeu_ps(g->col_g + at, _mm256_add_ps(_mm256_loadu_ps(g->col_g + at), gij));
-            _mm256_storeu_ps(sim + at, gij);
+    const __m256 col_weight = _mm256_loadu_ps(g->col_weight + j);
+    __m256 lse_y = col_weight, lse_y_low = col_weight;
+    if (form == INFONCE_TWO_EXPS) {
+        lse_y = _mm256_loadu_ps(g->lse_y + j);
+        lse_y_low = _mm256_loadu_ps(g->lse_y_low + j);
+    }
+    __m256 column_e = _mm256_setzero_ps(), column_g = column_e;
+    for (size_t i = 0; i < rows; i++) {
+        __m256 v = _mm256_loadu_ps(strip + i * INFONCE_STRIP + j), e, e_col, gij;
+        __m256 row_weight = _mm256_broadcast_ss(g->row_weight + i);
+        if (form == INFONCE_TWO_EXPS) {
+            e = infonce_softmax_avx2(v, _mm256_broadcast_ss(g->lse_x + i),
+                                     _mm256_broadcast_ss(g->lse_x_low + i));
+            e_col = infonce_softmax_avx2(v, lse_y, lse_y_low);
+            gij = _mm256_fmadd_ps(col_weight, e_col, _mm256_mul_ps(row_weight, e));
+        } else {
+            e = e_col = form == INFONCE_FROM_E ? v : simd_exp2_shifted8(v, g->shift);
+            gij = _mm256_mul_ps(e, _mm256_add_ps(row_weight, col_weight));
         }
+        if (sums_e) {
+            float *lane = g->row_e + i * INFONCE_LANES + j % INFONCE_LANES;
+            _mm256_storeu_ps(lane, _mm256_add_ps(_mm256_loadu_ps(lane), e));
+            column_e = _mm256_add_ps(column_e, e_col);
+        }
+        if (sums_g) {
+            float *lane = g->row_g + i * INFONCE_LANES + j % INFONCE_LANES;
+            _mm256_storeu_ps(lane, _mm256_add_ps(_mm256_loadu_ps(lane), gij));
+            column_g = _mm256_add_ps(column_g, gij);
+        }
+        _mm256_storeu_ps(g->out + i * TILE_BLOCK_LD + j, gij);
     }
-    g->row_e[i] = simd_sum16x8(e_lane[0], e_lane[1]);
-    g->row_g[i] = simd_sum16x8(g_lane[0], g_lane[1]);
-    g->row_gs[i] = simd_sum16x8(gs_lane[0], gs_lane[1]);
+    if (sums_e)
+        _mm256_storeu_ps(g->col_e + j, column_e);
+    if (sums_g)
+        _mm256_storeu_ps(g->col_g + j, column_g);
 }
 
-static void infonce_gradient_block_avx2(const struct infonce_gradient *g, size_t rows, size_t cols,
-                                        float *sim)
+static inline __attribute__((always_inline)) void
+infonce_gradient_form_avx2(const struct infonce_gradient *g, size_t rows, size_t cols,
+                           const float *strip, enum infonce_form form)
 {
-    for (size_t j = 0; j < cols; j += 8) {
-        _mm256_storeu_ps(g->col_e + j, _mm256_setzero_ps());
-        _mm256_storeu_ps(g->col_g + j, _mm256_setzero_ps());
-    }
-    for (size_t i = 0; i < rows; i++)
-        if (g->lse_x != NULL)
-            infonce_gradient_row_avx2(g, i, cols, sim + i * TILE_BLOCK_LD, true);
+    bool sums_e = g->row_e != NULL, sums_g = g->row_g != NULL;
+    for (size_t j = 0; j < cols; j += 8)
+        if (sums_e || sums_g)
+            infonce_gradient_columns_avx2(g, rows, j, strip, form, sums_e, sums_g);
         else
-            infonce_gradient_row_avx2(g, i, cols, sim + i * TILE_BLOCK_LD, false);
+            infonce_gradient_columns_avx2(g, rows, j, strip, form, false, false);
 }
 
-static void infonce_exp2_difference_avx2(size_t count, const float *v, float c, float scale,
-                                         float *out)
+static void infonce_gradient_strip_avx2(const struct infonce_gradient *g, size_t rows, size_t cols,
+                                        const float *strip)
 {
-    const __m256 vc = _mm256_set1_ps(c), vscale = _mm256_set1_ps(scale);
-    for (size_t i = 0; i < count; i += 8) {
-        size_t first = count - i < 8 ? count - i : 8;
-        __m256 z = _mm256_mul_ps(vscale, _mm256_sub_ps(simd_load_first(v + i, first), vc));
-        simd_store_first(out + i, first, simd_exp2x8(z));
+    if (g->form == INFONCE_FROM_Z)
+        infonce_gradient_form_avx2(g, rows, cols, strip, INFONCE_FROM_Z);
+    else if (g->form == INFONCE_FROM_E)
+        infonce_gradient_form_avx2(g, rows, cols, strip, INFONCE_FROM_E);
+    else
+        infonce_gradient_form_avx2(g, rows, cols, strip, INFONCE_TWO_EXPS);
+}
+
+static void infonce_row_sums_avx2(size_t rows, const float *row_lane, float *sum)
+{
+    for (size_t i = 0; i < rows; i++, row_lane += INFONCE_LANES)
+        sum[i] = simd_sum16x8(_mm256_loadu_ps(row_lane), _mm256_loadu_ps(row_lane + 8));
+}
+
+static void infonce_softmax_rows_avx2(size_t rows, size_t cols, const float *z, float *max,
+                                      float *sum)
+{
+    for (size_t i = 0; i < rows; i++, z += TILE_BLOCK_LD) {
+        __m256 m = _mm256_set1_ps(-FLT_MAX);
+        __m256 lane[2] = {_mm256_setzero_ps(), _mm256_setzero_ps()};
+        for (size_t j = 0; j < cols; j += 8)
+            m = simd_max8(_mm256_loadu_ps(z + j), m);
+        float greatest = simd_hmax8(m);
+        max[i] = (greatest > FLT_MAX ? FLT_MAX : greatest) + 0.0f;
+        __m256 shift = _mm256_set1_ps(max[i]);
+        for (size_t j = 0; j < cols; j += 16)
+            for (size_t h = 0; h < 2; h++) {
+                __m256 v = _mm256_sub_ps(_mm256_loadu_ps(z + j + 8 * h), shift);
+                lane[h] = _mm256_add_ps(lane[h], simd_exp2x8(v));
+            }
+        sum[i] = simd_sum16x8(lane[0], lane[1]);
     }
-}
-
-/* Columns k .. k+7 of gradient + coef positive (normalised with scale where given). */
-static inline __m256 infonce_with_positive_avx2(const struct infonce_row *row, size_t k,
-                                                size_t first, const struct row_scale *scale)
-{
-    __m256 v = simd_load_first(row->gradient + k, first);
-    if (row->positive == NULL)
-        return v;
-    __m256 p = simd_load_first(row->positive + k, first);
-    if (scale != NULL)
-        p = _mm256_mul_ps(_mm256_mul_ps(p, _mm256_set1_ps(scale->power)),
-                          _mm256_set1_ps(scale->inverse));
-    return _mm256_fmadd_ps(_mm256_set1_ps(row->coef), p, v);
 }
 
 /* vmaskmov stores cost some twenty times a plain store here: only for the tail. */
@@ -208,20 +172,34 @@ static inline void infonce_store_avx2(float *p, size_t first, __m256 v)
         simd_store_first(p, first, v);
 }
 
-static void infonce_finish_dot_avx2(const struct infonce_row *row)
+static void infonce_join_rows_avx2(size_t count, float *max, float *sum, const float *max2,
+                                   const float *sum2)
 {
-    for (size_t k = 0; k < row->d; k += 8) {
-        size_t first = row->d - k < 8 ? row->d - k : 8;
-        __m256 v = infonce_with_positive_avx2(row, k, first, NULL);
-        v = _mm256_mul_ps(_mm256_set1_ps(row->scale), v);
-        infonce_store_avx2(row->gradient + k, first, simd_canonical_nan8(v));
+    for (size_t i = 0; i < count; i += 8) {
+        size_t first = count - i < 8 ? count - i : 8;
+        __m256 m1 = simd_load_first(max + i, first), m2 = simd_load_first(max2 + i, first);
+        __m256 joined = simd_max8(m2, m1);
+        __m256 e =
+            _mm256_mul_ps(simd_load_first(sum + i, first), simd_exp2x8(_mm256_sub_ps(m1, joined)));
+        e = _mm256_fmadd_ps(simd_load_first(sum2 + i, first),
+                            simd_exp2x8(_mm256_sub_ps(m2, joined)), e);
+        infonce_store_avx2(sum + i, first, e);
+        infonce_store_avx2(max + i, first, joined);
     }
 }
 
-static void infonce_finish_cosine_avx2(const struct infonce_row *row)
+static inline __m256 infonce_scaled_avx2(__m256 v, const struct row_scale *scale)
 {
-    const __m256 power = _mm256_set1_ps(row->self_scale.power);
-    const __m256 inverse = _mm256_set1_ps(row->self_scale.inverse);
+    return _mm256_mul_ps(_mm256_mul_ps(v, _mm256_set1_ps(scale->power)),
+                         _mm256_set1_ps(scale->inverse));
+}
+
+static inline __attribute__((always_inline)) float
+infonce_finish_avx2(const struct infonce_row *row, enum mmk_similarity similarity)
+{
+    bool cosine = similarity == MMK_COSINE;
+    const __m256 scale = _mm256_set1_ps(row->scale), coef = _mm256_set1_ps(row->coef);
+    const __m256 sum_g = _mm256_set1_ps(row->sum_g);
     __m256 lane[8];
     for (size_t l = 0; l < 8; l++)
         lane[l] = _mm256_setzero_ps();
@@ -232,44 +210,59 @@ static void infonce_finish_cosine_avx2(const struct infonce_row *row)
             if (at >= row->d)
                 break;
             size_t first = row->d - at < 8 ? row->d - at : 8;
-            __m256 v = infonce_with_positive_avx2(row, at, first, &row->positive_scale);
+            __m256 v = simd_load_first(row->gradient + at, first);
             __m256 x = simd_load_first(row->self + at, first);
-            x = _mm256_mul_ps(_mm256_mul_ps(x, power), inverse);
+            if (row->positive != NULL) {
+                __m256 p = simd_load_first(row->positive + at, first);
+                v = _mm256_fmadd_ps(coef, cosine ? infonce_scaled_avx2(p, &row->positive_scale) : p,
+                                    v);
+            }
+            if (similarity == MMK_NEG_SQ_L2)
+                v = _mm256_fnmadd_ps(sum_g, x, v);
+            if (cosine)
+                x = infonce_scaled_avx2(x, &row->self_scale);
             /* beyond the tail both are 0, or NaN where all of the row is NaN */
             lane[l] = _mm256_fmadd_ps(x, v, lane[l]);
-            infonce_store_avx2(row->gradient + at, first, v);
+            infonce_store_avx2(row->gradient + at, first,
+                               cosine ? v : simd_canonical_nan8(_mm256_mul_ps(scale, v)));
         }
     }
-    __m256 projection = _mm256_set1_ps(simd_sum64x8(lane));
-    for (size_t k = 0; k < row->d; k += 8) {
+    float sum = simd_sum64x8(lane);
+    const __m256 along = _mm256_set1_ps(sum);
+    const __m256 power = _mm256_set1_ps(row->self_scale.power);
+    const __m256 inverse = _mm256_set1_ps(row->self_scale.inverse);
+    for (size_t k = 0; cosine && k < row->d; k += 8) {
         size_t first = row->d - k < 8 ? row->d - k : 8;
-        __m256 x = simd_load_first(row->self + k, first);
-        x = _mm256_mul_ps(_mm256_mul_ps(x, power), inverse);
-        __m256 v = _mm256_fnmadd_ps(projection, x, simd_load_first(row->gradient + k, first));
-        v = _mm256_mul_ps(_mm256_set1_ps(row->scale), v);
+        __m256 x = infonce_scaled_avx2(simd_load_first(row->self + k, first), &row->self_scale);
+        __m256 v = _mm256_fnmadd_ps(along, x, simd_load_first(row->gradient + k, first));
+        v = _mm256_mul_ps(scale, v);
         v = _mm256_mul_ps(_mm256_mul_ps(v, inverse), power);
         infonce_store_avx2(row->gradient + k, first, simd_canonical_nan8(v));
     }
+    return sum;
 }
 
-static void infonce_finish_neg_sq_l2_avx2(const struct infonce_row *row)
+static float infonce_finish_dot_avx2(const struct infonce_row *row)
 {
-    const __m256 sum_g = _mm256_set1_ps(row->sum_g);
-    for (size_t k = 0; k < row->d; k += 8) {
-        size_t first = row->d - k < 8 ? row->d - k : 8;
-        __m256 v = infonce_with_positive_avx2(row, k, first, NULL);
-        v = _mm256_fnmadd_ps(sum_g, simd_load_first(row->self + k, first), v);
-        v = _mm256_mul_ps(_mm256_set1_ps(row->scale), v);
-        infonce_store_avx2(row->gradient + k, first, simd_canonical_nan8(v));
-    }
+    return infonce_finish_avx2(row, MMK_DOT);
+}
+
+static float infonce_finish_cosine_avx2(const struct infonce_row *row)
+{
+    return infonce_finish_avx2(row, MMK_COSINE);
+}
+
+static float infonce_finish_neg_sq_l2_avx2(const struct infonce_row *row)
+{
+    return infonce_finish_avx2(row, MMK_NEG_SQ_L2);
 }
 
 const struct infonce_ops infonce_ops_avx2 = {
-    .softmax_block = infonce_softmax_block_avx2,
+    .exp_strip = infonce_exp_strip_avx2,
+    .gradient_strip = infonce_gradient_strip_avx2,
+    .row_sums = infonce_row_sums_avx2,
+    .softmax_rows = infonce_softmax_rows_avx2,
     .join_rows = infonce_join_rows_avx2,
-    .join_columns = infonce_join_columns_avx2,
-    .gradient_block = infonce_gradient_block_avx2,
-    .exp2_difference = infonce_exp2_difference_avx2,
     .finish_row = {infonce_finish_dot_avx2, infonce_finish_cosine_avx2,
                    infonce_finish_neg_sq_l2_avx2},
 };

@@ -1,12 +1,12 @@
 /* infonce_avx512.c - inner loops of InfoNCE, AVX-512.
  * SPDX-License-Identifier: MIT
  *
- * softmax_block   16 elements cost one multiply for the argument, six for 2^r and one for the column: 8 on
- *                 the two FMA ports, 4 clocks; six adds, shifts and compares run beside them. Measured
- *                 7 clocks, and 2 more for the pass that finds the maximum (the block comes from L2).
- * gradient_block  one exponential for both softmaxes; two more FMA-port operations (G, G S), in place.
- * Differs         one zmm holds all 16 lanes of a row sum; AVX2 needs two ymm, NEON four q. Positives
- *                 and padding are -Inf, so there are no tails.
+ * exp_strip       16 elements: five FMAs, and a clamp on both sides, on the FMA ports (3.5 clocks on two
+ *                 of them); five adds, a shift and an integer add beside them. Measured 5 clocks. The
+ *                 strip is in L1; four rows at once hide the latency of the polynomial.
+ * gradient_strip  one exponential for both softmaxes, one more multiply, and a store to L2; from E no
+ *                 exponential: bound by reading it, from L3 or memory.
+ * Differs         one zmm holds all 16 lanes of a row sum; AVX2 needs two ymm, NEON four q.
  */
 #include "infonce.h"
 
@@ -14,206 +14,182 @@
 
 #include <float.h>
 
-static inline float infonce_row_max_avx512(size_t cols, const float *sim)
-{
-    __m512 m0 = _mm512_set1_ps(-FLT_MAX), m1 = m0;
-    size_t j = 0;
-    for (; j + 32 <= cols; j += 32) {
-        m0 = simd_max16(_mm512_loadu_ps(sim + j), m0);
-        m1 = simd_max16(_mm512_loadu_ps(sim + j + 16), m1);
-    }
-    if (j < cols)
-        m0 = simd_max16(_mm512_loadu_ps(sim + j), m0);
-    float max = simd_hmax16(_mm512_max_ps(m0, m1));
-    return (max > FLT_MAX ? FLT_MAX : max) + 0.0f;
-}
-
-/* Two rows at a time share the loads and stores of the column sums; row r of each column first. */
+/* `count` rows of 16 v columns. */
 static inline __attribute__((always_inline)) void
-infonce_exp_rows_avx512(size_t cols, size_t count, const float *sim, float alpha, const float *max,
-                        const float *weight, float *row_sum, float *col_sum)
+infonce_exp_rows_avx512(size_t count, size_t v, const float *z, struct simd_shift shift,
+                        float *row_lane, __m512 column[2], float *e)
 {
-    const __m512 scale = _mm512_set1_ps(alpha);
-    __m512 lane[2], shift[2], w[2];
-    for (size_t r = 0; r < count; r++) {
-        lane[r] = _mm512_setzero_ps();
-        shift[r] = _mm512_set1_ps(max[r]);
-        w[r] = _mm512_set1_ps(weight[r]);
-    }
-    for (size_t j = 0; j < cols; j += 16) {
-        __m512 column = col_sum != NULL ? _mm512_loadu_ps(col_sum + j) : _mm512_setzero_ps();
-        for (size_t r = 0; r < count; r++) {
-            __m512 s = _mm512_loadu_ps(sim + r * TILE_BLOCK_LD + j);
-            __m512 e = simd_exp2_raised16(_mm512_mul_ps(_mm512_sub_ps(s, shift[r]), scale));
-            lane[r] = _mm512_add_ps(lane[r], e);
-            column = _mm512_fmadd_ps(e, w[r], column);
-        }
-        if (col_sum != NULL)
-            _mm512_storeu_ps(col_sum + j, column);
-    }
+    __m512 exp[4][2];
+#pragma GCC unroll 4
     for (size_t r = 0; r < count; r++)
-        row_sum[r] = simd_sum16x16(lane[r]);
-}
-
-static void infonce_softmax_block_avx512(size_t rows, size_t cols, const float *sim, float alpha,
-                                         float *row_max, float *row_sum, float *col_shift,
-                                         float *col_sum)
-{
-    float shift = -FLT_MAX;
-    for (size_t j = 0; col_sum != NULL && j < cols; j += 16)
-        _mm512_storeu_ps(col_sum + j, _mm512_setzero_ps());
-    for (size_t r = 0; r < rows; r += INFONCE_CHUNK_ROWS) {
-        size_t end = rows - r < INFONCE_CHUNK_ROWS ? rows : r + INFONCE_CHUNK_ROWS;
-        float raised = shift;
-        for (size_t i = r; i < end; i++) {
-            row_max[i] = infonce_row_max_avx512(cols, sim + i * TILE_BLOCK_LD);
-            raised = simd_max(row_max[i], raised);
+#pragma GCC unroll 2
+        for (size_t c = 0; c < v; c++)
+            exp[r][c] = simd_exp2_shifted16(_mm512_loadu_ps(z + r * INFONCE_STRIP + 16 * c), shift);
+#pragma GCC unroll 4
+    for (size_t r = 0; r < count; r++) {
+        __m512 lane = _mm512_loadu_ps(row_lane + r * INFONCE_LANES);
+#pragma GCC unroll 2
+        for (size_t c = 0; c < v; c++) {
+            column[c] = _mm512_fmadd_ps(exp[r][c], _mm512_set1_ps(1.0f), column[c]);
+            lane = _mm512_add_ps(lane, exp[r][c]);
+            if (e != NULL)
+                _mm512_storeu_ps(e + r * INFONCE_STRIP + 16 * c, exp[r][c]);
         }
-        if (raised > shift) {
-            __m512 factor = simd_exp2x16(_mm512_set1_ps((shift - raised) * alpha));
-            for (size_t j = 0; col_sum != NULL && j < cols; j += 16)
-                _mm512_storeu_ps(col_sum + j, _mm512_mul_ps(_mm512_loadu_ps(col_sum + j), factor));
-            shift = raised;
-        }
-        float weight[16];
-        __m512 max = simd_load_first(row_max + r, end - r);
-        max = _mm512_sub_ps(max, _mm512_set1_ps(shift));
-        _mm512_storeu_ps(weight, simd_exp2_raised16(_mm512_mul_ps(max, _mm512_set1_ps(alpha))));
-        size_t i = r;
-        for (; i + 2 <= end; i += 2)
-            infonce_exp_rows_avx512(cols, 2, sim + i * TILE_BLOCK_LD, alpha, row_max + i,
-                                    weight + (i - r), row_sum + i, col_sum);
-        if (i < end)
-            infonce_exp_rows_avx512(cols, 1, sim + i * TILE_BLOCK_LD, alpha, row_max + i,
-                                    weight + (i - r), row_sum + i, col_sum);
+        _mm512_storeu_ps(row_lane + r * INFONCE_LANES, lane);
     }
-    if (col_sum != NULL)
-        *col_shift = shift;
 }
 
-static void infonce_join_rows_avx512(size_t count, float alpha, float *max, float *sum,
-                                     const float *max2, const float *sum2)
+static inline __attribute__((always_inline)) void
+infonce_exp_columns_avx512(size_t rows, size_t v, const float *z, struct simd_shift shift,
+                           float *row_lane, float *col_sum, float *e)
 {
-    const __m512 scale = _mm512_set1_ps(alpha);
+    __m512 column[2] = {_mm512_setzero_ps(), _mm512_setzero_ps()};
+    size_t i = 0;
+    for (; i + 4 <= rows; i += 4)
+        infonce_exp_rows_avx512(4, v, z + i * INFONCE_STRIP, shift, row_lane + i * INFONCE_LANES,
+                                column, e != NULL ? e + i * INFONCE_STRIP : NULL);
+    for (; i < rows; i++)
+        infonce_exp_rows_avx512(1, v, z + i * INFONCE_STRIP, shift, row_lane + i * INFONCE_LANES,
+                                column, e != NULL ? e + i * INFONCE_STRIP : NULL);
+    for (size_t c = 0; c < v; c++)
+        _mm512_storeu_ps(col_sum + 16 * c, column[c]);
+}
+
+static void infonce_exp_strip_avx512(size_t rows, size_t cols, const float *z,
+                                     struct simd_shift shift, float *row_lane, float *col_sum,
+                                     float *e)
+{
+    if (cols == 16)
+        infonce_exp_columns_avx512(rows, 1, z, shift, row_lane, col_sum, e);
+    else if (e == NULL)
+        infonce_exp_columns_avx512(rows, 2, z, shift, row_lane, col_sum, NULL);
+    else
+        infonce_exp_columns_avx512(rows, 2, z, shift, row_lane, col_sum, e);
+}
+
+/* 2^(z - lse) with lse in two parts; never above 1 whatever the rounding of lse. */
+static inline __m512 infonce_softmax_avx512(__m512 z, __m512 lse, __m512 lse_low)
+{
+    z = _mm512_sub_ps(_mm512_sub_ps(z, lse), lse_low);
+    return simd_exp2x16(_mm512_min_ps(_mm512_setzero_ps(), z)); /* second operand where NaN */
+}
+
+/* 16 columns, all rows. */
+static inline __attribute__((always_inline)) void
+infonce_gradient_columns_avx512(const struct infonce_gradient *g, size_t rows, size_t j,
+                                const float *strip, enum infonce_form form, bool sums_e,
+                                bool sums_g)
+{
+    const __m512 col_weight = _mm512_loadu_ps(g->col_weight + j);
+    __m512 lse_y = col_weight, lse_y_low = col_weight;
+    if (form == INFONCE_TWO_EXPS) {
+        lse_y = _mm512_loadu_ps(g->lse_y + j);
+        lse_y_low = _mm512_loadu_ps(g->lse_y_low + j);
+    }
+    __m512 column_e = _mm512_setzero_ps(), column_g = column_e;
+    for (size_t i = 0; i < rows; i++) {
+        __m512 v = _mm512_loadu_ps(strip + i * INFONCE_STRIP + j), e, e_col, gij;
+        __m512 row_weight = _mm512_set1_ps(g->row_weight[i]);
+        if (form == INFONCE_TWO_EXPS) {
+            e = infonce_softmax_avx512(v, _mm512_set1_ps(g->lse_x[i]),
+                                       _mm512_set1_ps(g->lse_x_low[i]));
+            e_col = infonce_softmax_avx512(v, lse_y, lse_y_low);
+            gij = _mm512_fmadd_ps(col_weight, e_col, _mm512_mul_ps(row_weight, e));
+        } else {
+            e = e_col = form == INFONCE_FROM_E ? v : simd_exp2_shifted16(v, g->shift);
+            gij = _mm512_mul_ps(e, _mm512_add_ps(row_weight, col_weight));
+        }
+        if (sums_e) {
+            float *lane = g->row_e + i * INFONCE_LANES;
+            _mm512_storeu_ps(lane, _mm512_add_ps(_mm512_loadu_ps(lane), e));
+            column_e = _mm512_add_ps(column_e, e_col);
+        }
+        if (sums_g) {
+            float *lane = g->row_g + i * INFONCE_LANES;
+            _mm512_storeu_ps(lane, _mm512_add_ps(_mm512_loadu_ps(lane), gij));
+            column_g = _mm512_add_ps(column_g, gij);
+        }
+        _mm512_storeu_ps(g->out + i * TILE_BLOCK_LD + j, gij);
+    }
+    if (sums_e)
+        _mm512_storeu_ps(g->col_e + j, column_e);
+    if (sums_g)
+        _mm512_storeu_ps(g->col_g + j, column_g);
+}
+
+static inline __attribute__((always_inline)) void
+infonce_gradient_form_avx512(const struct infonce_gradient *g, size_t rows, size_t cols,
+                             const float *strip, enum infonce_form form)
+{
+    bool sums_e = g->row_e != NULL, sums_g = g->row_g != NULL;
+    for (size_t j = 0; j < cols; j += 16)
+        if (sums_e || sums_g)
+            infonce_gradient_columns_avx512(g, rows, j, strip, form, sums_e, sums_g);
+        else
+            infonce_gradient_columns_avx512(g, rows, j, strip, form, false, false);
+}
+
+static void infonce_gradient_strip_avx512(const struct infonce_gradient *g, size_t rows,
+                                          size_t cols, const float *strip)
+{
+    if (g->form == INFONCE_FROM_Z)
+        infonce_gradient_form_avx512(g, rows, cols, strip, INFONCE_FROM_Z);
+    else if (g->form == INFONCE_FROM_E)
+        infonce_gradient_form_avx512(g, rows, cols, strip, INFONCE_FROM_E);
+    else
+        infonce_gradient_form_avx512(g, rows, cols, strip, INFONCE_TWO_EXPS);
+}
+
+static void infonce_row_sums_avx512(size_t rows, const float *row_lane, float *sum)
+{
+    for (size_t i = 0; i < rows; i++)
+        sum[i] = simd_sum16x16(_mm512_loadu_ps(row_lane + i * INFONCE_LANES));
+}
+
+static void infonce_softmax_rows_avx512(size_t rows, size_t cols, const float *z, float *max,
+                                        float *sum)
+{
+    for (size_t i = 0; i < rows; i++, z += TILE_BLOCK_LD) {
+        __m512 m = _mm512_set1_ps(-FLT_MAX), lane = _mm512_setzero_ps();
+        for (size_t j = 0; j < cols; j += 16)
+            m = simd_max16(_mm512_loadu_ps(z + j), m);
+        float greatest = simd_hmax16(m);
+        max[i] = (greatest > FLT_MAX ? FLT_MAX : greatest) + 0.0f;
+        __m512 shift = _mm512_set1_ps(max[i]);
+        for (size_t j = 0; j < cols; j += 16)
+            lane = _mm512_add_ps(lane, simd_exp2x16(_mm512_sub_ps(_mm512_loadu_ps(z + j), shift)));
+        sum[i] = simd_sum16x16(lane);
+    }
+}
+
+static void infonce_join_rows_avx512(size_t count, float *max, float *sum, const float *max2,
+                                     const float *sum2)
+{
     for (size_t i = 0; i < count; i += 16) {
         size_t first = count - i < 16 ? count - i : 16;
         __m512 m1 = simd_load_first(max + i, first), m2 = simd_load_first(max2 + i, first);
         __m512 joined = simd_max16(m2, m1);
-        __m512 e = _mm512_mul_ps(simd_load_first(sum + i, first),
-                                 simd_exp2x16(_mm512_mul_ps(_mm512_sub_ps(m1, joined), scale)));
+        __m512 e =
+            _mm512_mul_ps(simd_load_first(sum + i, first), simd_exp2x16(_mm512_sub_ps(m1, joined)));
         e = _mm512_fmadd_ps(simd_load_first(sum2 + i, first),
-                            simd_exp2x16(_mm512_mul_ps(_mm512_sub_ps(m2, joined), scale)), e);
+                            simd_exp2x16(_mm512_sub_ps(m2, joined)), e);
         simd_store_first(sum + i, first, e);
         simd_store_first(max + i, first, joined);
     }
 }
 
-static void infonce_join_columns_avx512(size_t count, float *sum, float factor, const float *sum2,
-                                        float factor2)
+static inline __m512 infonce_scaled_avx512(__m512 v, const struct row_scale *scale)
 {
-    __m512 f = _mm512_set1_ps(factor), f2 = _mm512_set1_ps(factor2);
-    for (size_t j = 0; j < count; j += 16) {
-        size_t first = count - j < 16 ? count - j : 16;
-        __m512 v = _mm512_mul_ps(simd_load_first(sum + j, first), f);
-        v = _mm512_fmadd_ps(simd_load_first(sum2 + j, first), f2, v);
-        simd_store_first(sum + j, first, v);
-    }
+    return _mm512_mul_ps(_mm512_mul_ps(v, _mm512_set1_ps(scale->power)),
+                         _mm512_set1_ps(scale->inverse));
 }
 
-/* 2^(z - lse) with lse in two parts; never above 1 whatever the rounding of lse. */
-static inline __m512 infonce_softmax_avx512(__m512 s, __m512 alpha, __m512 lse, __m512 lse_low)
+static inline __attribute__((always_inline)) float
+infonce_finish_avx512(const struct infonce_row *row, enum mmk_similarity similarity)
 {
-    __m512 z = _mm512_sub_ps(_mm512_fmsub_ps(s, alpha, lse), lse_low);
-    return simd_exp2x16(_mm512_min_ps(_mm512_setzero_ps(), z)); /* second operand where NaN */
-}
-
-/* One row of G; with two_exps the column softmax has an exponential of its own. */
-static inline __attribute__((always_inline)) void
-infonce_gradient_row_avx512(const struct infonce_gradient *g, size_t i, size_t cols, float *sim,
-                            bool two_exps)
-{
-    const __m512 alpha = _mm512_set1_ps(g->alpha), lowest = _mm512_set1_ps(-FLT_MAX);
-    const __m512 low = _mm512_set1_ps(g->low), row_weight = _mm512_set1_ps(g->row_weight[i]);
-    const __m512 lse_x = _mm512_set1_ps(two_exps ? g->lse_x[i] : 0.0f);
-    const __m512 lse_x_low = _mm512_set1_ps(two_exps ? g->lse_x_low[i] : 0.0f);
-    __m512 e_lane = _mm512_setzero_ps(), g_lane = e_lane, gs_lane = e_lane;
-    for (size_t j = 0; j < cols; j += 16) {
-        __m512 s = _mm512_loadu_ps(sim + j), col_weight = _mm512_loadu_ps(g->col_weight + j);
-        __m512 e, e_col, gij;
-        if (two_exps) {
-            e = infonce_softmax_avx512(s, alpha, lse_x, lse_x_low);
-            e_col = infonce_softmax_avx512(s, alpha, _mm512_loadu_ps(g->lse_y + j),
-                                           _mm512_loadu_ps(g->lse_y_low + j));
-            gij = _mm512_fmadd_ps(col_weight, e_col, _mm512_mul_ps(row_weight, e));
-        } else {
-            e = e_col = simd_exp2x16(_mm512_fmsub_ps(s, alpha, low));
-            gij = _mm512_mul_ps(e, _mm512_add_ps(row_weight, col_weight));
-        }
-        e_lane = _mm512_add_ps(e_lane, e);
-        g_lane = _mm512_add_ps(g_lane, gij);
-        gs_lane = _mm512_fmadd_ps(gij, simd_max16(s, lowest), gs_lane);
-        _mm512_storeu_ps(g->col_e + j, _mm512_add_ps(_mm512_loadu_ps(g->col_e + j), e_col));
-        _mm512_storeu_ps(g->col_g + j, _mm512_add_ps(_mm512_loadu_ps(g->col_g + j), gij));
-        _mm512_storeu_ps(sim + j, gij);
-    }
-    g->row_e[i] = simd_sum16x16(e_lane);
-    g->row_g[i] = simd_sum16x16(g_lane);
-    g->row_gs[i] = simd_sum16x16(gs_lane);
-}
-
-static void infonce_gradient_block_avx512(const struct infonce_gradient *g, size_t rows,
-                                          size_t cols, float *sim)
-{
-    for (size_t j = 0; j < cols; j += 16) {
-        _mm512_storeu_ps(g->col_e + j, _mm512_setzero_ps());
-        _mm512_storeu_ps(g->col_g + j, _mm512_setzero_ps());
-    }
-    for (size_t i = 0; i < rows; i++)
-        if (g->lse_x != NULL)
-            infonce_gradient_row_avx512(g, i, cols, sim + i * TILE_BLOCK_LD, true);
-        else
-            infonce_gradient_row_avx512(g, i, cols, sim + i * TILE_BLOCK_LD, false);
-}
-
-static void infonce_exp2_difference_avx512(size_t count, const float *v, float c, float scale,
-                                           float *out)
-{
-    const __m512 vc = _mm512_set1_ps(c), vscale = _mm512_set1_ps(scale);
-    for (size_t i = 0; i < count; i += 16) {
-        size_t first = count - i < 16 ? count - i : 16;
-        __m512 z = _mm512_mul_ps(vscale, _mm512_sub_ps(simd_load_first(v + i, first), vc));
-        simd_store_first(out + i, first, simd_exp2x16(z));
-    }
-}
-
-/* Columns k .. k+15 of gradient + coef positive (normalised with scale where given). */
-static inline __m512 infonce_with_positive_avx512(const struct infonce_row *row, size_t k,
-                                                  size_t first, const struct row_scale *scale)
-{
-    __m512 v = simd_load_first(row->gradient + k, first);
-    if (row->positive == NULL)
-        return v;
-    __m512 p = simd_load_first(row->positive + k, first);
-    if (scale != NULL)
-        p = _mm512_mul_ps(_mm512_mul_ps(p, _mm512_set1_ps(scale->power)),
-                          _mm512_set1_ps(scale->inverse));
-    return _mm512_fmadd_ps(_mm512_set1_ps(row->coef), p, v);
-}
-
-static void infonce_finish_dot_avx512(const struct infonce_row *row)
-{
-    for (size_t k = 0; k < row->d; k += 16) {
-        size_t first = row->d - k < 16 ? row->d - k : 16;
-        __m512 v = infonce_with_positive_avx512(row, k, first, NULL);
-        v = _mm512_mul_ps(_mm512_set1_ps(row->scale), v);
-        simd_store_first(row->gradient + k, first, simd_canonical_nan16(v));
-    }
-}
-
-static void infonce_finish_cosine_avx512(const struct infonce_row *row)
-{
-    const __m512 power = _mm512_set1_ps(row->self_scale.power);
-    const __m512 inverse = _mm512_set1_ps(row->self_scale.inverse);
+    bool cosine = similarity == MMK_COSINE;
+    const __m512 scale = _mm512_set1_ps(row->scale), coef = _mm512_set1_ps(row->coef);
+    const __m512 sum_g = _mm512_set1_ps(row->sum_g);
     __m512 lane[4] = {_mm512_setzero_ps(), _mm512_setzero_ps(), _mm512_setzero_ps(),
                       _mm512_setzero_ps()};
     for (size_t k = 0; k < row->d; k += SIMD_LANES) {
@@ -223,43 +199,58 @@ static void infonce_finish_cosine_avx512(const struct infonce_row *row)
             if (at >= row->d)
                 break;
             size_t first = row->d - at < 16 ? row->d - at : 16;
-            __m512 v = infonce_with_positive_avx512(row, at, first, &row->positive_scale);
+            __m512 v = simd_load_first(row->gradient + at, first);
             __m512 x = simd_load_first(row->self + at, first);
-            x = _mm512_mul_ps(_mm512_mul_ps(x, power), inverse);
+            if (row->positive != NULL) {
+                __m512 p = simd_load_first(row->positive + at, first);
+                v = _mm512_fmadd_ps(coef,
+                                    cosine ? infonce_scaled_avx512(p, &row->positive_scale) : p, v);
+            }
+            if (similarity == MMK_NEG_SQ_L2)
+                v = _mm512_fnmadd_ps(sum_g, x, v);
+            if (cosine)
+                x = infonce_scaled_avx512(x, &row->self_scale);
             lane[l] = _mm512_mask3_fmadd_ps(x, v, lane[l], simd_first(first));
-            simd_store_first(row->gradient + at, first, v);
+            simd_store_first(row->gradient + at, first,
+                             cosine ? v : simd_canonical_nan16(_mm512_mul_ps(scale, v)));
         }
     }
-    __m512 projection = _mm512_set1_ps(simd_sum64x16(lane[0], lane[1], lane[2], lane[3]));
-    for (size_t k = 0; k < row->d; k += 16) {
+    float sum = simd_sum64x16(lane[0], lane[1], lane[2], lane[3]);
+    const __m512 along = _mm512_set1_ps(sum);
+    const __m512 power = _mm512_set1_ps(row->self_scale.power);
+    const __m512 inverse = _mm512_set1_ps(row->self_scale.inverse);
+    for (size_t k = 0; cosine && k < row->d; k += 16) {
         size_t first = row->d - k < 16 ? row->d - k : 16;
-        __m512 x = simd_load_first(row->self + k, first);
-        x = _mm512_mul_ps(_mm512_mul_ps(x, power), inverse);
-        __m512 v = _mm512_fnmadd_ps(projection, x, simd_load_first(row->gradient + k, first));
-        v = _mm512_mul_ps(_mm512_set1_ps(row->scale), v);
+        __m512 x = infonce_scaled_avx512(simd_load_first(row->self + k, first), &row->self_scale);
+        __m512 v = _mm512_fnmadd_ps(along, x, simd_load_first(row->gradient + k, first));
+        v = _mm512_mul_ps(scale, v);
         v = _mm512_mul_ps(_mm512_mul_ps(v, inverse), power);
         simd_store_first(row->gradient + k, first, simd_canonical_nan16(v));
     }
+    return sum;
 }
 
-static void infonce_finish_neg_sq_l2_avx512(const struct infonce_row *row)
+static float infonce_finish_dot_avx512(const struct infonce_row *row)
 {
-    const __m512 sum_g = _mm512_set1_ps(row->sum_g);
-    for (size_t k = 0; k < row->d; k += 16) {
-        size_t first = row->d - k < 16 ? row->d - k : 16;
-        __m512 v = infonce_with_positive_avx512(row, k, first, NULL);
-        v = _mm512_fnmadd_ps(sum_g, simd_load_first(row->self + k, first), v);
-        v = _mm512_mul_ps(_mm512_set1_ps(row->scale), v);
-        simd_store_first(row->gradient + k, first, simd_canonical_nan16(v));
-    }
+    return infonce_finish_avx512(row, MMK_DOT);
+}
+
+static float infonce_finish_cosine_avx512(const struct infonce_row *row)
+{
+    return infonce_finish_avx512(row, MMK_COSINE);
+}
+
+static float infonce_finish_neg_sq_l2_avx512(const struct infonce_row *row)
+{
+    return infonce_finish_avx512(row, MMK_NEG_SQ_L2);
 }
 
 const struct infonce_ops infonce_ops_avx512 = {
-    .softmax_block = infonce_softmax_block_avx512,
+    .exp_strip = infonce_exp_strip_avx512,
+    .gradient_strip = infonce_gradient_strip_avx512,
+    .row_sums = infonce_row_sums_avx512,
+    .softmax_rows = infonce_softmax_rows_avx512,
     .join_rows = infonce_join_rows_avx512,
-    .join_columns = infonce_join_columns_avx512,
-    .gradient_block = infonce_gradient_block_avx512,
-    .exp2_difference = infonce_exp2_difference_avx512,
     .finish_row = {infonce_finish_dot_avx512, infonce_finish_cosine_avx512,
                    infonce_finish_neg_sq_l2_avx512},
 };

@@ -51,7 +51,8 @@ static inline double lse_log1p(double v)
 /* 2^t for |t| <= 1000. */
 static inline double lse_exp2(double t)
 {
-    double n = floor(t + 0.5);
+    const double magic = 0x1.8p52; /* adding it rounds to an integer */
+    double n = (t + magic) - magic;
     double r = (t - n) * LSE_LN2;
     double p = 1.0 / 3628800;
     p = p * r + 1.0 / 362880;

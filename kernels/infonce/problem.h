@@ -1,11 +1,10 @@
 /* problem.h - one InfoNCE call: arguments, blocking and memory (internal).
  * SPDX-License-Identifier: MIT
  *
- * The m x n logits are walked in super-blocks of up to FORWARD_ROWS (BACKWARD_ROWS) x SUPER_COLS,
- * whose rows of X and Y are packed once. Within one, blocks of TILE_BLOCK_ROWS x TILE_BLOCK_COLS
- * are tasks that threads share. Sums over a block are joined in the order of blocks once a
- * super-block is done, so neither the thread count nor which thread had a block shows in the
- * result.
+ * The m x n logits are walked in blocks of TILE_BLOCK_ROWS x TILE_BLOCK_COLS, the tasks that threads
+ * share, and each block in strips of INFONCE_STRIP columns. Rows of X and Y are packed for many blocks
+ * at once (HELD_ROWS, HELD_COLS). Sums over a block are joined in the order of blocks, so neither the
+ * thread count nor which thread had a block shows in the result.
  */
 #ifndef MMK_INFONCE_PROBLEM_H
 #define MMK_INFONCE_PROBLEM_H
@@ -15,22 +14,24 @@
 #include "infonce.h"
 
 enum {
-    /* Y is packed again for every super-block of rows, at some 30 rows' worth of work: many rows.
-     * The backward keeps a super-block's G, which should stay in L3. */
-    FORWARD_ROW_BLOCKS = 50,
-    BACKWARD_ROW_BLOCKS = 16,
-    SUPER_COL_BLOCKS = 2,
-    FORWARD_ROWS = FORWARD_ROW_BLOCKS * TILE_BLOCK_ROWS,
-    BACKWARD_ROWS = BACKWARD_ROW_BLOCKS * TILE_BLOCK_ROWS,
-    SUPER_COLS = SUPER_COL_BLOCKS * TILE_BLOCK_COLS
+    /* Y is packed again for every HELD_ROWS rows of X, at some 30 rows' worth of work: many rows. The
+     * backward keeps G of one column of blocks, which should stay in L3. */
+    HELD_ROW_BLOCKS = 50,
+    HELD_COL_BLOCKS = 2,
+    GRADIENT_ROW_BLOCKS = 32,
+    HELD_ROWS = HELD_ROW_BLOCKS * TILE_BLOCK_ROWS,
+    HELD_COLS = HELD_COL_BLOCKS * TILE_BLOCK_COLS,
+    GRADIENT_ROWS = GRADIENT_ROW_BLOCKS * TILE_BLOCK_ROWS,
+    STRIP_FLOATS = TILE_BLOCK_ROWS * INFONCE_STRIP,
+    LANE_FLOATS = TILE_BLOCK_ROWS * INFONCE_LANES,
+    /* E of a block as it is kept: its strips, one after the other */
+    KEPT_BLOCK_FLOATS = TILE_BLOCK_ROWS * TILE_BLOCK_COLS
 };
 
-/* Rows of the super-blocks that `count` rows are cut into: whole blocks, all of about one size. */
-static inline size_t super_rows(size_t count, size_t most)
-{
-    size_t supers = (count + most - 1) / most;
-    return supers == 0 ? most : tile_round_up((count + supers - 1) / supers, TILE_BLOCK_ROWS);
-}
+/* A part of the logits. */
+struct region {
+    size_t row, rows, col, cols;
+};
 
 struct infonce {
     const struct isa_row *isa;
@@ -42,39 +43,47 @@ struct infonce {
 
     /* of all rows and columns */
     struct row_scale *x_scale, *y_scale; /* cosine */
-    float *positive;                     /* m: similarity of each positive pair */
-    /* of a super-block */
-    float *packed_a, *packed_b; /* whichever of X and Y is rows, columns */
-    float *xx, *yy;             /* their squared norms, neg_sq_l2 */
+    float *positive;                     /* m: logit of each positive pair, in base 2 */
+    /* rows of X and Y that are packed at the moment, whichever are rows and columns */
+    struct region held;
+    float *packed_a, *packed_b;
+    float *xx, *yy; /* their squared norms, neg_sq_l2 */
+    /* of a thread */
+    float *strip; /* logits */
+    float *lane;  /* two sums of each row of a block */
 
-    /* forward */
-    float *row_max, *row_sum;     /* m: greatest similarity and sum, see softmax_block */
-    float *col_shift, *col_sum;   /* a shift a block of columns; n */
-    float *part_max, *part_sum;   /* [SUPER_COL_BLOCKS][FORWARD_ROWS] */
-    float *part_shift, *part_col; /* [FORWARD_ROW_BLOCKS][SUPER_COL_BLOCKS], [..][SUPER_COLS] */
-    uint32_t *pick;               /* n: columns that are done again, as rows */
-    float *pick_max, *pick_sum;   /* n: their sums */
-    float *block;                 /* a block of similarities a thread */
+    float shift; /* E = 2^(z - shift) */
+
+    /* forward: the sum of row i's negatives is row_sum_i 2^row_base_i, columns alike */
+    float *row_base, *row_sum; /* m */
+    float *col_base, *col_sum; /* n */
+    float *part_row;           /* [HELD_COL_BLOCKS][HELD_ROWS] */
+    float *part_col;           /* [HELD_ROW_BLOCKS][HELD_COLS] */
+    /* rows or columns out of the shift's reach are done again, each from its own maximum */
+    uint32_t *pick;             /* n */
+    float *pick_max, *pick_sum; /* n */
+    float *part_max;            /* as part_row */
+    float *block;               /* logits of a block, of a thread */
+    bool in_reach;              /* there were none */
 
     /* backward */
     double *lse2_x, *lse2_y;  /* m, n: log-sum-exps in base 2; from the forward where it ran */
-    float *lse_x, *lse_x_low; /* m: the same as sums of two floats, where they lie far apart */
+    float *lse_x, *lse_x_low; /* m: the same as sums of two floats */
     float *lse_y, *lse_y_low; /* n */
     float *row_weight, *col_weight; /* m, n: of the exponentials in G */
     float *row_factor, *col_factor; /* m, n: of their sums, to make sums of P and Q */
     bool two_exps;                  /* P and Q need an exponential each */
-    float low;                      /* else: the least log-sum-exp */
-    float *row_e, *row_g, *row_gs;  /* m: sums over the negatives */
+    bool sums_e, sums_g;            /* sums of the exponentials and of G are needed */
+    float *row_e, *row_g;           /* m: sums over the negatives */
     float *col_e, *col_g;           /* n */
-    float *part_row;                /* [3][SUPER_COL_BLOCKS][BACKWARD_ROWS] */
-    float *part_col_e;              /* [2][BACKWARD_ROW_BLOCKS][SUPER_COLS] */
-    float *columns_x, *columns_y;   /* column panels of the super-block's rows of X and Y */
-    float *super;                   /* [SUPER_COL_BLOCKS][super_stride][TILE_BLOCK_LD] */
-    size_t super_stride;
+    float *part_e, *part_g;         /* [GRADIENT_ROW_BLOCKS][TILE_BLOCK_COLS] */
+    float *along_x, *along_y;       /* m, n: product of each gradient's row with its x or y */
+    float *columns_x, *columns_y;   /* column panels of GRADIENT_ROWS of X, TILE_BLOCK_COLS of Y */
+    float *g;                       /* [GRADIENT_ROWS][TILE_BLOCK_LD] */
 
-    /* similarities kept from forward to backward: [block of columns][kept_stride][TILE_BLOCK_LD] */
+    /* E kept from forward to backward: [block of columns][block of rows][KEPT_BLOCK_FLOATS] */
     float *kept;
-    size_t kept_rows, kept_stride;
+    size_t kept_row_blocks;
 };
 
 static inline size_t least(size_t a, size_t b)
@@ -87,44 +96,54 @@ static inline size_t blocks_of(size_t count, size_t block)
     return (count + block - 1) / block;
 }
 
-/* A super-block, or a block with its place in one. */
-struct region {
-    size_t row, rows, col, cols;
-};
-
-/* The task-th block of a super-block, column block after column block of the same rows. */
-static inline struct region region_block(const struct region *super, size_t task)
+/* Rows of the stretches that `count` rows are cut into: whole blocks, all of about one size. */
+static inline size_t even_rows(size_t count, size_t most)
 {
-    size_t col_blocks = blocks_of(super->cols, TILE_BLOCK_COLS);
+    size_t parts = blocks_of(count, most);
+    return parts == 0 ? most : tile_round_up(blocks_of(count, parts), TILE_BLOCK_ROWS);
+}
+
+/* The task-th block of a region, column block after column block of the same rows. */
+static inline struct region region_block(const struct region *all, size_t task)
+{
+    size_t col_blocks = blocks_of(all->cols, TILE_BLOCK_COLS);
     size_t row = task / col_blocks * TILE_BLOCK_ROWS, col = task % col_blocks * TILE_BLOCK_COLS;
-    return (struct region){super->row + row, least(super->rows - row, TILE_BLOCK_ROWS),
-                           super->col + col, least(super->cols - col, TILE_BLOCK_COLS)};
+    return (struct region){all->row + row, least(all->rows - row, TILE_BLOCK_ROWS), all->col + col,
+                           least(all->cols - col, TILE_BLOCK_COLS)};
 }
 
-static inline size_t region_blocks(const struct region *super)
+static inline size_t region_blocks(const struct region *all)
 {
-    return blocks_of(super->rows, TILE_BLOCK_ROWS) * blocks_of(super->cols, TILE_BLOCK_COLS);
+    return blocks_of(all->rows, TILE_BLOCK_ROWS) * blocks_of(all->cols, TILE_BLOCK_COLS);
 }
 
-/* Where a kept block starts. */
+/* Where E of the block at (row, col) is kept; NULL where it is not. */
 static inline float *kept_block(const struct infonce *p, size_t row, size_t col)
 {
-    return p->kept + (col / TILE_BLOCK_COLS * p->kept_stride + row) * TILE_BLOCK_LD;
+    size_t block = row / TILE_BLOCK_ROWS;
+    if (block >= p->kept_row_blocks)
+        return NULL;
+    return p->kept +
+           (col / TILE_BLOCK_COLS * p->kept_row_blocks + block) * (size_t)KEPT_BLOCK_FLOATS;
 }
 
-/* Packs A = rows of a super-block, or B = its columns (all workers; a barrier must follow). */
-void infonce_pack_rows(const struct infonce *p, const struct tile_operand *a,
-                       const struct region *super, size_t worker, size_t workers);
-void infonce_pack_cols(const struct infonce *p, const struct tile_operand *b,
-                       const struct region *super, size_t worker, size_t workers);
+/* One side of the logits as their rows, the other as their columns. */
+struct operands {
+    const struct tile_operand *a, *b;
+    ptrdiff_t shift; /* row r has its positive in column r + shift, r being the row of a's data */
+};
 
-/* Similarities of a block of a packed super-block into sim (leading dimension TILE_BLOCK_LD), with
- * -Inf for positives (row r has its positive in column r + shift, r being the row of the operand's
- * data) and for the columns up to the next multiple of INFONCE_COL_MULTIPLE. Positives are saved
- * where positive is not NULL. */
-void infonce_block(const struct infonce *p, const struct tile_operand *a,
-                   const struct tile_operand *b, ptrdiff_t shift, const struct region *super,
-                   const struct region *block, float *sim, float *positive);
+/* Sees to it that the rows and columns of a region are packed (all workers; a barrier must follow). The
+ * caller's held says what is. */
+void infonce_hold(const struct infonce *p, const struct operands *o, struct region *held,
+                  const struct region *needed, size_t worker, size_t workers);
+
+/* Logits in base 2 of a strip (up to INFONCE_STRIP columns of a block) into z, with -Inf for positives
+ * and for the columns up to the next multiple of INFONCE_COL_MULTIPLE. Positives are saved where
+ * positive is not NULL. Meanwhile `fetch` comes into L2. */
+void infonce_strip(const struct infonce *p, const struct operands *o, const struct region *held,
+                   const struct region *strip, float *z, size_t ldz, float *positive,
+                   struct tile_fetch fetch);
 
 void infonce_run_forward(struct infonce *p, float *loss, float *lse_x, float *lse_y);
 /* The log-sum-exps of an earlier forward, where none ran in this call. */

@@ -90,14 +90,22 @@ static inline __m256 simd_exp2x8(__m256 z)
     return _mm256_and_ps(e, _mm256_cmp_ps(z, _mm256_set1_ps(-126.0f), _CMP_NLT_UQ));
 }
 
-static inline __m256 simd_exp2_raised8(__m256 z)
+static inline __m256 simd_exp2_shifted8(__m256 z, struct simd_shift c)
 {
-    const __m256 magic = _mm256_set1_ps(SIMD_ROUND_MAGIC + SIMD_RAISE);
+    /* vmaxps and vminps give their second operand when either is NaN */
+    z = _mm256_max_ps(_mm256_set1_ps(c.lowest), z);
+    z = _mm256_min_ps(_mm256_set1_ps(c.highest), z);
+    const __m256 magic = _mm256_set1_ps(c.magic);
     __m256 t = _mm256_add_ps(z, magic);
-    __m256 n = _mm256_sub_ps(t, magic);
-    __m256 e = simd_exp2_join8(t, _mm256_sub_ps(z, n));
-    __m256 keep = _mm256_cmp_ps(z, _mm256_set1_ps(-126.0f - SIMD_RAISE), _CMP_NLT_UQ);
-    return _mm256_and_ps(e, keep);
+    __m256 r = _mm256_sub_ps(z, _mm256_sub_ps(t, magic));
+    __m256 p = _mm256_set1_ps(SIMD_EXP2_SHORT_C5);
+    p = _mm256_fmadd_ps(p, r, _mm256_set1_ps(SIMD_EXP2_SHORT_C4));
+    p = _mm256_fmadd_ps(p, r, _mm256_set1_ps(SIMD_EXP2_SHORT_C3));
+    p = _mm256_fmadd_ps(p, r, _mm256_set1_ps(SIMD_EXP2_SHORT_C2));
+    p = _mm256_fmadd_ps(p, r, _mm256_set1_ps(SIMD_EXP2_SHORT_C1));
+    p = _mm256_fmadd_ps(p, r, _mm256_set1_ps(1.0f));
+    __m256i n = _mm256_slli_epi32(_mm256_castps_si256(t), 23);
+    return _mm256_castsi256_ps(_mm256_add_epi32(_mm256_castps_si256(p), n));
 }
 
 #endif

@@ -91,14 +91,24 @@ static inline __m512 simd_exp2x16(__m512 z)
     return _mm512_maskz_mov_ps(keep, e);
 }
 
-static inline __m512 simd_exp2_raised16(__m512 z)
+static inline __m512 simd_exp2_shifted16(__m512 z, struct simd_shift c)
 {
-    const __m512 magic = _mm512_set1_ps(SIMD_ROUND_MAGIC + SIMD_RAISE);
-    __m512 t = _mm512_add_ps(z, magic);
-    __m512 n = _mm512_sub_ps(t, magic);
-    __m512 e = simd_exp2_join16(t, _mm512_sub_ps(z, n));
-    __mmask16 keep = _mm512_cmp_ps_mask(z, _mm512_set1_ps(-126.0f - SIMD_RAISE), _CMP_NLT_UQ);
-    return _mm512_maskz_mov_ps(keep, e);
+    /* vmaxps and vminps give their second operand when either is NaN */
+    z = _mm512_max_ps(_mm512_set1_ps(c.lowest), z);
+    z = _mm512_min_ps(_mm512_set1_ps(c.highest), z);
+    const __m512 magic = _mm512_set1_ps(c.magic);
+    /* Zen 5 has two ports for FMAs and two for adds, maxima and shifts, which are the fuller: an add of
+     * one's choice as z * 1 + magic, the same bits. */
+    __m512 t = _mm512_fmadd_ps(z, _mm512_set1_ps(1.0f), magic);
+    __m512 r = _mm512_sub_ps(z, _mm512_sub_ps(t, magic));
+    __m512 p = _mm512_set1_ps(SIMD_EXP2_SHORT_C5);
+    p = _mm512_fmadd_ps(p, r, _mm512_set1_ps(SIMD_EXP2_SHORT_C4));
+    p = _mm512_fmadd_ps(p, r, _mm512_set1_ps(SIMD_EXP2_SHORT_C3));
+    p = _mm512_fmadd_ps(p, r, _mm512_set1_ps(SIMD_EXP2_SHORT_C2));
+    p = _mm512_fmadd_ps(p, r, _mm512_set1_ps(SIMD_EXP2_SHORT_C1));
+    p = _mm512_fmadd_ps(p, r, _mm512_set1_ps(1.0f));
+    __m512i n = _mm512_slli_epi32(_mm512_castps_si512(t), 23);
+    return _mm512_castsi512_ps(_mm512_add_epi32(_mm512_castps_si512(p), n));
 }
 
 #endif

@@ -100,14 +100,21 @@ static inline float32x4_t simd_exp2x4(float32x4_t z)
     return vreinterpretq_f32_u32(vbicq_u32(vreinterpretq_u32_f32(e), under));
 }
 
-static inline float32x4_t simd_exp2_raised4(float32x4_t z)
+static inline float32x4_t simd_exp2_shifted4(float32x4_t z, struct simd_shift c)
 {
-    const float32x4_t magic = vdupq_n_f32(SIMD_ROUND_MAGIC + SIMD_RAISE);
+    /* fmax and fmin give NaN when either is NaN */
+    z = vmaxq_f32(z, vdupq_n_f32(c.lowest));
+    z = vminq_f32(z, vdupq_n_f32(c.highest));
+    const float32x4_t magic = vdupq_n_f32(c.magic);
     float32x4_t t = vaddq_f32(z, magic);
-    float32x4_t n = vsubq_f32(t, magic);
-    float32x4_t e = simd_exp2_join4(t, vsubq_f32(z, n));
-    uint32x4_t under = vcltq_f32(z, vdupq_n_f32(-126.0f - SIMD_RAISE));
-    return vreinterpretq_f32_u32(vbicq_u32(vreinterpretq_u32_f32(e), under));
+    float32x4_t r = vsubq_f32(z, vsubq_f32(t, magic));
+    float32x4_t p = vfmaq_f32(vdupq_n_f32(SIMD_EXP2_SHORT_C4), vdupq_n_f32(SIMD_EXP2_SHORT_C5), r);
+    p = vfmaq_f32(vdupq_n_f32(SIMD_EXP2_SHORT_C3), p, r);
+    p = vfmaq_f32(vdupq_n_f32(SIMD_EXP2_SHORT_C2), p, r);
+    p = vfmaq_f32(vdupq_n_f32(SIMD_EXP2_SHORT_C1), p, r);
+    p = vfmaq_f32(vdupq_n_f32(1.0f), p, r);
+    int32x4_t n = vshlq_n_s32(vreinterpretq_s32_f32(t), 23);
+    return vreinterpretq_f32_s32(vaddq_s32(vreinterpretq_s32_f32(p), n));
 }
 
 #endif

@@ -99,16 +99,41 @@ static inline float simd_exp2(float z)
     return z < -126.0f ? 0.0f : e;
 }
 
-/* 2^(z + SIMD_RAISE) without rounding the sum: the constant that rounds z also adds to the exponent.
- * Exactly 0 below 2^-126; z + SIMD_RAISE is at most 128. */
-#define SIMD_RAISE 50.0f
+/* 2^r for |r| <= 1/2 and no more than float needs in a sum: minimax of relative error 1.61 * 2^-24 with
+ * 2^0 = 1 exactly (Remez, then a search over the roundings of the coefficients). */
+#define SIMD_EXP2_SHORT_C1 0x1.62e42ap-1f
+#define SIMD_EXP2_SHORT_C2 0x1.ebf9bep-3f
+#define SIMD_EXP2_SHORT_C3 0x1.c6b712p-5f
+#define SIMD_EXP2_SHORT_C4 0x1.3ceaa8p-7f
+#define SIMD_EXP2_SHORT_C5 0x1.5bb874p-10f
 
-static inline float simd_exp2_raised(float z)
+/* What simd_exp2_shifted takes in place of its integer c. */
+struct simd_shift {
+    float magic, lowest, highest;
+};
+
+/* c is an integer, |c| <= 2^20. */
+static inline struct simd_shift simd_shift(float c)
 {
-    float t = z + (SIMD_ROUND_MAGIC + SIMD_RAISE);
-    float n = t - (SIMD_ROUND_MAGIC + SIMD_RAISE);
-    float e = simd_exp2_join(t, z - n);
-    return z < -126.0f - SIMD_RAISE ? 0.0f : e;
+    return (struct simd_shift){SIMD_ROUND_MAGIC - c, c - 127.0f, c + 128.0f};
+}
+
+/* 2^(z - c), relative error below 3 * 2^-24 however large z is, since nothing is rounded before the
+ * fraction of z is known: the constant that rounds z takes c off the exponent. 0 for z <= c - 127, +Inf
+ * for z >= c + 128; below 2^-126 the result has few digits or none. NaN as for simd_exp2. */
+static inline float simd_exp2_shifted(float z, struct simd_shift c)
+{
+    z = z < c.lowest ? c.lowest : z;
+    z = z > c.highest ? c.highest : z;
+    float t = z + c.magic;
+    float r = z - (t - c.magic);
+    float p = SIMD_EXP2_SHORT_C5;
+    p = fmaf(p, r, SIMD_EXP2_SHORT_C4);
+    p = fmaf(p, r, SIMD_EXP2_SHORT_C3);
+    p = fmaf(p, r, SIMD_EXP2_SHORT_C2);
+    p = fmaf(p, r, SIMD_EXP2_SHORT_C1);
+    p = fmaf(p, r, 1.0f);
+    return simd_from_bits(simd_bits(p) + (simd_bits(t) << 23));
 }
 
 #endif

@@ -39,6 +39,7 @@ void tile_pack(const struct tile_ops *ops, bool as_b, const struct tile_operand 
     size_t width = as_b ? ops->nr : ops->mr;
     size_t padded = tile_round_up(count, width);
     size_t chunk = tile_chunk_depth(d);
+    bool scaled = operand->scale != NULL || operand->factor != 1.0f;
     for (size_t panel = worker; panel * width < count; panel += workers) {
         const float *row[TILE_MAX_NR];
         struct row_scale scale[TILE_MAX_NR];
@@ -47,68 +48,72 @@ void tile_pack(const struct tile_ops *ops, bool as_b, const struct tile_operand 
         for (size_t r = 0; r < rows; r++) {
             size_t source;
             row[r] = operand_row(operand, first + r0 + r, &source);
-            if (operand->scale != NULL)
-                scale[r] = operand->scale[source];
+            scale[r] = operand->scale != NULL ? operand->scale[source] : (struct row_scale){1, 1};
+            scale[r].inverse *= operand->factor;
         }
         for (size_t k = 0; k < d; k += chunk) {
             size_t depth = d - k < chunk ? d - k : chunk;
             float *out = packed + k * padded + r0 * depth;
-            (as_b ? ops->pack_b : ops->pack_a)(rows, row, operand->scale != NULL ? scale : NULL,
-                                               depth, out);
+            (as_b ? ops->pack_b : ops->pack_a)(rows, row, scaled ? scale : NULL, depth, out);
             for (size_t r = 0; r < rows; r++)
                 row[r] += depth;
         }
     }
 }
 
-/* Rows that are copied together: 16 streams are read, each a line at a time. */
-enum { COLUMN_ROWS = 16 };
-
 void tile_pack_columns(const struct tile_ops *ops, const struct tile_operand *operand, size_t first,
                        size_t count, size_t d, float *packed, size_t worker, size_t workers)
 {
-    size_t nr = ops->nr;
-    for (size_t r0 = worker * COLUMN_ROWS; r0 < count; r0 += workers * COLUMN_ROWS) {
-        size_t end = count - r0 < COLUMN_ROWS ? count : r0 + COLUMN_ROWS;
-        for (size_t k = 0; k < d; k += nr)
-            for (size_t r = r0; r < end; r++) {
-                size_t source;
-                const float *row = operand_row(operand, first + r, &source);
-                ops->copy_columns(d - k < nr ? d - k : nr, row + k,
-                                  operand->scale != NULL ? &operand->scale[source] : NULL,
-                                  packed + k * count + r * nr);
-            }
+    for (size_t r = worker; r < count; r += workers) {
+        size_t source;
+        const float *row = operand_row(operand, first + r, &source);
+        ops->copy_columns(d, row, operand->scale != NULL ? &operand->scale[source] : NULL,
+                          packed + r * ops->nr, count * ops->nr);
     }
 }
 
 void tile_multiply(const struct tile_ops *ops, size_t d, const float *packed_a, size_t packed_rows,
                    size_t row, size_t rows, const float *packed_b, size_t packed_cols, size_t col,
-                   size_t cols, float *c, size_t ldc)
+                   size_t cols, size_t next_col, float *c, size_t ldc, unsigned flags,
+                   struct tile_fetch fetch)
 {
     size_t padded_a = tile_round_up(packed_rows, ops->mr);
     size_t padded_b = tile_round_up(packed_cols, ops->nr);
     size_t chunk = tile_chunk_depth(d);
     size_t k = 0;
     do {
-        size_t depth = d - k < chunk ? d - k : chunk;
+        size_t depth = d - k < chunk ? d - k : chunk, end = k + depth;
+        size_t next_depth = d - end < chunk ? d - end : chunk;
         const float *a = packed_a + k * padded_a + row * depth;
         const float *b = packed_b + k * padded_b + col * depth;
-        /* one B panel against all A panels of the block: A stays in L2, B comes through once */
-        for (size_t j = 0; j < cols; j += ops->nr)
-            for (size_t i = 0; i < rows; i += ops->mr)
+        const float *b_after = end < d ? packed_b + end * padded_b + col * next_depth
+                                       : packed_b + next_col * (d < chunk ? d : chunk);
+        /* one B panel against all A panels of the block: A stays in L2, B comes through once. The first
+         * tiles of a panel fetch the next one of B. */
+        for (size_t j = 0; j < cols; j += ops->nr) {
+            const float *b_next = j + ops->nr < cols ? b + (j + ops->nr) * depth : b_after;
+            for (size_t i = 0; i < rows; i += ops->mr) {
+                size_t part = i / ops->mr * TILE_LINE;
+                struct tile_ahead ahead = {b_next + part * depth, TILE_LINE};
+                if (part >= ops->nr)
+                    ahead = fetch.floats != 0
+                                ? tile_fetch_some(&fetch, depth, NULL)
+                                : (struct tile_ahead){a + (i + ops->mr) * depth, TILE_LINE};
                 ops->product(depth, a + i * depth, ops->mr, b + j * depth, c + i * ldc + j, ldc,
-                             k != 0);
-        k += depth;
+                             k == 0 ? flags : flags | TILE_ACCUMULATE, ahead);
+            }
+        }
+        k = end;
     } while (k < d);
 }
 
 void tile_sum_squares(const struct tile_ops *ops, bool of_b, size_t d, const float *packed,
-                      size_t rows, float *sums)
+                      size_t rows, float *sums, size_t worker, size_t workers)
 {
     size_t width = of_b ? ops->nr : ops->mr;
     size_t padded = tile_round_up(rows, width);
     size_t chunk = tile_chunk_depth(d);
-    for (size_t r = 0; r < rows; r += width) {
+    for (size_t r = worker * width; r < rows; r += workers * width) {
         float sum[TILE_MAX_NR] = {0};
         for (size_t k = 0; k < d; k += chunk) {
             size_t depth = d - k < chunk ? d - k : chunk;
@@ -146,9 +151,9 @@ static bool all_usable(size_t count, const float *v)
 void tile_neg_sq_l2_block(const struct tile_ops *ops, const struct cosine_ops *cosine, size_t d,
                           const struct tile_operand *x, size_t row, size_t rows, const float *xx,
                           const struct tile_operand *y, size_t col, size_t cols, const float *yy,
-                          float *c, size_t ldc)
+                          float scale, float *c, size_t ldc)
 {
-    ops->neg_sq_l2(rows, cols, c, ldc, xx, yy);
+    ops->neg_sq_l2(rows, cols, c, ldc, xx, yy, scale);
     if (all_usable(rows, xx) && all_usable(cols, yy))
         return;
     for (size_t r = 0; r < rows; r++)
@@ -158,6 +163,6 @@ void tile_neg_sq_l2_block(const struct tile_ops *ops, const struct cosine_ops *c
             size_t source;
             const float *x_row = operand_row(x, row + r, &source);
             const float *y_row = operand_row(y, col + j, &source);
-            c[r * ldc + j] = cosine->pair[MMK_NEG_SQ_L2](d, x_row, y_row);
+            c[r * ldc + j] = scale * cosine->pair[MMK_NEG_SQ_L2](d, x_row, y_row);
         }
 }

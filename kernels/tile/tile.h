@@ -28,31 +28,65 @@ enum { TILE_BLOCK_ROWS = 84, TILE_BLOCK_COLS = 672 };
  * of a tile do not fall into the same cache sets. */
 enum { TILE_BLOCK_LD = TILE_BLOCK_COLS + 16 };
 
+/* Memory that will be needed soon: while a product runs it brings the cache line at `at` into L2 every
+ * step of its contraction, and moves `at` on by `step` floats. */
+struct tile_ahead {
+    const float *at;
+    size_t step;
+};
+
+enum { TILE_LINE = 16 }; /* floats in a cache line, as far as prefetching goes */
+
+/* A stretch of memory that is fetched piece by piece. */
+struct tile_fetch {
+    const float *at;
+    size_t floats;
+};
+
+/* The next `depth` lines of the stretch; when it is done, `resident` over and over. */
+static inline struct tile_ahead tile_fetch_some(struct tile_fetch *fetch, size_t depth,
+                                                const float *resident)
+{
+    if (fetch->floats == 0)
+        return (struct tile_ahead){resident, 0};
+    struct tile_ahead ahead = {fetch->at, TILE_LINE};
+    size_t floats = depth * TILE_LINE < fetch->floats ? depth * TILE_LINE : fetch->floats;
+    fetch->at += floats;
+    fetch->floats -= floats;
+    return ahead;
+}
+
+enum tile_flags {
+    TILE_ACCUMULATE = 1, /* start from what c holds */
+    TILE_CANONICAL = 2   /* NaN results are canonical: c is what the caller sees */
+};
+
 struct tile_ops {
     size_t mr, nr;
 
     /* Packs columns [0, depth) of `count` rows (given by pointer) into a panel of width mr or nr. With
-     * scale the elements are (v * power) * inverse. */
+     * scale the elements are (v * power) * inverse. NaN is made canonical. */
     void (*pack_a)(size_t count, const float *const *row, const struct row_scale *scale,
                    size_t depth, float *panel);
     void (*pack_b)(size_t count, const float *const *row, const struct row_scale *scale,
                    size_t depth, float *panel);
-    /* Copies columns [0, cols) of one row (cols <= nr) to a row of a column panel. */
-    void (*copy_columns)(size_t cols, const float *row, const struct row_scale *scale, float *out);
+    /* Copies a row of d elements to its place in each column panel; panels are `stride` apart. */
+    void (*copy_columns)(size_t d, const float *row, const struct row_scale *scale, float *out,
+                         size_t stride);
 
     /* c[r][0..nr) (leading dimension ldc) for r < mr: sum over k < depth of a[k * a_step + r] b[k][..],
-     * starting from 0, or with accumulate from c. NaN results are canonical. */
+     * starting from 0 or from c. Meanwhile `ahead` is fetched. */
     void (*product)(size_t depth, const float *a, size_t a_step, const float *b, float *c,
-                    size_t ldc, bool accumulate);
+                    size_t ldc, unsigned flags, struct tile_ahead ahead);
     /* The same with the left operand in rows of a scratch block: a[r * TILE_BLOCK_LD + k]. */
     void (*product_rows)(size_t depth, const float *a, const float *b, float *c, size_t ldc,
-                         bool accumulate);
+                         unsigned flags, struct tile_ahead ahead);
 
     /* sums[w] continued over k < depth by panel[k][w]^2, w < width. */
     void (*sum_squares)(size_t depth, const float *panel, size_t width, float *sums);
-    /* c = min(2 c - (xx_r + yy_j), 0) for rows x cols, NaN canonical, -0 as +0. */
+    /* c = scale min(2 c - (xx_r + yy_j), 0) for rows x cols, NaN canonical, -0 as +0. */
     void (*neg_sq_l2)(size_t rows, size_t cols, float *c, size_t ldc, const float *xx,
-                      const float *yy);
+                      const float *yy, float scale);
 };
 
 extern const struct tile_ops tile_ops_scalar;
@@ -68,6 +102,7 @@ struct tile_operand {
     size_t ld, rows;
     const struct row_scale *scale; /* one a row, or NULL */
     const uint32_t *pick;          /* row r stands for row pick[r] of data, or NULL */
+    float factor;                  /* of every element as it is packed */
 };
 
 static inline size_t tile_round_up(size_t v, size_t to)
@@ -92,24 +127,27 @@ void tile_pack_columns(const struct tile_ops *ops, const struct tile_operand *op
                        size_t count, size_t d, float *packed, size_t worker, size_t workers);
 
 /* c = A B^T for A rows [row, row + rows) of a packed operand with packed_rows rows in all, and B alike.
- * row is a multiple of mr, col of nr. c must have room for whole tiles. */
+ * row is a multiple of mr, col of nr. c must have room for whole tiles. next_col is where the caller
+ * will go on in B, so that it is there by then; what else is to be fetched comes from `fetch`. */
 void tile_multiply(const struct tile_ops *ops, size_t d, const float *packed_a, size_t packed_rows,
                    size_t row, size_t rows, const float *packed_b, size_t packed_cols, size_t col,
-                   size_t cols, float *c, size_t ldc);
+                   size_t cols, size_t next_col, float *c, size_t ldc, unsigned flags,
+                   struct tile_fetch fetch);
 
 /* scale[r] for the rows r of the operand that this worker owns. */
 void tile_row_scales(const struct cosine_ops *cosine, const struct tile_operand *operand, size_t d,
                      struct row_scale *scale, size_t worker, size_t workers);
 
-/* Turns a block of dot products into neg_sq_l2, given the squared norms of its rows and columns. Where
- * a norm has left the range of float, the element is that of the pair function. */
+/* Turns a block of dot products into scale times neg_sq_l2, given the squared norms of its rows and
+ * columns. Where a norm has left the range of float, the element is that of the pair function. */
 void tile_neg_sq_l2_block(const struct tile_ops *ops, const struct cosine_ops *cosine, size_t d,
                           const struct tile_operand *x, size_t row, size_t rows, const float *xx,
                           const struct tile_operand *y, size_t col, size_t cols, const float *yy,
-                          float *c, size_t ldc);
+                          float scale, float *c, size_t ldc);
 
-/* Squared norms of the packed rows, each one FMA chain: the bits that the tile gives for x.x. */
+/* Squared norms of the packed rows that this worker has packed, each one FMA chain: the bits that the
+ * tile gives for x.x. */
 void tile_sum_squares(const struct tile_ops *ops, bool of_b, size_t d, const float *packed,
-                      size_t rows, float *sums);
+                      size_t rows, float *sums, size_t worker, size_t workers);
 
 #endif

@@ -14,15 +14,14 @@
 enum { MR = 6, NR = 16 };
 
 /* Both products: a(r, k) stands at a[r * a_row + k * a_step]. */
-static inline __attribute__((always_inline)) void tile_accumulate_avx2(size_t depth, const float *a,
-                                                                       size_t a_row, size_t a_step,
-                                                                       const float *b, float *c,
-                                                                       size_t ldc, bool accumulate)
+static inline __attribute__((always_inline)) void
+tile_accumulate_avx2(size_t depth, const float *a, size_t a_row, size_t a_step, const float *b,
+                     float *c, size_t ldc, unsigned flags, struct tile_ahead ahead)
 {
     __m256 acc[MR][2];
 #pragma GCC unroll 6
     for (size_t r = 0; r < MR; r++) {
-        if (accumulate) {
+        if (flags & TILE_ACCUMULATE) {
             acc[r][0] = _mm256_loadu_ps(c + r * ldc);
             acc[r][1] = _mm256_loadu_ps(c + r * ldc + 8);
         } else {
@@ -33,6 +32,8 @@ static inline __attribute__((always_inline)) void tile_accumulate_avx2(size_t de
     for (size_t k = 0; k < depth; k++) {
         __m256 b0 = _mm256_loadu_ps(b);
         __m256 b1 = _mm256_loadu_ps(b + 8);
+        _mm_prefetch((const char *)ahead.at, _MM_HINT_T1);
+        ahead.at += ahead.step;
 #pragma GCC unroll 6
         for (size_t r = 0; r < MR; r++) {
             __m256 ar = _mm256_broadcast_ss(a + r * a_row);
@@ -42,23 +43,30 @@ static inline __attribute__((always_inline)) void tile_accumulate_avx2(size_t de
         a += a_step;
         b += NR;
     }
+    if (flags & TILE_CANONICAL) {
+#pragma GCC unroll 6
+        for (size_t r = 0; r < MR; r++) {
+            acc[r][0] = simd_canonical_nan8(acc[r][0]);
+            acc[r][1] = simd_canonical_nan8(acc[r][1]);
+        }
+    }
 #pragma GCC unroll 6
     for (size_t r = 0; r < MR; r++) {
-        _mm256_storeu_ps(c + r * ldc, simd_canonical_nan8(acc[r][0]));
-        _mm256_storeu_ps(c + r * ldc + 8, simd_canonical_nan8(acc[r][1]));
+        _mm256_storeu_ps(c + r * ldc, acc[r][0]);
+        _mm256_storeu_ps(c + r * ldc + 8, acc[r][1]);
     }
 }
 
 static void tile_product_avx2(size_t depth, const float *a, size_t a_step, const float *b, float *c,
-                              size_t ldc, bool accumulate)
+                              size_t ldc, unsigned flags, struct tile_ahead ahead)
 {
-    tile_accumulate_avx2(depth, a, 1, a_step, b, c, ldc, accumulate);
+    tile_accumulate_avx2(depth, a, 1, a_step, b, c, ldc, flags, ahead);
 }
 
 static void tile_product_rows_avx2(size_t depth, const float *a, const float *b, float *c,
-                                   size_t ldc, bool accumulate)
+                                   size_t ldc, unsigned flags, struct tile_ahead ahead)
 {
-    tile_accumulate_avx2(depth, a, TILE_BLOCK_LD, 1, b, c, ldc, accumulate);
+    tile_accumulate_avx2(depth, a, TILE_BLOCK_LD, 1, b, c, ldc, flags, ahead);
 }
 
 /* Transposes 8 rows of 8: after it v[k] holds element k of every row. */
@@ -102,6 +110,7 @@ tile_pack8_avx2(size_t count, const float *const *row, const struct row_scale *s
             if (scale != NULL)
                 v[r] = _mm256_mul_ps(_mm256_mul_ps(v[r], _mm256_set1_ps(scale[r].power)),
                                      _mm256_set1_ps(scale[r].inverse));
+            v[r] = simd_canonical_nan8(v[r]);
         }
         tile_transpose_avx2(v);
         for (size_t e = 0; e < cols; e++) {
@@ -131,19 +140,19 @@ static void tile_pack_b_avx2(size_t count, const float *const *row, const struct
                     NR, 8);
 }
 
-static void tile_copy_columns_avx2(size_t cols, const float *row, const struct row_scale *scale,
-                                   float *out)
+static void tile_copy_columns_avx2(size_t d, const float *row, const struct row_scale *scale,
+                                   float *out, size_t stride)
 {
-    size_t low = cols < 8 ? cols : 8;
-    __m256 v0 = low == 8 ? _mm256_loadu_ps(row) : simd_load_first(row, low);
-    __m256 v1 = cols == NR ? _mm256_loadu_ps(row + 8) : simd_load_first(row + low, cols - low);
-    if (scale != NULL) {
-        __m256 power = _mm256_set1_ps(scale->power), inverse = _mm256_set1_ps(scale->inverse);
-        v0 = _mm256_mul_ps(_mm256_mul_ps(v0, power), inverse);
-        v1 = _mm256_mul_ps(_mm256_mul_ps(v1, power), inverse);
+    const __m256 power = _mm256_set1_ps(scale != NULL ? scale->power : 1.0f);
+    const __m256 inverse = _mm256_set1_ps(scale != NULL ? scale->inverse : 1.0f);
+    for (size_t k = 0; k < d; k += NR, out += stride) {
+        size_t cols = d - k < NR ? d - k : NR, low = cols < 8 ? cols : 8;
+        __m256 v0 = low == 8 ? _mm256_loadu_ps(row + k) : simd_load_first(row + k, low);
+        __m256 v1 =
+            cols == NR ? _mm256_loadu_ps(row + k + 8) : simd_load_first(row + k + low, cols - low);
+        _mm256_storeu_ps(out, _mm256_mul_ps(_mm256_mul_ps(v0, power), inverse));
+        _mm256_storeu_ps(out + 8, _mm256_mul_ps(_mm256_mul_ps(v1, power), inverse));
     }
-    _mm256_storeu_ps(out, v0);
-    _mm256_storeu_ps(out + 8, v1);
 }
 
 static void tile_sum_squares_avx2(size_t depth, const float *panel, size_t width, float *sums)
@@ -161,27 +170,28 @@ static void tile_sum_squares_avx2(size_t depth, const float *panel, size_t width
     simd_store_first(sums + low, width - low, s1);
 }
 
-static inline __m256 tile_neg_sq_l2_8_avx2(__m256 dot, __m256 xx, __m256 yy)
+static inline __m256 tile_neg_sq_l2_8_avx2(__m256 dot, __m256 xx, __m256 yy, __m256 scale)
 {
     __m256 t = _mm256_fmsub_ps(_mm256_set1_ps(2.0f), dot, _mm256_add_ps(xx, yy));
     /* vminps gives its second operand when either is NaN: t stays */
     t = _mm256_add_ps(_mm256_min_ps(_mm256_setzero_ps(), t), _mm256_setzero_ps());
-    return simd_canonical_nan8(t);
+    return simd_canonical_nan8(_mm256_mul_ps(scale, t));
 }
 
 static void tile_neg_sq_l2_avx2(size_t rows, size_t cols, float *c, size_t ldc, const float *xx,
-                                const float *yy)
+                                const float *yy, float scale)
 {
+    const __m256 s = _mm256_set1_ps(scale);
     for (size_t r = 0; r < rows; r++, c += ldc) {
         __m256 xr = _mm256_set1_ps(xx[r]);
         size_t j = 0;
         for (; j + 8 <= cols; j += 8) {
             __m256 v = _mm256_loadu_ps(c + j);
-            _mm256_storeu_ps(c + j, tile_neg_sq_l2_8_avx2(v, xr, _mm256_loadu_ps(yy + j)));
+            _mm256_storeu_ps(c + j, tile_neg_sq_l2_8_avx2(v, xr, _mm256_loadu_ps(yy + j), s));
         }
         if (j < cols) {
             __m256 v = simd_load_first(c + j, cols - j);
-            v = tile_neg_sq_l2_8_avx2(v, xr, simd_load_first(yy + j, cols - j));
+            v = tile_neg_sq_l2_8_avx2(v, xr, simd_load_first(yy + j, cols - j), s);
             simd_store_first(c + j, cols - j, v);
         }
     }

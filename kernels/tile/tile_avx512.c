@@ -17,10 +17,10 @@ enum { MR = 14, NR = 32 };
 /* Both products: a(r, k) stands at a[r * a_row + k * a_step]. */
 static inline __attribute__((always_inline)) void
 tile_accumulate_avx512(size_t depth, const float *a, size_t a_row, size_t a_step, const float *b,
-                       float *c, size_t ldc, bool accumulate)
+                       float *c, size_t ldc, unsigned flags, struct tile_ahead ahead)
 {
     __m512 acc[MR][2];
-    if (accumulate) {
+    if (flags & TILE_ACCUMULATE) {
 #pragma GCC unroll 14
         for (size_t r = 0; r < MR; r++) {
             acc[r][0] = _mm512_loadu_ps(c + r * ldc);
@@ -36,9 +36,11 @@ tile_accumulate_avx512(size_t depth, const float *a, size_t a_row, size_t a_step
     for (size_t k = 0; k < depth; k++) {
         __m512 b0 = _mm512_loadu_ps(b);
         __m512 b1 = _mm512_loadu_ps(b + 16);
-        /* B comes from L2 or L3: 16 steps are 224 clocks ahead. Prefetching A too costs 2 to 8 %. */
+        /* B comes from L2: 16 steps are 224 clocks ahead. Prefetching A too costs 2 to 8 %. */
         _mm_prefetch((const char *)(b + 16 * NR), _MM_HINT_T0);
         _mm_prefetch((const char *)(b + 16 * NR + 16), _MM_HINT_T0);
+        _mm_prefetch((const char *)ahead.at, _MM_HINT_T1);
+        ahead.at += ahead.step;
 #pragma GCC unroll 14
         for (size_t r = 0; r < MR; r++) {
             __m512 ar = _mm512_set1_ps(a[r * a_row]);
@@ -48,23 +50,30 @@ tile_accumulate_avx512(size_t depth, const float *a, size_t a_row, size_t a_step
         a += a_step;
         b += NR;
     }
+    if (flags & TILE_CANONICAL) {
+#pragma GCC unroll 14
+        for (size_t r = 0; r < MR; r++) {
+            acc[r][0] = simd_canonical_nan16(acc[r][0]);
+            acc[r][1] = simd_canonical_nan16(acc[r][1]);
+        }
+    }
 #pragma GCC unroll 14
     for (size_t r = 0; r < MR; r++) {
-        _mm512_storeu_ps(c + r * ldc, simd_canonical_nan16(acc[r][0]));
-        _mm512_storeu_ps(c + r * ldc + 16, simd_canonical_nan16(acc[r][1]));
+        _mm512_storeu_ps(c + r * ldc, acc[r][0]);
+        _mm512_storeu_ps(c + r * ldc + 16, acc[r][1]);
     }
 }
 
 static void tile_product_avx512(size_t depth, const float *a, size_t a_step, const float *b,
-                                float *c, size_t ldc, bool accumulate)
+                                float *c, size_t ldc, unsigned flags, struct tile_ahead ahead)
 {
-    tile_accumulate_avx512(depth, a, 1, a_step, b, c, ldc, accumulate);
+    tile_accumulate_avx512(depth, a, 1, a_step, b, c, ldc, flags, ahead);
 }
 
 static void tile_product_rows_avx512(size_t depth, const float *a, const float *b, float *c,
-                                     size_t ldc, bool accumulate)
+                                     size_t ldc, unsigned flags, struct tile_ahead ahead)
 {
-    tile_accumulate_avx512(depth, a, TILE_BLOCK_LD, 1, b, c, ldc, accumulate);
+    tile_accumulate_avx512(depth, a, TILE_BLOCK_LD, 1, b, c, ldc, flags, ahead);
 }
 
 /* Transposes 16 rows of 16: after it v[k] holds element k of every row. */
@@ -117,15 +126,16 @@ tile_pack16_avx512(size_t count, const float *const *row, const struct row_scale
             if (scale != NULL)
                 v[r] = _mm512_mul_ps(_mm512_mul_ps(v[r], _mm512_set1_ps(scale[r].power)),
                                      _mm512_set1_ps(scale[r].inverse));
+            v[r] = simd_canonical_nan16(v[r]);
         }
         tile_transpose_avx512(v);
-        if (width == NR) {
-            for (size_t e = 0; e < cols; e++)
-                _mm512_storeu_ps(panel + (k + e) * NR, v[e]);
-        } else {
-            for (size_t e = 0; e < cols; e++)
-                simd_store_first(panel + (k + e) * MR, MR, v[e]);
-        }
+        float *out = panel + k * width;
+        /* What a store has beyond 14 goes under the next one; nothing may go beyond the panel. */
+        size_t whole = width == MR && k + cols == depth ? cols - 1 : cols;
+        for (size_t e = 0; e < whole; e++)
+            _mm512_storeu_ps(out + e * width, v[e]);
+        if (whole < cols)
+            simd_store_first(out + whole * width, MR, v[whole]);
     }
 }
 
@@ -144,19 +154,18 @@ static void tile_pack_b_avx512(size_t count, const float *const *row, const stru
                        panel + 16, NR);
 }
 
-static void tile_copy_columns_avx512(size_t cols, const float *row, const struct row_scale *scale,
-                                     float *out)
+static void tile_copy_columns_avx512(size_t d, const float *row, const struct row_scale *scale,
+                                     float *out, size_t stride)
 {
-    size_t low = cols < 16 ? cols : 16;
-    __m512 v0 = simd_load_first(row, low);
-    __m512 v1 = simd_load_first(row + low, cols - low);
-    if (scale != NULL) {
-        __m512 power = _mm512_set1_ps(scale->power), inverse = _mm512_set1_ps(scale->inverse);
-        v0 = _mm512_mul_ps(_mm512_mul_ps(v0, power), inverse);
-        v1 = _mm512_mul_ps(_mm512_mul_ps(v1, power), inverse);
+    const __m512 power = _mm512_set1_ps(scale != NULL ? scale->power : 1.0f);
+    const __m512 inverse = _mm512_set1_ps(scale != NULL ? scale->inverse : 1.0f);
+    for (size_t k = 0; k < d; k += NR, out += stride) {
+        size_t cols = d - k < NR ? d - k : NR, low = cols < 16 ? cols : 16;
+        __m512 v0 = simd_load_first(row + k, low);
+        __m512 v1 = simd_load_first(row + k + low, cols - low);
+        _mm512_storeu_ps(out, _mm512_mul_ps(_mm512_mul_ps(v0, power), inverse));
+        _mm512_storeu_ps(out + 16, _mm512_mul_ps(_mm512_mul_ps(v1, power), inverse));
     }
-    _mm512_storeu_ps(out, v0);
-    _mm512_storeu_ps(out + 16, v1);
 }
 
 static void tile_sum_squares_avx512(size_t depth, const float *panel, size_t width, float *sums)
@@ -174,27 +183,28 @@ static void tile_sum_squares_avx512(size_t depth, const float *panel, size_t wid
     simd_store_first(sums + low, width - low, s1);
 }
 
-static inline __m512 tile_neg_sq_l2_16_avx512(__m512 dot, __m512 xx, __m512 yy)
+static inline __m512 tile_neg_sq_l2_16_avx512(__m512 dot, __m512 xx, __m512 yy, __m512 scale)
 {
     __m512 t = _mm512_fmsub_ps(_mm512_set1_ps(2.0f), dot, _mm512_add_ps(xx, yy));
     /* vminps gives its second operand when either is NaN: t stays */
     t = _mm512_add_ps(_mm512_min_ps(_mm512_setzero_ps(), t), _mm512_setzero_ps());
-    return simd_canonical_nan16(t);
+    return simd_canonical_nan16(_mm512_mul_ps(scale, t));
 }
 
 static void tile_neg_sq_l2_avx512(size_t rows, size_t cols, float *c, size_t ldc, const float *xx,
-                                  const float *yy)
+                                  const float *yy, float scale)
 {
+    const __m512 s = _mm512_set1_ps(scale);
     for (size_t r = 0; r < rows; r++, c += ldc) {
         __m512 xr = _mm512_set1_ps(xx[r]);
         size_t j = 0;
         for (; j + 16 <= cols; j += 16) {
             __m512 v = _mm512_loadu_ps(c + j);
-            _mm512_storeu_ps(c + j, tile_neg_sq_l2_16_avx512(v, xr, _mm512_loadu_ps(yy + j)));
+            _mm512_storeu_ps(c + j, tile_neg_sq_l2_16_avx512(v, xr, _mm512_loadu_ps(yy + j), s));
         }
         if (j < cols) {
             __m512 v = simd_load_first(c + j, cols - j);
-            v = tile_neg_sq_l2_16_avx512(v, xr, simd_load_first(yy + j, cols - j));
+            v = tile_neg_sq_l2_16_avx512(v, xr, simd_load_first(yy + j, cols - j), s);
             simd_store_first(c + j, cols - j, v);
         }
     }

@@ -14,8 +14,9 @@
 enum { MR = 12, NR = 8 };
 
 static inline __attribute__((always_inline)) void
-tile_load_neon(float32x4_t acc[MR][2], const float *c, size_t ldc, bool accumulate)
+tile_load_neon(float32x4_t acc[MR][2], const float *c, size_t ldc, unsigned flags)
 {
+    bool accumulate = flags & TILE_ACCUMULATE;
     for (size_t r = 0; r < MR; r++) {
         acc[r][0] = accumulate ? vld1q_f32(c + r * ldc) : vdupq_n_f32(0.0f);
         acc[r][1] = accumulate ? vld1q_f32(c + r * ldc + 4) : vdupq_n_f32(0.0f);
@@ -23,11 +24,15 @@ tile_load_neon(float32x4_t acc[MR][2], const float *c, size_t ldc, bool accumula
 }
 
 static inline __attribute__((always_inline)) void tile_store_neon(float32x4_t acc[MR][2], float *c,
-                                                                  size_t ldc)
+                                                                  size_t ldc, unsigned flags)
 {
+    for (size_t r = 0; r < MR && flags & TILE_CANONICAL; r++) {
+        acc[r][0] = simd_canonical_nan4(acc[r][0]);
+        acc[r][1] = simd_canonical_nan4(acc[r][1]);
+    }
     for (size_t r = 0; r < MR; r++) {
-        vst1q_f32(c + r * ldc, simd_canonical_nan4(acc[r][0]));
-        vst1q_f32(c + r * ldc + 4, simd_canonical_nan4(acc[r][1]));
+        vst1q_f32(c + r * ldc, acc[r][0]);
+        vst1q_f32(c + r * ldc + 4, acc[r][1]);
     }
 }
 
@@ -46,28 +51,32 @@ tile_fma4_neon(float32x4_t acc[4][2], float32x4_t a, float32x4_t b0, float32x4_t
 }
 
 static void tile_product_neon(size_t depth, const float *a, size_t a_step, const float *b, float *c,
-                              size_t ldc, bool accumulate)
+                              size_t ldc, unsigned flags, struct tile_ahead ahead)
 {
     float32x4_t acc[MR][2];
-    tile_load_neon(acc, c, ldc, accumulate);
+    tile_load_neon(acc, c, ldc, flags);
     for (size_t k = 0; k < depth; k++) {
         float32x4_t b0 = vld1q_f32(b), b1 = vld1q_f32(b + 4);
+        __builtin_prefetch(ahead.at, 0, 2);
+        ahead.at += ahead.step;
         tile_fma4_neon(acc, vld1q_f32(a), b0, b1);
         tile_fma4_neon(acc + 4, vld1q_f32(a + 4), b0, b1);
         tile_fma4_neon(acc + 8, vld1q_f32(a + 8), b0, b1);
         a += a_step;
         b += NR;
     }
-    tile_store_neon(acc, c, ldc);
+    tile_store_neon(acc, c, ldc, flags);
 }
 
 static void tile_product_rows_neon(size_t depth, const float *a, const float *b, float *c,
-                                   size_t ldc, bool accumulate)
+                                   size_t ldc, unsigned flags, struct tile_ahead ahead)
 {
     float32x4_t acc[MR][2];
-    tile_load_neon(acc, c, ldc, accumulate);
+    tile_load_neon(acc, c, ldc, flags);
     for (size_t k = 0; k < depth; k++) {
         float32x4_t b0 = vld1q_f32(b), b1 = vld1q_f32(b + 4);
+        __builtin_prefetch(ahead.at, 0, 2);
+        ahead.at += ahead.step;
 #pragma GCC unroll 12
         for (size_t r = 0; r < MR; r++) {
             float32x4_t ar = vld1q_dup_f32(a + r * TILE_BLOCK_LD);
@@ -77,7 +86,7 @@ static void tile_product_rows_neon(size_t depth, const float *a, const float *b,
         a++;
         b += NR;
     }
-    tile_store_neon(acc, c, ldc);
+    tile_store_neon(acc, c, ldc, flags);
 }
 
 /* Transposes 4 rows of 4: after it v[k] holds element k of every row. */
@@ -108,6 +117,7 @@ static void tile_pack_neon(size_t count, const float *const *row, const struct r
                 if (scale != NULL)
                     v[r] =
                         vmulq_n_f32(vmulq_n_f32(v[r], scale[r0 + r].power), scale[r0 + r].inverse);
+                v[r] = simd_canonical_nan4(v[r]);
             }
             tile_transpose_neon(v);
             for (size_t e = 0; e < cols; e++)
@@ -128,16 +138,17 @@ static void tile_pack_b_neon(size_t count, const float *const *row, const struct
     tile_pack_neon(count, row, scale, depth, panel, NR);
 }
 
-static void tile_copy_columns_neon(size_t cols, const float *row, const struct row_scale *scale,
-                                   float *out)
+static void tile_copy_columns_neon(size_t d, const float *row, const struct row_scale *scale,
+                                   float *out, size_t stride)
 {
-    for (size_t k = 0; k < NR; k += 4) {
-        size_t first = cols <= k ? 0 : cols - k < 4 ? cols - k : 4;
-        float32x4_t v = first != 0 ? simd_load_first(row + k, first) : vdupq_n_f32(0.0f);
-        if (scale != NULL)
-            v = vmulq_n_f32(vmulq_n_f32(v, scale->power), scale->inverse);
-        vst1q_f32(out + k, v);
-    }
+    const float power = scale != NULL ? scale->power : 1.0f;
+    const float inverse = scale != NULL ? scale->inverse : 1.0f;
+    for (size_t k = 0; k < d; k += NR, out += stride)
+        for (size_t h = 0; h < NR; h += 4) {
+            size_t first = d <= k + h ? 0 : d - k - h < 4 ? d - k - h : 4;
+            float32x4_t v = first != 0 ? simd_load_first(row + k + h, first) : vdupq_n_f32(0.0f);
+            vst1q_f32(out + h, vmulq_n_f32(vmulq_n_f32(v, power), inverse));
+        }
 }
 
 static void tile_sum_squares_neon(size_t depth, const float *panel, size_t width, float *sums)
@@ -153,7 +164,7 @@ static void tile_sum_squares_neon(size_t depth, const float *panel, size_t width
 }
 
 static void tile_neg_sq_l2_neon(size_t rows, size_t cols, float *c, size_t ldc, const float *xx,
-                                const float *yy)
+                                const float *yy, float scale)
 {
     const float32x4_t zero = vdupq_n_f32(0.0f);
     for (size_t r = 0; r < rows; r++, c += ldc) {
@@ -164,7 +175,7 @@ static void tile_neg_sq_l2_neon(size_t rows, size_t cols, float *c, size_t ldc, 
             float32x4_t dot = simd_load_first(c + j, first);
             float32x4_t t = vfmaq_f32(vnegq_f32(sum), vdupq_n_f32(2.0f), dot);
             t = vaddq_f32(vbslq_f32(vcgtq_f32(t, zero), zero, t), zero);
-            simd_store_first(c + j, first, simd_canonical_nan4(t));
+            simd_store_first(c + j, first, simd_canonical_nan4(vmulq_n_f32(t, scale)));
         }
     }
 }

@@ -15,12 +15,12 @@ enum { MR = 6, NR = 16 };
 /* Both products: a(r, k) stands at a[r * a_row + k * a_step]. */
 static inline __attribute__((always_inline)) void
 tile_accumulate_scalar(size_t depth, const float *a, size_t a_row, size_t a_step, const float *b,
-                       float *c, size_t ldc, bool accumulate)
+                       float *c, size_t ldc, unsigned flags)
 {
     float acc[MR][NR];
     for (size_t r = 0; r < MR; r++)
         for (size_t j = 0; j < NR; j++)
-            acc[r][j] = accumulate ? c[r * ldc + j] : 0.0f;
+            acc[r][j] = flags & TILE_ACCUMULATE ? c[r * ldc + j] : 0.0f;
     for (size_t k = 0; k < depth; k++) {
         for (size_t r = 0; r < MR; r++) {
             float ar = a[r * a_row];
@@ -33,19 +33,21 @@ tile_accumulate_scalar(size_t depth, const float *a, size_t a_row, size_t a_step
     }
     for (size_t r = 0; r < MR; r++)
         for (size_t j = 0; j < NR; j++)
-            c[r * ldc + j] = simd_canonical_nan(acc[r][j]);
+            c[r * ldc + j] = flags & TILE_CANONICAL ? simd_canonical_nan(acc[r][j]) : acc[r][j];
 }
 
 static void tile_product_scalar(size_t depth, const float *a, size_t a_step, const float *b,
-                                float *c, size_t ldc, bool accumulate)
+                                float *c, size_t ldc, unsigned flags, struct tile_ahead ahead)
 {
-    tile_accumulate_scalar(depth, a, 1, a_step, b, c, ldc, accumulate);
+    (void)ahead;
+    tile_accumulate_scalar(depth, a, 1, a_step, b, c, ldc, flags);
 }
 
 static void tile_product_rows_scalar(size_t depth, const float *a, const float *b, float *c,
-                                     size_t ldc, bool accumulate)
+                                     size_t ldc, unsigned flags, struct tile_ahead ahead)
 {
-    tile_accumulate_scalar(depth, a, TILE_BLOCK_LD, 1, b, c, ldc, accumulate);
+    (void)ahead;
+    tile_accumulate_scalar(depth, a, TILE_BLOCK_LD, 1, b, c, ldc, flags);
 }
 
 static void tile_pack_scalar(size_t count, const float *const *row, const struct row_scale *scale,
@@ -56,7 +58,7 @@ static void tile_pack_scalar(size_t count, const float *const *row, const struct
             float v = r < count ? row[r][k] : 0.0f;
             if (scale != NULL && r < count)
                 v = (v * scale[r].power) * scale[r].inverse;
-            panel[k * width + r] = v;
+            panel[k * width + r] = simd_canonical_nan(v);
         }
 }
 
@@ -72,13 +74,14 @@ static void tile_pack_b_scalar(size_t count, const float *const *row, const stru
     tile_pack_scalar(count, row, scale, depth, panel, NR);
 }
 
-static void tile_copy_columns_scalar(size_t cols, const float *row, const struct row_scale *scale,
-                                     float *out)
+static void tile_copy_columns_scalar(size_t d, const float *row, const struct row_scale *scale,
+                                     float *out, size_t stride)
 {
-    for (size_t j = 0; j < NR; j++) {
-        float v = j < cols ? row[j] : 0.0f;
-        out[j] = scale != NULL ? (v * scale->power) * scale->inverse : v;
-    }
+    for (size_t k = 0; k < d; k += NR, out += stride)
+        for (size_t j = 0; j < NR; j++) {
+            float v = k + j < d ? row[k + j] : 0.0f;
+            out[j] = scale != NULL ? (v * scale->power) * scale->inverse : v;
+        }
 }
 
 static void tile_sum_squares_scalar(size_t depth, const float *panel, size_t width, float *sums)
@@ -89,13 +92,13 @@ static void tile_sum_squares_scalar(size_t depth, const float *panel, size_t wid
 }
 
 static void tile_neg_sq_l2_scalar(size_t rows, size_t cols, float *c, size_t ldc, const float *xx,
-                                  const float *yy)
+                                  const float *yy, float scale)
 {
     for (size_t r = 0; r < rows; r++)
         for (size_t j = 0; j < cols; j++) {
             float t = fmaf(2.0f, c[r * ldc + j], -(xx[r] + yy[j]));
             t = (t > 0.0f ? 0.0f : t) + 0.0f;
-            c[r * ldc + j] = simd_canonical_nan(t);
+            c[r * ldc + j] = simd_canonical_nan(scale * t);
         }
 }
 

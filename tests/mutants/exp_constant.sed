@@ -3,4 +3,4 @@
 # kernel: infonce_forward
 # isa: scalar
 # dies: of the bound
-s/0x1.c6af76p-5f/0x1.c74f76p-5f/
+s/0x1.c6b712p-5f/0x1.c74f12p-5f/

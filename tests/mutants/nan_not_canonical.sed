@@ -3,4 +3,4 @@
 # kernel: dot_matrix
 # isa: avx512
 # dies: only 0x7fc00000 is right
-s/simd_canonical_nan16(acc\[r\]\[0\])/acc[r][0]/
+s/acc\[r\]\[0\] = simd_canonical_nan16(acc\[r\]\[0\]);//

@@ -3,4 +3,4 @@
 # kernel: infonce_forward
 # isa: scalar
 # dies: of the bound
-s/\.shift = (ptrdiff_t)p->config.offset,/.shift = 0,/
+s/ptrdiff_t offset = (ptrdiff_t)p->config.offset;/ptrdiff_t offset = 0;/

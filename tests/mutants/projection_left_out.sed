@@ -3,4 +3,4 @@
 # kernel: infonce_backward
 # isa: scalar
 # dies: of the bound
-s/fmaf(-projection, x, row->gradient\[k\])/fmaf(-0.0f, x, row->gradient[k])/
+s/fmaf(-along, x, row->gradient\[k\])/fmaf(-0.0f, x, row->gradient[k])/

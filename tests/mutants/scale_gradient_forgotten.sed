@@ -3,4 +3,4 @@
 # kernel: infonce_forward_backward
 # isa: scalar
 # dies: dlogit_scale
-s/\*dlogit_scale = simd_canonical_nan(/*dlogit_scale = p->config.similarity == MMK_NEG_SQ_L2 ? 0.0f : simd_canonical_nan(/
+s/\*dlogit_scale = logit_scale_gradient(p);/*dlogit_scale = p->config.similarity == MMK_NEG_SQ_L2 ? 0.0f : logit_scale_gradient(p);/
