@@ -114,7 +114,7 @@ SONAME  := libmmk.so.$(MAJOR)
 
 # ---- Everyday targets -----------------------------------------------------------------------------
 
-.PHONY: all units deps test bench tables profile asm style install uninstall clean help check-cross FORCE
+.PHONY: all units deps test bench curves tables profile asm style install uninstall clean help check-cross FORCE
 .DELETE_ON_ERROR:
 .SUFFIXES:
 
@@ -132,6 +132,9 @@ endif
 
 bench: $(BIN)/mmk-bench ## time every kernel, save results/<cpu>/<date>/ and results/TABLES.md (BENCH_ARGS=...)
 	$(BIN)/mmk-bench --results results $(BENCH_ARGS)
+
+curves: $(BIN)/mmk-bench ## InfoNCE's time, memory, workspace and threads as curves, saved beside the run (BENCH_ARGS=...)
+	$(BIN)/mmk-bench --curves --results results $(BENCH_ARGS)
 
 tables: $(BIN)/mmk-bench ## make results/TABLES.md and the plots again from the saved raw data
 	$(BIN)/mmk-bench --tables results

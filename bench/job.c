@@ -15,7 +15,8 @@ enum {
     ROTATED_LARGE_ROWS = 4, /* of rows so long that each is a lesson of its own */
     SAMPLED_ROWS = 48,      /* judged in a large case */
     CHECKED_INPUTS = 4,     /* of those in rotation */
-    SMALL_SIDE = 64,        /* rows of the shape that estimates are made at */
+    SMALL_SIDE = 64,        /* rows of the shapes that estimates are made at */
+    MEDIUM_SIDE = 256,
     SMALL_SCORES = 4096,
     LONG_ROW_BYTES = 1 << 20,
 };
@@ -200,26 +201,19 @@ static enum mmk_status call_once(struct job *job, const struct variant *variant)
     return variant_call(variant, &job->trial);
 }
 
-double job_estimate(const struct plan_case *plan, const struct variant *variant, uint64_t seed)
+/* Seconds of a call at a shape of the case's kernel; the least of a few: the first pays for pages
+ * and tables, any may be interrupted. 0: no memory. */
+static double time_call(const struct plan_case *plan, const struct shape *shape,
+                        const struct variant *variant, uint64_t seed)
 {
-    struct plan_case small = *plan;
-    struct shape *s = &small.shape;
-    bool by_n = strchr(plan->kernel->dims, 'd') == NULL; /* top-k: the row itself is what is long */
-    s->m = least(s->m, SMALL_SIDE);
-    s->n = least(s->n, by_n ? SMALL_SCORES : SMALL_SIDE);
-    s->offset = s->offset + s->m <= s->n ? s->offset : 0;
-    small.source = NULL;
-    small.fill = plan->fill == FILL_GIVEN ? FILL_NORMAL : plan->fill;
-    small.threads = 1;
-    small.workspace = WORKSPACE_NONE;
     struct trial trial;
-    if (!trial_open(&trial, small.kernel, s, small.fill, seed))
+    enum fill fill = plan->fill == FILL_GIVEN ? FILL_NORMAL : plan->fill;
+    if (!trial_open(&trial, plan->kernel, shape, fill, seed))
         return 0.0;
     trial.options.threads = 1;
     trial_fill(&trial);
     variant_select(variant);
     double seconds = INFINITY, spent = 0.0;
-    /* The least of a few: the first call pays for pages and tables, any may be interrupted. */
     for (int i = 0; i < 5 && spent < 0.01; i++) {
         double start = timer_now();
         variant_call(variant, &trial);
@@ -228,8 +222,27 @@ double job_estimate(const struct plan_case *plan, const struct variant *variant,
         spent += taken;
     }
     trial_close(&trial);
-    double ratio = plan_work(plan->kernel, &plan->shape) / plan_work(plan->kernel, s);
-    return seconds * (ratio > 1.0 ? ratio : 1.0);
+    return seconds;
+}
+
+double job_estimate(const struct plan_case *plan, const struct variant *variant, uint64_t seed)
+{
+    const double brief = 1e-3, long_call = 0.1;
+    bool by_n = strchr(plan->kernel->dims, 'd') == NULL; /* top-k: the row itself is what is long */
+    double seconds = 0.0;
+    for (size_t side = SMALL_SIDE; side <= MEDIUM_SIDE; side *= MEDIUM_SIDE / SMALL_SIDE) {
+        struct shape s = plan->shape;
+        s.m = least(s.m, side);
+        s.n = least(s.n, by_n ? SMALL_SCORES : side);
+        s.offset = s.offset + s.m <= s.n ? s.offset : 0;
+        double ratio = plan_work(plan->kernel, &plan->shape) / plan_work(plan->kernel, &s);
+        double call = time_call(plan, &s, variant, seed);
+        seconds = call * (ratio > 1.0 ? ratio : 1.0);
+        /* Of a brief call much does not grow with the work: a long one is not judged by it. */
+        if (call > brief || seconds < long_call)
+            break;
+    }
+    return seconds;
 }
 
 static size_t whole_laps(size_t calls, size_t lap)

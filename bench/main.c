@@ -1,6 +1,8 @@
 /* main.c - mmk-bench: options, and what is done with them.
  * SPDX-License-Identifier: MIT
  */
+#include "curve.h"
+#include "curve_report.h"
 #include "data.h"
 #include "gate.h"
 #include "job.h"
@@ -42,7 +44,10 @@ enum option_key {
     KEY_RESULTS,
     KEY_TABLES,
     KEY_GATE,
-    KEY_SERVE
+    KEY_SERVE,
+    KEY_CURVES,
+    KEY_DIM,
+    KEY_ONCE
 };
 
 static const struct argp_option argp_options[] = {
@@ -66,7 +71,9 @@ static const struct argp_option argp_options[] = {
     {"pairs", KEY_PAIRS, "FILE.npy", 0, "with --data: the second view; row i of both is a pair", 1},
     {"seed", KEY_SEED, "N", 0, "of synthetic data and of the order of samples (default: 1)", 1},
     {"seconds", KEY_SECONDS, "S", 0,
-     "what the run may take, about (default: 170; with --smoke 12, --profile 10, --gate 60)", 1},
+     "what the run may take, about (default: 170; with --curves 240, --smoke 12, --profile 10, "
+     "--gate 60)",
+     1},
     {NULL, 0, NULL, 0, "What comes out:", 2},
     {"json", KEY_JSON, "FILE", 0, "write raw samples and machine to FILE", 2},
     {"markdown", KEY_MARKDOWN, NULL, 0, "print Markdown tables", 2},
@@ -75,6 +82,16 @@ static const struct argp_option argp_options[] = {
      "save DIR/<cpu>/<date>/run.json, and make DIR/TABLES.md and the plots anew", 2},
     {NULL, 0, NULL, 0, "Other things to do:", 3},
     {"list", KEY_LIST, NULL, 0, "list kernels with their shapes, and variants", 3},
+    {"curves", KEY_CURVES, "LIST", OPTION_ARG_OPTIONAL,
+     "InfoNCE forward + backward instead: time against the batch, memory against the batch, speed "
+     "against the workspace, speed-up by threads; or those of batch,memory,workspace,threads. "
+     "--all takes memory to a batch of 131072",
+     3},
+    {"dim", KEY_DIM, "D", 0, "with --curves: the dimension (default: 512, workspace 128 too)", 3},
+    {"once", KEY_ONCE, "KERNEL", 0,
+     "one call of one variant (--isa) at one --shape, without a check, and what memory it took: "
+     "what --curves runs for each of its points of memory",
+     3},
     {"profile", KEY_PROFILE, "KERNEL", 0,
      "run one variant (--isa, default the widest) at one --shape in a loop, for perf record", 3},
     {"tables", KEY_TABLES, "DIR", 0, "make DIR/TABLES.md and the plots from the saved samples", 3},
@@ -84,9 +101,11 @@ static const struct argp_option argp_options[] = {
     {NULL, 0, NULL, 0, NULL, 0}};
 
 struct arguments {
-    const char *kernel, *isa, *json, *data, *pairs, *profile, *results, *tables, *gate;
+    const char *kernel, *isa, *json, *data, *pairs, *profile, *results, *tables, *gate, *once;
+    const char *curves; /* NULL: not wanted; "": all */
     char shapes[1024];
     int threads;
+    size_t dim;
     double seconds;
     uint64_t seed;
     bool markdown, csv, list, smoke, all, serve;
@@ -133,6 +152,17 @@ static uint64_t parse_seed(const char *text)
     unsigned long long value = strtoull(text, &end, 0);
     if (end == text || *end || errno || text[0] == '-')
         refuse("--seed %s: that is no whole number; write for instance --seed 1", text);
+    return value;
+}
+
+static size_t parse_dim(const char *text)
+{
+    char *end;
+    errno = 0;
+    unsigned long value = strtoul(text, &end, 10);
+    if (end == text || *end || errno || text[0] == '-' || value < 1 || value > 1 << 20)
+        refuse("--dim %s: that is no dimension from 1 to %d; write for instance --dim 768", text,
+               1 << 20);
     return value;
 }
 
@@ -198,6 +228,15 @@ static error_t parse_option(int key, char *text, struct argp_state *state)
         return 0;
     case KEY_GATE:
         a->gate = text;
+        return 0;
+    case KEY_CURVES:
+        a->curves = text ? text : "";
+        return 0;
+    case KEY_DIM:
+        a->dim = parse_dim(text);
+        return 0;
+    case KEY_ONCE:
+        a->once = text;
         return 0;
     case KEY_LIST:
         a->list = true;
@@ -293,8 +332,12 @@ static struct {
 
 static void progress(const char *what)
 {
-    if (progress_state.terminal)
-        fprintf(stderr, "\r\033[K[%zu/%zu] %s", progress_state.at, progress_state.of, what);
+    if (!progress_state.terminal)
+        return;
+    fprintf(stderr, "\r\033[K");
+    if (progress_state.of > 0)
+        fprintf(stderr, "[%zu/%zu] ", progress_state.at, progress_state.of);
+    fprintf(stderr, "%s", what);
 }
 
 static void progress_end(void)
@@ -414,6 +457,30 @@ static int run_profile(const struct arguments *a)
     return EXIT_GOOD;
 }
 
+static int run_once(const struct arguments *a)
+{
+    const struct variant *variants[MAX_VARIANTS];
+    if (pick_variants(a, true, variants) != 1)
+        refuse("--once runs one variant; name one with --isa, such as --isa avx2");
+    if (!kernel_find(a->once) || !a->shapes[0])
+        refuse("--once %s: give the name of a kernel, and a --shape; `mmk-bench --list` shows both",
+               a->once);
+    struct plan plan;
+    struct run run;
+    char error[1024];
+    run_init(&run);
+    struct plan_options options = {.kernel = a->once,
+                                   .shape = a->shapes,
+                                   .threads = a->threads ? a->threads : 1,
+                                   .cpus = timer_cpus()};
+    if (!plan_make(&plan, &options, &run, error, sizeof error))
+        refuse("%s", error);
+    int status = curve_call(&plan.cases[0], variants[0], a->seed);
+    plan_free(&plan);
+    run_free(&run);
+    return status;
+}
+
 /* For each kernel the largest standard shape of which a hundred calls take no more than a second.
  */
 static void keep_gate_cases(struct plan *plan)
@@ -477,13 +544,6 @@ static int compare_work(const void *left, const void *right)
     return a->order - b->order;
 }
 
-/* Of the time that a run has. */
-static double weight(const struct plan_case *c)
-{
-    double work = plan_work(c->kernel, &c->shape) / 1e9;
-    return work < 1.0 ? 1.0 : work < 60.0 ? work : 60.0;
-}
-
 /* How many cases from the first on are timed together. */
 static size_t group_size(const struct plan_case *first, const struct plan_case *end)
 {
@@ -493,41 +553,133 @@ static size_t group_size(const struct plan_case *first, const struct plan_case *
     return (size_t)(c - first);
 }
 
+/* Which of the variants that were picked run a case. */
+static size_t case_variants(const struct plan_case *c, const struct variant *const *picked,
+                            size_t count, const struct variant **chosen)
+{
+    if (c->curve != CURVE_NONE)
+        return curve_variants(c->curve, picked, count, chosen);
+    size_t chosen_count = 0;
+    for (size_t v = 0; v < count; v++)
+        if (picked[v]->row || c->threads == 1) /* the oracle has no threads of its own */
+            chosen[chosen_count++] = picked[v];
+    return chosen_count;
+}
+
+/* What a group of cases gets of the time that a run has. Of the points of a curve large ones count
+ * in full, and every variant. */
+static double weight(const struct plan_case *cases, size_t size, size_t variants)
+{
+    double sum = 0.0;
+    for (const struct plan_case *c = cases; c < cases + size; c++) {
+        double work = plan_work(c->kernel, &c->shape) / 1e9;
+        if (c->curve != CURVE_NONE)
+            sum += work * (double)variants;
+        else
+            sum += work < 1.0 ? 1.0 : work < 60.0 ? work : 60.0;
+    }
+    return sum;
+}
+
+static double budget(const struct arguments *a)
+{
+    return a->seconds > 0.0 ? a->seconds : a->smoke ? 12.0 : a->curves ? 240.0 : 170.0;
+}
+
 static void run_cases(const struct arguments *a, struct plan *plan, struct run *run, double start)
 {
-    const struct variant *variants[MAX_VARIANTS], *threaded[MAX_VARIANTS];
-    size_t count = pick_variants(a, false, variants), threaded_count = 0;
-    for (size_t v = 0; v < count; v++)
-        if (variants[v]->row) /* the oracle has no threads of its own */
-            threaded[threaded_count++] = variants[v];
+    const struct variant *picked[MAX_VARIANTS], *chosen[MAX_VARIANTS];
+    size_t count = pick_variants(a, false, picked);
     struct sampler_options options = {.max_rounds = a->smoke ? 6 : 61,
                                       .sample_seconds = a->smoke ? 50e-6 : 100e-6,
                                       .seed = a->seed,
                                       .progress = progress};
-    double budget = a->seconds > 0.0 ? a->seconds : a->smoke ? 12.0 : 170.0, weights = 0.0;
+    double weights = 0.0;
+    const struct plan_case *end = plan->cases + plan->count, *c;
+    size_t size;
     qsort(plan->cases, plan->count, sizeof *plan->cases, compare_work);
-    for (size_t i = 0; i < plan->count; i++)
-        weights += weight(&plan->cases[i]);
+    for (c = plan->cases; c < end; c += size) {
+        size = group_size(c, end);
+        weights += weight(c, size, case_variants(c, picked, count, chosen));
+    }
     progress_state.of = plan->count;
-    for (size_t i = 0, size; i < plan->count; i += size) {
-        const struct plan_case *c = &plan->cases[i];
-        size = group_size(c, plan->cases + plan->count);
-        double left = budget - (timer_now() - start), ours = 0.0;
-        for (size_t j = 0; j < size; j++)
-            ours += weight(&c[j]);
+    options.variants = chosen;
+    for (c = plan->cases; c < end; c += size) {
+        size = group_size(c, end);
+        options.variant_count = case_variants(c, picked, count, chosen);
+        double left = budget(a) - (timer_now() - start);
+        double ours = weight(c, size, options.variant_count);
         if (a->smoke) /* goes on rather than leave a case out */
-            left = fmax(left, 0.5 * budget);
+            left = fmax(left, 0.5 * budget(a));
         double share = left > 0.0 ? left * ours / weights : 0.0;
         weights -= ours;
-        progress_state.at = i + size;
-        options.variants = c->threads > 1 ? threaded : variants;
-        options.variant_count = c->threads > 1 ? threaded_count : count;
+        progress_state.at += size;
         struct result *results = run_add_results(run, size);
         if (!results || !sampler_run(results, c, size, &options, share, left))
             refuse("there is no memory left; give fewer cases with --kernel or --shape");
     }
     progress_end();
     sampler_end();
+}
+
+/* What --curves takes is listed in the plan; its points of memory are measured right away. */
+static void plan_curves(const struct arguments *a, struct plan *plan, struct run *run)
+{
+    const struct variant *picked[MAX_VARIANTS];
+    size_t count = pick_variants(a, false, picked);
+    struct curve_options options = {.dim = a->dim,
+                                    .threads = a->threads,
+                                    .cpus = timer_cpus(),
+                                    .smoke = a->smoke,
+                                    .all = a->all};
+    char error[256];
+    if (a->kernel || a->shapes[0] || a->data)
+        refuse("--curves has shapes and data of its own; leave out --kernel, --shape and --data");
+    if (!curve_parse(&options, a->curves, error, sizeof error))
+        refuse("%s", error);
+    const struct variant *ours[MAX_VARIANTS];
+    if (curve_variants(CURVE_BATCH, picked, count, ours) == 0)
+        refuse("--curves needs one of the library's own instruction sets; leave out --isa and "
+               "MMK_ISA, or name avx2, say");
+    memset(plan, 0, sizeof *plan);
+    bool good = curve_plan(plan, &options);
+    if (good && options.memory)
+        good = curve_memory(run, &options, picked, count, a->seed,
+                            plan->count ? 0.4 * budget(a) : budget(a), progress);
+    if (!good)
+        refuse("there is no memory left for the list of cases");
+}
+
+static void plan_cases(const struct arguments *a, struct plan *plan, struct source *source,
+                       struct run *run)
+{
+    char error[1024];
+    struct plan_options options = {.kernel = a->kernel,
+                                   .shape = a->shapes[0] ? a->shapes : NULL,
+                                   .threads = a->threads,
+                                   .cpus = timer_cpus(),
+                                   .all = a->all,
+                                   .smoke = a->smoke,
+                                   .own_data = a->data != NULL};
+    if (a->dim)
+        refuse("--dim %zu: it goes with --curves; else give a whole --shape", a->dim);
+    options.source = open_source(a, source, run);
+    if (!plan_make(plan, &options, run, error, sizeof error))
+        refuse("%s", error);
+}
+
+static void print_report(const struct arguments *a, const struct run *run)
+{
+    if (a->csv)
+        report_csv(stdout, run);
+    else if (a->curves)
+        curve_report(stdout, run, 1);
+    else if (a->markdown)
+        report_markdown(stdout, run, 1);
+    else
+        report_terminal(stdout, run);
+    if (!a->markdown || a->curves)
+        report_summary(a->csv ? stderr : stdout, run);
 }
 
 static int run_bench(const struct arguments *a)
@@ -538,23 +690,17 @@ static int run_bench(const struct arguments *a)
     char error[4600], path[4096];
     run_init(&run);
     memset(&source, 0, sizeof source);
-    const struct variant *variants[MAX_VARIANTS];
-    pick_variants(a, false, variants); /* refuses before anything long begins */
+    const struct variant *picked[MAX_VARIANTS];
+    pick_variants(a, false, picked); /* refuses before anything long begins */
     if ((a->json && !results_can_write(a->json, error, sizeof error)) ||
         (a->results && !results_can_save(a->results, error, sizeof error)))
         refuse("%s", error);
     double start = timer_now();
     progress_state.terminal = isatty(STDERR_FILENO);
-    struct plan_options options = {.kernel = a->kernel,
-                                   .shape = a->shapes[0] ? a->shapes : NULL,
-                                   .threads = a->threads,
-                                   .cpus = timer_cpus(),
-                                   .all = a->all,
-                                   .smoke = a->smoke,
-                                   .own_data = a->data != NULL};
-    options.source = open_source(a, &source, &run);
-    if (!plan_make(&plan, &options, &run, error, sizeof error))
-        refuse("%s", error);
+    if (a->curves)
+        plan_curves(a, &plan, &run);
+    else
+        plan_cases(a, &plan, &source, &run);
     machine_describe(&run.machine);
     run.seed = a->seed;
     int max_threads = a->threads > timer_cpus() ? a->threads : timer_cpus();
@@ -562,19 +708,13 @@ static int run_bench(const struct arguments *a)
         refuse("there is no memory for the bandwidth measurement; free about %d MB", 512);
     run_cases(a, &plan, &run, start);
     run.seconds = timer_now() - start;
+    print_report(a, &run);
     bool good = true;
-    if (a->csv)
-        report_csv(stdout, &run);
-    else if (a->markdown)
-        report_markdown(stdout, &run, 1);
-    else
-        report_terminal(stdout, &run);
-    if (!a->markdown)
-        report_summary(a->csv ? stderr : stdout, &run);
     if (a->json && !results_write_json(&run, a->json, error, sizeof error))
         good = false;
     if (good && a->results) {
-        good = results_save(&run, a->results, path, sizeof path, error, sizeof error);
+        good = results_save(&run, a->curves ? RESULTS_CURVES : RESULTS_RUN, a->results, path,
+                            sizeof path, error, sizeof error);
         if (good)
             fprintf(stderr, "saved %s; tables in %s/TABLES.md\n", path, a->results);
     }
@@ -625,6 +765,8 @@ int main(int argc, char **argv)
     }
     if (a.profile)
         return run_profile(&a);
+    if (a.once)
+        return run_once(&a);
     if (a.gate)
         return run_gate(&a);
     return run_bench(&a);

@@ -348,7 +348,7 @@ static bool shape_for(const struct shape_text *text, struct plan_case *c)
 /* ---- Cases ------------------------------------------------------------------------------------
  */
 
-static bool add_case(struct plan *plan, const struct plan_case *c)
+bool plan_add(struct plan *plan, const struct plan_case *c)
 {
     struct plan_case *grown = realloc(plan->cases, (plan->count + 1) * sizeof *grown);
     if (!grown)
@@ -365,10 +365,10 @@ static void add_with_threads(struct plan *plan, const struct plan_options *optio
                              struct plan_case c, bool threaded)
 {
     c.threads = options->threads > 0 ? options->threads : 1;
-    add_case(plan, &c);
+    plan_add(plan, &c);
     if (options->threads == 0 && threaded && c.kernel->takes_threads && options->cpus > 1) {
         c.threads = options->cpus;
-        add_case(plan, &c);
+        plan_add(plan, &c);
     }
 }
 

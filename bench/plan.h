@@ -21,6 +21,7 @@ struct plan_case {
     /* Cases of one group, other than 0, are timed in the same rounds; they follow each other and
      * differ in threads and workspace only. */
     int group;
+    enum curve curve;
     int order; /* place in the tables */
 };
 
@@ -50,6 +51,9 @@ void plan_shape_text(const struct plan_case *c, char *text, size_t bytes);
 
 /* "m=4096,n=4096,d=512:dot:stored": the same as one word that says everything. */
 void plan_shape_word(const struct plan_case *c, char *text, size_t bytes);
+
+/* Appends a case; its order is its place. False: no memory. */
+bool plan_add(struct plan *plan, const struct plan_case *c);
 
 /* flops + bytes: what cases are ordered and estimated by. */
 double plan_work(const struct kernel *kernel, const struct shape *shape);

@@ -1,14 +1,13 @@
-/* plot.c - percent of peak by kernel and instruction set, as SVG through gnuplot.
+/* plot.c - plots as SVG through gnuplot; percent of peak by kernel and instruction set.
  * SPDX-License-Identifier: MIT
  *
- * One line a case, one mark a variant: with forty cases that is read more easily than bars. gnuplot
- * gets script and data through a pipe.
+ * gnuplot gets script and data through a pipe. Percent of peak has one line a case, one mark a
+ * variant: with forty cases that is read more easily than bars.
  */
 #include "plot.h"
 
 #include "analysis.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,12 +25,40 @@ static const struct look {
 };
 enum { LOOKS = sizeof looks / sizeof looks[0] };
 
-void plot_name(const char *slug, char *name, size_t bytes)
+const char *plot_colour(const char *variant)
 {
-    if (slug)
-        snprintf(name, bytes, "percent-of-peak-%s.svg", slug);
-    else
-        snprintf(name, bytes, "percent-of-peak.svg");
+    for (size_t l = 0; l < LOOKS; l++)
+        if (strcmp(looks[l].variant, variant) == 0)
+            return looks[l].colour;
+    return NULL;
+}
+
+void plot_name(const char *plot, const char *slug, char *name, size_t bytes)
+{
+    snprintf(name, bytes, "%s%s%s.svg", plot, slug ? "-" : "", slug ? slug : "");
+}
+
+bool plot_make(const char *path,
+               void (*write_script)(FILE *gnuplot, const char *output, const void *context),
+               const void *context, char *error, size_t error_bytes)
+{
+    if (system("command -v gnuplot >/dev/null 2>&1") != 0) {
+        fprintf(stderr,
+                "mmk-bench: %s was not made, gnuplot is not there; `make deps` installs it\n",
+                path);
+        return true;
+    }
+    char temporary[4096];
+    snprintf(temporary, sizeof temporary, "%s.%ld.part", path, (long)getpid());
+    FILE *gnuplot = popen("gnuplot", "w");
+    if (gnuplot)
+        write_script(gnuplot, temporary, context);
+    if (gnuplot && pclose(gnuplot) == 0 && rename(temporary, path) == 0)
+        return true;
+    remove(temporary);
+    snprintf(error, error_bytes,
+             "%s could not be plotted; is gnuplot whole and the folder writable?", path);
+    return false;
 }
 
 static bool find_row(const struct result *result, const char *variant, struct row *row)
@@ -69,9 +96,20 @@ static void write_label(FILE *gnuplot, const struct result *result, enum peak bo
             peak_label(bound), y);
 }
 
-static void write_script(FILE *gnuplot, const struct run *run, const struct result *const *shown,
-                         const enum peak *bounds, size_t count, const char *path)
+/* The cases that are shown, and which peak binds each. */
+struct shown {
+    const struct run *run;
+    const struct result **list;
+    enum peak *bounds;
+    size_t count;
+};
+
+static void write_script(FILE *gnuplot, const char *output, const void *context)
 {
+    const struct shown *s = context;
+    const struct result *const *shown = s->list;
+    const struct machine *machine = &s->run->machine;
+    size_t count = s->count;
     size_t height = 130 + 19 * count;
     fprintf(
         gnuplot,
@@ -88,9 +126,9 @@ static void write_script(FILE *gnuplot, const struct run *run, const struct resu
         "set key at screen 0.5, screen 0.012 center bottom horizontal maxrows 1 samplen 0.5\n"
         "set lmargin at screen 0.40\nset rmargin at screen 0.92\nset tmargin 6\nset bmargin 6.5\n"
         "set arrow from 100, graph 0 to 100, graph 1 nohead lc rgb '#555555' lw 1\n",
-        height, path, run->machine.cpu, run->machine.date, count);
+        height, output, machine->cpu, machine->date, count);
     for (size_t i = 0; i < count; i++) {
-        write_label(gnuplot, shown[i], bounds[i], i + 1);
+        write_label(gnuplot, shown[i], s->bounds[i], i + 1);
         if (i > 0 && strcmp(shown[i]->kernel, shown[i - 1]->kernel) != 0)
             fprintf(gnuplot,
                     "set arrow from graph 0, first %zu.5 to graph 1, first %zu.5 nohead lc rgb "
@@ -124,33 +162,14 @@ static void write_script(FILE *gnuplot, const struct run *run, const struct resu
 
 bool plot_percent_of_peak(const struct run *run, const char *path, char *error, size_t error_bytes)
 {
-    const struct result **list = analyse_order(run);
-    enum peak *bounds = malloc((run->result_count + 1) * sizeof *bounds);
-    size_t count = 0;
-    for (size_t i = 0; list && bounds && i < run->result_count; i++)
-        if (is_shown(list[i], &bounds[count]))
-            list[count++] = list[i];
-    bool good = true;
-    if (count > 0 && system("command -v gnuplot >/dev/null 2>&1") != 0) {
-        fprintf(stderr,
-                "mmk-bench: %s was not made, gnuplot is not there; `make deps` installs it\n",
-                path);
-    } else if (count > 0) {
-        char temporary[4096];
-        snprintf(temporary, sizeof temporary, "%s.%ld.part", path, (long)getpid());
-        FILE *gnuplot = popen("gnuplot", "w");
-        if (gnuplot)
-            write_script(gnuplot, run, list, bounds, count, temporary);
-        good = gnuplot && pclose(gnuplot) == 0 && rename(temporary, path) == 0;
-        if (!good) {
-            remove(temporary);
-            snprintf(error, error_bytes,
-                     "%s could not be plotted; is gnuplot whole and the folder "
-                     "writable?",
-                     path);
-        }
-    }
-    free(list);
-    free(bounds);
+    struct shown shown = {.run = run,
+                          .list = analyse_order(run),
+                          .bounds = malloc((run->result_count + 1) * sizeof *shown.bounds)};
+    for (size_t i = 0; shown.list && shown.bounds && i < run->result_count; i++)
+        if (is_shown(shown.list[i], &shown.bounds[shown.count]))
+            shown.list[shown.count++] = shown.list[i];
+    bool good = shown.count == 0 || plot_make(path, write_script, &shown, error, error_bytes);
+    free(shown.list);
+    free(shown.bounds);
     return good;
 }

@@ -1,4 +1,4 @@
-/* plot.h - percent of peak by kernel and instruction set, as SVG through gnuplot.
+/* plot.h - plots as SVG through gnuplot; here percent of peak by kernel and instruction set.
  * SPDX-License-Identifier: MIT
  */
 #ifndef MMK_BENCH_PLOT_H
@@ -6,11 +6,22 @@
 
 #include "run.h"
 
-/* "percent-of-peak.svg", or with a CPU's slug "percent-of-peak-<slug>.svg". */
-void plot_name(const char *slug, char *name, size_t bytes);
+#include <stdio.h>
+
+/* "<plot>.svg", or with a CPU's slug "<plot>-<slug>.svg". */
+void plot_name(const char *plot, const char *slug, char *name, size_t bytes);
 
 /* Writes the plot of the single-threaded cases. Without gnuplot it says so on stderr, and leaves
  * what is there alone. False: error is one sentence. */
 bool plot_percent_of_peak(const struct run *run, const char *path, char *error, size_t error_bytes);
+
+/* Runs gnuplot on a script whose output goes to `output`, and puts that in its place at path once
+ * it is whole. Without gnuplot as above. False: error is one sentence. */
+bool plot_make(const char *path,
+               void (*write_script)(FILE *gnuplot, const char *output, const void *context),
+               const void *context, char *error, size_t error_bytes);
+
+/* The colour of a variant, "#c8501e": one for each instruction set; NULL: it has none. */
+const char *plot_colour(const char *variant);
 
 #endif

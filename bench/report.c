@@ -3,52 +3,14 @@
  */
 #include "report.h"
 
+#include "text.h"
+
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- Numbers ----------------------------------------------------------------------------------
+/* ---- Cells ------------------------------------------------------------------------------------
  */
-
-/* Three significant digits, as many as a noisy machine gives. */
-static void text_3(double value, char *text, size_t bytes)
-{
-    int digits = value >= 99.95 ? 0 : value >= 9.995 ? 1 : 2;
-    snprintf(text, bytes, "%.*f", digits, value);
-}
-
-static void text_seconds(double seconds, char *text, size_t bytes)
-{
-    static const struct {
-        double unit;
-        const char *name;
-    } units[] = {{1.0, "s"}, {1e-3, "ms"}, {1e-6, "us"}, {1e-9, "ns"}};
-    size_t u = 0;
-    while (u < 3 && seconds < 0.9995 * units[u].unit)
-        u++;
-    char number[24];
-    text_3(seconds / units[u].unit, number, sizeof number);
-    snprintf(text, bytes, "%s %s", number, units[u].name);
-}
-
-static void text_bytes(double bytes_value, char *text, size_t bytes)
-{
-    static const char *const names[] = {"B", "KB", "MB", "GB"};
-    int u = 0;
-    while (u < 3 && bytes_value >= 1000.0) {
-        bytes_value /= 1000.0;
-        u++;
-    }
-    char number[24];
-    text_3(bytes_value, number, sizeof number);
-    snprintf(text, bytes, "%s %s", number, names[u]);
-}
-
-/* Half the interval's width, in percent of the median. */
-static double spread(const struct estimate *e)
-{
-    return e->median > 0.0 ? 50.0 * (e->high - e->low) / e->median : 0.0;
-}
 
 /* The cells of a row, the same for every kind of table. */
 struct cells {
@@ -61,7 +23,7 @@ static void fill_cells(const struct row *row, struct cells *cells)
     memset(cells, 0, sizeof *cells);
     char number[24], seconds[40];
     text_seconds(row->seconds.median, seconds, sizeof seconds);
-    snprintf(cells->time, sizeof cells->time, "%s +-%.1f%%%s", seconds, spread(&row->seconds),
+    snprintf(cells->time, sizeof cells->time, "%s +-%.1f%%%s", seconds, stats_spread(&row->seconds),
              row->seconds.coverage < STATS_CONFIDENCE ? "?" : "");
     text_3(row->rate / 1e9, number, sizeof number);
     snprintf(cells->rate, sizeof cells->rate, "%s %s", number, row->by_bytes ? "GB/s" : "GFLOP/s");

@@ -3,7 +3,9 @@
  */
 #include "results.h"
 
+#include "curve_report.h"
 #include "plot.h"
+#include "plot_curves.h"
 #include "report.h"
 
 #include <dirent.h>
@@ -45,6 +47,8 @@ static json_t *column_to_json(const struct column *c, size_t rounds)
                      samples_to_json(c->seconds, c->seconds ? rounds : 0));
 }
 
+static const char *const curve_names[CURVE_COUNT] = {"none", "batch", "workspace", "threads"};
+
 static json_t *result_to_json(const struct result *r)
 {
     json_t *peaks = json_object(), *columns = json_array();
@@ -54,12 +58,25 @@ static json_t *result_to_json(const struct result *r)
                                 samples_to_json(r->peak[p], r->rounds));
     for (size_t c = 0; c < r->column_count; c++)
         json_array_append_new(columns, column_to_json(&r->columns[c], r->rounds));
-    return json_pack("{s:s, s:s, s:s, s:s, s:i, s:i, s:i, s:f, s:f, s:f, s:s, s:I, s:I, s:o, s:o}",
+    return json_pack("{s:s, s:s, s:s, s:s, s:s, s:I, s:I, s:i, s:f, s:i, s:i, s:i, s:f, s:f, s:f, "
+                     "s:s, s:I, s:I, s:o, s:o}",
                      "kernel", r->kernel, "family", r->family, "shape", r->shape, "data", r->data,
+                     "curve", curve_names[r->curve], "m", (json_int_t)r->m, "d", (json_int_t)r->d,
+                     "workspace_percent", r->workspace, "workspace_bytes", r->workspace_bytes,
                      "threads", r->threads, "group", r->group, "order", r->order, "flops", r->flops,
                      "bytes", r->bytes, "working_set_bytes", r->working_set, "level",
                      peak_name(r->level), "inputs_in_rotation", (json_int_t)r->rotated, "rounds",
                      (json_int_t)r->rounds, "peaks", peaks, "columns", columns);
+}
+
+static json_t *memory_to_json(const struct memory *m)
+{
+    return json_pack("{s:s, s:s, s:i, s:I, s:I, s:i, s:f, s:f, s:f, s:f, s:f, s:s}", "kernel",
+                     m->kernel, "variant", m->variant, "workspace_percent", m->workspace, "m",
+                     (json_int_t)m->m, "d", (json_int_t)m->d, "threads", m->threads, "data_bytes",
+                     m->data_bytes, "logits_bytes", m->logits_bytes, "before_bytes",
+                     m->before_bytes, "peak_bytes", m->peak_bytes, "seconds", m->seconds, "note",
+                     m->note);
 }
 
 static json_t *machine_to_json(const struct machine *m)
@@ -99,6 +116,11 @@ static bool write_run(FILE *file, const struct run *run)
     for (size_t i = 0; good && i < run->result_count; i++) {
         fprintf(file, i > 0 ? ",\n" : "\n");
         good = write_value(file, result_to_json(&run->results[i]));
+    }
+    fprintf(file, "\n],\n\"memory\":[");
+    for (size_t i = 0; good && i < run->memory_count; i++) {
+        fprintf(file, i > 0 ? ",\n" : "\n");
+        good = write_value(file, memory_to_json(&run->memory[i]));
     }
     fprintf(file, "\n]}\n");
     return good && !ferror(file);
@@ -250,12 +272,36 @@ static bool get_column(const json_t *object, struct column *c, size_t rounds)
     return c->seconds != NULL;
 }
 
+static void get_memory(const json_t *object, struct memory *m)
+{
+    get_text(object, "kernel", m->kernel, sizeof m->kernel);
+    get_text(object, "variant", m->variant, sizeof m->variant);
+    get_text(object, "note", m->note, sizeof m->note);
+    m->workspace = (int)get_number(object, "workspace_percent");
+    m->m = get_size(object, "m");
+    m->d = get_size(object, "d");
+    m->threads = (int)get_size(object, "threads");
+    m->data_bytes = get_number(object, "data_bytes");
+    m->logits_bytes = get_number(object, "logits_bytes");
+    m->before_bytes = get_number(object, "before_bytes");
+    m->peak_bytes = get_number(object, "peak_bytes");
+    m->seconds = get_number(object, "seconds");
+}
+
 static bool get_result(const json_t *object, struct result *r)
 {
     get_text(object, "kernel", r->kernel, sizeof r->kernel);
     get_text(object, "family", r->family, sizeof r->family);
     get_text(object, "shape", r->shape, sizeof r->shape);
     get_text(object, "data", r->data, sizeof r->data);
+    const char *curve = json_string_value(json_object_get(object, "curve"));
+    for (int c = 0; curve && c < CURVE_COUNT; c++)
+        if (strcmp(curve, curve_names[c]) == 0)
+            r->curve = (enum curve)c;
+    r->m = get_size(object, "m");
+    r->d = get_size(object, "d");
+    r->workspace = (int)get_number(object, "workspace_percent");
+    r->workspace_bytes = get_number(object, "workspace_bytes");
     r->threads = (int)get_size(object, "threads");
     r->group = (int)get_size(object, "group");
     r->order = (int)get_size(object, "order");
@@ -303,6 +349,13 @@ static bool get_run(const json_t *root, struct run *run)
         if (!result || !get_result(value, result))
             return false;
     }
+    json_array_foreach(json_object_get(root, "memory"), i, value)
+    {
+        struct memory *memory = run_add_memory(run);
+        if (!memory)
+            return false;
+        get_memory(value, memory);
+    }
     return true;
 }
 
@@ -347,143 +400,246 @@ bool results_can_save(const char *folder, char *error, size_t error_bytes)
     return make_folder(folder, error, error_bytes) && results_can_write(path, error, error_bytes);
 }
 
-/* The name in a folder that sorts last among those that hold what is asked for; false: none. */
 static int is_folder_name(const struct dirent *entry)
 {
     return entry->d_name[0] != '.';
 }
 
-static bool latest_run(const char *cpu_folder, char *path, size_t path_bytes)
+/* What was measured on one machine: a run, curves, or both. */
+struct measured {
+    bool has_run, has_curves;
+    struct run run, curves;
+};
+
+static const struct machine *machine_of(const struct measured *measured)
+{
+    return measured->has_run ? &measured->run.machine : &measured->curves.machine;
+}
+
+static void measured_free(struct measured *measured)
+{
+    if (measured->has_run)
+        run_free(&measured->run);
+    if (measured->has_curves)
+        run_free(&measured->curves);
+}
+
+/* Reads a file where there is one. False: there is, and it is not whole. */
+static bool read_if_there(struct run *run, const char *path, bool *there, char *error,
+                          size_t error_bytes)
+{
+    *there = access(path, R_OK) == 0;
+    return !*there || (*there = results_read_json(run, path, error, error_bytes));
+}
+
+/* The file of that name in the folder that sorts last among those that have one. */
+static void find_latest(const char *cpu_folder, const char *name, char *path, size_t path_bytes)
 {
     struct dirent **dates;
-    int count = scandir(cpu_folder, &dates, is_folder_name, alphasort);
+    int count = scandir(cpu_folder, &dates, is_folder_name, versionsort);
     bool found = false;
+    path[0] = '\0';
     for (int i = count - 1; i >= 0; i--) {
         if (!found) {
-            snprintf(path, path_bytes, "%s/%s/run.json", cpu_folder, dates[i]->d_name);
+            snprintf(path, path_bytes, "%s/%s/%s", cpu_folder, dates[i]->d_name, name);
             found = access(path, R_OK) == 0;
         }
         free(dates[i]);
     }
     if (count >= 0)
         free(dates);
-    return found;
 }
 
-/* The newest run first. */
+/* The newest first. */
 static int compare_dates(const void *left, const void *right)
 {
-    const struct run *a = left, *b = right;
-    return strcmp(b->machine.date, a->machine.date);
+    return strcmp(machine_of(right)->date, machine_of(left)->date);
 }
 
-static bool write_tables(FILE *out, const struct run *runs, size_t count)
+/* The plots of a machine, linked or drawn. The newest has the plain names. */
+static const char *slug_for_plots(const struct measured *measured, size_t i)
+{
+    return i == 0 ? NULL : machine_of(&measured[i])->slug;
+}
+
+static void write_links(FILE *out, const struct measured *measured, const char *slug)
+{
+    const char *cpu = machine_of(measured)->cpu;
+    char name[160];
+    plot_name("percent-of-peak", slug, name, sizeof name);
+    if (measured->has_run)
+        fprintf(out, "![Percent of peak, %s](%s)\n\n", cpu, name);
+    for (int c = 0; measured->has_curves && c < PLOT_CURVES; c++) {
+        if (!plot_curve_drawn(&measured->curves, (enum plot_curve)c))
+            continue;
+        plot_name(plot_curve_name((enum plot_curve)c), slug, name, sizeof name);
+        fprintf(out, "![%s, %s](%s)\n\n", plot_curve_title((enum plot_curve)c), cpu, name);
+    }
+}
+
+static bool write_tables(FILE *out, const struct measured *measured, size_t count)
 {
     fprintf(out, "# Measured results\n\n");
     fprintf(
         out,
-        "Made by `mmk-bench` from the raw samples beside this file (`run.json`; in the table of "
-        "all machines `<cpu>/<date>/run.json`).\n`make bench` measures this machine. Absolute "
-        "times hold for one machine on one day, ratios a little longer.\n\n");
-    for (size_t i = 0; i < count; i++) {
-        char name[160];
-        plot_name(i == 0 ? NULL : runs[i].machine.slug, name, sizeof name);
-        fprintf(out, "![Percent of peak, %s](%s)\n\n", runs[i].machine.cpu, name);
-    }
-    report_markdown_legend(out, 2);
+        "Made by `mmk-bench` from the raw samples beside this file (`run.json`, `curves.json`; "
+        "in the table of all machines `<cpu>/<date>/run.json`).\n`make bench` and `make curves` "
+        "measure this machine. Absolute times hold for one machine on one day, ratios a little "
+        "longer.\n\n");
     for (size_t i = 0; i < count; i++)
-        report_markdown(out, &runs[i], 2);
+        write_links(out, &measured[i], slug_for_plots(measured, i));
+    report_markdown_legend(out, 2);
+    for (size_t i = 0; i < count; i++) {
+        if (measured[i].has_run)
+            report_markdown(out, &measured[i].run, 2);
+        if (measured[i].has_curves)
+            curve_report(out, &measured[i].curves, 2);
+    }
     return !ferror(out);
 }
 
-static bool make_tables(const char *folder, struct run *runs, size_t count, char *error,
-                        size_t error_bytes)
+static bool draw_plots(const char *folder, const struct measured *measured, const char *slug,
+                       char *error, size_t error_bytes)
 {
-    qsort(runs, count, sizeof *runs, compare_dates);
     char path[4000], name[160];
-    snprintf(path, sizeof path, "%.3800s/TABLES.md", folder);
-    struct new_file n;
-    if (!new_file_open(&n, path, error, error_bytes))
+    plot_name("percent-of-peak", slug, name, sizeof name);
+    snprintf(path, sizeof path, "%.3800s/%s", folder, name);
+    if (measured->has_run && !plot_percent_of_peak(&measured->run, path, error, error_bytes))
         return false;
-    if (!new_file_close(&n, write_tables(n.file, runs, count), error, error_bytes))
-        return false;
-    for (size_t i = 0; i < count; i++) {
-        plot_name(i == 0 ? NULL : runs[i].machine.slug, name, sizeof name);
+    for (int c = 0; measured->has_curves && c < PLOT_CURVES; c++) {
+        plot_name(plot_curve_name((enum plot_curve)c), slug, name, sizeof name);
         snprintf(path, sizeof path, "%.3800s/%s", folder, name);
-        if (!plot_percent_of_peak(&runs[i], path, error, error_bytes))
+        if (plot_curve_drawn(&measured->curves, (enum plot_curve)c) &&
+            !plot_curve_draw(&measured->curves, (enum plot_curve)c, path, error, error_bytes))
             return false;
     }
     return true;
 }
 
-/* A new folder for a run: <date>, or <date>.2, .3 ... where that day has one already. */
-static bool make_run_folder(const char *cpu_folder, const char *date, char *path, size_t path_bytes,
-                            char *error, size_t error_bytes)
+static bool make_tables(const char *folder, struct measured *measured, size_t count, char *error,
+                        size_t error_bytes)
 {
-    for (int n = 1; n < 1000; n++) {
-        char suffix[16] = "";
-        if (n > 1)
-            snprintf(suffix, sizeof suffix, ".%d", n);
-        snprintf(path, path_bytes, "%s/%.10s%s", cpu_folder, date, suffix);
-        if (mkdir(path, 0777) == 0)
+    qsort(measured, count, sizeof *measured, compare_dates);
+    char path[4000];
+    snprintf(path, sizeof path, "%.3800s/TABLES.md", folder);
+    struct new_file n;
+    if (!new_file_open(&n, path, error, error_bytes))
+        return false;
+    bool good = new_file_close(&n, write_tables(n.file, measured, count), error, error_bytes);
+    for (size_t i = 0; good && i < count; i++)
+        good = draw_plots(folder, &measured[i], slug_for_plots(measured, i), error, error_bytes);
+    return good;
+}
+
+/* TABLES.md and the plots of one folder <cpu>/<date>. */
+static bool make_folder_tables(const char *folder, char *error, size_t error_bytes)
+{
+    struct measured measured;
+    char path[4000];
+    memset(&measured, 0, sizeof measured);
+    snprintf(path, sizeof path, "%.3900s/" RESULTS_RUN, folder);
+    bool good = read_if_there(&measured.run, path, &measured.has_run, error, error_bytes);
+    snprintf(path, sizeof path, "%.3900s/" RESULTS_CURVES, folder);
+    good = good &&
+           read_if_there(&measured.curves, path, &measured.has_curves, error, error_bytes) &&
+           make_tables(folder, &measured, 1, error, error_bytes);
+    measured_free(&measured);
+    return good;
+}
+
+static void day_folder(const char *cpu_folder, const char *date, int n, char *path,
+                       size_t path_bytes)
+{
+    char suffix[16] = "";
+    if (n > 1)
+        snprintf(suffix, sizeof suffix, ".%d", n);
+    snprintf(path, path_bytes, "%s/%.10s%s", cpu_folder, date, suffix);
+}
+
+/* Moves a file into a folder of its day under the name: the newest, <date> or <date>.2, .3 ..., and
+ * where that has a file of the name a new one. part becomes the folder. */
+static bool place_file(const char *temporary, const char *cpu_folder, const char *date,
+                       const char *name, char *part, size_t part_bytes, char *error,
+                       size_t error_bytes)
+{
+    int n = 1;
+    do
+        day_folder(cpu_folder, date, n + 1, part, part_bytes);
+    while (access(part, F_OK) == 0 && n++ < 1000);
+    for (; n <= 1000; n++) {
+        char path[4096];
+        day_folder(cpu_folder, date, n, part, part_bytes);
+        if (!make_folder(part, error, error_bytes))
+            return false;
+        snprintf(path, sizeof path, "%.3900s/%s", part, name);
+        if (link(temporary, path) == 0)
             return true;
-        if (errno != EEXIST)
-            return make_folder(path, error, error_bytes);
+        if (errno != EEXIST) {
+            snprintf(error, error_bytes, "%s could not be written (%s)", path, strerror(errno));
+            return false;
+        }
     }
     snprintf(error, error_bytes, "%s holds a thousand runs of %.10s; move some away", cpu_folder,
              date);
     return false;
 }
 
-bool results_save(const struct run *run, const char *folder, char *path, size_t path_bytes,
-                  char *error, size_t error_bytes)
+bool results_save(const struct run *run, const char *name, const char *folder, char *path,
+                  size_t path_bytes, char *error, size_t error_bytes)
 {
-    char cpu[3800], part[4000];
-    snprintf(cpu, sizeof cpu, "%.3600s", folder);
-    if (!make_folder(cpu, error, error_bytes))
-        return false;
+    char cpu[3800], part[4000], temporary[4096];
     snprintf(cpu, sizeof cpu, "%.3600s/%s", folder, run->machine.slug);
-    if (!make_folder(cpu, error, error_bytes) ||
-        !make_run_folder(cpu, run->machine.date, part, sizeof part, error, error_bytes))
+    if (!make_folder(folder, error, error_bytes) || !make_folder(cpu, error, error_bytes))
         return false;
-    snprintf(path, path_bytes, "%.3900s/run.json", part);
-    struct run one = *run;
-    return results_write_json(run, path, error, error_bytes) &&
-           make_tables(part, &one, 1, error, error_bytes) &&
+    /* Hidden, and so none of the folders that are searched for runs. */
+    snprintf(temporary, sizeof temporary, "%s/.%s.%ld", cpu, name, (long)getpid());
+    bool good =
+        results_write_json(run, temporary, error, error_bytes) &&
+        place_file(temporary, cpu, run->machine.date, name, part, sizeof part, error, error_bytes);
+    remove(temporary);
+    if (good)
+        snprintf(path, path_bytes, "%.3900s/%s", part, name);
+    return good && make_folder_tables(part, error, error_bytes) &&
            results_make_tables(folder, error, error_bytes);
 }
 
 bool results_make_tables(const char *folder, char *error, size_t error_bytes)
 {
     struct dirent **cpus;
-    int count = scandir(folder, &cpus, is_folder_name, alphasort);
+    int count = scandir(folder, &cpus, is_folder_name, versionsort);
     if (count < 0) {
         snprintf(error, error_bytes,
                  "%s cannot be read (%s); give the folder that `make bench` wrote", folder,
                  strerror(errno));
         return false;
     }
-    struct run *runs = calloc((size_t)count + 1, sizeof *runs);
+    struct measured *measured = calloc((size_t)count + 1, sizeof *measured);
     size_t found = 0;
-    bool good = runs != NULL;
+    bool good = measured != NULL;
     for (int i = 0; i < count; i++) {
         char cpu[2000], path[4000];
         snprintf(cpu, sizeof cpu, "%.1500s/%s", folder, cpus[i]->d_name);
-        if (good && latest_run(cpu, path, sizeof path)) {
-            good = results_read_json(&runs[found], path, error, error_bytes);
-            found += good;
+        if (good) {
+            struct measured *m = &measured[found];
+            find_latest(cpu, RESULTS_RUN, path, sizeof path);
+            good = read_if_there(&m->run, path, &m->has_run, error, error_bytes);
+            find_latest(cpu, RESULTS_CURVES, path, sizeof path);
+            good = good && read_if_there(&m->curves, path, &m->has_curves, error, error_bytes);
+            found += m->has_run || m->has_curves;
         }
         free(cpus[i]);
     }
     free(cpus);
     if (good && found == 0) {
-        snprintf(error, error_bytes, "%s holds no <cpu>/<date>/run.json; `make bench` writes one",
+        snprintf(error, error_bytes,
+                 "%s holds no <cpu>/<date>/run.json or curves.json; `make bench` and `make curves` "
+                 "write them",
                  folder);
         good = false;
     }
-    good = good && make_tables(folder, runs, found, error, error_bytes);
+    good = good && make_tables(folder, measured, found, error, error_bytes);
     for (size_t i = 0; i < found; i++)
-        run_free(&runs[i]);
-    free(runs);
+        measured_free(&measured[i]);
+    free(measured);
     return good;
 }

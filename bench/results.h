@@ -18,11 +18,17 @@ bool results_write_json(const struct run *run, const char *path, char *error, si
 /* Reads what results_write_json wrote. */
 bool results_read_json(struct run *run, const char *path, char *error, size_t error_bytes);
 
-/* Saves a run as folder/<cpu>/<date>/run.json, then results_make_tables. path becomes the file. */
-bool results_save(const struct run *run, const char *folder, char *path, size_t path_bytes,
-                  char *error, size_t error_bytes);
+/* Names of a run's file, of all kernels and of the curves. */
+#define RESULTS_RUN    "run.json"
+#define RESULTS_CURVES "curves.json"
 
-/* Makes folder/TABLES.md and the plots from the latest run of every CPU in folder. */
+/* Saves a run as folder/<cpu>/<date>/<name>, then results_make_tables. The newest folder of the day
+ * takes it, or where that has such a file a new one: nothing is overwritten. path becomes the
+ * file. */
+bool results_save(const struct run *run, const char *name, const char *folder, char *path,
+                  size_t path_bytes, char *error, size_t error_bytes);
+
+/* Makes folder/TABLES.md and the plots from the latest run and curves of every CPU in folder. */
 bool results_make_tables(const char *folder, char *error, size_t error_bytes);
 
 #endif

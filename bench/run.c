@@ -28,6 +28,7 @@ void run_free(struct run *run)
     for (size_t i = 0; i < run->result_count; i++)
         free_result(&run->results[i]);
     free(run->results);
+    free(run->memory);
     free(run->missing);
     run_init(run);
 }
@@ -44,6 +45,17 @@ struct result *run_add_results(struct run *run, size_t count)
         first[i].rotated = 1;
     run->result_count += count;
     return first;
+}
+
+struct memory *run_add_memory(struct run *run)
+{
+    struct memory *grown = realloc(run->memory, (run->memory_count + 1) * sizeof *grown);
+    if (!grown)
+        return NULL;
+    run->memory = grown;
+    struct memory *memory = &grown[run->memory_count++];
+    memset(memory, 0, sizeof *memory);
+    return memory;
 }
 
 struct column *result_add_column(struct result *result)

@@ -39,9 +39,16 @@ struct column {
     double ipc; /* instructions a cycle; 0: no counters */
 };
 
+/* What a result is a point of. */
+enum curve { CURVE_NONE, CURVE_BATCH, CURVE_WORKSPACE, CURVE_THREADS, CURVE_COUNT };
+
 /* One kernel at one shape with one kind of data. */
 struct result {
     char kernel[48], family[32], shape[96], data[64];
+    enum curve curve;
+    size_t m, d;   /* of the shape */
+    int workspace; /* percent of the logits that it keeps, as in plan.h */
+    double workspace_bytes;
     int threads;
     /* Results of one group, other than 0, were timed in the same rounds: their samples are paired,
      * too. They differ in threads and workspace. */
@@ -56,12 +63,29 @@ struct result {
     int order; /* place in the tables */
 };
 
+/* What one call needed, in a process of its own. */
+struct memory {
+    char kernel[48], variant[32];
+    int workspace; /* as in struct result */
+    size_t m, d;
+    int threads;
+    double data_bytes;   /* inputs and outputs, */
+    double logits_bytes; /* and what the logits would take */
+    /* The most that was resident, before the call (program, inputs, outputs) and after it; 0: not
+     * measured, note says why. */
+    double before_bytes, peak_bytes;
+    double seconds; /* the call; not paired with anything */
+    char note[160];
+};
+
 struct run {
     struct machine machine;
     uint64_t seed;
     double seconds; /* how long it took */
     struct result *results;
     size_t result_count;
+    struct memory *memory;
+    size_t memory_count;
     char (*missing)[256]; /* what was left out as a whole, a sentence each */
     size_t missing_count;
 };
@@ -72,6 +96,8 @@ void run_free(struct run *run);
 /* Appends empty results and returns the first; NULL: no memory. */
 struct result *run_add_results(struct run *run, size_t count);
 struct column *result_add_column(struct result *result);
+/* Appends an empty point; NULL: no memory. */
+struct memory *run_add_memory(struct run *run);
 /* rounds x peaks and rounds x columns of NaN. */
 bool result_set_rounds(struct result *result, size_t rounds);
 void run_add_missing(struct run *run, const char *format, ...)

@@ -75,6 +75,11 @@ static void describe(struct result *result, const struct plan_case *plan, const 
     plan_shape_text(plan, result->shape, sizeof result->shape);
     snprintf(result->data, sizeof result->data, "%s",
              plan->source ? plan->source->name : fill_name(plan->fill));
+    result->curve = plan->curve;
+    result->m = shape->m;
+    result->d = shape->d;
+    result->workspace = plan->workspace;
+    result->workspace_bytes = (double)job->trial.options.workspace_bytes;
     result->threads = plan->threads;
     result->group = plan->group;
     result->order = plan->order;
@@ -323,8 +328,9 @@ static double peaks_cost(const struct group *group)
 }
 
 /* Gives every entrant its rounds: half of the time goes to the hand-written variants, half to what
- * they are compared with, everyone an equal part of his half, of which he takes as many rounds as he
- * needs. Drops those for whose least number of rounds there is no time. */
+ * they are compared with (all of it where there is only one of the two), everyone an equal part, of
+ * which he takes as many rounds as he needs. Drops those for whose least number of rounds there is
+ * no time. */
 static void share_out(struct group *group, double share, double left)
 {
     size_t sharing[2] = {count_kind(group, false), count_kind(group, true)}, kept_count = 0;
@@ -332,7 +338,8 @@ static void share_out(struct group *group, double share, double left)
     for (size_t e = 0; e < group->entrant_count; e++) {
         struct entrant entrant = group->entrants[e];
         bool ours = is_hand_written(entrant.variant);
-        double fair = share / 2.0 / (double)sharing[ours] / entrant.cost;
+        double part = sharing[!ours] > 0 ? 0.5 : 1.0;
+        double fair = part * share / (double)sharing[ours] / entrant.cost;
         double needed = LEAST_ROUNDS * entrant.cost;
         if ((fair < LEAST_ROUNDS && !ours && needed > CHEAP_SECONDS) || spent + needed > left) {
             too_slow(column_of(group, &entrant), entrant.cost);

@@ -54,6 +54,11 @@ struct estimate stats_estimate(const double *values, size_t n)
     return result;
 }
 
+double stats_spread(const struct estimate *e)
+{
+    return e->median > 0.0 ? 50.0 * (e->high - e->low) / e->median : 0.0;
+}
+
 struct estimate stats_paired_ratio(const double *numerator, const double *denominator, size_t n)
 {
     struct estimate result = {NAN, NAN, NAN, 0.0, 0};

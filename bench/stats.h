@@ -28,6 +28,9 @@ size_t stats_interval_rank(size_t n, double confidence, double *coverage);
 /* Median and interval of n values. */
 struct estimate stats_estimate(const double *values, size_t n);
 
+/* Half the interval's width, in percent of the median. */
+double stats_spread(const struct estimate *e);
+
 /* Median and interval of numerator[i] / denominator[i], paired by round; rounds with a void sample
  * on either side do not count. */
 struct estimate stats_paired_ratio(const double *numerator, const double *denominator, size_t n);

@@ -1,0 +1,39 @@
+/* text.c - numbers as a reader of a table wants them.
+ * SPDX-License-Identifier: MIT
+ */
+#include "text.h"
+
+#include <stdio.h>
+
+void text_3(double value, char *text, size_t bytes)
+{
+    int digits = value >= 99.95 ? 0 : value >= 9.995 ? 1 : 2;
+    snprintf(text, bytes, "%.*f", digits, value);
+}
+
+void text_seconds(double seconds, char *text, size_t bytes)
+{
+    static const struct {
+        double unit;
+        const char *name;
+    } units[] = {{1.0, "s"}, {1e-3, "ms"}, {1e-6, "us"}, {1e-9, "ns"}};
+    size_t u = 0;
+    while (u < 3 && seconds < 0.9995 * units[u].unit)
+        u++;
+    char number[24];
+    text_3(seconds / units[u].unit, number, sizeof number);
+    snprintf(text, bytes, "%s %s", number, units[u].name);
+}
+
+void text_bytes(double bytes_value, char *text, size_t bytes)
+{
+    static const char *const names[] = {"B", "KB", "MB", "GB"};
+    int u = 0;
+    while (u < 3 && bytes_value >= 1000.0) {
+        bytes_value /= 1000.0;
+        u++;
+    }
+    char number[24];
+    text_3(bytes_value, number, sizeof number);
+    snprintf(text, bytes, "%s %s", number, names[u]);
+}
