@@ -221,6 +221,18 @@ static void report_memory(FILE *out, const struct run *run, int level)
     explain_unmeasured(out, run);
 }
 
+void curve_memory_csv(FILE *out, const struct run *run)
+{
+    fprintf(out, "kernel,workspace_percent,m,d,threads,variant,data_bytes,before_bytes,peak_bytes,"
+                 "logits_bytes,seconds,note\n");
+    for (size_t i = 0; i < run->memory_count; i++) {
+        const struct memory *m = &run->memory[i];
+        fprintf(out, "%s,%d,%zu,%zu,%d,%s,%.0f,%.0f,%.0f,%.0f,%.6g,\"%s\"\n", m->kernel,
+                m->workspace, m->m, m->d, m->threads, m->variant, m->data_bytes, m->before_bytes,
+                m->peak_bytes, m->logits_bytes, m->seconds, m->note);
+    }
+}
+
 /* ---- Speed against the workspace ------------------------------------------------------------ */
 
 /* The point of the same group that satisfies what is asked for; NULL: none that was timed. */

@@ -11,4 +11,7 @@
 /* A table for each of the curves that the run has. level: the number of # before the title. */
 void curve_report(FILE *out, const struct run *run, int level);
 
+/* The points of memory as comma-separated values. What is timed are rows as any: report_csv. */
+void curve_memory_csv(FILE *out, const struct run *run);
+
 #endif

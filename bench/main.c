@@ -670,14 +670,19 @@ static void plan_cases(const struct arguments *a, struct plan *plan, struct sour
 
 static void print_report(const struct arguments *a, const struct run *run)
 {
-    if (a->csv)
+    if (a->csv) {
         report_csv(stdout, run);
-    else if (a->curves)
+        if (run->memory_count > 0) {
+            printf("\n");
+            curve_memory_csv(stdout, run);
+        }
+    } else if (a->curves) {
         curve_report(stdout, run, 1);
-    else if (a->markdown)
+    } else if (a->markdown) {
         report_markdown(stdout, run, 1);
-    else
+    } else {
         report_terminal(stdout, run);
+    }
     if (!a->markdown || a->curves)
         report_summary(a->csv ? stderr : stdout, run);
 }

@@ -480,12 +480,11 @@ static void write_links(FILE *out, const struct measured *measured, const char *
 static bool write_tables(FILE *out, const struct measured *measured, size_t count)
 {
     fprintf(out, "# Measured results\n\n");
-    fprintf(
-        out,
-        "Made by `mmk-bench` from the raw samples beside this file (`run.json`, `curves.json`; "
-        "in the table of all machines `<cpu>/<date>/run.json`).\n`make bench` and `make curves` "
-        "measure this machine. Absolute times hold for one machine on one day, ratios a little "
-        "longer.\n\n");
+    fprintf(out,
+            "Made by `mmk-bench` from the raw samples beside this file (`run.json`, `curves.json`; "
+            "those of the table of all machines are in `<cpu>/<date>/`).\n`make bench` and `make "
+            "curves` measure this machine. Absolute times hold for one machine on one day, ratios "
+            "a little longer.\n\n");
     for (size_t i = 0; i < count; i++)
         write_links(out, &measured[i], slug_for_plots(measured, i));
     report_markdown_legend(out, 2);
