@@ -302,13 +302,15 @@ $(BIN)/test-%: $(OBJ)/tests/unit/test_%.o $(LIB)/libmmk-unit.a $(LIB)/libmmk-ben
 
 ifeq ($(ARCH)-$(CROSS),x86_64-)
 CROSS_BUILD := $(BUILD)/aarch64
+CROSS_MAKE   = $(MAKE) --no-print-directory ARCH=aarch64 BUILD=$(CROSS_BUILD) \
+    CROSS_COMPILE=aarch64-linux-gnu- CC=aarch64-linux-gnu-gcc AR=aarch64-linux-gnu-ar \
+    OBJCOPY=aarch64-linux-gnu-objcopy SAN=
 endif
 
 check-cross: | $(AFTER_DEPS)
 ifdef CROSS_BUILD
 	if command -v aarch64-linux-gnu-gcc >/dev/null; then \
-	    $(MAKE) --no-print-directory ARCH=aarch64 BUILD=$(CROSS_BUILD) CROSS_COMPILE=aarch64-linux-gnu- \
-	        CC=aarch64-linux-gnu-gcc AR=aarch64-linux-gnu-ar OBJCOPY=aarch64-linux-gnu-objcopy SAN= all $(CROSS_BUILD)/bin/mmk-probe; \
+	    $(CROSS_MAKE) all $(CROSS_BUILD)/bin/mmk-probe; \
 	fi
 endif
 
@@ -344,6 +346,17 @@ asm: $(LIB)/libmmk-internal.a ## disassemble a kernel's inner loops: K=kernel [I
 	    [ -f "$$o" ] || { echo "make asm: no $$o: '$(ISA)' is none of $(ISAS)"; exit 2; }; \
 	    $(OBJDUMP) -d --no-show-raw-insn "$$o"; \
 	done
+
+# What llvm-mca (Debian's llvm-19, not among the things that `make deps` installs) makes of the loops.
+static: $(LIB)/libmmk-internal.a ## results/static-analysis.md: cycles of the hot loops on llvm-mca's cores (needs llvm-19)
+ifdef CROSS_BUILD
+	command -v aarch64-linux-gnu-gcc >/dev/null || \
+	    { echo "make static: there is no aarch64-linux-gnu-gcc; make deps installs it"; exit 2; }
+	$(CROSS_MAKE) $(CROSS_BUILD)/lib/libmmk-internal.a
+endif
+	bench/static-analysis results/static-analysis.md \
+	    $(foreach isa,$(filter-out scalar,$(ISAS)),$(isa)=$(OBJ)) \
+	    $(if $(CROSS_BUILD),neon=$(CROSS_BUILD)/obj)
 
 # ---- Style ----------------------------------------------------------------------------------------
 
