@@ -89,12 +89,13 @@ static void gradient_block(const struct stage *s, size_t row, float *g_block)
     }
 }
 
-/* The lines of one tile of a result, before it is needed. */
+/* The lines of one tile of a result, before they are added to. */
 static void fetch_result(const struct tile_ops *tile, const float *c, size_t ldc)
 {
-    for (size_t r = 0; r < tile->mr; r++)
-        for (size_t j = 0; j < tile->nr; j += TILE_LINE)
-            __builtin_prefetch(c + r * ldc + j, 1);
+    for (size_t r = 0; r < tile->mr; r++, c += ldc) {
+        __builtin_prefetch(c, 1);
+        __builtin_prefetch(c + tile->nr - 1, 1);
+    }
 }
 
 /* One register tile of a gradient. Where fewer rows or columns are there it goes through a copy. */
@@ -134,17 +135,18 @@ static void gradient_rows(const struct stage *s, size_t row, const float *g_bloc
     struct tile_fetch fetch = {kept, kept != NULL ? KEPT_BLOCK_FLOATS : 0};
     unsigned flags = s->super.col == 0 ? 0 : TILE_ACCUMULATE;
     for (size_t k = 0; k < p->d; k += tile->nr) {
-        const float *b = p->columns_y + k * cols;
-        const float *b_next = k + tile->nr < p->d ? b + tile->nr * cols : p->columns_y;
+        const float *b = p->columns_y + k * tile_column_rows(cols);
+        const float *b_next =
+            k + tile->nr < p->d ? b + tile->nr * tile_column_rows(cols) : p->columns_y;
         for (size_t i = 0; i < rows; i += tile->mr) {
             size_t part = i / tile->mr * TILE_LINE;
             struct tile_ahead ahead = {b_next + part * cols, TILE_LINE};
             if (part >= tile->nr)
                 ahead = tile_fetch_some(&fetch, cols, b);
-            if (i + tile->mr < rows)
-                fetch_result(tile, dx + (i + tile->mr) * ld + k, ld);
-            else if (k + tile->nr < p->d)
-                fetch_result(tile, dx + k + tile->nr, ld);
+            if (flags & TILE_ACCUMULATE)
+                fetch_result(tile,
+                             i + tile->mr < rows ? dx + (i + tile->mr) * ld + k : dx + k + tile->nr,
+                             ld);
             gradient_tile(tile, true, cols, g_block + i * TILE_BLOCK_LD, b, dx + i * ld + k, ld,
                           rows - i, p->d - k, flags, ahead);
         }
@@ -176,9 +178,9 @@ static void gradient_columns(const struct stage *s, size_t first)
         size_t line = 0;
         unsigned flags = s->super.row + row == 0 ? 0 : TILE_ACCUMULATE;
         for (size_t k = 0; k < p->d; k += tile->nr) {
-            const float *b = p->columns_x + k * rows + row * tile->nr;
-            const float *b_next =
-                k + tile->nr < p->d ? b + tile->nr * rows : p->columns_x + (row + depth) * tile->nr;
+            const float *b = p->columns_x + k * tile_column_rows(rows) + row * tile->nr;
+            const float *b_next = k + tile->nr < p->d ? b + tile->nr * tile_column_rows(rows)
+                                                      : p->columns_x + (row + depth) * tile->nr;
             for (size_t j = first; j < end; j += tile->mr) {
                 size_t part = (j - first) / tile->mr * TILE_LINE;
                 struct tile_ahead ahead = {b_next + part * depth, TILE_LINE};
@@ -188,10 +190,11 @@ static void gradient_columns(const struct stage *s, size_t first)
                         ahead = (struct tile_ahead){g_next + line, TILE_BLOCK_LD};
                     line += TILE_LINE;
                 }
-                if (j + tile->mr < end)
-                    fetch_result(tile, dy + (j + tile->mr) * ld + k, ld);
-                else if (k + tile->nr < p->d)
-                    fetch_result(tile, dy + first * ld + k + tile->nr, ld);
+                if (flags & TILE_ACCUMULATE)
+                    fetch_result(tile,
+                                 j + tile->mr < end ? dy + (j + tile->mr) * ld + k
+                                                    : dy + first * ld + k + tile->nr,
+                                 ld);
                 gradient_tile(tile, false, depth, g + j, b, dy + j * ld + k, ld, end - j, p->d - k,
                               flags, ahead);
             }
@@ -295,6 +298,9 @@ static void finish_rows(const struct infonce *p, const struct gradients *out, si
             .self_scale = p->x.scale != NULL ? p->x.scale[i] : none,
             .positive_scale = p->y.scale != NULL ? p->y.scale[j] : none,
         };
+        tile_fetch_row(row.gradient + workers * out->lddx, p->d);
+        tile_fetch_row(row.self + workers * p->x.ld, p->d);
+        tile_fetch_row(row.positive + workers * p->y.ld, p->d);
         p->along_x[i] = finish(&row);
     }
     for (size_t j = worker; j < p->n; j += workers) {
@@ -311,6 +317,10 @@ static void finish_rows(const struct infonce *p, const struct gradients *out, si
             .self_scale = p->y.scale != NULL ? p->y.scale[j] : none,
             .positive_scale = i < p->m && p->x.scale != NULL ? p->x.scale[i] : none,
         };
+        tile_fetch_row(row.gradient + workers * out->lddy, p->d);
+        tile_fetch_row(row.self + workers * p->y.ld, p->d);
+        if (row.positive != NULL)
+            tile_fetch_row(row.positive + workers * p->x.ld, p->d);
         p->along_y[j] = finish(&row);
     }
 }

@@ -39,7 +39,6 @@ void tile_pack(const struct tile_ops *ops, bool as_b, const struct tile_operand 
     size_t width = as_b ? ops->nr : ops->mr;
     size_t padded = tile_round_up(count, width);
     size_t chunk = tile_chunk_depth(d);
-    bool scaled = operand->scale != NULL || operand->factor != 1.0f;
     for (size_t panel = worker; panel * width < count; panel += workers) {
         const float *row[TILE_MAX_NR];
         struct row_scale scale[TILE_MAX_NR];
@@ -54,7 +53,7 @@ void tile_pack(const struct tile_ops *ops, bool as_b, const struct tile_operand 
         for (size_t k = 0; k < d; k += chunk) {
             size_t depth = d - k < chunk ? d - k : chunk;
             float *out = packed + k * padded + r0 * depth;
-            (as_b ? ops->pack_b : ops->pack_a)(rows, row, scaled ? scale : NULL, depth, out);
+            (as_b ? ops->pack_b : ops->pack_a)(rows, row, scale, depth, out);
             for (size_t r = 0; r < rows; r++)
                 row[r] += depth;
         }
@@ -67,8 +66,9 @@ void tile_pack_columns(const struct tile_ops *ops, const struct tile_operand *op
     for (size_t r = worker; r < count; r += workers) {
         size_t source;
         const float *row = operand_row(operand, first + r, &source);
+        tile_fetch_row(row + workers * operand->ld, d);
         ops->copy_columns(d, row, operand->scale != NULL ? &operand->scale[source] : NULL,
-                          packed + r * ops->nr, count * ops->nr);
+                          packed + r * ops->nr, tile_column_rows(count) * ops->nr);
     }
 }
 

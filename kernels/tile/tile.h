@@ -64,8 +64,8 @@ enum tile_flags {
 struct tile_ops {
     size_t mr, nr;
 
-    /* Packs columns [0, depth) of `count` rows (given by pointer) into a panel of width mr or nr. With
-     * scale the elements are (v * power) * inverse. NaN is made canonical. */
+    /* Packs columns [0, depth) of `count` rows (given by pointer) into a panel of width mr or nr, each
+     * as (v * power) * inverse. NaN is made canonical. */
     void (*pack_a)(size_t count, const float *const *row, const struct row_scale *scale,
                    size_t depth, float *panel);
     void (*pack_b)(size_t count, const float *const *row, const struct row_scale *scale,
@@ -105,6 +105,14 @@ struct tile_operand {
     float factor;                  /* of every element as it is packed */
 };
 
+/* Fetches a row that will be needed next: streams of rows, several at once, are not seen by the machine
+ * itself. */
+static inline void tile_fetch_row(const float *row, size_t d)
+{
+    for (size_t k = 0; k < d; k += TILE_LINE)
+        __builtin_prefetch(row + k);
+}
+
 static inline size_t tile_round_up(size_t v, size_t to)
 {
     return (v + to - 1) / to * to;
@@ -122,7 +130,14 @@ size_t tile_packed_floats(size_t rows, size_t d);
 void tile_pack(const struct tile_ops *ops, bool as_b, const struct tile_operand *operand,
                size_t first, size_t count, size_t d, float *packed, size_t worker, size_t workers);
 
-/* Column panels of rows [first, first + count): [panel][row][nr]. */
+/* Rows between the column panels of `count` rows: one more, so that the panels of a power of two do not
+ * all begin in the same cache set. */
+static inline size_t tile_column_rows(size_t count)
+{
+    return count + 1;
+}
+
+/* Column panels of rows [first, first + count): [panel][tile_column_rows(count)][nr]. */
 void tile_pack_columns(const struct tile_ops *ops, const struct tile_operand *operand, size_t first,
                        size_t count, size_t d, float *packed, size_t worker, size_t workers);
 

@@ -107,9 +107,8 @@ tile_pack8_avx2(size_t count, const float *const *row, const struct row_scale *s
                 continue;
             }
             v[r] = cols == 8 ? _mm256_loadu_ps(row[r] + k) : simd_load_first(row[r] + k, cols);
-            if (scale != NULL)
-                v[r] = _mm256_mul_ps(_mm256_mul_ps(v[r], _mm256_set1_ps(scale[r].power)),
-                                     _mm256_set1_ps(scale[r].inverse));
+            v[r] = _mm256_mul_ps(_mm256_mul_ps(v[r], _mm256_set1_ps(scale[r].power)),
+                                 _mm256_set1_ps(scale[r].inverse));
             v[r] = simd_canonical_nan8(v[r]);
         }
         tile_transpose_avx2(v);
@@ -136,8 +135,7 @@ static void tile_pack_b_avx2(size_t count, const float *const *row, const struct
 {
     size_t low = count < 8 ? count : 8;
     tile_pack8_avx2(low, row, scale, depth, panel, NR, 8);
-    tile_pack8_avx2(count - low, row + low, scale != NULL ? scale + low : NULL, depth, panel + 8,
-                    NR, 8);
+    tile_pack8_avx2(count - low, row + low, scale + low, depth, panel + 8, NR, 8);
 }
 
 static void tile_copy_columns_avx2(size_t d, const float *row, const struct row_scale *scale,

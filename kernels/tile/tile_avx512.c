@@ -109,49 +109,71 @@ static inline void tile_transpose_avx512(__m512 v[16])
     }
 }
 
-/* Up to 16 rows into panel[k][width]. */
+/* Columns k .. k + cols of up to 16 rows, transposed; whole: of 16 columns. */
+static inline __attribute__((always_inline)) void
+tile_gather_avx512(size_t count, const float *const *row, const struct row_scale *scale, size_t k,
+                   size_t cols, bool whole, __m512 v[16])
+{
+    __mmask16 nan = 0;
+#pragma GCC unroll 16
+    for (size_t r = 0; r < 16; r++) {
+        if (r >= count) {
+            v[r] = _mm512_setzero_ps();
+            continue;
+        }
+        v[r] = whole ? _mm512_loadu_ps(row[r] + k) : simd_load_first(row[r] + k, cols);
+        v[r] = _mm512_mul_ps(_mm512_mul_ps(v[r], _mm512_set1_ps(scale[r].power)),
+                             _mm512_set1_ps(scale[r].inverse));
+    }
+#pragma GCC unroll 8
+    for (size_t r = 0; r < 16; r += 2)
+        nan |= _mm512_cmp_ps_mask(v[r], v[r + 1], _CMP_UNORD_Q);
+    if (nan != 0)
+        for (size_t r = 0; r < 16; r++)
+            v[r] = simd_canonical_nan16(v[r]);
+    tile_transpose_avx512(v);
+}
+
+/* Up to 16 rows into panel[k][width]. count is a constant, but at the edge of an operand. */
 static inline __attribute__((always_inline)) void
 tile_pack16_avx512(size_t count, const float *const *row, const struct row_scale *scale,
                    size_t depth, float *panel, size_t width)
 {
-    for (size_t k = 0; k < depth; k += 16) {
-        size_t cols = depth - k < 16 ? depth - k : 16;
-        __m512 v[16];
-        for (size_t r = 0; r < 16; r++) {
-            if (r >= count) {
-                v[r] = _mm512_setzero_ps();
-                continue;
-            }
-            v[r] = cols == 16 ? _mm512_loadu_ps(row[r] + k) : simd_load_first(row[r] + k, cols);
-            if (scale != NULL)
-                v[r] = _mm512_mul_ps(_mm512_mul_ps(v[r], _mm512_set1_ps(scale[r].power)),
-                                     _mm512_set1_ps(scale[r].inverse));
-            v[r] = simd_canonical_nan16(v[r]);
-        }
-        tile_transpose_avx512(v);
-        float *out = panel + k * width;
-        /* What a store has beyond 14 goes under the next one; nothing may go beyond the panel. */
-        size_t whole = width == MR && k + cols == depth ? cols - 1 : cols;
-        for (size_t e = 0; e < whole; e++)
-            _mm512_storeu_ps(out + e * width, v[e]);
-        if (whole < cols)
-            simd_store_first(out + whole * width, MR, v[whole]);
+    __m512 v[16];
+    size_t k = 0;
+    for (; k + 16 < depth; k += 16) {
+        tile_gather_avx512(count, row, scale, k, 16, true, v);
+#pragma GCC unroll 16
+        for (size_t e = 0; e < 16; e++) /* what is beyond 14 goes under the next one */
+            _mm512_storeu_ps(panel + (k + e) * width, v[e]);
     }
+    if (k == depth)
+        return;
+    tile_gather_avx512(count, row, scale, k, depth - k, false, v);
+    for (size_t e = 0; k + e < depth; e++) /* nothing may go beyond the panel */
+        simd_store_first(panel + (k + e) * width, width < 16 ? width : 16, v[e]);
 }
 
 static void tile_pack_a_avx512(size_t count, const float *const *row, const struct row_scale *scale,
                                size_t depth, float *panel)
 {
-    tile_pack16_avx512(count, row, scale, depth, panel, MR);
+    if (count == MR)
+        tile_pack16_avx512(MR, row, scale, depth, panel, MR);
+    else
+        tile_pack16_avx512(count, row, scale, depth, panel, MR);
 }
 
 static void tile_pack_b_avx512(size_t count, const float *const *row, const struct row_scale *scale,
                                size_t depth, float *panel)
 {
     size_t low = count < 16 ? count : 16;
-    tile_pack16_avx512(low, row, scale, depth, panel, NR);
-    tile_pack16_avx512(count - low, row + low, scale != NULL ? scale + low : NULL, depth,
-                       panel + 16, NR);
+    if (count == NR) {
+        tile_pack16_avx512(16, row, scale, depth, panel, NR);
+        tile_pack16_avx512(16, row + 16, scale + 16, depth, panel + 16, NR);
+    } else {
+        tile_pack16_avx512(low, row, scale, depth, panel, NR);
+        tile_pack16_avx512(count - low, row + low, scale + low, depth, panel + 16, NR);
+    }
 }
 
 static void tile_copy_columns_avx512(size_t d, const float *row, const struct row_scale *scale,

@@ -114,9 +114,7 @@ static void tile_pack_neon(size_t count, const float *const *row, const struct r
                     continue;
                 }
                 v[r] = simd_load_first(row[r0 + r] + k, cols);
-                if (scale != NULL)
-                    v[r] =
-                        vmulq_n_f32(vmulq_n_f32(v[r], scale[r0 + r].power), scale[r0 + r].inverse);
+                v[r] = vmulq_n_f32(vmulq_n_f32(v[r], scale[r0 + r].power), scale[r0 + r].inverse);
                 v[r] = simd_canonical_nan4(v[r]);
             }
             tile_transpose_neon(v);

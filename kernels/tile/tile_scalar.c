@@ -56,7 +56,7 @@ static void tile_pack_scalar(size_t count, const float *const *row, const struct
     for (size_t k = 0; k < depth; k++)
         for (size_t r = 0; r < width; r++) {
             float v = r < count ? row[r][k] : 0.0f;
-            if (scale != NULL && r < count)
+            if (r < count)
                 v = (v * scale[r].power) * scale[r].inverse;
             panel[k * width + r] = simd_canonical_nan(v);
         }
