@@ -38,9 +38,12 @@ static bool is_listed(const struct curve_series *series, size_t count, const cha
     return false;
 }
 
+/* Another library takes no workspace, and stands in the points of both modes: it is one series. */
 static void add_series(struct curve_series *series, size_t *count, const struct column *column,
                        int workspace)
 {
+    if (!is_ours(column))
+        workspace = WORKSPACE_STORED;
     if (*count == CURVE_SERIES || is_listed(series, *count, column->variant, workspace))
         return;
     struct curve_series *s = &series[(*count)++];

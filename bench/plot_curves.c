@@ -38,33 +38,18 @@ struct figure {
 
 /* ---- Lines ---------------------------------------------------------------------------------- */
 
-/* For variants without a colour of their own: other libraries. */
-static const char *const other_colours[] = {"#7b3fa0", "#1f8f8f", "#c2448f", "#8a7a1f"};
-enum { OTHERS = sizeof other_colours / sizeof other_colours[0] };
-
-static const char *colour_of(const struct figure *figure, const char *variant)
+/* An instruction set has a colour of its own; other libraries take the next of these. */
+static const char *colour_of(const char *variant, size_t *others)
 {
-    size_t others = 0;
-    if (plot_colour(variant))
-        return plot_colour(variant);
-    for (size_t l = 0; l < figure->count; l++) {
-        const struct line *line = &figure->lines[l];
-        bool other = false;
-        for (size_t i = 0; i < OTHERS; i++)
-            other = other || line->colour == other_colours[i];
-        if (other && strncmp(line->name, variant, strlen(variant)) == 0)
-            return line->colour;
-        others += other;
-    }
-    return other_colours[others % OTHERS];
+    static const char *const colours[] = {"#7b3fa0", "#1f8f8f", "#c2448f", "#8a7a1f"};
+    const char *own = plot_colour(variant);
+    return own ? own : colours[(*others)++ % (sizeof colours / sizeof colours[0])];
 }
 
-/* The next line; one that stays empty is overwritten by the one after it. */
+/* A new line, or where there are too many the last once more. */
 static struct line *next_line(struct figure *figure)
 {
-    if (figure->count > 0 && figure->lines[figure->count - 1].count == 0)
-        figure->count--;
-    return &figure->lines[figure->count < LINES - 1 ? figure->count++ : LINES - 1];
+    return &figure->lines[figure->count < LINES ? figure->count++ : LINES - 1];
 }
 
 static void add_point(struct line *line, double x, double y, double low, double high)
@@ -77,10 +62,14 @@ static void add_point(struct line *line, double x, double y, double low, double 
     line->high[line->count++] = high;
 }
 
+/* Series of which no point was measured. */
 static void drop_empty(struct figure *figure)
 {
-    if (figure->count > 0 && figure->lines[figure->count - 1].count == 0)
-        figure->count--;
+    size_t left = 0;
+    for (size_t l = 0; l < figure->count; l++)
+        if (figure->lines[l].count > 0)
+            figure->lines[left++] = figure->lines[l];
+    figure->count = left;
 }
 
 static struct line *reference_line(struct figure *figure, const char *name)
@@ -96,10 +85,10 @@ static void add_batches(struct figure *figure, const struct run *run, bool speed
 {
     struct curve_points points = curve_points_open(run, CURVE_BATCH);
     struct curve_series series[CURVE_SERIES];
-    size_t count = curve_series_list(&points, series);
+    size_t count = curve_series_list(&points, series), others = 0;
     for (size_t s = 0; s < count; s++) {
         struct line *line = next_line(figure);
-        *line = (struct line){.colour = colour_of(figure, series[s].variant),
+        *line = (struct line){.colour = colour_of(series[s].variant, &others),
                               .dashed = series[s].workspace != WORKSPACE_STORED};
         snprintf(line->name, sizeof line->name, "%s", series[s].name);
         for (size_t i = 0; i < points.count; i++) {
@@ -135,6 +124,7 @@ static bool same_series(const struct memory *a, const struct memory *b)
 
 static void add_memory(struct figure *figure, const struct run *run)
 {
+    size_t others = 0;
     for (size_t i = 0; i < run->memory_count; i++) {
         const struct memory *first = &run->memory[i];
         bool both = strcmp(first->kernel, "infonce_forward_backward") == 0, seen = false;
@@ -144,7 +134,7 @@ static void add_memory(struct figure *figure, const struct run *run)
         if (seen)
             continue;
         struct line *line = next_line(figure);
-        *line = (struct line){.colour = !both ? "#2e8b57" : colour_of(figure, first->variant),
+        *line = (struct line){.colour = !both ? "#2e8b57" : colour_of(first->variant, &others),
                               .dashed = first->workspace != WORKSPACE_STORED};
         /* Memory does not depend on the instruction set. */
         snprintf(line->name, sizeof line->name, "%s %s", ours ? "mmk" : first->variant,
