@@ -41,11 +41,19 @@ struct stage {
     struct operands operands;
     struct gradients out;
     struct region super, held;
+    size_t stride; /* from stripe to stripe of G */
     size_t worker, workers;
 };
 
-/* G of a block, in columns of E kept or of logits computed again, and the sums of its rows. */
-static void gradient_block(const struct stage *s, size_t row, float *g_block)
+/* Where G of a row and a column of the super-block stands: it lies in stripes. */
+static float *g_at(const struct stage *s, size_t row, size_t col)
+{
+    size_t stripe = s->p->isa->tile->stripe;
+    return s->p->g + col / stripe * s->stride + row * stripe + col % stripe;
+}
+
+/* G of a block, from E kept or from logits computed again, and the sums of its rows. */
+static void gradient_block(const struct stage *s, size_t row)
 {
     const struct infonce *p = s->p;
     size_t first = s->super.row + row, rows = least(s->super.rows - row, TILE_BLOCK_ROWS);
@@ -67,7 +75,8 @@ static void gradient_block(const struct stage *s, size_t row, float *g_block)
             .lse_x_low = p->lse_x_low + first,
             .lse_y = p->lse_y + col,
             .lse_y_low = p->lse_y_low + col,
-            .out = g_block + j,
+            .out = {g_at(s, row, j), g_at(s, row, j + INFONCE_COL_MULTIPLE)},
+            .ldout = p->isa->tile->stripe,
             .row_e = p->sums_e ? lane : NULL,
             .row_g = p->sums_g ? lane + LANE_FLOATS : NULL,
             .col_e = p->part_e + part + j,
@@ -89,66 +98,99 @@ static void gradient_block(const struct stage *s, size_t row, float *g_block)
     }
 }
 
-/* The lines of one tile of a result, before they are added to. */
-static void fetch_result(const struct tile_ops *tile, const float *c, size_t ldc)
+/* While they are added to, gradients lie in whole register tiles, one after the other as they are come to:
+ * rows of the caller's matrix, often a power of two apart, would share a few cache sets and use a page
+ * for each line. Here: tiles of `count` rows, for one panel of columns after the other. */
+static float *result_tile(const struct infonce *p, float *tiles, size_t count, size_t row, size_t k)
 {
-    for (size_t r = 0; r < tile->mr; r++, c += ldc) {
-        __builtin_prefetch(c, 1);
-        __builtin_prefetch(c + tile->nr - 1, 1);
-    }
+    const struct tile_ops *tile = p->isa->tile;
+    return tiles + row / count * count * tile_round_up(p->d, tile->nr) + k * count +
+           row % count * tile->nr;
 }
 
-/* One register tile of a gradient. Where fewer rows or columns are there it goes through a copy. */
-static void gradient_tile(const struct tile_ops *tile, bool left_is_rows, size_t depth,
-                          const float *a, const float *b, float *c, size_t ldc, size_t rows,
-                          size_t cols, unsigned flags, struct tile_ahead ahead)
+/* Rows [row, row + rows) from their tiles to the matrix, or back. */
+static void copy_result(const struct infonce *p, float *tiles, size_t count, size_t row,
+                        size_t rows, float *matrix, size_t ld, bool to_matrix)
 {
-    float edge[TILE_MAX_MR * TILE_MAX_NR];
-    bool whole = rows >= tile->mr && cols >= tile->nr;
-    float *out = whole ? c : edge;
-    size_t ldout = whole ? ldc : tile->nr;
-    rows = least(rows, tile->mr);
-    cols = least(cols, tile->nr);
-    if (!whole && flags & TILE_ACCUMULATE)
-        for (size_t r = 0; r < rows; r++)
-            memcpy(edge + r * ldout, c + r * ldc, cols * sizeof *c);
-    if (left_is_rows)
-        tile->product_rows(depth, a, b, out, ldout, flags, ahead);
-    else
-        tile->product(depth, a, TILE_BLOCK_LD, b, out, ldout, flags, ahead);
-    if (!whole)
-        for (size_t r = 0; r < rows; r++)
-            memcpy(c + r * ldc, edge + r * ldout, cols * sizeof *c);
+    size_t nr = p->isa->tile->nr;
+    for (size_t r = 0; r < rows; r++)
+        for (size_t k = 0; k < p->d; k += nr) {
+            size_t bytes = least(p->d - k, nr) * sizeof(float);
+            float *in_tile = result_tile(p, tiles, count, row + r, k), *out = matrix + r * ld + k;
+            memcpy(to_matrix ? out : in_tile, to_matrix ? in_tile : out, bytes);
+        }
+}
+
+/* The tile that is come to next. */
+static void fetch_tile(const struct tile_ops *tile, const float *c)
+{
+    for (size_t e = 0; e < tile->mr * tile->nr; e += TILE_LINE)
+        __builtin_prefetch(c + e, 1);
+}
+
+/* What the worker's next block of G is made from, and where it goes: E, and its part of each stripe. */
+struct next_block {
+    struct tile_fetch part[1 + TILE_BLOCK_COLS / TILE_LINE];
+    size_t count, floats;
+};
+
+static void next_part(struct next_block *next, const float *at, size_t floats)
+{
+    next->part[next->count++] = (struct tile_fetch){at, floats};
+    next->floats += floats;
+}
+
+static struct next_block next_block(const struct stage *s, size_t row)
+{
+    size_t stripe = s->p->isa->tile->stripe;
+    struct next_block next = {.count = 0};
+    if (row >= s->super.rows)
+        return next;
+    size_t rows = least(s->super.rows - row, TILE_BLOCK_ROWS);
+    const float *kept = kept_block(s->p, s->super.row + row, s->super.col);
+    for (size_t col = 0; col < s->super.cols; col += stripe)
+        next_part(&next, g_at(s, row, col), rows * stripe);
+    if (kept != NULL)
+        next_part(&next, kept, KEPT_BLOCK_FLOATS);
+    return next;
+}
+
+static struct tile_ahead next_lines(struct next_block *next, size_t depth, const float *resident)
+{
+    while (next->count > 0 && next->part[next->count - 1].floats == 0)
+        next->count--;
+    if (next->count == 0)
+        return (struct tile_ahead){resident, 0};
+    return tile_fetch_some(&next->part[next->count - 1], depth, resident);
 }
 
 /* dX of a block of rows: a panel of Y's columns in L2 serves all of the block's row panels. Meanwhile
- * comes what the worker's next block is made from. */
-static void gradient_rows(const struct stage *s, size_t row, const float *g_block)
+ * the next block comes, late enough to be in L2 still when it is made. */
+static void gradient_rows(const struct stage *s, size_t row)
 {
     const struct infonce *p = s->p;
     const struct tile_ops *tile = p->isa->tile;
     size_t rows = least(s->super.rows - row, TILE_BLOCK_ROWS), cols = s->super.cols;
-    size_t ld = s->out.lddx, next_row = s->super.row + row + s->workers * TILE_BLOCK_ROWS;
-    float *dx = s->out.dx + (s->super.row + row) * ld;
-    const float *kept =
-        next_row < s->super.row + s->super.rows ? kept_block(p, next_row, s->super.col) : NULL;
-    struct tile_fetch fetch = {kept, kept != NULL ? KEPT_BLOCK_FLOATS : 0};
+    struct next_block next = next_block(s, row + s->workers * TILE_BLOCK_ROWS);
+    /* what the tiles of one panel can fetch, but for those that fetch B; one part is left over by each
+     * stripe's end */
+    size_t tiles = blocks_of(rows, tile->mr), of_b = blocks_of(tile->nr, TILE_LINE);
+    size_t per_panel = tiles > of_b ? (tiles - of_b) * cols * TILE_LINE : 1;
+    size_t late = blocks_of(2 * next.floats, per_panel) * tile->nr;
     unsigned flags = s->super.col == 0 ? 0 : TILE_ACCUMULATE;
     for (size_t k = 0; k < p->d; k += tile->nr) {
         const float *b = p->columns_y + k * tile_column_rows(cols);
         const float *b_next =
             k + tile->nr < p->d ? b + tile->nr * tile_column_rows(cols) : p->columns_y;
         for (size_t i = 0; i < rows; i += tile->mr) {
+            float *c = result_tile(p, p->tiles_x, TILE_BLOCK_ROWS, row + i, k);
             size_t part = i / tile->mr * TILE_LINE;
             struct tile_ahead ahead = {b_next + part * cols, TILE_LINE};
             if (part >= tile->nr)
-                ahead = tile_fetch_some(&fetch, cols, b);
+                ahead = p->d - k <= late ? next_lines(&next, cols, b) : (struct tile_ahead){b, 0};
             if (flags & TILE_ACCUMULATE)
-                fetch_result(tile,
-                             i + tile->mr < rows ? dx + (i + tile->mr) * ld + k : dx + k + tile->nr,
-                             ld);
-            gradient_tile(tile, true, cols, g_block + i * TILE_BLOCK_LD, b, dx + i * ld + k, ld,
-                          rows - i, p->d - k, flags, ahead);
+                fetch_tile(tile, c + tile->mr * tile->nr);
+            tile->product_rows(cols, g_at(s, row + i, 0), s->stride, b, c, tile->nr, flags, ahead);
         }
     }
 }
@@ -169,12 +211,14 @@ static void gradient_columns(const struct stage *s, size_t first)
     size_t rows = s->super.rows, ld = s->out.lddy;
     size_t step = COLUMN_PANEL_FLOATS / (p->d + 1) / TILE_BLOCK_ROWS * TILE_BLOCK_ROWS;
     step = step < TILE_BLOCK_ROWS ? TILE_BLOCK_ROWS : step;
-    float *dy = s->out.dy + s->super.col * ld;
+    float *dy = s->out.dy + (s->super.col + first) * ld;
+    if (s->super.row != 0)
+        copy_result(p, p->tiles_y, width, first, end - first, dy, ld, false);
     for (size_t row = 0; row < rows; row += step) {
         size_t depth = least(rows - row, step);
-        const float *g = p->g + row * TILE_BLOCK_LD;
-        const float *g_next = row + depth < rows ? g + depth * TILE_BLOCK_LD + first
-                                                 : p->g + first + s->workers * width;
+        bool last = row + depth == rows;
+        const float *g_next =
+            last ? g_at(s, 0, first + s->workers * width) : g_at(s, row + depth, first);
         size_t line = 0;
         unsigned flags = s->super.row + row == 0 ? 0 : TILE_ACCUMULATE;
         for (size_t k = 0; k < p->d; k += tile->nr) {
@@ -182,24 +226,22 @@ static void gradient_columns(const struct stage *s, size_t first)
             const float *b_next = k + tile->nr < p->d ? b + tile->nr * tile_column_rows(rows)
                                                       : p->columns_x + (row + depth) * tile->nr;
             for (size_t j = first; j < end; j += tile->mr) {
+                float *c = result_tile(p, p->tiles_y, width, j, k);
                 size_t part = (j - first) / tile->mr * TILE_LINE;
                 struct tile_ahead ahead = {b_next + part * depth, TILE_LINE};
                 if (part >= tile->nr) {
                     ahead = (struct tile_ahead){b, 0};
                     if (line <= width)
-                        ahead = (struct tile_ahead){g_next + line, TILE_BLOCK_LD};
+                        ahead = (struct tile_ahead){g_next + line, tile->stripe};
                     line += TILE_LINE;
                 }
                 if (flags & TILE_ACCUMULATE)
-                    fetch_result(tile,
-                                 j + tile->mr < end ? dy + (j + tile->mr) * ld + k
-                                                    : dy + first * ld + k + tile->nr,
-                                 ld);
-                gradient_tile(tile, false, depth, g + j, b, dy + j * ld + k, ld, end - j, p->d - k,
-                              flags, ahead);
+                    fetch_tile(tile, c + tile->mr * tile->nr);
+                tile->product_columns(depth, g_at(s, row, j), b, c, tile->nr, flags, ahead);
             }
         }
     }
+    copy_result(p, p->tiles_y, width, first, end - first, dy, ld, true);
 }
 
 /* The column sums of the blocks of G, in their order. */
@@ -223,9 +265,8 @@ static void super_run(const struct stage *s)
     const struct infonce *p = s->p;
     for (size_t row = s->worker * TILE_BLOCK_ROWS; row < s->super.rows;
          row += s->workers * TILE_BLOCK_ROWS) {
-        float *g_block = p->g + row * TILE_BLOCK_LD;
-        gradient_block(s, row, g_block);
-        gradient_rows(s, row, g_block);
+        gradient_block(s, row);
+        gradient_rows(s, row);
     }
 #pragma omp barrier
     size_t width = gradient_columns_width(p->isa->tile);
@@ -248,6 +289,7 @@ static void stage_run(struct stage *s)
         for (size_t row = 0; row < held_rows; row += step) {
             s->super.row = held + row;
             s->super.rows = least(held_rows - row, step);
+            s->stride = tile_round_up(s->super.rows, TILE_BLOCK_ROWS) * tile->stripe;
             tile_pack_columns(tile, &p->x, s->super.row, s->super.rows, p->d, p->columns_x,
                               s->worker, s->workers);
             bool kept = kept_block(p, s->super.row + s->super.rows - 1, 0) != NULL;
@@ -264,6 +306,11 @@ static void stage_run(struct stage *s)
 #pragma omp barrier
                 super_run(s);
             }
+            for (size_t r = s->worker * TILE_BLOCK_ROWS; r < s->super.rows;
+                 r += s->workers * TILE_BLOCK_ROWS)
+                copy_result(p, p->tiles_x, TILE_BLOCK_ROWS, r,
+                            least(s->super.rows - r, TILE_BLOCK_ROWS),
+                            s->out.dx + (s->super.row + r) * s->out.lddx, s->out.lddx, true);
         }
     }
 }
@@ -424,6 +471,7 @@ void infonce_run_backward(struct infonce *p, float *dx, size_t lddx, float *dy, 
             .workers = (size_t)omp_get_num_threads(),
         };
         stage_run(&stage);
+#pragma omp barrier
         finish_rows(p, &stage.out, stage.worker, stage.workers);
     }
     *dlogit_scale = logit_scale_gradient(p);

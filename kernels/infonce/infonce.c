@@ -105,7 +105,9 @@ static void layout_backward(struct infonce *p, struct scratch *s)
     size_t rows = tile_round_up(least(p->m, GRADIENT_ROWS), TILE_BLOCK_ROWS);
     p->columns_x = scratch_take(s, tile_packed_floats(rows, p->d), f);
     p->columns_y = scratch_take(s, tile_packed_floats(least(p->n, TILE_BLOCK_COLS), p->d), f);
-    p->g = scratch_take(s, rows, TILE_BLOCK_LD * f);
+    p->tiles_x = scratch_take(s, tile_packed_floats(rows, p->d), f);
+    p->tiles_y = scratch_take(s, tile_packed_floats(TILE_BLOCK_COLS, p->d), f);
+    p->g = scratch_take(s, rows, TILE_BLOCK_COLS * f);
 }
 
 /* Bytes that the exponentials of a row of blocks take. */

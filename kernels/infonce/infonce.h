@@ -41,7 +41,8 @@ struct infonce_gradient {
     struct simd_shift shift;
     const float *row_weight, *col_weight;
     const float *lse_x, *lse_x_low, *lse_y, *lse_y_low;
-    float *out; /* G, leading dimension TILE_BLOCK_LD */
+    float *out[2]; /* G of the first 16 columns and the next, */
+    size_t ldout;  /* their leading dimension */
     float *row_e,
         *row_g; /* lanes of each row's sums of E and of G, continued; NULL: not asked for */
     float *col_e, *col_g; /* sums of E and of G of each column, started; with row_e and row_g */

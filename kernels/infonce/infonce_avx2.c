@@ -106,7 +106,7 @@ infonce_gradient_columns_avx2(const struct infonce_gradient *g, size_t rows, siz
             _mm256_storeu_ps(lane, _mm256_add_ps(_mm256_loadu_ps(lane), gij));
             column_g = _mm256_add_ps(column_g, gij);
         }
-        _mm256_storeu_ps(g->out + i * TILE_BLOCK_LD + j, gij);
+        _mm256_storeu_ps(g->out[j / 16] + i * g->ldout + j % 16, gij);
     }
     if (sums_e)
         _mm256_storeu_ps(g->col_e + j, column_e);

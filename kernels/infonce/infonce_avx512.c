@@ -109,7 +109,7 @@ infonce_gradient_columns_avx512(const struct infonce_gradient *g, size_t rows, s
             _mm512_storeu_ps(lane, _mm512_add_ps(_mm512_loadu_ps(lane), gij));
             column_g = _mm512_add_ps(column_g, gij);
         }
-        _mm512_storeu_ps(g->out + i * TILE_BLOCK_LD + j, gij);
+        _mm512_storeu_ps(g->out[j / 16] + i * g->ldout, gij);
     }
     if (sums_e)
         _mm512_storeu_ps(g->col_e + j, column_e);

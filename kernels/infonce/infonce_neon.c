@@ -87,7 +87,7 @@ infonce_gradient_columns_neon(const struct infonce_gradient *g, size_t rows, siz
             vst1q_f32(lane, vaddq_f32(vld1q_f32(lane), gij));
             column_g = vaddq_f32(column_g, gij);
         }
-        vst1q_f32(g->out + i * TILE_BLOCK_LD + j, gij);
+        vst1q_f32(g->out[j / 16] + i * g->ldout + j % 16, gij);
     }
     if (sums_e)
         vst1q_f32(g->col_e + j, column_e);

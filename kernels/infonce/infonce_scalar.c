@@ -63,7 +63,7 @@ infonce_gradient_form_scalar(const struct infonce_gradient *g, size_t rows, size
                 g->row_g[i * LANES + j % LANES] += gij;
                 g->col_g[j] += gij;
             }
-            g->out[i * TILE_BLOCK_LD + j] = gij;
+            g->out[j / 16][i * g->ldout + j % 16] = gij;
         }
 }
 

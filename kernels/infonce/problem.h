@@ -79,7 +79,8 @@ struct infonce {
     float *part_e, *part_g;         /* [GRADIENT_ROW_BLOCKS][TILE_BLOCK_COLS] */
     float *along_x, *along_y;       /* m, n: product of each gradient's row with its x or y */
     float *columns_x, *columns_y;   /* column panels of GRADIENT_ROWS of X, TILE_BLOCK_COLS of Y */
-    float *g;                       /* [GRADIENT_ROWS][TILE_BLOCK_LD] */
+    float *tiles_x, *tiles_y;       /* the gradients of as many rows, in register tiles */
+    float *g;                       /* GRADIENT_ROWS x TILE_BLOCK_COLS, in stripes */
 
     /* E kept from forward to backward: [block of columns][block of rows][KEPT_BLOCK_FLOATS] */
     float *kept;

@@ -99,7 +99,7 @@ void tile_multiply(const struct tile_ops *ops, size_t d, const float *packed_a, 
                     ahead = fetch.floats != 0
                                 ? tile_fetch_some(&fetch, depth, NULL)
                                 : (struct tile_ahead){a + (i + ops->mr) * depth, TILE_LINE};
-                ops->product(depth, a + i * depth, ops->mr, b + j * depth, c + i * ldc + j, ldc,
+                ops->product(depth, a + i * depth, b + j * depth, c + i * ldc + j, ldc,
                              k == 0 ? flags : flags | TILE_ACCUMULATE, ahead);
             }
         }

@@ -63,6 +63,10 @@ enum tile_flags {
 
 struct tile_ops {
     size_t mr, nr;
+    /* Columns of a stripe: a left operand that is made by a kernel lies in stripes, [stripe][row][..],
+     * so that the rows of a few columns stay within few pages. A multiple of mr and of 16, an odd
+     * number of cache lines, a divisor of TILE_BLOCK_COLS. */
+    size_t stripe;
 
     /* Packs columns [0, depth) of `count` rows (given by pointer) into a panel of width mr or nr, each
      * as (v * power) * inverse. NaN is made canonical. */
@@ -74,13 +78,17 @@ struct tile_ops {
     void (*copy_columns)(size_t d, const float *row, const struct row_scale *scale, float *out,
                          size_t stride);
 
-    /* c[r][0..nr) (leading dimension ldc) for r < mr: sum over k < depth of a[k * a_step + r] b[k][..],
-     * starting from 0 or from c. Meanwhile `ahead` is fetched. */
-    void (*product)(size_t depth, const float *a, size_t a_step, const float *b, float *c,
-                    size_t ldc, unsigned flags, struct tile_ahead ahead);
-    /* The same with the left operand in rows of a scratch block: a[r * TILE_BLOCK_LD + k]. */
-    void (*product_rows)(size_t depth, const float *a, const float *b, float *c, size_t ldc,
-                         unsigned flags, struct tile_ahead ahead);
+    /* c[r][0..nr) (leading dimension ldc) for r < mr: sum over k < depth of a(r, k) b[k][..], starting
+     * from 0 or from c. Meanwhile `ahead` is fetched. A is a packed panel, a(r, k) = a[k * mr + r]; */
+    void (*product)(size_t depth, const float *a, const float *b, float *c, size_t ldc,
+                    unsigned flags, struct tile_ahead ahead);
+    /* rows of a matrix in stripes that are `stride` apart,
+     * a(r, k) = a[k / stripe * stride + r * stripe + k % stripe]; */
+    void (*product_rows)(size_t depth, const float *a, size_t stride, const float *b, float *c,
+                         size_t ldc, unsigned flags, struct tile_ahead ahead);
+    /* or columns of one stripe, a(r, k) = a[k * stripe + r]. */
+    void (*product_columns)(size_t depth, const float *a, const float *b, float *c, size_t ldc,
+                            unsigned flags, struct tile_ahead ahead);
 
     /* sums[w] continued over k < depth by panel[k][w]^2, w < width. */
     void (*sum_squares)(size_t depth, const float *panel, size_t width, float *sums);

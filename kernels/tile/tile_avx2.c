@@ -11,12 +11,13 @@
 
 #include "../simd/avx2.h"
 
-enum { MR = 6, NR = 16 };
+enum { MR = 6, NR = 16, STRIPE = 48 };
 
-/* Both products: a(r, k) stands at a[r * a_row + k * a_step]. */
+/* All products: a(r, k) stands at a[r * a_row + k * a_step], and `jump` farther on for every STRIPE
+ * steps. */
 static inline __attribute__((always_inline)) void
-tile_accumulate_avx2(size_t depth, const float *a, size_t a_row, size_t a_step, const float *b,
-                     float *c, size_t ldc, unsigned flags, struct tile_ahead ahead)
+tile_accumulate_avx2(size_t depth, const float *a, size_t a_row, size_t a_step, size_t jump,
+                     const float *b, float *c, size_t ldc, unsigned flags, struct tile_ahead ahead)
 {
     __m256 acc[MR][2];
 #pragma GCC unroll 6
@@ -29,19 +30,23 @@ tile_accumulate_avx2(size_t depth, const float *a, size_t a_row, size_t a_step, 
             acc[r][1] = _mm256_setzero_ps();
         }
     }
-    for (size_t k = 0; k < depth; k++) {
-        __m256 b0 = _mm256_loadu_ps(b);
-        __m256 b1 = _mm256_loadu_ps(b + 8);
-        _mm_prefetch((const char *)ahead.at, _MM_HINT_T1);
-        ahead.at += ahead.step;
+    const size_t steps = jump != 0 ? STRIPE : depth;
+    for (size_t k0 = 0; k0 < depth; k0 += steps, a += jump) {
+        size_t end = depth - k0 < steps ? depth - k0 : steps;
+        for (size_t k = 0; k < end; k++) {
+            __m256 b0 = _mm256_loadu_ps(b);
+            __m256 b1 = _mm256_loadu_ps(b + 8);
+            _mm_prefetch((const char *)ahead.at, _MM_HINT_T1);
+            ahead.at += ahead.step;
 #pragma GCC unroll 6
-        for (size_t r = 0; r < MR; r++) {
-            __m256 ar = _mm256_broadcast_ss(a + r * a_row);
-            acc[r][0] = _mm256_fmadd_ps(ar, b0, acc[r][0]);
-            acc[r][1] = _mm256_fmadd_ps(ar, b1, acc[r][1]);
+            for (size_t r = 0; r < MR; r++) {
+                __m256 ar = _mm256_broadcast_ss(a + r * a_row);
+                acc[r][0] = _mm256_fmadd_ps(ar, b0, acc[r][0]);
+                acc[r][1] = _mm256_fmadd_ps(ar, b1, acc[r][1]);
+            }
+            a += a_step;
+            b += NR;
         }
-        a += a_step;
-        b += NR;
     }
     if (flags & TILE_CANONICAL) {
 #pragma GCC unroll 6
@@ -57,16 +62,22 @@ tile_accumulate_avx2(size_t depth, const float *a, size_t a_row, size_t a_step, 
     }
 }
 
-static void tile_product_avx2(size_t depth, const float *a, size_t a_step, const float *b, float *c,
-                              size_t ldc, unsigned flags, struct tile_ahead ahead)
+static void tile_product_avx2(size_t depth, const float *a, const float *b, float *c, size_t ldc,
+                              unsigned flags, struct tile_ahead ahead)
 {
-    tile_accumulate_avx2(depth, a, 1, a_step, b, c, ldc, flags, ahead);
+    tile_accumulate_avx2(depth, a, 1, MR, 0, b, c, ldc, flags, ahead);
 }
 
-static void tile_product_rows_avx2(size_t depth, const float *a, const float *b, float *c,
-                                   size_t ldc, unsigned flags, struct tile_ahead ahead)
+static void tile_product_rows_avx2(size_t depth, const float *a, size_t stride, const float *b,
+                                   float *c, size_t ldc, unsigned flags, struct tile_ahead ahead)
 {
-    tile_accumulate_avx2(depth, a, TILE_BLOCK_LD, 1, b, c, ldc, flags, ahead);
+    tile_accumulate_avx2(depth, a, STRIPE, 1, stride - STRIPE, b, c, ldc, flags, ahead);
+}
+
+static void tile_product_columns_avx2(size_t depth, const float *a, const float *b, float *c,
+                                      size_t ldc, unsigned flags, struct tile_ahead ahead)
+{
+    tile_accumulate_avx2(depth, a, 1, STRIPE, 0, b, c, ldc, flags, ahead);
 }
 
 /* Transposes 8 rows of 8: after it v[k] holds element k of every row. */
@@ -198,11 +209,13 @@ static void tile_neg_sq_l2_avx2(size_t rows, size_t cols, float *c, size_t ldc, 
 const struct tile_ops tile_ops_avx2 = {
     .mr = MR,
     .nr = NR,
+    .stripe = STRIPE,
     .pack_a = tile_pack_a_avx2,
     .pack_b = tile_pack_b_avx2,
     .copy_columns = tile_copy_columns_avx2,
     .product = tile_product_avx2,
     .product_rows = tile_product_rows_avx2,
+    .product_columns = tile_product_columns_avx2,
     .sum_squares = tile_sum_squares_avx2,
     .neg_sq_l2 = tile_neg_sq_l2_avx2,
 };

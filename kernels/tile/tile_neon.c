@@ -11,7 +11,7 @@
 
 #include "../simd/neon.h"
 
-enum { MR = 12, NR = 8 };
+enum { MR = 12, NR = 8, STRIPE = 48 };
 
 static inline __attribute__((always_inline)) void
 tile_load_neon(float32x4_t acc[MR][2], const float *c, size_t ldc, unsigned flags)
@@ -50,8 +50,10 @@ tile_fma4_neon(float32x4_t acc[4][2], float32x4_t a, float32x4_t b0, float32x4_t
     acc[3][1] = vfmaq_laneq_f32(acc[3][1], b1, a, 3);
 }
 
-static void tile_product_neon(size_t depth, const float *a, size_t a_step, const float *b, float *c,
-                              size_t ldc, unsigned flags, struct tile_ahead ahead)
+/* a(r, k) = a[k * a_step + r] */
+static inline __attribute__((always_inline)) void
+tile_accumulate_neon(size_t depth, const float *a, size_t a_step, const float *b, float *c,
+                     size_t ldc, unsigned flags, struct tile_ahead ahead)
 {
     float32x4_t acc[MR][2];
     tile_load_neon(acc, c, ldc, flags);
@@ -68,8 +70,20 @@ static void tile_product_neon(size_t depth, const float *a, size_t a_step, const
     tile_store_neon(acc, c, ldc, flags);
 }
 
-static void tile_product_rows_neon(size_t depth, const float *a, const float *b, float *c,
-                                   size_t ldc, unsigned flags, struct tile_ahead ahead)
+static void tile_product_neon(size_t depth, const float *a, const float *b, float *c, size_t ldc,
+                              unsigned flags, struct tile_ahead ahead)
+{
+    tile_accumulate_neon(depth, a, MR, b, c, ldc, flags, ahead);
+}
+
+static void tile_product_columns_neon(size_t depth, const float *a, const float *b, float *c,
+                                      size_t ldc, unsigned flags, struct tile_ahead ahead)
+{
+    tile_accumulate_neon(depth, a, STRIPE, b, c, ldc, flags, ahead);
+}
+
+static void tile_product_rows_neon(size_t depth, const float *a, size_t stride, const float *b,
+                                   float *c, size_t ldc, unsigned flags, struct tile_ahead ahead)
 {
     float32x4_t acc[MR][2];
     tile_load_neon(acc, c, ldc, flags);
@@ -79,12 +93,12 @@ static void tile_product_rows_neon(size_t depth, const float *a, const float *b,
         ahead.at += ahead.step;
 #pragma GCC unroll 12
         for (size_t r = 0; r < MR; r++) {
-            float32x4_t ar = vld1q_dup_f32(a + r * TILE_BLOCK_LD);
+            float32x4_t ar = vld1q_dup_f32(a + r * STRIPE);
             acc[r][0] = vfmaq_f32(acc[r][0], b0, ar);
             acc[r][1] = vfmaq_f32(acc[r][1], b1, ar);
         }
-        a++;
         b += NR;
+        a += (k + 1) % STRIPE == 0 ? stride - STRIPE + 1 : 1;
     }
     tile_store_neon(acc, c, ldc, flags);
 }
@@ -181,11 +195,13 @@ static void tile_neg_sq_l2_neon(size_t rows, size_t cols, float *c, size_t ldc, 
 const struct tile_ops tile_ops_neon = {
     .mr = MR,
     .nr = NR,
+    .stripe = STRIPE,
     .pack_a = tile_pack_a_neon,
     .pack_b = tile_pack_b_neon,
     .copy_columns = tile_copy_columns_neon,
     .product = tile_product_neon,
     .product_rows = tile_product_rows_neon,
+    .product_columns = tile_product_columns_neon,
     .sum_squares = tile_sum_squares_neon,
     .neg_sq_l2 = tile_neg_sq_l2_neon,
 };

@@ -10,44 +10,56 @@
 
 #include "../simd/scalar.h"
 
-enum { MR = 6, NR = 16 };
+enum { MR = 6, NR = 16, STRIPE = 48 };
 
-/* Both products: a(r, k) stands at a[r * a_row + k * a_step]. */
+/* All products: a(r, k) stands at a[r * a_row + k * a_step], and `jump` farther on for every STRIPE
+ * steps. */
 static inline __attribute__((always_inline)) void
-tile_accumulate_scalar(size_t depth, const float *a, size_t a_row, size_t a_step, const float *b,
-                       float *c, size_t ldc, unsigned flags)
+tile_accumulate_scalar(size_t depth, const float *a, size_t a_row, size_t a_step, size_t jump,
+                       const float *b, float *c, size_t ldc, unsigned flags)
 {
     float acc[MR][NR];
     for (size_t r = 0; r < MR; r++)
         for (size_t j = 0; j < NR; j++)
             acc[r][j] = flags & TILE_ACCUMULATE ? c[r * ldc + j] : 0.0f;
-    for (size_t k = 0; k < depth; k++) {
-        for (size_t r = 0; r < MR; r++) {
-            float ar = a[r * a_row];
+    const size_t steps = jump != 0 ? STRIPE : depth;
+    for (size_t k0 = 0; k0 < depth; k0 += steps, a += jump) {
+        size_t end = depth - k0 < steps ? depth - k0 : steps;
+        for (size_t k = 0; k < end; k++) {
+            for (size_t r = 0; r < MR; r++) {
+                float ar = a[r * a_row];
 #pragma omp simd
-            for (size_t j = 0; j < NR; j++)
-                acc[r][j] = fmaf(ar, b[j], acc[r][j]);
+                for (size_t j = 0; j < NR; j++)
+                    acc[r][j] = fmaf(ar, b[j], acc[r][j]);
+            }
+            a += a_step;
+            b += NR;
         }
-        a += a_step;
-        b += NR;
     }
     for (size_t r = 0; r < MR; r++)
         for (size_t j = 0; j < NR; j++)
             c[r * ldc + j] = flags & TILE_CANONICAL ? simd_canonical_nan(acc[r][j]) : acc[r][j];
 }
 
-static void tile_product_scalar(size_t depth, const float *a, size_t a_step, const float *b,
-                                float *c, size_t ldc, unsigned flags, struct tile_ahead ahead)
+static void tile_product_scalar(size_t depth, const float *a, const float *b, float *c, size_t ldc,
+                                unsigned flags, struct tile_ahead ahead)
 {
     (void)ahead;
-    tile_accumulate_scalar(depth, a, 1, a_step, b, c, ldc, flags);
+    tile_accumulate_scalar(depth, a, 1, MR, 0, b, c, ldc, flags);
 }
 
-static void tile_product_rows_scalar(size_t depth, const float *a, const float *b, float *c,
-                                     size_t ldc, unsigned flags, struct tile_ahead ahead)
+static void tile_product_rows_scalar(size_t depth, const float *a, size_t stride, const float *b,
+                                     float *c, size_t ldc, unsigned flags, struct tile_ahead ahead)
 {
     (void)ahead;
-    tile_accumulate_scalar(depth, a, TILE_BLOCK_LD, 1, b, c, ldc, flags);
+    tile_accumulate_scalar(depth, a, STRIPE, 1, stride - STRIPE, b, c, ldc, flags);
+}
+
+static void tile_product_columns_scalar(size_t depth, const float *a, const float *b, float *c,
+                                        size_t ldc, unsigned flags, struct tile_ahead ahead)
+{
+    (void)ahead;
+    tile_accumulate_scalar(depth, a, 1, STRIPE, 0, b, c, ldc, flags);
 }
 
 static void tile_pack_scalar(size_t count, const float *const *row, const struct row_scale *scale,
@@ -105,11 +117,13 @@ static void tile_neg_sq_l2_scalar(size_t rows, size_t cols, float *c, size_t ldc
 const struct tile_ops tile_ops_scalar = {
     .mr = MR,
     .nr = NR,
+    .stripe = STRIPE,
     .pack_a = tile_pack_a_scalar,
     .pack_b = tile_pack_b_scalar,
     .copy_columns = tile_copy_columns_scalar,
     .product = tile_product_scalar,
     .product_rows = tile_product_rows_scalar,
+    .product_columns = tile_product_columns_scalar,
     .sum_squares = tile_sum_squares_scalar,
     .neg_sq_l2 = tile_neg_sq_l2_scalar,
 };
