@@ -121,6 +121,71 @@ static void copy_result(const struct infonce *p, float *tiles, size_t count, siz
         }
 }
 
+/* G of the positive pair (i, i + offset). */
+static float positive_gradient(const struct infonce *p, size_t i)
+{
+    float m = (float)p->m;
+    size_t j = i + p->config.offset;
+    float rest_x = p->row_e[i] * p->row_factor[i], rest_y = p->col_e[j] * p->col_factor[j];
+    return -(p->config.weight_x / m * rest_x + p->config.weight_y / m * rest_y);
+}
+
+/* Row i of dX (or dY) from its sum: the positive's part, the similarity's derivative, the scale. */
+static void finish_row(const struct stage *s, bool of_x, size_t i, const float *sum,
+                       size_t panel_rows)
+{
+    const struct infonce *p = s->p;
+    const struct tile_operand *self = of_x ? &p->x : &p->y, *other = of_x ? &p->y : &p->x;
+    const struct row_scale none = {1.0f, 1.0f};
+    bool neg_sq_l2 = p->config.similarity == MMK_NEG_SQ_L2;
+    size_t j = of_x ? i + p->config.offset : i - p->config.offset;
+    bool has_positive = j < other->rows; /* a difference below 0 is large */
+    float coef = has_positive ? positive_gradient(p, of_x ? i : j) : 0.0f;
+    struct infonce_row row = {
+        .d = p->d,
+        .sum = sum,
+        .nr = p->isa->tile->nr,
+        .panel_rows = panel_rows,
+        .gradient = of_x ? s->out.dx + i * s->out.lddx : s->out.dy + i * s->out.lddy,
+        .self = self->data + i * self->ld,
+        .positive = has_positive ? other->data + j * other->ld : NULL,
+        .coef = coef,
+        .sum_g = neg_sq_l2 ? (of_x ? p->row_g[i] : p->col_g[i]) + coef : 0.0f,
+        .scale = p->config.logit_scale * (neg_sq_l2 ? 2.0f : 1.0f),
+        .self_scale = self->scale != NULL ? self->scale[i] : none,
+        .positive_scale = has_positive && other->scale != NULL ? other->scale[j] : none,
+    };
+    tile_fetch_row(row.gradient + (of_x ? s->out.lddx : s->out.lddy), p->d);
+    tile_fetch_row(row.self + self->ld, p->d);
+    if (has_positive)
+        tile_fetch_row(row.positive + other->ld, p->d);
+    (of_x ? p->along_x : p->along_y)[i] = p->isa->infonce->finish_row[p->config.similarity](&row);
+}
+
+/* Rows of a gradient whose sums are complete, from their tiles: finished, where the sums over the
+ * negatives are known from the forward; else they wait for those in the caller's matrix. */
+static void leave_tiles(const struct stage *s, bool of_x, float *tiles, size_t count, size_t row,
+                        size_t rows)
+{
+    size_t first = of_x ? s->super.row : s->super.col;
+    size_t ld = of_x ? s->out.lddx : s->out.lddy;
+    if (s->p->sums_e)
+        copy_result(s->p, tiles, count, row, rows,
+                    (of_x ? s->out.dx : s->out.dy) + (first + row) * ld, ld, true);
+    else
+        for (size_t r = row; r < row + rows; r++)
+            finish_row(s, of_x, first + r, result_tile(s->p, tiles, count, r, 0), count);
+}
+
+static void finish_waiting(const struct stage *s)
+{
+    const struct infonce *p = s->p;
+    for (size_t i = s->worker; i < p->m; i += s->workers)
+        finish_row(s, true, i, s->out.dx + i * s->out.lddx, 1);
+    for (size_t j = s->worker; j < p->n; j += s->workers)
+        finish_row(s, false, j, s->out.dy + j * s->out.lddy, 1);
+}
+
 /* The tile that is come to next. */
 static void fetch_tile(const struct tile_ops *tile, const float *c)
 {
@@ -241,7 +306,10 @@ static void gradient_columns(const struct stage *s, size_t first)
             }
         }
     }
-    copy_result(p, p->tiles_y, width, first, end - first, dy, ld, true);
+    if (s->super.row + rows == p->m)
+        leave_tiles(s, false, p->tiles_y, width, first, end - first);
+    else
+        copy_result(p, p->tiles_y, width, first, end - first, dy, ld, true);
 }
 
 /* The column sums of the blocks of G, in their order. */
@@ -267,6 +335,9 @@ static void super_run(const struct stage *s)
          row += s->workers * TILE_BLOCK_ROWS) {
         gradient_block(s, row);
         gradient_rows(s, row);
+        if (s->super.col + s->super.cols == p->n)
+            leave_tiles(s, true, p->tiles_x, TILE_BLOCK_ROWS, row,
+                        least(s->super.rows - row, TILE_BLOCK_ROWS));
     }
 #pragma omp barrier
     size_t width = gradient_columns_width(p->isa->tile);
@@ -306,69 +377,7 @@ static void stage_run(struct stage *s)
 #pragma omp barrier
                 super_run(s);
             }
-            for (size_t r = s->worker * TILE_BLOCK_ROWS; r < s->super.rows;
-                 r += s->workers * TILE_BLOCK_ROWS)
-                copy_result(p, p->tiles_x, TILE_BLOCK_ROWS, r,
-                            least(s->super.rows - r, TILE_BLOCK_ROWS),
-                            s->out.dx + (s->super.row + r) * s->out.lddx, s->out.lddx, true);
         }
-    }
-}
-
-/* G of the positive pair (i, i + offset). */
-static float positive_gradient(const struct infonce *p, size_t i)
-{
-    float m = (float)p->m;
-    size_t j = i + p->config.offset;
-    float rest_x = p->row_e[i] * p->row_factor[i], rest_y = p->col_e[j] * p->col_factor[j];
-    return -(p->config.weight_x / m * rest_x + p->config.weight_y / m * rest_y);
-}
-
-static void finish_rows(const struct infonce *p, const struct gradients *out, size_t worker,
-                        size_t workers)
-{
-    float (*finish)(const struct infonce_row *) = p->isa->infonce->finish_row[p->config.similarity];
-    const struct row_scale none = {1.0f, 1.0f};
-    bool neg_sq_l2 = p->config.similarity == MMK_NEG_SQ_L2;
-    float scale = p->config.logit_scale * (neg_sq_l2 ? 2.0f : 1.0f);
-    for (size_t i = worker; i < p->m; i += workers) {
-        size_t j = i + p->config.offset;
-        float coef = positive_gradient(p, i);
-        struct infonce_row row = {
-            .d = p->d,
-            .gradient = out->dx + i * out->lddx,
-            .self = p->x.data + i * p->x.ld,
-            .positive = p->y.data + j * p->y.ld,
-            .coef = coef,
-            .sum_g = neg_sq_l2 ? p->row_g[i] + coef : 0.0f,
-            .scale = scale,
-            .self_scale = p->x.scale != NULL ? p->x.scale[i] : none,
-            .positive_scale = p->y.scale != NULL ? p->y.scale[j] : none,
-        };
-        tile_fetch_row(row.gradient + workers * out->lddx, p->d);
-        tile_fetch_row(row.self + workers * p->x.ld, p->d);
-        tile_fetch_row(row.positive + workers * p->y.ld, p->d);
-        p->along_x[i] = finish(&row);
-    }
-    for (size_t j = worker; j < p->n; j += workers) {
-        size_t i = j - p->config.offset; /* large when the column has no positive */
-        float coef = i < p->m ? positive_gradient(p, i) : 0.0f;
-        struct infonce_row row = {
-            .d = p->d,
-            .gradient = out->dy + j * out->lddy,
-            .self = p->y.data + j * p->y.ld,
-            .positive = i < p->m ? p->x.data + i * p->x.ld : NULL,
-            .coef = coef,
-            .sum_g = neg_sq_l2 ? p->col_g[j] + coef : 0.0f,
-            .scale = scale,
-            .self_scale = p->y.scale != NULL ? p->y.scale[j] : none,
-            .positive_scale = i < p->m && p->x.scale != NULL ? p->x.scale[i] : none,
-        };
-        tile_fetch_row(row.gradient + workers * out->lddy, p->d);
-        tile_fetch_row(row.self + workers * p->y.ld, p->d);
-        if (row.positive != NULL)
-            tile_fetch_row(row.positive + workers * p->x.ld, p->d);
-        p->along_y[j] = finish(&row);
     }
 }
 
@@ -471,8 +480,10 @@ void infonce_run_backward(struct infonce *p, float *dx, size_t lddx, float *dy, 
             .workers = (size_t)omp_get_num_threads(),
         };
         stage_run(&stage);
+        if (p->sums_e) {
 #pragma omp barrier
-        finish_rows(p, &stage.out, stage.worker, stage.workers);
+            finish_waiting(&stage);
+        }
     }
     *dlogit_scale = logit_scale_gradient(p);
 }

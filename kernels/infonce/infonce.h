@@ -48,10 +48,13 @@ struct infonce_gradient {
     float *col_e, *col_g; /* sums of E and of G of each column, started; with row_e and row_g */
 };
 
-/* The last step for one row of a gradient. */
+/* The last step for one row of a gradient. The sum over the negatives of G y lies in panels of nr
+ * columns (a power of two), `panel_rows` rows each; panel_rows 1 is a plain row. */
 struct infonce_row {
     size_t d;
-    float *gradient;       /* in: sum over the negatives of G y; out: the gradient */
+    const float *sum;
+    size_t nr, panel_rows;
+    float *gradient;       /* out; may be the sum itself */
     const float *self;     /* x */
     const float *positive; /* y of the positive, or NULL */
     float coef;            /* G of the positive */
@@ -59,6 +62,13 @@ struct infonce_row {
     float scale;           /* logit_scale; twice that for neg_sq_l2 */
     struct row_scale self_scale, positive_scale; /* cosine */
 };
+
+/* Where element k of the sum is. */
+static inline const float *infonce_sum_at(const struct infonce_row *row, size_t k)
+{
+    size_t within = k & (row->nr - 1);
+    return row->sum + (k - within) * row->panel_rows + within;
+}
 
 struct infonce_ops {
     /* E of a strip of z. Adds it to the 16 lanes of each row's sum, sets the columns' sums, and stores
@@ -75,9 +85,9 @@ struct infonce_ops {
     void (*softmax_rows)(size_t rows, size_t cols, const float *z, float *max, float *sum);
     /* (max, sum) pairs of two disjoint parts of each row become those of the whole. */
     void (*join_rows)(size_t count, float *max, float *sum, const float *max2, const float *sum2);
-    /* dot:       v = gradient + coef p, out = scale v
+    /* dot:       v = sum + coef p, out = scale v
      * cosine:    v likewise with normalised rows, out = scale (v - x^ (x^ . v)) / |x|
-     * neg_sq_l2: v = gradient + coef p - sum_g x, out = scale v
+     * neg_sq_l2: v = sum + coef p - sum_g x, out = scale v
      * Returns x . v (x^ . v for cosine). */
     float (*finish_row[MMK_SIMILARITY_COUNT])(const struct infonce_row *row);
 };

@@ -210,7 +210,7 @@ infonce_finish_avx2(const struct infonce_row *row, enum mmk_similarity similarit
             if (at >= row->d)
                 break;
             size_t first = row->d - at < 8 ? row->d - at : 8;
-            __m256 v = simd_load_first(row->gradient + at, first);
+            __m256 v = simd_load_first(infonce_sum_at(row, at), first);
             __m256 x = simd_load_first(row->self + at, first);
             if (row->positive != NULL) {
                 __m256 p = simd_load_first(row->positive + at, first);

@@ -178,71 +178,105 @@ static void infonce_join_rows_avx512(size_t count, float *max, float *sum, const
     }
 }
 
+/* The row is read again at once, and a load cannot take its data from a masked store that is still on its
+ * way to the cache. */
+static inline void infonce_store_avx512(float *p, size_t first, __m512 v)
+{
+    if (first == 16)
+        _mm512_storeu_ps(p, v);
+    else
+        simd_store_first(p, first, v);
+}
+
 static inline __m512 infonce_scaled_avx512(__m512 v, const struct row_scale *scale)
 {
     return _mm512_mul_ps(_mm512_mul_ps(v, _mm512_set1_ps(scale->power)),
                          _mm512_set1_ps(scale->inverse));
 }
 
-static inline __attribute__((always_inline)) float
-infonce_finish_avx512(const struct infonce_row *row, enum mmk_similarity similarity)
+/* 16 columns of a row (fewer at its end): stores scale v, or v itself for cosine; returns lane + x v. */
+static inline __attribute__((always_inline)) __m512
+infonce_finish_step_avx512(const struct infonce_row *row, enum mmk_similarity similarity,
+                           const float *sum, const float *positive, size_t k, size_t first,
+                           __m512 lane)
 {
     bool cosine = similarity == MMK_COSINE;
-    const __m512 scale = _mm512_set1_ps(row->scale), coef = _mm512_set1_ps(row->coef);
-    const __m512 sum_g = _mm512_set1_ps(row->sum_g);
+    __m512 v = simd_load_first(sum, first), x = simd_load_first(row->self + k, first);
+    if (positive != NULL) {
+        __m512 p = simd_load_first(positive + k, first);
+        v = _mm512_fmadd_ps(_mm512_set1_ps(row->coef),
+                            cosine ? infonce_scaled_avx512(p, &row->positive_scale) : p, v);
+    }
+    if (similarity == MMK_NEG_SQ_L2)
+        v = _mm512_fnmadd_ps(_mm512_set1_ps(row->sum_g), x, v);
+    if (cosine)
+        x = infonce_scaled_avx512(x, &row->self_scale);
+    else
+        infonce_store_avx512(row->gradient + k, first,
+                             simd_canonical_nan16(_mm512_mul_ps(_mm512_set1_ps(row->scale), v)));
+    if (cosine)
+        infonce_store_avx512(row->gradient + k, first, v);
+    return _mm512_mask3_fmadd_ps(x, v, lane, simd_first(first));
+}
+
+/* cosine: what lies along the row is taken out. */
+static inline __attribute__((always_inline)) void
+infonce_project_avx512(const struct infonce_row *row, __m512 along, size_t k, size_t first)
+{
+    __m512 x = infonce_scaled_avx512(simd_load_first(row->self + k, first), &row->self_scale);
+    __m512 v = _mm512_fnmadd_ps(along, x, simd_load_first(row->gradient + k, first));
+    v = _mm512_mul_ps(_mm512_set1_ps(row->scale), v);
+    v = _mm512_mul_ps(_mm512_mul_ps(v, _mm512_set1_ps(row->self_scale.inverse)),
+                      _mm512_set1_ps(row->self_scale.power));
+    infonce_store_avx512(row->gradient + k, first, simd_canonical_nan16(v));
+}
+
+static inline __attribute__((always_inline)) float
+infonce_finish_avx512(const struct infonce_row *given, enum mmk_similarity similarity,
+                      bool has_positive)
+{
+    const struct infonce_row copy = *given, *row = &copy; /* stores cannot change it */
+    const float *positive = has_positive ? row->positive : NULL;
     __m512 lane[4] = {_mm512_setzero_ps(), _mm512_setzero_ps(), _mm512_setzero_ps(),
                       _mm512_setzero_ps()};
-    for (size_t k = 0; k < row->d; k += SIMD_LANES) {
+    size_t k = 0, whole = row->d - row->d % 16;
+    for (; k + SIMD_LANES <= row->d; k += SIMD_LANES) {
 #pragma GCC unroll 4
-        for (size_t l = 0; l < 4; l++) {
-            size_t at = k + 16 * l;
-            if (at >= row->d)
-                break;
-            size_t first = row->d - at < 16 ? row->d - at : 16;
-            __m512 v = simd_load_first(row->gradient + at, first);
-            __m512 x = simd_load_first(row->self + at, first);
-            if (row->positive != NULL) {
-                __m512 p = simd_load_first(row->positive + at, first);
-                v = _mm512_fmadd_ps(coef,
-                                    cosine ? infonce_scaled_avx512(p, &row->positive_scale) : p, v);
-            }
-            if (similarity == MMK_NEG_SQ_L2)
-                v = _mm512_fnmadd_ps(sum_g, x, v);
-            if (cosine)
-                x = infonce_scaled_avx512(x, &row->self_scale);
-            lane[l] = _mm512_mask3_fmadd_ps(x, v, lane[l], simd_first(first));
-            simd_store_first(row->gradient + at, first,
-                             cosine ? v : simd_canonical_nan16(_mm512_mul_ps(scale, v)));
-        }
+        for (size_t l = 0; l < 4; l++)
+            lane[l] = infonce_finish_step_avx512(row, similarity, infonce_sum_at(row, k + 16 * l),
+                                                 positive, k + 16 * l, 16, lane[l]);
     }
+    for (; k < row->d; k += 16)
+        lane[k / 16 % 4] =
+            infonce_finish_step_avx512(row, similarity, infonce_sum_at(row, k), positive, k,
+                                       row->d - k < 16 ? row->d - k : 16, lane[k / 16 % 4]);
     float sum = simd_sum64x16(lane[0], lane[1], lane[2], lane[3]);
+    if (similarity != MMK_COSINE)
+        return sum;
     const __m512 along = _mm512_set1_ps(sum);
-    const __m512 power = _mm512_set1_ps(row->self_scale.power);
-    const __m512 inverse = _mm512_set1_ps(row->self_scale.inverse);
-    for (size_t k = 0; cosine && k < row->d; k += 16) {
-        size_t first = row->d - k < 16 ? row->d - k : 16;
-        __m512 x = infonce_scaled_avx512(simd_load_first(row->self + k, first), &row->self_scale);
-        __m512 v = _mm512_fnmadd_ps(along, x, simd_load_first(row->gradient + k, first));
-        v = _mm512_mul_ps(scale, v);
-        v = _mm512_mul_ps(_mm512_mul_ps(v, inverse), power);
-        simd_store_first(row->gradient + k, first, simd_canonical_nan16(v));
-    }
+    for (k = 0; k < whole; k += 16)
+        infonce_project_avx512(row, along, k, 16);
+    if (k < row->d)
+        infonce_project_avx512(row, along, k, row->d - k);
     return sum;
 }
 
 static float infonce_finish_dot_avx512(const struct infonce_row *row)
 {
-    return infonce_finish_avx512(row, MMK_DOT);
+    return row->positive != NULL ? infonce_finish_avx512(row, MMK_DOT, true)
+                                 : infonce_finish_avx512(row, MMK_DOT, false);
 }
 
 static float infonce_finish_cosine_avx512(const struct infonce_row *row)
 {
-    return infonce_finish_avx512(row, MMK_COSINE);
+    return row->positive != NULL ? infonce_finish_avx512(row, MMK_COSINE, true)
+                                 : infonce_finish_avx512(row, MMK_COSINE, false);
 }
 
 static float infonce_finish_neg_sq_l2_avx512(const struct infonce_row *row)
 {
-    return infonce_finish_avx512(row, MMK_NEG_SQ_L2);
+    return row->positive != NULL ? infonce_finish_avx512(row, MMK_NEG_SQ_L2, true)
+                                 : infonce_finish_avx512(row, MMK_NEG_SQ_L2, false);
 }
 
 const struct infonce_ops infonce_ops_avx512 = {

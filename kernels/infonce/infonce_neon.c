@@ -187,7 +187,7 @@ infonce_finish_neon(const struct infonce_row *row, enum mmk_similarity similarit
             if (at >= row->d)
                 break;
             size_t first = row->d - at < 4 ? row->d - at : 4;
-            float32x4_t v = simd_load_first(row->gradient + at, first);
+            float32x4_t v = simd_load_first(infonce_sum_at(row, at), first);
             float32x4_t x = simd_load_first(row->self + at, first);
             if (row->positive != NULL) {
                 float32x4_t p = simd_load_first(row->positive + at, first);

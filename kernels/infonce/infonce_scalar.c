@@ -121,7 +121,7 @@ infonce_finish_scalar(const struct infonce_row *row, enum mmk_similarity similar
     bool cosine = similarity == MMK_COSINE;
     float lane[SIMD_LANES] = {0};
     for (size_t k = 0; k < row->d; k++) {
-        float v = row->gradient[k], x = row->self[k];
+        float v = *infonce_sum_at(row, k), x = row->self[k];
         if (row->positive != NULL) {
             float p = row->positive[k];
             v = fmaf(row->coef, cosine ? infonce_scaled_scalar(p, row->positive_scale) : p, v);
