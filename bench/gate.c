@@ -8,17 +8,15 @@
  */
 #include "gate.h"
 
+#include "child.h"
 #include "job.h"
 #include "stats.h"
 #include "variants.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <math.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 enum { LAUNCHES = 4, MAX_ROUNDS = 40, LEAST_GATE_ROUNDS = 3, LINE = 512 };
@@ -121,55 +119,10 @@ int gate_serve(void)
 /* ---- The parent -------------------------------------------------------------------------------
  */
 
-struct child {
-    pid_t pid;
-    FILE *to, *from;
-};
-
-static bool start_child(struct child *child, const char *program)
+static bool start(struct child *child, const char *program)
 {
-    int to[2], from[2];
-    /* Closed on exec: else one child would hold the other's input open, and none would ever end. */
-    if (pipe2(to, O_CLOEXEC) != 0)
-        return false;
-    if (pipe2(from, O_CLOEXEC) != 0) {
-        close(to[0]);
-        close(to[1]);
-        return false;
-    }
-    child->pid = fork();
-    if (child->pid == 0) {
-        dup2(to[0], STDIN_FILENO);
-        dup2(from[1], STDOUT_FILENO);
-        execl(program, program, "--serve", (char *)NULL);
-        _exit(127);
-    }
-    close(to[0]);
-    close(from[1]);
-    child->to = fdopen(to[1], "w");
-    child->from = fdopen(from[0], "r");
-    return child->pid > 0 && child->to && child->from;
-}
-
-static void stop_child(struct child *child)
-{
-    if (child->to)
-        fclose(child->to); /* end of input: it exits */
-    if (child->from)
-        fclose(child->from);
-    if (child->pid > 0)
-        waitpid(child->pid, NULL, 0);
-    memset(child, 0, sizeof *child);
-}
-
-static bool ask(struct child *child, const char *order, char *answer, size_t bytes)
-{
-    if (fprintf(child->to, "%s\n", order) < 0 || fflush(child->to) != 0)
-        return false;
-    if (!fgets(answer, (int)bytes, child->from))
-        return false;
-    answer[strcspn(answer, "\n")] = '\0';
-    return true;
+    const char *const argv[] = {program, "--serve", NULL};
+    return child_start(child, argv, NULL);
 }
 
 /* Seconds of one sample, NaN when it was void. False: the child is gone. */
@@ -178,7 +131,7 @@ static bool ask_sample(struct child *child, size_t calls, double *seconds)
     char order[64], answer[LINE];
     int disturbance;
     snprintf(order, sizeof order, "sample %zu", calls);
-    if (!ask(child, order, answer, sizeof answer) ||
+    if (!child_ask(child, order, answer, sizeof answer) ||
         sscanf(answer, "%lf %d", seconds, &disturbance) != 2)
         return false;
     if (disturbance != UNDISTURBED)
@@ -224,9 +177,9 @@ static void compare_case(const char *baseline, const char *order, double seconds
         struct child children[2];
         memset(children, 0, sizeof children);
         char old_answer[LINE] = "none it does not run", new_answer[LINE] = "none it does not run";
-        if (start_child(&children[0], baseline) && start_child(&children[1], "/proc/self/exe")) {
-            ask(&children[0], order, old_answer, sizeof old_answer);
-            ask(&children[1], order, new_answer, sizeof new_answer);
+        if (start(&children[0], baseline) && start(&children[1], "/proc/self/exe")) {
+            child_ask(&children[0], order, old_answer, sizeof old_answer);
+            child_ask(&children[1], order, new_answer, sizeof new_answer);
         }
         size_t old_calls = 0, new_calls = 0;
         bool old_ready = sscanf(old_answer, "ready %zu", &old_calls) == 1;
@@ -244,8 +197,8 @@ static void compare_case(const char *baseline, const char *order, double seconds
                                state)) {
             snprintf(why, why_bytes, "one of the programs ended");
         }
-        stop_child(&children[0]);
-        stop_child(&children[1]);
+        child_stop(&children[0]);
+        child_stop(&children[1]);
     }
 }
 
@@ -266,15 +219,16 @@ enum gate_verdict gate_run(FILE *out, const char *baseline, const struct plan *p
     size_t tally[3] = {0, 0, 0}, without = 0;
     uint64_t state = seed;
     struct comparison_samples *samples = calloc(1, sizeof *samples);
-    if (!samples || access(baseline, X_OK) != 0) {
+    char *program = realpath(baseline, NULL); /* with a /: it is not looked for in PATH */
+    if (!samples || !program || access(program, X_OK) != 0) {
         free(samples);
+        free(program);
         snprintf(error, error_bytes,
                  "--gate %s: it cannot be run (%s); give the path of an mmk-bench "
                  "that was built from the baseline",
                  baseline, strerror(errno));
         return GATE_ERROR;
     }
-    signal(SIGPIPE, SIG_IGN);
     fprintf(out, "%-26s %-22s %-16s %-28s %6s  %s\n", "kernel", "shape", "variant",
             "time over baseline", "rounds", "verdict");
     double share = seconds / (double)(plan->count * variant_count);
@@ -287,7 +241,7 @@ enum gate_verdict gate_run(FILE *out, const char *baseline, const struct plan *p
             plan_shape_text(c, text, sizeof text);
             snprintf(order, sizeof order, "open %s %s %d %s %llu", c->kernel->name, shape,
                      c->threads, variants[v], (unsigned long long)seed);
-            compare_case(baseline, order, share, samples, &state, why, sizeof why, &failed);
+            compare_case(program, order, share, samples, &state, why, sizeof why, &failed);
             fprintf(out, "%-26s %-22s %-16s ", c->kernel->name, text, variants[v]);
             if (why[0]) {
                 fprintf(out, "%s\n", why);
@@ -305,6 +259,7 @@ enum gate_verdict gate_run(FILE *out, const char *baseline, const struct plan *p
         }
     }
     free(samples);
+    free(program);
     enum gate_verdict verdict = tally[GATE_REGRESSED]      ? GATE_REGRESSED
                                 : tally[GATE_INCONCLUSIVE] ? GATE_INCONCLUSIVE
                                 : tally[GATE_PASS]         ? GATE_PASS

@@ -1,0 +1,31 @@
+/* child.h - another program that waits for orders, a line each, and answers each with a line.
+ * SPDX-License-Identifier: MIT
+ */
+#ifndef MMK_BENCH_CHILD_H
+#define MMK_BENCH_CHILD_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <sys/types.h>
+
+struct child {
+    pid_t pid; /* 0: there is none */
+    FILE *to, *from;
+};
+
+/* Starts argv[0] (looked for in PATH where it has no /) with `set`, "NAME=value" each, in its
+ * environment besides ours; NULL ends both. False: it cannot be started, nothing is to be stopped.
+ */
+bool child_start(struct child *child, const char *const *argv, const char *const *set);
+
+/* Ends its input, at which it is to exit, and waits for that. */
+void child_stop(struct child *child);
+
+/* Reads the next line, without its end. False: the child has gone. */
+bool child_read(struct child *child, char *answer, size_t bytes);
+
+/* Sends an order and reads the answer. */
+bool child_ask(struct child *child, const char *order, char *answer, size_t bytes);
+
+#endif
