@@ -33,6 +33,28 @@ FLAGS_neon   :=
 ISAS         := $(or $(ISAS_$(ARCH)),scalar)
 ISAS_foreign := $(filter-out $(ISAS),$(sort $(ISAS_x86_64) $(ISAS_aarch64)))
 
+# ---- Peers: another library is a file bench/peers/<name>.c and a line in each of these blocks -----
+
+PEERS     := openblas onednn
+PEER_DEPS := libopenblas-openmp-dev libdnnl-dev python3-torch
+
+PEER_CPPFLAGS_openblas = $(call openblas,--cflags)
+PEER_CPPFLAGS_onednn   =
+
+PEER_LIBS_openblas = $(call openblas,--libs) $(addprefix -Wl$(comma)-rpath$(comma),$(call openblas,--variable=libdir))
+PEER_LIBS_onednn   = -ldnnl
+
+# The OpenBLAS with OpenMP threads where that is installed beside another: all else here has them,
+# and two pools of threads take each other's time.
+comma    := ,
+openblas  = $(shell PKG_CONFIG_PATH='/usr/lib/$(shell $(CC) -print-multiarch)/openblas-openmp/pkgconfig:$(PKG_CONFIG_PATH)' \
+    $(PKG_CONFIG) $1 openblas 2>/dev/null)
+
+# What lies between their products is to be as fast on this machine as the compiler can make it.
+PEER_CFLAGS         := -O3 -ffast-math -ffp-contract=fast
+PEER_CFLAGS_x86_64  := -march=native -mprefer-vector-width=512
+PEER_CFLAGS_aarch64 := -mcpu=native
+
 # ---- Tools and flags ------------------------------------------------------------------------------
 
 ifdef CROSS
@@ -96,6 +118,8 @@ UNIT_SRC   := $(call native,$(wildcard tests/unit/*.c))
 UNIT_MAIN  := $(filter tests/unit/test_%,$(UNIT_SRC))
 UNIT_HELP  := $(filter-out $(UNIT_MAIN),$(UNIT_SRC))
 SCALAR_SRC := $(filter %_scalar.c,$(KERNEL_SRC))
+PEER_FILES := $(if $(CROSS)$(SAN),,$(PEERS:%=$(LIB)/peers/%.so) \
+                $(patsubst bench/%,$(LIB)/%,$(wildcard bench/peers/*.py)))
 ALL_SRC    := $(KERNEL_SRC) $(REF_SRC) $(CHECK_SRC) $(BENCH_SRC) $(PROBE_SRC) $(UNIT_SRC)
 
 # The autovec baseline: every *_scalar.c once more with the flags of each wide instruction set.
@@ -114,11 +138,11 @@ SONAME  := libmmk.so.$(MAJOR)
 
 # ---- Everyday targets -----------------------------------------------------------------------------
 
-.PHONY: all units deps test bench curves tables profile asm style install uninstall clean help check-cross FORCE
+.PHONY: all units deps peers test bench curves tables profile asm style install uninstall clean help check-cross FORCE
 .DELETE_ON_ERROR:
 .SUFFIXES:
 
-all: $(LIBS) $(PROGRAMS) ## build the libraries, mmk-check and mmk-bench
+all: $(LIBS) $(PROGRAMS) $(PEER_FILES) ## build the libraries, mmk-check and mmk-bench
 
 units: $(UNIT_BIN) $(BIN)/mmk-probe
 
@@ -130,7 +154,7 @@ else
 	    tests/run $(SUITES)
 endif
 
-bench: $(BIN)/mmk-bench ## time every kernel, save results/<cpu>/<date>/ and results/TABLES.md (BENCH_ARGS=...)
+bench: $(BIN)/mmk-bench $(PEER_FILES) ## time every kernel, save results/<cpu>/<date>/ and results/TABLES.md (BENCH_ARGS=...)
 	$(BIN)/mmk-bench --results results $(BENCH_ARGS)
 
 curves: $(BIN)/mmk-bench ## InfoNCE's time, memory, workspace and threads as curves, saved beside the run (BENCH_ARGS=...)
@@ -163,33 +187,43 @@ ifneq ($(CI),)
 DEPS += clang-format
 endif
 
-# Prints the packages of the list that are not installed.
-missing = $(shell for p in $(DEPS); do \
-    [ "$$(dpkg-query -W -f '$${db:Status-Status}' "$$p" 2>/dev/null)" = installed ] || echo "$$p"; done)
+# $(call missing,packages): those that are not installed.
+missing = $(strip $(shell for p in $1; do \
+    [ "$$(dpkg-query -W -f '$${db:Status-Status}' "$$p" 2>/dev/null)" = installed ] || echo "$$p"; done))
 
-deps: ## install what is missing from the distribution (apt; without root it prints the command)
+# $(call install_packages,packages)
+define install_packages
 	if ! command -v dpkg-query >/dev/null || ! command -v apt-get >/dev/null; then \
-	    echo "deps: no apt here; install what corresponds to: $(DEPS)"; \
-	elif [ -z "$(missing)" ]; then \
-	    echo "deps: nothing to install, all $(words $(DEPS)) packages are here"; \
+	    echo "$@: no apt here; install what corresponds to: $1"; \
+	elif [ -z "$(call missing,$1)" ]; then \
+	    echo "$@: nothing to install, all $(words $1) packages are here"; \
 	elif [ "$$(id -u)" != 0 ]; then \
-	    echo "deps: missing here; run as root and try again:"; \
-	    echo "    apt-get update && apt-get install -y --no-install-recommends $(strip $(missing))"; \
+	    echo "$@: missing here; run as root and try again:"; \
+	    echo "    apt-get update && apt-get install -y --no-install-recommends $(call missing,$1)"; \
 	    exit 1; \
 	else \
-	    echo "deps: installing with apt-get: $(strip $(missing))"; \
+	    echo "$@: installing with apt-get: $(call missing,$1)"; \
 	    apt-get update -qq && DEBIAN_FRONTEND=noninteractive \
-	        apt-get install -y -qq --no-install-recommends $(missing); \
+	        apt-get install -y -qq --no-install-recommends $(call missing,$1); \
 	fi
+endef
+
+deps: ## install what is missing from the distribution (apt; without root it prints the command)
+	$(call install_packages,$(DEPS))
+
+peers: ## install the libraries that make bench can compare with (about 700 MB), and build their adapters
+	$(call install_packages,$(PEER_DEPS))
+	$(if $(PEER_FILES),$(MAKE) --no-print-directory $(PEER_FILES))
 
 # `make deps test`: everything is built from files that depend on the flags stamp, and that waits.
-AFTER_DEPS := $(filter deps,$(MAKECMDGOALS))
+AFTER_DEPS := $(filter deps peers,$(MAKECMDGOALS))
 
 # ---- Compiling ------------------------------------------------------------------------------------
 
 # Written anew only when what it says has changed, so a changed flag or compiler rebuilds everything.
 FLAGS_STAMP   := $(BUILD)/flags
 SOURCES_STAMP := $(BUILD)/sources
+PEER_STAMP    := $(BUILD)/peers
 
 # $(call stamp,text)
 define stamp
@@ -202,6 +236,9 @@ $(FLAGS_STAMP): FORCE | $(AFTER_DEPS)
 
 $(SOURCES_STAMP): FORCE | $(AFTER_DEPS)
 	$(call stamp,$(ALL_SRC))
+
+$(PEER_STAMP): FORCE | $(AFTER_DEPS)
+	$(call stamp,$(PEER_COMPILE) $(foreach p,$(PEERS),| $p: $(PEER_CPPFLAGS_$p) $(PEER_LIBS_$p)))
 
 # Every result says how the library was built.
 $(OBJ)/bench/machine.o: CPPFLAGS += '-DMMK_BUILD_FLAGS="$(strip $(MMK_CFLAGS) $(CFLAGS))"'
@@ -225,7 +262,32 @@ $(OBJ)/autovec-$1/%.o: %.c $(FLAGS_STAMP)
 endef
 $(foreach isa,$(AUTOVEC_ISAS),$(eval $(call autovec_rule,$(isa))))
 
--include $(patsubst %.o,%.d,$(call objects,$(ALL_SRC)) $(AUTOVEC_OBJ))
+# Sanitizers stay out of the way of other people's libraries.
+PEER_COMPILE = $(PLAIN_COMPILE) $(PEER_CFLAGS) $(PEER_CFLAGS_$(ARCH))
+PEER_SHARED := $(call objects,$(filter-out $(PEERS:%=bench/peers/%.c),$(wildcard bench/peers/*.c)))
+
+$(PEER_SHARED): $(OBJ)/%.o: %.c $(FLAGS_STAMP) $(PEER_STAMP)
+	$(call say,PEER,$<)
+	mkdir -p $(@D)
+	$(PEER_COMPILE) -c $< -o $@
+
+# Where a library is not installed its adapter is not built, and mmk-bench says so. Linked without
+# -ffast-math, with which loading the object would make denormals zero for the whole process.
+$(PEERS:%=$(LIB)/peers/%.so): $(LIB)/peers/%.so: bench/peers/%.c $(PEER_SHARED) $(FLAGS_STAMP) $(PEER_STAMP)
+	mkdir -p $(@D)
+	rm -f $@
+	if [ -n '$(strip $(PEER_LIBS_$*))' ] && \
+	    $(CC) $(MMK_CPPFLAGS) $(CPPFLAGS) $(PEER_CPPFLAGS_$*) -E $< >/dev/null 2>&1; then \
+	    $(PEER_COMPILE) $(PEER_CPPFLAGS_$*) -MT $@ -c $< -o $(OBJ)/bench/peers/$*.o && \
+	    $(CC) -shared -fopenmp $(CFLAGS) $(LDFLAGS) -Wl,-z,defs -o $@ $(OBJ)/bench/peers/$*.o $(PEER_SHARED) \
+	        $(PEER_LIBS_$*) -lm; \
+	fi
+
+$(LIB)/peers/%.py: bench/peers/%.py
+	mkdir -p $(@D)
+	cp $< $@
+
+-include $(patsubst %.o,%.d,$(call objects,$(ALL_SRC) $(wildcard bench/peers/*.c)) $(AUTOVEC_OBJ))
 
 # ---- Libraries ------------------------------------------------------------------------------------
 
@@ -289,14 +351,14 @@ $(BIN)/mmk-check: $(call objects,$(CHECK_SRC) $(REF_SRC)) $(TOOL_LIBS)
 	$(call link)
 
 $(BIN)/mmk-bench: $(call objects,$(BENCH_SRC) $(REF_SRC)) $(TOOL_LIBS)
-	$(call link,$(BENCH_LIBS))
+	$(call link,$(BENCH_LIBS) -ldl)
 
 # Linked like a user's program, against the library that is installed.
 $(BIN)/mmk-probe: $(call objects,$(PROBE_SRC)) $(LIB)/libmmk-unit.a $(LIB)/libmmk.a
 	$(call link)
 
 $(BIN)/test-%: $(OBJ)/tests/unit/test_%.o $(LIB)/libmmk-unit.a $(LIB)/libmmk-bench.a $(LIB)/libmmk-ref.a $(TOOL_LIBS)
-	$(call link,$(UNIT_LIBS) $(BENCH_LIBS))
+	$(call link,$(UNIT_LIBS) $(BENCH_LIBS) -ldl)
 
 # ---- The cross build that `make test` runs under the emulator ---------------------------------------
 

@@ -108,6 +108,43 @@ void analyse(const struct result *result, const struct column *column, struct ro
     }
 }
 
+bool analysis_is_hand_written(const struct column *column)
+{
+    return strcmp(column->variant, column->isa) == 0 && strcmp(column->variant, "scalar") != 0;
+}
+
+size_t analyse_peers(const struct result *result, struct row *widest, struct versus *all,
+                     size_t *best)
+{
+    bool found = false;
+    for (size_t c = result->column_count; c-- > 0 && !found;) {
+        if (!analysis_is_hand_written(&result->columns[c]))
+            continue;
+        analyse(result, &result->columns[c], widest);
+        found = widest->timed;
+    }
+    size_t count = 0;
+    double least = INFINITY;
+    for (size_t c = 0; c < result->column_count && found && count < VERSUS_MOST; c++) {
+        const struct column *column = &result->columns[c];
+        struct row row;
+        analyse(result, column, &row);
+        if (!column->library[0] || !row.timed)
+            continue;
+        struct versus *versus = &all[count];
+        versus->peer = column;
+        versus->speedup =
+            stats_paired_ratio(column->seconds, widest->column->seconds, result->rounds);
+        versus->comparison = stats_compare(&versus->speedup);
+        if (row.seconds.median < least) {
+            least = row.seconds.median;
+            *best = count;
+        }
+        count++;
+    }
+    return count;
+}
+
 struct estimate analyse_peak(const struct run *run, enum peak peak, int threads)
 {
     size_t total = 0;

@@ -25,6 +25,24 @@ struct row {
 
 void analyse(const struct result *result, const struct column *column, struct row *row);
 
+/* By hand for a wide instruction set: what the tables are about. */
+bool analysis_is_hand_written(const struct column *column);
+
+/* Ours against another library. */
+struct versus {
+    const struct column *peer;
+    struct estimate speedup; /* how many times as fast ours is, paired */
+    enum comparison comparison;
+};
+
+enum { VERSUS_MOST = 16 };
+
+/* The widest instruction set of a result against each peer that was timed; `all` has room for
+ * VERSUS_MOST. Returns how many; *best is the index of the fastest peer. 0: there is nothing to
+ * compare, and the rest is not set. */
+size_t analyse_peers(const struct result *result, struct row *widest, struct versus *all,
+                     size_t *best);
+
 /* Median of a peak over the rounds of all results with that many threads; 0: not measured. */
 struct estimate analyse_peak(const struct run *run, enum peak peak, int threads);
 

@@ -63,6 +63,7 @@ static bool add_batches(struct plan *plan, const struct curve_options *options, 
     size_t most = options->smoke ? 128 : 8192;
     for (size_t batch = 32; batch <= most; batch *= 2) {
         struct plan_case c = square(CURVE_BATCH, batch, options->dim ? options->dim : DIM);
+        c.peers = true;
         c.threads = options->threads ? options->threads : 1;
         c.group = ++*group;
         if (!plan_add(plan, &c))
@@ -127,7 +128,7 @@ size_t curve_variants(enum curve curve, const struct variant *const *picked, siz
 {
     size_t chosen_count = 0;
     for (size_t v = 0; v < count; v++) {
-        if (!is_ours(picked[v]))
+        if (!is_ours(picked[v]) && !(picked[v]->peer && curve == CURVE_BATCH))
             continue;
         if (curve == CURVE_BATCH || chosen_count == 0)
             chosen_count++;

@@ -3,6 +3,8 @@
  */
 #include "job.h"
 
+#include "allowance.h"
+
 #include <math.h>
 #include <omp.h>
 #include <stdio.h>
@@ -201,8 +203,19 @@ static enum mmk_status call_once(struct job *job, const struct variant *variant)
     return variant_call(variant, &job->trial);
 }
 
+/* Seconds of a call; 0 from a peer whose process has gone. */
+static double time_one(const struct variant *variant, struct trial *trial)
+{
+    struct peer_sample there;
+    if (variant->peer && variant->peer->run)
+        return variant->peer->run(variant->peer, 0, 1, &there) ? there.seconds : 0.0;
+    double start = timer_now();
+    variant_call(variant, trial);
+    return timer_now() - start;
+}
+
 /* Seconds of a call at a shape of the case's kernel; the least of a few: the first pays for pages
- * and tables, any may be interrupted. 0: no memory. */
+ * and tables, any may be interrupted. 0: no memory, or a peer cannot do it. */
 static double time_call(const struct plan_case *plan, const struct shape *shape,
                         const struct variant *variant, uint64_t seed)
 {
@@ -213,11 +226,13 @@ static double time_call(const struct plan_case *plan, const struct shape *shape,
     trial.options.threads = 1;
     trial_fill(&trial);
     variant_select(variant);
-    double seconds = INFINITY, spent = 0.0;
-    for (int i = 0; i < 5 && spent < 0.01; i++) {
-        double start = timer_now();
-        variant_call(variant, &trial);
-        double taken = timer_now() - start;
+    char error[200];
+    bool ready = variant_prepare(variant, &trial, error, sizeof error);
+    if (ready && variant->peer)
+        time_one(variant, &trial); /* some compile what they will run */
+    double seconds = ready ? INFINITY : 0.0, spent = 0.0;
+    for (int i = 0; i < 5 && spent < 0.01 && ready; i++) {
+        double taken = time_one(variant, &trial);
         seconds = fmin(seconds, taken);
         spent += taken;
     }
@@ -250,24 +265,45 @@ static size_t whole_laps(size_t calls, size_t lap)
     return (calls + lap - 1) / lap * lap;
 }
 
+/* Warms up, then times calls from input `first` of those in rotation on: seconds of all of them,
+ * NaN from a peer whose process has gone. */
+static double time_calls(struct job *job, const struct variant *variant, struct pace pace,
+                         size_t first, enum disturbance *disturbance)
+{
+    struct sample sample;
+    struct peer_sample there;
+    if (variant->peer && variant->peer->run) {
+        sample_begin(&sample, job->plan->threads);
+        if (!variant->peer->run(variant->peer, pace.warm_up, pace.calls, &there))
+            return NAN;
+        *disturbance =
+            sample_end_elsewhere(&sample, there.seconds, there.cpu_seconds, there.switches);
+        return there.seconds;
+    }
+    for (size_t i = 0; i < pace.warm_up; i++)
+        call_once(job, variant);
+    job->next = first % job->pool_rows;
+    sample_begin(&sample, job->plan->threads);
+    for (size_t i = 0; i < pace.calls; i++)
+        call_once(job, variant);
+    return sample_end(&sample, disturbance);
+}
+
 struct pace job_calibrate(struct job *job, const struct variant *variant, double seconds)
 {
     const double warm_up = 50e-6, lap = 2e-3, long_call = 20e-3;
     variant_select(variant);
-    size_t calls = 1;
+    struct pace pace = {1, 0};
     double taken;
     for (;;) {
-        double start = timer_now();
-        for (size_t i = 0; i < calls; i++)
-            call_once(job, variant);
-        taken = timer_now() - start;
-        if (taken >= seconds)
+        enum disturbance ignored;
+        taken = time_calls(job, variant, pace, job->next, &ignored);
+        if (!(taken < seconds))
             break;
         double factor = taken > 0.0 ? 1.1 * seconds / taken : 16.0;
-        calls = (size_t)ceil((double)calls * (factor > 16.0 ? 16.0 : factor));
+        pace.calls = (size_t)ceil((double)pace.calls * (factor > 16.0 ? 16.0 : factor));
     }
-    double call = taken / (double)calls;
-    struct pace pace = {calls, 0};
+    double call = taken / (double)pace.calls;
     if (call < long_call) {
         pace.warm_up = (size_t)ceil(warm_up / call);
         /* Whole laps through the inputs in rotation, where that is not long: rows differ in
@@ -284,14 +320,13 @@ double job_sample(struct job *job, const struct variant *variant, struct pace pa
                   enum disturbance *disturbance)
 {
     variant_select(variant);
-    for (size_t i = 0; i < pace.warm_up; i++)
-        call_once(job, variant);
-    job->next = first % job->pool_rows;
-    struct sample sample;
-    sample_begin(&sample, job->plan->threads);
-    for (size_t i = 0; i < pace.calls; i++)
-        call_once(job, variant);
-    return sample_end(&sample, disturbance) / (double)pace.calls;
+    bool spins = variant->peer && job->plan->threads > 1;
+    if (spins)
+        timer_wait_for_idle_threads();
+    double seconds = time_calls(job, variant, pace, first, disturbance);
+    if (spins)
+        timer_wait_for_idle_threads();
+    return seconds / (double)pace.calls;
 }
 
 double job_loop(struct job *job, const struct variant *variant, double seconds)
@@ -385,6 +420,10 @@ static bool judge(struct job *job, const struct variant *variant, struct column 
     struct trial *judged = &job->trial;
     trial_poison(&job->trial);
     enum mmk_status status = variant_call(variant, &job->trial);
+    if (status != MMK_OK && variant->peer) {
+        snprintf(column->note, sizeof column->note, "it gave up on a case that it can do");
+        return false;
+    }
     if (status != MMK_OK) {
         snprintf(column->note, sizeof column->note, "returned an error: %s",
                  mmk_status_string(status));
@@ -399,7 +438,7 @@ static bool judge(struct job *job, const struct variant *variant, struct column 
         judged->count = job->trial.count;
     }
     struct verdict verdict;
-    bool pass = trial_check(judged, &verdict);
+    bool pass = variant->peer ? allowance_check(judged, &verdict) : trial_check(judged, &verdict);
     if (verdict.worst_share > column->worst_share)
         column->worst_share = verdict.worst_share;
     if (verdict.worst_abs > column->worst_abs)
@@ -415,7 +454,7 @@ bool job_check(struct job *job, const struct variant *variant, struct column *co
 {
     column->checked = false;
     column->checked_rows = job->sampled ? job->part_rows : 0;
-    if (!variant->row) { /* the oracle is what the others are judged by */
+    if (variant_is_oracle(variant)) { /* the oracle is what the others are judged by */
         column->checked = true;
         return true;
     }

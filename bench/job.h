@@ -43,7 +43,8 @@ bool job_retarget(struct job *job, const struct plan_case *plan);
  * overflow. */
 bool job_workspace(const struct plan_case *plan, size_t *bytes, size_t *logits);
 
-/* Seconds that one call would take, from a call at a smaller shape of the same kernel. */
+/* Seconds that one call would take, from a call at a smaller shape of the same kernel. Of a peer it
+ * leaves that one prepared. */
 double job_estimate(const struct plan_case *plan, const struct variant *variant, uint64_t seed);
 
 /* Prepares the check: the oracle on all rows, or where allowed and that would take longer than
@@ -54,8 +55,8 @@ bool job_can_be_judged(const struct plan_case *plan, char *error, size_t error_b
 /* Whether each output row depends on its own row of the inputs only. */
 bool job_rows_are_independent(const struct plan_case *plan);
 
-/* Runs the variant on up to four of the inputs in rotation (one of the very long) and judges its
- * outputs. False: it failed, and column->note says how. */
+/* Runs the variant, which was prepared, on up to four of the inputs in rotation (one of the very
+ * long) and judges its outputs. False: it failed, and column->note says how. */
 bool job_check(struct job *job, const struct variant *variant, struct column *column);
 
 /* How many calls a sample has, and how many go before it: what ran earlier in the round has taken
@@ -67,7 +68,8 @@ struct pace {
 /* A pace at which a sample takes at least `seconds`. */
 struct pace job_calibrate(struct job *job, const struct variant *variant, double seconds);
 
-/* Warms up, then times, from input `first` of those in rotation on: seconds a call. */
+/* Warms up, then times, from input `first` of those in rotation on: seconds a call; NaN from a peer
+ * whose process has gone. */
 double job_sample(struct job *job, const struct variant *variant, struct pace pace, size_t first,
                   enum disturbance *disturbance);
 

@@ -23,7 +23,7 @@
 #include <unistd.h>
 
 enum { EXIT_GOOD = 0, EXIT_WRONG = 1, EXIT_USAGE = 2 };
-enum { MAX_VARIANTS = 32 };
+enum { MAX_VARIANTS = 32, MOST_PICKED = 2 * MAX_VARIANTS }; /* with peers */
 
 enum option_key {
     KEY_KERNEL = 'k',
@@ -47,7 +47,8 @@ enum option_key {
     KEY_SERVE,
     KEY_CURVES,
     KEY_DIM,
-    KEY_ONCE
+    KEY_ONCE,
+    KEY_PEERS
 };
 
 static const struct argp_option argp_options[] = {
@@ -57,6 +58,10 @@ static const struct argp_option argp_options[] = {
      "variants, comma-separated: ref, scalar, autovec, avx2, avx512, neon (default: all that run "
      "here; the "
      "compiler's version that a variant is compared with comes along)",
+     1},
+    {"peers", KEY_PEERS, "LIST", 0,
+     "other libraries to compare with, comma-separated, or none (default: all that are installed; "
+     "with --smoke none)",
      1},
     {"shape", KEY_SHAPE, "SHAPE", 0,
      "any shape: sizes in the order --list shows, 4096x4096x512, or by name, m=64,n=1000,d=3; for "
@@ -71,8 +76,8 @@ static const struct argp_option argp_options[] = {
     {"pairs", KEY_PAIRS, "FILE.npy", 0, "with --data: the second view; row i of both is a pair", 1},
     {"seed", KEY_SEED, "N", 0, "of synthetic data and of the order of samples (default: 1)", 1},
     {"seconds", KEY_SECONDS, "S", 0,
-     "what the run may take, about (default: 170; with --curves 240, --smoke 12, --profile 10, "
-     "--gate 60)",
+     "what the run may take, about (default: 170, with --curves 240, and 60 or 120 more for peers; "
+     "with --smoke 12, --profile 10, --gate 60)",
      1},
     {NULL, 0, NULL, 0, "What comes out:", 2},
     {"json", KEY_JSON, "FILE", 0, "write raw samples and machine to FILE", 2},
@@ -81,7 +86,7 @@ static const struct argp_option argp_options[] = {
     {"results", KEY_RESULTS, "DIR", 0,
      "save DIR/<cpu>/<date>/run.json, and make DIR/TABLES.md and the plots anew", 2},
     {NULL, 0, NULL, 0, "Other things to do:", 3},
-    {"list", KEY_LIST, NULL, 0, "list kernels with their shapes, and variants", 3},
+    {"list", KEY_LIST, NULL, 0, "list kernels with their shapes, variants, and peers", 3},
     {"curves", KEY_CURVES, "LIST", OPTION_ARG_OPTIONAL,
      "InfoNCE forward + backward instead: time against the batch, memory against the batch, speed "
      "against the workspace, speed-up by threads; or those of batch,memory,workspace,threads. "
@@ -101,7 +106,8 @@ static const struct argp_option argp_options[] = {
     {NULL, 0, NULL, 0, NULL, 0}};
 
 struct arguments {
-    const char *kernel, *isa, *json, *data, *pairs, *profile, *results, *tables, *gate, *once;
+    const char *kernel, *isa, *peers, *json, *data, *pairs, *profile, *results, *tables, *gate;
+    const char *once;
     const char *curves; /* NULL: not wanted; "": all */
     char shapes[1024];
     int threads;
@@ -229,6 +235,9 @@ static error_t parse_option(int key, char *text, struct argp_state *state)
     case KEY_GATE:
         a->gate = text;
         return 0;
+    case KEY_PEERS:
+        a->peers = text;
+        return 0;
     case KEY_CURVES:
         a->curves = text ? text : "";
         return 0;
@@ -322,6 +331,71 @@ static size_t pick_variants(const struct arguments *a, bool one_only,
     return picked_count;
 }
 
+/* ---- Which peers ------------------------------------------------------------------------------
+ */
+
+static const char *const peers_remedy = "`make peers` installs and builds what is missing";
+
+/* Whether a comma-separated list has the word. */
+static bool list_has(const char *list, const char *word)
+{
+    size_t length = strlen(word);
+    for (const char *at = list; *at;) {
+        size_t next = strcspn(at, ",");
+        if (next == length && strncmp(at, word, length) == 0)
+            return true;
+        at += next + (at[next] == ',');
+    }
+    return false;
+}
+
+static void check_peer_names(const char *names)
+{
+    char copy[256], known[256] = "", *rest = copy, *word;
+    for (size_t i = 0; peers_name(i); i++) {
+        size_t used = strlen(known);
+        snprintf(known + used, sizeof known - used, ", %s", peers_name(i));
+    }
+    snprintf(copy, sizeof copy, "%s", names);
+    while ((word = strsep(&rest, ",")) != NULL) {
+        size_t i = 0;
+        while (peers_name(i) && strcmp(peers_name(i), word) != 0)
+            i++;
+        if (!peers_name(i) && strcmp(names, "none") != 0)
+            refuse("--peers %s: there is no such peer; use none, or some of%s", word, known + 1);
+    }
+}
+
+static bool plan_concerns(const struct plan *plan, size_t peer)
+{
+    for (size_t c = 0; c < plan->count; c++)
+        if (plan->cases[c].peers && peers_concern(peer, plan->cases[c].kernel))
+            return true;
+    return false;
+}
+
+/* --peers, else all that are installed, as far as the plan has cases for them, opened and as
+ * variants. What is not there is named in run->missing, or refused where it was asked for. */
+static size_t pick_peers(const struct arguments *a, const struct plan *plan, struct run *run,
+                         struct variant picked[MAX_VARIANTS])
+{
+    const char *names = a->peers ? a->peers : a->smoke ? "none" : NULL;
+    size_t count = 0;
+    for (size_t i = 0; peers_name(i) && count < MAX_VARIANTS; i++) {
+        char error[512];
+        if ((names && !list_has(names, peers_name(i))) || !plan_concerns(plan, i))
+            continue;
+        struct peer *peer = peers_find(i, error, sizeof error);
+        if (peer && peers_open(peer, error, sizeof error))
+            picked[count++] = variant_of_peer(peer);
+        else if (names)
+            refuse("--peers %s: %s; %s", peers_name(i), error, peers_remedy);
+        else
+            run_add_missing(run, "peer %s: %s; %s", peers_name(i), error, peers_remedy);
+    }
+    return count;
+}
+
 /* ---- Progress ---------------------------------------------------------------------------------
  */
 
@@ -370,7 +444,14 @@ static void print_list(void)
     printf("variants\n ");
     for (size_t v = 0; v < count; v++)
         printf(" %s", list[v].name);
-    printf("\n");
+    printf("\npeers\n");
+    for (size_t i = 0; peers_name(i); i++) {
+        char error[512];
+        if (peers_find(i, error, sizeof error))
+            printf("  %s\n", peers_name(i));
+        else
+            printf("  %-14s missing: %s; %s\n", peers_name(i), error, peers_remedy);
+    }
 }
 
 /* The user's data, or Fashion-MNIST; NULL (and a line in run->missing) where there is none. */
@@ -557,60 +638,75 @@ static size_t group_size(const struct plan_case *first, const struct plan_case *
 static size_t case_variants(const struct plan_case *c, const struct variant *const *picked,
                             size_t count, const struct variant **chosen)
 {
+    const struct variant *run[MOST_PICKED];
+    size_t run_count = 0, chosen_count = 0;
+    for (size_t v = 0; v < count; v++) {
+        const struct peer *peer = picked[v]->peer;
+        if (peer ? c->peers && peer->runs(c->kernel)
+                 : picked[v]->row || c->threads == 1) /* the oracle has no threads of its own */
+            run[run_count++] = picked[v];
+    }
     if (c->curve != CURVE_NONE)
-        return curve_variants(c->curve, picked, count, chosen);
-    size_t chosen_count = 0;
-    for (size_t v = 0; v < count; v++)
-        if (picked[v]->row || c->threads == 1) /* the oracle has no threads of its own */
-            chosen[chosen_count++] = picked[v];
+        return curve_variants(c->curve, run, run_count, chosen);
+    for (; chosen_count < run_count; chosen_count++)
+        chosen[chosen_count] = run[chosen_count];
     return chosen_count;
 }
 
-/* What a group of cases gets of the time that a run has. Of the points of a curve large ones count
- * in full, and every variant. */
-static double weight(const struct plan_case *cases, size_t size, size_t variants)
+/* What a group of cases gets of the time that a run has: with peers half as much again. Of the
+ * points of a curve large ones count in full, and every variant. */
+static double weight(const struct plan_case *cases, size_t size,
+                     const struct variant *const *variants, size_t count)
 {
     double sum = 0.0;
     for (const struct plan_case *c = cases; c < cases + size; c++) {
         double work = plan_work(c->kernel, &c->shape) / 1e9;
         if (c->curve != CURVE_NONE)
-            sum += work * (double)variants;
+            sum += work * (double)count;
         else
             sum += work < 1.0 ? 1.0 : work < 60.0 ? work : 60.0;
     }
-    return sum;
+    bool peers = count > 0 && variants[count - 1]->peer;
+    return cases->curve == CURVE_NONE && peers ? 1.5 * sum : sum;
 }
 
-static double budget(const struct arguments *a)
+static double budget(const struct arguments *a, bool peers)
 {
-    return a->seconds > 0.0 ? a->seconds : a->smoke ? 12.0 : a->curves ? 240.0 : 170.0;
+    double seconds = a->curves ? peers ? 360.0 : 240.0 : peers ? 230.0 : 170.0;
+    return a->seconds > 0.0 ? a->seconds : a->smoke ? 12.0 : seconds;
 }
 
 static void run_cases(const struct arguments *a, struct plan *plan, struct run *run, double start)
 {
-    const struct variant *picked[MAX_VARIANTS], *chosen[MAX_VARIANTS];
+    static struct variant peers[MAX_VARIANTS];
+    const struct variant *picked[MOST_PICKED], *chosen[MOST_PICKED];
     size_t count = pick_variants(a, false, picked);
+    progress_state.of = plan->count;
+    progress("starting peers");
+    size_t peer_count = pick_peers(a, plan, run, peers);
+    for (size_t p = 0; p < peer_count; p++)
+        picked[count++] = &peers[p];
     struct sampler_options options = {.max_rounds = a->smoke ? 6 : 61,
                                       .sample_seconds = a->smoke ? 50e-6 : 100e-6,
                                       .seed = a->seed,
+                                      .variants = chosen,
                                       .progress = progress};
-    double weights = 0.0;
+    double whole = budget(a, peer_count > 0), weights = 0.0;
     const struct plan_case *end = plan->cases + plan->count, *c;
     size_t size;
     qsort(plan->cases, plan->count, sizeof *plan->cases, compare_work);
     for (c = plan->cases; c < end; c += size) {
         size = group_size(c, end);
-        weights += weight(c, size, case_variants(c, picked, count, chosen));
+        options.variant_count = case_variants(c, picked, count, chosen);
+        weights += weight(c, size, chosen, options.variant_count);
     }
-    progress_state.of = plan->count;
-    options.variants = chosen;
     for (c = plan->cases; c < end; c += size) {
         size = group_size(c, end);
         options.variant_count = case_variants(c, picked, count, chosen);
-        double left = budget(a) - (timer_now() - start);
-        double ours = weight(c, size, options.variant_count);
+        double left = whole - (timer_now() - start);
+        double ours = weight(c, size, chosen, options.variant_count);
         if (a->smoke) /* goes on rather than leave a case out */
-            left = fmax(left, 0.5 * budget(a));
+            left = fmax(left, 0.5 * whole);
         double share = left > 0.0 ? left * ours / weights : 0.0;
         weights -= ours;
         progress_state.at += size;
@@ -620,6 +716,7 @@ static void run_cases(const struct arguments *a, struct plan *plan, struct run *
     }
     progress_end();
     sampler_end();
+    peers_close();
 }
 
 /* What --curves takes is listed in the plan; its points of memory are measured right away. */
@@ -645,7 +742,7 @@ static void plan_curves(const struct arguments *a, struct plan *plan, struct run
     bool good = curve_plan(plan, &options);
     if (good && options.memory)
         good = curve_memory(run, &options, picked, count, a->seed,
-                            plan->count ? 0.4 * budget(a) : budget(a), progress);
+                            budget(a, false) * (plan->count ? 0.4 : 1.0), progress);
     if (!good)
         refuse("there is no memory left for the list of cases");
 }
@@ -697,6 +794,8 @@ static int run_bench(const struct arguments *a)
     memset(&source, 0, sizeof source);
     const struct variant *picked[MAX_VARIANTS];
     pick_variants(a, false, picked); /* refuses before anything long begins */
+    if (a->peers)
+        check_peer_names(a->peers);
     if ((a->json && !results_can_write(a->json, error, sizeof error)) ||
         (a->results && !results_can_save(a->results, error, sizeof error)))
         refuse("%s", error);

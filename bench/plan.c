@@ -360,16 +360,23 @@ bool plan_add(struct plan *plan, const struct plan_case *c)
     return true;
 }
 
-/* The case with one thread, and where that is wanted with all CPUs. */
-static void add_with_threads(struct plan *plan, const struct plan_options *options,
-                             struct plan_case c, bool threaded)
+/* The case with one thread, or as many as are asked for. Peers take part where their kernels do. */
+static void add_one(struct plan *plan, const struct plan_options *options, struct plan_case c)
 {
     c.threads = options->threads > 0 ? options->threads : 1;
+    c.peers = true;
     plan_add(plan, &c);
-    if (options->threads == 0 && threaded && c.kernel->takes_threads && options->cpus > 1) {
-        c.threads = options->cpus;
-        plan_add(plan, &c);
-    }
+}
+
+/* The same with all CPUs, unless a number is asked for; without peers, which take too long for
+ * that. */
+static void add_threaded(struct plan *plan, const struct plan_options *options, struct plan_case c)
+{
+    if (options->threads > 0 || !c.kernel->takes_threads || options->cpus <= 1)
+        return;
+    c.threads = options->cpus;
+    c.group = 0;
+    plan_add(plan, &c);
 }
 
 /* Whether at least half of the standard shapes are smaller, and less than half larger. */
@@ -422,20 +429,24 @@ static void add_synthetic(struct plan *plan, const struct plan_options *options,
     c.workspace = default_workspace(kernel);
     if (options->smoke) {
         c.shape = smallest(kernel);
-        add_with_threads(plan, options, c, false);
+        add_one(plan, options, c);
         return;
     }
     for (size_t i = 0; i < kernel->bench_count; i++) {
         c.shape = kernel->bench[i];
         if (!options->all && !representative(kernel, &c.shape))
             continue;
-        add_with_threads(plan, options, c, threads_pay(kernel, &c.shape));
-        if (c.workspace == WORKSPACE_STORED &&
-            (options->all || threads_pay(kernel, &c.shape))) { /* the same with little memory */
-            struct plan_case streamed = c;
-            streamed.workspace = WORKSPACE_STREAMED;
-            add_with_threads(plan, options, streamed, false);
+        bool threaded = threads_pay(kernel, &c.shape);
+        bool streamed = keeps_logits(kernel) && (options->all || threaded);
+        c.group = streamed ? (int)plan->count + 1 : 0;
+        add_one(plan, options, c);
+        if (streamed) { /* the same with little memory, in the same rounds */
+            c.workspace = WORKSPACE_STREAMED;
+            add_one(plan, options, c);
+            c.workspace = default_workspace(kernel);
         }
+        if (threaded)
+            add_threaded(plan, options, c);
     }
 }
 
@@ -491,7 +502,9 @@ static void add_real(struct plan *plan, const struct plan_options *options,
     c.workspace = default_workspace(kernel);
     for (size_t i = 0; i < count; i++) {
         c.shape = shapes[i];
-        add_with_threads(plan, options, c, options->all);
+        add_one(plan, options, c);
+        if (options->all)
+            add_threaded(plan, options, c);
     }
     if (count == 0)
         run_add_missing(run,
@@ -517,11 +530,11 @@ static bool add_given(struct plan *plan, const struct plan_options *options,
     if (!shape_for(&text, &c))
         return true;
     if (!options->own_data)
-        add_with_threads(plan, options, c, false);
+        add_one(plan, options, c);
     if (options->source && data_fits(options->source, kernel, &c.shape)) {
         c.source = options->source;
         c.fill = FILL_GIVEN;
-        add_with_threads(plan, options, c, false);
+        add_one(plan, options, c);
     }
     return true;
 }

@@ -22,7 +22,8 @@ struct plan_case {
      * differ in threads and workspace only. */
     int group;
     enum curve curve;
-    int order; /* place in the tables */
+    bool peers; /* other libraries take part */
+    int order;  /* place in the tables */
 };
 
 struct plan {

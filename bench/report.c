@@ -12,6 +12,17 @@
 /* ---- Cells ------------------------------------------------------------------------------------
  */
 
+/* "1.46 [1.30, 1.56]", with a ? where the interval rests on too few rounds. */
+static void text_speedup(const struct estimate *speedup, char *text, size_t bytes)
+{
+    char median[24], low[24], high[24];
+    text_3(speedup->median, median, sizeof median);
+    text_3(speedup->low, low, sizeof low);
+    text_3(speedup->high, high, sizeof high);
+    snprintf(text, bytes, "%s [%s, %s]%s", median, low, high,
+             speedup->coverage < STATS_CONFIDENCE ? "?" : "");
+}
+
 /* The cells of a row, the same for every kind of table. */
 struct cells {
     char time[64], rate[40], share[56], speedup[96], comparison[24], error[48];
@@ -33,12 +44,7 @@ static void fill_cells(const struct row *row, struct cells *cells)
     else
         snprintf(cells->share, sizeof cells->share, "-");
     if (row->speedup.n > 0) {
-        char low[24], high[24];
-        text_3(row->speedup.median, number, sizeof number);
-        text_3(row->speedup.low, low, sizeof low);
-        text_3(row->speedup.high, high, sizeof high);
-        snprintf(cells->speedup, sizeof cells->speedup, "%s [%s, %s]%s", number, low, high,
-                 row->speedup.coverage < STATS_CONFIDENCE ? "?" : "");
+        text_speedup(&row->speedup, cells->speedup, sizeof cells->speedup);
         snprintf(cells->comparison, sizeof cells->comparison, "%s",
                  stats_comparison_name(row->comparison));
     } else {
@@ -113,6 +119,51 @@ static void print_peaks(FILE *out, const struct run *run)
     fprintf(out, "          (clock: estimated from a chain of dependent additions)\n");
 }
 
+/* Each peer of a run once: the column that says what library it is. Returns how many. */
+static size_t list_peers(const struct run *run, const struct column **peers)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < run->result_count; i++)
+        for (size_t c = 0; c < run->results[i].column_count; c++) {
+            const struct column *column = &run->results[i].columns[c];
+            size_t p = 0;
+            while (p < count && strcmp(peers[p]->variant, column->variant) != 0)
+                p++;
+            if (column->library[0] && p == count && count < VERSUS_MOST)
+                peers[count++] = column;
+        }
+    return count;
+}
+
+static void print_peers(FILE *out, const struct run *run)
+{
+    const struct column *peers[VERSUS_MOST];
+    size_t count = list_peers(run, peers);
+    for (size_t p = 0; p < count; p++)
+        fprintf(out, "%-9s %s: %s\n", p ? "" : "peers", peers[p]->variant, peers[p]->library);
+}
+
+/* One line: how much faster the widest instruction set is than the best peer, then than each. */
+static void print_versus(FILE *out, const struct result *result)
+{
+    struct row widest;
+    struct versus all[VERSUS_MOST];
+    size_t best, count = analyse_peers(result, &widest, all, &best);
+    char text[96];
+    if (count == 0)
+        return;
+    text_speedup(&all[best].speedup, text, sizeof text);
+    fprintf(out, "  %s over the best peer, %s: %s %s", widest.column->variant,
+            all[best].peer->variant, text, stats_comparison_name(all[best].comparison));
+    for (size_t v = 0; v < count; v++) {
+        if (v == best)
+            continue;
+        text_speedup(&all[v].speedup, text, sizeof text);
+        fprintf(out, "; over %s %s", all[v].peer->variant, text);
+    }
+    fprintf(out, "\n");
+}
+
 static void print_case(FILE *out, const struct result *result)
 {
     char work[64], bytes[40], set[40];
@@ -145,12 +196,14 @@ static void print_case(FILE *out, const struct result *result)
             fprintf(out, "  IPC %.2f", column->ipc);
         fprintf(out, "\n");
     }
+    print_versus(out, result);
 }
 
 void report_terminal(FILE *out, const struct run *run)
 {
     const struct result **list = analyse_order(run);
     print_machine(out, run);
+    print_peers(out, run);
     print_peaks(out, run);
     for (size_t i = 0; list && i < run->result_count; i++)
         print_case(out, list[i]);
@@ -198,7 +251,7 @@ void report_csv(FILE *out, const struct run *run)
             "kernel,shape,data,threads,variant,status,rounds,calls_per_sample,seconds,seconds_low,"
             "seconds_high,flops,bytes,flop_per_s,byte_per_s,bound,share_of_peak,share_low,"
             "share_high,baseline,speedup,speedup_low,speedup_high,verdict,worst_abs_error,"
-            "worst_error_of_bound,cpu,commit,date\n");
+            "worst_error_of_bound,library,cpu,commit,date\n");
     const struct result **list = analyse_order(run);
     for (size_t i = 0; list && i < run->result_count; i++) {
         for (size_t c = 0; c < list[i]->column_count; c++) {
@@ -231,6 +284,8 @@ void report_csv(FILE *out, const struct run *run)
             fprintf(out, ",%s", row.speedup.n > 0 ? stats_comparison_name(row.comparison) : "");
             csv_number(out, column->checked ? column->worst_abs : none);
             csv_number(out, column->checked ? column->worst_share : none);
+            fputc(',', out);
+            csv_text(out, column->library);
             fputc(',', out);
             csv_text(out, run->machine.cpu);
             fprintf(out, ",%s,%s\n", run->machine.commit, run->machine.date);
@@ -280,9 +335,7 @@ static void markdown_row(FILE *out, const struct result *result, const struct co
 {
     struct row row;
     analyse(result, column, &row);
-    bool hand_written = strcmp(column->variant, column->isa) == 0 && column->baseline[0] &&
-                        strcmp(column->variant, "scalar") != 0;
-    const char *bold = hand_written ? "**" : "";
+    const char *bold = analysis_is_hand_written(column) ? "**" : "";
     fprintf(out, "| %s | %s | %d | %s%s%s |", result->shape, result->data, result->threads, bold,
             column->variant, bold);
     if (!row.timed) {
@@ -322,6 +375,15 @@ void report_markdown_legend(FILE *out, int level)
         "- **over autovec**: how many times as fast as the compiler's version for the same "
         "instruction set (`ref` and\n  `scalar`: the widest one), with its 95 %% interval; "
         "**verdict** is inconclusive when that includes 1, or when a `?` says too few rounds.\n"
+        "- **peers**: `openblas` and `onednn` are InfoNCE as a C user would assemble it: the "
+        "library's matrix products, and\n  between them a softmax in plain C that the compiler "
+        "vectorises (bench/peers/assembled.c). `pytorch` is CLIP's loss in\n  PyTorch, in a "
+        "process "
+        "of its own (bench/script.c), stock and tuned; it is not timed for the log-sum-exps, which "
+        "that\n  loss does not hand out. Peers pass the same check in the same rounds, with an "
+        "allowance for what they lose where the\n  softmax is near 1 (bench/allowance.h). **over "
+        "the "
+        "best peer**: the widest instruction set, paired as **over autovec** is.\n"
         "- **worst error**: the greatest |result - oracle| of the check at exactly this shape, and "
         "in brackets its share of the\n  derived bound (1 is the limit). `48 rows`: in large "
         "cases the oracle judged that many rows, spread over all.\n  No variant is timed that "
@@ -395,6 +457,48 @@ static void markdown_summary(FILE *out, const struct result *const *list, size_t
     fprintf(out, "\n");
 }
 
+/* One line a case that has peers: the widest instruction set against the best of them, and each. */
+static void markdown_peers(FILE *out, const struct run *run, const struct result *const *list,
+                           int level)
+{
+    const struct column *peers[VERSUS_MOST];
+    size_t peer_count = list_peers(run, peers);
+    if (peer_count == 0)
+        return;
+    heading(out, level, "Against other libraries");
+    fprintf(out,
+            "| kernel | shape | data | threads | variant | time | best peer | over the best peer "
+            "| verdict |");
+    for (size_t p = 0; p < peer_count; p++)
+        fprintf(out, " over %s |", peers[p]->variant);
+    fprintf(out, "\n|---|---|---|---:|---|---:|---|---:|---|");
+    for (size_t p = 0; p < peer_count; p++)
+        fprintf(out, "---:|");
+    fprintf(out, "\n");
+    for (size_t i = 0; i < run->result_count; i++) {
+        struct row widest;
+        struct versus all[VERSUS_MOST];
+        size_t best, count = analyse_peers(list[i], &widest, all, &best);
+        char time[40], over[96];
+        if (count == 0)
+            continue;
+        text_seconds(widest.seconds.median, time, sizeof time);
+        text_speedup(&all[best].speedup, over, sizeof over);
+        fprintf(out, "| %s | %s | %s | %d | %s | %s | %s | %s | %s |", list[i]->kernel,
+                list[i]->shape, list[i]->data, list[i]->threads, widest.column->variant, time,
+                all[best].peer->variant, over, stats_comparison_name(all[best].comparison));
+        for (size_t p = 0; p < peer_count; p++) {
+            snprintf(over, sizeof over, "-");
+            for (size_t v = 0; v < count; v++)
+                if (strcmp(all[v].peer->variant, peers[p]->variant) == 0)
+                    text_3(all[v].speedup.median, over, sizeof over);
+            fprintf(out, " %s |", over);
+        }
+        fprintf(out, "\n");
+    }
+    fprintf(out, "\n");
+}
+
 static size_t greatest_rounds(const struct run *run, size_t *fewest)
 {
     size_t most = 0;
@@ -426,12 +530,18 @@ void report_markdown(FILE *out, const struct run *run, int level)
             m->counters);
     fprintf(out, "| build | %s; `%s` |\n", m->compiler, m->flags);
     fprintf(out, "| mmk | %s, commit %s |\n", m->library, m->commit);
+    const struct column *peers[VERSUS_MOST];
+    size_t peer_count = list_peers(run, peers);
+    for (size_t p = 0; p < peer_count; p++)
+        fprintf(out, "| peer %s | %s |\n", peers[p]->variant, peers[p]->library);
     fprintf(out, "| run | %s, %zu to %zu rounds a case, seed %llu, %.0f s |\n\n", m->date, fewest,
             most, (unsigned long long)run->seed, run->seconds);
     markdown_peaks(out, run);
     const struct result **list = analyse_order(run);
-    if (list)
+    if (list) {
         markdown_summary(out, list, run->result_count, level + 1);
+        markdown_peers(out, run, list, level + 1);
+    }
     const char *kernel = "";
     for (size_t i = 0; list && i < run->result_count; i++) {
         if (strcmp(kernel, list[i]->kernel) != 0) {

@@ -38,12 +38,13 @@ static json_t *column_to_json(const struct column *c, size_t rounds)
     for (int d = 0; d < DISTURBANCE_COUNT; d++)
         json_object_set_new(voided, disturbance_name((enum disturbance)d),
                             json_integer((json_int_t)c->voided[d]));
-    return json_pack("{s:s, s:s, s:s, s:s, s:s, s:b, s:I, s:f, s:f, s:I, s:I, s:o, s:f, s:o}",
-                     "variant", c->variant, "isa", c->isa, "baseline", c->baseline, "state",
-                     states[c->state], "note", c->note, "checked", c->checked, "checked_rows",
-                     (json_int_t)c->checked_rows, "worst_share_of_bound", c->worst_share,
-                     "worst_abs_error", c->worst_abs, "calls_per_sample", (json_int_t)c->calls,
-                     "rounds_run", (json_int_t)c->run, "samples", voided, "ipc", c->ipc, "seconds",
+    return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:b, s:I, s:f, s:f, s:I, s:I, s:o, s:f, s:o}",
+                     "variant", c->variant, "isa", c->isa, "baseline", c->baseline, "library",
+                     c->library, "state", states[c->state], "note", c->note, "checked", c->checked,
+                     "checked_rows", (json_int_t)c->checked_rows, "worst_share_of_bound",
+                     c->worst_share, "worst_abs_error", c->worst_abs, "calls_per_sample",
+                     (json_int_t)c->calls, "rounds_run", (json_int_t)c->run, "samples", voided,
+                     "ipc", c->ipc, "seconds",
                      samples_to_json(c->seconds, c->seconds ? rounds : 0));
 }
 
@@ -253,6 +254,8 @@ static bool get_column(const json_t *object, struct column *c, size_t rounds)
     get_text(object, "variant", c->variant, sizeof c->variant);
     get_text(object, "isa", c->isa, sizeof c->isa);
     get_text(object, "baseline", c->baseline, sizeof c->baseline);
+    if (json_object_get(object, "library")) /* runs from before there were peers have none */
+        get_text(object, "library", c->library, sizeof c->library);
     get_text(object, "note", c->note, sizeof c->note);
     get_text(object, "state", state, sizeof state);
     c->state = strcmp(state, "timed") == 0       ? COLUMN_TIMED

@@ -27,9 +27,13 @@ enum { CALLS_BEFORE = 2 }; /* of a long call: the check, and finding the pace */
 enum { ATTEMPTS = 3 };
 #define ATTEMPT_SECONDS 0.02
 
-/* What the hand-written variants are compared with is timed even where its share is too small, when
- * it is over within this time. */
+/* The oracle, and what the compiler makes of our source, are timed even where their share is too
+ * small, when they are over within this time. */
 #define CHEAP_SECONDS 0.25
+
+/* Each kind has an equal part of the time. Hand-written variants and peers are what a run is for:
+ * they do the least number of rounds, if there is any time left for that. */
+enum kind { HAND_WRITTEN, PEERS, BASELINES, KINDS };
 
 /* One thing to be measured in a round: a variant of a case, or a peak with a case's threads. */
 struct entrant {
@@ -147,18 +151,35 @@ static void too_slow(struct column *column, double seconds)
               value < 9.95 ? 1 : 0, value, seconds < 0.1 ? "ms" : "s");
 }
 
-static bool is_hand_written(const struct variant *variant)
+static enum kind kind_of(const struct variant *variant)
 {
-    return variant->row && variant->row->isa != MMK_ISA_SCALAR &&
-           strcmp(variant->name, variant->isa) == 0;
+    return variant->peer ? PEERS : variant_is_hand_written(variant) ? HAND_WRITTEN : BASELINES;
 }
 
-static size_t count_kind(const struct group *group, bool hand_written)
+/* Of `share` seconds what falls to each entrant of a kind. */
+static void fair_parts(const struct group *group, double share, double part[KINDS])
 {
-    size_t count = 0;
+    size_t count[KINDS] = {0}, kinds = 0;
     for (size_t e = 0; e < group->entrant_count; e++)
-        count += is_hand_written(group->entrants[e].variant) == hand_written;
-    return count;
+        kinds += count[kind_of(group->entrants[e].variant)]++ == 0;
+    for (int k = 0; k < KINDS; k++)
+        part[k] = count[k] ? share / (double)kinds / (double)count[k] : 0.0;
+}
+
+/* The first case with as many threads: what does not depend on the workspace is measured for it,
+ * and holds for all of them. */
+static size_t same_threads(const struct group *group, size_t at)
+{
+    size_t first = 0;
+    while (group->cases[first].threads != group->cases[at].threads)
+        first++;
+    return first;
+}
+
+/* A peer is ready for one number of threads: that of the first case. */
+static bool takes_part(const struct group *group, const struct variant *variant, size_t at)
+{
+    return !variant->peer || same_threads(group, at) == 0;
 }
 
 static bool add_columns(struct group *group)
@@ -166,6 +187,8 @@ static bool add_columns(struct group *group)
     for (size_t i = 0; i < group->count; i++) {
         for (size_t v = 0; v < group->options->variant_count; v++) {
             const struct variant *variant = group->options->variants[v];
+            if (!takes_part(group, variant, i))
+                continue;
             struct column *column = result_add_column(&group->results[i]);
             if (!column)
                 return false;
@@ -190,8 +213,19 @@ static double estimate(const struct group *group, const struct entrant *entrant)
     return job_estimate(plan, entrant->variant, group->options->seed) / plan->threads;
 }
 
-/* Lists variants as entrants: the hand-written first, the widest at the head, then what they are
- * compared with. False: no memory. */
+/* Takes the job over to the entrant's case, and a peer to the job's data. False: error says what
+ * the peer cannot do. */
+static bool prepare(struct group *group, const struct entrant *entrant, char *error,
+                    size_t error_bytes)
+{
+    const struct plan_case *plan = &group->cases[entrant->at];
+    job_retarget(group->job, plan); /* does not fail any more: the largest workspace is there */
+    omp_set_num_threads(plan->threads);
+    return variant_prepare(entrant->variant, &group->job->trial, error, error_bytes);
+}
+
+/* Lists variants as entrants: the hand-written first, the widest at the head, then peers, then the
+ * baselines. False: no memory. */
 static bool list_entrants(struct group *group)
 {
     size_t variants = group->options->variant_count;
@@ -199,31 +233,39 @@ static bool list_entrants(struct group *group)
     group->entrants = calloc(most, sizeof *group->entrants);
     if (!group->entrants)
         return false;
-    for (int pass = 0; pass < 2; pass++)
+    for (int kind = 0; kind < KINDS; kind++)
         for (size_t v = 0; v < variants; v++)
             for (size_t i = 0; i < group->count; i++) {
-                size_t column = pass == 0 ? variants - 1 - v : v;
+                size_t column = kind == HAND_WRITTEN ? variants - 1 - v : v;
                 const struct variant *variant = group->options->variants[column];
-                if (is_hand_written(variant) == (pass == 0))
+                if (kind_of(variant) == (enum kind)kind && (!variant->peer || i == 0))
                     group->entrants[group->entrant_count++] =
                         (struct entrant){.variant = variant, .at = i, .column = column};
             }
     return true;
 }
 
-/* Drops those that cannot do the least number of rounds in time, as far as a small shape can tell;
- * `spent` seconds go to the oracle. */
+/* Drops those that cannot do the case, or not the least number of rounds in time, as far as a small
+ * shape can tell; `spent` seconds go to the oracle. */
 static void drop_slow(struct group *group, double spent)
 {
-    size_t sharing[2] = {count_kind(group, false), count_kind(group, true)}, left = 0;
+    double part[KINDS];
+    size_t left = 0;
+    fair_parts(group, group->share, part);
     for (size_t e = 0; e < group->entrant_count; e++) {
         struct entrant entrant = group->entrants[e];
-        bool ours = is_hand_written(entrant.variant);
+        struct column *column = column_of(group, &entrant);
+        enum kind kind = kind_of(entrant.variant);
+        char error[256];
+        if (!prepare(group, &entrant, error, sizeof error)) {
+            not_timed(column, "%s", error);
+            continue;
+        }
         double seconds = estimate(group, &entrant);
         double needed = seconds * (LEAST_ROUNDS + CALLS_BEFORE);
-        double fair = fmax(group->share / 2.0 / (double)sharing[ours], CHEAP_SECONDS);
-        if ((!ours && needed > fair) || spent + needed > group->left) {
-            too_slow(column_of(group, &entrant), seconds);
+        if ((kind == BASELINES && needed > fmax(part[kind], CHEAP_SECONDS)) ||
+            spent + needed > group->left) {
+            too_slow(column, seconds);
             continue;
         }
         spent += needed;
@@ -242,30 +284,44 @@ static void set_threads(int threads)
         timer_unpin();
 }
 
+/* A peer's process that has gone cannot be timed any more. */
+static bool has_gone(struct column *column, double seconds)
+{
+    if (isnan(seconds))
+        not_timed(column, "its process ended while it was being timed");
+    return isnan(seconds);
+}
+
 /* Checks a variant, and finds its pace and what a round of it costs; false: it stays out. */
 static bool admit(struct group *group, struct entrant *entrant)
 {
     struct column *column = column_of(group, entrant);
-    const struct plan_case *plan = &group->cases[entrant->at];
-    omp_set_num_threads(plan->threads);
-    job_retarget(group->job, plan); /* does not fail any more: the largest workspace is there */
+    char error[256];
+    if (!prepare(group, entrant, error, sizeof error)) {
+        not_timed(column, "%s", error);
+        return false;
+    }
+    if (entrant->variant->peer)
+        snprintf(column->library, sizeof column->library, "%s; %s", entrant->variant->peer->version,
+                 entrant->variant->peer->kernel);
     if (!job_check(group->job, entrant->variant, column)) {
         column->state = COLUMN_FAILED;
         return false;
     }
-    set_threads(plan->threads);
+    set_threads(group->cases[entrant->at].threads);
     double start = timer_now();
     entrant->pace = job_calibrate(group->job, entrant->variant, group->options->sample_seconds);
     entrant->cost = timer_now() - start;
     column->calls = entrant->pace.calls;
+    double sampled = 0.0;
     if (entrant->pace.warm_up > 0) { /* calibration was several runs; a round is one */
         enum disturbance ignored;
         start = timer_now();
-        job_sample(group->job, entrant->variant, entrant->pace, 0, &ignored);
+        sampled = job_sample(group->job, entrant->variant, entrant->pace, 0, &ignored);
         entrant->cost = timer_now() - start;
     }
     timer_unpin();
-    return true;
+    return !has_gone(column, sampled);
 }
 
 static void admit_all(struct group *group)
@@ -302,15 +358,6 @@ static void equalise(struct group *group)
 /* ---- Sharing out the time ---------------------------------------------------------------------
  */
 
-/* The first case with as many threads: peaks are measured for it, and are those of all. */
-static size_t same_threads(const struct group *group, size_t at)
-{
-    size_t first = 0;
-    while (group->cases[first].threads != group->cases[at].threads)
-        first++;
-    return first;
-}
-
 /* Every peak once for every number of threads: what that costs in a round. */
 static double peaks_cost(const struct group *group)
 {
@@ -327,21 +374,19 @@ static double peaks_cost(const struct group *group)
     return timer_now() - start;
 }
 
-/* Gives every entrant its rounds: half of the time goes to the hand-written variants, half to what
- * they are compared with (all of it where there is only one of the two), everyone an equal part, of
- * which he takes as many rounds as he needs. Drops those for whose least number of rounds there is
- * no time. */
+/* Gives every entrant its rounds: of its part of the time as many as it needs. Drops those for
+ * whose least number of rounds there is no time. */
 static void share_out(struct group *group, double share, double left)
 {
-    size_t sharing[2] = {count_kind(group, false), count_kind(group, true)}, kept_count = 0;
-    double spent = 0.0;
+    double part[KINDS], spent = 0.0;
+    size_t kept_count = 0;
+    fair_parts(group, share, part);
     for (size_t e = 0; e < group->entrant_count; e++) {
         struct entrant entrant = group->entrants[e];
-        bool ours = is_hand_written(entrant.variant);
-        double part = sharing[!ours] > 0 ? 0.5 : 1.0;
-        double fair = part * share / (double)sharing[ours] / entrant.cost;
-        double needed = LEAST_ROUNDS * entrant.cost;
-        if ((fair < LEAST_ROUNDS && !ours && needed > CHEAP_SECONDS) || spent + needed > left) {
+        enum kind kind = kind_of(entrant.variant);
+        double fair = part[kind] / entrant.cost, needed = LEAST_ROUNDS * entrant.cost;
+        if ((kind == BASELINES && fair < LEAST_ROUNDS && needed > CHEAP_SECONDS) ||
+            spent + needed > left) {
             too_slow(column_of(group, &entrant), entrant.cost);
             continue;
         }
@@ -394,7 +439,7 @@ static void add_peaks(struct group *group)
  */
 
 /* Evenly spread: `rounds` of `total` rounds. */
-static bool takes_part(size_t rounds, size_t total, size_t round)
+static bool is_due(size_t rounds, size_t total, size_t round)
 {
     return (round + 1) * rounds / total != round * rounds / total;
 }
@@ -414,11 +459,31 @@ static void run_entrant(struct group *group, const struct entrant *entrant, size
         enum disturbance disturbance;
         double seconds =
             job_sample(group->job, entrant->variant, entrant->pace, round, &disturbance);
+        if (has_gone(column, seconds))
+            break;
         column->voided[disturbance]++;
         if (disturbance == UNDISTURBED)
             column->seconds[round] = seconds;
         if (disturbance == UNDISTURBED || seconds * (double)column->calls > ATTEMPT_SECONDS)
             break;
+    }
+}
+
+/* What does not depend on the workspace: peaks and peers. */
+static void copy_shared(struct group *group, size_t at)
+{
+    const struct result *from = &group->results[same_threads(group, at)];
+    struct result *to = &group->results[at];
+    for (int p = 0; p < PEAK_COUNT; p++)
+        if (peak_possible((enum peak)p))
+            memcpy(to->peak[p], from->peak[p], from->rounds * sizeof(double));
+    for (size_t c = 0; c < to->column_count; c++) {
+        if (!group->options->variants[c]->peer)
+            continue;
+        double *seconds = to->columns[c].seconds;
+        memcpy(seconds, from->columns[c].seconds, from->rounds * sizeof(double));
+        to->columns[c] = from->columns[c];
+        to->columns[c].seconds = seconds;
     }
 }
 
@@ -437,16 +502,14 @@ static bool run_rounds(struct group *group, size_t rounds)
         for (size_t i = 0; i < group->entrant_count; i++) {
             const struct entrant *entrant =
                 &group->entrants[order[second ? group->entrant_count - 1 - i : i]];
-            if (takes_part(entrant->rounds, rounds, round))
+            if (is_due(entrant->rounds, rounds, round))
                 run_entrant(group, entrant, round);
         }
     }
     timer_unpin();
     for (size_t i = 0; good && i < group->count; i++)
-        for (int p = 0; p < PEAK_COUNT; p++)
-            if (same_threads(group, i) != i && peak_possible((enum peak)p))
-                memcpy(group->results[i].peak[p], group->results[same_threads(group, i)].peak[p],
-                       rounds * sizeof(double));
+        if (same_threads(group, i) != i)
+            copy_shared(group, i);
     free(order);
     return good;
 }
@@ -458,8 +521,8 @@ static void measure_ipc(struct group *group)
         return;
     for (size_t e = 0; e < group->entrant_count; e++) {
         const struct entrant *entrant = &group->entrants[e];
-        if (!entrant->variant)
-            continue;
+        if (!entrant->variant || (entrant->variant->peer && entrant->variant->peer->run))
+            continue; /* the counters are of this process */
         job_retarget(group->job, &group->cases[entrant->at]);
         set_threads(group->cases[entrant->at].threads);
         counters_start();
@@ -484,7 +547,7 @@ static void drop_all(struct group *group, const char *note)
 static bool run_oracle(struct group *group)
 {
     struct job *job = group->job;
-    static const struct variant oracle = {"ref", "", "", NULL};
+    static const struct variant oracle = {"ref", "", "", NULL, NULL};
     say(group, "estimating");
     double alone = job_estimate(group->cases, &oracle, group->options->seed);
     double seconds = job->judged ? 0.0 : alone / timer_cpus();

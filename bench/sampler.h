@@ -8,7 +8,7 @@
 #include "variants.h"
 
 struct sampler_options {
-    const struct variant *const *variants;
+    const struct variant *const *variants; /* peers last */
     size_t variant_count;
     size_t max_rounds;
     double sample_seconds; /* a sample takes at least that */

@@ -73,33 +73,58 @@ void sample_begin(struct sample *sample, int threads)
     sample->start = timer_now();
 }
 
-double sample_end(const struct sample *sample, enum disturbance *disturbance)
+static double stolen_since(const struct sample *sample)
 {
-    double seconds = timer_now() - sample->start;
-    double lost = seconds - (read_clock(CLOCK_THREAD_CPUTIME_ID) - sample->cpu_start);
-    int cpu = sched_getcpu();
-    long switches = read_switches(sample->threads) - sample->switches;
-    double tick = 1.0 / (double)sysconf(_SC_CLK_TCK);
-    double stolen = (double)(read_steal() - sample->steal) * tick;
-    const double serious = 0.01 * seconds;
-    bool brief = seconds < 1e-3;
+    return (double)(read_steal() - sample->steal) / (double)sysconf(_SC_CLK_TCK);
+}
 
-    bool single = sample->threads == 1, switched;
+/* lost: seconds that the thread was not running. */
+static enum disturbance judge(int threads, double seconds, double lost, bool migrated,
+                              long switches, double stolen)
+{
+    const double serious = 0.01 * seconds;
+    bool brief = seconds < 1e-3, single = threads == 1, switched;
     if (brief)
         switched = switches > 0;
     else if (single)
         switched = switches > 0 && lost > serious;
     else
-        switched = (double)switches > 0.5 + SWITCHES_PER_SECOND * sample->threads * seconds;
+        switched = (double)switches > 0.5 + SWITCHES_PER_SECOND * threads * seconds;
 
-    *disturbance = UNDISTURBED;
-    if (single && cpu != sample->cpu)
-        *disturbance = DISTURBED_MIGRATION;
-    else if (switched)
-        *disturbance = DISTURBED_SWITCH;
-    else if (stolen > (brief ? 0.0 : serious))
-        *disturbance = DISTURBED_STEAL;
+    if (single && migrated)
+        return DISTURBED_MIGRATION;
+    if (switched)
+        return DISTURBED_SWITCH;
+    return stolen > (brief ? 0.0 : serious) ? DISTURBED_STEAL : UNDISTURBED;
+}
+
+double sample_end(const struct sample *sample, enum disturbance *disturbance)
+{
+    double seconds = timer_now() - sample->start;
+    double lost = seconds - (read_clock(CLOCK_THREAD_CPUTIME_ID) - sample->cpu_start);
+    bool migrated = sched_getcpu() != sample->cpu;
+    long switches = read_switches(sample->threads) - sample->switches;
+    *disturbance = judge(sample->threads, seconds, lost, migrated, switches, stolen_since(sample));
     return seconds;
+}
+
+enum disturbance sample_end_elsewhere(const struct sample *sample, double seconds,
+                                      double cpu_seconds, long switches)
+{
+    bool single = sample->threads == 1;
+    return judge(sample->threads, seconds, seconds - cpu_seconds, false, single ? switches : 0,
+                 stolen_since(sample));
+}
+
+void timer_wait_for_idle_threads(void)
+{
+    const struct timespec pause = {.tv_nsec = 2000000};
+    const double idle = 0.5e-3, longest = 0.2;
+    double start = timer_now(), before;
+    do {
+        before = read_clock(CLOCK_PROCESS_CPUTIME_ID);
+        nanosleep(&pause, NULL);
+    } while (read_clock(CLOCK_PROCESS_CPUTIME_ID) - before > idle && timer_now() - start < longest);
 }
 
 bool timer_pin(void)

@@ -34,6 +34,16 @@ void sample_begin(struct sample *sample, int threads);
  * not many. */
 double sample_end(const struct sample *sample, enum disturbance *disturbance);
 
+/* The same for calls that another process made and timed meanwhile: what it says of itself, and
+ * what was stolen from all. Of several threads only that: some libraries' workers make way for each
+ * other all the time. */
+enum disturbance sample_end_elsewhere(const struct sample *sample, double seconds,
+                                      double cpu_seconds, long switches);
+
+/* Waits, not for long, until no thread of this process is busy: those of a library spin for a while
+ * after its last call, and would take the CPU from what is timed next. */
+void timer_wait_for_idle_threads(void);
+
 /* Keeps the calling thread on the CPU it is on; timer_unpin gives the former mask back. */
 bool timer_pin(void);
 void timer_unpin(void);

@@ -72,7 +72,7 @@ static const struct isa_row *autovec_row(enum mmk_isa isa)
 
 static void add(const char *name, const char *isa, const char *baseline, const struct isa_row *row)
 {
-    list[list_count++] = (struct variant){name, isa, baseline, row};
+    list[list_count++] = (struct variant){name, isa, baseline, row, NULL};
 }
 
 static void fill_list(void)
@@ -105,14 +105,41 @@ size_t variants_list(const struct variant **variants)
     return list_count;
 }
 
+bool variant_is_oracle(const struct variant *variant)
+{
+    return !variant->row && !variant->peer;
+}
+
+bool variant_is_hand_written(const struct variant *variant)
+{
+    return variant->row && variant->row->isa != MMK_ISA_SCALAR &&
+           strcmp(variant->name, variant->isa) == 0;
+}
+
+/* A peer has the whole machine: the peak of the widest instruction set bounds it. */
+struct variant variant_of_peer(struct peer *peer)
+{
+    const struct variant *ours;
+    size_t count = variants_list(&ours);
+    return (struct variant){peer->name, ours[count - 1].isa, "", NULL, peer};
+}
+
 void variant_select(const struct variant *variant)
 {
     if (variant->row)
         isa_use_row(variant->row);
 }
 
+bool variant_prepare(const struct variant *variant, const struct trial *trial, char *error,
+                     size_t error_bytes)
+{
+    return !variant->peer || variant->peer->prepare(variant->peer, trial, error, error_bytes);
+}
+
 enum mmk_status variant_call(const struct variant *variant, struct trial *trial)
 {
+    if (variant->peer)
+        return variant->peer->call(variant->peer, trial);
     if (variant->row)
         return trial->kernel->call(trial);
     trial->kernel->oracle(trial);

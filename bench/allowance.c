@@ -1,0 +1,115 @@
+/* allowance.c - what the check grants other libraries beyond the bounds that are derived for ours.
+ * SPDX-License-Identifier: MIT
+ *
+ * The bound of lse_i is s times that of the similarities in it, and the roundings of the sum; where
+ * P of the positive is not small, that holds its logit's error, too. So for direction x, and for y
+ * alike:
+ *     lse_i - L_ii         errs by at most 2 b_i, b_i the bound of lse_i
+ *     P_ii                 by at most 2 b_i, relative and absolute
+ *     G_ii, both together  by g_i = 2 (weight_x bx_i + weight_y by_i) / m
+ *     dX_ik                by s g_i |y_ik|; for the cosine, whose part along x_i is taken out, by
+ *                          s g_i (|unit_y_ik| + |unit_x_ik|) / |x_i|
+ *     dlogit_scale         by sum_i g_i |x_i| |y_i|, the lengths 1 for the cosine
+ */
+#include "allowance.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static int find(const struct trial *trial, const char *name)
+{
+    for (int b = 0; b < trial->buffer_count; b++)
+        if (strcmp(trial->buffer[b].name, name) == 0)
+            return b;
+    return -1;
+}
+
+static const float *row_of(const struct buffer *b, size_t i)
+{
+    return (const float *)b->data + i * b->ld;
+}
+
+static double length(const struct buffer *b, size_t i)
+{
+    double square = 0.0;
+    for (size_t k = 0; k < b->cols; k++)
+        square += (double)row_of(b, i)[k] * (double)row_of(b, i)[k];
+    return sqrt(square);
+}
+
+/* For row i of the gradient with respect to `own`, whose positive is row i of `other`. */
+static void allow_gradient(const struct trial *trial, const struct buffer *own,
+                           const struct buffer *other, size_t i, double g, double *bound)
+{
+    bool cosine = trial->shape.similarity == MMK_COSINE;
+    double scaled = (double)trial->shape.logit_scale * g;
+    double own_length = cosine ? length(own, i) : 1.0,
+           other_length = cosine ? length(other, i) : 1.0;
+    for (size_t k = 0; k < own->cols && own_length > 0.0 && other_length > 0.0; k++) {
+        double along = cosine ? fabs((double)row_of(own, i)[k]) / own_length : 0.0;
+        double across = fabs((double)row_of(other, i)[k]) / other_length;
+        bound[i * own->cols + k] += scaled * (across + along) / own_length;
+    }
+}
+
+/* Of forward and of forward + backward; their batches are square, as that is all that peers take:
+ * the positive of row i is row i. */
+static void allow_infonce(const struct trial *trial, double *bounds[TRIAL_BUFFERS])
+{
+    const struct shape *s = &trial->shape;
+    const struct buffer *x = &trial->buffer[find(trial, "x")],
+                        *y = &trial->buffer[find(trial, "y")];
+    const double *bx = trial->buffer[find(trial, "lse_x")].bound;
+    const double *by = trial->buffer[find(trial, "lse_y")].bound;
+    int dx = find(trial, "dx"), dy = find(trial, "dy");
+    double total = 0.0, scale = 0.0;
+    for (size_t i = 0; i < s->m; i++) {
+        double g = 2.0 * ((double)s->weight_x * bx[i] + (double)s->weight_y * by[i]) / (double)s->m;
+        total += g;
+        scale += g * (s->similarity == MMK_COSINE ? 1.0 : length(x, i) * length(y, i));
+        if (dx >= 0) {
+            allow_gradient(trial, x, y, i, g, bounds[dx]);
+            allow_gradient(trial, y, x, i, g, bounds[dy]);
+        }
+    }
+    bounds[find(trial, "loss")][0] += total;
+    if (dx >= 0)
+        bounds[find(trial, "dlogit_scale")][0] += scale;
+}
+
+/* Copies of the bounds, to be added to. False: no memory. */
+static bool copy_bounds(const struct trial *trial, double *bounds[TRIAL_BUFFERS])
+{
+    bool good = true;
+    memset(bounds, 0, TRIAL_BUFFERS * sizeof *bounds);
+    for (int b = 0; b < trial->buffer_count; b++) {
+        const struct buffer *buffer = &trial->buffer[b];
+        size_t bytes = (buffer->rows * buffer->cols + 1) * sizeof(double);
+        if (!buffer->output)
+            continue;
+        bounds[b] = malloc(bytes);
+        if (bounds[b])
+            memcpy(bounds[b], buffer->bound, bytes);
+        good = good && bounds[b];
+    }
+    return good;
+}
+
+bool allowance_check(const struct trial *trial, struct verdict *verdict)
+{
+    struct trial allowed = *trial;
+    double *bounds[TRIAL_BUFFERS];
+    bool pass = false;
+    if (copy_bounds(trial, bounds)) {
+        if (strcmp(trial->kernel->family, "infonce") == 0)
+            allow_infonce(trial, bounds);
+        for (int b = 0; b < trial->buffer_count; b++)
+            allowed.buffer[b].bound = bounds[b];
+        pass = trial_check(&allowed, verdict);
+    } else {
+        *verdict = (struct verdict){.message = "no memory for the check"};
+    }
+    for (int b = 0; b < TRIAL_BUFFERS; b++)
+        free(bounds[b]);
+    return pass;
+}
