@@ -1,0 +1,245 @@
+/* test_peers.c - the adapters of other libraries: right outputs, and what they cannot do is said.
+ * SPDX-License-Identifier: MIT
+ *
+ * A peer that is not installed here is a skip.
+ */
+#include "../../bench/allowance.h"
+#include "../../bench/child.h"
+#include "../../bench/peers.h"
+#include "../../bench/timer.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+/* Opens the peer of that name, or ends the test as skipped. */
+static struct peer *open_peer(const char *name)
+{
+    char error[512] = "";
+    size_t i = 0;
+    while (strcmp(peers_name(i), name) != 0)
+        i++;
+    struct peer *peer = peers_find(i, error, sizeof error);
+    if (!peer) {
+        print_message("%s: %s\n", name, error);
+        assert_true(error[0] != '\0');
+        skip();
+    }
+    assert_string_equal(peer->name, name);
+    assert_ptr_equal(peers_find(i, error, sizeof error), peer);
+    if (!peers_open(peer, error, sizeof error))
+        fail_msg("%s: %s", name, error);
+    assert_true(strlen(peer->version) > strlen("OpenBLAS "));
+    return peer;
+}
+
+static void open_trial(struct trial *trial, const char *kernel, const struct shape *shape,
+                       enum fill fill, int threads)
+{
+    assert_true(trial_open(trial, kernel_find(kernel), shape, fill, 7));
+    trial->options.threads = threads;
+    trial_fill(trial);
+}
+
+/* Twice, the second time without getting ready anew: what the first left behind must not show. */
+static void right(struct peer *peer, const char *kernel, const struct shape *shape, enum fill fill,
+                  int threads)
+{
+    struct trial trial;
+    struct verdict verdict;
+    char error[512], text[128];
+    open_trial(&trial, kernel, shape, fill, threads);
+    shape_format(trial.kernel, shape, text, sizeof text);
+    if (!peer->prepare(peer, &trial, error, sizeof error))
+        fail_msg("%s %s %s: %s", peer->name, kernel, text, error);
+    assert_true(peer->kernel[0] != '\0');
+    trial_oracle(&trial);
+    for (int i = 0; i < 2; i++) {
+        trial_poison(&trial);
+        assert_int_equal(peer->call(peer, &trial), MMK_OK);
+        if (!allowance_check(&trial, &verdict))
+            fail_msg("%s %s %s, %d threads: %s", peer->name, kernel, text, threads,
+                     verdict.message);
+        assert_true(verdict.judged > 0);
+    }
+    trial_close(&trial);
+}
+
+static void refused(struct peer *peer, const struct shape *shape)
+{
+    struct trial trial;
+    char error[512] = "";
+    open_trial(&trial, "infonce_forward", shape, FILL_NORMAL, 1);
+    assert_false(peer->prepare(peer, &trial, error, sizeof error));
+    assert_true(error[0] != '\0');
+    trial_close(&trial);
+}
+
+static const struct shape clip = {.m = 37,
+                                  .n = 37,
+                                  .d = 20,
+                                  .similarity = MMK_COSINE,
+                                  .logit_scale = 14.3f,
+                                  .weight_x = 0.5f,
+                                  .weight_y = 0.5f};
+
+/* All that a peer of InfoNCE says it can do, and what it must say that it cannot. */
+static void check_infonce(struct peer *peer)
+{
+    static const char *const both[] = {"infonce_forward", "infonce_forward_backward"};
+    static const size_t sizes[][2] = {{1, 1}, {2, 33}, {37, 20}, {130, 5}, {700, 40}};
+    assert_false(peer->runs(kernel_find("cosine_pair")));
+    for (int k = 0; k < 2; k++) {
+        assert_true(peer->runs(kernel_find(both[k])));
+        for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
+            struct shape s = clip;
+            s.m = s.n = sizes[i][0];
+            s.d = sizes[i][1];
+            right(peer, both[k], &s, FILL_NORMAL, 1);
+            right(peer, both[k], &s, FILL_ALIGNED, 1);
+            s.similarity = MMK_DOT;
+            s.ld_extra = 3;
+            s.weight_x = 0.75f;
+            s.weight_y = i % 2 ? 0.0f : 1.0f;
+            right(peer, both[k], &s, FILL_NORMAL, 2);
+        }
+    }
+    struct shape s = clip;
+    s.n++;
+    refused(peer, &s);
+    s.offset = 1;
+    refused(peer, &s);
+    s = clip;
+    s.similarity = MMK_NEG_SQ_L2;
+    refused(peer, &s);
+    right(peer, "infonce_forward", &clip, FILL_NORMAL, 1); /* it goes on after that */
+}
+
+/* Some shared objects set the processor to flush denormals when they are loaded. */
+static void denormals_are_kept(void)
+{
+    volatile float least = 1.4e-45f, two = 2.0f;
+    assert_true(least * two > 0.0f);
+}
+
+static void check_assembled(const char *name)
+{
+    struct peer *peer = open_peer(name);
+    denormals_are_kept();
+    check_infonce(peer);
+    struct shape s = clip;
+    s.logit_scale = 100.0f; /* its softmax would overflow */
+    refused(peer, &s);
+    peers_close();
+}
+
+static void test_openblas(void **state)
+{
+    (void)state;
+    check_assembled("openblas");
+}
+
+static void test_onednn(void **state)
+{
+    (void)state;
+    check_assembled("onednn");
+}
+
+static void test_pytorch(void **state)
+{
+    (void)state;
+    struct peer *peer = open_peer("pytorch-tuned");
+    check_infonce(peer);
+
+    struct trial trial;
+    struct peer_sample one, many;
+    char error[512];
+    struct shape s = clip;
+    s.m = s.n = 200;
+    open_trial(&trial, "infonce_forward_backward", &s, FILL_NORMAL, 1);
+    assert_true(peer->prepare(peer, &trial, error, sizeof error));
+    double start = timer_now();
+    assert_true(peer->run(peer, 3, 1, &one));
+    assert_true(peer->run(peer, 0, 20, &many));
+    assert_true(one.seconds > 0.0 && many.seconds > one.seconds);
+    assert_true(one.seconds + many.seconds < timer_now() - start);
+    assert_true(many.switches >= 0 && many.cpu_seconds > 0.0);
+    trial_close(&trial);
+    peers_close();
+    assert_false(peer->run(peer, 0, 1, &one)); /* the process has gone */
+}
+
+/* What is granted to others is no licence to be wrong. */
+static void test_allowance(void **state)
+{
+    (void)state;
+    struct trial trial;
+    struct verdict verdict;
+    open_trial(&trial, "infonce_forward_backward", &clip, FILL_NORMAL, 1);
+    trial_oracle(&trial);
+    for (int b = 0; b < trial.buffer_count; b++) {
+        struct buffer *buffer = &trial.buffer[b];
+        for (size_t e = 0; buffer->output && e < buffer->rows * buffer->cols; e++)
+            ((float *)buffer->data)[e] = (float)buffer->expected[e];
+    }
+    assert_true(allowance_check(&trial, &verdict));
+    for (int b = 0; b < trial.buffer_count; b++) {
+        float *value = trial.buffer[b].data, right_value = *value;
+        if (!trial.buffer[b].output)
+            continue;
+        *value *= 1.001f;
+        assert_false(allowance_check(&trial, &verdict));
+        assert_non_null(strstr(verdict.message, trial.buffer[b].name));
+        *value = right_value;
+    }
+    trial_close(&trial);
+}
+
+static void test_names(void **state)
+{
+    (void)state;
+    size_t count = 0;
+    for (; peers_name(count); count++)
+        for (size_t other = 0; other < count; other++)
+            assert_string_not_equal(peers_name(other), peers_name(count));
+    assert_true(count > 0);
+}
+
+static void test_child(void **state)
+{
+    (void)state;
+    const char *const cat[] = {"cat", NULL}, *const none[] = {"/no/such/program", NULL};
+    const char *const print[] = {"sh", "-c", "echo \"$MMK_TEST $HOME\"", NULL};
+    const char *const set[] = {"MMK_TEST=a b", "HOME=c", NULL};
+    char answer[32];
+    struct child child;
+    assert_true(child_start(&child, cat, NULL));
+    assert_true(child_ask(&child, "hello", answer, sizeof answer));
+    assert_string_equal(answer, "hello");
+    child_stop(&child);
+    assert_false(child_ask(&child, "hello", answer, sizeof answer));
+
+    assert_true(child_start(&child, print, set));
+    assert_true(child_read(&child, answer, sizeof answer));
+    assert_string_equal(answer, "a b c");
+    assert_false(child_ask(&child, "more", answer, sizeof answer));
+    child_stop(&child);
+
+    assert_false(child_start(&child, none, NULL));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_names),     cmocka_unit_test(test_child),
+        cmocka_unit_test(test_allowance), cmocka_unit_test(test_openblas),
+        cmocka_unit_test(test_onednn),    cmocka_unit_test(test_pytorch),
+    };
+    return cmocka_run_group_tests_name("peers", tests, NULL, NULL);
+}
