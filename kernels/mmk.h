@@ -156,7 +156,9 @@ struct mmk_infonce_config {
  *   lse_x   m floats, lse_x[i] = log sum_j e^{L_ij}
  *   lse_y   n floats, lse_y[j] = log sum_i e^{L_ij}, for all n columns
  * The m x n logits are never stored: memory is O(m + n) and packed copies of at most some 5,600 rows of
- * d floats. m = 0 gives loss 0 and lse_y of -Inf. */
+ * d floats. Logits of any size are right; rows and columns whose lse lies more than some 60 nats from
+ * the greatest of a few sampled logits are done a second time, which costs as much again where it is
+ * all of them. m = 0 gives loss 0 and lse_y of -Inf. */
 MMK_API enum mmk_status mmk_infonce_forward(const struct mmk_infonce_config *config, size_t m,
                                             size_t n, size_t d, const float *x, size_t ldx,
                                             const float *y, size_t ldy, float *loss, float *lse_x,
@@ -170,8 +172,10 @@ MMK_API enum mmk_status mmk_infonce_forward(const struct mmk_infonce_config *con
  *     dlogit_scale = sum_ij G_ij sim_ij.
  *   dx m x d (lddx), dy n x d (lddy), dlogit_scale 1 float. A zero row has gradient 0 (cosine).
  * A NaN lse makes its row (column) of P (Q), and all that is summed from it, NaN, whatever the weights.
- * The logits are computed again (8 m n d flops with the forward). lse as float carries an error of up to
- * |lse| 2^-24 into the exponents of P and Q; mmk_infonce_forward_backward keeps it in double. */
+ * The logits are computed again (8 m n d flops with the forward); memory is O(m + n), 7 MB of G and
+ * copies of at most some 12,300 rows of d floats. lse as float carries an error of up to |lse| 2^-24
+ * into the exponents of P and Q; mmk_infonce_forward_backward keeps it in double. P and Q are made from
+ * one exponential where all lse lie within 145 binary digits (100 nats), else from two. */
 MMK_API enum mmk_status mmk_infonce_backward(const struct mmk_infonce_config *config, size_t m,
                                              size_t n, size_t d, const float *x, size_t ldx,
                                              const float *y, size_t ldy, const float *lse_x,
@@ -179,8 +183,9 @@ MMK_API enum mmk_status mmk_infonce_backward(const struct mmk_infonce_config *co
                                              size_t lddy, float *dlogit_scale,
                                              const struct mmk_options *options);
 
-/* Both in one call. Rows of logits that fit into options->workspace are kept from the forward for the
- * backward (6 m n d flops in place of 8 where all fit); the bits do not depend on how many do. */
+/* Both in one call. The exponentials of as many rows of logits as fit into options->workspace are kept
+ * from the forward for the backward (6 m n d flops in place of 8 where all fit); the bits do not depend
+ * on how many do. */
 MMK_API enum mmk_status
 mmk_infonce_forward_backward(const struct mmk_infonce_config *config, size_t m, size_t n, size_t d,
                              const float *x, size_t ldx, const float *y, size_t ldy, float *loss,
@@ -189,8 +194,8 @@ mmk_infonce_forward_backward(const struct mmk_infonce_config *config, size_t m, 
 
 /* Workspace sizes for an m x n x d InfoNCE with a thread count (0: what OpenMP says).
  *   streamed  with at least this much, no function of this section allocates memory
- *   stored    with this much, forward_backward keeps every logit
- * Anything in between keeps as many rows of logits as fit. Any of the two pointers may be NULL. */
+ *   stored    with this much, forward_backward keeps the exponentials of all logits, 4 bytes each
+ * Anything in between keeps as many rows (in blocks of 84) as fit. Any of the two pointers may be NULL. */
 MMK_API enum mmk_status mmk_infonce_workspace_bytes(size_t m, size_t n, size_t d, int threads,
                                                     size_t *streamed, size_t *stored);
 

@@ -41,7 +41,7 @@ struct infonce_gradient {
     struct simd_shift shift;
     const float *row_weight, *col_weight;
     const float *lse_x, *lse_x_low, *lse_y, *lse_y_low;
-    float *out[2]; /* G of the first 16 columns and the next, */
+    float *out[2]; /* G of the first 16 columns and of the next, */
     size_t ldout;  /* their leading dimension */
     float *row_e,
         *row_g; /* lanes of each row's sums of E and of G, continued; NULL: not asked for */

@@ -13,6 +13,7 @@ struct simd_blocks {
 
     /* Elementwise; n is a multiple of 64. */
     void (*exp2)(size_t n, const float *in, float *out);
+    void (*exp2_shifted)(size_t n, const float *in, float c, float *out);
     void (*canonical_nan)(size_t n, const float *in, float *out);
     void (*max)(size_t n, const float *in, float *acc);
 

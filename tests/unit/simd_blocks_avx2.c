@@ -11,6 +11,12 @@ static void exp2_avx2(size_t n, const float *in, float *out)
         _mm256_storeu_ps(out + i, simd_exp2x8(_mm256_loadu_ps(in + i)));
 }
 
+static void exp2_shifted_avx2(size_t n, const float *in, float c, float *out)
+{
+    for (size_t i = 0; i < n; i += 8)
+        _mm256_storeu_ps(out + i, simd_exp2_shifted8(_mm256_loadu_ps(in + i), simd_shift(c)));
+}
+
 static void canonical_nan_avx2(size_t n, const float *in, float *out)
 {
     for (size_t i = 0; i < n; i += 8)
@@ -50,6 +56,7 @@ const struct simd_blocks simd_blocks_avx2 = {
     .isa = MMK_ISA_AVX2,
     .width = 8,
     .exp2 = exp2_avx2,
+    .exp2_shifted = exp2_shifted_avx2,
     .canonical_nan = canonical_nan_avx2,
     .max = max_avx2,
     .sum64 = sum64_avx2,

@@ -11,6 +11,12 @@ static void exp2_avx512(size_t n, const float *in, float *out)
         _mm512_storeu_ps(out + i, simd_exp2x16(_mm512_loadu_ps(in + i)));
 }
 
+static void exp2_shifted_avx512(size_t n, const float *in, float c, float *out)
+{
+    for (size_t i = 0; i < n; i += 16)
+        _mm512_storeu_ps(out + i, simd_exp2_shifted16(_mm512_loadu_ps(in + i), simd_shift(c)));
+}
+
 static void canonical_nan_avx512(size_t n, const float *in, float *out)
 {
     for (size_t i = 0; i < n; i += 16)
@@ -48,6 +54,7 @@ const struct simd_blocks simd_blocks_avx512 = {
     .isa = MMK_ISA_AVX512,
     .width = 16,
     .exp2 = exp2_avx512,
+    .exp2_shifted = exp2_shifted_avx512,
     .canonical_nan = canonical_nan_avx512,
     .max = max_avx512,
     .sum64 = sum64_avx512,

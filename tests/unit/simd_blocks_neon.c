@@ -11,6 +11,12 @@ static void exp2_neon(size_t n, const float *in, float *out)
         vst1q_f32(out + i, simd_exp2x4(vld1q_f32(in + i)));
 }
 
+static void exp2_shifted_neon(size_t n, const float *in, float c, float *out)
+{
+    for (size_t i = 0; i < n; i += 4)
+        vst1q_f32(out + i, simd_exp2_shifted4(vld1q_f32(in + i), simd_shift(c)));
+}
+
 static void canonical_nan_neon(size_t n, const float *in, float *out)
 {
     for (size_t i = 0; i < n; i += 4)
@@ -50,6 +56,7 @@ const struct simd_blocks simd_blocks_neon = {
     .isa = MMK_ISA_NEON,
     .width = 4,
     .exp2 = exp2_neon,
+    .exp2_shifted = exp2_shifted_neon,
     .canonical_nan = canonical_nan_neon,
     .max = max_neon,
     .sum64 = sum64_neon,

@@ -11,6 +11,12 @@ static void exp2_scalar(size_t n, const float *in, float *out)
         out[i] = simd_exp2(in[i]);
 }
 
+static void exp2_shifted_scalar(size_t n, const float *in, float c, float *out)
+{
+    for (size_t i = 0; i < n; i++)
+        out[i] = simd_exp2_shifted(in[i], simd_shift(c));
+}
+
 static void canonical_nan_scalar(size_t n, const float *in, float *out)
 {
     for (size_t i = 0; i < n; i++)
@@ -27,6 +33,7 @@ const struct simd_blocks simd_blocks_scalar = {
     .isa = MMK_ISA_SCALAR,
     .width = 1,
     .exp2 = exp2_scalar,
+    .exp2_shifted = exp2_shifted_scalar,
     .canonical_nan = canonical_nan_scalar,
     .max = max_scalar,
     .sum64 = simd_sum64,

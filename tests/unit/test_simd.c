@@ -117,6 +117,42 @@ static void max_passes_over_nan(void **state)
     }
 }
 
+/* 2^(z - c) for z from far below to far above c: within 3 * 2^-24 where the result is a normal float, 0
+ * and Inf beyond, NaN kept; and the same bits everywhere, denormal results too. */
+static void exp2_shifted_in_range(void **state)
+{
+    (void)state;
+    static const float shifts[] = {0, 1, -36, 1000, -1048576};
+    for (size_t k = 0; k < sizeof shifts / sizeof *shifts; k++)
+        for (int trial = 0; trial < 3000; trial++) {
+            float c = shifts[k], z[64], expected[64], out[64];
+            for (int i = 0; i < 64; i++)
+                z[i] =
+                    c + (float)(int32_t)random_bits() * 0x1p-31f * (i % 8 == 0 ? 200.0f : 127.0f);
+            z[1] = c - 127.0f;
+            z[2] = c + 128.0f;
+            z[3] = -INFINITY;
+            z[4] = INFINITY;
+            z[5] = simd_from_bits(0x7fc00000);
+            usable[0]->exp2_shifted(64, z, c, expected);
+            for (int i = 0; i < 64; i++) {
+                double t = (double)z[i] - (double)c, right = exp2(t);
+                if (t >= -126 && t < 128)
+                    assert_true(fabs((double)expected[i] - right) <= 3 * 0x1p-24 * right);
+                else if (t == t && t < 0)
+                    assert_true(expected[i] <= 0x1p-126f && (t > -127 || expected[i] == 0));
+                else if (t == t)
+                    assert_true(expected[i] == INFINITY);
+                else
+                    assert_true(expected[i] != expected[i]);
+            }
+            for (size_t u = 1; u < usable_count; u++) {
+                usable[u]->exp2_shifted(64, z, c, out);
+                assert_memory_equal(out, expected, sizeof out);
+            }
+        }
+}
+
 /* The greatest in every lane in turn. */
 static void hmax_every_lane(void **state)
 {
@@ -183,6 +219,7 @@ int main(void)
         cmocka_unit_test(sum64_of_minus_zeros_is_plus_zero),
         cmocka_unit_test(canonical_nan_any_nan),
         cmocka_unit_test(max_passes_over_nan),
+        cmocka_unit_test(exp2_shifted_in_range),
         cmocka_unit_test(hmax_every_lane),
         cmocka_unit_test(load_first_reads_no_further),
         cmocka_unit_test(store_first_writes_no_further),
