@@ -255,7 +255,8 @@ static void gradient_rows(const struct stage *s, size_t row)
                 ahead = p->d - k <= late ? next_lines(&next, cols, b) : (struct tile_ahead){b, 0};
             if (flags & TILE_ACCUMULATE)
                 fetch_tile(tile, c + tile->mr * tile->nr);
-            tile->product_rows(cols, g_at(s, row + i, 0), s->stride, b, c, tile->nr, flags, ahead);
+            tile->product_rows(least(rows - i, tile->mr), cols, g_at(s, row + i, 0), s->stride, b,
+                               c, tile->nr, flags, ahead);
         }
     }
 }
@@ -302,7 +303,8 @@ static void gradient_columns(const struct stage *s, size_t first)
                 }
                 if (flags & TILE_ACCUMULATE)
                     fetch_tile(tile, c + tile->mr * tile->nr);
-                tile->product_columns(depth, g_at(s, row, j), b, c, tile->nr, flags, ahead);
+                tile->product_columns(least(end - j, tile->mr), depth, g_at(s, row, j), b, c,
+                                      tile->nr, flags, ahead);
             }
         }
     }

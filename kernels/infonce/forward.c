@@ -24,7 +24,7 @@
 #define SAMPLE_HEIGHT 36.0f
 #define SHIFT_MOST    0x1p20f
 
-enum { SAMPLE_ROWS = 64 };
+enum { SAMPLE_ROWS = 32 };
 
 void infonce_hold(const struct infonce *p, const struct operands *o, struct region *held,
                   const struct region *needed, size_t worker, size_t workers)

@@ -72,6 +72,11 @@ void tile_pack_columns(const struct tile_ops *ops, const struct tile_operand *op
     }
 }
 
+static size_t least_rows(size_t rows, size_t mr)
+{
+    return rows < mr ? rows : mr;
+}
+
 void tile_multiply(const struct tile_ops *ops, size_t d, const float *packed_a, size_t packed_rows,
                    size_t row, size_t rows, const float *packed_b, size_t packed_cols, size_t col,
                    size_t cols, size_t next_col, float *c, size_t ldc, unsigned flags,
@@ -99,8 +104,8 @@ void tile_multiply(const struct tile_ops *ops, size_t d, const float *packed_a, 
                     ahead = fetch.floats != 0
                                 ? tile_fetch_some(&fetch, depth, NULL)
                                 : (struct tile_ahead){a + (i + ops->mr) * depth, TILE_LINE};
-                ops->product(depth, a + i * depth, b + j * depth, c + i * ldc + j, ldc,
-                             k == 0 ? flags : flags | TILE_ACCUMULATE, ahead);
+                ops->product(least_rows(rows - i, ops->mr), depth, a + i * depth, b + j * depth,
+                             c + i * ldc + j, ldc, k == 0 ? flags : flags | TILE_ACCUMULATE, ahead);
             }
         }
         k = end;

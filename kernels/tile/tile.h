@@ -78,17 +78,17 @@ struct tile_ops {
     void (*copy_columns)(size_t d, const float *row, const struct row_scale *scale, float *out,
                          size_t stride);
 
-    /* c[r][0..nr) (leading dimension ldc) for r < mr: sum over k < depth of a(r, k) b[k][..], starting
-     * from 0 or from c. Meanwhile `ahead` is fetched. A is a packed panel, a(r, k) = a[k * mr + r]; */
-    void (*product)(size_t depth, const float *a, const float *b, float *c, size_t ldc,
+    /* c[r][0..nr) (leading dimension ldc) for r < rows <= mr, and maybe for the other rows up to mr: sum
+     * over k < depth of a(r, k) b[k][..], starting from 0 or from c. Meanwhile `ahead` is fetched. A is a packed panel, a(r, k) = a[k * mr + r]; */
+    void (*product)(size_t rows, size_t depth, const float *a, const float *b, float *c, size_t ldc,
                     unsigned flags, struct tile_ahead ahead);
     /* rows of a matrix in stripes that are `stride` apart,
      * a(r, k) = a[k / stripe * stride + r * stripe + k % stripe]; */
-    void (*product_rows)(size_t depth, const float *a, size_t stride, const float *b, float *c,
-                         size_t ldc, unsigned flags, struct tile_ahead ahead);
+    void (*product_rows)(size_t rows, size_t depth, const float *a, size_t stride, const float *b,
+                         float *c, size_t ldc, unsigned flags, struct tile_ahead ahead);
     /* or columns of one stripe, a(r, k) = a[k * stripe + r]. */
-    void (*product_columns)(size_t depth, const float *a, const float *b, float *c, size_t ldc,
-                            unsigned flags, struct tile_ahead ahead);
+    void (*product_columns)(size_t rows, size_t depth, const float *a, const float *b, float *c,
+                            size_t ldc, unsigned flags, struct tile_ahead ahead);
 
     /* sums[w] continued over k < depth by panel[k][w]^2, w < width. */
     void (*sum_squares)(size_t depth, const float *panel, size_t width, float *sums);

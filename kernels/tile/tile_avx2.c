@@ -62,21 +62,25 @@ tile_accumulate_avx2(size_t depth, const float *a, size_t a_row, size_t a_step, 
     }
 }
 
-static void tile_product_avx2(size_t depth, const float *a, const float *b, float *c, size_t ldc,
-                              unsigned flags, struct tile_ahead ahead)
+static void tile_product_avx2(size_t rows, size_t depth, const float *a, const float *b, float *c,
+                              size_t ldc, unsigned flags, struct tile_ahead ahead)
 {
+    (void)rows;
     tile_accumulate_avx2(depth, a, 1, MR, 0, b, c, ldc, flags, ahead);
 }
 
-static void tile_product_rows_avx2(size_t depth, const float *a, size_t stride, const float *b,
-                                   float *c, size_t ldc, unsigned flags, struct tile_ahead ahead)
+static void tile_product_rows_avx2(size_t rows, size_t depth, const float *a, size_t stride,
+                                   const float *b, float *c, size_t ldc, unsigned flags,
+                                   struct tile_ahead ahead)
 {
+    (void)rows;
     tile_accumulate_avx2(depth, a, STRIPE, 1, stride - STRIPE, b, c, ldc, flags, ahead);
 }
 
-static void tile_product_columns_avx2(size_t depth, const float *a, const float *b, float *c,
-                                      size_t ldc, unsigned flags, struct tile_ahead ahead)
+static void tile_product_columns_avx2(size_t rows, size_t depth, const float *a, const float *b,
+                                      float *c, size_t ldc, unsigned flags, struct tile_ahead ahead)
 {
+    (void)rows;
     tile_accumulate_avx2(depth, a, 1, STRIPE, 0, b, c, ldc, flags, ahead);
 }
 

@@ -20,8 +20,8 @@ enum tile_left { LEFT_PANEL, LEFT_ROWS, LEFT_COLUMNS };
  * every line comes from L2: in rows two lines ahead, one row a step; in columns 8 steps. A packed A is
  * followed by the machine itself; fetching it too costs 2 to 8 %. */
 static inline __attribute__((always_inline)) void
-tile_accumulate_avx512(enum tile_left left, size_t depth, const float *a, size_t stride,
-                       const float *b, float *c, size_t ldc, unsigned flags,
+tile_accumulate_avx512(enum tile_left left, size_t rows, size_t depth, const float *a,
+                       size_t stride, const float *b, float *c, size_t ldc, unsigned flags,
                        struct tile_ahead ahead)
 {
     const size_t a_row = left == LEFT_ROWS ? STRIPE : 1;
@@ -29,13 +29,13 @@ tile_accumulate_avx512(enum tile_left left, size_t depth, const float *a, size_t
     __m512 acc[MR][2];
     if (flags & TILE_ACCUMULATE) {
 #pragma GCC unroll 14
-        for (size_t r = 0; r < MR; r++) {
+        for (size_t r = 0; r < rows; r++) {
             acc[r][0] = _mm512_loadu_ps(c + r * ldc);
             acc[r][1] = _mm512_loadu_ps(c + r * ldc + 16);
         }
     } else {
 #pragma GCC unroll 14
-        for (size_t r = 0; r < MR; r++) {
+        for (size_t r = 0; r < rows; r++) {
             acc[r][0] = _mm512_setzero_ps();
             acc[r][1] = _mm512_setzero_ps();
         }
@@ -59,7 +59,7 @@ tile_accumulate_avx512(enum tile_left left, size_t depth, const float *a, size_t
                 _mm_prefetch((const char *)(a + 8 * STRIPE + MR - 1), _MM_HINT_T0);
             }
 #pragma GCC unroll 14
-            for (size_t r = 0; r < MR; r++) {
+            for (size_t r = 0; r < rows; r++) {
                 __m512 ar = _mm512_set1_ps(a[r * a_row]);
                 acc[r][0] = _mm512_fmadd_ps(ar, b0, acc[r][0]);
                 acc[r][1] = _mm512_fmadd_ps(ar, b1, acc[r][1]);
@@ -72,34 +72,50 @@ tile_accumulate_avx512(enum tile_left left, size_t depth, const float *a, size_t
     }
     if (flags & TILE_CANONICAL) {
 #pragma GCC unroll 14
-        for (size_t r = 0; r < MR; r++) {
+        for (size_t r = 0; r < rows; r++) {
             acc[r][0] = simd_canonical_nan16(acc[r][0]);
             acc[r][1] = simd_canonical_nan16(acc[r][1]);
         }
     }
 #pragma GCC unroll 14
-    for (size_t r = 0; r < MR; r++) {
+    for (size_t r = 0; r < rows; r++) {
         _mm512_storeu_ps(c + r * ldc, acc[r][0]);
         _mm512_storeu_ps(c + r * ldc + 16, acc[r][1]);
     }
 }
 
-static void tile_product_avx512(size_t depth, const float *a, const float *b, float *c, size_t ldc,
-                                unsigned flags, struct tile_ahead ahead)
+/* Tiles of fewer rows cost less: 8 or 4. */
+static inline __attribute__((always_inline)) void
+tile_accumulate_rows_avx512(enum tile_left left, size_t rows, size_t depth, const float *a,
+                            size_t stride, const float *b, float *c, size_t ldc, unsigned flags,
+                            struct tile_ahead ahead)
 {
-    tile_accumulate_avx512(LEFT_PANEL, depth, a, 0, b, c, ldc, flags, ahead);
+    if (rows > 8)
+        tile_accumulate_avx512(left, MR, depth, a, stride, b, c, ldc, flags, ahead);
+    else if (rows > 4)
+        tile_accumulate_avx512(left, 8, depth, a, stride, b, c, ldc, flags, ahead);
+    else
+        tile_accumulate_avx512(left, 4, depth, a, stride, b, c, ldc, flags, ahead);
 }
 
-static void tile_product_rows_avx512(size_t depth, const float *a, size_t stride, const float *b,
-                                     float *c, size_t ldc, unsigned flags, struct tile_ahead ahead)
+static void tile_product_avx512(size_t rows, size_t depth, const float *a, const float *b, float *c,
+                                size_t ldc, unsigned flags, struct tile_ahead ahead)
 {
-    tile_accumulate_avx512(LEFT_ROWS, depth, a, stride, b, c, ldc, flags, ahead);
+    tile_accumulate_rows_avx512(LEFT_PANEL, rows, depth, a, 0, b, c, ldc, flags, ahead);
 }
 
-static void tile_product_columns_avx512(size_t depth, const float *a, const float *b, float *c,
-                                        size_t ldc, unsigned flags, struct tile_ahead ahead)
+static void tile_product_rows_avx512(size_t rows, size_t depth, const float *a, size_t stride,
+                                     const float *b, float *c, size_t ldc, unsigned flags,
+                                     struct tile_ahead ahead)
 {
-    tile_accumulate_avx512(LEFT_COLUMNS, depth, a, 0, b, c, ldc, flags, ahead);
+    tile_accumulate_rows_avx512(LEFT_ROWS, rows, depth, a, stride, b, c, ldc, flags, ahead);
+}
+
+static void tile_product_columns_avx512(size_t rows, size_t depth, const float *a, const float *b,
+                                        float *c, size_t ldc, unsigned flags,
+                                        struct tile_ahead ahead)
+{
+    tile_accumulate_rows_avx512(LEFT_COLUMNS, rows, depth, a, 0, b, c, ldc, flags, ahead);
 }
 
 /* Transposes 16 rows of 16: after it v[k] holds element k of every row. */

@@ -70,21 +70,25 @@ tile_accumulate_neon(size_t depth, const float *a, size_t a_step, const float *b
     tile_store_neon(acc, c, ldc, flags);
 }
 
-static void tile_product_neon(size_t depth, const float *a, const float *b, float *c, size_t ldc,
-                              unsigned flags, struct tile_ahead ahead)
+static void tile_product_neon(size_t rows, size_t depth, const float *a, const float *b, float *c,
+                              size_t ldc, unsigned flags, struct tile_ahead ahead)
 {
+    (void)rows;
     tile_accumulate_neon(depth, a, MR, b, c, ldc, flags, ahead);
 }
 
-static void tile_product_columns_neon(size_t depth, const float *a, const float *b, float *c,
-                                      size_t ldc, unsigned flags, struct tile_ahead ahead)
+static void tile_product_columns_neon(size_t rows, size_t depth, const float *a, const float *b,
+                                      float *c, size_t ldc, unsigned flags, struct tile_ahead ahead)
 {
+    (void)rows;
     tile_accumulate_neon(depth, a, STRIPE, b, c, ldc, flags, ahead);
 }
 
-static void tile_product_rows_neon(size_t depth, const float *a, size_t stride, const float *b,
-                                   float *c, size_t ldc, unsigned flags, struct tile_ahead ahead)
+static void tile_product_rows_neon(size_t rows, size_t depth, const float *a, size_t stride,
+                                   const float *b, float *c, size_t ldc, unsigned flags,
+                                   struct tile_ahead ahead)
 {
+    (void)rows;
     float32x4_t acc[MR][2];
     tile_load_neon(acc, c, ldc, flags);
     for (size_t k = 0; k < depth; k++) {

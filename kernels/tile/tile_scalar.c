@@ -41,23 +41,28 @@ tile_accumulate_scalar(size_t depth, const float *a, size_t a_row, size_t a_step
             c[r * ldc + j] = flags & TILE_CANONICAL ? simd_canonical_nan(acc[r][j]) : acc[r][j];
 }
 
-static void tile_product_scalar(size_t depth, const float *a, const float *b, float *c, size_t ldc,
-                                unsigned flags, struct tile_ahead ahead)
+static void tile_product_scalar(size_t rows, size_t depth, const float *a, const float *b, float *c,
+                                size_t ldc, unsigned flags, struct tile_ahead ahead)
 {
+    (void)rows;
     (void)ahead;
     tile_accumulate_scalar(depth, a, 1, MR, 0, b, c, ldc, flags);
 }
 
-static void tile_product_rows_scalar(size_t depth, const float *a, size_t stride, const float *b,
-                                     float *c, size_t ldc, unsigned flags, struct tile_ahead ahead)
+static void tile_product_rows_scalar(size_t rows, size_t depth, const float *a, size_t stride,
+                                     const float *b, float *c, size_t ldc, unsigned flags,
+                                     struct tile_ahead ahead)
 {
+    (void)rows;
     (void)ahead;
     tile_accumulate_scalar(depth, a, STRIPE, 1, stride - STRIPE, b, c, ldc, flags);
 }
 
-static void tile_product_columns_scalar(size_t depth, const float *a, const float *b, float *c,
-                                        size_t ldc, unsigned flags, struct tile_ahead ahead)
+static void tile_product_columns_scalar(size_t rows, size_t depth, const float *a, const float *b,
+                                        float *c, size_t ldc, unsigned flags,
+                                        struct tile_ahead ahead)
 {
+    (void)rows;
     (void)ahead;
     tile_accumulate_scalar(depth, a, 1, STRIPE, 0, b, c, ldc, flags);
 }
