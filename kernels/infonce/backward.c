@@ -329,25 +329,25 @@ static void join_columns(const struct stage *s, size_t first, size_t count)
     }
 }
 
-/* One column of blocks, super: G, dX and dY. */
+/* One column of blocks, super: G, dX and dY. Workers take what comes next when they are free: which
+ * of them it was does not show, and on a shared machine one may be held up. */
 static void super_run(const struct stage *s)
 {
     const struct infonce *p = s->p;
-    for (size_t row = s->worker * TILE_BLOCK_ROWS; row < s->super.rows;
-         row += s->workers * TILE_BLOCK_ROWS) {
+#pragma omp for schedule(dynamic, 1)
+    for (size_t row = 0; row < s->super.rows; row += TILE_BLOCK_ROWS) {
         gradient_block(s, row);
         gradient_rows(s, row);
         if (s->super.col + s->super.cols == p->n)
             leave_tiles(s, true, p->tiles_x, TILE_BLOCK_ROWS, row,
                         least(s->super.rows - row, TILE_BLOCK_ROWS));
     }
-#pragma omp barrier
     size_t width = gradient_columns_width(p->isa->tile);
-    for (size_t first = s->worker * width; first < s->super.cols; first += s->workers * width) {
+#pragma omp for schedule(dynamic, 1)
+    for (size_t first = 0; first < s->super.cols; first += width) {
         join_columns(s, first, least(s->super.cols - first, width));
         gradient_columns(s, first);
     }
-#pragma omp barrier
 }
 
 /* All of G, inside a parallel region. */

@@ -182,7 +182,8 @@ static void join_columns(const struct infonce *p, const struct region *held, siz
                   held->row == 0 && ib == 0);
 }
 
-/* All blocks, inside a parallel region. Leaves in *last what is held in the end. */
+/* All blocks, inside a parallel region, taken by whichever worker is free. Leaves in *last what is held
+ * in the end. */
 static void pass_run(const struct infonce *p, const struct pass *pass, struct region *last)
 {
     size_t worker = (size_t)omp_get_thread_num(), workers = (size_t)omp_get_num_threads();
@@ -194,9 +195,9 @@ static void pass_run(const struct infonce *p, const struct pass *pass, struct re
             struct region needed = {row, least(m - row, step), col, least(n - col, HELD_COLS)};
             infonce_hold(p, &pass->operands, &held, &needed, worker, workers);
 #pragma omp barrier
-            for (size_t task = worker; task < region_blocks(&needed); task += workers)
+#pragma omp for schedule(dynamic, 1)
+            for (size_t task = 0; task < region_blocks(&needed); task++)
                 pass_block(p, pass, &needed, task, worker);
-#pragma omp barrier
             for (size_t r = worker * TILE_BLOCK_ROWS; r < needed.rows;
                  r += workers * TILE_BLOCK_ROWS)
                 join_rows(p, pass, &needed, r);
