@@ -2,9 +2,12 @@
  * SPDX-License-Identifier: MIT
  *
  * Registers   24 accumulators, 2 of B, 3 of A: 29 of 32.
- * Bound by    the FMA pipes: 24 FMAs a step against 5 loads. A is not broadcast: three registers hold
- *             its 12 rows and each FMA names a lane.
- * Differs     product_rows has A along k: it loads and duplicates one element a row (ld1r).
+ * Bound by    the FMA pipes: 24 FMAs a step against 5 loads. A is not broadcast: three registers
+ *             hold its 12 rows and each FMA names a lane.
+ * Differs     product_rows has A along k: 12 loads of one element in place of 3, and each FMA names
+ *             lane 0.
+ * Unrolled    by pragma, every loop over the accumulators: a loop that is left indexes them in
+ *             memory, and gcc then keeps them there.
  * Packing     4 x 4 transposes with trn1/trn2.
  */
 #include "tile.h"
@@ -17,6 +20,7 @@ static inline __attribute__((always_inline)) void
 tile_load_neon(float32x4_t acc[MR][2], const float *c, size_t ldc, unsigned flags)
 {
     bool accumulate = flags & TILE_ACCUMULATE;
+#pragma GCC unroll 12
     for (size_t r = 0; r < MR; r++) {
         acc[r][0] = accumulate ? vld1q_f32(c + r * ldc) : vdupq_n_f32(0.0f);
         acc[r][1] = accumulate ? vld1q_f32(c + r * ldc + 4) : vdupq_n_f32(0.0f);
@@ -26,10 +30,14 @@ tile_load_neon(float32x4_t acc[MR][2], const float *c, size_t ldc, unsigned flag
 static inline __attribute__((always_inline)) void tile_store_neon(float32x4_t acc[MR][2], float *c,
                                                                   size_t ldc, unsigned flags)
 {
-    for (size_t r = 0; r < MR && flags & TILE_CANONICAL; r++) {
-        acc[r][0] = simd_canonical_nan4(acc[r][0]);
-        acc[r][1] = simd_canonical_nan4(acc[r][1]);
+    if (flags & TILE_CANONICAL) {
+#pragma GCC unroll 12
+        for (size_t r = 0; r < MR; r++) {
+            acc[r][0] = simd_canonical_nan4(acc[r][0]);
+            acc[r][1] = simd_canonical_nan4(acc[r][1]);
+        }
     }
+#pragma GCC unroll 12
     for (size_t r = 0; r < MR; r++) {
         vst1q_f32(c + r * ldc, acc[r][0]);
         vst1q_f32(c + r * ldc + 4, acc[r][1]);
@@ -84,6 +92,9 @@ static void tile_product_columns_neon(size_t rows, size_t depth, const float *a,
     tile_accumulate_neon(depth, a, STRIPE, b, c, ldc, flags, ahead);
 }
 
+/* The empty asm hides `a` and the memory behind it. Without it gcc loads all 12 rows first, which
+ * leaves too few registers for the accumulators, and row 0 with ld1r, which takes an FMA pipe; ld1r
+ * has no offset, hence an `a` that is one element ahead. */
 static void tile_product_rows_neon(size_t rows, size_t depth, const float *a, size_t stride,
                                    const float *b, float *c, size_t ldc, unsigned flags,
                                    struct tile_ahead ahead)
@@ -91,18 +102,23 @@ static void tile_product_rows_neon(size_t rows, size_t depth, const float *a, si
     (void)rows;
     float32x4_t acc[MR][2];
     tile_load_neon(acc, c, ldc, flags);
-    for (size_t k = 0; k < depth; k++) {
-        float32x4_t b0 = vld1q_f32(b), b1 = vld1q_f32(b + 4);
-        __builtin_prefetch(ahead.at, 0, 2);
-        ahead.at += ahead.step;
+    for (size_t k0 = 0; k0 < depth; k0 += STRIPE, a += stride - STRIPE) {
+        size_t end = depth - k0 < STRIPE ? depth - k0 : STRIPE;
+        for (size_t k = 0; k < end; k++) {
+            float32x4_t b0 = vld1q_f32(b), b1 = vld1q_f32(b + 4);
+            __builtin_prefetch(ahead.at, 0, 2);
+            ahead.at += ahead.step;
+            a++;
 #pragma GCC unroll 12
-        for (size_t r = 0; r < MR; r++) {
-            float32x4_t ar = vld1q_dup_f32(a + r * STRIPE);
-            acc[r][0] = vfmaq_f32(acc[r][0], b0, ar);
-            acc[r][1] = vfmaq_f32(acc[r][1], b1, ar);
+            for (size_t r = 0; r < MR; r++) {
+                if (r % 4 == 0)
+                    __asm__ volatile("" : "+r"(a) : : "memory");
+                float ar = *(a + r * STRIPE - 1);
+                acc[r][0] = vfmaq_n_f32(acc[r][0], b0, ar);
+                acc[r][1] = vfmaq_n_f32(acc[r][1], b1, ar);
+            }
+            b += NR;
         }
-        b += NR;
-        a += (k + 1) % STRIPE == 0 ? stride - STRIPE + 1 : 1;
     }
     tile_store_neon(acc, c, ldc, flags);
 }
