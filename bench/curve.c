@@ -7,7 +7,7 @@
 #include <string.h>
 
 /* The batch and the dimensions at which workspaces and threads are compared. */
-enum { BATCH = 4096, DIM = 512, SMALL_DIM = 128, SMOKE_BATCH = 256 };
+enum { BATCH = 4096, SMALL_DIM = 128, SMOKE_BATCH = 256 };
 
 static const struct {
     const char *name;
@@ -62,7 +62,7 @@ static bool add_batches(struct plan *plan, const struct curve_options *options, 
 {
     size_t most = options->smoke ? 128 : 8192;
     for (size_t batch = 32; batch <= most; batch *= 2) {
-        struct plan_case c = square(CURVE_BATCH, batch, options->dim ? options->dim : DIM);
+        struct plan_case c = square(CURVE_BATCH, batch, options->dim ? options->dim : CURVE_DIM);
         c.peers = true;
         c.threads = options->threads ? options->threads : 1;
         c.group = ++*group;
@@ -77,7 +77,7 @@ static bool add_batches(struct plan *plan, const struct curve_options *options, 
 
 static bool add_workspaces(struct plan *plan, const struct curve_options *options, int *group)
 {
-    static const size_t standard[] = {DIM, SMALL_DIM};
+    static const size_t standard[] = {CURVE_DIM, SMALL_DIM};
     const size_t *dims = options->dim ? &options->dim : standard;
     int steps = options->smoke ? 2 : 8;
     for (int i = 0; i < (options->dim ? 1 : 2); i++) {
@@ -97,7 +97,7 @@ static bool add_workspaces(struct plan *plan, const struct curve_options *option
 static bool add_threads(struct plan *plan, const struct curve_options *options, int *group)
 {
     struct plan_case c = square(CURVE_THREADS, options->smoke ? SMOKE_BATCH : BATCH,
-                                options->dim ? options->dim : DIM);
+                                options->dim ? options->dim : CURVE_DIM);
     c.group = ++*group;
     for (; c.threads <= 4 && c.threads <= options->cpus; c.threads *= 2) {
         c.workspace = WORKSPACE_STORED;

@@ -15,7 +15,7 @@ struct curve_options {
     int threads; /* 0: one for what is timed, all CPUs for memory */
     int cpus;
     bool smoke; /* the smallest that shows that all of it runs */
-    bool all;   /* memory at the batch that takes minutes, too */
+    bool all;   /* memory at more batches, and at one that takes minutes */
 };
 
 /* Reads "batch,memory,workspace,threads" into options; "": all. False: error is one sentence. */
@@ -30,15 +30,17 @@ bool curve_plan(struct plan *plan, const struct curve_options *options);
 size_t curve_variants(enum curve curve, const struct variant *const *picked, size_t count,
                       const struct variant **chosen);
 
-/* Adds the points of the memory curve to run: each is one call in a process of its own
- * (curve_call). Stops within about `seconds`; what there was no time or memory for is there with a
- * note. False: no memory. */
-bool curve_memory(struct run *run, const struct curve_options *options,
-                  const struct variant *const *picked, size_t count, uint64_t seed, double seconds,
+enum { CURVE_DIM = 512, CURVE_MOST_PEERS = 8 };
+
+/* Adds the points of the memory curve to run, of one instruction set, on which memory does not
+ * depend, and of peers: each is one call in a process of its own (curve_call). Stops within about
+ * `seconds`; what there was no time or memory for is there with a note. False: no memory. */
+bool curve_memory(struct run *run, const struct curve_options *options, const char *isa,
+                  const char *const *peers, size_t peer_count, uint64_t seed, double seconds,
                   void (*progress)(const char *what));
 
-/* The child's side: opens the case, makes one call and prints a line for curve_memory. Returns the
- * exit code. */
-int curve_call(const struct plan_case *c, const struct variant *variant, uint64_t seed);
+/* The child's side: opens the case, makes one call and prints a line for curve_memory, or what went
+ * wrong. */
+bool curve_call(const struct plan_case *c, const struct variant *variant, uint64_t seed);
 
 #endif

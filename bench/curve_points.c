@@ -48,6 +48,7 @@ static void add_series(struct curve_series *series, size_t *count, const struct 
         return;
     struct curve_series *s = &series[(*count)++];
     s->variant = column->variant;
+    s->library = column->library;
     s->workspace = workspace;
     snprintf(s->name, sizeof s->name, "%s%s", column->variant,
              !is_ours(column)                ? ""

@@ -19,8 +19,9 @@ void curve_points_close(struct curve_points *points);
 /* One line of a plot, one column of a table: a variant in one of the two modes. */
 struct curve_series {
     const char *variant;
-    int workspace; /* percent of the logits */
-    char name[48]; /* "avx512 stored"; of another library its own name */
+    const char *library; /* version of another library; "" for ours */
+    int workspace;       /* percent of the logits */
+    char name[48];       /* "avx512 stored"; of another library its own name */
 };
 
 enum { CURVE_SERIES = 12 };

@@ -95,6 +95,21 @@ static void batch_cell(struct table *table, const struct row *row)
         table_cell(table, "%s", time);
 }
 
+/* How many times as fast the widest of ours is as the fastest of the others, paired. */
+static void versus_cell(struct table *table, const struct result *result)
+{
+    struct versus all[VERSUS_MOST];
+    struct row widest;
+    size_t best;
+    char ratio[40];
+    if (analyse_peers(result, &widest, all, &best) == 0) {
+        table_cell(table, "-");
+        return;
+    }
+    text_ratio(&all[best].speedup, ratio, sizeof ratio);
+    table_cell(table, "%s %s", ratio, all[best].peer->variant);
+}
+
 static void report_batches(FILE *out, const struct run *run, int level)
 {
     struct curve_points points = curve_points_open(run, CURVE_BATCH);
@@ -107,20 +122,27 @@ static void report_batches(FILE *out, const struct run *run, int level)
         fprintf(out,
                 "One forward + backward of a B x B batch of %zu-dimensional rows, %d thread%s: "
                 "median ± half of its 95 %% interval, and in brackets percent of the FMA peak of "
-                "that instruction set in the same rounds, counted as 6 B² d flops whatever is "
-                "computed twice. `limit`: these flops at the widest instruction set's peak. Every "
-                "point was checked at its shape; `worst error` is the greatest of the line's, and "
-                "its share of the derived bound.\n\n",
+                "that instruction set (another library: of the widest) in the same rounds, counted "
+                "as 6 B² d flops whatever is computed twice. `limit`: these flops at the widest "
+                "instruction set's peak. `stored`: with a workspace that holds the logits. `over "
+                "the fastest library`: how many times as fast ours is (widest, stored), paired "
+                "round by round. Every point was checked at its shape; `worst error` is the "
+                "greatest of the line's, and its share of the derived bound.\n\n",
                 points.list[0]->d, points.list[0]->threads, plural(points.list[0]->threads));
     }
-    for (size_t s = 0; s < count; s++)
+    bool libraries = false;
+    for (size_t s = 0; s < count; s++) {
+        libraries = libraries || series[s].library[0];
         strcat(align, "r");
-    strcat(align, "r");
+    }
+    strcat(align, libraries ? "lr" : "r");
     table_open(&table, align);
     table_cell(&table, "B");
     table_cell(&table, "limit");
     for (size_t s = 0; s < count; s++)
         table_cell(&table, "%s", series[s].name);
+    if (libraries)
+        table_cell(&table, "over the fastest library");
     table_cell(&table, "worst error");
     for (size_t i = 0; i < points.count; i++) {
         const struct result *result = points.list[i];
@@ -140,11 +162,18 @@ static void report_batches(FILE *out, const struct run *run, int level)
             if (!worst.column || row.column->worst_share > worst.column->worst_share)
                 worst = row;
         }
+        if (libraries)
+            versus_cell(&table, result);
         if (worst.column)
             text_error(&worst, limit, sizeof limit);
         table_cell(&table, "%s", worst.column ? limit : "-");
     }
     table_close(&table, out);
+    for (size_t s = 0; s < count; s++)
+        if (series[s].library[0])
+            fprintf(out, "- %s: %s\n", series[s].name, series[s].library);
+    if (libraries)
+        fprintf(out, "\n");
     explain_missing(out, &points);
     curve_points_close(&points);
 }
@@ -154,8 +183,8 @@ static void report_batches(FILE *out, const struct run *run, int level)
 /* "infonce_forward_backward stored" */
 static void text_kernel(const struct memory *m, char *text, size_t bytes)
 {
-    bool both = strcmp(m->kernel, "infonce_forward_backward") == 0;
-    snprintf(text, bytes, "%s%s%s", m->kernel, both ? " " : "", both ? mode(m->workspace) : "");
+    bool modes = m->workspace >= 0;
+    snprintf(text, bytes, "%s%s%s", m->kernel, modes ? " " : "", modes ? mode(m->workspace) : "");
 }
 
 /* Of each kernel, mode and variant the first point that is not there. */
@@ -191,8 +220,9 @@ static void report_memory(FILE *out, const struct run *run, int level)
     fprintf(out,
             "One call in a process of its own with %d thread%s; MB of 10^6 bytes. `peak`: the most "
             "that was resident (VmHWM), all of the process counted. `beyond`: the peak less inputs "
-            "and outputs; `program`: what of that was there before the call. `logits`: what the "
-            "B x B matrix would take, for comparison.\n\n",
+            "and outputs; `program`: what of that was there without data and call (program, "
+            "libraries, of another language its runtime). `logits`: what the B x B matrix would "
+            "take, for comparison.\n\n",
             run->memory[0].threads, plural(run->memory[0].threads));
     table_open(&table, "rrllrrrrr");
     static const char *const titles[] = {
@@ -214,7 +244,7 @@ static void report_memory(FILE *out, const struct run *run, int level)
         table_cell(&table, "%.1f", mb * m->data_bytes);
         table_cell(&table, "%.1f", mb * m->peak_bytes);
         table_cell(&table, "%.1f", mb * (m->peak_bytes - m->data_bytes));
-        table_cell(&table, "%.1f", mb * (m->before_bytes - m->data_bytes));
+        table_cell(&table, "%.1f", mb * m->program_bytes);
         table_cell(&table, "%.1f", mb * m->logits_bytes);
     }
     table_close(&table, out);
@@ -223,13 +253,13 @@ static void report_memory(FILE *out, const struct run *run, int level)
 
 void curve_memory_csv(FILE *out, const struct run *run)
 {
-    fprintf(out, "kernel,workspace_percent,m,d,threads,variant,data_bytes,before_bytes,peak_bytes,"
+    fprintf(out, "kernel,workspace_percent,m,d,threads,variant,data_bytes,peak_bytes,program_bytes,"
                  "logits_bytes,seconds,note\n");
     for (size_t i = 0; i < run->memory_count; i++) {
         const struct memory *m = &run->memory[i];
         fprintf(out, "%s,%d,%zu,%zu,%d,%s,%.0f,%.0f,%.0f,%.0f,%.6g,\"%s\"\n", m->kernel,
-                m->workspace, m->m, m->d, m->threads, m->variant, m->data_bytes, m->before_bytes,
-                m->peak_bytes, m->logits_bytes, m->seconds, m->note);
+                m->workspace, m->m, m->d, m->threads, m->variant, m->data_bytes, m->peak_bytes,
+                m->program_bytes, m->logits_bytes, m->seconds, m->note);
     }
 }
 

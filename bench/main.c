@@ -76,8 +76,8 @@ static const struct argp_option argp_options[] = {
     {"pairs", KEY_PAIRS, "FILE.npy", 0, "with --data: the second view; row i of both is a pair", 1},
     {"seed", KEY_SEED, "N", 0, "of synthetic data and of the order of samples (default: 1)", 1},
     {"seconds", KEY_SECONDS, "S", 0,
-     "what the run may take, about (default: 170, with --curves 240, and 60 or 120 more for peers; "
-     "with --smoke 12, --profile 10, --gate 60)",
+     "what the run may take, about (default: 170, with peers 230; with --curves 240, --smoke 12, "
+     "--profile 10, --gate 60)",
      1},
     {NULL, 0, NULL, 0, "What comes out:", 2},
     {"json", KEY_JSON, "FILE", 0, "write raw samples and machine to FILE", 2},
@@ -90,7 +90,7 @@ static const struct argp_option argp_options[] = {
     {"curves", KEY_CURVES, "LIST", OPTION_ARG_OPTIONAL,
      "InfoNCE forward + backward instead: time against the batch, memory against the batch, speed "
      "against the workspace, speed-up by threads; or those of batch,memory,workspace,threads. "
-     "--all takes memory to a batch of 131072",
+     "--all takes memory in smaller steps, to a batch of 131072",
      3},
     {"dim", KEY_DIM, "D", 0, "with --curves: the dimension (default: 512, workspace 128 too)", 3},
     {"once", KEY_ONCE, "KERNEL", 0,
@@ -374,12 +374,18 @@ static bool plan_concerns(const struct plan *plan, size_t peer)
     return false;
 }
 
+/* --peers; NULL: all that are installed. */
+static const char *wanted_peers(const struct arguments *a)
+{
+    return a->peers ? a->peers : a->smoke ? "none" : NULL;
+}
+
 /* --peers, else all that are installed, as far as the plan has cases for them, opened and as
  * variants. What is not there is named in run->missing, or refused where it was asked for. */
 static size_t pick_peers(const struct arguments *a, const struct plan *plan, struct run *run,
                          struct variant picked[MAX_VARIANTS])
 {
-    const char *names = a->peers ? a->peers : a->smoke ? "none" : NULL;
+    const char *names = wanted_peers(a);
     size_t count = 0;
     for (size_t i = 0; peers_name(i) && count < MAX_VARIANTS; i++) {
         char error[512];
@@ -392,6 +398,21 @@ static size_t pick_peers(const struct arguments *a, const struct plan *plan, str
             refuse("--peers %s: %s; %s", peers_name(i), error, peers_remedy);
         else
             run_add_missing(run, "peer %s: %s; %s", peers_name(i), error, peers_remedy);
+    }
+    return count;
+}
+
+/* Names of the peers, as far as they are wanted and there, that have the kernel. */
+static size_t installed_peers(const struct arguments *a, const struct kernel *kernel,
+                              const char *found[CURVE_MOST_PEERS])
+{
+    const char *names = wanted_peers(a);
+    size_t count = 0;
+    for (size_t i = 0; peers_name(i) && count < CURVE_MOST_PEERS; i++) {
+        char error[512];
+        if ((!names || list_has(names, peers_name(i))) && peers_concern(i, kernel) &&
+            peers_find(i, error, sizeof error))
+            found[count++] = peers_name(i);
     }
     return count;
 }
@@ -541,8 +562,9 @@ static int run_profile(const struct arguments *a)
 static int run_once(const struct arguments *a)
 {
     const struct variant *variants[MAX_VARIANTS];
-    if (pick_variants(a, true, variants) != 1)
-        refuse("--once runs one variant; name one with --isa, such as --isa avx2");
+    struct variant peers[MAX_VARIANTS];
+    if (!a->peers && pick_variants(a, true, variants) != 1)
+        refuse("--once runs one variant; name one with --isa or --peers, such as --isa avx2");
     if (!kernel_find(a->once) || !a->shapes[0])
         refuse("--once %s: give the name of a kernel, and a --shape; `mmk-bench --list` shows both",
                a->once);
@@ -556,10 +578,13 @@ static int run_once(const struct arguments *a)
                                    .cpus = timer_cpus()};
     if (!plan_make(&plan, &options, &run, error, sizeof error))
         refuse("%s", error);
-    int status = curve_call(&plan.cases[0], variants[0], a->seed);
+    if (a->peers && pick_peers(a, &plan, &run, peers) != 1)
+        refuse("--peers %s: --once runs one, and one that has %s", a->peers, a->once);
+    bool good = curve_call(&plan.cases[0], a->peers ? &peers[0] : variants[0], a->seed);
+    peers_close();
     plan_free(&plan);
     run_free(&run);
-    return status;
+    return good ? EXIT_GOOD : EXIT_WRONG;
 }
 
 /* For each kernel the largest standard shape of which a hundred calls take no more than a second.
@@ -670,10 +695,27 @@ static double weight(const struct plan_case *cases, size_t size,
     return cases->curve == CURVE_NONE && peers ? 1.5 * sum : sum;
 }
 
+/* Of all the time, what a group of a curve gets at least. */
+#define LEAST_SHARE 0.005
+
 static double budget(const struct arguments *a, bool peers)
 {
-    double seconds = a->curves ? peers ? 360.0 : 240.0 : peers ? 230.0 : 170.0;
+    double seconds = a->curves ? 240.0 : peers ? 230.0 : 170.0;
     return a->seconds > 0.0 ? a->seconds : a->smoke ? 12.0 : seconds;
+}
+
+/* Of the time that a run has, what a group of a curve needs at least. The oracle need not run again
+ * for the shape of the group before. */
+static double least_seconds(const struct plan_case *cases, size_t size,
+                            const struct plan_case *before, const struct sampler_options *options)
+{
+    bool judged = before && memcmp(&before->shape, &cases->shape, sizeof cases->shape) == 0;
+    return cases->curve == CURVE_NONE ? 0.0 : sampler_least_seconds(cases, size, options, judged);
+}
+
+__attribute__((noreturn)) static void refuse_cases(void)
+{
+    refuse("there is no memory left; give fewer cases with --kernel or --shape");
 }
 
 static void run_cases(const struct arguments *a, struct plan *plan, struct run *run, double start)
@@ -692,28 +734,38 @@ static void run_cases(const struct arguments *a, struct plan *plan, struct run *
                                       .variants = chosen,
                                       .progress = progress};
     double whole = budget(a, peer_count > 0), weights = 0.0;
-    const struct plan_case *end = plan->cases + plan->count, *c;
+    const struct plan_case *end = plan->cases + plan->count, *c, *before = NULL;
     size_t size;
+    double *needs = calloc(plan->count + 1, sizeof *needs); /* of the groups that begin there */
+    if (!needs)
+        refuse_cases();
     qsort(plan->cases, plan->count, sizeof *plan->cases, compare_work);
-    for (c = plan->cases; c < end; c += size) {
+    for (c = plan->cases; c < end; before = c, c += size) {
         size = group_size(c, end);
         options.variant_count = case_variants(c, picked, count, chosen);
         weights += weight(c, size, chosen, options.variant_count);
+        needs[c - plan->cases] = least_seconds(c, size, before, &options);
+        options.reserved += needs[c - plan->cases];
     }
     for (c = plan->cases; c < end; c += size) {
         size = group_size(c, end);
         options.variant_count = case_variants(c, picked, count, chosen);
+        options.widest_first = c->curve != CURVE_NONE;
+        options.reserved -= needs[c - plan->cases];
         double left = whole - (timer_now() - start);
         double ours = weight(c, size, chosen, options.variant_count);
         if (a->smoke) /* goes on rather than leave a case out */
             left = fmax(left, 0.5 * whole);
         double share = left > 0.0 ? left * ours / weights : 0.0;
+        if (c->curve != CURVE_NONE) /* by their work small batches would get nothing */
+            share = fmax(share, LEAST_SHARE * whole);
         weights -= ours;
         progress_state.at += size;
         struct result *results = run_add_results(run, size);
         if (!results || !sampler_run(results, c, size, &options, share, left))
-            refuse("there is no memory left; give fewer cases with --kernel or --shape");
+            refuse_cases();
     }
+    free(needs);
     progress_end();
     sampler_end();
     peers_close();
@@ -735,16 +787,18 @@ static void plan_curves(const struct arguments *a, struct plan *plan, struct run
     if (!curve_parse(&options, a->curves, error, sizeof error))
         refuse("%s", error);
     const struct variant *ours[MAX_VARIANTS];
-    if (curve_variants(CURVE_BATCH, picked, count, ours) == 0)
+    if ((count = curve_variants(CURVE_BATCH, picked, count, ours)) == 0)
         refuse("--curves needs one of the library's own instruction sets; leave out --isa and "
                "MMK_ISA, or name avx2, say");
     memset(plan, 0, sizeof *plan);
     bool good = curve_plan(plan, &options);
+    const char *peers[CURVE_MOST_PEERS];
+    size_t peer_count = installed_peers(a, kernel_find("infonce_forward_backward"), peers);
     if (good && options.memory)
-        good = curve_memory(run, &options, picked, count, a->seed,
+        good = curve_memory(run, &options, ours[count - 1]->name, peers, peer_count, a->seed,
                             budget(a, false) * (plan->count ? 0.4 : 1.0), progress);
     if (!good)
-        refuse("there is no memory left for the list of cases");
+        refuse_cases();
 }
 
 static void plan_cases(const struct arguments *a, struct plan *plan, struct source *source,

@@ -128,19 +128,20 @@ static void add_memory(struct figure *figure, const struct run *run)
     for (size_t i = 0; i < run->memory_count; i++) {
         const struct memory *first = &run->memory[i];
         bool both = strcmp(first->kernel, "infonce_forward_backward") == 0, seen = false;
-        bool ours = plot_colour(first->variant) != NULL;
         for (size_t j = 0; j < i; j++)
             seen = seen || same_series(&run->memory[j], first);
         if (seen)
             continue;
         struct line *line = next_line(figure);
         *line = (struct line){.colour = !both ? "#2e8b57" : colour_of(first->variant, &others),
-                              .dashed = first->workspace != WORKSPACE_STORED};
-        /* Memory does not depend on the instruction set. */
-        snprintf(line->name, sizeof line->name, "%s %s", ours ? "mmk" : first->variant,
-                 !both                                  ? "forward"
-                 : first->workspace == WORKSPACE_STORED ? "stored"
-                                                        : "streamed");
+                              .dashed = first->workspace == WORKSPACE_STREAMED};
+        if (both && first->workspace == WORKSPACE_NONE)
+            snprintf(line->name, sizeof line->name, "%s", first->variant);
+        else /* ours: memory does not depend on the instruction set */
+            snprintf(line->name, sizeof line->name, "mmk %s",
+                     !both                                  ? "forward"
+                     : first->workspace == WORKSPACE_STORED ? "stored"
+                                                            : "streamed");
         for (size_t j = i; j < run->memory_count; j++) {
             double y = 1e-6 * run->memory[j].peak_bytes;
             if (same_series(&run->memory[j], first))

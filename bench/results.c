@@ -75,9 +75,8 @@ static json_t *memory_to_json(const struct memory *m)
     return json_pack("{s:s, s:s, s:i, s:I, s:I, s:i, s:f, s:f, s:f, s:f, s:f, s:s}", "kernel",
                      m->kernel, "variant", m->variant, "workspace_percent", m->workspace, "m",
                      (json_int_t)m->m, "d", (json_int_t)m->d, "threads", m->threads, "data_bytes",
-                     m->data_bytes, "logits_bytes", m->logits_bytes, "before_bytes",
-                     m->before_bytes, "peak_bytes", m->peak_bytes, "seconds", m->seconds, "note",
-                     m->note);
+                     m->data_bytes, "logits_bytes", m->logits_bytes, "peak_bytes", m->peak_bytes,
+                     "program_bytes", m->program_bytes, "seconds", m->seconds, "note", m->note);
 }
 
 static json_t *machine_to_json(const struct machine *m)
@@ -286,8 +285,8 @@ static void get_memory(const json_t *object, struct memory *m)
     m->threads = (int)get_size(object, "threads");
     m->data_bytes = get_number(object, "data_bytes");
     m->logits_bytes = get_number(object, "logits_bytes");
-    m->before_bytes = get_number(object, "before_bytes");
     m->peak_bytes = get_number(object, "peak_bytes");
+    m->program_bytes = get_number(object, "program_bytes");
     m->seconds = get_number(object, "seconds");
 }
 

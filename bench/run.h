@@ -67,15 +67,14 @@ struct result {
 /* What one call needed, in a process of its own. */
 struct memory {
     char kernel[48], variant[32];
-    int workspace; /* as in struct result */
+    int workspace; /* percent of the logits that it keeps; -1: it knows no such thing */
     size_t m, d;
     int threads;
-    double data_bytes;   /* inputs and outputs, */
-    double logits_bytes; /* and what the logits would take */
-    /* The most that was resident, before the call (program, inputs, outputs) and after it; 0: not
-     * measured, note says why. */
-    double before_bytes, peak_bytes;
-    double seconds; /* the call; not paired with anything */
+    double data_bytes;    /* inputs and outputs, */
+    double logits_bytes;  /* and what the logits would take */
+    double peak_bytes;    /* the most that was resident; 0: not measured, note says why */
+    double program_bytes; /* of it, what was there without data and call */
+    double seconds;       /* the call; not paired with anything */
     char note[160];
 };
 

@@ -11,6 +11,7 @@
 #include "counters.h"
 #include "job.h"
 #include "stats.h"
+#include "text.h"
 
 #include <math.h>
 #include <omp.h>
@@ -146,9 +147,9 @@ __attribute__((format(printf, 2, 3))) static void not_timed(struct column *colum
 
 static void too_slow(struct column *column, double seconds)
 {
-    double unit = seconds < 0.1 ? 1e-3 : 1.0, value = seconds / unit;
-    not_timed(column, "one call would take about %.*f %s, too long for this run's --seconds",
-              value < 9.95 ? 1 : 0, value, seconds < 0.1 ? "ms" : "s");
+    char text[40];
+    text_seconds(seconds, text, sizeof text);
+    not_timed(column, "one call would take about %s, too long for this run's --seconds", text);
 }
 
 static enum kind kind_of(const struct variant *variant)
@@ -206,6 +207,16 @@ static struct column *column_of(const struct group *group, const struct entrant 
     return &group->results[entrant->at].columns[entrant->column];
 }
 
+/* On all CPUs. Where it has matrices of its own, these are larger than any cache when its time
+ * matters, and it is slower by about half than at a small shape. */
+static double estimate_oracle(const struct plan_case *plan, uint64_t seed)
+{
+    static const struct variant oracle = {"ref", "", "", NULL, NULL};
+    double slower = job_rows_are_independent(plan) ? 1.0 : 1.5;
+    omp_set_num_threads(1);
+    return slower * job_estimate(plan, &oracle, seed) / timer_cpus();
+}
+
 static double estimate(const struct group *group, const struct entrant *entrant)
 {
     const struct plan_case *plan = &group->cases[entrant->at];
@@ -224,21 +235,52 @@ static bool prepare(struct group *group, const struct entrant *entrant, char *er
     return variant_prepare(entrant->variant, &group->job->trial, error, error_bytes);
 }
 
-/* Lists variants as entrants: the hand-written first, the widest at the head, then peers, then the
- * baselines. False: no memory. */
+/* The last of the hand-written; NULL: there is none. */
+static const struct variant *widest(const struct group *group)
+{
+    for (size_t v = group->options->variant_count; v-- > 0;)
+        if (kind_of(group->options->variants[v]) == HAND_WRITTEN)
+            return group->options->variants[v];
+    return NULL;
+}
+
+/* Who comes first when time is short: 0, 1 ... */
+static int rank_of(const struct group *group, const struct variant *variant)
+{
+    switch (kind_of(variant)) {
+    case HAND_WRITTEN:
+        return group->options->widest_first && variant != widest(group) ? 2 : 0;
+    case PEERS:
+        return 1;
+    default:
+        return 3;
+    }
+}
+
+/* Whether of the time left a variant may have what it needs, after those before it have spent
+ * some. */
+static bool may_spend(const struct group *group, const struct variant *variant, double needed,
+                      double spent, double left)
+{
+    bool waits = variant != widest(group) && needed > CHEAP_SECONDS;
+    return spent + needed <= left - (waits ? group->options->reserved : 0.0);
+}
+
+/* Lists variants as entrants by their rank, of ours the widest at the head. False: no memory. */
 static bool list_entrants(struct group *group)
 {
+    enum { RANKS = 4 };
     size_t variants = group->options->variant_count;
     size_t most = group->count * (variants + PEAK_COUNT);
     group->entrants = calloc(most, sizeof *group->entrants);
     if (!group->entrants)
         return false;
-    for (int kind = 0; kind < KINDS; kind++)
+    for (int rank = 0; rank < RANKS; rank++)
         for (size_t v = 0; v < variants; v++)
             for (size_t i = 0; i < group->count; i++) {
-                size_t column = kind == HAND_WRITTEN ? variants - 1 - v : v;
+                size_t column = rank % 2 == 0 ? variants - 1 - v : v;
                 const struct variant *variant = group->options->variants[column];
-                if (kind_of(variant) == (enum kind)kind && (!variant->peer || i == 0))
+                if (rank_of(group, variant) == rank && (!variant->peer || i == 0))
                     group->entrants[group->entrant_count++] =
                         (struct entrant){.variant = variant, .at = i, .column = column};
             }
@@ -264,7 +306,7 @@ static void drop_slow(struct group *group, double spent)
         double seconds = estimate(group, &entrant);
         double needed = seconds * (LEAST_ROUNDS + CALLS_BEFORE);
         if ((kind == BASELINES && needed > fmax(part[kind], CHEAP_SECONDS)) ||
-            spent + needed > group->left) {
+            !may_spend(group, entrant.variant, needed, spent, group->left)) {
             too_slow(column, seconds);
             continue;
         }
@@ -386,7 +428,7 @@ static void share_out(struct group *group, double share, double left)
         enum kind kind = kind_of(entrant.variant);
         double fair = part[kind] / entrant.cost, needed = LEAST_ROUNDS * entrant.cost;
         if ((kind == BASELINES && fair < LEAST_ROUNDS && needed > CHEAP_SECONDS) ||
-            spent + needed > left) {
+            !may_spend(group, entrant.variant, needed, spent, left)) {
             too_slow(column_of(group, &entrant), entrant.cost);
             continue;
         }
@@ -464,7 +506,10 @@ static void run_entrant(struct group *group, const struct entrant *entrant, size
         column->voided[disturbance]++;
         if (disturbance == UNDISTURBED)
             column->seconds[round] = seconds;
-        if (disturbance == UNDISTURBED || seconds * (double)column->calls > ATTEMPT_SECONDS)
+        /* Of the least number of rounds none is to be lost: a long one has a second chance. */
+        bool last = seconds * (double)column->calls > ATTEMPT_SECONDS &&
+                    (attempt > 0 || entrant->rounds > LEAST_ROUNDS);
+        if (disturbance == UNDISTURBED || last)
             break;
     }
 }
@@ -547,10 +592,8 @@ static void drop_all(struct group *group, const char *note)
 static bool run_oracle(struct group *group)
 {
     struct job *job = group->job;
-    static const struct variant oracle = {"ref", "", "", NULL, NULL};
     say(group, "estimating");
-    double alone = job_estimate(group->cases, &oracle, group->options->seed);
-    double seconds = job->judged ? 0.0 : alone / timer_cpus();
+    double seconds = job->judged ? 0.0 : estimate_oracle(group->cases, group->options->seed);
     bool all_rows = seconds < 0.1 * group->share || !job_rows_are_independent(group->cases);
     if (all_rows && seconds > group->left) {
         char note[128];
@@ -591,6 +634,17 @@ static bool time_group(struct group *group)
         return false;
     measure_ipc(group);
     return true;
+}
+
+double sampler_least_seconds(const struct plan_case *cases, size_t count,
+                             const struct sampler_options *options, bool judged)
+{
+    struct group group = {.cases = cases, .count = count, .options = options};
+    double seconds = judged ? 0.0 : estimate_oracle(cases, options->seed);
+    struct entrant entrant = {.variant = widest(&group)};
+    for (; entrant.variant && entrant.at < count; entrant.at++)
+        seconds += estimate(&group, &entrant) * (LEAST_ROUNDS + CALLS_BEFORE);
+    return seconds;
 }
 
 bool sampler_run(struct result *results, const struct plan_case *cases, size_t count,

@@ -12,6 +12,10 @@ struct sampler_options {
     size_t variant_count;
     size_t max_rounds;
     double sample_seconds; /* a sample takes at least that */
+    /* Of a curve: narrower instruction sets come after the peers, and neither may take of the time
+     * left what is reserved for the widest at the points to come, except where it needs little. */
+    bool widest_first;
+    double reserved;
     uint64_t seed;
     /* Says what is being done, for the progress line; may be NULL. */
     void (*progress)(const char *what);
@@ -23,6 +27,11 @@ struct sampler_options {
  * and empty. False: no memory. */
 bool sampler_run(struct result *results, const struct plan_case *cases, size_t count,
                  const struct sampler_options *options, double share, double left);
+
+/* Seconds that the widest instruction set needs for the least number of rounds of a group, as far
+ * as a small shape can tell; and the oracle, unless the cases have been judged already. */
+double sampler_least_seconds(const struct plan_case *cases, size_t count,
+                             const struct sampler_options *options, bool judged);
 
 /* Gives back what the last group left open. */
 void sampler_end(void);
