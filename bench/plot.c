@@ -13,24 +13,28 @@
 #include <string.h>
 #include <unistd.h>
 
-/* How the variants look: hand-written ones filled, the compiler's hollow, one colour an ISA. */
-static const struct look {
+/* How the variants look: hand-written ones filled, the compiler's hollow, one colour an ISA; other
+ * libraries are triangles. */
+struct look {
     const char *variant, *colour;
     int point;
-} looks[] = {
+};
+
+static const struct look ours[] = {
     {"scalar", "#888888", 4},         {"autovec-avx2", "#2a78b5", 6},
     {"autovec-avx512", "#c8501e", 6}, {"autovec-neon", "#2e8b57", 6},
     {"avx2", "#2a78b5", 7},           {"avx512", "#c8501e", 7},
     {"neon", "#2e8b57", 7},
 };
-enum { LOOKS = sizeof looks / sizeof looks[0] };
+enum { OURS = sizeof ours / sizeof ours[0], TRIANGLE = 8, LOOKS = OURS + VERSUS_MOST };
 
-const char *plot_colour(const char *variant)
+const char *plot_colour(const char *variant, size_t *others)
 {
-    for (size_t l = 0; l < LOOKS; l++)
-        if (strcmp(looks[l].variant, variant) == 0)
-            return looks[l].colour;
-    return NULL;
+    static const char *const more[] = {"#7b3fa0", "#1f8f8f", "#c2448f", "#8a7a1f"};
+    for (size_t l = 0; l < OURS; l++)
+        if (strcmp(ours[l].variant, variant) == 0)
+            return ours[l].colour;
+    return more[(*others)++ % (sizeof more / sizeof more[0])];
 }
 
 void plot_name(const char *plot, const char *slug, char *name, size_t bytes)
@@ -73,11 +77,10 @@ static bool find_row(const struct result *result, const char *variant, struct ro
 /* Cases of one thread in which a hand-written variant has a percentage. */
 static bool is_shown(const struct result *result, enum peak *bound)
 {
-    if (result->threads != 1)
-        return false;
-    for (int l = LOOKS - 1; l >= 4; l--) {
+    for (size_t c = result->column_count; c-- > 0 && result->threads == 1;) {
+        const struct column *column = &result->columns[c];
         struct row row;
-        if (find_row(result, looks[l].variant, &row)) {
+        if (analysis_is_hand_written(column) && find_row(result, column->variant, &row)) {
             *bound = row.bound;
             return true;
         }
@@ -89,8 +92,10 @@ static bool is_shown(const struct result *result, enum peak *bound)
 static void write_label(FILE *gnuplot, const struct result *result, enum peak bound, size_t y)
 {
     bool real = strcmp(result->data, "normal") != 0;
-    fprintf(gnuplot, "set ytics add (\"%s  %s%s%s\" %zu)\n", result->kernel, result->shape,
-            real ? "  " : "", real ? result->data : "", y);
+    fprintf(gnuplot, "set ytics add (\"%s  ", result->kernel);
+    for (const char *at = result->shape; *at; at++) /* a tick's name is a format */
+        fprintf(gnuplot, "%c%s", *at, *at == '%' ? "%" : "");
+    fprintf(gnuplot, "%s%s\" %zu)\n", real ? "  " : "", real ? result->data : "", y);
     fprintf(gnuplot,
             "set label \"%s\" at graph 1.01, first %zu left font \",11\" textcolor rgb '#666666'\n",
             peak_label(bound), y);
@@ -103,6 +108,36 @@ struct shown {
     enum peak *bounds;
     size_t count;
 };
+
+static bool has_look(const struct look *looks, size_t count, const char *variant)
+{
+    for (size_t l = 0; l < count; l++)
+        if (strcmp(looks[l].variant, variant) == 0)
+            return true;
+    return false;
+}
+
+/* The looks of the variants that have a percentage somewhere. Returns how many. */
+static size_t find_looks(const struct shown *s, struct look *looks)
+{
+    struct look all[LOOKS];
+    size_t count = OURS, used = 0, others = 0;
+    memcpy(all, ours, sizeof ours);
+    for (size_t i = 0; i < s->count; i++)
+        for (size_t c = 0; c < s->list[i]->column_count; c++) {
+            const struct column *column = &s->list[i]->columns[c];
+            if (column->library[0] && count < LOOKS && !has_look(all, count, column->variant))
+                all[count++] =
+                    (struct look){column->variant, plot_colour(column->variant, &others), TRIANGLE};
+        }
+    for (size_t l = 0; l < count; l++) {
+        struct row row;
+        for (size_t i = 0; i < s->count && !has_look(looks, used, all[l].variant); i++)
+            if (find_row(s->list[i], all[l].variant, &row))
+                looks[used++] = all[l];
+    }
+    return used;
+}
 
 static void write_script(FILE *gnuplot, const char *output, const void *context)
 {
@@ -135,24 +170,15 @@ static void write_script(FILE *gnuplot, const char *output, const void *context)
                     "'#dddddd'\n",
                     i, i);
     }
-    const char *join = "plot ";
-    bool used[LOOKS] = {false};
-    for (int l = 0; l < LOOKS; l++) {
-        struct row row;
-        for (size_t i = 0; i < count && !used[l]; i++)
-            used[l] = find_row(shown[i], looks[l].variant, &row);
-        if (!used[l])
-            continue;
+    struct look looks[LOOKS];
+    size_t used = find_looks(s, looks);
+    for (size_t l = 0; l < used; l++)
         fprintf(gnuplot, "%s'-' using 1:2 with points pt %d ps %s lw 1.5 lc rgb '%s' title '%s'",
-                join, looks[l].point, looks[l].point == 7 ? "0.9" : "0.75", looks[l].colour,
-                looks[l].variant);
-        join = ", ";
-    }
+                l == 0 ? "plot " : ", ", looks[l].point, looks[l].point == 7 ? "0.9" : "0.75",
+                looks[l].colour, looks[l].variant);
     fprintf(gnuplot, "\n");
-    for (int l = 0; l < LOOKS; l++) {
+    for (size_t l = 0; l < used; l++) {
         struct row row;
-        if (!used[l])
-            continue;
         for (size_t i = 0; i < count; i++)
             if (find_row(shown[i], looks[l].variant, &row))
                 fprintf(gnuplot, "%.2f %zu\n", 100.0 * row.share.median, i + 1);

@@ -21,7 +21,8 @@ bool plot_make(const char *path,
                void (*write_script)(FILE *gnuplot, const char *output, const void *context),
                const void *context, char *error, size_t error_bytes);
 
-/* The colour of a variant, "#c8501e": one for each instruction set; NULL: it has none. */
-const char *plot_colour(const char *variant);
+/* The colour of a variant, "#c8501e": each instruction set has one of its own, other libraries take
+ * the next of some more. */
+const char *plot_colour(const char *variant, size_t *others);
 
 #endif

@@ -38,14 +38,6 @@ struct figure {
 
 /* ---- Lines ---------------------------------------------------------------------------------- */
 
-/* An instruction set has a colour of its own; other libraries take the next of these. */
-static const char *colour_of(const char *variant, size_t *others)
-{
-    static const char *const colours[] = {"#7b3fa0", "#1f8f8f", "#c2448f", "#8a7a1f"};
-    const char *own = plot_colour(variant);
-    return own ? own : colours[(*others)++ % (sizeof colours / sizeof colours[0])];
-}
-
 /* A new line, or where there are too many the last once more. */
 static struct line *next_line(struct figure *figure)
 {
@@ -88,7 +80,7 @@ static void add_batches(struct figure *figure, const struct run *run, bool speed
     size_t count = curve_series_list(&points, series), others = 0;
     for (size_t s = 0; s < count; s++) {
         struct line *line = next_line(figure);
-        *line = (struct line){.colour = colour_of(series[s].variant, &others),
+        *line = (struct line){.colour = plot_colour(series[s].variant, &others),
                               .dashed = series[s].workspace != WORKSPACE_STORED};
         snprintf(line->name, sizeof line->name, "%s", series[s].name);
         for (size_t i = 0; i < points.count; i++) {
@@ -133,7 +125,7 @@ static void add_memory(struct figure *figure, const struct run *run)
         if (seen)
             continue;
         struct line *line = next_line(figure);
-        *line = (struct line){.colour = !both ? "#2e8b57" : colour_of(first->variant, &others),
+        *line = (struct line){.colour = !both ? "#2e8b57" : plot_colour(first->variant, &others),
                               .dashed = first->workspace == WORKSPACE_STREAMED};
         if (both && first->workspace == WORKSPACE_NONE)
             snprintf(line->name, sizeof line->name, "%s", first->variant);
