@@ -1,9 +1,11 @@
 /* infonce_neon.c - inner loops of InfoNCE, AArch64 NEON.
  * SPDX-License-Identifier: MIT
  *
- * exp_strip       4 elements: five FMAs, a clamp, five adds, a shift and an integer add, all on the same
- *                 pipes. Four vectors of a row side by side hide the FMA latency of the polynomial; the
- *                 column sums and all constants stay in registers.
+ * exp_strip       4 elements: five FMAs and as many moves, since an FMA overwrites the constant it
+ *                 adds to, a clamp on both sides, five adds, a shift and an integer add: 19
+ *                 operations, all on the same pipes. Four vectors of a row side by side hide the
+ *                 latency of the polynomial; the column sums and all constants stay in registers.
+ * gradient_strip  one exponential for both softmaxes, and beside it an add and a multiply.
  * Differs         the 16 lanes of a row sum are four q registers, and a step is 16 columns.
  */
 #include "infonce.h"
@@ -66,7 +68,9 @@ infonce_gradient_columns_neon(const struct infonce_gradient *g, size_t rows, siz
         lse_y_low = vld1q_f32(g->lse_y_low + j);
     }
     float32x4_t column_e = vdupq_n_f32(0.0f), column_g = column_e;
-    for (size_t i = 0; i < rows; i++) {
+    const struct simd_shift shift = g->shift; /* read once: a store might change *g */
+    float *out = g->out[j / 16] + j % 16;
+    for (size_t i = 0; i < rows; i++, out += g->ldout) {
         float32x4_t v = vld1q_f32(strip + i * INFONCE_STRIP + j), e, e_col, gij;
         float32x4_t row_weight = vdupq_n_f32(g->row_weight[i]);
         if (form == INFONCE_TWO_EXPS) {
@@ -74,7 +78,7 @@ infonce_gradient_columns_neon(const struct infonce_gradient *g, size_t rows, siz
             e_col = infonce_softmax_neon(v, lse_y, lse_y_low);
             gij = vfmaq_f32(vmulq_f32(row_weight, e), col_weight, e_col);
         } else {
-            e = e_col = form == INFONCE_FROM_E ? v : simd_exp2_shifted4(v, g->shift);
+            e = e_col = form == INFONCE_FROM_E ? v : simd_exp2_shifted4(v, shift);
             gij = vmulq_f32(e, vaddq_f32(row_weight, col_weight));
         }
         if (sums_e) {
@@ -87,7 +91,7 @@ infonce_gradient_columns_neon(const struct infonce_gradient *g, size_t rows, siz
             vst1q_f32(lane, vaddq_f32(vld1q_f32(lane), gij));
             column_g = vaddq_f32(column_g, gij);
         }
-        vst1q_f32(g->out[j / 16] + i * g->ldout + j % 16, gij);
+        vst1q_f32(out, gij);
     }
     if (sums_e)
         vst1q_f32(g->col_e + j, column_e);
