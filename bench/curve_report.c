@@ -384,4 +384,6 @@ void curve_report(FILE *out, const struct run *run, int level)
     report_memory(out, run, level + 1);
     report_workspaces(out, run, level + 1);
     report_threads(out, run, level + 1);
+    for (size_t i = 0; i < run->missing_count; i++)
+        fprintf(out, "Missing: %s\n%s", run->missing[i], i + 1 == run->missing_count ? "\n" : "");
 }

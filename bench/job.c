@@ -385,10 +385,10 @@ static bool open_part(struct job *job)
 
 bool job_can_be_judged(const struct plan_case *plan, char *error, size_t error_bytes)
 {
-    /* The oracle of InfoNCE keeps about ten m x n matrices of doubles. */
+    /* The oracle of InfoNCE keeps about sixteen m x n matrices of doubles. */
     if (strcmp(plan->kernel->family, "infonce") != 0)
         return true;
-    double needed = 80.0 * (double)plan->shape.m * (double)plan->shape.n;
+    double needed = 128.0 * (double)plan->shape.m * (double)plan->shape.n;
     double there = (double)sysconf(_SC_PHYS_PAGES) * (double)sysconf(_SC_PAGESIZE);
     if (needed < 0.7 * there)
         return true;

@@ -740,6 +740,7 @@ static void run_cases(const struct arguments *a, struct plan *plan, struct run *
     if (!needs)
         refuse_cases();
     qsort(plan->cases, plan->count, sizeof *plan->cases, compare_work);
+    progress("estimating");
     for (c = plan->cases; c < end; before = c, c += size) {
         size = group_size(c, end);
         options.variant_count = case_variants(c, picked, count, chosen);
