@@ -138,7 +138,7 @@ SONAME  := libmmk.so.$(MAJOR)
 
 # ---- Everyday targets -----------------------------------------------------------------------------
 
-.PHONY: all units deps peers test bench curves tables profile asm style install uninstall clean help check-cross FORCE
+.PHONY: all units deps peers test bench curves tables profile asm static style install uninstall clean help check-cross FORCE
 .DELETE_ON_ERROR:
 .SUFFIXES:
 
@@ -184,7 +184,7 @@ ifneq ($(findstring clang,$(CC))$(CI),)
 DEPS += clang libomp-dev
 endif
 ifneq ($(CI),)
-DEPS += clang-format
+DEPS += clang-format llvm-19
 endif
 
 # $(call missing,packages): those that are not installed.
@@ -409,7 +409,7 @@ asm: $(LIB)/libmmk-internal.a ## disassemble a kernel's inner loops: K=kernel [I
 	    $(OBJDUMP) -d --no-show-raw-insn "$$o"; \
 	done
 
-# What llvm-mca (Debian's llvm-19, not among the things that `make deps` installs) makes of the loops.
+# What llvm-mca (of llvm-19, which `make deps` installs in CI only) makes of the loops.
 static: $(LIB)/libmmk-internal.a ## results/static-analysis.md: cycles of the hot loops on llvm-mca's cores (needs llvm-19)
 ifdef CROSS_BUILD
 	command -v aarch64-linux-gnu-gcc >/dev/null || \
