@@ -253,7 +253,7 @@ static bool parse_word(const char **at, struct shape_text *s)
     if (take(at, "stored="))
         return parse_percent(at, &s->workspace);
     if (take(at, "s="))
-        return parse_float(at, FLT_MIN, 2.35e38f, &s->logit_scale);
+        return parse_float(at, FLT_MIN, 1.7e38f, &s->logit_scale);
     if (take(at, "w="))
         return parse_weights(at, s);
     if (take(at, "offset="))

@@ -44,7 +44,7 @@ enum mmk_status {
     MMK_ERR_SIZE, /* a product of sizes overflows, or an index would not fit uint32_t */
     MMK_ERR_LEADING_DIMENSION, /* a leading dimension is smaller than the row it must hold */
     MMK_ERR_SIMILARITY,        /* not a value of enum mmk_similarity */
-    MMK_ERR_LOGIT_SCALE,       /* logit_scale is zero, negative, NaN or above 2.35e38 */
+    MMK_ERR_LOGIT_SCALE,       /* logit_scale is zero, negative, NaN or above 1.7e38 */
     MMK_ERR_WEIGHT,            /* a direction weight is negative, NaN or infinite */
     MMK_ERR_OFFSET,            /* offset + m exceeds n: some x_i would have no positive */
     MMK_ERR_THREADS,           /* thread count is negative */
@@ -146,7 +146,7 @@ MMK_API enum mmk_status mmk_normalize_rows(size_t m, size_t d, const float *x, s
  * Sources: van den Oord et al. 2018; Radford et al. 2021; Cheng et al. 2024 (tiles). */
 struct mmk_infonce_config {
     enum mmk_similarity similarity;
-    float logit_scale;        /* s > 0, at most 2.35e38 */
+    float logit_scale;        /* s > 0, at most 1.7e38 */
     float weight_x, weight_y; /* >= 0, finite */
     size_t offset;
 };
@@ -156,9 +156,9 @@ struct mmk_infonce_config {
  *   lse_x   m floats, lse_x[i] = log sum_j e^{L_ij}
  *   lse_y   n floats, lse_y[j] = log sum_i e^{L_ij}, for all n columns
  * The m x n logits are never stored: memory is O(m + n) and packed copies of at most some 5,600 rows of
- * d floats. Logits of any size are right; rows and columns whose lse lies more than some 60 nats from
- * the greatest of a few sampled logits are done a second time, which costs as much again where it is
- * all of them. m = 0 gives loss 0 and lse_y of -Inf. */
+ * d floats. Logits of any size are right. Rows and columns whose sum over the negatives lies more than
+ * some 60 nats from that of most rows are done a second time, which makes the call up to three times as
+ * long where it is all of them. m = 0 gives loss 0 and lse_y of -Inf. */
 MMK_API enum mmk_status mmk_infonce_forward(const struct mmk_infonce_config *config, size_t m,
                                             size_t n, size_t d, const float *x, size_t ldx,
                                             const float *y, size_t ldy, float *loss, float *lse_x,
@@ -175,7 +175,7 @@ MMK_API enum mmk_status mmk_infonce_forward(const struct mmk_infonce_config *con
  * The logits are computed again (8 m n d flops with the forward); memory is O(m + n), 7 MB of G and
  * copies of at most some 12,300 rows of d floats. lse as float carries an error of up to |lse| 2^-24
  * into the exponents of P and Q; mmk_infonce_forward_backward keeps it in double. P and Q are made from
- * one exponential where all lse lie within 145 binary digits (100 nats), else from two. */
+ * one exponential where all lse lie within 160 binary digits (110 nats), else from two. */
 MMK_API enum mmk_status mmk_infonce_backward(const struct mmk_infonce_config *config, size_t m,
                                              size_t n, size_t d, const float *x, size_t ldx,
                                              const float *y, size_t ldy, const float *lse_x,
@@ -185,7 +185,8 @@ MMK_API enum mmk_status mmk_infonce_backward(const struct mmk_infonce_config *co
 
 /* Both in one call. The exponentials of as many rows of logits as fit into options->workspace are kept
  * from the forward for the backward (6 m n d flops in place of 8 where all fit); the bits do not depend
- * on how many do. */
+ * on how many do. They are of no use, and the logits made again, where a lse is so far from most that P
+ * and Q need an exponential each. */
 MMK_API enum mmk_status
 mmk_infonce_forward_backward(const struct mmk_infonce_config *config, size_t m, size_t n, size_t d,
                              const float *x, size_t ldx, const float *y, size_t ldy, float *loss,

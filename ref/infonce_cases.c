@@ -33,7 +33,7 @@
  *
  * Terms below 2^-126 of 2^c are flushed to 0. Forward, and backward with it: a sum below 2^-60 of 2^c is
  * not used, so that a flush is an error of 2^-66 of the sum. The backward alone has c at the least lse,
- * or just as much above it as the greatest lse is more than 85 binary digits away.
+ * or just as much above it as the greatest lse is more than 100 binary digits away.
  */
 #include "cases.h"
 #include "infonce_ref.h"
@@ -46,7 +46,7 @@
 
 #define FLUSH       0x1p-66
 #define FLUSH_NEAR  0x1p-125 /* of the backward alone, no lse far from another */
-#define SPREAD_NEAR (85 * 0.6931471805599453)
+#define SPREAD_NEAR (100 * 0.6931471805599453)
 
 /* ---- Layout, call ---------------------------------------------------------------------------- */
 

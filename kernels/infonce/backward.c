@@ -4,8 +4,8 @@
  *
  * G is made for one column of blocks and up to GRADIENT_ROWS rows at a time. Each block of it, just
  * made and in L2, adds G Y to its rows of dX; when the column is done, G^T X is added to its rows of
- * dY. Both products read the row-major G as it is (the register tile broadcasts single elements of its
- * left operand, so neither needs packing), and each element of a gradient is one chain over its
+ * dY. Both products read G as it is (the register tile broadcasts single elements of its left operand,
+ * so neither needs packing), and each element of a gradient is one chain over its
  * contraction index in order, so that nothing of the blocking shows in the bits. What the next tiles
  * will read or add to is prefetched: it comes from L3, and a tile starts with the loads of its result.
  *
@@ -20,12 +20,17 @@
 #include <math.h>
 #include <string.h>
 
-/* With every log-sum-exp at most so far (in binary digits) above the shift, and none more than
- * LSE_BELOW below it, one exponential serves both softmaxes: its weights are normal floats, and what
- * it loses is below 2^-66 of a softmax. */
-#define LSE_ABOVE 85.0
-#define LSE_BELOW 60.0
-#define LSE_MOST  0x1p20
+/* One exponential E = 2^(z - shift) serves both softmaxes, P = E 2^(shift - lse), where no E overflows
+ * and no lse lies more than LSE_BELOW (in binary digits) below the shift: then what is lost is below
+ * 2^-66 of a softmax. Weights are kept times a power of two that makes the greater about
+ * 2^WEIGHT_BITS, so that they are normal floats up to LSE_ABOVE over the shift. Farther up, with all
+ * sums of E below 2^80, all of P is below 2^-66 itself. */
+#define LSE_BELOW      60.0
+#define LSE_ABOVE      146.0
+#define SUM_NEGLIGIBLE 0x1p80f
+/* Without a forward, E is at most 2^(lse - shift). */
+#define SHIFT_HIGHEST 100.0
+enum { WEIGHT_BITS = 20 };
 
 /* Contraction depth of a step of dY: so many rows of X in column panels (600 KB) stay in L2. */
 enum { COLUMN_PANEL_FLOATS = 150 * 1024 };
@@ -121,13 +126,12 @@ static void copy_result(const struct infonce *p, float *tiles, size_t count, siz
         }
 }
 
-/* G of the positive pair (i, i + offset). */
+/* G of the positive pair (i, i + offset), times 2^weight_bits like all of G. */
 static float positive_gradient(const struct infonce *p, size_t i)
 {
-    float m = (float)p->m;
     size_t j = i + p->config.offset;
     float rest_x = p->row_e[i] * p->row_factor[i], rest_y = p->col_e[j] * p->col_factor[j];
-    return -(p->config.weight_x / m * rest_x + p->config.weight_y / m * rest_y);
+    return -(p->weight_x * rest_x + p->weight_y * rest_y);
 }
 
 /* Row i of dX (or dY) from its sum: the positive's part, the similarity's derivative, the scale. */
@@ -151,7 +155,7 @@ static void finish_row(const struct stage *s, bool of_x, size_t i, const float *
         .positive = has_positive ? other->data + j * other->ld : NULL,
         .coef = coef,
         .sum_g = neg_sq_l2 ? (of_x ? p->row_g[i] : p->col_g[i]) + coef : 0.0f,
-        .scale = p->config.logit_scale * (neg_sq_l2 ? 2.0f : 1.0f),
+        .scale = (float)ldexp((double)p->config.logit_scale * (neg_sq_l2 ? 2 : 1), -p->weight_bits),
         .self_scale = self->scale != NULL ? self->scale[i] : none,
         .positive_scale = has_positive && other->scale != NULL ? other->scale[j] : none,
     };
@@ -195,7 +199,7 @@ static void fetch_tile(const struct tile_ops *tile, const float *c)
 
 /* What the worker's next block of G is made from, and where it goes: E, and its part of each stripe. */
 struct next_block {
-    struct tile_fetch part[1 + TILE_BLOCK_COLS / TILE_LINE];
+    struct tile_fetch part[1 + TILE_BLOCK_COLS / TILE_LEAST_STRIPE];
     size_t count, floats;
 };
 
@@ -392,7 +396,7 @@ static float logit_scale_gradient(const struct infonce *p)
         sum += (double)p->along_x[i];
     for (size_t j = 0; j < p->n && p->config.similarity == MMK_NEG_SQ_L2; j++)
         sum += (double)p->along_y[j];
-    return simd_canonical_nan((float)sum);
+    return simd_canonical_nan((float)ldexp(sum, -p->weight_bits));
 }
 
 static bool has_positive(const struct infonce *p, size_t j)
@@ -417,24 +421,54 @@ static void split(double v, float *high, float *low)
     *low = isfinite(*high) ? (float)(v - (double)*high) : 0.0f;
 }
 
-/* Weights, factors and log-sum-exps of the softmaxes; one exponential for both where they allow it. */
-static void prepare(struct infonce *p)
+/* 2^(base - lse): makes an exponential, or a sum of them, relative to 2^base one of softmaxes. With two
+ * exponentials they are softmaxes already. */
+static float softmax_factor(const struct infonce *p, double base, double lse2)
+{
+    double t = base - lse2;
+    return p->two_exps ? 1.0f : t > -1000 ? (float)lse_exp2(t) : 0.0f;
+}
+
+/* Whether one exponential serves: see LSE_BELOW. */
+static bool one_exp_serves(const struct infonce *p, double lse2, float sum)
+{
+    double above = lse2 - (double)p->shift;
+    return above >= -LSE_BELOW && (above <= LSE_ABOVE || sum <= SUM_NEGLIGIBLE);
+}
+
+/* The shift of a backward that has no forward before it, from the lse alone. */
+static float shift_of_lse(const struct infonce *p)
 {
     double low = INFINITY, high = -INFINITY;
-    bool finite = true, forward = p->row_sum != NULL;
     for (size_t i = 0; i < p->m; i++) {
         const double v[2] = {p->lse2_x[i], p->lse2_y[i + p->config.offset]};
         for (int k = 0; k < 2; k++) {
-            finite = finite && isfinite(v[k]);
             low = v[k] < low ? v[k] : low;
             high = v[k] > high ? v[k] : high;
         }
     }
-    if (!forward && finite && fabs(low) < LSE_MOST && high - low < LSE_ABOVE + LSE_BELOW)
-        p->shift = (float)fmax(floor(low), ceil(high - LSE_ABOVE));
+    double shift = fmax(floor(low), ceil(high) - SHIFT_HIGHEST);
+    return fabs(shift) <= (double)INFONCE_SHIFT_MOST ? (float)shift : 0.0f;
+}
+
+/* Weights, factors and log-sum-exps of the softmaxes; one exponential for both where it serves. */
+static void prepare(struct infonce *p)
+{
+    bool forward = p->row_sum != NULL;
+    if (!forward)
+        p->shift = shift_of_lse(p);
     double shift = (double)p->shift;
-    p->two_exps =
-        !finite || (forward && !p->in_reach) || low < shift - LSE_BELOW || high > shift + LSE_ABOVE;
+    p->two_exps = forward && p->overflow;
+    for (size_t i = 0; i < p->m; i++) {
+        size_t j = i + p->config.offset;
+        /* without a forward the greatest E of a row is known from its lse only */
+        float sum_x = forward ? p->row_sum[i] : INFINITY,
+              sum_y = forward ? p->col_sum[j] : INFINITY;
+        double most = forward ? INFINITY : SHIFT_HIGHEST;
+        if (!one_exp_serves(p, p->lse2_x[i], sum_x) || p->lse2_x[i] - shift > most ||
+            !one_exp_serves(p, p->lse2_y[j], sum_y) || p->lse2_y[j] - shift > most)
+            p->two_exps = true;
+    }
     if (p->two_exps)
         p->kept_row_blocks = 0;
     p->sums_g = p->config.similarity == MMK_NEG_SQ_L2;
@@ -443,12 +477,18 @@ static void prepare(struct infonce *p)
         p->row_e = p->row_sum;
         p->col_e = p->col_sum;
     }
-    float weight_x = p->config.weight_x / (float)p->m, weight_y = p->config.weight_y / (float)p->m;
+    double weight_x = (double)p->config.weight_x / (double)p->m;
+    double weight_y = (double)p->config.weight_y / (double)p->m;
+    int exponent = 0;
+    frexp(fmax(weight_x, weight_y), &exponent); /* 0 for 0 */
+    p->weight_bits = WEIGHT_BITS - exponent;
+    p->weight_x = (float)ldexp(weight_x, p->weight_bits);
+    p->weight_y = (float)ldexp(weight_y, p->weight_bits);
     for (size_t i = 0; i < p->m; i++) {
-        float factor = p->two_exps ? 1.0f : (float)lse_exp2(shift - p->lse2_x[i]);
         split(p->lse2_x[i], &p->lse_x[i], &p->lse_x_low[i]);
-        p->row_factor[i] = factor;
-        p->row_weight[i] = weight_x * factor;
+        p->row_weight[i] = p->weight_x * softmax_factor(p, shift, p->lse2_x[i]);
+        p->row_factor[i] =
+            softmax_factor(p, p->sums_e ? shift : (double)p->row_base[i], p->lse2_x[i]);
     }
     for (size_t j = 0; j < p->n; j++) {
         if (!has_positive(p, j)) { /* has no part in the loss: Q is 0 */
@@ -456,10 +496,10 @@ static void prepare(struct infonce *p)
             p->lse_y_low[j] = p->col_factor[j] = p->col_weight[j] = 0.0f;
             continue;
         }
-        float factor = p->two_exps ? 1.0f : (float)lse_exp2(shift - p->lse2_y[j]);
         split(p->lse2_y[j], &p->lse_y[j], &p->lse_y_low[j]);
-        p->col_factor[j] = factor;
-        p->col_weight[j] = weight_y * factor;
+        p->col_weight[j] = p->weight_y * softmax_factor(p, shift, p->lse2_y[j]);
+        p->col_factor[j] =
+            softmax_factor(p, p->sums_e ? shift : (double)p->col_base[j], p->lse2_y[j]);
     }
     for (size_t j = p->n; j < tile_round_up(p->n, INFONCE_COL_MULTIPLE); j++)
         p->lse_y[j] = p->lse_y_low[j] = p->col_weight[j] = 0.0f;
@@ -468,8 +508,7 @@ static void prepare(struct infonce *p)
 void infonce_run_backward(struct infonce *p, float *dx, size_t lddx, float *dy, size_t lddy,
                           float *dlogit_scale)
 {
-    struct tile_operand x = p->x;
-    x.factor = p->config.similarity == MMK_NEG_SQ_L2 ? 1.0f : p->alpha;
+    struct tile_operand x = infonce_scaled_rows(p);
     prepare(p);
 #pragma omp parallel num_threads(p->threads) if (p->threads > 1)
     {

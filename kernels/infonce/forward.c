@@ -2,10 +2,9 @@
  * SPDX-License-Identifier: MIT
  *
  * Rows and columns are summed from the same exponentials E = 2^(z - shift), one integer shift for the
- * whole call, chosen from a few pairs (choose_shift). It serves rows and columns whose log-sum-exp
- * lies within 60 binary digits below and 100 above it, 110 nats in all. What lies out of its reach is
- * found by its sum and done again, each row or column from its own maximum (sums_again): right for
- * logits of any size, but slower.
+ * whole call, chosen from a few pairs (choose_shift). Only the negatives are in these sums, and a sum
+ * serves where it lies within 2^-60 and 2^120. What does not is done again, each row or column from its
+ * own maximum (sums_again): right for logits of any size, but slower.
  */
 #include "../simd/scalar.h"
 #include "lse.h"
@@ -15,16 +14,15 @@
 #include <math.h>
 #include <string.h>
 
-/* A term below 2^-126 may be lost; 2^32 of them are 2^-34 of the least sum. Above the greatest, the
- * weights of the backward would be denormal. */
-#define SUM_LEAST    0x1p-60f
-#define SUM_GREATEST 0x1p100f
+/* A term below 2^-126 may be lost; 2^32 of them are 2^-34 of the least sum. */
+#define SUM_LEAST 0x1p-60f
 
-/* The greatest logit of the sample comes to lie here above the shift. */
-#define SAMPLE_HEIGHT 36.0f
-#define SHIFT_MOST    0x1p20f
+/* The sum expected of a row comes to lie here above the shift: as far from SUM_LEAST as from where a sum
+ * could overflow, or a weight of the backward lose digits. */
+#define SUM_EXPECTED 24.0f
 
-enum { SAMPLE_ROWS = 32 };
+/* Rows and, of each, negatives of the sample. */
+enum { SAMPLE_ROWS = 32, SAMPLE_NEGATIVES = 8 };
 
 void infonce_hold(const struct infonce *p, const struct operands *o, struct region *held,
                   const struct region *needed, size_t worker, size_t workers)
@@ -72,6 +70,10 @@ void infonce_strip(const struct infonce *p, const struct operands *o, const stru
     if (p->config.similarity == MMK_NEG_SQ_L2)
         tile_neg_sq_l2_block(tile, p->isa->cosine, p->d, o->a, strip->row, strip->rows, p->xx + row,
                              o->b, strip->col, strip->cols, p->yy + col, p->alpha, z, ldz);
+    else if (!p->fold)
+        for (size_t r = 0; r < strip->rows; r++)
+            for (size_t j = 0; j < strip->cols; j++)
+                z[r * ldz + j] = simd_canonical_nan(z[r * ldz + j] * p->alpha);
     for (size_t j = strip->cols; j < tile_round_up(strip->cols, INFONCE_COL_MULTIPLE); j++)
         for (size_t r = 0; r < strip->rows; r++)
             z[r * ldz + j] = -INFINITY;
@@ -211,22 +213,46 @@ static void pass_run(const struct infonce *p, const struct pass *pass, struct re
         *last = held;
 }
 
-/* The shift, from the logits of a few pairs: positives, which are large where training has got
- * somewhere, and as many others. */
+/* Sorts a few floats in place. */
+static void sort_few(size_t count, float *v)
+{
+    for (size_t i = 1; i < count; i++)
+        for (size_t j = i; j > 0 && v[j] < v[j - 1]; j--) {
+            float t = v[j];
+            v[j] = v[j - 1];
+            v[j - 1] = t;
+        }
+}
+
+/* The shift, from the logits of a few negatives. Of 8 the greatest is about 1.4 standard deviations above
+ * their middle, of the some thousand of a row 3.5: half as far again. Medians over rows, so that an
+ * outlier does not move it. */
 static float choose_shift(const struct infonce *p)
 {
     float (*pair)(size_t, const float *, const float *) =
         p->isa->cosine->pair[p->config.similarity];
-    size_t count = least(p->m, SAMPLE_ROWS);
-    float greatest = -FLT_MAX;
-    for (size_t t = 0; t < count; t++) {
-        size_t i = t * p->m / count, j = i + p->config.offset, k = (j + p->n / 2) % p->n;
-        const float *x = p->x.data + i * p->x.ld;
-        greatest = simd_max(p->alpha * pair(p->d, x, p->y.data + j * p->y.ld), greatest);
-        greatest = simd_max(p->alpha * pair(p->d, x, p->y.data + k * p->y.ld), greatest);
+    float greatest[SAMPLE_ROWS], middle[SAMPLE_ROWS];
+    size_t count = least(p->m / 8 + 1, SAMPLE_ROWS), used = 0;
+    for (size_t t = 0; t < count && p->n > 1; t++) {
+        size_t i = t * p->m / count, positive = i + p->config.offset;
+        float logit[SAMPLE_NEGATIVES];
+        for (size_t k = 0; k < SAMPLE_NEGATIVES; k++) {
+            size_t j = (positive + 1 + k * (p->n - 1) / SAMPLE_NEGATIVES) % p->n;
+            logit[k] = p->alpha * pair(p->d, p->x.data + i * p->x.ld, p->y.data + j * p->y.ld);
+        }
+        sort_few(SAMPLE_NEGATIVES, logit);
+        greatest[used] = logit[SAMPLE_NEGATIVES - 1];
+        middle[used] = logit[SAMPLE_NEGATIVES / 2];
+        if (fabsf(greatest[used]) < INFONCE_SHIFT_MOST && fabsf(middle[used]) < INFONCE_SHIFT_MOST)
+            used++;
     }
-    float shift = floorf(greatest - SAMPLE_HEIGHT);
-    return shift < -SHIFT_MOST ? -SHIFT_MOST : shift > SHIFT_MOST ? SHIFT_MOST : shift;
+    if (used == 0)
+        return 0.0f;
+    sort_few(used, greatest);
+    sort_few(used, middle);
+    float high = greatest[used / 2], spread = high - middle[used / 2];
+    float shift = floorf(high + 1.5f * spread - SUM_EXPECTED);
+    return shift < INFONCE_SHIFT_MOST ? shift : INFONCE_SHIFT_MOST;
 }
 
 /* Rows of `operands` whose sum the shift does not serve become the rows of a pass of their own. */
@@ -238,12 +264,13 @@ static void sums_again(struct infonce *p, const struct operands *operands, size_
     picked.pick = p->pick;
     for (size_t i = 0; i < count; i++) {
         base[i] = p->shift;
-        if (!(sum[i] >= SUM_LEAST && sum[i] <= SUM_GREATEST))
+        if (!(sum[i] >= SUM_LEAST && sum[i] <= INFONCE_SUM_GREATEST))
             p->pick[picked.rows++] = (uint32_t)i;
+        if (!(sum[i] <= INFONCE_SUM_GREATEST))
+            p->overflow = true;
     }
     if (picked.rows == 0)
         return;
-    p->in_reach = false;
     struct pass pass = {.operands = {&picked, operands->b, operands->shift},
                         .own_maximum = true,
                         .row_max = p->pick_max,
@@ -265,6 +292,9 @@ static double finish_lse(const struct infonce *p, double base, double sum, const
     double bits, above = 0;
     if (positive == NULL) {
         bits = base + lse_log(sum) * LSE_LOG2E;
+    } else if (sum == 0 && *positive == -INFINITY) {
+        bits = -INFINITY;
+        above = NAN; /* -Inf - -Inf, as the formula has it */
     } else {
         double logit = (double)*positive, distance = base - logit;
         above = logit < INFINITY ? lse_minus_positive(distance, sum) : NAN;
@@ -282,19 +312,16 @@ static double finish_lse(const struct infonce *p, double base, double sum, const
 
 void infonce_run_forward(struct infonce *p, float *loss, float *lse_x, float *lse_y)
 {
-    bool fold =
-        p->config.similarity != MMK_NEG_SQ_L2; /* alpha into the rows; else into the logits */
-    struct tile_operand x = p->x, y = p->y;
-    x.factor = y.factor = fold ? p->alpha : 1.0f;
+    struct tile_operand x = infonce_scaled_rows(p);
     ptrdiff_t offset = (ptrdiff_t)p->config.offset;
     struct pass pass = {
         .operands = {&x, &p->y, offset}, .row_sum = p->row_sum, .positive = p->positive};
     p->shift = choose_shift(p);
-    p->in_reach = true;
+    p->overflow = false;
 #pragma omp parallel num_threads(p->threads) if (p->threads > 1)
     pass_run(p, &pass, &p->held);
     sums_again(p, &pass.operands, p->m, p->row_base, p->row_sum);
-    sums_again(p, &(struct operands){&y, &p->x, -offset}, p->n, p->col_base, p->col_sum);
+    sums_again(p, &(struct operands){&p->y, &x, -offset}, p->n, p->col_base, p->col_sum);
 
     double loss_x = 0, loss_y = 0, m = (double)p->m;
     for (size_t i = 0; i < p->m; i++)

@@ -27,7 +27,8 @@ static enum mmk_status check_inputs(struct infonce *p, const struct mmk_infonce_
     if ((unsigned)config->similarity >= MMK_SIMILARITY_COUNT)
         return MMK_ERR_SIMILARITY;
     float alpha = (float)((double)config->logit_scale * LSE_LOG2E);
-    if (!positive_finite(config->logit_scale) || !isfinite(alpha))
+    if (!positive_finite(config->logit_scale) || !isfinite(alpha) ||
+        !isfinite(2 * config->logit_scale)) /* a factor of neg_sq_l2's gradient */
         return MMK_ERR_LOGIT_SCALE;
     if (!weight_valid(config->weight_x) || !weight_valid(config->weight_y))
         return MMK_ERR_WEIGHT;
@@ -44,6 +45,23 @@ static enum mmk_status check_inputs(struct infonce *p, const struct mmk_infonce_
     size_t tasks = blocks_of(p->m, TILE_BLOCK_ROWS) * blocks_of(p->n, TILE_BLOCK_COLS);
     p->threads = args_threads(options != NULL ? options->threads : 0, tasks);
     return MMK_OK;
+}
+
+/* Whether alpha times any element of X is far from overflow, so that it can go into the product. */
+static bool alpha_folds(const struct infonce *p)
+{
+    if (p->config.similarity != MMK_DOT)
+        return p->config.similarity == MMK_COSINE && p->alpha < 0x1p100f;
+    float greatest = 0.0f;
+#pragma omp parallel for num_threads(p->threads) if (p->threads > 1) reduction(max : greatest)
+    for (size_t i = 0; i < p->m; i++) {
+        const float *row = p->x.data + i * p->x.ld;
+        float of_row = 0.0f;
+        for (size_t k = 0; k < p->d; k++)
+            of_row = fabsf(row[k]) > of_row ? fabsf(row[k]) : of_row;
+        greatest = of_row > greatest ? of_row : greatest;
+    }
+    return greatest < 0x1p100f / p->alpha; /* Inf stays Inf */
 }
 
 static void layout_common(struct infonce *p, struct scratch *s)
@@ -142,6 +160,7 @@ static enum mmk_status open_memory(struct infonce *p, struct scratch *s, enum pa
         p->kept_row_blocks = least(spare / kept_bytes(p), blocks_of(p->m, TILE_BLOCK_ROWS));
         p->kept = (float *)(void *)(s->base + s->used);
     }
+    p->fold = alpha_folds(p);
     if (p->config.similarity == MMK_COSINE) {
 #pragma omp parallel num_threads(p->threads) if (p->threads > 1)
         {

@@ -49,7 +49,7 @@ struct infonce_gradient {
 };
 
 /* The last step for one row of a gradient. The sum over the negatives of G y lies in panels of nr
- * columns (a power of two), `panel_rows` rows each; panel_rows 1 is a plain row. */
+ * columns (a power of two), [panel][panel_rows][nr]; in a plain row, panels of one row each. */
 struct infonce_row {
     size_t d;
     const float *sum;

@@ -209,13 +209,13 @@ infonce_finish_step_avx512(const struct infonce_row *row, enum mmk_similarity si
     }
     if (similarity == MMK_NEG_SQ_L2)
         v = _mm512_fnmadd_ps(_mm512_set1_ps(row->sum_g), x, v);
-    if (cosine)
+    if (cosine) {
         x = infonce_scaled_avx512(x, &row->self_scale);
-    else
-        infonce_store_avx512(row->gradient + k, first,
-                             simd_canonical_nan16(_mm512_mul_ps(_mm512_set1_ps(row->scale), v)));
-    if (cosine)
         infonce_store_avx512(row->gradient + k, first, v);
+    } else {
+        __m512 scaled = _mm512_mul_ps(_mm512_set1_ps(row->scale), v);
+        infonce_store_avx512(row->gradient + k, first, simd_canonical_nan16(scaled));
+    }
     return _mm512_mask3_fmadd_ps(x, v, lane, simd_first(first));
 }
 

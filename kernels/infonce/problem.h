@@ -33,6 +33,12 @@ struct region {
     size_t row, rows, col, cols;
 };
 
+/* |shift| at most: simd_shift takes no more. */
+#define INFONCE_SHIFT_MOST 0x1p20f
+
+/* The greatest sum of E of a row or column: with it no E has overflowed. */
+#define INFONCE_SUM_GREATEST 0x1p120f
+
 struct infonce {
     const struct isa_row *isa;
     struct mmk_infonce_config config;
@@ -40,6 +46,7 @@ struct infonce {
     struct tile_operand x, y;
     int threads;
     float alpha; /* logit_scale log2(e): logits in base 2 are alpha times the similarity */
+    bool fold;   /* alpha goes into the rows of X as they are packed, else into the logits */
 
     /* of all rows and columns */
     struct row_scale *x_scale, *y_scale; /* cosine */
@@ -64,14 +71,16 @@ struct infonce {
     float *pick_max, *pick_sum; /* n */
     float *part_max;            /* as part_row */
     float *block;               /* logits of a block, of a thread */
-    bool in_reach;              /* there were none */
+    bool overflow;              /* some of E may be +Inf */
 
     /* backward */
     double *lse2_x, *lse2_y;  /* m, n: log-sum-exps in base 2; from the forward where it ran */
     float *lse_x, *lse_x_low; /* m: the same as sums of two floats */
     float *lse_y, *lse_y_low; /* n */
-    float *row_weight, *col_weight; /* m, n: of the exponentials in G */
-    float *row_factor, *col_factor; /* m, n: of their sums, to make sums of P and Q */
+    float *row_weight, *col_weight; /* m, n: of the exponentials in G, times 2^weight_bits */
+    float weight_x, weight_y;       /* of the directions, a row, times as much */
+    int weight_bits;
+    float *row_factor, *col_factor; /* m, n: of the sums below, to make sums of P and Q */
     bool two_exps;                  /* P and Q need an exponential each */
     bool sums_e, sums_g;            /* sums of the exponentials and of G are needed */
     float *row_e, *row_g;           /* m: sums over the negatives */
@@ -133,6 +142,14 @@ struct operands {
     const struct tile_operand *a, *b;
     ptrdiff_t shift; /* row r has its positive in column r + shift, r being the row of a's data */
 };
+
+/* X with alpha, where it is folded into it. */
+static inline struct tile_operand infonce_scaled_rows(const struct infonce *p)
+{
+    struct tile_operand x = p->x;
+    x.factor = p->fold ? p->alpha : 1.0f;
+    return x;
+}
 
 /* Sees to it that the rows and columns of a region are packed (all workers; a barrier must follow). The
  * caller's held says what is. */

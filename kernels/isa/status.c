@@ -17,7 +17,7 @@ const char *mmk_status_string(enum mmk_status status)
     case MMK_ERR_SIMILARITY:
         return "similarity is not a value of enum mmk_similarity";
     case MMK_ERR_LOGIT_SCALE:
-        return "logit_scale must be greater than zero and at most 2.35e38";
+        return "logit_scale must be greater than zero and at most 1.7e38";
     case MMK_ERR_WEIGHT:
         return "a direction weight is negative, NaN or infinite";
     case MMK_ERR_OFFSET:

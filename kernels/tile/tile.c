@@ -48,12 +48,11 @@ void tile_pack(const struct tile_ops *ops, bool as_b, const struct tile_operand 
             size_t source;
             row[r] = operand_row(operand, first + r0 + r, &source);
             scale[r] = operand->scale != NULL ? operand->scale[source] : (struct row_scale){1, 1};
-            scale[r].inverse *= operand->factor;
         }
         for (size_t k = 0; k < d; k += chunk) {
             size_t depth = d - k < chunk ? d - k : chunk;
             float *out = packed + k * padded + r0 * depth;
-            (as_b ? ops->pack_b : ops->pack_a)(rows, row, scale, depth, out);
+            (as_b ? ops->pack_b : ops->pack_a)(rows, row, scale, operand->factor, depth, out);
             for (size_t r = 0; r < rows; r++)
                 row[r] += depth;
         }

@@ -18,10 +18,12 @@
 
 #include <stdbool.h>
 
-/* The greatest mr and nr of any ISA. Sizes of blocks are multiples of every mr and nr. */
-enum { TILE_MAX_MR = 14, TILE_MAX_NR = 32 };
+/* The greatest nr of any ISA. Sizes of blocks are multiples of every mr and nr. */
+enum { TILE_MAX_NR = 32 };
 
-/* Blocks of the result: 84 = 14 * 6 = 12 * 7 = 6 * 14, 672 = 32 * 21 = 16 * 42 = 8 * 84 = 14 * 48. */
+/* Blocks of the result: 84 = 14 * 6 = 12 * 7 = 6 * 14, 672 = 32 * 21 = 16 * 42 = 8 * 84 = 14 * 48 =
+ * 12 * 56 = 6 * 112 and 112 * 6 = 48 * 14 stripes. */
+enum { TILE_LEAST_STRIPE = 48 };
 enum { TILE_BLOCK_ROWS = 84, TILE_BLOCK_COLS = 672 };
 
 /* Leading dimension of a block kept in scratch memory: 43 cache lines, an odd number, so that the rows
@@ -69,11 +71,11 @@ struct tile_ops {
     size_t stripe;
 
     /* Packs columns [0, depth) of `count` rows (given by pointer) into a panel of width mr or nr, each
-     * as (v * power) * inverse. NaN is made canonical. */
+     * as ((v * power) * inverse) * factor. NaN is made canonical. */
     void (*pack_a)(size_t count, const float *const *row, const struct row_scale *scale,
-                   size_t depth, float *panel);
+                   float factor, size_t depth, float *panel);
     void (*pack_b)(size_t count, const float *const *row, const struct row_scale *scale,
-                   size_t depth, float *panel);
+                   float factor, size_t depth, float *panel);
     /* Copies a row of d elements to its place in each column panel; panels are `stride` apart. */
     void (*copy_columns)(size_t d, const float *row, const struct row_scale *scale, float *out,
                          size_t stride);

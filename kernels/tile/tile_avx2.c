@@ -110,8 +110,8 @@ static inline void tile_transpose_avx2(__m256 v[8])
 
 /* Up to 8 rows into panel[k][width], `wide` columns of it. */
 static inline __attribute__((always_inline)) void
-tile_pack8_avx2(size_t count, const float *const *row, const struct row_scale *scale, size_t depth,
-                float *panel, size_t width, size_t wide)
+tile_pack8_avx2(size_t count, const float *const *row, const struct row_scale *scale, float factor,
+                size_t depth, float *panel, size_t width, size_t wide)
 {
     for (size_t k = 0; k < depth; k += 8) {
         size_t cols = depth - k < 8 ? depth - k : 8;
@@ -124,6 +124,7 @@ tile_pack8_avx2(size_t count, const float *const *row, const struct row_scale *s
             v[r] = cols == 8 ? _mm256_loadu_ps(row[r] + k) : simd_load_first(row[r] + k, cols);
             v[r] = _mm256_mul_ps(_mm256_mul_ps(v[r], _mm256_set1_ps(scale[r].power)),
                                  _mm256_set1_ps(scale[r].inverse));
+            v[r] = _mm256_mul_ps(v[r], _mm256_set1_ps(factor));
             v[r] = simd_canonical_nan8(v[r]);
         }
         tile_transpose_avx2(v);
@@ -140,17 +141,17 @@ tile_pack8_avx2(size_t count, const float *const *row, const struct row_scale *s
 }
 
 static void tile_pack_a_avx2(size_t count, const float *const *row, const struct row_scale *scale,
-                             size_t depth, float *panel)
+                             float factor, size_t depth, float *panel)
 {
-    tile_pack8_avx2(count, row, scale, depth, panel, MR, MR);
+    tile_pack8_avx2(count, row, scale, factor, depth, panel, MR, MR);
 }
 
 static void tile_pack_b_avx2(size_t count, const float *const *row, const struct row_scale *scale,
-                             size_t depth, float *panel)
+                             float factor, size_t depth, float *panel)
 {
     size_t low = count < 8 ? count : 8;
-    tile_pack8_avx2(low, row, scale, depth, panel, NR, 8);
-    tile_pack8_avx2(count - low, row + low, scale + low, depth, panel + 8, NR, 8);
+    tile_pack8_avx2(low, row, scale, factor, depth, panel, NR, 8);
+    tile_pack8_avx2(count - low, row + low, scale + low, factor, depth, panel + 8, NR, 8);
 }
 
 static void tile_copy_columns_avx2(size_t d, const float *row, const struct row_scale *scale,

@@ -153,8 +153,8 @@ static inline void tile_transpose_avx512(__m512 v[16])
 
 /* Columns k .. k + cols of up to 16 rows, transposed; whole: of 16 columns. */
 static inline __attribute__((always_inline)) void
-tile_gather_avx512(size_t count, const float *const *row, const struct row_scale *scale, size_t k,
-                   size_t cols, bool whole, __m512 v[16])
+tile_gather_avx512(size_t count, const float *const *row, const struct row_scale *scale,
+                   float factor, size_t k, size_t cols, bool whole, __m512 v[16])
 {
     __mmask16 nan = 0;
 #pragma GCC unroll 16
@@ -166,6 +166,7 @@ tile_gather_avx512(size_t count, const float *const *row, const struct row_scale
         v[r] = whole ? _mm512_loadu_ps(row[r] + k) : simd_load_first(row[r] + k, cols);
         v[r] = _mm512_mul_ps(_mm512_mul_ps(v[r], _mm512_set1_ps(scale[r].power)),
                              _mm512_set1_ps(scale[r].inverse));
+        v[r] = _mm512_mul_ps(v[r], _mm512_set1_ps(factor));
     }
 #pragma GCC unroll 8
     for (size_t r = 0; r < 16; r += 2)
@@ -179,42 +180,42 @@ tile_gather_avx512(size_t count, const float *const *row, const struct row_scale
 /* Up to 16 rows into panel[k][width]. count is a constant, but at the edge of an operand. */
 static inline __attribute__((always_inline)) void
 tile_pack16_avx512(size_t count, const float *const *row, const struct row_scale *scale,
-                   size_t depth, float *panel, size_t width)
+                   float factor, size_t depth, float *panel, size_t width)
 {
     __m512 v[16];
     size_t k = 0;
     for (; k + 16 < depth; k += 16) {
-        tile_gather_avx512(count, row, scale, k, 16, true, v);
+        tile_gather_avx512(count, row, scale, factor, k, 16, true, v);
 #pragma GCC unroll 16
         for (size_t e = 0; e < 16; e++) /* what is beyond 14 goes under the next one */
             _mm512_storeu_ps(panel + (k + e) * width, v[e]);
     }
     if (k == depth)
         return;
-    tile_gather_avx512(count, row, scale, k, depth - k, false, v);
+    tile_gather_avx512(count, row, scale, factor, k, depth - k, false, v);
     for (size_t e = 0; k + e < depth; e++) /* nothing may go beyond the panel */
         simd_store_first(panel + (k + e) * width, width < 16 ? width : 16, v[e]);
 }
 
 static void tile_pack_a_avx512(size_t count, const float *const *row, const struct row_scale *scale,
-                               size_t depth, float *panel)
+                               float factor, size_t depth, float *panel)
 {
     if (count == MR)
-        tile_pack16_avx512(MR, row, scale, depth, panel, MR);
+        tile_pack16_avx512(MR, row, scale, factor, depth, panel, MR);
     else
-        tile_pack16_avx512(count, row, scale, depth, panel, MR);
+        tile_pack16_avx512(count, row, scale, factor, depth, panel, MR);
 }
 
 static void tile_pack_b_avx512(size_t count, const float *const *row, const struct row_scale *scale,
-                               size_t depth, float *panel)
+                               float factor, size_t depth, float *panel)
 {
     size_t low = count < 16 ? count : 16;
     if (count == NR) {
-        tile_pack16_avx512(16, row, scale, depth, panel, NR);
-        tile_pack16_avx512(16, row + 16, scale + 16, depth, panel + 16, NR);
+        tile_pack16_avx512(16, row, scale, factor, depth, panel, NR);
+        tile_pack16_avx512(16, row + 16, scale + 16, factor, depth, panel + 16, NR);
     } else {
-        tile_pack16_avx512(low, row, scale, depth, panel, NR);
-        tile_pack16_avx512(count - low, row + low, scale + low, depth, panel + 16, NR);
+        tile_pack16_avx512(low, row, scale, factor, depth, panel, NR);
+        tile_pack16_avx512(count - low, row + low, scale + low, factor, depth, panel + 16, NR);
     }
 }
 

@@ -136,7 +136,7 @@ static inline void tile_transpose_neon(float32x4_t v[4])
 }
 
 static void tile_pack_neon(size_t count, const float *const *row, const struct row_scale *scale,
-                           size_t depth, float *panel, size_t width)
+                           float factor, size_t depth, float *panel, size_t width)
 {
     for (size_t r0 = 0; r0 < width; r0 += 4) {
         for (size_t k = 0; k < depth; k += 4) {
@@ -149,6 +149,7 @@ static void tile_pack_neon(size_t count, const float *const *row, const struct r
                 }
                 v[r] = simd_load_first(row[r0 + r] + k, cols);
                 v[r] = vmulq_n_f32(vmulq_n_f32(v[r], scale[r0 + r].power), scale[r0 + r].inverse);
+                v[r] = vmulq_n_f32(v[r], factor);
                 v[r] = simd_canonical_nan4(v[r]);
             }
             tile_transpose_neon(v);
@@ -159,15 +160,15 @@ static void tile_pack_neon(size_t count, const float *const *row, const struct r
 }
 
 static void tile_pack_a_neon(size_t count, const float *const *row, const struct row_scale *scale,
-                             size_t depth, float *panel)
+                             float factor, size_t depth, float *panel)
 {
-    tile_pack_neon(count, row, scale, depth, panel, MR);
+    tile_pack_neon(count, row, scale, factor, depth, panel, MR);
 }
 
 static void tile_pack_b_neon(size_t count, const float *const *row, const struct row_scale *scale,
-                             size_t depth, float *panel)
+                             float factor, size_t depth, float *panel)
 {
-    tile_pack_neon(count, row, scale, depth, panel, NR);
+    tile_pack_neon(count, row, scale, factor, depth, panel, NR);
 }
 
 static void tile_copy_columns_neon(size_t d, const float *row, const struct row_scale *scale,

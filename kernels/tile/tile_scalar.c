@@ -68,27 +68,27 @@ static void tile_product_columns_scalar(size_t rows, size_t depth, const float *
 }
 
 static void tile_pack_scalar(size_t count, const float *const *row, const struct row_scale *scale,
-                             size_t depth, float *panel, size_t width)
+                             float factor, size_t depth, float *panel, size_t width)
 {
     for (size_t k = 0; k < depth; k++)
         for (size_t r = 0; r < width; r++) {
             float v = r < count ? row[r][k] : 0.0f;
             if (r < count)
-                v = (v * scale[r].power) * scale[r].inverse;
+                v = ((v * scale[r].power) * scale[r].inverse) * factor;
             panel[k * width + r] = simd_canonical_nan(v);
         }
 }
 
 static void tile_pack_a_scalar(size_t count, const float *const *row, const struct row_scale *scale,
-                               size_t depth, float *panel)
+                               float factor, size_t depth, float *panel)
 {
-    tile_pack_scalar(count, row, scale, depth, panel, MR);
+    tile_pack_scalar(count, row, scale, factor, depth, panel, MR);
 }
 
 static void tile_pack_b_scalar(size_t count, const float *const *row, const struct row_scale *scale,
-                               size_t depth, float *panel)
+                               float factor, size_t depth, float *panel)
 {
-    tile_pack_scalar(count, row, scale, depth, panel, NR);
+    tile_pack_scalar(count, row, scale, factor, depth, panel, NR);
 }
 
 static void tile_copy_columns_scalar(size_t d, const float *row, const struct row_scale *scale,

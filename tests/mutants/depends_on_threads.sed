@@ -3,4 +3,4 @@
 # kernel: infonce_forward
 # isa: scalar
 # dies: but .* on scalar
-s/float shift = floorf(greatest - SAMPLE_HEIGHT);/float shift = floorf(greatest - SAMPLE_HEIGHT) + (p->threads == 3 ? 0.3f : 0.0f);/
+s/floorf(high + 1.5f \* spread - SUM_EXPECTED);/floorf(high + 1.5f * spread - SUM_EXPECTED) + (p->threads == 3 ? 0.3f : 0.0f);/
