@@ -157,7 +157,7 @@ endif
 bench: $(BIN)/mmk-bench $(PEER_FILES) ## time every kernel, save results/<cpu>/<date>/ and results/TABLES.md (BENCH_ARGS=...)
 	$(BIN)/mmk-bench --results results $(BENCH_ARGS)
 
-curves: $(BIN)/mmk-bench ## InfoNCE's time, memory, workspace and threads as curves, saved beside the run (BENCH_ARGS=...)
+curves: $(BIN)/mmk-bench $(PEER_FILES) ## InfoNCE's time, memory, workspace and threads as curves, saved beside the run (BENCH_ARGS=...)
 	$(BIN)/mmk-bench --curves --results results $(BENCH_ARGS)
 
 tables: $(BIN)/mmk-bench ## make results/TABLES.md and the plots again from the saved raw data
