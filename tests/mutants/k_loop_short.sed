@@ -3,4 +3,4 @@
 # kernel: dot_matrix
 # isa: avx2
 # dies: of the bound|but .* on scalar
-0,/for (size_t k = 0; k < depth; k++) {/s//for (size_t k = 0; k + 1 < depth; k++) {/
+s/for (size_t k = 0; k < end; k++) {/for (size_t k = 0; k + 1 < end; k++) {/
