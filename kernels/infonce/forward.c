@@ -146,13 +146,6 @@ static void pass_block(const struct infonce *p, const struct pass *pass, const s
                       p->part_col + row / TILE_BLOCK_ROWS * HELD_COLS + col);
 }
 
-/* sum += parts, or sum = parts where it is the first. */
-static void add_parts(size_t count, float *sum, const float *part, bool first)
-{
-    for (size_t i = 0; i < count; i++)
-        sum[i] = first ? part[i] : sum[i] + part[i];
-}
-
 /* Joins the parts of the blocks held to the sums so far: rows in the order of column blocks, columns
  * in the order of row blocks. */
 static void join_rows(const struct infonce *p, const struct pass *pass, const struct region *held,
@@ -172,7 +165,7 @@ static void join_rows(const struct infonce *p, const struct pass *pass, const st
             }
             memcpy(max, max2, rows * sizeof *max);
         }
-        add_parts(rows, sum, sum2, first);
+        add_part(rows, sum, sum2, first);
     }
 }
 
@@ -180,8 +173,8 @@ static void join_columns(const struct infonce *p, const struct region *held, siz
 {
     size_t cols = least(held->cols - col, TILE_BLOCK_COLS);
     for (size_t ib = 0; ib * TILE_BLOCK_ROWS < held->rows; ib++)
-        add_parts(cols, p->col_sum + held->col + col, p->part_col + ib * HELD_COLS + col,
-                  held->row == 0 && ib == 0);
+        add_part(cols, p->col_sum + held->col + col, p->part_col + ib * HELD_COLS + col,
+                 held->row == 0 && ib == 0);
 }
 
 /* All blocks, inside a parallel region, taken by whichever worker is free. Leaves in *last what is held

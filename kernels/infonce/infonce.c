@@ -52,16 +52,16 @@ static bool alpha_folds(const struct infonce *p)
 {
     if (p->config.similarity != MMK_DOT)
         return p->config.similarity == MMK_COSINE && p->alpha < 0x1p100f;
-    float greatest = 0.0f;
+    int32_t greatest = 0; /* as bits without the sign: a maximum that compilers vectorise */
 #pragma omp parallel for num_threads(p->threads) if (p->threads > 1) reduction(max : greatest)
     for (size_t i = 0; i < p->m; i++) {
         const float *row = p->x.data + i * p->x.ld;
-        float of_row = 0.0f;
-        for (size_t k = 0; k < p->d; k++)
-            of_row = fabsf(row[k]) > of_row ? fabsf(row[k]) : of_row;
-        greatest = of_row > greatest ? of_row : greatest;
+        for (size_t k = 0; k < p->d; k++) {
+            int32_t bits = (int32_t)(simd_bits(row[k]) & 0x7fffffffu);
+            greatest = bits > greatest ? bits : greatest;
+        }
     }
-    return greatest < 0x1p100f / p->alpha; /* Inf stays Inf */
+    return simd_from_bits((uint32_t)greatest) < 0x1p100f / p->alpha; /* NaN and Inf are not */
 }
 
 static void layout_common(struct infonce *p, struct scratch *s)

@@ -106,6 +106,13 @@ static inline size_t blocks_of(size_t count, size_t block)
     return (count + block - 1) / block;
 }
 
+/* sum += part, or sum = part where it is the first. */
+static inline void add_part(size_t count, float *sum, const float *part, bool first)
+{
+    for (size_t i = 0; i < count; i++)
+        sum[i] = first ? part[i] : sum[i] + part[i];
+}
+
 /* Rows of the stretches that `count` rows are cut into: whole blocks, all of about one size. */
 static inline size_t even_rows(size_t count, size_t most)
 {

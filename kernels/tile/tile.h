@@ -21,10 +21,9 @@
 /* The greatest nr of any ISA. Sizes of blocks are multiples of every mr and nr. */
 enum { TILE_MAX_NR = 32 };
 
-/* Blocks of the result: 84 = 14 * 6 = 12 * 7 = 6 * 14, 672 = 32 * 21 = 16 * 42 = 8 * 84 = 14 * 48 =
- * 12 * 56 = 6 * 112 and 112 * 6 = 48 * 14 stripes. */
-enum { TILE_LEAST_STRIPE = 48 };
-enum { TILE_BLOCK_ROWS = 84, TILE_BLOCK_COLS = 672 };
+/* Blocks of the result: 84 = 14 * 6 = 12 * 7 = 6 * 14, and 672 = 32 * 21 = 16 * 42 = 8 * 84 for nr,
+ * 14 * 48 = 12 * 56 = 6 * 112 for mr where columns become rows, 112 * 6 = 48 * 14 for stripes. */
+enum { TILE_BLOCK_ROWS = 84, TILE_BLOCK_COLS = 672, TILE_LEAST_STRIPE = 48 };
 
 /* Leading dimension of a block kept in scratch memory: 43 cache lines, an odd number, so that the rows
  * of a tile do not fall into the same cache sets. */
@@ -81,7 +80,8 @@ struct tile_ops {
                          size_t stride);
 
     /* c[r][0..nr) (leading dimension ldc) for r < rows <= mr, and maybe for the other rows up to mr: sum
-     * over k < depth of a(r, k) b[k][..], starting from 0 or from c. Meanwhile `ahead` is fetched. A is a packed panel, a(r, k) = a[k * mr + r]; */
+     * over k < depth of a(r, k) b[k][..], starting from 0 or from c. Meanwhile `ahead` is fetched. A is
+     * a packed panel, a(r, k) = a[k * mr + r]; */
     void (*product)(size_t rows, size_t depth, const float *a, const float *b, float *c, size_t ldc,
                     unsigned flags, struct tile_ahead ahead);
     /* rows of a matrix in stripes that are `stride` apart,
