@@ -1,5 +1,5 @@
 /* test_forms.c - ways to call that mmk-check's trials do not take: outputs left out, in place, one
- * matrix twice, and a workspace that spares all allocation. SPDX-License-Identifier: MIT
+ * matrix twice, a workspace that spares all allocation, logits so large that each softmax picks one. SPDX-License-Identifier: MIT
  */
 #include "../../kernels/isa/isa.h"
 #include "../../ref/cases.h"
@@ -300,6 +300,57 @@ static void workspace_spares_allocation(void **state)
     on_every_isa(workspaces);
 }
 
+/* ---- Logits in the tens of thousands ------------------------------------------------------------
+ */
+
+/* Each column's softmax is 1 at its greatest logit, far above the next: dY_j is logit_scale/m times
+ * the difference of that x and the positive's. It takes log-sum-exps and gradients that are made from
+ * the very same logits, rounding by rounding. */
+static void one_of_each_column(void)
+{
+    enum { ROWS = 60, DIM = 16 };
+    static float x[ROWS * DIM], y[ROWS * DIM], dx[ROWS * DIM], dy[ROWS * DIM], lse_x[ROWS],
+        lse_y[ROWS];
+    const struct mmk_infonce_config config = {MMK_DOT, 3e4f, 0.0f, 1.0f, 0};
+    float loss, dscale;
+    size_t judged = 0;
+    fill_floats(x, ROWS * DIM, 5);
+    fill_floats(y, ROWS * DIM, 6);
+    assert_int_equal(mmk_infonce_forward_backward(&config, ROWS, ROWS, DIM, x, DIM, y, DIM, &loss,
+                                                  lse_x, lse_y, dx, DIM, dy, DIM, &dscale, NULL),
+                     MMK_OK);
+    for (size_t j = 0; j < ROWS; j++) {
+        double best = -(double)INFINITY, next = best;
+        size_t at = 0;
+        for (size_t i = 0; i < ROWS; i++) {
+            double dot = 0;
+            for (size_t k = 0; k < DIM; k++)
+                dot += (double)x[i * DIM + k] * (double)y[j * DIM + k];
+            if (dot > best) {
+                next = best;
+                best = dot;
+                at = i;
+            } else if (dot > next) {
+                next = dot;
+            }
+        }
+        if ((best - next) * 3e4 < 100)
+            continue;
+        judged++;
+        for (size_t k = 0; k < DIM; k++) {
+            double right = 3e4 / ROWS * ((double)x[at * DIM + k] - (double)x[j * DIM + k]);
+            assert_true(fabs((double)dy[j * DIM + k] - right) <= 1e-6 * 3e4 / ROWS * 8);
+        }
+    }
+    assert_true(judged > ROWS / 2);
+}
+
+static void large_logits(void **state)
+{
+    (void)state;
+    on_every_isa(one_of_each_column);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -309,6 +360,7 @@ int main(void)
         cmocka_unit_test(matrix_with_itself),
         cmocka_unit_test(query_has_the_bits_of_pairs),
         cmocka_unit_test(workspace_spares_allocation),
+        cmocka_unit_test(large_logits),
     };
     return cmocka_run_group_tests_name("forms", tests, NULL, NULL);
 }
