@@ -6,11 +6,11 @@
  *
  * Logit, with s log2(e) rounded and multiplied into x before the product:
  *     delta_ij = s (e_ij + u sum_k |x_ik y_jk|) + 2u |L_ij|
- * Term e^{L_ij - M} of a sum, M the shift taken out, at most the greatest |maximum of a row|, as
- * the columns' sums are made from the rows' exponentials; range reduction, exp, rescaling:
- *     epsilon_ij = delta_ij + 3u (|L_ij| + |M|) + 4u
- * lse_i:
- *     sum_j P_ij epsilon_ij + (chain(n) + 4) u + 3u (|M| + |lse_i|)
+ * Term e^{L_ij - M} of a sum; an integer M (in base 2) is taken out without rounding, and where a row is
+ * done again M_i is its greatest logit but the positive's; exp:
+ *     epsilon_ij = delta_ij + 2u |L_ij - M_i| + 4u
+ * lse_i, rounded once at its end:
+ *     sum_j P_ij epsilon_ij + (chain(n) + 4) u + 2u |lse_i|
  * loss_i is log(1 + sum of the others e^{L_ij - L_ip}), so that only the others' errors count:
  *     sum_{j != p} P_ij (epsilon_ij + epsilon_ip + (chain(n) + 4) u) + 4u loss_i
  * loss: the weighted mean of these, and (chain(m) + 4) u loss.
@@ -186,23 +186,20 @@ static void bounds_close(struct bounds *b)
     free(b->lse_y);
 }
 
-/* The greatest |maximum of a row| of direction x. */
-static double greatest_shift(const struct infonce_direction *dir)
+/* The greatest logit of row i but its positive's. */
+static double greatest_other(const struct infonce_direction *dir, size_t i)
 {
-    double shift = 0;
-    for (size_t i = 0; i < dir->rows; i++) {
-        double max = -(double)INFINITY;
-        for (size_t j = 0; j < dir->cols; j++)
+    size_t positive = infonce_ref_positive(dir, i);
+    double max = -(double)INFINITY;
+    for (size_t j = 0; j < dir->cols; j++)
+        if (j != positive)
             max = fmax(max, dir->logits[i * dir->cols + j]);
-        if (isfinite(max))
-            shift = fmax(shift, fabs(max));
-    }
-    return shift;
+    return max;
 }
 
 /* Bounds of lse and of the weighted sum of the rows' losses. */
-static double forward_bounds(const struct infonce_direction *dir, const double *delta, double shift,
-                             double flush, double *lse_error)
+static double forward_bounds(const struct infonce_direction *dir, const double *delta, double flush,
+                             double *lse_error)
 {
     double u = BOUND_U, cols = (double)dir->cols, total = 0;
 #pragma omp parallel for if (dir->rows * dir->cols > 10000) schedule(static) reduction(+ : total)
@@ -213,15 +210,16 @@ static double forward_bounds(const struct infonce_direction *dir, const double *
             continue;
         size_t positive = infonce_ref_positive(dir, i);
         bool has_positive = positive != SIZE_MAX && isfinite(logits[positive]);
-        double pivot = has_positive ? delta[i * dir->cols + positive] +
-                                          3 * u * (fabs(logits[positive]) + shift) + 4 * u
-                                    : 0;
+        double pivot = has_positive ? delta[i * dir->cols + positive] + 4 * u : 0;
+        double max = greatest_other(dir, i);
         double all = 0, others = 0, others_sum = 0;
         for (size_t j = 0; j < dir->cols; j++) {
             double p = exp(logits[j] - lse);
             if (p == 0)
                 continue;
-            double epsilon = delta[i * dir->cols + j] + 3 * u * (fabs(logits[j]) + shift) + 4 * u;
+            double epsilon = delta[i * dir->cols + j] + 4 * u;
+            if (j != positive)
+                epsilon += 2 * u * fabs(logits[j] - max);
             all += p * expm1(epsilon);
             if (j != positive) {
                 others += p * expm1(epsilon + pivot);
@@ -229,7 +227,7 @@ static double forward_bounds(const struct infonce_direction *dir, const double *
             }
         }
         double sums = (bound_chain(dir->cols) + 4) * u;
-        lse_error[i] = all + sums + 3 * u * (shift + fabs(lse)) + cols * flush;
+        lse_error[i] = all + sums + 2 * u * fabs(lse) + cols * flush;
         if (has_positive)
             total +=
                 dir->weight * (others + sums * others_sum + 4 * u * dir->loss[i] + cols * flush);
@@ -358,9 +356,8 @@ static void set_lse(struct buffer *b, const struct infonce_direction *dir, const
 
 static void set_forward(struct trial *t, const struct infonce_ref *r, struct bounds *bounds)
 {
-    double shift = greatest_shift(&r->dir_x);
-    bounds->loss = forward_bounds(&r->dir_x, bounds->delta_x, shift, FLUSH, bounds->lse_x) +
-                   forward_bounds(&r->dir_y, bounds->delta_y, shift, FLUSH, bounds->lse_y);
+    bounds->loss = forward_bounds(&r->dir_x, bounds->delta_x, FLUSH, bounds->lse_x) +
+                   forward_bounds(&r->dir_y, bounds->delta_y, FLUSH, bounds->lse_y);
     struct buffer *loss = &t->buffer[FORWARD_LOSS];
     *loss->expected = r->loss;
     *loss->bound = bounds->loss + (bound_chain(r->m) + 4) * BOUND_U * r->loss + BOUND_UNDERFLOW;

@@ -132,8 +132,9 @@ static void copy_result(const struct infonce *p, float *tiles, size_t count, siz
 static float positive_gradient(const struct infonce *p, size_t i)
 {
     size_t j = i + p->config.offset;
-    float rest_x = p->row_e[i] * p->row_factor[i], rest_y = p->col_e[j] * p->col_factor[j];
-    return -(p->weight_x * rest_x + p->weight_y * rest_y);
+    double rest_x = (double)p->row_e[i] * p->row_factor[i];
+    double rest_y = (double)p->col_e[j] * p->col_factor[j];
+    return (float)-(p->weight_x * rest_x + p->weight_y * rest_y);
 }
 
 /* Row i of dX (or dY) from its sum: the positive's part, the similarity's derivative, the scale. */
@@ -424,10 +425,10 @@ static void split(double v, float *high, float *low)
 
 /* 2^(base - lse): makes an exponential, or a sum of them, relative to 2^base one of softmaxes. With two
  * exponentials they are softmaxes already. */
-static float softmax_factor(const struct infonce *p, double base, double lse2)
+static double softmax_factor(const struct infonce *p, double base, double lse2)
 {
     double t = base - lse2;
-    return p->two_exps ? 1.0f : t > -1000 ? (float)lse_exp2(t) : 0.0f;
+    return p->two_exps ? 1 : t > -1000 ? lse_exp2(t) : 0;
 }
 
 /* Whether one exponential serves: see LSE_BELOW. */
@@ -485,22 +486,23 @@ static void prepare(struct infonce *p)
     p->weight_bits = WEIGHT_BITS - exponent;
     if (p->weight_bits > WEIGHT_BITS_MOST)
         p->weight_bits = WEIGHT_BITS_MOST;
-    p->weight_x = (float)ldexp(weight_x, p->weight_bits);
-    p->weight_y = (float)ldexp(weight_y, p->weight_bits);
+    p->weight_x = ldexp(weight_x, p->weight_bits);
+    p->weight_y = ldexp(weight_y, p->weight_bits);
     for (size_t i = 0; i < p->m; i++) {
         split(p->lse2_x[i], &p->lse_x[i], &p->lse_x_low[i]);
-        p->row_weight[i] = p->weight_x * softmax_factor(p, shift, p->lse2_x[i]);
+        p->row_weight[i] = (float)(p->weight_x * softmax_factor(p, shift, p->lse2_x[i]));
         p->row_factor[i] =
             softmax_factor(p, p->sums_e ? shift : (double)p->row_base[i], p->lse2_x[i]);
     }
     for (size_t j = 0; j < p->n; j++) {
         if (!has_positive(p, j)) { /* has no part in the loss: Q is 0 */
             p->lse_y[j] = FLT_MAX;
-            p->lse_y_low[j] = p->col_factor[j] = p->col_weight[j] = 0.0f;
+            p->lse_y_low[j] = p->col_weight[j] = 0.0f;
+            p->col_factor[j] = 0;
             continue;
         }
         split(p->lse2_y[j], &p->lse_y[j], &p->lse_y_low[j]);
-        p->col_weight[j] = p->weight_y * softmax_factor(p, shift, p->lse2_y[j]);
+        p->col_weight[j] = (float)(p->weight_y * softmax_factor(p, shift, p->lse2_y[j]));
         p->col_factor[j] =
             softmax_factor(p, p->sums_e ? shift : (double)p->col_base[j], p->lse2_y[j]);
     }

@@ -110,8 +110,8 @@ static void layout_backward(struct infonce *p, struct scratch *s)
     p->lse_y_low = scratch_take(s, n_padded, f);
     p->row_weight = scratch_take(s, p->m, f);
     p->col_weight = scratch_take(s, n_padded, f);
-    p->row_factor = scratch_take(s, p->m, f);
-    p->col_factor = scratch_take(s, p->n, f);
+    p->row_factor = scratch_take(s, p->m, sizeof *p->row_factor);
+    p->col_factor = scratch_take(s, p->n, sizeof *p->col_factor);
     p->row_e = scratch_take(s, p->m, f);
     p->row_g = scratch_take(s, p->m, f);
     p->col_e = scratch_take(s, p->n, f);

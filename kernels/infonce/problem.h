@@ -78,18 +78,18 @@ struct infonce {
     float *lse_x, *lse_x_low; /* m: the same as sums of two floats */
     float *lse_y, *lse_y_low; /* n */
     float *row_weight, *col_weight; /* m, n: of the exponentials in G, times 2^weight_bits */
-    float weight_x, weight_y;       /* of the directions, a row, times as much */
+    double weight_x, weight_y;      /* of the directions, a row, times as much */
     int weight_bits;
-    float *row_factor, *col_factor; /* m, n: of the sums below, to make sums of P and Q */
-    bool two_exps;                  /* P and Q need an exponential each */
-    bool sums_e, sums_g;            /* sums of the exponentials and of G are needed */
-    float *row_e, *row_g;           /* m: sums over the negatives */
-    float *col_e, *col_g;           /* n */
-    float *part_e, *part_g;         /* [GRADIENT_ROW_BLOCKS][TILE_BLOCK_COLS] */
-    float *along_x, *along_y;       /* m, n: product of each gradient's row with its x or y */
-    float *columns_x, *columns_y;   /* column panels of GRADIENT_ROWS of X, TILE_BLOCK_COLS of Y */
-    float *tiles_x, *tiles_y;       /* the gradients of as many rows, in register tiles */
-    float *g;                       /* GRADIENT_ROWS x TILE_BLOCK_COLS, in stripes */
+    double *row_factor, *col_factor; /* m, n: of the sums below, to make sums of P and Q */
+    bool two_exps;                   /* P and Q need an exponential each */
+    bool sums_e, sums_g;             /* sums of the exponentials and of G are needed */
+    float *row_e, *row_g;            /* m: sums over the negatives */
+    float *col_e, *col_g;            /* n */
+    float *part_e, *part_g;          /* [GRADIENT_ROW_BLOCKS][TILE_BLOCK_COLS] */
+    float *along_x, *along_y;        /* m, n: product of each gradient's row with its x or y */
+    float *columns_x, *columns_y;    /* column panels of GRADIENT_ROWS of X, TILE_BLOCK_COLS of Y */
+    float *tiles_x, *tiles_y;        /* the gradients of as many rows, in register tiles */
+    float *g;                        /* GRADIENT_ROWS x TILE_BLOCK_COLS, in stripes */
 
     /* E kept from forward to backward: [block of columns][block of rows][KEPT_BLOCK_FLOATS] */
     float *kept;
