@@ -58,6 +58,16 @@ static struct plan_case square(enum curve curve, size_t batch, size_t dim)
     return c;
 }
 
+/* The case with all of the workspace and with none of it, in the same rounds. */
+static bool add_both_modes(struct plan *plan, struct plan_case c)
+{
+    c.workspace = WORKSPACE_STORED;
+    if (!plan_add(plan, &c))
+        return false;
+    c.workspace = WORKSPACE_STREAMED;
+    return plan_add(plan, &c);
+}
+
 static bool add_batches(struct plan *plan, const struct curve_options *options, int *group)
 {
     size_t most = options->smoke ? 128 : 8192;
@@ -66,10 +76,7 @@ static bool add_batches(struct plan *plan, const struct curve_options *options, 
         c.peers = true;
         c.threads = options->threads ? options->threads : 1;
         c.group = ++*group;
-        if (!plan_add(plan, &c))
-            return false;
-        c.workspace = WORKSPACE_STREAMED;
-        if (!plan_add(plan, &c))
+        if (!add_both_modes(plan, c))
             return false;
     }
     return true;
@@ -100,11 +107,7 @@ static bool add_threads(struct plan *plan, const struct curve_options *options, 
                                 options->dim ? options->dim : CURVE_DIM);
     c.group = ++*group;
     for (; c.threads <= 4 && c.threads <= options->cpus; c.threads *= 2) {
-        c.workspace = WORKSPACE_STORED;
-        if (!plan_add(plan, &c))
-            return false;
-        c.workspace = WORKSPACE_STREAMED;
-        if (!plan_add(plan, &c))
+        if (!add_both_modes(plan, c))
             return false;
     }
     return true;

@@ -46,8 +46,9 @@ static void text_ratio(const struct estimate *ratio, char *text, size_t bytes)
     if (ratio->n == 0)
         snprintf(text, bytes, "-");
     else
-        snprintf(text, bytes, "%.2f [%.2f, %.2f]%s", ratio->median, ratio->low, ratio->high,
-                 ratio->coverage < STATS_CONFIDENCE ? "?" : "");
+        snprintf(text, bytes, "%.2f [%.2f, %.2f]%s%s", ratio->median, ratio->low, ratio->high,
+                 ratio->coverage < STATS_CONFIDENCE ? "?" : "",
+                 ratio->low < 1 && ratio->high > 1 ? " inconclusive" : "");
 }
 
 static void share_cell(struct table *table, const struct row *row)
@@ -228,8 +229,7 @@ static void report_memory(FILE *out, const struct run *run, int level)
     static const char *const titles[] = {
         "B",        "d",          "kernel",      "variant",   "inputs + outputs, MB",
         "peak, MB", "beyond, MB", "program, MB", "logits, MB"};
-    for (size_t i = 0; i < sizeof titles / sizeof titles[0]; i++)
-        table_cell(&table, "%s", titles[i]);
+    table_titles(&table, titles);
     for (size_t i = 0; i < run->memory_count; i++) {
         const struct memory *m = &run->memory[i];
         if (m->peak_bytes == 0.0)
@@ -305,8 +305,7 @@ static void report_workspaces(FILE *out, const struct run *run, int level)
     table_open(&table, "rrrlrrrr");
     static const char *const titles[] = {"d",    "workspace, MB", "logits kept",   "variant",
                                          "time", "of FMA peak",   "over streamed", "worst error"};
-    for (size_t i = 0; i < sizeof titles / sizeof titles[0]; i++)
-        table_cell(&table, "%s", titles[i]);
+    table_titles(&table, titles);
     for (size_t i = 0; i < points.count; i++) {
         const struct result *result = points.list[i];
         if (!curve_timed_column(result, &row))
@@ -349,8 +348,7 @@ static void report_threads(FILE *out, const struct run *run, int level)
     table_open(&table, "rllrrrrr");
     static const char *const titles[] = {"d",    "mode",          "variant",     "threads",
                                          "time", "over 1 thread", "of FMA peak", "worst error"};
-    for (size_t i = 0; i < sizeof titles / sizeof titles[0]; i++)
-        table_cell(&table, "%s", titles[i]);
+    table_titles(&table, titles);
     for (size_t i = 0; i < points.count; i++) {
         const struct result *result = points.list[i];
         if (!curve_timed_column(result, &row))

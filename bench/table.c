@@ -27,6 +27,12 @@ void table_cell(struct table *table, const char *format, ...)
     va_end(list);
 }
 
+void table_titles(struct table *table, const char *const titles[])
+{
+    for (size_t i = 0; table->align[i]; i++)
+        table_cell(table, "%s", titles[i]);
+}
+
 /* Characters that are seen: of UTF-8, all but the bytes that continue one. */
 static size_t width_of(const char *text)
 {

@@ -22,6 +22,9 @@ void table_open(struct table *table, const char *align);
 /* The next cell, row by row; the first row is the heading. */
 void table_cell(struct table *table, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
+/* The heading: a cell for each column. */
+void table_titles(struct table *table, const char *const titles[]);
+
 /* Prints the table and an empty line, and gives back its memory. Without a row: nothing. */
 void table_close(struct table *table, FILE *out);
 
