@@ -16,7 +16,7 @@ enum { MR = 14, NR = 32, STRIPE = 112 };
 
 enum tile_left { LEFT_PANEL, LEFT_ROWS, LEFT_COLUMNS };
 
-/* All products. Fetched into L1: B 16 steps (224 clocks) ahead, and A where it lies in a block, of which
+/* All products. Fetched into L1: B 16 steps (224 clocks) ahead, and A where it lies in stripes, of which
  * every line comes from L2: in rows two lines ahead, one row a step; in columns 8 steps. A packed A is
  * followed by the machine itself; fetching it too costs 2 to 8 %. */
 static inline __attribute__((always_inline)) void
