@@ -181,7 +181,8 @@ static void fill_scores(const struct source *source, size_t first, struct buffer
     for (size_t i = 0; i < rows; i++)
         mmk_similarity_query(MMK_COSINE, n, source->d,
                              source->queries + (first + i) % source->query_rows * source->d,
-                             source->gallery, source->d, (float *)scores->data + i * scores->ld);
+                             source->gallery, source->d, NULL,
+                             (float *)scores->data + i * scores->ld);
 }
 
 void data_fill(const struct source *source, struct trial *trial, size_t turn)

@@ -113,10 +113,18 @@ MMK_API enum mmk_status mmk_similarity_pair(enum mmk_similarity similarity, size
                                             const float *x, const float *y, float *result);
 
 /* result[j] = sim(x, y_j) for j = 0..n-1: one query against n rows. Each result has the bits that
- * mmk_similarity_pair gives for the same two rows. */
+ * mmk_similarity_pair gives for the same two rows.
+ *   squared_norms  n floats that mmk_squared_norms gave for the same rows y_j: saves cosine half of its
+ *                  arithmetic and changes no bit of the result. NULL: taken on the way. Dot and
+ *                  neg_sq_l2 do not look at it. */
 MMK_API enum mmk_status mmk_similarity_query(enum mmk_similarity similarity, size_t n, size_t d,
                                              const float *x, const float *y, size_t ldy,
-                                             float *result);
+                                             const float *squared_norms, float *result);
+
+/* out[j] = |y_j|^2 for the n rows of Y, summed as mmk_similarity_query sums it. Squares under- and
+ * overflow as they do in float (0, Inf); the query knows such rows by it and scales them. */
+MMK_API enum mmk_status mmk_squared_norms(size_t n, size_t d, const float *y, size_t ldy,
+                                          float *out);
 
 /* result[i * ldresult + j] = sim(x_i, y_j): the m x n similarity matrix; ldresult >= n. Every element
  * is one chain of fused multiply-adds over k = 0..d-1 (of the normalised rows for cosine). X and Y may

@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { X, Y, RESULT }; /* order of the buffers; OUT is RESULT - 1 for normalize_rows */
+enum { X, Y, RESULT, NORMS }; /* order of the buffers; what has no X and Y counts from 0 */
 
 static const float *row(const struct buffer *b, size_t i)
 {
@@ -117,7 +117,7 @@ static void query_layout(struct trial *t)
 static enum mmk_status query_call(struct trial *t)
 {
     return mmk_similarity_query(t->shape.similarity, t->shape.n, t->shape.d, t->buffer[X].data,
-                                t->buffer[Y].data, t->buffer[Y].ld, t->buffer[RESULT].data);
+                                t->buffer[Y].data, t->buffer[Y].ld, NULL, t->buffer[RESULT].data);
 }
 
 static void query_oracle(struct trial *t)
@@ -131,6 +131,54 @@ static void query_oracle(struct trial *t)
     for (size_t j = 0; j < t->shape.n; j++) {
         cosine_ref_query(similarity, 1, d, x, row(y, j), d, &expected[j]);
         bound[j] = pair_bound(similarity, t->fill, d, x, row(y, j), expected[j]);
+    }
+}
+
+/* The norms stand behind the result, which stays where the oracle expects it. */
+static void query_norms_layout(struct trial *t)
+{
+    query_layout(t);
+    add_buffer(t, "squared_norms", false, 1, t->shape.n);
+}
+
+static void query_norms_fill(struct trial *t)
+{
+    const struct buffer *y = &t->buffer[Y];
+    if (mmk_squared_norms(t->shape.n, t->shape.d, y->data, y->ld, t->buffer[NORMS].data) != MMK_OK)
+        abort();
+}
+
+static enum mmk_status query_norms_call(struct trial *t)
+{
+    return mmk_similarity_query(t->shape.similarity, t->shape.n, t->shape.d, t->buffer[X].data,
+                                t->buffer[Y].data, t->buffer[Y].ld, t->buffer[NORMS].data,
+                                t->buffer[RESULT].data);
+}
+
+/* ---- Squared norms --------------------------------------------------------------------------- */
+
+static void norms_layout(struct trial *t)
+{
+    add_buffer(t, "y", false, t->shape.n, t->shape.d);
+    add_buffer(t, "out", true, 1, t->shape.n)->sign = SIGN_NOT_NEGATIVE;
+}
+
+static enum mmk_status norms_call(struct trial *t)
+{
+    const struct buffer *y = &t->buffer[0];
+    return mmk_squared_norms(t->shape.n, t->shape.d, y->data, y->ld, t->buffer[1].data);
+}
+
+/* Bounded as the dot product y_j.y_j. */
+static void norms_oracle(struct trial *t)
+{
+    double *expected = t->buffer[1].expected, *bound = t->buffer[1].bound;
+    size_t d = t->shape.d;
+#pragma omp parallel for if (t->shape.n * d > 100000) schedule(static)
+    for (size_t j = 0; j < t->shape.n; j++) {
+        const float *y = row(&t->buffer[0], j);
+        expected[j] = cosine_ref_pair(MMK_DOT, d, y, y);
+        bound[j] = pair_bound(MMK_DOT, t->fill, d, y, y, expected[j]);
     }
 }
 
@@ -376,6 +424,8 @@ static const struct shape query_bench[] = {
     {.n = 21, .d = 768},  {.n = 170, .d = 768},  {.n = 2730, .d = 768},  {.n = 174762, .d = 768},
 };
 
+static const struct shape norms_bench[] = {{.n = 1024, .d = 128}, {.n = 2730, .d = 768}};
+
 static const struct shape matrix_bench[] = {
     {.m = 256, .n = 256, .d = 128},   {.m = 256, .n = 256, .d = 512},
     {.m = 256, .n = 256, .d = 768},   {.m = 1024, .n = 1024, .d = 128},
@@ -435,6 +485,39 @@ const struct kernel kernel_cosine_query = {
     .formula = "x.y_j / (|x| |y_j|)",
     .similarity = MMK_COSINE,
     QUERY_PARTS,
+};
+
+const struct kernel kernel_cosine_query_norms = {
+    .name = "cosine_query_norms",
+    .family = "cosine",
+    .formula = "x.y_j / (|x| |y_j|), |y_j|^2 given",
+    .dims = "nd",
+    .similarity = MMK_COSINE,
+    .layout = query_norms_layout,
+    .fill = query_norms_fill,
+    .call = query_norms_call,
+    .oracle = query_oracle,
+    .flops = query_flops,
+    .bytes = query_bytes,
+    .fill_fits = pair_fill_fits,
+    .sweep = query_sweep,
+    BENCH(query_bench),
+};
+
+const struct kernel kernel_squared_norms = {
+    .name = "squared_norms",
+    .family = "cosine",
+    .formula = "|y_j|^2",
+    .dims = "nd",
+    .similarity = MMK_COSINE,
+    .layout = norms_layout,
+    .call = norms_call,
+    .oracle = norms_oracle,
+    .flops = query_flops,
+    .bytes = query_bytes,
+    .fill_fits = pair_fill_fits,
+    .sweep = query_sweep,
+    BENCH(norms_bench),
 };
 
 const struct kernel kernel_neg_sq_l2_query = {

@@ -1,4 +1,4 @@
-/* cosine.c - mmk_similarity_pair, mmk_similarity_query and mmk_normalize_rows: checks and dispatch.
+/* cosine.c - pair, query, squared norms and normalised rows: checks and dispatch.
  * SPDX-License-Identifier: MIT
  *
  * A pair of 128 floats takes about 5 ns, so the way to its inner loop is three loads and an
@@ -44,7 +44,8 @@ enum mmk_status mmk_similarity_pair(enum mmk_similarity similarity, size_t d, co
 }
 
 enum mmk_status mmk_similarity_query(enum mmk_similarity similarity, size_t n, size_t d,
-                                     const float *x, const float *y, size_t ldy, float *result)
+                                     const float *x, const float *y, size_t ldy,
+                                     const float *squared_norms, float *result)
 {
     const struct isa_row *isa;
     enum mmk_status status = isa_current(&isa);
@@ -56,8 +57,26 @@ enum mmk_status mmk_similarity_query(enum mmk_similarity similarity, size_t n, s
         (status = args_matrix(y, n, d, ldy)) != MMK_OK ||
         (status = args_matrix(result, 1, n, n)) != MMK_OK)
         return status;
-    if (n != 0)
+    if (n == 0)
+        return MMK_OK;
+    if (similarity == MMK_COSINE && squared_norms != NULL)
+        isa->cosine->query_norms(n, d, x, y, ldy, squared_norms, result);
+    else
         isa->cosine->query[similarity](n, d, x, y, ldy, result);
+    return MMK_OK;
+}
+
+enum mmk_status mmk_squared_norms(size_t n, size_t d, const float *y, size_t ldy, float *out)
+{
+    const struct isa_row *isa;
+    enum mmk_status status = isa_current(&isa);
+    if (status != MMK_OK)
+        return status;
+    if ((status = args_matrix(y, n, d, ldy)) != MMK_OK ||
+        (status = args_matrix(out, 1, n, n)) != MMK_OK)
+        return status;
+    if (n != 0)
+        isa->cosine->squared_norms(n, d, y, ldy, out);
     return MMK_OK;
 }
 

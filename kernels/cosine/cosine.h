@@ -22,6 +22,11 @@ struct cosine_ops {
     /* result[j] = sim(x, y_j), the bits of pair. */
     void (*query[MMK_SIMILARITY_COUNT])(size_t n, size_t d, const float *x, const float *y,
                                         size_t ldy, float *result);
+    /* query[MMK_COSINE], the same bits, with what squared_norms gives for the rows of y. */
+    void (*query_norms)(size_t n, size_t d, const float *x, const float *y, size_t ldy,
+                        const float *squared_norms, float *result);
+    /* out[j] = |y_j|^2, the sum that pair and query take, NaN canonical. */
+    void (*squared_norms)(size_t n, size_t d, const float *y, size_t ldy, float *out);
     struct row_scale (*row_scale)(size_t d, const float *x);
     /* out_k = (x_k * power) * inverse, NaN canonical; out == x is allowed. */
     void (*scale_row)(size_t d, const float *x, struct row_scale scale, float *out);

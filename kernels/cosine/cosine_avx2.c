@@ -652,6 +652,37 @@ static void query_dot_avx2(size_t n, size_t d, const float *x, const float *y, s
     }
 }
 
+static void squared_norms_avx2(size_t n, size_t d, const float *y, size_t ldy, float *out)
+{
+    for (size_t rows; n > 0; n -= rows, y += rows * ldy, out += rows) {
+        rows = n < GROUP ? n : GROUP;
+        __m256 s[GROUP];
+        for (size_t r = 0; r < rows; r++)
+            s[r] = dot_row_avx2(d, y + r * ldy, y + r * ldy, PREFETCH);
+        for (size_t r = rows; r < GROUP; r++)
+            s[r] = _mm256_setzero_ps();
+        simd_store_first(out, rows, simd_canonical_nan8(sum_rows_avx2(s)));
+    }
+}
+
+/* The cosines of a group from the sums of its rows; those whose |y|^2 is not safe go the scaled
+ * way. */
+static inline void store_cosines_avx2(size_t rows, size_t d, const float *x, const float *y,
+                                      size_t ldy, __m256 xy, float xx, __m256 yy, float *result)
+{
+    __m256 length = _mm256_sqrt_ps(_mm256_mul_ps(_mm256_set1_ps(xx), yy));
+    simd_store_first(result, rows, _mm256_div_ps(xy, length));
+    /* norm_is_safe of 8 rows; AVX2 has no unsigned compare, but an unsigned minimum */
+    __m256i above = _mm256_sub_epi32(_mm256_castps_si256(yy), _mm256_set1_epi32(NORM_SAFE_LOWEST));
+    __m256i safe =
+        _mm256_cmpeq_epi32(_mm256_min_epu32(above, _mm256_set1_epi32(NORM_SAFE_SPAN)), above);
+    unsigned unsafe = ~(unsigned)_mm256_movemask_ps(_mm256_castsi256_ps(safe)) & ((1u << rows) - 1);
+    for (; __builtin_expect(unsafe != 0, 0); unsafe &= unsafe - 1) {
+        size_t r = (size_t)__builtin_ctz(unsafe);
+        result[r] = scaled_cosine_avx2(d, x, y + r * ldy);
+    }
+}
+
 static void query_cosine_avx2(size_t n, size_t d, const float *x, const float *y, size_t ldy,
                               float *result)
 {
@@ -676,21 +707,28 @@ static void query_cosine_avx2(size_t n, size_t d, const float *x, const float *y
         }
         for (size_t r = rows; r < GROUP; r++)
             xy[r] = yy[r] = _mm256_setzero_ps();
-        __m256 sum_yy = sum_rows_avx2(yy);
-        __m256 length = _mm256_sqrt_ps(_mm256_mul_ps(_mm256_set1_ps(xx), sum_yy));
-        simd_store_first(result, rows, _mm256_div_ps(sum_rows_avx2(xy), length));
+        store_cosines_avx2(rows, d, x, y, ldy, sum_rows_avx2(xy), xx, sum_rows_avx2(yy), result);
+    }
+}
 
-        /* norm_is_safe of 8 rows; AVX2 has no unsigned compare, but an unsigned minimum */
-        __m256i above =
-            _mm256_sub_epi32(_mm256_castps_si256(sum_yy), _mm256_set1_epi32(NORM_SAFE_LOWEST));
-        __m256i safe =
-            _mm256_cmpeq_epi32(_mm256_min_epu32(above, _mm256_set1_epi32(NORM_SAFE_SPAN)), above);
-        unsigned unsafe =
-            ~(unsigned)_mm256_movemask_ps(_mm256_castsi256_ps(safe)) & ((1u << rows) - 1);
-        for (; __builtin_expect(unsafe != 0, 0); unsafe &= unsafe - 1) {
-            size_t r = (size_t)__builtin_ctz(unsafe);
-            result[r] = scaled_cosine_avx2(d, x, y + r * ldy);
-        }
+static void query_norms_avx2(size_t n, size_t d, const float *x, const float *y, size_t ldy,
+                             const float *squared_norms, float *result)
+{
+    float xx = sum8_avx2(dot_row_avx2(d, x, x, 0));
+    if (!norm_is_safe(xx)) {
+        for (size_t j = 0; j < n; j++)
+            result[j] = scaled_cosine_avx2(d, x, y + j * ldy);
+        return;
+    }
+    for (size_t rows; n > 0; n -= rows, y += rows * ldy, squared_norms += rows, result += rows) {
+        rows = n < GROUP ? n : GROUP;
+        __m256 xy[GROUP];
+        for (size_t r = 0; r < rows; r++)
+            xy[r] = dot_row_avx2(d, x, y + r * ldy, PREFETCH);
+        for (size_t r = rows; r < GROUP; r++)
+            xy[r] = _mm256_setzero_ps();
+        store_cosines_avx2(rows, d, x, y, ldy, sum_rows_avx2(xy), xx,
+                           simd_load_first(squared_norms, rows), result);
     }
 }
 
@@ -746,6 +784,8 @@ const struct cosine_ops cosine_ops_avx2 = {
     .query = {[MMK_DOT] = query_dot_avx2,
               [MMK_COSINE] = query_cosine_avx2,
               [MMK_NEG_SQ_L2] = query_neg_sq_l2_avx2},
+    .query_norms = query_norms_avx2,
+    .squared_norms = squared_norms_avx2,
     .row_scale = row_scale_avx2,
     .scale_row = scale_row_avx2,
 };

@@ -631,6 +631,36 @@ static void query_dot_avx512(size_t n, size_t d, const float *x, const float *y,
     }
 }
 
+static void squared_norms_avx512(size_t n, size_t d, const float *y, size_t ldy, float *out)
+{
+    for (size_t rows; n > 0; n -= rows, y += rows * ldy, out += rows) {
+        rows = n < GROUP ? n : GROUP;
+        __m512 s[GROUP];
+        for (size_t r = 0; r < rows; r++)
+            s[r] = dot_row_avx512(d, y + r * ldy, y + r * ldy, PREFETCH);
+        for (size_t r = rows; r < GROUP; r++)
+            s[r] = _mm512_setzero_ps();
+        simd_store_first(out, rows, simd_canonical_nan16(sum_rows_avx512(s)));
+    }
+}
+
+/* The cosines of a group from the sums of its rows; those whose |y|^2 is not safe go the scaled
+ * way. */
+static inline void store_cosines_avx512(size_t rows, size_t d, const float *x, const float *y,
+                                        size_t ldy, __m512 xy, float xx, __m512 yy, float *result)
+{
+    __m512 length = _mm512_sqrt_ps(_mm512_mul_ps(_mm512_set1_ps(xx), yy));
+    simd_store_first(result, rows, _mm512_div_ps(xy, length));
+    /* norm_is_safe of 16 rows */
+    __m512i above = _mm512_sub_epi32(_mm512_castps_si512(yy), _mm512_set1_epi32(NORM_SAFE_LOWEST));
+    unsigned unsafe =
+        _mm512_mask_cmpgt_epu32_mask(simd_first(rows), above, _mm512_set1_epi32(NORM_SAFE_SPAN));
+    for (; __builtin_expect(unsafe != 0, 0); unsafe &= unsafe - 1) {
+        size_t r = (size_t)__builtin_ctz(unsafe);
+        result[r] = scaled_cosine_avx512(d, x, y + r * ldy);
+    }
+}
+
 static void query_cosine_avx512(size_t n, size_t d, const float *x, const float *y, size_t ldy,
                                 float *result)
 {
@@ -651,19 +681,32 @@ static void query_cosine_avx512(size_t n, size_t d, const float *x, const float 
                 xy[r] = cosine_row_avx512(d, x, y + r * ldy, PREFETCH, &yy[r]);
         for (size_t r = rows; r < GROUP; r++)
             xy[r] = yy[r] = _mm512_setzero_ps();
-        __m512 sum_yy = sum_rows_avx512(yy);
-        __m512 length = _mm512_sqrt_ps(_mm512_mul_ps(_mm512_set1_ps(xx), sum_yy));
-        simd_store_first(result, rows, _mm512_div_ps(sum_rows_avx512(xy), length));
+        store_cosines_avx512(rows, d, x, y, ldy, sum_rows_avx512(xy), xx, sum_rows_avx512(yy),
+                             result);
+    }
+}
 
-        /* norm_is_safe of 16 rows */
-        __m512i above =
-            _mm512_sub_epi32(_mm512_castps_si512(sum_yy), _mm512_set1_epi32(NORM_SAFE_LOWEST));
-        unsigned unsafe = _mm512_mask_cmpgt_epu32_mask(simd_first(rows), above,
-                                                       _mm512_set1_epi32(NORM_SAFE_SPAN));
-        for (; __builtin_expect(unsafe != 0, 0); unsafe &= unsafe - 1) {
-            size_t r = (size_t)__builtin_ctz(unsafe);
-            result[r] = scaled_cosine_avx512(d, x, y + r * ldy);
-        }
+static void query_norms_avx512(size_t n, size_t d, const float *x, const float *y, size_t ldy,
+                               const float *squared_norms, float *result)
+{
+    float xx = sum16_avx512(dot_row_avx512(d, x, x, 0));
+    if (!norm_is_safe(xx)) {
+        for (size_t j = 0; j < n; j++)
+            result[j] = scaled_cosine_avx512(d, x, y + j * ldy);
+        return;
+    }
+    for (size_t rows; n > 0; n -= rows, y += rows * ldy, squared_norms += rows, result += rows) {
+        rows = n < GROUP ? n : GROUP;
+        __m512 xy[GROUP];
+        if (d > 64 && d <= 128)
+            dot_short_rows_avx512(rows, d, x, y, ldy, xy);
+        else
+            for (size_t r = 0; r < rows; r++)
+                xy[r] = dot_row_avx512(d, x, y + r * ldy, PREFETCH);
+        for (size_t r = rows; r < GROUP; r++)
+            xy[r] = _mm512_setzero_ps();
+        store_cosines_avx512(rows, d, x, y, ldy, sum_rows_avx512(xy), xx,
+                             simd_load_first(squared_norms, rows), result);
     }
 }
 
@@ -723,6 +766,8 @@ const struct cosine_ops cosine_ops_avx512 = {
     .query = {[MMK_DOT] = query_dot_avx512,
               [MMK_COSINE] = query_cosine_avx512,
               [MMK_NEG_SQ_L2] = query_neg_sq_l2_avx512},
+    .query_norms = query_norms_avx512,
+    .squared_norms = squared_norms_avx512,
     .row_scale = row_scale_avx512,
     .scale_row = scale_row_avx512,
 };

@@ -588,6 +588,38 @@ static void query_dot_neon(size_t n, size_t d, const float *x, const float *y, s
     }
 }
 
+static void squared_norms_neon(size_t n, size_t d, const float *y, size_t ldy, float *out)
+{
+    for (size_t rows; n > 0; n -= rows, y += rows * ldy, out += rows) {
+        rows = n < GROUP ? n : GROUP;
+        float32x4_t s[GROUP];
+        for (size_t r = 0; r < rows; r++)
+            s[r] = dot_row_neon(d, y + r * ldy, y + r * ldy);
+        for (size_t r = rows; r < GROUP; r++)
+            s[r] = vdupq_n_f32(0.0f);
+        simd_store_first(out, rows, simd_canonical_nan4(sum_rows_neon(s)));
+    }
+}
+
+/* The cosines of a group from the sums of its rows; those whose |y|^2 is not safe go the scaled
+ * way. */
+static inline void store_cosines_neon(size_t rows, size_t d, const float *x, const float *y,
+                                      size_t ldy, float32x4_t xy, float xx, float32x4_t yy,
+                                      float *result)
+{
+    simd_store_first(result, rows, vdivq_f32(xy, vsqrtq_f32(vmulq_n_f32(yy, xx))));
+    /* norm_is_safe of 4 rows */
+    uint32x4_t above = vsubq_u32(vreinterpretq_u32_f32(yy), vdupq_n_u32(NORM_SAFE_LOWEST));
+    uint32x4_t unsafe = vcgtq_u32(above, vdupq_n_u32(NORM_SAFE_SPAN));
+    if (__builtin_expect(vmaxvq_u32(unsafe) != 0, 0)) {
+        float row_yy[GROUP];
+        vst1q_f32(row_yy, yy);
+        for (size_t r = 0; r < rows; r++)
+            if (!norm_is_safe(row_yy[r]))
+                result[r] = scaled_cosine_neon(d, x, y + r * ldy);
+    }
+}
+
 static void query_cosine_neon(size_t n, size_t d, const float *x, const float *y, size_t ldy,
                               float *result)
 {
@@ -614,20 +646,28 @@ static void query_cosine_neon(size_t n, size_t d, const float *x, const float *y
         }
         for (size_t r = rows; r < GROUP; r++)
             xy[r] = yy[r] = vdupq_n_f32(0.0f);
-        float32x4_t sum_yy = sum_rows_neon(yy);
-        float32x4_t length = vsqrtq_f32(vmulq_n_f32(sum_yy, xx));
-        simd_store_first(result, rows, vdivq_f32(sum_rows_neon(xy), length));
+        store_cosines_neon(rows, d, x, y, ldy, sum_rows_neon(xy), xx, sum_rows_neon(yy), result);
+    }
+}
 
-        /* norm_is_safe of 4 rows */
-        uint32x4_t above = vsubq_u32(vreinterpretq_u32_f32(sum_yy), vdupq_n_u32(NORM_SAFE_LOWEST));
-        uint32x4_t unsafe = vcgtq_u32(above, vdupq_n_u32(NORM_SAFE_SPAN));
-        if (__builtin_expect(vmaxvq_u32(unsafe) != 0, 0)) {
-            float row_yy[GROUP];
-            vst1q_f32(row_yy, sum_yy);
-            for (size_t r = 0; r < rows; r++)
-                if (!norm_is_safe(row_yy[r]))
-                    result[r] = scaled_cosine_neon(d, x, y + r * ldy);
-        }
+static void query_norms_neon(size_t n, size_t d, const float *x, const float *y, size_t ldy,
+                             const float *squared_norms, float *result)
+{
+    float xx = sum4_neon(dot_row_neon(d, x, x));
+    if (!norm_is_safe(xx)) {
+        for (size_t j = 0; j < n; j++)
+            result[j] = scaled_cosine_neon(d, x, y + j * ldy);
+        return;
+    }
+    for (size_t rows; n > 0; n -= rows, y += rows * ldy, squared_norms += rows, result += rows) {
+        rows = n < GROUP ? n : GROUP;
+        float32x4_t xy[GROUP];
+        for (size_t r = 0; r < rows; r++)
+            xy[r] = dot_row_neon(d, x, y + r * ldy);
+        for (size_t r = rows; r < GROUP; r++)
+            xy[r] = vdupq_n_f32(0.0f);
+        store_cosines_neon(rows, d, x, y, ldy, sum_rows_neon(xy), xx,
+                           simd_load_first(squared_norms, rows), result);
     }
 }
 
@@ -681,6 +721,8 @@ const struct cosine_ops cosine_ops_neon = {
     .query = {[MMK_DOT] = query_dot_neon,
               [MMK_COSINE] = query_cosine_neon,
               [MMK_NEG_SQ_L2] = query_neg_sq_l2_neon},
+    .query_norms = query_norms_neon,
+    .squared_norms = squared_norms_neon,
     .row_scale = row_scale_neon,
     .scale_row = scale_row_neon,
 };

@@ -140,6 +140,24 @@ static void query_cosine_scalar(size_t n, size_t d, const float *x, const float 
     }
 }
 
+static void query_norms_scalar(size_t n, size_t d, const float *x, const float *y, size_t ldy,
+                               const float *squared_norms, float *result)
+{
+    float xx = pair_dot_scalar(d, x, x);
+    for (size_t j = 0; j < n; j++) {
+        if (norm_is_safe(xx) && norm_is_safe(squared_norms[j]))
+            result[j] = pair_dot_scalar(d, x, y + j * ldy) / sqrtf(xx * squared_norms[j]);
+        else
+            result[j] = scaled_cosine_scalar(d, x, y + j * ldy);
+    }
+}
+
+static void squared_norms_scalar(size_t n, size_t d, const float *y, size_t ldy, float *out)
+{
+    for (size_t j = 0; j < n; j++)
+        out[j] = pair_dot_scalar(d, y + j * ldy, y + j * ldy);
+}
+
 static void query_neg_sq_l2_scalar(size_t n, size_t d, const float *x, const float *y, size_t ldy,
                                    float *result)
 {
@@ -174,6 +192,8 @@ const struct cosine_ops cosine_ops_scalar = {
     .query = {[MMK_DOT] = query_dot_scalar,
               [MMK_COSINE] = query_cosine_scalar,
               [MMK_NEG_SQ_L2] = query_neg_sq_l2_scalar},
+    .query_norms = query_norms_scalar,
+    .squared_norms = squared_norms_scalar,
     .row_scale = row_scale_scalar,
     .scale_row = scale_row_scalar,
 };

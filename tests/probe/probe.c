@@ -97,7 +97,7 @@ static void probe_similarities(void)
         report(name[0][s]);
         start();
         for (int i = 0; i < DIMENSIONS; i++) {
-            ok(mmk_similarity_query(similarity, ROWS, dimensions[i], x, y, MAX_D, out[0]));
+            ok(mmk_similarity_query(similarity, ROWS, dimensions[i], x, y, MAX_D, NULL, out[0]));
             add(out[0], ROWS * sizeof(float));
         }
         report(name[1][s]);
@@ -109,6 +109,14 @@ static void probe_similarities(void)
         }
         report(name[2][s]);
     }
+    start();
+    for (int i = 0; i < DIMENSIONS; i++) {
+        ok(mmk_squared_norms(ROWS, dimensions[i], y, MAX_D, out[0]));
+        ok(mmk_similarity_query(MMK_COSINE, ROWS, dimensions[i], x, y, MAX_D, out[0], out[1]));
+        add(out[0], ROWS * sizeof(float));
+        add(out[1], ROWS * sizeof(float));
+    }
+    report("query cosine, norms");
     start();
     for (int i = 0; i < DIMENSIONS; i++) {
         size_t d = dimensions[i];

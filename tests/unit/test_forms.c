@@ -181,17 +181,23 @@ static void matrix_with_itself(void **state)
     on_every_isa(self_similarity);
 }
 
-/* A query's results have the bits of pairs. */
+/* A query's results have the bits of pairs, with the squared norms given or not. */
 static void query_and_pairs(void)
 {
     enum { N = 19, D = 300 };
-    static float x[D], y[N * D], result[N];
+    static float x[D], y[N * D], norms[N], result[N], given[N];
     fill_floats(x, D, 14);
     fill_floats(y, N * D, 15);
+    memset(y + 3 * D, 0, D * sizeof *y); /* rows whose norms are not safe */
+    y[5 * D] = NAN;
+    y[7 * D] = 1e30f;
     for (int s = 0; s < MMK_SIMILARITY_COUNT; s++)
         for (size_t d = 0; d <= D; d += d < 140 ? 1 : 31) {
             enum mmk_similarity similarity = (enum mmk_similarity)s;
-            assert_int_equal(mmk_similarity_query(similarity, N, d, x, y, D, result), MMK_OK);
+            assert_int_equal(mmk_squared_norms(N, d, y, D, norms), MMK_OK);
+            assert_int_equal(mmk_similarity_query(similarity, N, d, x, y, D, NULL, result), MMK_OK);
+            assert_int_equal(mmk_similarity_query(similarity, N, d, x, y, D, norms, given), MMK_OK);
+            assert_memory_equal(given, result, sizeof result);
             for (size_t j = 0; j < N; j++) {
                 float pair;
                 assert_int_equal(mmk_similarity_pair(similarity, d, x, y + j * D, &pair), MMK_OK);

@@ -42,7 +42,8 @@ static struct {
     size_t count[ELEMENTS], streamed[ELEMENTS], stored[ELEMENTS];
 } out;
 
-static float in_x[ELEMENTS], in_y[ELEMENTS], in_lse_x[ELEMENTS], in_lse_y[ELEMENTS];
+static float in_x[ELEMENTS], in_y[ELEMENTS], in_norms[ELEMENTS], in_lse_x[ELEMENTS],
+    in_lse_y[ELEMENTS];
 static char workspace[1 << 16];
 
 static struct arguments right_arguments(void)
@@ -88,7 +89,17 @@ static enum mmk_status call_pair(struct arguments *a)
 
 static enum mmk_status call_query(struct arguments *a)
 {
-    return mmk_similarity_query(a->similarity, a->n, a->d, a->x, a->y, a->ldy, a->result);
+    return mmk_similarity_query(a->similarity, a->n, a->d, a->x, a->y, a->ldy, NULL, a->result);
+}
+
+static enum mmk_status call_query_norms(struct arguments *a)
+{
+    return mmk_similarity_query(a->similarity, a->n, a->d, a->x, a->y, a->ldy, in_norms, a->result);
+}
+
+static enum mmk_status call_squared_norms(struct arguments *a)
+{
+    return mmk_squared_norms(a->n, a->d, a->y, a->ldy, a->result);
 }
 
 static enum mmk_status call_matrix(struct arguments *a)
@@ -161,9 +172,12 @@ enum {
     TOPK_ROWS = 1 << 9,
     EXP = 1 << 10,
     LOGSUMEXP = 1 << 11,
-    FUNCTIONS = 12,
+    QUERY_NORMS = 1 << 12,
+    SQUARED_NORMS = 1 << 13,
+    FUNCTIONS = 14,
+    QUERIES = QUERY | QUERY_NORMS,
     INFONCE = FORWARD | BACKWARD | BOTH,
-    SIMILARITIES = PAIR | QUERY | MATRIX,
+    SIMILARITIES = PAIR | QUERIES | MATRIX,
     WITH_OPTIONS = MATRIX | INFONCE | TOPK_ROWS,
     ALL = (1 << FUNCTIONS) - 1
 };
@@ -184,6 +198,8 @@ static const struct {
     {"topk_rows", call_topk_rows},
     {"exp", call_exp},
     {"logsumexp", call_logsumexp},
+    {"similarity_query with norms", call_query_norms},
+    {"squared_norms", call_squared_norms},
 };
 
 /* ---- The ways to spoil them
@@ -296,9 +312,9 @@ static const struct {
     CASE(nothing, ALL, MMK_OK),
 
     CASE(null_config, INFONCE, MMK_ERR_NULL),
-    CASE(null_x, ALL & ~WORKSPACE, MMK_ERR_NULL),
-    CASE(null_y, SIMILARITIES | INFONCE, MMK_ERR_NULL),
-    CASE(null_result, SIMILARITIES | NORMALIZE | EXP | LOGSUMEXP, MMK_ERR_NULL),
+    CASE(null_x, ALL & ~(WORKSPACE | SQUARED_NORMS), MMK_ERR_NULL),
+    CASE(null_y, SIMILARITIES | SQUARED_NORMS | INFONCE, MMK_ERR_NULL),
+    CASE(null_result, SIMILARITIES | SQUARED_NORMS | NORMALIZE | EXP | LOGSUMEXP, MMK_ERR_NULL),
     CASE(null_loss, FORWARD | BOTH, MMK_ERR_NULL),
     CASE(null_lse_x, FORWARD | BOTH, MMK_ERR_NULL),
     CASE(null_lse_y, FORWARD | BOTH, MMK_ERR_NULL),
@@ -315,24 +331,25 @@ static const struct {
 
     CASE(small_ldx, MATRIX | NORMALIZE | INFONCE, MMK_ERR_LEADING_DIMENSION),
     CASE(small_ldx_of_scores, TOPK_ROWS, MMK_ERR_LEADING_DIMENSION),
-    CASE(small_ldy, QUERY | MATRIX | INFONCE, MMK_ERR_LEADING_DIMENSION),
+    CASE(small_ldy, QUERIES | SQUARED_NORMS | MATRIX | INFONCE, MMK_ERR_LEADING_DIMENSION),
     CASE(small_ldresult, MATRIX, MMK_ERR_LEADING_DIMENSION),
     CASE(small_ldout_of_rows, NORMALIZE, MMK_ERR_LEADING_DIMENSION),
     CASE(small_ldout_of_topk, TOPK_ROWS, MMK_ERR_LEADING_DIMENSION),
     CASE(small_lddx, BACKWARD | BOTH, MMK_ERR_LEADING_DIMENSION),
     CASE(small_lddy, BACKWARD | BOTH, MMK_ERR_LEADING_DIMENSION),
-    CASE(zero_ld, QUERY | MATRIX | NORMALIZE | INFONCE | TOPK_ROWS, MMK_ERR_LEADING_DIMENSION),
+    CASE(zero_ld, QUERIES | SQUARED_NORMS | MATRIX | NORMALIZE | INFONCE | TOPK_ROWS,
+         MMK_ERR_LEADING_DIMENSION),
 
     CASE(huge_d, ALL & ~(WORKSPACE | TOPK | TOPK_ROWS), MMK_ERR_SIZE),
-    CASE(big_d, QUERY | MATRIX | NORMALIZE | INFONCE, MMK_ERR_SIZE),
+    CASE(big_d, QUERIES | SQUARED_NORMS | MATRIX | NORMALIZE | INFONCE, MMK_ERR_SIZE),
     CASE(huge_d, WORKSPACE, MMK_ERR_SIZE),
     CASE(huge_m, MATRIX | INFONCE | WORKSPACE, MMK_ERR_SIZE),
     CASE(huge_m_alone, MATRIX | NORMALIZE | WORKSPACE | TOPK_ROWS, MMK_ERR_SIZE),
-    CASE(huge_n, QUERY | MATRIX | INFONCE | WORKSPACE, MMK_ERR_SIZE),
+    CASE(huge_n, QUERIES | SQUARED_NORMS | MATRIX | INFONCE | WORKSPACE, MMK_ERR_SIZE),
     CASE(huge_ldx, MATRIX | NORMALIZE | INFONCE | TOPK_ROWS, MMK_ERR_SIZE),
-    CASE(huge_ldy, QUERY | MATRIX | INFONCE, MMK_ERR_SIZE),
+    CASE(huge_ldy, QUERIES | SQUARED_NORMS | MATRIX | INFONCE, MMK_ERR_SIZE),
     CASE(big_ldx, MATRIX | NORMALIZE | INFONCE | TOPK_ROWS, MMK_ERR_SIZE),
-    CASE(big_ldy, QUERY | MATRIX | INFONCE, MMK_ERR_SIZE),
+    CASE(big_ldy, QUERIES | SQUARED_NORMS | MATRIX | INFONCE, MMK_ERR_SIZE),
     CASE(huge_ldout, MATRIX | NORMALIZE | TOPK_ROWS, MMK_ERR_SIZE),
     CASE(huge_lddx, BACKWARD | BOTH, MMK_ERR_SIZE),
     CASE(huge_lddy, BACKWARD | BOTH, MMK_ERR_SIZE),
@@ -362,9 +379,10 @@ static const struct {
     CASE(bytes_without_workspace, WITH_OPTIONS, MMK_ERR_WORKSPACE),
 
     CASE(no_rows, MATRIX | NORMALIZE | INFONCE | TOPK_ROWS, MMK_OK),
-    CASE(no_rows_of_y, QUERY | MATRIX, MMK_OK),
+    CASE(no_rows_of_y, QUERIES | SQUARED_NORMS | MATRIX, MMK_OK),
     CASE(no_rows_at_all, MATRIX | INFONCE, MMK_OK),
-    CASE(no_dimensions, SIMILARITIES | NORMALIZE | INFONCE | EXP | LOGSUMEXP, MMK_OK),
+    CASE(no_dimensions, SIMILARITIES | SQUARED_NORMS | NORMALIZE | INFONCE | EXP | LOGSUMEXP,
+         MMK_OK),
     CASE(no_scores, TOPK | TOPK_ROWS, MMK_OK),
     CASE(no_scores_wanted, TOPK | TOPK_ROWS, MMK_OK),
     CASE(k_above_n, TOPK | TOPK_ROWS, MMK_OK),
