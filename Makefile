@@ -33,16 +33,27 @@ FLAGS_neon   :=
 ISAS         := $(or $(ISAS_$(ARCH)),scalar)
 ISAS_foreign := $(filter-out $(ISAS),$(sort $(ISAS_x86_64) $(ISAS_aarch64)))
 
-# ---- Peers: another library is a file bench/peers/<name>.c and a line in each of these blocks -----
+# ---- Peers: another library is a file bench/peers/<name>.c or .cpp and a line in each of these blocks
 
-PEERS     := openblas onednn
-PEER_DEPS := libopenblas-openmp-dev libdnnl-dev python3-torch
+PEERS     := openblas onednn simsimd
+PEER_DEPS := g++ libopenblas-openmp-dev libdnnl-dev libfaiss-dev python3-torch
+# Headers from the npm registry, unpacked into $(NPM)/<name>@<version>/. usearch up to 2.21 stands on
+# SimSIMD's headers; later ones on NumKong's, which are thirty files to be compiled apart.
+PEER_NPM  := simsimd@6.5.5 usearch@2.21.4
+NPM        = $(BUILD)/npm
+npm_folder = $(NPM)/$(filter $1@%,$(PEER_NPM))
 
 PEER_CPPFLAGS_openblas = $(call openblas,--cflags)
 PEER_CPPFLAGS_onednn   =
+PEER_CPPFLAGS_faiss    =
+PEER_CPPFLAGS_simsimd  = -DSIMSIMD_NATIVE_F16=0 -Wno-unused-function -isystem $(call npm_folder,simsimd)/include
+PEER_CPPFLAGS_usearch  = $(addprefix -isystem $(call npm_folder,usearch)/,include simsimd/include fp16/include)
 
 PEER_LIBS_openblas = $(call openblas,--libs) $(addprefix -Wl$(comma)-rpath$(comma),$(call openblas,--variable=libdir))
 PEER_LIBS_onednn   = -ldnnl
+PEER_LIBS_faiss    = -lfaiss $(PEER_LIBS_openblas)
+PEER_LIBS_simsimd  = -lm
+PEER_LIBS_usearch  = -lm
 
 # The OpenBLAS with OpenMP threads where that is installed beside another: all else here has them,
 # and two pools of threads take each other's time.
@@ -50,7 +61,8 @@ comma    := ,
 openblas  = $(shell PKG_CONFIG_PATH='/usr/lib/$(shell $(CC) -print-multiarch)/openblas-openmp/pkgconfig:$(PKG_CONFIG_PATH)' \
     $(PKG_CONFIG) $1 openblas 2>/dev/null)
 
-# What lies between their products is to be as fast on this machine as the compiler can make it.
+# What lies between their products, and what they have in headers, is to be as fast on this machine as
+# the compiler can make it.
 PEER_CFLAGS         := -O3 -ffast-math -ffp-contract=fast
 PEER_CFLAGS_x86_64  := -march=native -mprefer-vector-width=512
 PEER_CFLAGS_aarch64 := -mcpu=native
@@ -211,9 +223,48 @@ endef
 deps: ## install what is missing from the distribution (apt; without root it prints the command)
 	$(call install_packages,$(DEPS))
 
+# Each apart: what cannot be had is left out.
+define install_peers
+	if ! command -v dpkg-query >/dev/null || ! command -v apt-get >/dev/null; then \
+	    echo "$@: no apt here; install what corresponds to: $(PEER_DEPS)"; \
+	elif [ -z "$(call missing,$(PEER_DEPS))" ]; then \
+	    echo "$@: nothing to install with apt, all $(words $(PEER_DEPS)) packages are here"; \
+	elif [ "$$(id -u)" != 0 ]; then \
+	    echo "$@: missing here; run as root and try again, or go on without:"; \
+	    echo "    apt-get update && apt-get install -y --no-install-recommends $(call missing,$(PEER_DEPS))"; \
+	else \
+	    apt-get update -qq; \
+	    for p in $(call missing,$(PEER_DEPS)); do \
+	        echo "$@: installing with apt-get: $$p"; \
+	        DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$$p" || \
+	            echo "$@: left out: apt-get could not install $$p"; \
+	    done; \
+	fi
+	mkdir -p $(NPM)
+	for p in $(PEER_NPM); do \
+	    if [ -d "$(NPM)/$$p" ]; then \
+	        echo "$@: nothing to fetch, $$p is in $(NPM)"; \
+	    elif ! command -v npm >/dev/null; then \
+	        echo "$@: left out: $$p; there is no npm here (Debian's package npm)"; \
+	    elif tarball=$$(npm pack --silent --fetch-retries=0 --pack-destination "$(NPM)" "$$p") && \
+	        mkdir -p "$(NPM)/new" && \
+	        tar -xzf "$(NPM)/$$tarball" -C "$(NPM)/new" --strip-components=1 && \
+	        mv "$(NPM)/new" "$(NPM)/$$p" && rm "$(NPM)/$$tarball"; then \
+	        echo "$@: unpacked $$p from npm into $(NPM)"; \
+	    else \
+	        rm -rf "$(NPM)/new"; \
+	        echo "$@: left out: npm could not fetch $$p"; \
+	    fi; \
+	done
+endef
+
 peers: ## install the libraries that make bench can compare with (about 700 MB), and build their adapters
-	$(call install_packages,$(PEER_DEPS))
+	$(install_peers)
 	$(if $(PEER_FILES),$(MAKE) --no-print-directory $(PEER_FILES))
+	$(if $(PEER_FILES),for p in $(PEERS); do \
+	    [ -f "$(LIB)/peers/$$p.so" ] && echo "$@: built the adapter of $$p" || \
+	        echo "$@: left out the adapter of $$p: its headers are not here"; \
+	done)
 
 # `make deps test`: everything is built from files that depend on the flags stamp, and that waits.
 AFTER_DEPS := $(filter deps peers,$(MAKECMDGOALS))
@@ -238,7 +289,7 @@ $(SOURCES_STAMP): FORCE | $(AFTER_DEPS)
 	$(call stamp,$(ALL_SRC))
 
 $(PEER_STAMP): FORCE | $(AFTER_DEPS)
-	$(call stamp,$(PEER_COMPILE) $(foreach p,$(PEERS),| $p: $(PEER_CPPFLAGS_$p) $(PEER_LIBS_$p)))
+	$(call stamp,$(PEER_COMPILE.c) | $(PEER_COMPILE.cpp) $(foreach p,$(PEERS),| $p: $(PEER_CPPFLAGS_$p) $(PEER_LIBS_$p)))
 
 # Every result says how the library was built.
 $(OBJ)/bench/machine.o: CPPFLAGS += '-DMMK_BUILD_FLAGS="$(strip $(MMK_CFLAGS) $(CFLAGS))"'
@@ -262,32 +313,44 @@ $(OBJ)/autovec-$1/%.o: %.c $(FLAGS_STAMP)
 endef
 $(foreach isa,$(AUTOVEC_ISAS),$(eval $(call autovec_rule,$(isa))))
 
-# Sanitizers stay out of the way of other people's libraries.
-PEER_COMPILE = $(PLAIN_COMPILE) $(PEER_CFLAGS) $(PEER_CFLAGS_$(ARCH))
-PEER_SHARED := $(call objects,$(filter-out $(PEERS:%=bench/peers/%.c),$(wildcard bench/peers/*.c)))
+# Sanitizers stay out of the way of other people's libraries. An adapter is compiled by its ending.
+PEER_CC.c         = $(CC)
+PEER_CC.cpp       = $(CXX)
+PEER_COMPILE.c    = $(PLAIN_COMPILE) $(PEER_CFLAGS) $(PEER_CFLAGS_$(ARCH))
+PEER_COMPILE.cpp  = $(CXX) $(CPPFLAGS) $(patsubst -std=%,-std=c++20,$(MMK_CFLAGS)) \
+    $(filter-out -Wstrict-prototypes,$(WARNINGS)) $(CFLAGS) -MMD -MP $(PEER_CFLAGS) $(PEER_CFLAGS_$(ARCH))
+PEER_SHARED      := $(call objects,$(filter-out $(PEERS:%=bench/peers/%.c),$(wildcard bench/peers/*.c)))
 
 $(PEER_SHARED): $(OBJ)/%.o: %.c $(FLAGS_STAMP) $(PEER_STAMP)
 	$(call say,PEER,$<)
 	mkdir -p $(@D)
-	$(PEER_COMPILE) -c $< -o $@
+	$(PEER_COMPILE.c) -c $< -o $@
+
+$(LIB)/libmmk-peers.a: $(PEER_SHARED) $(SOURCES_STAMP)
+	$(archive)
 
 # Where a library is not installed its adapter is not built, and mmk-bench says so. Linked without
 # -ffast-math, with which loading the object would make denormals zero for the whole process.
-$(PEERS:%=$(LIB)/peers/%.so): $(LIB)/peers/%.so: bench/peers/%.c $(PEER_SHARED) $(FLAGS_STAMP) $(PEER_STAMP)
-	mkdir -p $(@D)
-	rm -f $@
-	if [ -n '$(strip $(PEER_LIBS_$*))' ] && \
-	    $(CC) $(MMK_CPPFLAGS) $(CPPFLAGS) $(PEER_CPPFLAGS_$*) -E $< >/dev/null 2>&1; then \
-	    $(PEER_COMPILE) $(PEER_CPPFLAGS_$*) -MT $@ -c $< -o $(OBJ)/bench/peers/$*.o && \
-	    $(CC) -shared -fopenmp $(CFLAGS) $(LDFLAGS) -Wl,-z,defs -o $@ $(OBJ)/bench/peers/$*.o $(PEER_SHARED) \
-	        $(PEER_LIBS_$*) -lm; \
+# $(call peer_rule,name,ending)
+define peer_rule
+$(LIB)/peers/$1.so: bench/peers/$1$2 $(LIB)/libmmk-peers.a $(LIB)/libmmk.a $(FLAGS_STAMP) $(PEER_STAMP)
+	mkdir -p $$(@D) $(OBJ)/bench/peers
+	rm -f $$@
+	if [ -n '$$(strip $$(PEER_LIBS_$1))' ] && \
+	    $$(PEER_CC$2) $$(filter -std=%,$$(PEER_COMPILE$2)) $$(CPPFLAGS) $$(PEER_CPPFLAGS_$1) -E $$< >/dev/null 2>&1; then \
+	    $$(PEER_COMPILE$2) $$(PEER_CPPFLAGS_$1) -MT $$@ -c $$< -o $(OBJ)/bench/peers/$1.o && \
+	    $$(PEER_CC$2) -shared -fopenmp $$(CFLAGS) $$(LDFLAGS) -Wl,-z,defs -Wl,--exclude-libs,ALL -o $$@ \
+	        $(OBJ)/bench/peers/$1.o $(LIB)/libmmk-peers.a $(LIB)/libmmk.a $$(PEER_LIBS_$1) $$(MMK_LIBS); \
 	fi
+endef
+$(foreach p,$(PEERS),$(eval $(call peer_rule,$p,$(suffix $(wildcard bench/peers/$p.c bench/peers/$p.cpp)))))
 
 $(LIB)/peers/%.py: bench/peers/%.py
 	mkdir -p $(@D)
 	cp $< $@
 
--include $(patsubst %.o,%.d,$(call objects,$(ALL_SRC) $(wildcard bench/peers/*.c)) $(AUTOVEC_OBJ))
+-include $(patsubst %.o,%.d,$(call objects,$(ALL_SRC) $(wildcard bench/peers/*.c)) $(AUTOVEC_OBJ)) \
+    $(patsubst %.cpp,$(OBJ)/%.d,$(wildcard bench/peers/*.cpp))
 
 # ---- Libraries ------------------------------------------------------------------------------------
 
@@ -422,7 +485,7 @@ endif
 
 # ---- Style ----------------------------------------------------------------------------------------
 
-STYLED = $(wildcard kernels/*.h kernels/*/*.[ch] ref/*.[ch] bench/*.[ch] bench/*/*.[ch] tests/*/*.[ch])
+STYLED = $(wildcard kernels/*.h kernels/*/*.[ch] ref/*.[ch] bench/*.[ch] bench/*/*.[ch] bench/*/*.cpp tests/*/*.[ch])
 
 style: ## check the formatting (clang-format) and the top level of the tree
 	clang-format --dry-run -Werror $(STYLED)

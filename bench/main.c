@@ -361,7 +361,9 @@ static void check_peer_names(const char *names)
         size_t i = 0;
         while (peers_name(i) && strcmp(peers_name(i), word) != 0)
             i++;
-        if (!peers_name(i) && strcmp(names, "none") != 0)
+        if (strcmp(word, "none") == 0 && strcmp(names, "none") != 0)
+            refuse("--peers %s: none stands alone; leave it out, or leave out the others", names);
+        if (!peers_name(i) && strcmp(word, "none") != 0)
             refuse("--peers %s: there is no such peer; use none, or some of%s", word, known + 1);
     }
 }

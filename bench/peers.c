@@ -19,8 +19,9 @@ static struct known {
     struct peer *found;
     bool open;
 } known[] = {
-    {"openblas", "infonce", NULL, NULL, false},
-    {"onednn", "infonce", NULL, NULL, false},
+    {"openblas", "cosine infonce", NULL, NULL, false},
+    {"onednn", "cosine infonce", NULL, NULL, false},
+    {"simsimd", "cosine", NULL, NULL, false},
     {"pytorch", "infonce", &script_pytorch, NULL, false},
     {"pytorch-tuned", "infonce", &script_pytorch_tuned, NULL, false},
 };

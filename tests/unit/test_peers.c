@@ -94,7 +94,6 @@ static void check_infonce(struct peer *peer)
 {
     static const char *const both[] = {"infonce_forward", "infonce_forward_backward"};
     static const size_t sizes[][2] = {{1, 1}, {2, 33}, {37, 20}, {130, 5}, {700, 40}};
-    assert_false(peer->runs(kernel_find("cosine_pair")));
     for (int k = 0; k < 2; k++) {
         assert_true(peer->runs(kernel_find(both[k])));
         for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
@@ -119,6 +118,23 @@ static void check_infonce(struct peer *peer)
     s.similarity = MMK_NEG_SQ_L2;
     refused(peer, &s);
     right(peer, "infonce_forward", &clip, FILL_NORMAL, 1); /* it goes on after that */
+}
+
+/* Whatever of the kernel the peer can do: sizes around the width of a vector, and inputs whose
+ * rounding errors all go one way, or are none. */
+static void check_similarity(struct peer *peer, const char *kernel)
+{
+    static const enum fill fills[] = {FILL_NORMAL, FILL_POSITIVE, FILL_INTEGER, FILL_DUPLICATES};
+    static const size_t dims[] = {1, 3, 15, 16, 17, 33, 64, 100, 768, 2049};
+    static const size_t sides[] = {1, 2, 7, 33};
+    assert_true(peer->runs(kernel_find(kernel)));
+    for (size_t f = 0; f < sizeof fills / sizeof fills[0]; f++)
+        for (size_t i = 0; i < sizeof dims / sizeof dims[0]; i++)
+            for (size_t j = 0; j < sizeof sides / sizeof sides[0]; j++) {
+                struct shape s = {.m = sides[j], .n = sides[(i + j) % 4], .d = dims[i]};
+                s.ld_extra = i % 3;
+                right(peer, kernel, &s, fills[f], 1);
+            }
 }
 
 /* Some shared objects set the processor to flush denormals when they are loaded. */
@@ -151,6 +167,20 @@ static void test_onednn(void **state)
     check_assembled("onednn");
 }
 
+static void test_simsimd(void **state)
+{
+    (void)state;
+    static const char *const can[] = {"dot_pair",  "cosine_pair",  "neg_sq_l2_pair",
+                                      "dot_query", "cosine_query", "neg_sq_l2_query"};
+    struct peer *peer = open_peer("simsimd");
+    denormals_are_kept();
+    for (size_t i = 0; i < sizeof can / sizeof can[0]; i++)
+        check_similarity(peer, can[i]);
+    assert_false(peer->runs(kernel_find("cosine_matrix")));
+    assert_false(peer->runs(kernel_find("infonce_forward")));
+    peers_close();
+}
+
 static void test_pytorch(void **state)
 {
     (void)state;
@@ -176,12 +206,11 @@ static void test_pytorch(void **state)
 }
 
 /* What is granted to others is no licence to be wrong. */
-static void test_allowance(void **state)
+static void check_allowance(const char *kernel, const struct shape *shape)
 {
-    (void)state;
     struct trial trial;
     struct verdict verdict;
-    open_trial(&trial, "infonce_forward_backward", &clip, FILL_NORMAL, 1);
+    open_trial(&trial, kernel, shape, FILL_NORMAL, 1);
     trial_oracle(&trial);
     for (int b = 0; b < trial.buffer_count; b++) {
         struct buffer *buffer = &trial.buffer[b];
@@ -199,6 +228,16 @@ static void test_allowance(void **state)
         *value = right_value;
     }
     trial_close(&trial);
+}
+
+static void test_allowance(void **state)
+{
+    static const char *const similarities[] = {"dot_pair",     "cosine_pair",   "neg_sq_l2_pair",
+                                               "cosine_query", "cosine_matrix", "neg_sq_l2_matrix"};
+    (void)state;
+    check_allowance("infonce_forward_backward", &clip);
+    for (size_t i = 0; i < sizeof similarities / sizeof similarities[0]; i++)
+        check_allowance(similarities[i], &clip);
 }
 
 static void test_names(void **state)
@@ -239,7 +278,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_names),     cmocka_unit_test(test_child),
         cmocka_unit_test(test_allowance), cmocka_unit_test(test_openblas),
-        cmocka_unit_test(test_onednn),    cmocka_unit_test(test_pytorch),
+        cmocka_unit_test(test_onednn),    cmocka_unit_test(test_simsimd),
+        cmocka_unit_test(test_pytorch),
     };
     return cmocka_run_group_tests_name("peers", tests, NULL, NULL);
 }
