@@ -148,8 +148,15 @@ static bool is_infonce(const struct kernel *kernel)
     return strcmp(kernel->family, "infonce") == 0;
 }
 
+bool data_feeds(const struct kernel *kernel)
+{
+    return strcmp(kernel->family, "retrieval") != 0;
+}
+
 bool data_fits(const struct source *source, const struct kernel *kernel, const struct shape *shape)
 {
+    if (!data_feeds(kernel))
+        return false;
     if (strchr(kernel->dims, 'd') && shape->d != source->d)
         return false;
     if (strchr(kernel->dims, 'm') && shape->m > source->query_rows)

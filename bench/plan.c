@@ -569,7 +569,7 @@ bool plan_make(struct plan *plan, const struct plan_options *options, struct run
         }
         if (!options->own_data)
             add_synthetic(plan, options, kernel);
-        if (options->source)
+        if (options->source && data_feeds(kernel))
             add_real(plan, options, kernel, run);
     }
     if (plan->count == 0 && options->shape && options->own_data) {

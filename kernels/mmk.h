@@ -45,13 +45,16 @@ enum mmk_status {
     MMK_ERR_LEADING_DIMENSION, /* a leading dimension is smaller than the row it must hold */
     MMK_ERR_SIMILARITY,        /* not a value of enum mmk_similarity */
     MMK_ERR_LOGIT_SCALE,       /* logit_scale is zero, negative, NaN or above 1.7e38 */
-    MMK_ERR_WEIGHT,            /* a direction weight is negative, NaN or infinite */
+    MMK_ERR_WEIGHT,            /* a weight is negative, NaN or infinite */
     MMK_ERR_OFFSET,            /* offset + m exceeds n: some x_i would have no positive */
-    MMK_ERR_THREADS,           /* thread count is negative */
-    MMK_ERR_WORKSPACE,         /* a workspace pointer without bytes, or bytes without a pointer */
-    MMK_ERR_NO_MEMORY,         /* the function's own allocation failed */
-    MMK_ERR_ISA_UNKNOWN,       /* the name (or MMK_ISA in the environment) is no instruction set */
-    MMK_ERR_ISA_UNUSABLE       /* a known instruction set that this machine or build cannot run */
+    MMK_ERR_ROW_START,         /* row_start of a CSR matrix goes down from a row to the next */
+    MMK_ERR_INDEX,       /* a column of a CSR matrix, or an item of a ranking, is not below n */
+    MMK_ERR_DEPTH,       /* rankings are shorter than recall_at, R-Precision or mAP@R need */
+    MMK_ERR_THREADS,     /* thread count is negative */
+    MMK_ERR_WORKSPACE,   /* a workspace pointer without bytes, or bytes without a pointer */
+    MMK_ERR_NO_MEMORY,   /* the function's own allocation failed */
+    MMK_ERR_ISA_UNKNOWN, /* the name (or MMK_ISA in the environment) is no instruction set */
+    MMK_ERR_ISA_UNUSABLE /* a known instruction set that this machine or build cannot run */
 };
 
 /* One sentence for a status; never NULL. */
@@ -92,6 +95,21 @@ struct mmk_options {
     size_t
         workspace_bytes; /* its size; where it is too small the function allocates as without one.
                              * mmk_infonce_workspace_bytes tells what InfoNCE takes */
+};
+
+/* ---- Sparse matrices ------------------------------------------------------------------------ */
+
+/* An m x n matrix compressed by rows: which y_j belong to x_i, and how much. Row i has the entries
+ * e = row_start[i] .. row_start[i+1] - 1, entry e stands in column[e] and weighs weight[e]. Columns
+ * of a row may come in any order and more than once, when their weights add up; a row may be empty.
+ *   row_start   m + 1, never going down. The first need not be 0: row_start + i is the matrix from
+ *               row i on, with the same column and weight
+ *   column      below n
+ *   weight      finite, not negative; NULL: all 1 */
+struct mmk_csr {
+    const size_t *row_start;
+    const uint32_t *column;
+    const float *weight;
 };
 
 /* ---- Similarity ---------------------------------------------------------------------------- */
@@ -237,6 +255,29 @@ MMK_API enum mmk_status mmk_topk(size_t n, const float *scores, size_t k, float 
 MMK_API enum mmk_status mmk_topk_rows(size_t m, size_t n, const float *scores, size_t ldscores,
                                       size_t k, float *values, uint32_t *indices, size_t ldout,
                                       size_t *count, const struct mmk_options *options);
+
+/* ---- Retrieval metrics ---------------------------------------------------------------------- */
+
+/* How good the rankings of m queries over n items are. relevant is m x n: of query i the items with a
+ * weight above 0 are relevant, R_i of them; how great a weight is does not matter.
+ *     Recall@K     1 if one of the first K items is relevant, else 0 (a hit rate)
+ *     R-Precision  relevant ones among the first R_i items / R_i
+ *     mAP@R        1/R_i sum over the relevant ranks r <= R_i of (relevant ones up to r) / r
+ * each as the mean over the queries with R_i > 0; the others are left out. An item that a ranking lists
+ * again is no second hit. mAP@R <= R-Precision <= 1.
+ *   rankings      m x depth, leading dimension ldrankings >= depth: items, the best first, all below n;
+ *                 what mmk_topk_rows writes as indices
+ *   recall_at     recall_count values of K in any order; Recall@0 is 0
+ *   recall        recall_count doubles, in the order of recall_at
+ *   r_precision, map_at_r   1 double each
+ *   counted       how many queries have R_i > 0: m - *counted are left out. With none the means are NaN
+ * Any output may be NULL when not wanted. depth must reach min(K, n) of each K, and every R_i where
+ * R-Precision or mAP@R is wanted, else MMK_ERR_DEPTH. Memory is O(max R_i), time linear in what is read.
+ * Sources: Musgrave et al. 2020 (R-Precision, mAP@R); Chun et al. 2022 (ECCV Caption). */
+MMK_API enum mmk_status
+mmk_retrieval_metrics(size_t m, size_t n, size_t depth, const uint32_t *rankings, size_t ldrankings,
+                      const struct mmk_csr *relevant, size_t recall_count, const size_t *recall_at,
+                      double *recall, double *r_precision, double *map_at_r, size_t *counted);
 
 #ifdef __cplusplus
 }

@@ -44,7 +44,7 @@ struct shape {
     size_t offset;
 };
 
-enum element { ELEMENT_F32, ELEMENT_U32 };
+enum element { ELEMENT_F32, ELEMENT_U32, ELEMENT_F64, ELEMENT_SIZE }; /* the last: size_t */
 
 enum sign { SIGN_ANY, SIGN_NOT_NEGATIVE, SIGN_NOT_POSITIVE };
 
@@ -79,8 +79,8 @@ struct trial {
     struct mmk_options options; /* threads and workspace, set by who runs it */
     int buffer_count;
     struct buffer buffer[TRIAL_BUFFERS];
-    size_t count;          /* top-k: what *count came back as */
-    size_t expected_count; /* top-k: min(k, n), from the oracle */
+    size_t count;          /* kernels with a k: what *count (*counted) came back as, */
+    size_t expected_count; /* and what is right, from the oracle: of top-k min(k, n) */
 };
 
 enum { SIMILARITY_FROM_SHAPE = -1 };

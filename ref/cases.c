@@ -30,6 +30,7 @@ const struct kernel *const kernels[] = {
     &kernel_logsumexp,
     &kernel_topk,
     &kernel_topk_rows,
+    &kernel_retrieval_metrics,
 };
 const size_t kernel_count = sizeof kernels / sizeof kernels[0];
 
@@ -234,7 +235,7 @@ void trial_fill(struct trial *t)
         for (size_t i = 0; i + 1 < b->rows; i++)
             for (size_t k = b->cols; k < b->ld; k++)
                 words[i * b->ld + k] = 0x7fa5a5a5u;
-        if (t->fill == FILL_GIVEN)
+        if (t->fill == FILL_GIVEN || b->element != ELEMENT_F32)
             continue;
 #pragma omp parallel for if (b->rows * b->cols > 100000) schedule(static)
         for (size_t i = 0; i < b->rows; i++)

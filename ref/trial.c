@@ -11,14 +11,26 @@
 #include <string.h>
 #include <sys/mman.h>
 
-static const uint32_t POISON = 0x7fa55a5au; /* a signalling NaN that no function here returns */
+/* A signalling NaN that no function here returns; twice, it is one as a double. */
+static const uint32_t POISON = 0x7fa55a5au;
+static const uint64_t POISON_WIDE = 0x7fa55a5a7fa55a5au;
 static const uint32_t QUIET_NAN = 0x7fc00000u;
+static const uint64_t QUIET_NAN_WIDE = 0x7ff8000000000000u;
+
+size_t element_bytes(enum element element)
+{
+    static const size_t bytes[] = {[ELEMENT_F32] = sizeof(float),
+                                   [ELEMENT_U32] = sizeof(uint32_t),
+                                   [ELEMENT_F64] = sizeof(double),
+                                   [ELEMENT_SIZE] = sizeof(size_t)};
+    return bytes[element];
+}
 
 size_t buffer_bytes(const struct buffer *b)
 {
     if (b->rows == 0)
         return 0;
-    return ((b->rows - 1) * b->ld + b->cols) * sizeof(float);
+    return ((b->rows - 1) * b->ld + b->cols) * element_bytes(b->element);
 }
 
 struct buffer *trial_buffer(struct trial *t, const char *name)
@@ -187,6 +199,36 @@ static void check_index(const struct buffer *b, size_t i, size_t j, struct verdi
     }
 }
 
+static void check_double(const struct buffer *b, size_t i, size_t j, struct verdict *v)
+{
+    uint64_t bits = ((const uint64_t *)b->data)[i * b->ld + j];
+    double got, expected = b->expected[i * b->cols + j], bound = b->bound[i * b->cols + j];
+    memcpy(&got, &bits, sizeof got);
+    v->judged++;
+    if (bits == POISON_WIDE) {
+        wrong(v, "%s[%zu,%zu] was not written", b->name, i, j);
+        return;
+    }
+    if (isnan(expected) ? bits != QUIET_NAN_WIDE : !(fabs(got - expected) <= bound)) {
+        wrong(v, "%s[%zu,%zu] is %.17g; right is %.17g +- %.3g", b->name, i, j, got, expected,
+              bound);
+    } else if (!isnan(expected)) {
+        v->worst_abs = fmax(v->worst_abs, fabs(got - expected));
+        if (bound > 0)
+            v->worst_share = fmax(v->worst_share, fabs(got - expected) / bound);
+    }
+}
+
+static void check_element(const struct buffer *b, size_t i, size_t j, struct verdict *v)
+{
+    if (b->element == ELEMENT_F32)
+        check_float(b, i, j, v);
+    else if (b->element == ELEMENT_F64)
+        check_double(b, i, j, v);
+    else
+        check_index(b, i, j, v);
+}
+
 bool trial_check(const struct trial *t, struct verdict *v)
 {
     *v = (struct verdict){.pass = true};
@@ -196,10 +238,7 @@ bool trial_check(const struct trial *t, struct verdict *v)
             continue;
         for (size_t i = 0; i < b->rows; i++) {
             for (size_t j = 0; j < b->cols; j++)
-                if (b->element == ELEMENT_F32)
-                    check_float(b, i, j, v);
-                else
-                    check_index(b, i, j, v);
+                check_element(b, i, j, v);
             for (size_t j = b->cols; i + 1 < b->rows && j < b->ld; j++)
                 if (((const uint32_t *)b->data)[i * b->ld + j] != POISON)
                     wrong(v, "%s: the padding after row %zu was written at column %zu", b->name, i,
@@ -220,8 +259,9 @@ uint64_t trial_fingerprint(const struct trial *t)
     for (int index = 0; index < t->buffer_count; index++) {
         const struct buffer *b = &t->buffer[index];
         for (size_t i = 0; b->output && i < b->rows; i++) {
-            const unsigned char *row = (const unsigned char *)b->data + i * b->ld * sizeof(float);
-            for (size_t byte = 0; byte < b->cols * sizeof(float); byte++)
+            size_t size = element_bytes(b->element);
+            const unsigned char *row = (const unsigned char *)b->data + i * b->ld * size;
+            for (size_t byte = 0; byte < b->cols * size; byte++)
                 hash = (hash ^ row[byte]) * 0x100000001b3u;
         }
     }

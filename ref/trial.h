@@ -56,6 +56,9 @@ uint64_t trial_fingerprint(const struct trial *trial);
 /* The buffer of that name; NULL when the kernel has none. */
 struct buffer *trial_buffer(struct trial *trial, const char *name);
 
+/* Bytes of one element. */
+size_t element_bytes(enum element element);
+
 /* Bytes from a buffer's first element to its last (the padding after the last row is not part of
  * it). */
 size_t buffer_bytes(const struct buffer *buffer);

@@ -19,9 +19,15 @@ const char *mmk_status_string(enum mmk_status status)
     case MMK_ERR_LOGIT_SCALE:
         return "logit_scale must be greater than zero and at most 1.7e38";
     case MMK_ERR_WEIGHT:
-        return "a direction weight is negative, NaN or infinite";
+        return "a weight is negative, NaN or infinite";
     case MMK_ERR_OFFSET:
         return "offset + m exceeds n: some x_i would have no positive";
+    case MMK_ERR_ROW_START:
+        return "row_start of a CSR matrix goes down from a row to the next";
+    case MMK_ERR_INDEX:
+        return "a column of a CSR matrix, or an item of a ranking, is not below n";
+    case MMK_ERR_DEPTH:
+        return "the rankings are shorter than recall_at, R-Precision or mAP@R need";
     case MMK_ERR_THREADS:
         return "the thread count is negative";
     case MMK_ERR_WORKSPACE:

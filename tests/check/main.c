@@ -290,8 +290,10 @@ static void place(struct run *run, struct placed *p, enum placement placement)
     struct trial *t = &p->trial;
     for (int i = 0; i < t->buffer_count; i++) {
         struct buffer *b = &t->buffer[i];
-        b->data = guard_place(&run->guards[i], buffer_bytes(b), placement,
-                              (size_t)i + t->shape.m + t->shape.n + t->shape.d);
+        size_t shift = (size_t)i + t->shape.m + t->shape.n + t->shape.d;
+        if (element_bytes(b->element) == 8) /* keep them on a multiple of 8 */
+            shift = 2 * (shift % 7) + 1;
+        b->data = guard_place(&run->guards[i], buffer_bytes(b), placement, shift);
         if (!b->output)
             memcpy(b->data, p->home[i], buffer_bytes(b));
     }
@@ -332,6 +334,26 @@ static bool find_damage(const struct run *run, const struct placed *p, char *how
     return false;
 }
 
+/* The element's value, and its bits where the value may not tell all. */
+static void element_text(const struct buffer *b, const void *data, size_t e, char *text,
+                         size_t size)
+{
+    const char *at = (const char *)data + e * element_bytes(b->element);
+    if (b->element == ELEMENT_F64) {
+        uint64_t bits;
+        double value;
+        memcpy(&bits, at, sizeof bits);
+        memcpy(&value, at, sizeof value);
+        snprintf(text, size, "%.17g (0x%016" PRIx64 ")", value, bits);
+    } else {
+        uint32_t bits;
+        float value;
+        memcpy(&bits, at, sizeof bits);
+        memcpy(&value, at, sizeof value);
+        snprintf(text, size, "%.9g (0x%08" PRIx32 ")", (double)value, bits);
+    }
+}
+
 /* Whether the outputs have the bits of the first variant's; else how says where not. */
 static bool same_bits(const struct placed *p, char *how, size_t size)
 {
@@ -340,17 +362,15 @@ static bool same_bits(const struct placed *p, char *how, size_t size)
         const struct buffer *b = &t->buffer[i];
         if (!b->output || memcmp(b->data, p->home[i], buffer_bytes(b)) == 0)
             continue;
-        const uint32_t *got = b->data, *first = p->home[i];
-        size_t e = 0;
-        while (got[e] == first[e])
+        const char *got = b->data, *first = p->home[i];
+        size_t e = 0, bytes = element_bytes(b->element);
+        while (memcmp(got + e * bytes, first + e * bytes, bytes) == 0)
             e++;
-        float got_value, first_value;
-        memcpy(&got_value, &got[e], sizeof got_value);
-        memcpy(&first_value, &first[e], sizeof first_value);
-        snprintf(how, size,
-                 "%s[%zu,%zu] is %.9g (0x%08" PRIx32 "), but %.9g (0x%08" PRIx32 ") on %s", b->name,
-                 e / b->ld, e % b->ld, (double)got_value, got[e], (double)first_value, first[e],
-                 p->first_name);
+        char ours[64], theirs[64];
+        element_text(b, got, e, ours, sizeof ours);
+        element_text(b, first, e, theirs, sizeof theirs);
+        snprintf(how, size, "%s[%zu,%zu] is %s, but %s on %s", b->name, e / b->ld, e % b->ld, ours,
+                 theirs, p->first_name);
         return false;
     }
     return true;

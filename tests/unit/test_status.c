@@ -149,6 +149,15 @@ static enum mmk_status call_topk_rows(struct arguments *a)
                          a->options_pointer);
 }
 
+static enum mmk_status call_retrieval(struct arguments *a)
+{
+    static const size_t row_start[M + 1] = {0};
+    static const uint32_t rankings[M * K] = {0};
+    const struct mmk_csr relevant = {row_start, NULL, NULL};
+    return mmk_retrieval_metrics(M, N, K, rankings, K, &relevant, 0, NULL, NULL, NULL, NULL,
+                                 a->count);
+}
+
 static enum mmk_status call_exp(struct arguments *a)
 {
     return mmk_exp(a->d, a->x, a->result);
@@ -174,7 +183,8 @@ enum {
     LOGSUMEXP = 1 << 11,
     QUERY_NORMS = 1 << 12,
     SQUARED_NORMS = 1 << 13,
-    FUNCTIONS = 14,
+    RETRIEVAL = 1 << 14, /* the rest of it in test_retrieval.c */
+    FUNCTIONS = 15,
     QUERIES = QUERY | QUERY_NORMS,
     INFONCE = FORWARD | BACKWARD | BOTH,
     SIMILARITIES = PAIR | QUERIES | MATRIX,
@@ -200,6 +210,7 @@ static const struct {
     {"logsumexp", call_logsumexp},
     {"similarity_query with norms", call_query_norms},
     {"squared_norms", call_squared_norms},
+    {"retrieval_metrics", call_retrieval},
 };
 
 /* ---- The ways to spoil them
@@ -312,7 +323,7 @@ static const struct {
     CASE(nothing, ALL, MMK_OK),
 
     CASE(null_config, INFONCE, MMK_ERR_NULL),
-    CASE(null_x, ALL & ~(WORKSPACE | SQUARED_NORMS), MMK_ERR_NULL),
+    CASE(null_x, ALL & ~(WORKSPACE | SQUARED_NORMS | RETRIEVAL), MMK_ERR_NULL),
     CASE(null_y, SIMILARITIES | SQUARED_NORMS | INFONCE, MMK_ERR_NULL),
     CASE(null_result, SIMILARITIES | SQUARED_NORMS | NORMALIZE | EXP | LOGSUMEXP, MMK_ERR_NULL),
     CASE(null_loss, FORWARD | BOTH, MMK_ERR_NULL),
@@ -340,7 +351,7 @@ static const struct {
     CASE(zero_ld, QUERIES | SQUARED_NORMS | MATRIX | NORMALIZE | INFONCE | TOPK_ROWS,
          MMK_ERR_LEADING_DIMENSION),
 
-    CASE(huge_d, ALL & ~(WORKSPACE | TOPK | TOPK_ROWS), MMK_ERR_SIZE),
+    CASE(huge_d, ALL & ~(WORKSPACE | TOPK | TOPK_ROWS | RETRIEVAL), MMK_ERR_SIZE),
     CASE(big_d, QUERIES | SQUARED_NORMS | MATRIX | NORMALIZE | INFONCE, MMK_ERR_SIZE),
     CASE(huge_d, WORKSPACE, MMK_ERR_SIZE),
     CASE(huge_m, MATRIX | INFONCE | WORKSPACE, MMK_ERR_SIZE),

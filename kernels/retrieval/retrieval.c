@@ -1,0 +1,225 @@
+/* retrieval.c - Recall@K, R-Precision and mAP@R of rankings.
+ * SPDX-License-Identifier: MIT
+ *
+ * One file for every instruction set: what there is to do is to look each ranked item up in a hash
+ * set, one dependent load after another, with a division at each hit. Registers of any width wait
+ * for the same loads. Hits are counted as integers, and doubles are added in the order of ranks and
+ * queries, so the bits are the same everywhere.
+ */
+#include "../isa/args.h"
+#include "../isa/isa.h"
+
+#include <math.h>
+#include <string.h>
+
+/* The relevant items of one query: open addressing in at least two slots an item. A slot is 0, or
+ * an item with SLOT_USED, and with SLOT_FOUND once the ranking has listed it. */
+struct item_set {
+    uint64_t *slots;
+    unsigned bits; /* 2^bits slots */
+};
+
+#define SLOT_USED  ((uint64_t)1 << 32)
+#define SLOT_FOUND ((uint64_t)1 << 33)
+
+static unsigned set_bits(size_t items)
+{
+    unsigned bits = 1;
+    while ((size_t)1 << bits < 2 * items)
+        bits++;
+    return bits;
+}
+
+/* The item's slot, or the empty one where it would stand. */
+static uint64_t *set_slot(const struct item_set *set, uint32_t item)
+{
+    size_t mask = ((size_t)1 << set->bits) - 1;
+    size_t at = (size_t)((item * UINT64_C(0x9e3779b97f4a7c15)) >> (64 - set->bits));
+    while (set->slots[at] != 0 && (uint32_t)set->slots[at] != item)
+        at = (at + 1) & mask;
+    return &set->slots[at];
+}
+
+struct problem {
+    size_t n, depth;
+    const struct mmk_csr *relevant;
+    size_t recall_count; /* 0 where no recall is asked */
+    const size_t *recall_at;
+    size_t deepest;    /* of recall_at */
+    bool wants_r_deep; /* R-Precision or mAP@R */
+};
+
+/* Sums over the counted queries. */
+struct sums {
+    size_t counted;
+    size_t *hits; /* recall_count: queries with a hit among the first K */
+    double r_precision, map_at_r;
+};
+
+/* The longest row of relevant; its entries are checked row by row. */
+static enum mmk_status longest_row(const struct mmk_csr *relevant, size_t m, size_t *longest)
+{
+    *longest = 0;
+    if (m == 0)
+        return MMK_OK;
+    if (relevant == NULL || relevant->row_start == NULL)
+        return MMK_ERR_NULL;
+    for (size_t i = 0; i < m; i++) {
+        size_t begin = relevant->row_start[i], end = relevant->row_start[i + 1];
+        if (end < begin)
+            return MMK_ERR_ROW_START;
+        if (end - begin > *longest)
+            *longest = end - begin;
+    }
+    if (*longest > 0 && relevant->column == NULL)
+        return MMK_ERR_NULL;
+    return *longest <= PTRDIFF_MAX / sizeof(uint32_t) ? MMK_OK : MMK_ERR_SIZE;
+}
+
+/* Puts row i of relevant into the set, each item once; *count is how many there are. */
+static enum mmk_status collect(const struct problem *p, size_t i, struct item_set *set,
+                               size_t *count)
+{
+    const struct mmk_csr *relevant = p->relevant;
+    size_t begin = relevant->row_start[i], end = relevant->row_start[i + 1];
+    set->bits = set_bits(end - begin);
+    memset(set->slots, 0, sizeof *set->slots << set->bits);
+    *count = 0;
+    for (size_t e = begin; e < end; e++) {
+        uint32_t item = relevant->column[e];
+        float weight = relevant->weight != NULL ? relevant->weight[e] : 1.0f;
+        if (item >= p->n)
+            return MMK_ERR_INDEX;
+        if (!(weight >= 0.0f && weight < INFINITY))
+            return MMK_ERR_WEIGHT;
+        uint64_t *slot = set_slot(set, item);
+        if (weight > 0.0f && *slot == 0) {
+            *slot = SLOT_USED | item;
+            ++*count;
+        }
+    }
+    return MMK_OK;
+}
+
+/* Adds what one ranking gives, with the R items of the set relevant. */
+static void score(const struct problem *p, const uint32_t *ranking, const struct item_set *set,
+                  size_t R, struct sums *sums)
+{
+    size_t end = p->deepest, hits = 0, hits_in_r = 0, first = SIZE_MAX;
+    double precisions = 0.0;
+    if (p->wants_r_deep && R > end)
+        end = R;
+    for (size_t r = 0; r < end; r++) {
+        uint64_t *slot = set_slot(set, ranking[r]);
+        if (*slot == 0 || *slot & SLOT_FOUND)
+            continue;
+        *slot |= SLOT_FOUND;
+        hits++;
+        if (first == SIZE_MAX)
+            first = r;
+        if (r < R) {
+            hits_in_r = hits;
+            precisions += (double)hits / (double)(r + 1);
+        }
+    }
+    for (size_t k = 0; k < p->recall_count; k++)
+        sums->hits[k] += first < p->recall_at[k];
+    sums->r_precision += (double)hits_in_r / (double)R;
+    sums->map_at_r += precisions / (double)R;
+    sums->counted++;
+}
+
+static enum mmk_status add_query(const struct problem *p, size_t i, const uint32_t *ranking,
+                                 struct item_set *set, struct sums *sums)
+{
+    size_t R;
+    enum mmk_status status = collect(p, i, set, &R);
+    if (status != MMK_OK)
+        return status;
+    for (size_t r = 0; r < p->depth; r++)
+        if (ranking[r] >= p->n)
+            return MMK_ERR_INDEX;
+    if (p->wants_r_deep && R > p->depth)
+        return MMK_ERR_DEPTH;
+    if (R > 0)
+        score(p, ranking, set, R, sums);
+    return MMK_OK;
+}
+
+/* *deepest of the K, of which none may lie beyond the rankings; these hold all there is where they
+ * are n long. */
+static enum mmk_status check_recall_at(const struct problem *p, size_t *deepest)
+{
+    *deepest = 0;
+    if (p->recall_count > 0 && p->recall_at == NULL)
+        return MMK_ERR_NULL;
+    for (size_t k = 0; k < p->recall_count; k++) {
+        size_t last = p->recall_at[k] < p->n ? p->recall_at[k] : p->n;
+        if (last > p->depth)
+            return MMK_ERR_DEPTH;
+        if (last > *deepest)
+            *deepest = last;
+    }
+    return MMK_OK;
+}
+
+static void lay_out(struct scratch *scratch, size_t longest, size_t recall_count,
+                    struct item_set *set, struct sums *sums)
+{
+    set->slots = scratch_take(scratch, (size_t)1 << set_bits(longest), sizeof *set->slots);
+    sums->hits = scratch_take(scratch, recall_count, sizeof *sums->hits);
+}
+
+static double mean(double sum, size_t count)
+{
+    return count > 0 ? sum / (double)count : (double)NAN;
+}
+
+enum mmk_status mmk_retrieval_metrics(size_t m, size_t n, size_t depth, const uint32_t *rankings,
+                                      size_t ldrankings, const struct mmk_csr *relevant,
+                                      size_t recall_count, const size_t *recall_at, double *recall,
+                                      double *r_precision, double *map_at_r, size_t *counted)
+{
+    const struct isa_row *row;
+    struct problem p = {.n = n,
+                        .depth = depth,
+                        .relevant = relevant,
+                        .recall_count = recall != NULL ? recall_count : 0,
+                        .recall_at = recall_at,
+                        .wants_r_deep = r_precision != NULL || map_at_r != NULL};
+    struct item_set set = {NULL, 0};
+    struct sums sums = {0, NULL, 0.0, 0.0};
+    struct scratch scratch = {0};
+    size_t longest = 0, spare;
+    enum mmk_status status = isa_current(&row); /* a bad MMK_ISA is an error everywhere */
+    if (status == MMK_OK && n > UINT32_MAX)
+        status = MMK_ERR_SIZE;
+    if (status == MMK_OK)
+        status = args_matrix(rankings, m, depth, ldrankings);
+    if (status == MMK_OK)
+        status = check_recall_at(&p, &p.deepest);
+    if (status == MMK_OK)
+        status = longest_row(relevant, m, &longest);
+    if (status != MMK_OK)
+        return status;
+
+    lay_out(&scratch, longest, p.recall_count, &set, &sums);
+    if ((status = scratch_open(&scratch, NULL, &spare)) != MMK_OK)
+        return status;
+    lay_out(&scratch, longest, p.recall_count, &set, &sums);
+    memset(sums.hits, 0, p.recall_count * sizeof *sums.hits);
+    for (size_t i = 0; i < m && status == MMK_OK; i++)
+        status = add_query(&p, i, rankings + i * ldrankings, &set, &sums);
+    if (status == MMK_OK) {
+        for (size_t k = 0; k < p.recall_count; k++)
+            recall[k] = mean((double)sums.hits[k], sums.counted);
+        if (r_precision != NULL)
+            *r_precision = mean(sums.r_precision, sums.counted);
+        if (map_at_r != NULL)
+            *map_at_r = mean(sums.map_at_r, sums.counted);
+        if (counted != NULL)
+            *counted = sums.counted;
+    }
+    scratch_close(&scratch);
+    return status;
+}
