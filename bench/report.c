@@ -119,7 +119,14 @@ static void print_peaks(FILE *out, const struct run *run)
     fprintf(out, "          (clock: estimated from a chain of dependent additions)\n");
 }
 
-/* Each peer of a run once: the column that says what library it is. Returns how many. */
+enum { PEERS_LISTED = 64 };
+
+static bool same_peer(const struct column *a, const struct column *b)
+{
+    return strcmp(a->variant, b->variant) == 0 && strcmp(a->library, b->library) == 0;
+}
+
+/* What each peer of a run was, once for each way in which it does its kernels. Returns how many. */
 static size_t list_peers(const struct run *run, const struct column **peers)
 {
     size_t count = 0;
@@ -127,20 +134,46 @@ static size_t list_peers(const struct run *run, const struct column **peers)
         for (size_t c = 0; c < run->results[i].column_count; c++) {
             const struct column *column = &run->results[i].columns[c];
             size_t p = 0;
-            while (p < count && strcmp(peers[p]->variant, column->variant) != 0)
+            while (p < count && !same_peer(peers[p], column))
                 p++;
-            if (column->library[0] && p == count && count < VERSUS_MOST)
+            if (column->library[0] && p == count && count < PEERS_LISTED)
                 peers[count++] = column;
         }
     return count;
 }
 
+/* Whether the peer does the kernel of result i in that way. */
+static bool peer_does(const struct run *run, size_t i, const struct column *peer)
+{
+    const struct column *column = result_find_column(&run->results[i], peer->variant);
+    return column && same_peer(column, peer);
+}
+
+static void print_peer_kernels(FILE *out, const struct run *run, const struct column *peer)
+{
+    const char *join = " (";
+    for (size_t i = 0; i < run->result_count; i++) {
+        bool first = peer_does(run, i, peer);
+        for (size_t before = 0; before < i && first; before++)
+            first = !peer_does(run, before, peer) ||
+                    strcmp(run->results[before].kernel, run->results[i].kernel) != 0;
+        if (!first)
+            continue;
+        fprintf(out, "%s%s", join, run->results[i].kernel);
+        join = ", ";
+    }
+    fprintf(out, ")");
+}
+
 static void print_peers(FILE *out, const struct run *run)
 {
-    const struct column *peers[VERSUS_MOST];
+    const struct column *peers[PEERS_LISTED];
     size_t count = list_peers(run, peers);
-    for (size_t p = 0; p < count; p++)
-        fprintf(out, "%-9s %s: %s\n", p ? "" : "peers", peers[p]->variant, peers[p]->library);
+    for (size_t p = 0; p < count; p++) {
+        fprintf(out, "%-9s %s: %s", p ? "" : "peers", peers[p]->variant, peers[p]->library);
+        print_peer_kernels(out, run, peers[p]);
+        fprintf(out, "\n");
+    }
 }
 
 /* One line: how much faster the widest instruction set is than the best peer, then than each. */
@@ -375,15 +408,16 @@ void report_markdown_legend(FILE *out, int level)
         "- **over autovec**: how many times as fast as the compiler's version for the same "
         "instruction set (`ref` and\n  `scalar`: the widest one), with its 95 %% interval; "
         "**verdict** is inconclusive when that includes 1, or when a `?` says too few rounds.\n"
-        "- **peers**: `openblas` and `onednn` are InfoNCE as a C user would assemble it: the "
-        "library's matrix products, and\n  between them a softmax in plain C that the compiler "
-        "vectorises (bench/peers/assembled.c). `pytorch` is CLIP's loss in\n  PyTorch, in a "
-        "process "
-        "of its own (bench/script.c), stock and tuned; it is not timed for the log-sum-exps, which "
-        "that\n  loss does not hand out. Peers pass the same check in the same rounds, with an "
-        "allowance for what they lose where the\n  softmax is near 1 (bench/allowance.h). **over "
-        "the "
-        "best peer**: the widest instruction set, paired as **over autovec** is.\n"
+        "- **peers**: `openblas` and `onednn` are what a C user would make of the library's matrix "
+        "product: a matrix of\n  similarities, and InfoNCE with a softmax between the products in "
+        "plain C that the compiler vectorises\n  (bench/peers/assembled_*.c); where the library "
+        "has the function itself (sdot, sgemv), that. `simsimd` is called\n  in line for each pair "
+        "of rows. `pytorch` is CLIP's loss in PyTorch, in a process of its own (bench/script.c), "
+        "stock and\n  tuned; it is not timed for the log-sum-exps, which that loss does not hand "
+        "out. What each does for which kernel stands\n  at the head. Peers pass the same check in "
+        "the same rounds, with an allowance for the order of their sums and for what\n  they lose "
+        "where the softmax is near 1 (bench/allowance.h). **over the best peer**: the widest "
+        "instruction set,\n  paired as **over autovec** is.\n"
         "- **worst error**: the greatest |result - oracle| of the check at exactly this shape, and "
         "in brackets its share of the\n  derived bound (1 is the limit). `48 rows`: in large "
         "cases the oracle judged that many rows, spread over all.\n  No variant is timed that "
@@ -530,10 +564,13 @@ void report_markdown(FILE *out, const struct run *run, int level)
             m->counters);
     fprintf(out, "| build | %s; `%s` |\n", m->compiler, m->flags);
     fprintf(out, "| mmk | %s, commit %s |\n", m->library, m->commit);
-    const struct column *peers[VERSUS_MOST];
+    const struct column *peers[PEERS_LISTED];
     size_t peer_count = list_peers(run, peers);
-    for (size_t p = 0; p < peer_count; p++)
-        fprintf(out, "| peer %s | %s |\n", peers[p]->variant, peers[p]->library);
+    for (size_t p = 0; p < peer_count; p++) {
+        fprintf(out, "| peer %s | %s", peers[p]->variant, peers[p]->library);
+        print_peer_kernels(out, run, peers[p]);
+        fprintf(out, " |\n");
+    }
     fprintf(out, "| run | %s, %zu to %zu rounds a case, seed %llu, %.0f s |\n\n", m->date, fewest,
             most, (unsigned long long)run->seed, run->seconds);
     markdown_peaks(out, run);

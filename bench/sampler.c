@@ -334,6 +334,12 @@ static bool has_gone(struct column *column, double seconds)
     return isnan(seconds);
 }
 
+static void describe_peer(const struct peer *peer, struct column *column)
+{
+    snprintf(column->library, sizeof column->library, "%s; %s%s%s", peer->version, peer->kernel,
+             peer->how[0] ? "; " : "", peer->how);
+}
+
 /* Checks a variant, and finds its pace and what a round of it costs; false: it stays out. */
 static bool admit(struct group *group, struct entrant *entrant)
 {
@@ -344,8 +350,7 @@ static bool admit(struct group *group, struct entrant *entrant)
         return false;
     }
     if (entrant->variant->peer)
-        snprintf(column->library, sizeof column->library, "%s; %s", entrant->variant->peer->version,
-                 entrant->variant->peer->kernel);
+        describe_peer(entrant->variant->peer, column);
     if (!job_check(group->job, entrant->variant, column)) {
         column->state = COLUMN_FAILED;
         return false;

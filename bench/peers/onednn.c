@@ -1,4 +1,4 @@
-/* onednn.c - peer: InfoNCE from oneDNN's sgemm.
+/* onednn.c - peer: what can be assembled from oneDNN's sgemm.
  * SPDX-License-Identifier: MIT
  *
  * dnnl_sgemm rather than the matmul primitive: with Y packed once for all strips, that was 3 to 6 %
@@ -54,5 +54,4 @@ struct peer mmk_peer = {.name = "onednn",
                         .runs = assembled_runs,
                         .open = open_peer,
                         .close = assembled_close,
-                        .prepare = assembled_prepare,
-                        .call = assembled_call};
+                        .prepare = assembled_prepare};

@@ -1,9 +1,10 @@
-/* openblas.c - peer: InfoNCE from OpenBLAS's sgemm.
+/* openblas.c - peer: OpenBLAS's sdot and sgemv, and what can be assembled from its sgemm.
  * SPDX-License-Identifier: MIT
  */
 #include "assembled.h"
 
 #include <cblas.h>
+#include <math.h>
 #include <openblas_config.h>
 #include <stdio.h>
 
@@ -18,6 +19,80 @@ static void sgemm(bool transpose_a, bool transpose_b, size_t m, size_t n, size_t
 /* All logits at once take 10 % longer at n = 4096, d = 128, where they leave the cache; strips of a
  * thousand rows and less 3 % at d = 512, where Y is packed anew for each. */
 static const struct matrix_library library = {sgemm, openblas_set_num_threads, .strip = 4};
+
+enum { X, Y, RESULT, NORMS }; /* order of the buffers */
+
+static enum mmk_status dot_pair(struct peer *peer, struct trial *trial)
+{
+    (void)peer;
+    *(float *)trial->buffer[RESULT].data =
+        cblas_sdot((blasint)trial->shape.d, trial->buffer[X].data, 1, trial->buffer[Y].data, 1);
+    return MMK_OK;
+}
+
+static enum mmk_status dot_query(struct peer *peer, struct trial *trial)
+{
+    const struct buffer *y = &trial->buffer[Y];
+    (void)peer;
+    cblas_sgemv(CblasRowMajor, CblasNoTrans, (blasint)trial->shape.n, (blasint)trial->shape.d, 1.0f,
+                y->data, (blasint)y->ld, trial->buffer[X].data, 1, 0.0f, trial->buffer[RESULT].data,
+                1);
+    return MMK_OK;
+}
+
+/* A zero row has cosine 0 with everything. */
+static void divide_by_norms(size_t n, float square_x, const float *restrict squares,
+                            float *restrict result)
+{
+    for (size_t j = 0; j < n; j++) {
+        float square = square_x * squares[j];
+        result[j] = square > 0.0f ? result[j] / sqrtf(square) : 0.0f;
+    }
+}
+
+static enum mmk_status cosine_query_norms(struct peer *peer, struct trial *trial)
+{
+    const float *x = trial->buffer[X].data;
+    blasint d = (blasint)trial->shape.d;
+    dot_query(peer, trial);
+    divide_by_norms(trial->shape.n, cblas_sdot(d, x, 1, x, 1), trial->buffer[NORMS].data,
+                    trial->buffer[RESULT].data);
+    return MMK_OK;
+}
+
+static const struct {
+    const char *kernel;
+    enum mmk_status (*call)(struct peer *peer, struct trial *trial);
+    const char *how;
+} entries[] = {{"dot_pair", dot_pair, "sdot"},
+               {"dot_query", dot_query, "sgemv"},
+               {"cosine_query_norms", cosine_query_norms, "sgemv, then divided by the norms"}};
+enum { ENTRIES = sizeof entries / sizeof entries[0] };
+
+/* The entry for a kernel; ENTRIES: there is none. */
+static size_t entry_of(const struct kernel *kernel)
+{
+    size_t e = 0;
+    while (e < ENTRIES && strcmp(entries[e].kernel, kernel->name) != 0)
+        e++;
+    return e;
+}
+
+static bool runs(const struct kernel *kernel)
+{
+    return entry_of(kernel) < ENTRIES || assembled_runs(kernel);
+}
+
+static bool prepare(struct peer *peer, const struct trial *trial, char *error, size_t error_bytes)
+{
+    size_t e = entry_of(trial->kernel);
+    if (e == ENTRIES)
+        return assembled_prepare(peer, trial, error, error_bytes);
+    openblas_set_num_threads(trial->options.threads);
+    peer->call = entries[e].call;
+    snprintf(peer->how, sizeof peer->how, "%s", entries[e].how);
+    return true;
+}
 
 static bool open_peer(struct peer *peer, char *error, size_t error_bytes)
 {
@@ -34,8 +109,7 @@ static bool open_peer(struct peer *peer, char *error, size_t error_bytes)
 
 struct peer mmk_peer = {.name = "openblas",
                         .about = &library,
-                        .runs = assembled_runs,
+                        .runs = runs,
                         .open = open_peer,
                         .close = assembled_close,
-                        .prepare = assembled_prepare,
-                        .call = assembled_call};
+                        .prepare = prepare};

@@ -146,8 +146,11 @@ static void denormals_are_kept(void)
 
 static void check_assembled(const char *name)
 {
+    static const char *const can[] = {"dot_matrix", "cosine_matrix", "neg_sq_l2_matrix"};
     struct peer *peer = open_peer(name);
     denormals_are_kept();
+    for (size_t i = 0; i < sizeof can / sizeof can[0]; i++)
+        check_similarity(peer, can[i]);
     check_infonce(peer);
     struct shape s = clip;
     s.logit_scale = 100.0f; /* its softmax would overflow */
@@ -158,6 +161,11 @@ static void check_assembled(const char *name)
 static void test_openblas(void **state)
 {
     (void)state;
+    static const char *const can[] = {"dot_pair", "dot_query", "cosine_query_norms"};
+    struct peer *peer = open_peer("openblas");
+    for (size_t i = 0; i < sizeof can / sizeof can[0]; i++)
+        check_similarity(peer, can[i]);
+    assert_false(peer->runs(kernel_find("cosine_pair")));
     check_assembled("openblas");
 }
 
