@@ -35,7 +35,7 @@ ISAS_foreign := $(filter-out $(ISAS),$(sort $(ISAS_x86_64) $(ISAS_aarch64)))
 
 # ---- Peers: another library is a file bench/peers/<name>.c or .cpp and a line in each of these blocks
 
-PEERS     := openblas onednn simsimd
+PEERS     := openblas onednn faiss simsimd
 PEER_DEPS := g++ libopenblas-openmp-dev libdnnl-dev libfaiss-dev python3-torch
 # Headers from the npm registry, unpacked into $(NPM)/<name>@<version>/. usearch up to 2.21 stands on
 # SimSIMD's headers; later ones on NumKong's, which are thirty files to be compiled apart.
@@ -318,7 +318,7 @@ PEER_CC.c         = $(CC)
 PEER_CC.cpp       = $(CXX)
 PEER_COMPILE.c    = $(PLAIN_COMPILE) $(PEER_CFLAGS) $(PEER_CFLAGS_$(ARCH))
 PEER_COMPILE.cpp  = $(CXX) $(CPPFLAGS) $(patsubst -std=%,-std=c++20,$(MMK_CFLAGS)) \
-    $(filter-out -Wstrict-prototypes,$(WARNINGS)) $(CFLAGS) -MMD -MP $(PEER_CFLAGS) $(PEER_CFLAGS_$(ARCH))
+    $(filter-out -Wstrict-prototypes,$(WARNINGS)) -Wno-missing-field-initializers $(CFLAGS) -MMD -MP $(PEER_CFLAGS) $(PEER_CFLAGS_$(ARCH))
 PEER_SHARED      := $(call objects,$(filter-out $(PEERS:%=bench/peers/%.c),$(wildcard bench/peers/*.c)))
 
 $(PEER_SHARED): $(OBJ)/%.o: %.c $(FLAGS_STAMP) $(PEER_STAMP)

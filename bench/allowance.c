@@ -64,7 +64,7 @@ static void allow_gradient(const struct trial *trial, const struct buffer *own,
 
 /* Of forward and of forward + backward; their batches are square, as that is all that peers take:
  * the positive of row i is row i. */
-static void allow_infonce(const struct trial *trial, double *bounds[TRIAL_BUFFERS])
+static void allow_infonce(struct trial *trial)
 {
     const struct shape *s = &trial->shape;
     const struct buffer *x = &trial->buffer[find(trial, "x")],
@@ -78,13 +78,13 @@ static void allow_infonce(const struct trial *trial, double *bounds[TRIAL_BUFFER
         total += g;
         scale += g * (s->similarity == MMK_COSINE ? 1.0 : length(x, i) * length(y, i));
         if (dx >= 0) {
-            allow_gradient(trial, x, y, i, g, bounds[dx]);
-            allow_gradient(trial, y, x, i, g, bounds[dy]);
+            allow_gradient(trial, x, y, i, g, trial->buffer[dx].bound);
+            allow_gradient(trial, y, x, i, g, trial->buffer[dy].bound);
         }
     }
-    bounds[find(trial, "loss")][0] += total;
+    trial->buffer[find(trial, "loss")].bound[0] += total;
     if (dx >= 0)
-        bounds[find(trial, "dlogit_scale")][0] += scale;
+        trial->buffer[find(trial, "dlogit_scale")].bound[0] += scale;
 }
 
 static double similarity_bound(const struct trial *trial, const float *x, const float *y,
@@ -108,58 +108,98 @@ static double similarity_bound(const struct trial *trial, const float *x, const 
 }
 
 /* Bounds that are greater, and finite, replace those that hold for ours. */
-static void allow_similarity(const struct trial *trial, double *bounds[TRIAL_BUFFERS])
+static void allow_similarity(struct trial *trial)
 {
-    int index = find(trial, "result");
     const struct buffer *x = &trial->buffer[find(trial, "x")],
-                        *y = &trial->buffer[find(trial, "y")], *result = &trial->buffer[index];
+                        *y = &trial->buffer[find(trial, "y")],
+                        *result = &trial->buffer[find(trial, "result")];
 #pragma omp parallel for schedule(static)
     for (size_t i = 0; i < result->rows; i++)
         for (size_t j = 0; j < result->cols; j++) {
             size_t e = i * result->cols + j;
             double bound = similarity_bound(trial, row_of(x, i), row_of(y, j), result->expected[e]);
             if (isfinite(bound))
-                bounds[index][e] = fmax(bounds[index][e], bound);
+                result->bound[e] = fmax(result->bound[e], bound);
         }
 }
 
-/* Copies of the bounds, to be added to. False: no memory. */
-static bool copy_bounds(const struct trial *trial, double *bounds[TRIAL_BUFFERS])
+/* Whether index r of a row has a score that is expected there, and none before it in the run of equal
+ * ones is the same. */
+static bool is_tie(const struct buffer *scores, const struct buffer *values, size_t row,
+                   const uint32_t *indices, size_t r)
+{
+    const double *expected = values->expected + row * values->cols;
+    if (indices[r] >= scores->cols || (double)row_of(scores, row)[indices[r]] != expected[r])
+        return false;
+    for (size_t before = r; before > 0 && expected[before - 1] == expected[r]; before--)
+        if (indices[before - 1] == indices[r])
+            return false;
+    return true;
+}
+
+/* Equal scores in any order: an index that will do becomes the one expected. */
+static void allow_ties(struct trial *trial)
+{
+    const struct buffer *scores = &trial->buffer[find(trial, "scores")],
+                        *values = &trial->buffer[find(trial, "values")],
+                        *indices = &trial->buffer[find(trial, "indices")];
+    for (size_t i = 0; i < indices->rows; i++) {
+        const uint32_t *row = (const uint32_t *)indices->data + i * indices->ld;
+        for (size_t r = 0; r < indices->cols; r++)
+            if (is_tie(scores, values, i, row, r))
+                indices->expected[i * indices->cols + r] = (double)row[r];
+    }
+}
+
+static double *copy(const struct buffer *buffer, const double *values)
+{
+    size_t bytes = buffer->rows * buffer->cols * sizeof *values;
+    double *copied = malloc(bytes + 1);
+    return copied ? memcpy(copied, values, bytes) : NULL;
+}
+
+static void free_copies(struct trial *trial)
+{
+    for (int b = 0; b < trial->buffer_count; b++) {
+        free(trial->buffer[b].expected);
+        free(trial->buffer[b].bound);
+    }
+}
+
+/* The same trial, with expected and bound to be changed. False: no memory. */
+static bool copy_trial(const struct trial *trial, struct trial *copied)
 {
     bool good = true;
-    memset(bounds, 0, TRIAL_BUFFERS * sizeof *bounds);
+    *copied = *trial;
     for (int b = 0; b < trial->buffer_count; b++) {
-        const struct buffer *buffer = &trial->buffer[b];
-        size_t bytes = (buffer->rows * buffer->cols + 1) * sizeof(double);
+        struct buffer *buffer = &copied->buffer[b];
+        buffer->expected = buffer->bound = NULL;
         if (!buffer->output)
             continue;
-        bounds[b] = malloc(bytes);
-        if (bounds[b])
-            memcpy(bounds[b], buffer->bound, bytes);
-        good = good && bounds[b];
+        buffer->expected = copy(buffer, trial->buffer[b].expected);
+        buffer->bound = copy(buffer, trial->buffer[b].bound);
+        good = good && buffer->expected && buffer->bound;
     }
+    if (!good)
+        free_copies(copied);
     return good;
 }
 
-/* The same trial with the bounds that hold for another library. */
 static bool check_allowed(const struct trial *trial, struct verdict *verdict)
 {
-    struct trial allowed = *trial;
-    double *bounds[TRIAL_BUFFERS];
-    bool pass = false;
-    if (copy_bounds(trial, bounds)) {
-        if (strcmp(trial->kernel->family, "infonce") == 0)
-            allow_infonce(trial, bounds);
-        else if (find(trial, "result") >= 0)
-            allow_similarity(trial, bounds);
-        for (int b = 0; b < trial->buffer_count; b++)
-            allowed.buffer[b].bound = bounds[b];
-        pass = trial_check(&allowed, verdict);
-    } else {
+    struct trial allowed;
+    if (!copy_trial(trial, &allowed)) {
         *verdict = (struct verdict){.message = "no memory for the check"};
+        return false;
     }
-    for (int b = 0; b < TRIAL_BUFFERS; b++)
-        free(bounds[b]);
+    if (strcmp(trial->kernel->family, "infonce") == 0)
+        allow_infonce(&allowed);
+    else if (strcmp(trial->kernel->family, "topk") == 0)
+        allow_ties(&allowed);
+    else if (find(trial, "result") >= 0)
+        allow_similarity(&allowed);
+    bool pass = trial_check(&allowed, verdict);
+    free_copies(&allowed);
     return pass;
 }
 

@@ -21,6 +21,7 @@ static struct known {
 } known[] = {
     {"openblas", "cosine infonce", NULL, NULL, false},
     {"onednn", "cosine infonce", NULL, NULL, false},
+    {"faiss", "topk", NULL, NULL, false},
     {"simsimd", "cosine", NULL, NULL, false},
     {"pytorch", "infonce", &script_pytorch, NULL, false},
     {"pytorch-tuned", "infonce", &script_pytorch_tuned, NULL, false},

@@ -71,11 +71,11 @@ static void right(struct peer *peer, const char *kernel, const struct shape *sha
     trial_close(&trial);
 }
 
-static void refused(struct peer *peer, const struct shape *shape)
+static void refused(struct peer *peer, const char *kernel, const struct shape *shape)
 {
     struct trial trial;
     char error[512] = "";
-    open_trial(&trial, "infonce_forward", shape, FILL_NORMAL, 1);
+    open_trial(&trial, kernel, shape, FILL_NORMAL, 1);
     assert_false(peer->prepare(peer, &trial, error, sizeof error));
     assert_true(error[0] != '\0');
     trial_close(&trial);
@@ -111,12 +111,12 @@ static void check_infonce(struct peer *peer)
     }
     struct shape s = clip;
     s.n++;
-    refused(peer, &s);
+    refused(peer, "infonce_forward", &s);
     s.offset = 1;
-    refused(peer, &s);
+    refused(peer, "infonce_forward", &s);
     s = clip;
     s.similarity = MMK_NEG_SQ_L2;
-    refused(peer, &s);
+    refused(peer, "infonce_forward", &s);
     right(peer, "infonce_forward", &clip, FILL_NORMAL, 1); /* it goes on after that */
 }
 
@@ -154,7 +154,7 @@ static void check_assembled(const char *name)
     check_infonce(peer);
     struct shape s = clip;
     s.logit_scale = 100.0f; /* its softmax would overflow */
-    refused(peer, &s);
+    refused(peer, "infonce_forward", &s);
     peers_close();
 }
 
@@ -173,6 +173,29 @@ static void test_onednn(void **state)
 {
     (void)state;
     check_assembled("onednn");
+}
+
+static void test_faiss(void **state)
+{
+    (void)state;
+    static const size_t sizes[][2] = {{1, 1},      {2, 1},      {16, 16},   {17, 5},
+                                      {100, 10},   {100, 99},   {100, 100}, {3000, 100},
+                                      {3000, 257}, {5000, 5000}};
+    static const enum fill fills[] = {FILL_NORMAL, FILL_DUPLICATES, FILL_ALIGNED, FILL_UNIT_ROWS};
+    struct peer *peer = open_peer("faiss");
+    denormals_are_kept();
+    assert_false(peer->runs(kernel_find("cosine_matrix")));
+    for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++)
+        for (size_t f = 0; f < sizeof fills / sizeof fills[0]; f++) {
+            struct shape s = {.m = 5, .n = sizes[i][0], .k = sizes[i][1], .ld_extra = i % 2};
+            right(peer, "topk", &s, fills[f], 1);
+            right(peer, "topk_rows", &s, fills[f], 1 + (int)i % 2);
+            s.k += 3; /* more than there are, or not a round number */
+            right(peer, "topk_rows", &s, fills[f], 1);
+        }
+    struct shape none = {.m = 1, .n = 5};
+    refused(peer, "topk", &none);
+    peers_close();
 }
 
 static void test_simsimd(void **state)
@@ -248,6 +271,32 @@ static void test_allowance(void **state)
         check_allowance(similarities[i], &clip);
 }
 
+/* Equal scores may change places; nothing else may. */
+static void test_ties(void **state)
+{
+    (void)state;
+    static const float given[] = {3, 1, 2, 2, 1, 2, 0};
+    struct shape shape = {.n = 7, .k = 5};
+    struct trial trial;
+    struct verdict verdict;
+    assert_true(trial_open(&trial, kernel_find("topk"), &shape, FILL_GIVEN, 7));
+    memcpy(trial.buffer[0].data, given, sizeof given);
+    trial_oracle(&trial);
+    assert_int_equal(trial.kernel->call(&trial), MMK_OK);
+    uint32_t *indices = trial.buffer[2].data;
+    static const struct {
+        uint32_t indices[5];
+        bool right;
+    } rows[] = {{{0, 2, 3, 5, 1}, true},  {{0, 5, 2, 3, 4}, true},  {{0, 3, 5, 2, 1}, true},
+                {{0, 2, 2, 5, 1}, false}, {{0, 2, 3, 5, 6}, false}, {{2, 0, 3, 5, 1}, false},
+                {{0, 2, 3, 1, 5}, false}, {{0, 2, 3, 7, 1}, false}};
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        memcpy(indices, rows[i].indices, sizeof rows[i].indices);
+        assert_int_equal(allowance_check(&trial, &verdict), rows[i].right);
+    }
+    trial_close(&trial);
+}
+
 static void test_names(void **state)
 {
     (void)state;
@@ -285,8 +334,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_names),     cmocka_unit_test(test_child),
-        cmocka_unit_test(test_allowance), cmocka_unit_test(test_openblas),
-        cmocka_unit_test(test_onednn),    cmocka_unit_test(test_simsimd),
+        cmocka_unit_test(test_allowance), cmocka_unit_test(test_ties),
+        cmocka_unit_test(test_openblas),  cmocka_unit_test(test_onednn),
+        cmocka_unit_test(test_faiss),     cmocka_unit_test(test_simsimd),
         cmocka_unit_test(test_pytorch),
     };
     return cmocka_run_group_tests_name("peers", tests, NULL, NULL);
