@@ -48,13 +48,14 @@ enum mmk_status {
     MMK_ERR_WEIGHT,            /* a weight is negative, NaN or infinite */
     MMK_ERR_OFFSET,            /* offset + m exceeds n: some x_i would have no positive */
     MMK_ERR_ROW_START,         /* row_start of a CSR matrix goes down from a row to the next */
-    MMK_ERR_INDEX,       /* a column of a CSR matrix, or an item of a ranking, is not below n */
-    MMK_ERR_DEPTH,       /* rankings are shorter than recall_at, R-Precision or mAP@R need */
-    MMK_ERR_THREADS,     /* thread count is negative */
-    MMK_ERR_WORKSPACE,   /* a workspace pointer without bytes, or bytes without a pointer */
-    MMK_ERR_NO_MEMORY,   /* the function's own allocation failed */
-    MMK_ERR_ISA_UNKNOWN, /* the name (or MMK_ISA in the environment) is no instruction set */
-    MMK_ERR_ISA_UNUSABLE /* a known instruction set that this machine or build cannot run */
+    MMK_ERR_INDEX,        /* a column of a CSR matrix, or an item of a ranking, is not below n */
+    MMK_ERR_DEPTH,        /* rankings are shorter than recall_at, R-Precision or mAP@R need */
+    MMK_ERR_THREADS,      /* thread count is negative */
+    MMK_ERR_WORKSPACE,    /* a workspace pointer without bytes, or bytes without a pointer */
+    MMK_ERR_NO_MEMORY,    /* the function's own allocation failed */
+    MMK_ERR_ISA_UNKNOWN,  /* the name (or MMK_ISA in the environment) is no instruction set */
+    MMK_ERR_ISA_UNUSABLE, /* a known instruction set that this machine or build cannot run */
+    MMK_ERR_GALLERY /* the gallery was packed for another instruction set than the one in use */
 };
 
 /* One sentence for a status; never NULL. */
@@ -156,6 +157,28 @@ MMK_API enum mmk_status mmk_similarity_matrix(enum mmk_similarity similarity, si
  * ldout == ldx is allowed. */
 MMK_API enum mmk_status mmk_normalize_rows(size_t m, size_t d, const float *x, size_t ldx,
                                            float *out, size_t ldout);
+
+/* ---- Packed gallery -------------------------------------------------------------------------- */
+
+/* n gallery rows of d floats, normalised for cosine and laid out for the register tile of the
+ * instruction set in use: mmk_similarity_matrix and mmk_search do this in every call, for those who
+ * search the same rows again and again it can be done once. It is a copy, 4 n d bytes and a little
+ * (8 n d for MMK_NEG_SQ_L2 where a squared norm is above 2^125); y is not needed any more. It can be
+ * used by several threads at once, with the instruction set that it was packed for only:
+ * MMK_ERR_GALLERY after mmk_isa_use() has changed it.
+ *   gallery   out; to be freed with mmk_gallery_free (NULL is allowed there) */
+struct mmk_gallery;
+
+MMK_API enum mmk_status mmk_gallery_pack(enum mmk_similarity similarity, size_t n, size_t d,
+                                         const float *y, size_t ldy,
+                                         const struct mmk_options *options,
+                                         struct mmk_gallery **gallery);
+MMK_API void mmk_gallery_free(struct mmk_gallery *gallery);
+
+/* mmk_similarity_matrix against a packed gallery: the same bits. */
+MMK_API enum mmk_status mmk_gallery_matrix(const struct mmk_gallery *gallery, size_t m,
+                                           const float *x, size_t ldx, float *result,
+                                           size_t ldresult, const struct mmk_options *options);
 
 /* ---- InfoNCE ------------------------------------------------------------------------------- */
 

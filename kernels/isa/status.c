@@ -39,6 +39,9 @@ const char *mmk_status_string(enum mmk_status status)
                "there are scalar, avx2, avx512 and neon";
     case MMK_ERR_ISA_UNUSABLE:
         return "this machine or build cannot run that instruction set (mmk_isa_use or MMK_ISA)";
+    case MMK_ERR_GALLERY:
+        return "the gallery was packed for another instruction set than the one in use; "
+               "pack it again after mmk_isa_use";
     }
     return "not a value of enum mmk_status";
 }

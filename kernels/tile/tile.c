@@ -47,7 +47,9 @@ void tile_pack(const struct tile_ops *ops, bool as_b, const struct tile_operand 
         for (size_t r = 0; r < rows; r++) {
             size_t source;
             row[r] = operand_row(operand, first + r0 + r, &source);
-            scale[r] = operand->scale != NULL ? operand->scale[source] : (struct row_scale){1, 1};
+            scale[r] = operand->normalize != NULL ? operand->normalize->row_scale(d, row[r])
+                       : operand->scale != NULL   ? operand->scale[source]
+                                                  : (struct row_scale){1, 1};
         }
         for (size_t k = 0; k < d; k += chunk) {
             size_t depth = d - k < chunk ? d - k : chunk;
@@ -71,9 +73,23 @@ void tile_pack_columns(const struct tile_ops *ops, const struct tile_operand *op
     }
 }
 
-static size_t least_rows(size_t rows, size_t mr)
+static size_t least(size_t a, size_t b)
 {
-    return rows < mr ? rows : mr;
+    return a < b ? a : b;
+}
+
+/* A tile of which c has room for rows x cols only. */
+static void tile_edge(const struct tile_ops *ops, size_t rows, size_t cols, size_t depth,
+                      const float *a, const float *b, float *c, size_t ldc, unsigned flags,
+                      struct tile_ahead ahead)
+{
+    float whole[TILE_MAX_MR * TILE_MAX_NR];
+    if (flags & TILE_ACCUMULATE)
+        for (size_t r = 0; r < rows; r++)
+            memcpy(whole + r * ops->nr, c + r * ldc, cols * sizeof *c);
+    ops->product(rows, depth, a, b, whole, ops->nr, flags & ~(unsigned)TILE_PAST_CACHE, ahead);
+    for (size_t r = 0; r < rows; r++)
+        memcpy(c + r * ldc, whole + r * ops->nr, cols * sizeof *c);
 }
 
 void tile_multiply(const struct tile_ops *ops, size_t d, const float *packed_a, size_t packed_rows,
@@ -103,8 +119,17 @@ void tile_multiply(const struct tile_ops *ops, size_t d, const float *packed_a, 
                     ahead = fetch.floats != 0
                                 ? tile_fetch_some(&fetch, depth, NULL)
                                 : (struct tile_ahead){a + (i + ops->mr) * depth, TILE_LINE};
-                ops->product(least_rows(rows - i, ops->mr), depth, a + i * depth, b + j * depth,
-                             c + i * ldc + j, ldc, k == 0 ? flags : flags | TILE_ACCUMULATE, ahead);
+                size_t tile_rows = least(rows - i, ops->mr), tile_cols = least(cols - j, ops->nr);
+                bool edge = flags & TILE_EXACT && (tile_rows < ops->mr || tile_cols < ops->nr);
+                unsigned chunk_flags = k == 0 ? flags : flags | TILE_ACCUMULATE;
+                if (end < d)
+                    chunk_flags &= ~(unsigned)TILE_PAST_CACHE;
+                if (edge)
+                    tile_edge(ops, tile_rows, tile_cols, depth, a + i * depth, b + j * depth,
+                              c + i * ldc + j, ldc, chunk_flags, ahead);
+                else
+                    ops->product(tile_rows, depth, a + i * depth, b + j * depth, c + i * ldc + j,
+                                 ldc, chunk_flags, ahead);
             }
         }
         k = end;
@@ -144,10 +169,10 @@ static bool norm_usable(float v)
     return v <= 0x1p125f;
 }
 
-static bool all_usable(size_t count, const float *v)
+bool tile_norms_usable(size_t count, const float *norms)
 {
     for (size_t i = 0; i < count; i++)
-        if (!norm_usable(v[i]))
+        if (!norm_usable(norms[i]))
             return false;
     return true;
 }
@@ -158,7 +183,7 @@ void tile_neg_sq_l2_block(const struct tile_ops *ops, const struct cosine_ops *c
                           float scale, float *c, size_t ldc)
 {
     ops->neg_sq_l2(rows, cols, c, ldc, xx, yy, scale);
-    if (all_usable(rows, xx) && all_usable(cols, yy))
+    if (tile_norms_usable(rows, xx) && tile_norms_usable(cols, yy))
         return;
     for (size_t r = 0; r < rows; r++)
         for (size_t j = 0; j < cols; j++) {

@@ -18,8 +18,8 @@
 
 #include <stdbool.h>
 
-/* The greatest nr of any ISA. Sizes of blocks are multiples of every mr and nr. */
-enum { TILE_MAX_NR = 32 };
+/* The greatest mr and nr of any ISA. Sizes of blocks are multiples of every mr and nr. */
+enum { TILE_MAX_MR = 14, TILE_MAX_NR = 32 };
 
 /* Blocks of the result: 84 = 14 * 6 = 12 * 7 = 6 * 14, and 672 = 32 * 21 = 16 * 42 = 8 * 84 for nr,
  * 14 * 48 = 12 * 56 = 6 * 112 for mr where columns become rows, 112 * 6 = 48 * 14 for stripes. */
@@ -59,7 +59,10 @@ static inline struct tile_ahead tile_fetch_some(struct tile_fetch *fetch, size_t
 
 enum tile_flags {
     TILE_ACCUMULATE = 1, /* start from what c holds */
-    TILE_CANONICAL = 2   /* NaN results are canonical: c is what the caller sees */
+    TILE_CANONICAL = 2,  /* NaN results are canonical: c is what the caller sees */
+    TILE_PAST_CACHE = 4, /* c is far greater than the caches, and its rows are aligned to 64 bytes: it
+                          * may be stored past them, with a fence left to the caller */
+    TILE_EXACT = 8       /* tile_multiply: c has no room for whole tiles at its edges */
 };
 
 struct tile_ops {
@@ -113,6 +116,7 @@ struct tile_operand {
     const struct row_scale *scale; /* one a row, or NULL */
     const uint32_t *pick;          /* row r stands for row pick[r] of data, or NULL */
     float factor;                  /* of every element as it is packed */
+    const struct cosine_ops *normalize; /* finds the scales while packing; NULL: they are as above */
 };
 
 /* Fetches a row that will be needed next: streams of rows, several at once, are not seen by the machine
@@ -152,8 +156,8 @@ void tile_pack_columns(const struct tile_ops *ops, const struct tile_operand *op
                        size_t count, size_t d, float *packed, size_t worker, size_t workers);
 
 /* c = A B^T for A rows [row, row + rows) of a packed operand with packed_rows rows in all, and B alike.
- * row is a multiple of mr, col of nr. c must have room for whole tiles. next_col is where the caller
- * will go on in B, so that it is there by then; what else is to be fetched comes from `fetch`. */
+ * row is a multiple of mr, col of nr. c must have room for whole tiles, but for TILE_EXACT. next_col is
+ * where the caller will go on in B, so that it is there by then; what else is to be fetched comes from `fetch`. */
 void tile_multiply(const struct tile_ops *ops, size_t d, const float *packed_a, size_t packed_rows,
                    size_t row, size_t rows, const float *packed_b, size_t packed_cols, size_t col,
                    size_t cols, size_t next_col, float *c, size_t ldc, unsigned flags,
@@ -162,6 +166,9 @@ void tile_multiply(const struct tile_ops *ops, size_t d, const float *packed_a, 
 /* scale[r] for the rows r of the operand that this worker owns. */
 void tile_row_scales(const struct cosine_ops *cosine, const struct tile_operand *operand, size_t d,
                      struct row_scale *scale, size_t worker, size_t workers);
+
+/* Whether 2 x.y - |x|^2 - |y|^2 stays within float with all of these squared norms. */
+bool tile_norms_usable(size_t count, const float *norms);
 
 /* Turns a block of dot products into scale times neg_sq_l2, given the squared norms of its rows and
  * columns. Where a norm has left the range of float, the element is that of the pair function. */

@@ -55,6 +55,14 @@ tile_accumulate_avx2(size_t depth, const float *a, size_t a_row, size_t a_step, 
             acc[r][1] = simd_canonical_nan8(acc[r][1]);
         }
     }
+    if (flags & TILE_PAST_CACHE) {
+#pragma GCC unroll 6
+        for (size_t r = 0; r < MR; r++) {
+            _mm256_stream_ps(c + r * ldc, acc[r][0]);
+            _mm256_stream_ps(c + r * ldc + 8, acc[r][1]);
+        }
+        return;
+    }
 #pragma GCC unroll 6
     for (size_t r = 0; r < MR; r++) {
         _mm256_storeu_ps(c + r * ldc, acc[r][0]);

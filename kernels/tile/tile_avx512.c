@@ -71,11 +71,24 @@ tile_accumulate_avx512(enum tile_left left, size_t rows, size_t depth, const flo
             a += stride - STRIPE;
     }
     if (flags & TILE_CANONICAL) {
+        __mmask16 nan = 0;
+#pragma GCC unroll 14
+        for (size_t r = 0; r < rows; r++)
+            nan |= _mm512_cmp_ps_mask(acc[r][0], acc[r][1], _CMP_UNORD_Q);
+        if (__builtin_expect(nan != 0, 0))
+#pragma GCC unroll 14
+            for (size_t r = 0; r < rows; r++) {
+                acc[r][0] = simd_canonical_nan16(acc[r][0]);
+                acc[r][1] = simd_canonical_nan16(acc[r][1]);
+            }
+    }
+    if (flags & TILE_PAST_CACHE) {
 #pragma GCC unroll 14
         for (size_t r = 0; r < rows; r++) {
-            acc[r][0] = simd_canonical_nan16(acc[r][0]);
-            acc[r][1] = simd_canonical_nan16(acc[r][1]);
+            _mm512_stream_ps(c + r * ldc, acc[r][0]);
+            _mm512_stream_ps(c + r * ldc + 16, acc[r][1]);
         }
+        return;
     }
 #pragma GCC unroll 14
     for (size_t r = 0; r < rows; r++) {

@@ -1,0 +1,40 @@
+/* gallery.h - a gallery packed once for many searches (internal).
+ * SPDX-License-Identifier: MIT
+ */
+#ifndef MMK_GALLERY_H
+#define MMK_GALLERY_H
+
+#include "../isa/isa.h"
+#include "../tile/tile.h"
+
+struct mmk_gallery {
+    const struct isa_row *isa; /* whose panels these are */
+    enum mmk_similarity similarity;
+    size_t n, d;
+    void *memory; /* of the two below */
+    float *packed; /* all rows as B, normalised for cosine */
+    float *yy;     /* neg_sq_l2: squared norms */
+    float *rows;   /* neg_sq_l2: the rows themselves, only where a norm is not usable (tile.h) */
+};
+
+/* The gallery's rows as an operand: to be packed no more, only to be looked at where a norm is not
+ * usable. */
+static inline struct tile_operand gallery_operand(const struct mmk_gallery *gallery)
+{
+    return (struct tile_operand){
+        .data = gallery->rows, .ld = gallery->d, .rows = gallery->n, .factor = 1.0f};
+}
+
+/* MMK_OK where the gallery may be used with the instruction set in use, which is *isa then. */
+static inline enum mmk_status gallery_usable(const struct mmk_gallery *gallery,
+                                             const struct isa_row **isa)
+{
+    enum mmk_status status = isa_current(isa);
+    if (status != MMK_OK)
+        return status;
+    if (gallery == NULL)
+        return MMK_ERR_NULL;
+    return gallery->isa == *isa ? MMK_OK : MMK_ERR_GALLERY;
+}
+
+#endif
