@@ -21,6 +21,7 @@ extern const struct cosine_ops cosine_ops_autovec_avx2, cosine_ops_autovec_avx51
 extern const struct infonce_ops infonce_ops_autovec_avx2, infonce_ops_autovec_avx512;
 extern const struct topk_ops topk_ops_autovec_avx2, topk_ops_autovec_avx512;
 extern const struct exp_ops exp_ops_autovec_avx2, exp_ops_autovec_avx512;
+extern const struct search_ops search_ops_autovec_avx2, search_ops_autovec_avx512;
 
 static const struct isa_row autovec_avx2 = {"autovec-avx2",
                                             MMK_ISA_AVX2,
@@ -28,20 +29,23 @@ static const struct isa_row autovec_avx2 = {"autovec-avx2",
                                             &cosine_ops_autovec_avx2,
                                             &infonce_ops_autovec_avx2,
                                             &topk_ops_autovec_avx2,
-                                            &exp_ops_autovec_avx2};
+                                            &exp_ops_autovec_avx2,
+                                            &search_ops_autovec_avx2};
 static const struct isa_row autovec_avx512 = {"autovec-avx512",
                                               MMK_ISA_AVX512,
                                               &tile_ops_autovec_avx512,
                                               &cosine_ops_autovec_avx512,
                                               &infonce_ops_autovec_avx512,
                                               &topk_ops_autovec_avx512,
-                                              &exp_ops_autovec_avx512};
+                                              &exp_ops_autovec_avx512,
+                                              &search_ops_autovec_avx512};
 #elif defined(__aarch64__)
 extern const struct tile_ops tile_ops_autovec_neon;
 extern const struct cosine_ops cosine_ops_autovec_neon;
 extern const struct infonce_ops infonce_ops_autovec_neon;
 extern const struct topk_ops topk_ops_autovec_neon;
 extern const struct exp_ops exp_ops_autovec_neon;
+extern const struct search_ops search_ops_autovec_neon;
 
 static const struct isa_row autovec_neon = {"autovec-neon",
                                             MMK_ISA_NEON,
@@ -49,7 +53,8 @@ static const struct isa_row autovec_neon = {"autovec-neon",
                                             &cosine_ops_autovec_neon,
                                             &infonce_ops_autovec_neon,
                                             &topk_ops_autovec_neon,
-                                            &exp_ops_autovec_neon};
+                                            &exp_ops_autovec_neon,
+                                            &search_ops_autovec_neon};
 #endif
 
 static struct variant list[2 * MMK_ISA_COUNT + 1];

@@ -162,10 +162,9 @@ MMK_API enum mmk_status mmk_normalize_rows(size_t m, size_t d, const float *x, s
 
 /* n gallery rows of d floats, normalised for cosine and laid out for the register tile of the
  * instruction set in use: mmk_similarity_matrix and mmk_search do this in every call, for those who
- * search the same rows again and again it can be done once. It is a copy, 4 n d bytes and a little
- * (8 n d for MMK_NEG_SQ_L2 where a squared norm is above 2^125); y is not needed any more. It can be
- * used by several threads at once, with the instruction set that it was packed for only:
- * MMK_ERR_GALLERY after mmk_isa_use() has changed it.
+ * search the same rows again and again it can be done once. It is a copy, 4 n d bytes and a little;
+ * y is not needed any more. It can be used by several threads at once, with the instruction set that
+ * it was packed for only: MMK_ERR_GALLERY after mmk_isa_use() has changed it.
  *   gallery   out; to be freed with mmk_gallery_free (NULL is allowed there) */
 struct mmk_gallery;
 
@@ -278,6 +277,39 @@ MMK_API enum mmk_status mmk_topk(size_t n, const float *scores, size_t k, float 
 MMK_API enum mmk_status mmk_topk_rows(size_t m, size_t n, const float *scores, size_t ldscores,
                                       size_t k, float *values, uint32_t *indices, size_t ldout,
                                       size_t *count, const struct mmk_options *options);
+
+/* ---- Search -------------------------------------------------------------------------------- */
+
+/* For each x_i the first k of sim(x_i, y_j), j < n, in the order of mmk_topk: the values and indices
+ * that mmk_similarity_matrix followed by mmk_topk_rows gives, bit for bit, without the m x n scores.
+ *   values, indices   m x k, leading dimension ldout >= k; either may be NULL when not wanted
+ *   count             min(k, n), may be NULL; beyond it a row of the outputs is left alone
+ * Memory: a packed copy of up to 4,200 rows of X, and a worker 1,376 rows of Y and 16 k + 640 bytes for
+ * each row of X, at most 64 MB at a time (but for 84 rows at least). Y is read once for every batch of
+ * rows of X, in order: it may be a mapped file. m and n must be below 2^32. */
+MMK_API enum mmk_status mmk_search(enum mmk_similarity similarity, size_t m, size_t n, size_t d,
+                                   const float *x, size_t ldx, const float *y, size_t ldy, size_t k,
+                                   float *values, uint32_t *indices, size_t ldout, size_t *count,
+                                   const struct mmk_options *options);
+
+/* Both directions from one pass over the scores: for each x_i the first k_x of all y_j, and for each
+ * y_j the first k_y of all x_i (index i).
+ *   values_x, indices_x   m x k_x, leading dimension ldout_x >= k_x; each may be NULL
+ *   values_y, indices_y   n x k_y, likewise
+ * min(k_x, n) and min(k_y, m) are written a row. Memory as mmk_search, but X is packed whole and the
+ * candidates of all its rows are kept: let X be the smaller side. */
+MMK_API enum mmk_status mmk_search_both(enum mmk_similarity similarity, size_t m, size_t n,
+                                        size_t d, const float *x, size_t ldx, const float *y,
+                                        size_t ldy, size_t k_x, float *values_x,
+                                        uint32_t *indices_x, size_t ldout_x, size_t k_y,
+                                        float *values_y, uint32_t *indices_y, size_t ldout_y,
+                                        const struct mmk_options *options);
+
+/* mmk_search in a packed gallery: the same values and indices. */
+MMK_API enum mmk_status mmk_gallery_search(const struct mmk_gallery *gallery, size_t m,
+                                           const float *x, size_t ldx, size_t k, float *values,
+                                           uint32_t *indices, size_t ldout, size_t *count,
+                                           const struct mmk_options *options);
 
 /* ---- Retrieval metrics ---------------------------------------------------------------------- */
 

@@ -29,6 +29,7 @@ struct matrix {
     unsigned flags; /* of the products */
 
     float *packed_a, *packed_b, *xx, *yy; /* of the super-block; norms for neg_sq_l2 */
+    float *spare;                         /* a row of the gallery for each thread */
 };
 
 static size_t least(size_t a, size_t b)
@@ -51,7 +52,8 @@ static size_t block_count(const struct super_block *s)
     return row_blocks * col_blocks;
 }
 
-static void matrix_block(const struct matrix *p, const struct super_block *s, size_t task)
+static void matrix_block(const struct matrix *p, const struct super_block *s, size_t task,
+                         size_t worker)
 {
     const struct tile_ops *tile = p->isa->tile;
     size_t col_blocks = (s->cols + TILE_BLOCK_COLS - 1) / TILE_BLOCK_COLS;
@@ -64,9 +66,13 @@ static void matrix_block(const struct matrix *p, const struct super_block *s, si
 
     tile_multiply(tile, p->d, p->packed_a, s->rows, i, rows, s->packed_b, s->packed_cols,
                   s->packed_col + j, cols, s->packed_col + next, c, p->ldresult, p->flags, fetch);
-    if (p->similarity == MMK_NEG_SQ_L2)
-        tile_neg_sq_l2_block(tile, p->isa->cosine, p->d, &p->x, s->row + i, rows, p->xx + i, &p->y,
-                             s->col + j, cols, s->yy + s->packed_col + j, 1.0f, c, p->ldresult);
+    if (p->similarity != MMK_NEG_SQ_L2)
+        return;
+    struct tile_operand y = p->y;
+    if (p->gallery != NULL)
+        y.spare = p->spare + worker * p->d;
+    tile_neg_sq_l2_block(tile, p->isa->cosine, p->d, &p->x, s->row + i, rows, p->xx + i, &y,
+                         s->col + j, cols, s->yy + s->packed_col + j, 1.0f, c, p->ldresult);
 }
 
 /* Where the super-block's rows of Y are packed; does it, unless they are. */
@@ -105,14 +111,13 @@ static void matrix_run(const struct matrix *p)
             if (p->similarity == MMK_NEG_SQ_L2)
                 tile_sum_squares(tile, false, p->d, p->packed_a, rows, p->xx, worker, workers);
             for (size_t col = 0; col < n; col += SUPER_COLS) {
-                struct super_block s = {row, rows, col, least(n - col, SUPER_COLS),
-                                        NULL, NULL, 0,  0,
-                                        {NULL, 0}};
+                struct super_block s = {row, rows, col,      least(n - col, SUPER_COLS), NULL, NULL,
+                                        0,   0,    {NULL, 0}};
                 hold_gallery(p, &s, worker, workers);
 #pragma omp barrier
 #pragma omp for schedule(dynamic, 1)
                 for (size_t task = 0; task < block_count(&s); task++)
-                    matrix_block(p, &s, task);
+                    matrix_block(p, &s, task, worker);
             }
         }
         /* What was stored past the caches is there before anything that the caller stores next. */
@@ -125,8 +130,10 @@ static void matrix_layout(struct matrix *p, struct scratch *scratch)
     size_t a_rows = least(p->x.rows, SUPER_ROWS), b_rows = least(p->y.rows, SUPER_COLS);
     p->packed_a = scratch_take(scratch, tile_packed_floats(a_rows, p->d), sizeof(float));
     p->xx = scratch_take(scratch, a_rows, sizeof(float));
-    if (p->gallery != NULL)
+    if (p->gallery != NULL) {
+        p->spare = scratch_take(scratch, (size_t)p->threads, p->d * sizeof(float));
         return;
+    }
     p->packed_b = scratch_take(scratch, tile_packed_floats(b_rows, p->d), sizeof(float));
     p->yy = scratch_take(scratch, b_rows, sizeof(float));
 }

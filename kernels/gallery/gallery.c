@@ -8,8 +8,6 @@
 
 #include "../isa/args.h"
 
-#include <string.h>
-
 static void gallery_layout(struct mmk_gallery *gallery, struct scratch *scratch)
 {
     gallery->packed =
@@ -29,19 +27,6 @@ static void pack_rows(struct mmk_gallery *gallery, const struct tile_operand *y,
             tile_sum_squares(tile, true, gallery->d, gallery->packed, gallery->n, gallery->yy,
                              worker, workers);
     }
-}
-
-static enum mmk_status keep_rows(struct mmk_gallery *gallery, const struct tile_operand *y)
-{
-    if (gallery->yy == NULL || tile_norms_usable(gallery->n, gallery->yy))
-        return MMK_OK;
-    size_t d = gallery->d;
-    gallery->rows = malloc(gallery->n * d * sizeof *gallery->rows);
-    if (gallery->rows == NULL)
-        return MMK_ERR_NO_MEMORY;
-    for (size_t j = 0; j < gallery->n; j++)
-        memcpy(gallery->rows + j * d, y->data + j * y->ld, d * sizeof *gallery->rows);
-    return MMK_OK;
 }
 
 enum mmk_status mmk_gallery_pack(enum mmk_similarity similarity, size_t n, size_t d, const float *y,
@@ -84,10 +69,6 @@ enum mmk_status mmk_gallery_pack(enum mmk_similarity similarity, size_t n, size_
                                 .factor = 1.0f};
     pack_rows(made, &rows,
               args_threads(options != NULL ? options->threads : 0, n / isa->tile->nr + 1));
-    if ((status = keep_rows(made, &rows)) != MMK_OK) {
-        mmk_gallery_free(made);
-        return status;
-    }
     *gallery = made;
     return MMK_OK;
 }
@@ -97,6 +78,5 @@ void mmk_gallery_free(struct mmk_gallery *gallery)
     if (gallery == NULL)
         return;
     free(gallery->memory);
-    free(gallery->rows);
     free(gallery);
 }

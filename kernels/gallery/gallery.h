@@ -11,18 +11,15 @@ struct mmk_gallery {
     const struct isa_row *isa; /* whose panels these are */
     enum mmk_similarity similarity;
     size_t n, d;
-    void *memory; /* of the two below */
+    void *memory;  /* of the two below */
     float *packed; /* all rows as B, normalised for cosine */
     float *yy;     /* neg_sq_l2: squared norms */
-    float *rows;   /* neg_sq_l2: the rows themselves, only where a norm is not usable (tile.h) */
 };
 
-/* The gallery's rows as an operand: to be packed no more, only to be looked at where a norm is not
- * usable. */
+/* The gallery's rows as an operand, without a spare row. */
 static inline struct tile_operand gallery_operand(const struct mmk_gallery *gallery)
 {
-    return (struct tile_operand){
-        .data = gallery->rows, .ld = gallery->d, .rows = gallery->n, .factor = 1.0f};
+    return (struct tile_operand){.rows = gallery->n, .factor = 1.0f, .packed = gallery->packed};
 }
 
 /* MMK_OK where the gallery may be used with the instruction set in use, which is *isa then. */

@@ -6,6 +6,7 @@
 #include "../cosine/cosine.h"
 #include "../exp/exp.h"
 #include "../infonce/infonce.h"
+#include "../search/search.h"
 #include "../tile/tile.h"
 #include "../topk/topk.h"
 #include "decode.h"
@@ -16,15 +17,15 @@
 /* In the order of enum mmk_isa, which on each architecture is also narrow to wide. */
 static const struct isa_row rows[] = {
     {"scalar", MMK_ISA_SCALAR, &tile_ops_scalar, &cosine_ops_scalar, &infonce_ops_scalar,
-     &topk_ops_scalar, &exp_ops_scalar},
+     &topk_ops_scalar, &exp_ops_scalar, &search_ops_scalar},
 #if defined(__x86_64__)
     {"avx2", MMK_ISA_AVX2, &tile_ops_avx2, &cosine_ops_avx2, &infonce_ops_avx2, &topk_ops_avx2,
-     &exp_ops_avx2},
+     &exp_ops_avx2, &search_ops_avx2},
     {"avx512", MMK_ISA_AVX512, &tile_ops_avx512, &cosine_ops_avx512, &infonce_ops_avx512,
-     &topk_ops_avx512, &exp_ops_avx512},
+     &topk_ops_avx512, &exp_ops_avx512, &search_ops_avx512},
 #elif defined(__aarch64__)
     {"neon", MMK_ISA_NEON, &tile_ops_neon, &cosine_ops_neon, &infonce_ops_neon, &topk_ops_neon,
-     &exp_ops_neon},
+     &exp_ops_neon, &search_ops_neon},
 #endif
 };
 

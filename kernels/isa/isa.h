@@ -19,6 +19,7 @@ struct cosine_ops;
 struct infonce_ops;
 struct topk_ops;
 struct exp_ops;
+struct search_ops;
 
 struct isa_row {
     const char *name;
@@ -28,6 +29,7 @@ struct isa_row {
     const struct infonce_ops *infonce;
     const struct topk_ops *topk;
     const struct exp_ops *exp;
+    const struct search_ops *search;
 };
 
 /* The row in use; NULL until the first call. Relaxed order is enough: rows are constants. */

@@ -169,12 +169,25 @@ static bool norm_usable(float v)
     return v <= 0x1p125f;
 }
 
-bool tile_norms_usable(size_t count, const float *norms)
+static bool all_usable(size_t count, const float *v)
 {
     for (size_t i = 0; i < count; i++)
-        if (!norm_usable(norms[i]))
+        if (!norm_usable(v[i]))
             return false;
     return true;
+}
+
+static const float *unpack_row(const struct tile_ops *ops, const struct tile_operand *operand,
+                               size_t r, size_t d)
+{
+    size_t padded = tile_round_up(operand->rows, ops->nr), within = r % ops->nr;
+    size_t chunk = tile_chunk_depth(d);
+    for (size_t k = 0; k < d; k++) {
+        size_t first = k / chunk * chunk, depth = least(d - first, chunk);
+        operand->spare[k] =
+            operand->packed[first * padded + (r - within) * depth + (k - first) * ops->nr + within];
+    }
+    return operand->spare;
 }
 
 void tile_neg_sq_l2_block(const struct tile_ops *ops, const struct cosine_ops *cosine, size_t d,
@@ -183,7 +196,7 @@ void tile_neg_sq_l2_block(const struct tile_ops *ops, const struct cosine_ops *c
                           float scale, float *c, size_t ldc)
 {
     ops->neg_sq_l2(rows, cols, c, ldc, xx, yy, scale);
-    if (tile_norms_usable(rows, xx) && tile_norms_usable(cols, yy))
+    if (all_usable(rows, xx) && all_usable(cols, yy))
         return;
     for (size_t r = 0; r < rows; r++)
         for (size_t j = 0; j < cols; j++) {
@@ -191,7 +204,8 @@ void tile_neg_sq_l2_block(const struct tile_ops *ops, const struct cosine_ops *c
                 continue;
             size_t source;
             const float *x_row = operand_row(x, row + r, &source);
-            const float *y_row = operand_row(y, col + j, &source);
+            const float *y_row =
+                y->data != NULL ? operand_row(y, col + j, &source) : unpack_row(ops, y, col + j, d);
             c[r * ldc + j] = scale * cosine->pair[MMK_NEG_SQ_L2](d, x_row, y_row);
         }
 }

@@ -60,9 +60,10 @@ static inline struct tile_ahead tile_fetch_some(struct tile_fetch *fetch, size_t
 enum tile_flags {
     TILE_ACCUMULATE = 1, /* start from what c holds */
     TILE_CANONICAL = 2,  /* NaN results are canonical: c is what the caller sees */
-    TILE_PAST_CACHE = 4, /* c is far greater than the caches, and its rows are aligned to 64 bytes: it
+    TILE_PAST_CACHE =
+        4,         /* c is far greater than the caches, and its rows are aligned to 64 bytes: it
                           * may be stored past them, with a fence left to the caller */
-    TILE_EXACT = 8       /* tile_multiply: c has no room for whole tiles at its edges */
+    TILE_EXACT = 8 /* tile_multiply: c has no room for whole tiles at its edges */
 };
 
 struct tile_ops {
@@ -109,14 +110,18 @@ extern const struct tile_ops tile_ops_neon;
 
 /* ---- Drivers over whole operands (tile.c) --------------------------------------------------- */
 
-/* A matrix with what is needed to pack its rows. */
+/* A matrix with what is needed to pack its rows. One that is packed already has no data: where a single
+ * row is wanted, it is unpacked to `spare` (one for each thread). */
 struct tile_operand {
     const float *data;
     size_t ld, rows;
     const struct row_scale *scale; /* one a row, or NULL */
     const uint32_t *pick;          /* row r stands for row pick[r] of data, or NULL */
     float factor;                  /* of every element as it is packed */
-    const struct cosine_ops *normalize; /* finds the scales while packing; NULL: they are as above */
+    const struct cosine_ops
+        *normalize;      /* finds the scales while packing; NULL: they are as above */
+    const float *packed; /* as B, all rows; only where data is NULL */
+    float *spare;        /* d floats; only where data is NULL */
 };
 
 /* Fetches a row that will be needed next: streams of rows, several at once, are not seen by the machine
@@ -166,9 +171,6 @@ void tile_multiply(const struct tile_ops *ops, size_t d, const float *packed_a, 
 /* scale[r] for the rows r of the operand that this worker owns. */
 void tile_row_scales(const struct cosine_ops *cosine, const struct tile_operand *operand, size_t d,
                      struct row_scale *scale, size_t worker, size_t workers);
-
-/* Whether 2 x.y - |x|^2 - |y|^2 stays within float with all of these squared norms. */
-bool tile_norms_usable(size_t count, const float *norms);
 
 /* Turns a block of dot products into scale times neg_sq_l2, given the squared norms of its rows and
  * columns. Where a norm has left the range of float, the element is that of the pair function. */

@@ -17,14 +17,15 @@ struct selector {
 
 static size_t selector_bytes(size_t n, size_t k)
 {
-    return topk_scratch_bytes(k) + topk_stream_bytes(k, n) + MEMORY_ALIGN;
+    return topk_scratch_bytes(k) + topk_stream_bytes(topk_push_capacity(k, n)) + MEMORY_ALIGN;
 }
 
 static void selector_init(struct selector *selector, size_t n, size_t k, unsigned char *memory)
 {
     memory += (MEMORY_ALIGN - (uintptr_t)memory % MEMORY_ALIGN) % MEMORY_ALIGN;
     topk_scratch_init(&selector->scratch, k, memory);
-    topk_stream_init(&selector->stream, k, n, memory + topk_scratch_bytes(k));
+    topk_stream_init(&selector->stream, k, topk_push_capacity(k, n),
+                     memory + topk_scratch_bytes(k));
 }
 
 static void select_rows(const struct topk_ops *ops, struct selector *selector, size_t begin,

@@ -108,12 +108,16 @@ struct topk_scratch {
     uint64_t *keys;
 };
 
-/* Memory for a stream of at most n scores in all (SIZE_MAX: unknown), and for a scratch. k >= 1. */
-size_t topk_stream_bytes(size_t k, size_t n);
+/* Room for candidates with which a stream can be pushed to, for at most n scores in all (SIZE_MAX:
+ * unknown). */
+size_t topk_push_capacity(size_t k, size_t n);
+
+/* Memory for a stream with room for `capacity` candidates, and for a scratch. k >= 1. */
+size_t topk_stream_bytes(size_t capacity);
 size_t topk_scratch_bytes(size_t k);
 
 /* memory: aligned to 8 bytes, of the size above. */
-void topk_stream_init(struct topk_stream *stream, size_t k, size_t n, void *memory);
+void topk_stream_init(struct topk_stream *stream, size_t k, size_t capacity, void *memory);
 void topk_scratch_init(struct topk_scratch *scratch, size_t k, void *memory);
 
 /* Forgets everything that was pushed. */
@@ -123,6 +127,21 @@ void topk_stream_reset(struct topk_stream *stream);
 void topk_stream_push(const struct topk_ops *ops, struct topk_stream *stream,
                       const struct topk_scratch *scratch, size_t n, const float *scores,
                       uint32_t first_index);
+
+/* What topk_stream_refine leaves at most. */
+static inline size_t topk_refined(size_t k)
+{
+    return k + k / 4;
+}
+
+/* Cuts a stream that holds more than topk_refined(k) candidates back to that, and raises its threshold:
+ * for those who fill its buffer themselves, in the order of the indices. */
+void topk_stream_refine(const struct topk_ops *ops, struct topk_stream *stream);
+
+/* Makes `out` (capacity at least 2 topk_refined(k)) hold the candidates of two streams whose indices
+ * are different, in order of these. Both are refined if need be; out holds no more than refined then. */
+void topk_stream_join(const struct topk_ops *ops, struct topk_stream *out, struct topk_stream *a,
+                      struct topk_stream *b);
 
 /* Writes the first k in order (either output may be NULL) and returns how many there are. The
  * stream is used up. */

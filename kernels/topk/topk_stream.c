@@ -46,7 +46,7 @@ static size_t round_up(size_t n, size_t to)
 
 /* ---- Memory --------------------------------------------------------------------------------- */
 
-static size_t stream_capacity(size_t k, size_t n)
+size_t topk_push_capacity(size_t k, size_t n)
 {
     return round_up(size_min(2 * k + BUFFER_EXTRA, n), 16);
 }
@@ -63,9 +63,9 @@ static size_t finish_limit(size_t k, size_t sort_max)
     return power <= sort_max ? size_max(power, 16) : k + k / 4;
 }
 
-size_t topk_stream_bytes(size_t k, size_t n)
+size_t topk_stream_bytes(size_t capacity)
 {
-    return (stream_capacity(k, n) + TOPK_PAD) * (sizeof(float) + sizeof(uint32_t));
+    return (capacity + TOPK_PAD) * (sizeof(float) + sizeof(uint32_t));
 }
 
 size_t topk_scratch_bytes(size_t k)
@@ -76,10 +76,10 @@ size_t topk_scratch_bytes(size_t k)
            (groups / 4 + TOPK_PAD) * (sizeof(float) + sizeof(uint32_t));
 }
 
-void topk_stream_init(struct topk_stream *stream, size_t k, size_t n, void *memory)
+void topk_stream_init(struct topk_stream *stream, size_t k, size_t capacity, void *memory)
 {
     stream->k = k;
-    stream->capacity = stream_capacity(k, n);
+    stream->capacity = capacity;
     stream->values = memory;
     stream->indices = (uint32_t *)(void *)(stream->values + stream->capacity + TOPK_PAD);
     topk_stream_reset(stream);
@@ -172,6 +172,28 @@ static void refine(const struct topk_ops *ops, struct topk_stream *stream, size_
     raise_threshold(stream, topk_next_above(at_least));
 }
 
+void topk_stream_refine(const struct topk_ops *ops, struct topk_stream *stream)
+{
+    if (stream->count > topk_refined(stream->k))
+        refine(ops, stream, topk_refined(stream->k));
+}
+
+void topk_stream_join(const struct topk_ops *ops, struct topk_stream *out, struct topk_stream *a,
+                      struct topk_stream *b)
+{
+    topk_stream_refine(ops, a);
+    topk_stream_refine(ops, b);
+    topk_stream_reset(out);
+    for (size_t i = 0, j = 0; i < a->count || j < b->count; out->count++) {
+        bool from_a = j == b->count || (i < a->count && a->indices[i] < b->indices[j]);
+        out->values[out->count] = from_a ? a->values[i] : b->values[j];
+        out->indices[out->count] = from_a ? a->indices[i] : b->indices[j];
+        i += from_a;
+        j += !from_a;
+    }
+    topk_stream_refine(ops, out);
+}
+
 /* ---- Push ----------------------------------------------------------------------------------- */
 
 /* How deep the blocks are; 0 when there are too few scores for a first threshold. Deep blocks make
@@ -246,7 +268,7 @@ static void push_blocks(const struct topk_ops *ops, struct topk_stream *stream,
         if (!paused && stream->count - before >= k)
             raise_threshold(stream, topk_next_above(stream->at_least));
         else
-            refine(ops, stream, k + k / 4);
+            refine(ops, stream, topk_refined(k));
         paused = true;
         /* The rest of the list was made with the old threshold. */
         if (blocks->listed - next > 2) {
@@ -290,7 +312,7 @@ void topk_stream_push(const struct topk_ops *ops, struct topk_stream *stream,
         if (taken == 0) {
             taken = push_all(stream, n, scores, first_index);
             if (taken < n)
-                refine(ops, stream, stream->k + stream->k / 4);
+                refine(ops, stream, topk_refined(stream->k));
         }
         n -= taken;
         scores += taken;

@@ -10,13 +10,15 @@
     extern const struct infonce_ops infonce_ops_autovec_##ISA;                                     \
     extern const struct topk_ops topk_ops_autovec_##ISA;                                           \
     extern const struct exp_ops exp_ops_autovec_##ISA;                                             \
+    extern const struct search_ops search_ops_autovec_##ISA;                                       \
     static const struct isa_row row_autovec_##ISA = {"autovec-" #ISA,                              \
                                                      MMK_ISA_SCALAR,                               \
                                                      &tile_ops_autovec_##ISA,                      \
                                                      &cosine_ops_autovec_##ISA,                    \
                                                      &infonce_ops_autovec_##ISA,                   \
                                                      &topk_ops_autovec_##ISA,                      \
-                                                     &exp_ops_autovec_##ISA}
+                                                     &exp_ops_autovec_##ISA,                       \
+                                                     &search_ops_autovec_##ISA}
 
 #if defined(__x86_64__)
 AUTOVEC(avx2);

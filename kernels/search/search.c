@@ -1,0 +1,478 @@
+/* search.c - mmk_search, mmk_search_both and mmk_gallery_search: the products, and what is kept.
+ * SPDX-License-Identifier: MIT
+ *
+ * The score matrix never exists. X is packed once, as many rows of it as SUPER_ROWS and the candidates'
+ * memory allow; the gallery goes by in chunks of columns, which workers take as they come free. Within
+ * a chunk a block of A stays in L2 while B comes through, strip by strip; each strip is filtered while
+ * it is in L1.
+ *
+ * Each worker has candidates of its own for every row of X; in the end those of all workers are joined
+ * row by row. A column's candidates need only last as long as its chunk, since one worker takes all
+ * rows of X through it. What is selected is the first k of a total order, so that neither chunks nor
+ * workers show in the result.
+ */
+#include "search.h"
+
+#include "../gallery/gallery.h"
+#include "../isa/args.h"
+
+#include <math.h>
+#include <string.h>
+
+enum {
+    SUPER_ROWS = 50 * TILE_BLOCK_ROWS,
+    CHUNK_COLS = 2 * TILE_BLOCK_COLS,
+    CHUNKS_PER_WORKER = 4,         /* at least, for an even end */
+    SMALL_CHUNK_BYTES = 192 << 10, /* of packed B, where one block of A is all */
+    STREAMS_BYTES = 64 << 20,      /* a worker's candidates of the rows of one batch */
+    STRIP_FLOATS = TILE_BLOCK_ROWS * SEARCH_STRIP
+};
+
+/* One direction: the first k for each of `count` rows (or columns). */
+struct side {
+    size_t k; /* 0: not wanted */
+    float *values;
+    uint32_t *indices;
+    size_t ldout;
+    size_t capacity; /* of its streams */
+};
+
+/* Candidates of several rows or columns, and the thresholds that the filters read. */
+struct candidates {
+    struct topk_stream *streams;
+    float *at_least; /* NaN while a stream is open: the filter leaves it alone */
+    char *memory;
+    size_t stream_bytes;
+};
+
+struct worker {
+    float *packed_b, *yy, *strip;
+    float *spare; /* a row of a packed gallery */
+    struct candidates rows, cols;
+    bool *open; /* blocks of rows with a stream that is open */
+    struct topk_stream joined[2];
+    struct topk_scratch scratch;
+    void *joined_memory[2], *scratch_memory;
+};
+
+struct search {
+    const struct isa_row *isa;
+    enum mmk_similarity similarity;
+    size_t d;
+    struct tile_operand x, y;
+    const struct mmk_gallery *gallery; /* Y packed; NULL: it is not */
+    struct side row_side, col_side;
+    int threads;
+    size_t batch; /* rows of X at a time */
+    size_t chunk; /* columns */
+
+    float *packed_a, *xx;
+    struct worker *workers;
+};
+
+/* A chunk of the gallery, and where it is packed. */
+struct chunk {
+    size_t col, cols;
+    const float *packed_b, *yy;
+    size_t packed_cols, packed_col;
+    struct tile_fetch next; /* rows of Y that are packed next */
+};
+
+static size_t least(size_t a, size_t b)
+{
+    return a < b ? a : b;
+}
+
+static size_t greatest(size_t a, size_t b)
+{
+    return a > b ? a : b;
+}
+
+/* ---- Candidates ------------------------------------------------------------------------------ */
+
+static void candidates_reset(struct candidates *c, const struct side *side, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        topk_stream_init(&c->streams[i], side->k, side->capacity, c->memory + i * c->stream_bytes);
+        c->at_least[i] = NAN;
+    }
+}
+
+static void candidates_refine(const struct search *p, struct candidates *c, size_t i)
+{
+    topk_stream_refine(p->isa->topk, &c->streams[i]);
+    c->at_least[i] = c->streams[i].open ? NAN : c->streams[i].at_least;
+}
+
+/* All scores of a strip's row or column, `step` apart, while there is no threshold. */
+static void take_all(const struct search *p, struct candidates *c, size_t i, size_t count,
+                     const float *scores, size_t step, uint32_t first_index, size_t room)
+{
+    struct topk_stream *stream = &c->streams[i];
+    for (size_t j = 0; j < count; j++)
+        search_append(stream, scores[j * step], first_index + (uint32_t)j);
+    if (search_is_full(stream, room))
+        candidates_refine(p, c, i);
+}
+
+/* ---- Strips ---------------------------------------------------------------------------------- */
+
+static void filter_rows(const struct search *p, struct worker *w, const struct search_strip *strip,
+                        size_t row)
+{
+    struct candidates here = w->rows;
+    here.streams += row;
+    here.at_least += row;
+    bool *open = &w->open[row / TILE_BLOCK_ROWS];
+    uint32_t full[TILE_BLOCK_ROWS];
+    size_t full_count = p->isa->search->filter_rows(strip, here.at_least, here.streams, full);
+    for (size_t f = 0; f < full_count; f++)
+        candidates_refine(p, &here, full[f]);
+    if (!*open)
+        return;
+    *open = false;
+    for (size_t r = 0; r < strip->rows; r++) {
+        if (!here.streams[r].open)
+            continue;
+        take_all(p, &here, r, strip->cols, strip->scores + r * SEARCH_STRIP, 1, strip->first_col,
+                 SEARCH_ROW_ROOM);
+        *open = true;
+    }
+}
+
+static void filter_columns(const struct search *p, struct worker *w,
+                           const struct search_strip *strip, size_t col)
+{
+    struct candidates here = w->cols;
+    here.streams += col;
+    here.at_least += col;
+    uint32_t full[SEARCH_STRIP];
+    size_t full_count = p->isa->search->filter_columns(strip, here.at_least, here.streams, full);
+    for (size_t f = 0; f < full_count; f++)
+        candidates_refine(p, &here, full[f]);
+    for (size_t j = 0; j < strip->cols; j++)
+        if (here.at_least[j] != here.at_least[j] && here.streams[j].open)
+            take_all(p, &here, j, strip->rows, strip->scores + j, SEARCH_STRIP, strip->first_row,
+                     SEARCH_COLUMN_ROOM);
+}
+
+/* A strip of scores, as mmk_similarity_matrix gives them. */
+static void multiply_strip(const struct search *p, struct worker *w, const struct chunk *chunk,
+                           size_t batch_row, size_t batch_rows, size_t row, size_t j,
+                           const struct search_strip *strip, struct tile_fetch fetch)
+{
+    const struct tile_ops *tile = p->isa->tile;
+    size_t next = j + SEARCH_STRIP < chunk->cols ? j + SEARCH_STRIP : 0;
+    tile_multiply(tile, p->d, p->packed_a, batch_rows, row, strip->rows, chunk->packed_b,
+                  chunk->packed_cols, chunk->packed_col + j, strip->cols, chunk->packed_col + next,
+                  w->strip, SEARCH_STRIP, 0, fetch);
+    if (p->similarity != MMK_NEG_SQ_L2)
+        return;
+    struct tile_operand y = p->y;
+    y.spare = w->spare;
+    tile_neg_sq_l2_block(tile, p->isa->cosine, p->d, &p->x, batch_row + row, strip->rows,
+                         p->xx + row, &y, chunk->col + j, strip->cols,
+                         chunk->yy + chunk->packed_col + j, 1.0f, w->strip, SEARCH_STRIP);
+}
+
+/* Where the chunk is packed; packs it, unless it is. */
+static void hold_chunk(const struct search *p, struct worker *w, struct chunk *chunk)
+{
+    const struct tile_ops *tile = p->isa->tile;
+    if (p->gallery != NULL) {
+        chunk->packed_b = p->gallery->packed;
+        chunk->yy = p->gallery->yy;
+        chunk->packed_cols = p->gallery->n;
+        chunk->packed_col = chunk->col;
+        return;
+    }
+    chunk->packed_b = w->packed_b;
+    chunk->yy = w->yy;
+    chunk->packed_cols = chunk->cols;
+    tile_pack(tile, true, &p->y, chunk->col, chunk->cols, p->d, w->packed_b, 0, 1);
+    if (p->similarity == MMK_NEG_SQ_L2)
+        tile_sum_squares(tile, true, p->d, w->packed_b, chunk->cols, w->yy, 0, 1);
+    /* The next chunk that is likely to be this worker's. */
+    size_t after = least(chunk->col + (size_t)p->threads * p->chunk, p->y.rows);
+    chunk->next = (struct tile_fetch){p->y.data + after * p->y.ld,
+                                      least(p->y.rows - after, p->chunk) * p->y.ld};
+}
+
+/* Rows [row, row + rows) of X against one chunk. */
+static void search_chunk(const struct search *p, struct worker *w, size_t row, size_t rows,
+                         size_t col)
+{
+    struct chunk chunk = {.col = col, .cols = least(p->y.rows - col, p->chunk)};
+    hold_chunk(p, w, &chunk);
+    if (p->col_side.k != 0)
+        candidates_reset(&w->cols, &p->col_side, chunk.cols);
+    size_t blocks = (rows + TILE_BLOCK_ROWS - 1) / TILE_BLOCK_ROWS;
+    size_t strips = (chunk.cols + SEARCH_STRIP - 1) / SEARCH_STRIP;
+    size_t share = chunk.next.floats / (blocks * strips);
+    for (size_t i = 0; i < rows; i += TILE_BLOCK_ROWS)
+        for (size_t j = 0; j < chunk.cols; j += SEARCH_STRIP) {
+            struct search_strip strip = {least(rows - i, TILE_BLOCK_ROWS),
+                                         least(chunk.cols - j, SEARCH_STRIP), w->strip,
+                                         (uint32_t)(row + i), (uint32_t)(col + j)};
+            struct tile_fetch fetch = {chunk.next.at, share};
+            chunk.next.at += share;
+            multiply_strip(p, w, &chunk, row, rows, i, j, &strip, fetch);
+            if (p->row_side.k != 0)
+                filter_rows(p, w, &strip, i);
+            if (p->col_side.k != 0)
+                filter_columns(p, w, &strip, j);
+        }
+    if (p->col_side.k == 0)
+        return;
+    const struct side *side = &p->col_side;
+    for (size_t j = 0; j < chunk.cols; j++)
+        topk_stream_finish(p->isa->topk, &w->cols.streams[j], &w->scratch,
+                           side->values != NULL ? side->values + (col + j) * side->ldout : NULL,
+                           side->indices != NULL ? side->indices + (col + j) * side->ldout : NULL);
+}
+
+/* The candidates of all workers for one row of the batch become its result. */
+static void finish_row(const struct search *p, struct worker *w, size_t batch_row, size_t r)
+{
+    const struct side *side = &p->row_side;
+    struct topk_stream *stream = &p->workers[0].rows.streams[r];
+    for (int other = 1; other < p->threads; other++) {
+        struct topk_stream *out = &w->joined[other % 2];
+        topk_stream_join(p->isa->topk, out, stream, &p->workers[other].rows.streams[r]);
+        stream = out;
+    }
+    size_t i = batch_row + r;
+    topk_stream_finish(p->isa->topk, stream, &w->scratch,
+                       side->values != NULL ? side->values + i * side->ldout : NULL,
+                       side->indices != NULL ? side->indices + i * side->ldout : NULL);
+}
+
+static void search_run(const struct search *p)
+{
+    const struct tile_ops *tile = p->isa->tile;
+    size_t m = p->x.rows, n = p->y.rows;
+    size_t chunks = (n + p->chunk - 1) / p->chunk;
+#pragma omp parallel num_threads(p->threads) if (p->threads > 1)
+    {
+        size_t id = (size_t)omp_get_thread_num(), team = (size_t)omp_get_num_threads();
+        struct worker *w = &p->workers[id];
+        for (size_t row = 0; row < m; row += p->batch) {
+            size_t rows = least(m - row, p->batch);
+            tile_pack(tile, false, &p->x, row, rows, p->d, p->packed_a, id, team);
+            if (p->similarity == MMK_NEG_SQ_L2)
+                tile_sum_squares(tile, false, p->d, p->packed_a, rows, p->xx, id, team);
+            /* A team may be smaller than it was asked to be: the candidates of all are looked at. */
+            for (size_t other = id; other < (size_t)p->threads; other += team)
+                if (p->row_side.k != 0) {
+                    candidates_reset(&p->workers[other].rows, &p->row_side, rows);
+                    memset(p->workers[other].open, 1, rows / TILE_BLOCK_ROWS + 1);
+                }
+#pragma omp barrier
+#pragma omp for schedule(dynamic, 1)
+            for (size_t c = 0; c < chunks; c++)
+                search_chunk(p, w, row, rows, c * p->chunk);
+            if (p->row_side.k == 0)
+                continue;
+#pragma omp for schedule(dynamic, TILE_BLOCK_ROWS)
+            for (size_t r = 0; r < rows; r++)
+                finish_row(p, w, row, r);
+        }
+    }
+}
+
+/* ---- Memory ---------------------------------------------------------------------------------- */
+
+static void candidates_layout(struct candidates *c, const struct side *side, size_t count,
+                              struct scratch *scratch)
+{
+    if (side->k == 0)
+        return;
+    c->stream_bytes = tile_round_up(topk_stream_bytes(side->capacity), SCRATCH_ALIGNMENT);
+    c->streams = scratch_take(scratch, count, sizeof *c->streams);
+    c->at_least = scratch_take(scratch, tile_round_up(count, SEARCH_STRIP), sizeof *c->at_least);
+    c->memory = scratch_take(scratch, count, c->stream_bytes);
+}
+
+static void worker_layout(const struct search *p, struct worker *w, struct scratch *scratch)
+{
+    size_t k = greatest(p->row_side.k, p->col_side.k);
+    if (p->gallery == NULL) {
+        w->packed_b = scratch_take(scratch, tile_packed_floats(p->chunk, p->d), sizeof(float));
+        w->yy = scratch_take(scratch, p->chunk, sizeof(float));
+    } else {
+        w->spare = scratch_take(scratch, p->d, sizeof(float));
+    }
+    w->strip = scratch_take(scratch, STRIP_FLOATS, sizeof(float));
+    candidates_layout(&w->rows, &p->row_side, p->batch, scratch);
+    candidates_layout(&w->cols, &p->col_side, p->chunk, scratch);
+    w->open = scratch_take(scratch, p->batch / TILE_BLOCK_ROWS + 1, sizeof *w->open);
+    w->scratch_memory = scratch_take(scratch, 1, topk_scratch_bytes(k));
+    if (p->threads > 1 && p->row_side.k != 0)
+        for (int i = 0; i < 2; i++)
+            w->joined_memory[i] =
+                scratch_take(scratch, 1, topk_stream_bytes(2 * topk_refined(p->row_side.k)));
+}
+
+static void search_layout(struct search *p, struct scratch *scratch)
+{
+    p->packed_a = scratch_take(scratch, tile_packed_floats(p->batch, p->d), sizeof(float));
+    p->xx = scratch_take(scratch, p->batch, sizeof(float));
+    p->workers = scratch_take(scratch, (size_t)p->threads, sizeof *p->workers);
+    for (int i = 0; i < p->threads; i++) {
+        struct worker measured;
+        worker_layout(p, scratch->base != NULL ? &p->workers[i] : &measured, scratch);
+    }
+}
+
+static void workers_init(struct search *p)
+{
+    size_t k = greatest(p->row_side.k, p->col_side.k);
+    for (int i = 0; i < p->threads; i++) {
+        struct worker *w = &p->workers[i];
+        topk_scratch_init(&w->scratch, k, w->scratch_memory);
+        if (p->threads > 1 && p->row_side.k != 0)
+            for (int j = 0; j < 2; j++)
+                topk_stream_init(&w->joined[j], p->row_side.k, 2 * topk_refined(p->row_side.k),
+                                 w->joined_memory[j]);
+    }
+}
+
+/* How many columns are a chunk: enough for packing not to matter, few enough for all workers to have
+ * some to the end, and for one block of A no more than what stays in L2. */
+static size_t chunk_cols(const struct search *p)
+{
+    size_t m = p->x.rows, n = p->y.rows, cols = CHUNK_COLS;
+    if (p->threads > 1)
+        cols = least(cols, n / ((size_t)p->threads * CHUNKS_PER_WORKER));
+    if (m <= TILE_BLOCK_ROWS)
+        cols = least(cols, SMALL_CHUNK_BYTES / sizeof(float) / greatest(p->d, 1));
+    return tile_round_up(greatest(cols, 1), SEARCH_STRIP);
+}
+
+/* How many rows are a batch: all of them, where the columns' results are wanted too. */
+static size_t batch_rows(const struct search *p)
+{
+    size_t m = p->x.rows;
+    if (p->col_side.k != 0)
+        return m;
+    size_t bytes = topk_stream_bytes(p->row_side.capacity);
+    size_t rows = greatest(STREAMS_BYTES / bytes, TILE_BLOCK_ROWS);
+    return least(m, least(rows / TILE_BLOCK_ROWS * TILE_BLOCK_ROWS, SUPER_ROWS));
+}
+
+/* ---- Calls ----------------------------------------------------------------------------------- */
+
+/* The outputs hold k elements for each of `count`, of which only the first found are written. */
+static enum mmk_status check_side(const struct side *side, size_t count, size_t found)
+{
+    if (side->k != 0 && side->ldout < side->k)
+        return MMK_ERR_LEADING_DIMENSION;
+    if (found == 0 || (side->values == NULL && side->indices == NULL))
+        return MMK_OK;
+    return args_matrix(side->values != NULL ? (const void *)side->values : side->indices, count,
+                       found, side->ldout);
+}
+
+/* Leaves of a side what there is to do. */
+static void trim_side(struct side *side, size_t found, size_t room)
+{
+    side->k = side->values != NULL || side->indices != NULL ? found : 0;
+    /* A stream is refined once for every k + room new candidates or so. */
+    side->capacity = 2 * found + 2 * room;
+}
+
+/* Everything of p but its options and memory is set, the sides as the caller gave them. */
+static enum mmk_status search_call(struct search *p, const struct mmk_options *options,
+                                   size_t *count)
+{
+    enum mmk_status status;
+    size_t m = p->x.rows, n = p->y.rows;
+    size_t found_x = least(p->row_side.k, n), found_y = least(p->col_side.k, m);
+    if (n > UINT32_MAX || m > UINT32_MAX)
+        return MMK_ERR_SIZE;
+    if ((status = args_matrix(p->x.data, m, p->d, p->x.ld)) != MMK_OK ||
+        (status = check_side(&p->row_side, m, found_x)) != MMK_OK ||
+        (status = check_side(&p->col_side, n, found_y)) != MMK_OK ||
+        (status = args_options(options)) != MMK_OK)
+        return status;
+    trim_side(&p->row_side, found_x, SEARCH_ROW_ROOM);
+    trim_side(&p->col_side, found_y, SEARCH_COLUMN_ROOM);
+    if (count != NULL)
+        *count = found_x;
+    if (m == 0 || n == 0 || (p->row_side.k == 0 && p->col_side.k == 0))
+        return MMK_OK;
+
+    p->threads = args_threads(options != NULL ? options->threads : 0, (n - 1) / SEARCH_STRIP + 1);
+    p->chunk = chunk_cols(p);
+    p->batch = batch_rows(p);
+    struct scratch scratch = {0};
+    size_t spare;
+    search_layout(p, &scratch);
+    if ((status = scratch_open(&scratch, options, &spare)) != MMK_OK)
+        return status;
+    search_layout(p, &scratch);
+    workers_init(p);
+    search_run(p);
+    scratch_close(&scratch);
+    return MMK_OK;
+}
+
+static enum mmk_status search_rows_of(enum mmk_similarity similarity, size_t m, size_t n, size_t d,
+                                      const float *x, size_t ldx, const float *y, size_t ldy,
+                                      struct search *p)
+{
+    enum mmk_status status = isa_current(&p->isa);
+    if (status != MMK_OK)
+        return status;
+    if ((unsigned)similarity >= MMK_SIMILARITY_COUNT)
+        return MMK_ERR_SIMILARITY;
+    const struct cosine_ops *normalize = similarity == MMK_COSINE ? p->isa->cosine : NULL;
+    p->similarity = similarity;
+    p->d = d;
+    p->x = (struct tile_operand){
+        .data = x, .ld = ldx, .rows = m, .normalize = normalize, .factor = 1.0f};
+    p->y = (struct tile_operand){
+        .data = y, .ld = ldy, .rows = n, .normalize = normalize, .factor = 1.0f};
+    return args_matrix(y, n, d, ldy);
+}
+
+enum mmk_status mmk_search(enum mmk_similarity similarity, size_t m, size_t n, size_t d,
+                           const float *x, size_t ldx, const float *y, size_t ldy, size_t k,
+                           float *values, uint32_t *indices, size_t ldout, size_t *count,
+                           const struct mmk_options *options)
+{
+    struct search p = {.row_side = {k, values, indices, ldout, 0}};
+    enum mmk_status status = search_rows_of(similarity, m, n, d, x, ldx, y, ldy, &p);
+    return status != MMK_OK ? status : search_call(&p, options, count);
+}
+
+enum mmk_status mmk_search_both(enum mmk_similarity similarity, size_t m, size_t n, size_t d,
+                                const float *x, size_t ldx, const float *y, size_t ldy, size_t k_x,
+                                float *values_x, uint32_t *indices_x, size_t ldout_x, size_t k_y,
+                                float *values_y, uint32_t *indices_y, size_t ldout_y,
+                                const struct mmk_options *options)
+{
+    struct search p = {.row_side = {k_x, values_x, indices_x, ldout_x, 0},
+                       .col_side = {k_y, values_y, indices_y, ldout_y, 0}};
+    enum mmk_status status = search_rows_of(similarity, m, n, d, x, ldx, y, ldy, &p);
+    return status != MMK_OK ? status : search_call(&p, options, NULL);
+}
+
+enum mmk_status mmk_gallery_search(const struct mmk_gallery *gallery, size_t m, const float *x,
+                                   size_t ldx, size_t k, float *values, uint32_t *indices,
+                                   size_t ldout, size_t *count, const struct mmk_options *options)
+{
+    struct search p = {.row_side = {k, values, indices, ldout, 0}, .gallery = gallery};
+    enum mmk_status status = gallery_usable(gallery, &p.isa);
+    if (status != MMK_OK)
+        return status;
+    p.similarity = gallery->similarity;
+    p.d = gallery->d;
+    p.x = (struct tile_operand){.data = x,
+                                .ld = ldx,
+                                .rows = m,
+                                .normalize = p.similarity == MMK_COSINE ? p.isa->cosine : NULL,
+                                .factor = 1.0f};
+    p.y = gallery_operand(gallery);
+    return search_call(&p, options, count);
+}

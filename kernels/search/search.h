@@ -1,0 +1,56 @@
+/* search.h - inner loops of fused search and their contract (internal).
+ * SPDX-License-Identifier: MIT
+ *
+ * Scores come in strips of up to TILE_BLOCK_ROWS x SEARCH_STRIP, leading dimension SEARCH_STRIP, just
+ * out of the register tile and still in L1. Few of them matter: each is compared with the threshold of
+ * its row (and of its column, where both directions are wanted), and what reaches it is appended to
+ * that row's (column's) candidates, a topk_stream.
+ */
+#ifndef MMK_SEARCH_H
+#define MMK_SEARCH_H
+
+#include "../tile/tile.h"
+#include "../topk/topk.h"
+
+/* Columns of a strip: a multiple of every nr. */
+enum { SEARCH_STRIP = 32 };
+
+/* Candidates that a stream must have room for before a strip is filtered. */
+enum { SEARCH_ROW_ROOM = SEARCH_STRIP, SEARCH_COLUMN_ROOM = TILE_BLOCK_ROWS };
+
+/* A strip of scores, and where its first row or column belongs. */
+struct search_strip {
+    size_t rows, cols;
+    const float *scores;
+    uint32_t first_row, first_col;
+};
+
+struct search_ops {
+    /* Appends to streams[r] the scores (r, j) >= at_least[r] with index first_col + j. Writes the r of
+     * the streams that have no room for another strip; returns how many. */
+    size_t (*filter_rows)(const struct search_strip *strip, const float *at_least,
+                          struct topk_stream *streams, uint32_t *full);
+    /* Appends to streams[j] the scores (r, j) >= at_least[j] with index first_row + r, and likewise.
+     * at_least has SEARCH_STRIP elements. */
+    size_t (*filter_columns)(const struct search_strip *strip, const float *at_least,
+                             struct topk_stream *streams, uint32_t *full);
+};
+
+extern const struct search_ops search_ops_scalar;
+extern const struct search_ops search_ops_avx2;
+extern const struct search_ops search_ops_avx512;
+extern const struct search_ops search_ops_neon;
+
+static inline void search_append(struct topk_stream *stream, float value, uint32_t index)
+{
+    stream->values[stream->count] = value;
+    stream->indices[stream->count] = index;
+    stream->count++;
+}
+
+static inline bool search_is_full(const struct topk_stream *stream, size_t room)
+{
+    return stream->capacity - stream->count < room;
+}
+
+#endif

@@ -1,0 +1,248 @@
+/* test_search.c - fused search gives what the matrix followed by top-k gives, bit for bit.
+ * SPDX-License-Identifier: MIT
+ *
+ * Every search function, similarity and instruction set, 1 to 3 threads, with and without a packed
+ * gallery; scores without ties, with many, all equal, rising, falling, NaN and Inf; from one row to
+ * several batches and chunks, k up to more than there are.
+ */
+#include "../../ref/cases.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+
+enum data {
+    DATA_NORMAL,
+    DATA_TIES,
+    DATA_EQUAL,
+    DATA_RISING,
+    DATA_FALLING,
+    DATA_NAN,
+    DATA_HUGE,
+    DATA_COUNT
+};
+
+static float element(enum data data, bool gallery, size_t i, size_t k)
+{
+    double g = fill_normal(gallery ? 5 : 6, i * 4099 + k);
+    uint64_t h = fill_hash(gallery ? 7 : 8, i * 4099 + k);
+    switch (data) {
+    case DATA_TIES:
+        return (float)((int)(h % 3) - 1);
+    case DATA_EQUAL:
+        return 0.5f;
+    case DATA_RISING:
+        return gallery ? (float)(i + 1) : 1.0f;
+    case DATA_FALLING:
+        return gallery ? -(float)(i + 1) : 1.0f;
+    case DATA_NAN:
+        return h % 97 == 0 ? NAN : h % 89 == 0 ? INFINITY : (float)g;
+    case DATA_HUGE:
+        return (float)(g * 3e18);
+    default:
+        return (float)g;
+    }
+}
+
+static void *room(size_t count, size_t size)
+{
+    void *memory = malloc(count * size + 1);
+    assert_non_null(memory);
+    memset(memory, 0xa5, count * size);
+    return memory;
+}
+
+struct search_case {
+    size_t m, n, d, k;
+    enum mmk_similarity similarity;
+    enum data data;
+};
+
+/* Row top-k of a matrix, or of its transpose. */
+static void expect_topk(const float *scores, size_t rows, size_t cols, size_t row_step,
+                        size_t col_step, size_t k, const float *values, const uint32_t *indices)
+{
+    size_t found = k < cols ? k : cols;
+    float *row = room(cols, sizeof *row), *expected = room(k, sizeof *expected);
+    uint32_t *order = room(k, sizeof *order);
+    for (size_t i = 0; i < rows; i++) {
+        for (size_t j = 0; j < cols; j++)
+            row[j] = scores[i * row_step + j * col_step];
+        assert_int_equal(mmk_topk(cols, row, k, expected, order, NULL), MMK_OK);
+        assert_memory_equal(values + i * k, expected, found * sizeof *expected);
+        assert_memory_equal(indices + i * k, order, found * sizeof *order);
+        for (size_t r = found; r < k; r++) /* left alone */
+            assert_int_equal(indices[i * k + r], 0xa5a5a5a5u);
+    }
+    free(row);
+    free(expected);
+    free(order);
+}
+
+static void check_case(const struct search_case *c)
+{
+    size_t m = c->m, n = c->n, d = c->d, k = c->k, ldx = d + 1, ldy = d + 3;
+    float *x = room(m * ldx, sizeof *x), *y = room(n * ldy, sizeof *y);
+    float *scores = room(m * n, sizeof *scores), *packed_scores = room(m * n, sizeof *scores);
+    for (size_t i = 0; i < m; i++)
+        for (size_t e = 0; e < d; e++)
+            x[i * ldx + e] = element(c->data, false, i, e);
+    for (size_t j = 0; j < n; j++)
+        for (size_t e = 0; e < d; e++)
+            y[j * ldy + e] = element(c->data, true, j, e);
+    assert_int_equal(mmk_similarity_matrix(c->similarity, m, n, d, x, ldx, y, ldy, scores, n, NULL),
+                     MMK_OK);
+    struct mmk_gallery *gallery = NULL;
+    assert_int_equal(mmk_gallery_pack(c->similarity, n, d, y, ldy, NULL, &gallery), MMK_OK);
+    assert_int_equal(mmk_gallery_matrix(gallery, m, x, ldx, packed_scores, n, NULL), MMK_OK);
+    assert_memory_equal(scores, packed_scores, m * n * sizeof *scores);
+
+    for (int threads = 1; threads <= 3; threads++) {
+        const struct mmk_options options = {.threads = threads};
+        float *values = room(m * k, sizeof *values), *values_y = room(n * k, sizeof *values_y);
+        uint32_t *indices = room(m * k, sizeof *indices), *indices_y = room(n * k, sizeof *indices);
+        size_t count = 0;
+        assert_int_equal(mmk_search(c->similarity, m, n, d, x, ldx, y, ldy, k, values, indices, k,
+                                    &count, &options),
+                         MMK_OK);
+        assert_int_equal(count, k < n ? k : n);
+        expect_topk(scores, m, n, n, 1, k, values, indices);
+
+        memset(values, 0xa5, m * k * sizeof *values);
+        memset(indices, 0xa5, m * k * sizeof *indices);
+        assert_int_equal(
+            mmk_gallery_search(gallery, m, x, ldx, k, values, indices, k, &count, &options),
+            MMK_OK);
+        expect_topk(scores, m, n, n, 1, k, values, indices);
+
+        memset(values, 0xa5, m * k * sizeof *values);
+        memset(indices, 0xa5, m * k * sizeof *indices);
+        assert_int_equal(mmk_search_both(c->similarity, m, n, d, x, ldx, y, ldy, k, values, indices,
+                                         k, k, values_y, indices_y, k, &options),
+                         MMK_OK);
+        expect_topk(scores, m, n, n, 1, k, values, indices);
+        expect_topk(scores, n, m, 1, n, k, values_y, indices_y);
+        free(values);
+        free(values_y);
+        free(indices);
+        free(indices_y);
+    }
+    mmk_gallery_free(gallery);
+    free(x);
+    free(y);
+    free(scores);
+    free(packed_scores);
+}
+
+static void on_every_isa(void (*test)(void))
+{
+    for (int isa = 0; isa < MMK_ISA_COUNT; isa++)
+        if (mmk_isa_usable((enum mmk_isa)isa) == MMK_OK) {
+            assert_int_equal(mmk_isa_use(mmk_isa_name((enum mmk_isa)isa)), MMK_OK);
+            test();
+        }
+    assert_int_equal(mmk_isa_use(NULL), MMK_OK);
+}
+
+static void small_cases(void)
+{
+    static const size_t sizes[][3] = {{1, 1, 3},    {1, 33, 5},   {3, 64, 7},
+                                      {7, 31, 1},   {40, 2, 9},   {85, 97, 4},
+                                      {33, 200, 0}, {90, 70, 17}, {130, 65, 3}};
+    static const size_t ks[] = {1, 2, 10, 64, 150};
+    for (size_t s = 0; s < sizeof sizes / sizeof sizes[0]; s++)
+        for (int similarity = 0; similarity < MMK_SIMILARITY_COUNT; similarity++)
+            for (int data = 0; data < DATA_COUNT; data++) {
+                size_t k = ks[(s + (size_t)data + (size_t)similarity) % 5];
+                check_case(&(struct search_case){sizes[s][0], sizes[s][1], sizes[s][2], k,
+                                                 (enum mmk_similarity)similarity, (enum data)data});
+            }
+}
+
+static void large_cases(void)
+{
+    static const struct search_case cases[] = {
+        {5, 3000, 9, 10, MMK_DOT, DATA_NORMAL},      {200, 2900, 5, 100, MMK_COSINE, DATA_NORMAL},
+        {100, 2000, 3, 1, MMK_NEG_SQ_L2, DATA_TIES}, {3, 5000, 2, 1000, MMK_DOT, DATA_RISING},
+        {90, 1500, 4, 7, MMK_DOT, DATA_NAN},         {4300, 40, 2, 3, MMK_NEG_SQ_L2, DATA_NORMAL},
+        {20, 70, 1025, 10, MMK_COSINE, DATA_NORMAL}, {2, 6000, 1, 2500, MMK_DOT, DATA_EQUAL},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
+        check_case(&cases[i]);
+}
+
+static void as_matrix_and_topk_small(void **state)
+{
+    (void)state;
+    on_every_isa(small_cases);
+}
+
+static void as_matrix_and_topk_large(void **state)
+{
+    (void)state;
+    on_every_isa(large_cases);
+}
+
+/* ---- Galleries and outputs left out ----------------------------------------------------------- */
+
+static void gallery_of_another_isa(void **state)
+{
+    (void)state;
+    const float rows[] = {1, 2, 3, 4};
+    float value = 7;
+    struct mmk_gallery *gallery = NULL;
+    assert_int_equal(mmk_isa_use("scalar"), MMK_OK);
+    assert_int_equal(mmk_gallery_pack(MMK_DOT, 2, 2, rows, 2, NULL, &gallery), MMK_OK);
+    for (int isa = 1; isa < MMK_ISA_COUNT; isa++) {
+        if (mmk_isa_usable((enum mmk_isa)isa) != MMK_OK)
+            continue;
+        assert_int_equal(mmk_isa_use(mmk_isa_name((enum mmk_isa)isa)), MMK_OK);
+        assert_int_equal(mmk_gallery_matrix(gallery, 1, rows, 2, &value, 2, NULL), MMK_ERR_GALLERY);
+        assert_int_equal(mmk_gallery_search(gallery, 1, rows, 2, 1, &value, NULL, 1, NULL, NULL),
+                         MMK_ERR_GALLERY);
+        assert_true(value == 7);
+    }
+    assert_int_equal(mmk_isa_use(NULL), MMK_OK);
+    mmk_gallery_free(gallery);
+    mmk_gallery_free(NULL);
+    assert_int_equal(mmk_gallery_matrix(NULL, 1, rows, 2, &value, 2, NULL), MMK_ERR_NULL);
+}
+
+static void one_direction_of_both(void **state)
+{
+    (void)state;
+    enum { M = 30, N = 50, D = 6, K = 4 };
+    float x[M * D], y[N * D], all[M * K];
+    uint32_t only_x[M * K], only_y[N * K], both_x[M * K], both_y[N * K];
+    for (size_t e = 0; e < M * D; e++)
+        x[e] = element(DATA_NORMAL, false, 0, e);
+    for (size_t e = 0; e < N * D; e++)
+        y[e] = element(DATA_NORMAL, true, 0, e);
+    assert_int_equal(
+        mmk_search_both(MMK_DOT, M, N, D, x, D, y, D, K, all, both_x, K, K, NULL, both_y, K, NULL),
+        MMK_OK);
+    assert_int_equal(
+        mmk_search_both(MMK_DOT, M, N, D, x, D, y, D, K, NULL, only_x, K, 0, NULL, NULL, 0, NULL),
+        MMK_OK);
+    assert_int_equal(
+        mmk_search_both(MMK_DOT, M, N, D, x, D, y, D, 0, NULL, NULL, 0, K, NULL, only_y, K, NULL),
+        MMK_OK);
+    assert_memory_equal(only_x, both_x, sizeof only_x);
+    assert_memory_equal(only_y, both_y, sizeof only_y);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(as_matrix_and_topk_small),
+        cmocka_unit_test(as_matrix_and_topk_large),
+        cmocka_unit_test(gallery_of_another_isa),
+        cmocka_unit_test(one_direction_of_both),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
