@@ -83,8 +83,10 @@ static void serve_open(struct served *s, const char *line)
     s->open = true;
     struct column column = {.calls = 1};
     job_oracle(&s->job, false);
-    if (!job_check(&s->job, s->variant, &column)) {
-        printf("failed %.300s\n", column.note);
+    variant_select(s->variant);
+    bool ready = variant_prepare(s->variant, &s->job.trial, error, sizeof error);
+    if (!ready || !job_check(&s->job, s->variant, &column)) {
+        printf("failed %.300s\n", ready ? column.note : error);
         close_served(s);
         return;
     }

@@ -453,7 +453,7 @@ static bool judge(struct job *job, const struct variant *variant, struct column 
 bool job_check(struct job *job, const struct variant *variant, struct column *column)
 {
     column->checked = false;
-    column->checked_rows = job->sampled ? job->part_rows : 0;
+    column->checked_rows = job->sampled ? job->part_rows : job->trial.judged_rows;
     if (variant_is_oracle(variant)) { /* the oracle is what the others are judged by */
         column->checked = true;
         return true;

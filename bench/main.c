@@ -525,6 +525,9 @@ static int run_profile(const struct arguments *a)
     struct job job;
     if (!job_open(&job, c, a->seed, error, sizeof error))
         refuse("%s: %s; give a smaller one with --shape", a->profile, error);
+    variant_select(variants[0]);
+    if (!variant_prepare(variants[0], &job.trial, error, sizeof error))
+        refuse("%s: %s", a->profile, error);
     plan_shape_text(c, text, sizeof text);
     if (!job_can_be_judged(c, error, sizeof error)) {
         printf("%s %s: not checked: %s\n", a->profile, text, error);

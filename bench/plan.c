@@ -71,9 +71,9 @@ __attribute__((format(printf, 3, 4))) static void append(char *text, size_t byte
 static void append_words(const struct plan_case *c, char join, char *text, size_t bytes)
 {
     const struct shape *s = &c->shape, *standard = &c->kernel->bench[0];
+    if (shape_has_similarity(c->kernel) && s->similarity != standard->similarity)
+        append(text, bytes, "%c%s", join, similarities[s->similarity]);
     if (is_infonce(c->kernel)) {
-        if (s->similarity != standard->similarity)
-            append(text, bytes, "%c%s", join, similarities[s->similarity]);
         if (s->logit_scale != standard->logit_scale)
             append(text, bytes, "%cs=%g", join, (double)s->logit_scale);
         if (s->weight_x != standard->weight_x || s->weight_y != standard->weight_y)
@@ -311,8 +311,8 @@ static bool words_for(const struct shape_text *text, struct plan_case *c)
     if (is_infonce(c->kernel))
         return (text->workspace < 0 || keeps_logits(c->kernel)) && shape->offset <= shape->n &&
                shape->m <= shape->n - shape->offset;
-    return text->similarity < 0 && text->workspace < 0 && text->logit_scale == 0.0f &&
-           text->weight_x < 0.0f && text->offset == 0;
+    return (text->similarity < 0 || shape_has_similarity(c->kernel)) && text->workspace < 0 &&
+           text->logit_scale == 0.0f && text->weight_x < 0.0f && text->offset == 0;
 }
 
 /* Puts what the text means for the kernel into the case: its standard shape, where the text does

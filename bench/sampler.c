@@ -232,6 +232,7 @@ static bool prepare(struct group *group, const struct entrant *entrant, char *er
     const struct plan_case *plan = &group->cases[entrant->at];
     job_retarget(group->job, plan); /* does not fail any more: the largest workspace is there */
     omp_set_num_threads(plan->threads);
+    variant_select(entrant->variant);
     return variant_prepare(entrant->variant, &group->job->trial, error, error_bytes);
 }
 

@@ -10,9 +10,11 @@
 #include "../kernels/cosine/cosine.h"
 #include "../kernels/exp/exp.h"
 #include "../kernels/infonce/infonce.h"
+#include "../kernels/search/search.h"
 #include "../kernels/tile/tile.h"
 #include "../kernels/topk/topk.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #if defined(__x86_64__)
@@ -135,10 +137,19 @@ void variant_select(const struct variant *variant)
         isa_use_row(variant->row);
 }
 
-bool variant_prepare(const struct variant *variant, const struct trial *trial, char *error,
+bool variant_prepare(const struct variant *variant, struct trial *trial, char *error,
                      size_t error_bytes)
 {
-    return !variant->peer || variant->peer->prepare(variant->peer, trial, error, error_bytes);
+    if (variant->peer)
+        return variant->peer->prepare(variant->peer, trial, error, error_bytes);
+    const struct kernel *kernel = trial->kernel;
+    if (!variant->row || !kernel->prepare)
+        return true;
+    kernel->release(trial);
+    enum mmk_status status = kernel->prepare(trial);
+    if (status != MMK_OK)
+        snprintf(error, error_bytes, "%s", mmk_status_string(status));
+    return status == MMK_OK;
 }
 
 enum mmk_status variant_call(const struct variant *variant, struct trial *trial)

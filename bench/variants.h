@@ -30,9 +30,9 @@ struct variant variant_of_peer(struct peer *peer);
 /* Makes the variant the one that the public functions run. */
 void variant_select(const struct variant *variant);
 
-/* Gets a peer ready for calls with this trial; the others always are. False: error says what it
- * cannot do. */
-bool variant_prepare(const struct variant *variant, const struct trial *trial, char *error,
+/* Gets the selected variant ready for calls with this trial: a peer, or what the kernel prepares once for
+ * many calls. False: error says what it cannot do. */
+bool variant_prepare(const struct variant *variant, struct trial *trial, char *error,
                      size_t error_bytes);
 
 /* One call of the kernel as the selected variant: through the dispatch pointer, of the oracle, or

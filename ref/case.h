@@ -81,6 +81,8 @@ struct trial {
     struct buffer buffer[TRIAL_BUFFERS];
     size_t count;          /* kernels with a k: what *count (*counted) came back as, */
     size_t expected_count; /* and what is right, from the oracle: of top-k min(k, n) */
+    void *prepared;        /* what the kernel's prepare() made */
+    size_t judged_rows;    /* of each output, where the oracle judges a few only; 0: all */
 };
 
 enum { SIMILARITY_FROM_SHAPE = -1 };
@@ -97,10 +99,17 @@ struct kernel {
     /* Fills the inputs that only this kernel knows how to make, after the common fill (which it may
      * leave as it is); NULL: the common fill is all. */
     void (*fill)(struct trial *trial);
+    /* What a user does once for many calls (packing a gallery), with the instruction set that will be
+     * called; NULL: nothing. */
+    enum mmk_status (*prepare)(struct trial *trial);
+    void (*release)(struct trial *trial);
     /* Calls the public function on the trial's buffers. */
     enum mmk_status (*call)(struct trial *trial);
     /* expected and bound of every output, in double; written as the formula in mmk.h. */
     void (*oracle)(struct trial *trial);
+    /* Judges outputs whose right value depends on other outputs (which of two equal scores comes
+     * first); NULL: there are none. False: one is wrong, and message says which. */
+    bool (*judge)(const struct trial *trial, size_t *judged, char *message, size_t message_bytes);
 
     double (*flops)(const struct shape *shape); /* 0: the kernel is bound by bytes alone */
     double (*bytes)(const struct shape *shape); /* bytes that must move */
@@ -125,6 +134,9 @@ const char *fill_name(enum fill fill);
 
 /* The kernel of that name, or NULL. */
 const struct kernel *kernel_find(const char *name);
+
+/* Whether the shape says which similarity it is. */
+bool shape_has_similarity(const struct kernel *kernel);
 
 /* "4096x4096x512 cosine s=14.3 w=0.5,0.5": the sizes of kernel->dims in order, then what differs
  * from the plain shape. */

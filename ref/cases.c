@@ -30,6 +30,10 @@ const struct kernel *const kernels[] = {
     &kernel_logsumexp,
     &kernel_topk,
     &kernel_topk_rows,
+    &kernel_gallery_matrix,
+    &kernel_search,
+    &kernel_search_both,
+    &kernel_gallery_search,
     &kernel_retrieval_metrics,
 };
 const size_t kernel_count = sizeof kernels / sizeof kernels[0];
@@ -65,6 +69,11 @@ const struct kernel *kernel_find(const char *name)
     return NULL;
 }
 
+bool shape_has_similarity(const struct kernel *kernel)
+{
+    return kernel->similarity == SIMILARITY_FROM_SHAPE && strchr(kernel->dims, 'd') != NULL;
+}
+
 void shape_format(const struct kernel *kernel, const struct shape *shape, char *text, size_t size)
 {
     char out[256];
@@ -77,11 +86,14 @@ void shape_format(const struct kernel *kernel, const struct shape *shape, char *
         used += snprintf(out + used, sizeof out - (size_t)used, "%s%zu",
                          dim == kernel->dims ? "" : "x", value);
     }
-    if (strcmp(kernel->family, "infonce") == 0) {
+    if (shape_has_similarity(kernel)) {
         static const char *const names[] = {"dot", "cosine", "neg_sq_l2"};
-        used += snprintf(out + used, sizeof out - (size_t)used, " %s s=%g w=%g,%g",
-                         names[shape->similarity], (double)shape->logit_scale,
-                         (double)shape->weight_x, (double)shape->weight_y);
+        used += snprintf(out + used, sizeof out - (size_t)used, " %s", names[shape->similarity]);
+    }
+    if (strcmp(kernel->family, "infonce") == 0) {
+        used +=
+            snprintf(out + used, sizeof out - (size_t)used, " s=%g w=%g,%g",
+                     (double)shape->logit_scale, (double)shape->weight_x, (double)shape->weight_y);
         if (shape->offset)
             used += snprintf(out + used, sizeof out - (size_t)used, " offset=%zu", shape->offset);
     }

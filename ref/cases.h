@@ -18,6 +18,8 @@ extern const struct kernel kernel_infonce_forward, kernel_infonce_backward;
 extern const struct kernel kernel_infonce_forward_backward;
 extern const struct kernel kernel_exp, kernel_logsumexp;
 extern const struct kernel kernel_topk, kernel_topk_rows;
+extern const struct kernel kernel_gallery_matrix;
+extern const struct kernel kernel_search, kernel_search_both, kernel_gallery_search;
 extern const struct kernel kernel_retrieval_metrics;
 
 /* ---- Fills ---- */
@@ -83,5 +85,22 @@ static inline bool bound_overflows(double sum, double magnitude)
  * rows that are multiplied; squares = |x|^2 + |y|^2, read for neg_sq_l2 only. */
 double bound_similarity(enum mmk_similarity similarity, size_t d, double expected, double magnitude,
                         double squares);
+
+/* m x n similarities as a matrix takes them, in double, and their bounds. */
+struct similarities {
+    enum mmk_similarity similarity;
+    enum fill fill;
+    size_t m, n, d;
+    const float *x;
+    size_t ldx;
+    const float *y;
+    size_t ldy;
+};
+
+void oracle_similarities(const struct similarities *s, double *expected, double *bound);
+
+/* prepare and release of kernels that take a packed gallery: trial->prepared, from the buffer y. */
+enum mmk_status gallery_prepare(struct trial *trial);
+void gallery_release(struct trial *trial);
 
 #endif

@@ -212,17 +212,14 @@ double bound_similarity(enum mmk_similarity similarity, size_t d, double expecte
     return (chain + 3) * BOUND_U * (2 * magnitude + squares) + 4 * underflow;
 }
 
-static void matrix_oracle(struct trial *t)
+void oracle_similarities(const struct similarities *s, double *expected, double *bound)
 {
-    const struct buffer *bx = &t->buffer[X], *by = &t->buffer[Y];
-    size_t m = t->shape.m, n = t->shape.n, d = t->shape.d;
-    enum mmk_similarity similarity = t->shape.similarity;
-    double *expected = t->buffer[RESULT].expected, *bound = t->buffer[RESULT].bound;
+    size_t m = s->m, n = s->n, d = s->d;
     double *x = ref_doubles(m * d), *y = ref_doubles(n * d);
     double *squares_y = ref_doubles(n);
-    ref_from_float(m, d, bx->data, bx->ld, x);
-    ref_from_float(n, d, by->data, by->ld, y);
-    cosine_ref_matrix(similarity, m, n, d, x, y, expected, bound); /* bound = magnitude */
+    ref_from_float(m, d, s->x, s->ldx, x);
+    ref_from_float(n, d, s->y, s->ldy, y);
+    cosine_ref_matrix(s->similarity, m, n, d, x, y, expected, bound); /* bound = magnitude */
 
     for (size_t j = 0; j < n; j++)
         for (size_t k = 0; k < d; k++)
@@ -235,19 +232,35 @@ static void matrix_oracle(struct trial *t)
         for (size_t j = 0; j < n; j++) {
             size_t e = i * n + j;
             double magnitude = bound[e], squares = squares_x + squares_y[j];
-            bound[e] = bound_similarity(similarity, d, expected[e], magnitude, squares);
-            if (similarity == MMK_DOT && bound_overflows(expected[e], magnitude))
+            bound[e] = bound_similarity(s->similarity, d, expected[e], magnitude, squares);
+            if (s->similarity == MMK_DOT && bound_overflows(expected[e], magnitude))
                 bound[e] = BOUND_OPEN;
-            if (similarity == MMK_DOT && bound_is_exact(t->fill, magnitude))
+            if (s->similarity == MMK_DOT && bound_is_exact(s->fill, magnitude))
                 bound[e] = 0;
-            if (similarity == MMK_NEG_SQ_L2 && (equal_rows(d, row(bx, i), row(by, j)) ||
-                                                bound_is_exact(t->fill, 2 * magnitude + squares)))
+            if (s->similarity == MMK_NEG_SQ_L2 &&
+                (equal_rows(d, s->x + i * s->ldx, s->y + j * s->ldy) ||
+                 bound_is_exact(s->fill, 2 * magnitude + squares)))
                 bound[e] = 0;
         }
     }
     free(x);
     free(y);
     free(squares_y);
+}
+
+static void matrix_oracle(struct trial *t)
+{
+    const struct buffer *x = &t->buffer[X], *y = &t->buffer[Y];
+    const struct similarities s = {t->shape.similarity,
+                                   t->fill,
+                                   t->shape.m,
+                                   t->shape.n,
+                                   t->shape.d,
+                                   x->data,
+                                   x->ld,
+                                   y->data,
+                                   y->ld};
+    oracle_similarities(&s, t->buffer[RESULT].expected, t->buffer[RESULT].bound);
 }
 
 /* ---- normalize_rows --------------------------------------------------------------------------

@@ -49,6 +49,9 @@ void trial_poison(struct trial *trial);
  * then |data - expected| <= bound; padding and untouched elements must still be poisoned. */
 bool trial_check(const struct trial *trial, struct verdict *verdict);
 
+/* prepare, call and release of the kernel. */
+enum mmk_status trial_call(struct trial *trial);
+
 /* A hash of every output and count: equal on every ISA, thread count and machine. Never of padding.
  */
 uint64_t trial_fingerprint(const struct trial *trial);

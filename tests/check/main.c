@@ -387,7 +387,7 @@ static void check(struct run *run, struct placed *p, struct cell *cell, int vari
     trial_poison(t);
     isa_use_row(&run->variants[variant].row);
     run->note->running = true;
-    enum mmk_status status = t->kernel->call(t);
+    enum mmk_status status = trial_call(t);
     run->note->running = false;
 
     if (status != MMK_OK) {
@@ -579,7 +579,7 @@ static void fingerprint_trial(struct run *run, size_t k, const struct shape *sha
                     shape_text);
     trial_fill(&t);
     trial_poison(&t);
-    if (kernels[k]->call(&t) != MMK_OK)
+    if (trial_call(&t) != MMK_OK)
         usage_error("%s, shape %s returned an error.", kernels[k]->name, shape_text);
     struct fingerprint *f = &fingerprints[k][fill];
     f->hash = (f->hash ^ trial_fingerprint(&t)) * 0x9e3779b97f4a7c15u;

@@ -1,0 +1,105 @@
+/* gallery_cases.c - cases of the packed gallery: the similarity matrix against it.
+ * SPDX-License-Identifier: MIT
+ *
+ * The oracle, bounds and shapes are those of the matrix; packing is not part of the call.
+ */
+#include "cases.h"
+#include "sweep.h"
+
+enum { X, Y, RESULT };
+
+enum mmk_status gallery_prepare(struct trial *t)
+{
+    const struct buffer *y = &t->buffer[Y];
+    struct mmk_gallery *gallery;
+    enum mmk_status status = mmk_gallery_pack(t->shape.similarity, t->shape.n, t->shape.d, y->data,
+                                              y->ld, &t->options, &gallery);
+    if (status == MMK_OK)
+        t->prepared = gallery;
+    return status;
+}
+
+void gallery_release(struct trial *t)
+{
+    mmk_gallery_free(t->prepared);
+    t->prepared = NULL;
+}
+
+static enum mmk_status gallery_matrix_call(struct trial *t)
+{
+    const struct buffer *x = &t->buffer[X], *result = &t->buffer[RESULT];
+    return mmk_gallery_matrix(t->prepared, t->shape.m, x->data, x->ld, result->data, result->ld,
+                              &t->options);
+}
+
+static void layout(struct trial *t)
+{
+    kernel_dot_matrix.layout(t);
+}
+
+static void oracle(struct trial *t)
+{
+    kernel_dot_matrix.oracle(t);
+}
+
+static double flops(const struct shape *s)
+{
+    return kernel_dot_matrix.flops(s);
+}
+
+static double bytes(const struct shape *s)
+{
+    return kernel_dot_matrix.bytes(s);
+}
+
+static bool fill_fits(const struct shape *s, enum fill fill)
+{
+    return kernel_dot_matrix.fill_fits(s, fill);
+}
+
+/* The matrix's own sweep shows its blocking; here what is packed differs. */
+static size_t sweep(bool quick, struct shape *shapes)
+{
+    static const struct shape some[] = {
+        {.m = 1, .n = 1, .d = 3},    {.m = 5, .n = 33, .d = 10},   {.m = 14, .n = 64, .d = 17},
+        {.m = 15, .n = 31, .d = 50}, {.m = 3, .n = 0, .d = 4},     {.m = 0, .n = 5, .d = 4},
+        {.m = 4, .n = 7, .d = 0},    {.m = 85, .n = 700, .d = 12}, {.m = 20, .n = 1400, .d = 7},
+        {.m = 9, .n = 40, .d = 800}, {.m = 4210, .n = 30, .d = 5},
+    };
+    size_t count = 0, all = sizeof some / sizeof some[0];
+    for (size_t i = 0; i < (quick ? all - 3 : all); i++)
+        for (int similarity = 0; similarity < MMK_SIMILARITY_COUNT; similarity++) {
+            struct shape shape = some[i];
+            shape.similarity = (enum mmk_similarity)similarity;
+            shape.ld_extra = i % 3;
+            sweep_add(shapes, &count, shape);
+        }
+    return count;
+}
+
+static const struct shape bench[] = {
+    {.m = 1024, .n = 1024, .d = 512},
+    {.m = 1024, .n = 1024, .d = 128},
+    {.m = 16, .n = 25000, .d = 512},
+    {.m = 1, .n = 25000, .d = 512},
+};
+
+const struct kernel kernel_gallery_matrix = {
+    .name = "gallery_matrix",
+    .family = "gallery",
+    .formula = "sim(x_i, y_j), Y packed before",
+    .dims = "mnd",
+    .similarity = SIMILARITY_FROM_SHAPE,
+    .layout = layout,
+    .prepare = gallery_prepare,
+    .release = gallery_release,
+    .call = gallery_matrix_call,
+    .oracle = oracle,
+    .flops = flops,
+    .bytes = bytes,
+    .takes_threads = true,
+    .fill_fits = fill_fits,
+    .sweep = sweep,
+    .bench = bench,
+    .bench_count = sizeof bench / sizeof bench[0],
+};

@@ -1,0 +1,370 @@
+/* search_cases.c - cases of search: rows, both directions, in a packed gallery.
+ * SPDX-License-Identifier: MIT
+ *
+ * Bounds. Let B be the greatest bound among the scores of a row (that of the matrix). Scores that err
+ * by at most B, sorted, err by at most B place by place: the r-th greatest of the row lies within B of
+ * the r-th greatest true score. Which gallery row stands there is open where true scores are closer
+ * than that; but its true score must lie within B of the value beside it, indices must be below n and
+ * different, and values must not rise. That search gives the very bits of matrix and top-k, ties
+ * included, is shown by tests/unit/test_search.c.
+ *
+ * Of large cases the oracle judges some rows (columns) only.
+ */
+#include "cases.h"
+#include "matmul.h"
+#include "sweep.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { X, Y, VALUES, INDICES, VALUES_Y, INDICES_Y };
+
+enum { JUDGED_ROWS = 48, BLOCK_SCORES = 1 << 23 };
+#define JUDGED_WHOLE_WORK 4e9 /* m n d up to which all is judged */
+
+/* One direction: for each row of `of` the best of `among`. */
+struct direction {
+    const struct buffer *of, *among, *values, *indices;
+};
+
+static struct direction rows_of(const struct trial *t)
+{
+    const struct buffer *b = t->buffer;
+    return (struct direction){&b[X], &b[Y], &b[VALUES], &b[INDICES]};
+}
+
+static struct direction columns_of(const struct trial *t)
+{
+    const struct buffer *b = t->buffer;
+    return (struct direction){&b[Y], &b[X], &b[VALUES_Y], &b[INDICES_Y]};
+}
+
+static bool has_both(const struct trial *t)
+{
+    return t->kernel == &kernel_search_both;
+}
+
+static void add_outputs(struct trial *t, const char *values_name, const char *indices_name,
+                        size_t rows)
+{
+    struct buffer *values = add_buffer(t, values_name, true, rows, t->shape.k);
+    struct buffer *indices = add_buffer(t, indices_name, true, rows, t->shape.k);
+    indices->element = ELEMENT_U32;
+    indices->ld = values->ld;
+    if (t->shape.similarity == MMK_NEG_SQ_L2)
+        values->sign = SIGN_NOT_POSITIVE;
+}
+
+static void layout(struct trial *t)
+{
+    add_buffer(t, "x", false, t->shape.m, t->shape.d);
+    add_buffer(t, "y", false, t->shape.n, t->shape.d);
+    add_outputs(t, "values", "indices", t->shape.m);
+}
+
+static void both_layout(struct trial *t)
+{
+    layout(t);
+    add_outputs(t, "values_y", "indices_y", t->shape.n);
+}
+
+/* ---- Calls ----------------------------------------------------------------------------------- */
+
+static enum mmk_status search_call(struct trial *t)
+{
+    const struct shape *s = &t->shape;
+    const struct buffer *x = &t->buffer[X], *y = &t->buffer[Y], *values = &t->buffer[VALUES];
+    return mmk_search(s->similarity, s->m, s->n, s->d, x->data, x->ld, y->data, y->ld, s->k,
+                      values->data, t->buffer[INDICES].data, values->ld, &t->count, &t->options);
+}
+
+static enum mmk_status both_call(struct trial *t)
+{
+    const struct shape *s = &t->shape;
+    const struct buffer *x = &t->buffer[X], *y = &t->buffer[Y], *values = &t->buffer[VALUES],
+                        *values_y = &t->buffer[VALUES_Y];
+    enum mmk_status status =
+        mmk_search_both(s->similarity, s->m, s->n, s->d, x->data, x->ld, y->data, y->ld, s->k,
+                        values->data, t->buffer[INDICES].data, values->ld, s->k, values_y->data,
+                        t->buffer[INDICES_Y].data, values_y->ld, &t->options);
+    t->count = s->k < s->n ? s->k : s->n; /* it has no count */
+    return status;
+}
+
+static enum mmk_status gallery_call(struct trial *t)
+{
+    const struct buffer *x = &t->buffer[X], *values = &t->buffer[VALUES];
+    return mmk_gallery_search(t->prepared, t->shape.m, x->data, x->ld, t->shape.k, values->data,
+                              t->buffer[INDICES].data, values->ld, &t->count, &t->options);
+}
+
+/* ---- Oracle ---------------------------------------------------------------------------------- */
+
+static size_t least(size_t a, size_t b)
+{
+    return a < b ? a : b;
+}
+
+/* How many rows of a direction are judged, spread evenly; all where that does not take long. */
+static size_t judged_count(const struct trial *t, size_t rows)
+{
+    const struct shape *s = &t->shape;
+    bool whole = (double)s->m * (double)s->n * (double)s->d <= JUDGED_WHOLE_WORK;
+    return whole ? rows : least(rows, JUDGED_ROWS);
+}
+
+static size_t judged_row(size_t rows, size_t judged, size_t r)
+{
+    return judged == rows ? r : r * (rows - 1) / (judged - 1);
+}
+
+static int descending(const void *left, const void *right)
+{
+    double a = *(const double *)left, b = *(const double *)right;
+    if (isnan(a) || isnan(b))
+        return isnan(a) - isnan(b);
+    return a > b ? -1 : a < b;
+}
+
+/* The sorted scores of one row, and B. */
+static void judge_scores(const struct direction *direction, size_t i, size_t n, double *scores,
+                         const double *bounds)
+{
+    const struct buffer *values = direction->values;
+    double bound = 0;
+    for (size_t j = 0; j < n; j++)
+        bound = bounds[j] > bound ? bounds[j] : bound;
+    qsort(scores, n, sizeof *scores, descending);
+    for (size_t r = 0; r < least(values->cols, n); r++) {
+        values->expected[i * values->cols + r] = scores[r];
+        values->bound[i * values->cols + r] = bound;
+    }
+}
+
+static void open_outputs(const struct direction *direction, size_t n)
+{
+    const struct buffer *values = direction->values, *indices = direction->indices;
+    for (size_t e = 0; e < values->rows * values->cols; e++) {
+        bool written = e % values->cols < n;
+        values->expected[e] = indices->expected[e] = 0;
+        values->bound[e] = indices->bound[e] = written ? BOUND_OPEN : BOUND_UNTOUCHED;
+    }
+}
+
+static void direction_oracle(const struct trial *t, const struct direction *direction)
+{
+    const struct buffer *of = direction->of, *among = direction->among;
+    size_t rows = of->rows, n = among->rows, d = t->shape.d;
+    size_t judged = judged_count(t, rows), block = BLOCK_SCORES / (n ? n : 1) + 1;
+    open_outputs(direction, n);
+    float *picked = malloc((block * d + 1) * sizeof *picked);
+    double *scores = ref_doubles(block * n), *bounds = ref_doubles(block * n);
+    if (!picked)
+        abort();
+    for (size_t first = 0; first < judged; first += block) {
+        size_t count = least(judged - first, block);
+        for (size_t r = 0; r < count; r++)
+            if (d > 0)
+                memcpy(picked + r * d,
+                       (const float *)of->data + judged_row(rows, judged, first + r) * of->ld,
+                       d * sizeof *picked);
+        const struct similarities s = {t->shape.similarity, t->fill,  count, n, d, picked, d,
+                                       among->data,         among->ld};
+        oracle_similarities(&s, scores, bounds);
+#pragma omp parallel for if (count * n > 10000) schedule(static)
+        for (size_t r = 0; r < count; r++)
+            judge_scores(direction, judged_row(rows, judged, first + r), n, scores + r * n,
+                         bounds + r * n);
+    }
+    free(picked);
+    free(scores);
+    free(bounds);
+}
+
+static void oracle(struct trial *t)
+{
+    const struct direction rows = rows_of(t), columns = columns_of(t);
+    size_t judged = judged_count(t, t->shape.m);
+    t->expected_count = least(t->shape.k, t->shape.n);
+    t->judged_rows = judged < t->shape.m ? judged : 0;
+    direction_oracle(t, &rows);
+    if (has_both(t))
+        direction_oracle(t, &columns);
+}
+
+/* ---- Indices --------------------------------------------------------------------------------- */
+
+/* One row: its indices, and the true scores of these beside the values. */
+static bool judge_row(const struct trial *t, const struct direction *direction, size_t i,
+                      char *message, size_t message_bytes)
+{
+    const struct buffer *values = direction->values, *indices = direction->indices;
+    const struct buffer *of = direction->of, *among = direction->among;
+    size_t n = among->rows, d = t->shape.d, found = least(values->cols, n);
+    const float *value = (const float *)values->data + i * values->ld;
+    const uint32_t *index = (const uint32_t *)indices->data + i * indices->ld;
+    double bound = values->bound[i * values->cols];
+    bool *seen = calloc(n + 1, sizeof *seen), good = true;
+    float *rows = malloc((found * d + 1) * sizeof *rows);
+    double *scores = ref_doubles(found), *bounds = ref_doubles(found);
+    if (!seen || !rows)
+        abort();
+    for (size_t r = 0; good && r < found; r++) {
+        good = index[r] < n && !seen[index[r]] && !(r > 0 && value[r] > value[r - 1]);
+        if (!good)
+            snprintf(message, message_bytes,
+                     "%s[%zu,%zu] is %u with %.9g: beyond n, there before, or out of order",
+                     indices->name, i, r, index[r], (double)value[r]);
+        else if (d > 0)
+            memcpy(rows + r * d, (const float *)among->data + index[r] * among->ld,
+                   d * sizeof *rows);
+        if (good)
+            seen[index[r]] = true;
+    }
+    const struct similarities s = {t->shape.similarity,
+                                   t->fill,
+                                   1,
+                                   found,
+                                   d,
+                                   (const float *)of->data + i * of->ld,
+                                   of->ld,
+                                   rows,
+                                   d};
+    if (good)
+        oracle_similarities(&s, scores, bounds);
+    for (size_t r = 0; good && r < found; r++) {
+        double got = (double)value[r];
+        bool same = isnan(got)                       ? (bool)isnan(scores[r])
+                    : isinf(got) || isinf(scores[r]) ? got == scores[r] || isinf(bounds[r])
+                                                     : fabs(got - scores[r]) <= bound;
+        good = same;
+        if (!good)
+            snprintf(message, message_bytes, "%s[%zu,%zu] is %u, whose score is %.9g, not %.9g",
+                     indices->name, i, r, index[r], scores[r], got);
+    }
+    free(seen);
+    free(rows);
+    free(scores);
+    free(bounds);
+    return good;
+}
+
+static bool judge_direction(const struct trial *t, const struct direction *direction,
+                            size_t *judged, char *message, size_t message_bytes)
+{
+    const struct buffer *values = direction->values;
+    if (values->cols == 0 || direction->among->rows == 0)
+        return true;
+    for (size_t i = 0; i < values->rows; i++) {
+        if (isinf(values->bound[i * values->cols])) /* BOUND_OPEN */
+            continue;
+        if (!judge_row(t, direction, i, message, message_bytes))
+            return false;
+        *judged += least(values->cols, direction->among->rows);
+    }
+    return true;
+}
+
+static bool judge(const struct trial *t, size_t *judged, char *message, size_t message_bytes)
+{
+    const struct direction rows = rows_of(t), columns = columns_of(t);
+    return judge_direction(t, &rows, judged, message, message_bytes) &&
+           (!has_both(t) || judge_direction(t, &columns, judged, message, message_bytes));
+}
+
+/* ---- Costs and shapes ------------------------------------------------------------------------ */
+
+static double flops(const struct shape *s)
+{
+    return 2 * (double)s->m * (double)s->n * (double)s->d;
+}
+
+static double bytes(const struct shape *s)
+{
+    return 4 * ((double)s->m + (double)s->n) * (double)s->d;
+}
+
+/* Where products overflow, the order of a sum decides between Inf and NaN, and the matrix's own checks
+ * say all there is to say. */
+static bool fill_fits(const struct shape *s, enum fill fill)
+{
+    if (fill == FILL_HUGE && s->similarity != MMK_COSINE)
+        return false;
+    if (s->m * s->n * (s->d + 4) > 200000)
+        return fill == FILL_NORMAL || fill == FILL_DUPLICATES || fill == FILL_NAN_TAIL;
+    return fill != FILL_GIVEN;
+}
+
+static size_t sweep(bool quick, struct shape *shapes)
+{
+    static const struct shape some[] = {
+        {.m = 3, .n = 0, .d = 4, .k = 2},       {.m = 0, .n = 7, .d = 4, .k = 2},
+        {.m = 4, .n = 7, .d = 0, .k = 3},       {.m = 5, .n = 9, .d = 6, .k = 0},
+        {.m = 1, .n = 1, .d = 3, .k = 1},       {.m = 1, .n = 40, .d = 10, .k = 10},
+        {.m = 5, .n = 33, .d = 10, .k = 50},    {.m = 14, .n = 64, .d = 17, .k = 1},
+        {.m = 15, .n = 31, .d = 50, .k = 7},    {.m = 84, .n = 96, .d = 3, .k = 10},
+        {.m = 85, .n = 97, .d = 5, .k = 20},    {.m = 7, .n = 300, .d = 129, .k = 33},
+        {.m = 2, .n = 2000, .d = 9, .k = 100},  {.m = 90, .n = 1400, .d = 12, .k = 10},
+        {.m = 20, .n = 3000, .d = 7, .k = 64},  {.m = 9, .n = 40, .d = 800, .k = 5},
+        {.m = 3, .n = 4000, .d = 4, .k = 1500},
+    };
+    size_t count = 0, all = sizeof some / sizeof some[0];
+    for (size_t i = 0; i < (quick ? all - 5 : all); i++)
+        for (int similarity = 0; similarity < MMK_SIMILARITY_COUNT; similarity++) {
+            struct shape shape = some[i];
+            shape.similarity = (enum mmk_similarity)similarity;
+            shape.ld_extra = i % 3;
+            sweep_add(shapes, &count, shape);
+        }
+    return count;
+}
+
+static const struct shape search_bench[] = {
+    {.m = 1000, .n = 100000, .d = 512, .k = 10},   {.m = 1000, .n = 100000, .d = 512, .k = 100},
+    {.m = 1000, .n = 100000, .d = 128, .k = 10},   {.m = 1000, .n = 100000, .d = 128, .k = 100},
+    {.m = 1000, .n = 100000, .d = 128, .k = 1000}, {.m = 1, .n = 100000, .d = 512, .k = 10},
+    {.m = 1, .n = 100000, .d = 128, .k = 10},      {.m = 64, .n = 10000, .d = 512, .k = 10},
+};
+
+static const struct shape both_bench[] = {
+    {.m = 1000, .n = 5000, .d = 512, .k = 10},
+    {.m = 5000, .n = 25000, .d = 512, .k = 50},
+};
+
+#define PARTS                                                                                      \
+    .family = "search", .dims = "mndk", .similarity = SIMILARITY_FROM_SHAPE, .oracle = oracle,     \
+    .judge = judge, .flops = flops, .bytes = bytes, .takes_threads = true, .fill_fits = fill_fits, \
+    .sweep = sweep
+
+const struct kernel kernel_search = {
+    .name = "search",
+    .formula = "first k of sim(x_i, y_j) for each i",
+    .layout = layout,
+    .call = search_call,
+    .bench = search_bench,
+    .bench_count = sizeof search_bench / sizeof search_bench[0],
+    PARTS,
+};
+
+const struct kernel kernel_search_both = {
+    .name = "search_both",
+    .formula = "first k of sim(x_i, y_j) for each i, and for each j",
+    .layout = both_layout,
+    .call = both_call,
+    .bench = both_bench,
+    .bench_count = sizeof both_bench / sizeof both_bench[0],
+    PARTS,
+};
+
+const struct kernel kernel_gallery_search = {
+    .name = "gallery_search",
+    .formula = "the same, Y packed before",
+    .layout = layout,
+    .prepare = gallery_prepare,
+    .release = gallery_release,
+    .call = gallery_call,
+    .bench = search_bench,
+    .bench_count = sizeof search_bench / sizeof search_bench[0],
+    PARTS,
+};
