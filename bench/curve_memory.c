@@ -9,6 +9,7 @@
 
 #include "child.h"
 #include "job.h"
+#include "resident.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -36,34 +37,19 @@ static double data_bytes(const struct plan_case *c)
 
 /* ---- The child ------------------------------------------------------------------------------ */
 
-/* The most that has been resident of a process so far. */
-static double high_water_mark(const char *process)
-{
-    char path[64], line[128];
-    double kilobytes = 0.0;
-    snprintf(path, sizeof path, "/proc/%s/status", process);
-    FILE *file = fopen(path, "r");
-    while (file && fgets(line, sizeof line, file))
-        if (sscanf(line, "VmHWM: %lf", &kilobytes) == 1)
-            break;
-    if (file)
-        fclose(file);
-    return 1024.0 * kilobytes;
-}
-
 /* Of the process that makes the variant's calls: this one, or its only child. */
 static double most_resident(const struct variant *variant)
 {
     char path[64], child[16] = "self";
     if (!variant->peer || !variant->peer->run)
-        return high_water_mark("self");
+        return resident_most("self");
     snprintf(path, sizeof path, "/proc/self/task/%d/children", (int)getpid());
     FILE *file = fopen(path, "r");
     if (file && fscanf(file, "%15s", child) != 1)
         child[0] = '\0';
     if (file)
         fclose(file);
-    return high_water_mark(child);
+    return resident_most(child);
 }
 
 /* Makes the call, and says on stdout what memory and time it took, or what went wrong. */

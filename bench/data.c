@@ -1,22 +1,22 @@
-/* data.c - real vectors: Fashion-MNIST, or the user's own .npy files.
+/* data.c - real vectors: Fashion-MNIST, or the user's own files.
  * SPDX-License-Identifier: MIT
  */
 #include "data.h"
 
 #include "idx.h"
-#include "npy.h"
+#include "vectors.h"
 
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define FASHION_FOLDER "/usr/share/datasets/fashion-mnist/"
+#define FASHION_FOLDER "/usr/share/datasets/fashion-mnist"
 
-/* Owned memory of a source: arrays of the images, or two open .npy files. */
+/* Owned memory of a source: arrays of the images, or two open files. */
 struct storage {
     float *arrays[3];
-    struct npy files[2];
+    struct vectors files[2];
 };
 
 static struct storage *new_storage(struct source *source, char *error, size_t error_bytes)
@@ -36,7 +36,7 @@ void data_close(struct source *source)
     for (int i = 0; i < 3; i++)
         free(storage->arrays[i]);
     for (int i = 0; i < 2; i++)
-        npy_close(&storage->files[i]);
+        vectors_close(&storage->files[i]);
     free(storage);
     memset(source, 0, sizeof *source);
 }
@@ -48,30 +48,33 @@ static void flip_images(size_t images, size_t height, size_t width, const float 
             out[row * width + column] = in[row * width + width - 1 - column];
 }
 
+void data_fashion_path(const char *name, char *path, size_t path_bytes)
+{
+    const char *folder = getenv("MMK_FASHION_MNIST");
+    snprintf(path, path_bytes, "%s/%s", folder && folder[0] ? folder : FASHION_FOLDER, name);
+}
+
 bool data_open_fashion(struct source *source, size_t gallery_rows, char *error, size_t error_bytes)
 {
     struct storage *storage = new_storage(source, error, error_bytes);
     if (!storage)
         return false;
-    const char *folder = getenv("MMK_FASHION_MNIST");
-    if (!folder || !folder[0])
-        folder = FASHION_FOLDER;
     char path[512];
     size_t height, width, other_height, other_width;
-    snprintf(path, sizeof path, "%s/t10k-images-idx3-ubyte.gz", folder);
+    data_fashion_path("t10k-images-idx3-ubyte.gz", path, sizeof path);
     storage->arrays[0] =
         idx_read_images(path, SIZE_MAX, &source->query_rows, &height, &width, error, error_bytes);
     bool good = storage->arrays[0] != NULL;
     if (good) {
-        snprintf(path, sizeof path, "%s/train-images-idx3-ubyte.gz", folder);
+        data_fashion_path("train-images-idx3-ubyte.gz", path, sizeof path);
         storage->arrays[1] = idx_read_images(path, gallery_rows, &source->gallery_rows,
                                              &other_height, &other_width, error, error_bytes);
         good = storage->arrays[1] != NULL;
     }
     if (good && (height != other_height || width != other_width)) {
         snprintf(error, error_bytes,
-                 "%s: test and training images differ in size; reinstall dataset-fashion-mnist",
-                 folder);
+                 "%s: training and test images differ in size; reinstall dataset-fashion-mnist",
+                 path);
         good = false;
     }
     if (good) {
@@ -100,15 +103,15 @@ static const char *base_name(const char *path)
     return slash ? slash + 1 : path;
 }
 
-bool data_open_npy(struct source *source, const char *data, const char *pairs, char *error,
-                   size_t error_bytes)
+bool data_open_files(struct source *source, const char *data, const char *pairs, char *error,
+                     size_t error_bytes)
 {
     struct storage *storage = new_storage(source, error, error_bytes);
     if (!storage)
         return false;
-    struct npy *first = &storage->files[0], *second = &storage->files[1];
-    bool good = npy_open(data, first, error, error_bytes) &&
-                (!pairs || npy_open(pairs, second, error, error_bytes));
+    struct vectors *first = &storage->files[0], *second = &storage->files[1];
+    bool good = vectors_open(data, first, error, error_bytes) &&
+                (!pairs || vectors_open(pairs, second, error, error_bytes));
     if (good && pairs && first->cols != second->cols) {
         snprintf(error, error_bytes,
                  "%s has rows of %zu, %s of %zu; both views must come from one embedding space, "

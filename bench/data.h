@@ -1,4 +1,4 @@
-/* data.h - real vectors: Fashion-MNIST, or the user's own .npy files.
+/* data.h - real vectors: Fashion-MNIST, or the user's own files.
  * SPDX-License-Identifier: MIT
  */
 #ifndef MMK_BENCH_DATA_H
@@ -23,9 +23,12 @@ struct source {
  * images, pairs the test images flipped left to right. False: error is one sentence. */
 bool data_open_fashion(struct source *source, size_t gallery_rows, char *error, size_t error_bytes);
 
+/* The path of one of its files: MMK_FASHION_MNIST names the folder, else where Debian has it. */
+void data_fashion_path(const char *name, char *path, size_t path_bytes);
+
 /* data: queries, and the gallery too where pairs is NULL. pairs: gallery and the other view. */
-bool data_open_npy(struct source *source, const char *data, const char *pairs, char *error,
-                   size_t error_bytes);
+bool data_open_files(struct source *source, const char *data, const char *pairs, char *error,
+                     size_t error_bytes);
 void data_close(struct source *source);
 
 /* Whether the kernel's inputs are vectors, or scores of vectors; of rankings they are neither. */

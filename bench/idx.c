@@ -1,8 +1,8 @@
-/* idx.c - images from a gzipped IDX file (the MNIST family's format).
+/* idx.c - images and labels from gzipped IDX files (the MNIST family's format).
  * SPDX-License-Identifier: MIT
  *
- *     u32 big-endian: 0x00000803 (unsigned bytes, 3 dimensions), images, height, width; then the
- * bytes
+ *     u32 big-endian: 0x00000803 (unsigned bytes, 3 dimensions), images, height, width; the bytes
+ *     u32 big-endian: 0x00000801 (unsigned bytes, 1 dimension), labels; the bytes
  */
 #include "idx.h"
 
@@ -20,6 +20,14 @@ static bool read_exactly(gzFile file, void *buffer, size_t bytes)
 static uint32_t big_endian(const unsigned char *p)
 {
     return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
+}
+
+static gzFile open_file(const char *path, char *error, size_t error_bytes)
+{
+    gzFile file = gzopen(path, "rb");
+    if (!file)
+        snprintf(error, error_bytes, "%s is not there; `make deps` installs it", path);
+    return file;
 }
 
 static float *read_open_file(gzFile file, const char *path, size_t limit, size_t *images,
@@ -63,12 +71,31 @@ static float *read_open_file(gzFile file, const char *path, size_t limit, size_t
 float *idx_read_images(const char *path, size_t limit, size_t *images, size_t *height,
                        size_t *width, char *error, size_t error_bytes)
 {
-    gzFile file = gzopen(path, "rb");
-    if (!file) {
-        snprintf(error, error_bytes, "%s is not there; `make deps` installs it", path);
+    gzFile file = open_file(path, error, error_bytes);
+    if (!file)
         return NULL;
-    }
     float *result = read_open_file(file, path, limit, images, height, width, error, error_bytes);
     gzclose(file);
     return result;
+}
+
+unsigned char *idx_read_labels(const char *path, size_t count, char *error, size_t error_bytes)
+{
+    unsigned char head[8];
+    gzFile file = open_file(path, error, error_bytes);
+    if (!file)
+        return NULL;
+    unsigned char *labels = malloc(count);
+    bool good = labels && read_exactly(file, head, sizeof head) &&
+                big_endian(head) == 0x00000801u && big_endian(head + 4) == count &&
+                read_exactly(file, labels, count);
+    gzclose(file);
+    if (!good) {
+        snprintf(error, error_bytes,
+                 "%s: this is no IDX file of %zu labels; reinstall dataset-fashion-mnist", path,
+                 count);
+        free(labels);
+        return NULL;
+    }
+    return labels;
 }

@@ -1,4 +1,4 @@
-/* idx.h - images from a gzipped IDX file (the MNIST family's format).
+/* idx.h - images and labels from gzipped IDX files (the MNIST family's format).
  * SPDX-License-Identifier: MIT
  */
 #ifndef MMK_BENCH_IDX_H
@@ -12,5 +12,8 @@
  * error. */
 float *idx_read_images(const char *path, size_t limit, size_t *images, size_t *height,
                        size_t *width, char *error, size_t error_bytes);
+
+/* Reads the labels of `count` images, all that the file has. A malloc'd block, or NULL likewise. */
+unsigned char *idx_read_labels(const char *path, size_t count, char *error, size_t error_bytes);
 
 #endif

@@ -1,11 +1,13 @@
 /* main.c - mmk-bench: options, and what is done with them.
  * SPDX-License-Identifier: MIT
  */
+#include "console.h"
 #include "curve.h"
 #include "curve_report.h"
 #include "data.h"
 #include "gate.h"
 #include "job.h"
+#include "new_file.h"
 #include "peaks.h"
 #include "plan.h"
 #include "report.h"
@@ -16,13 +18,10 @@
 #include <errno.h>
 #include <math.h>
 #include <omp.h>
-#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
-#include <unistd.h>
 
-enum { EXIT_GOOD = 0, EXIT_WRONG = 1, EXIT_USAGE = 2 };
 enum { MAX_VARIANTS = 32, MOST_PICKED = 2 * MAX_VARIANTS }; /* with peers */
 
 enum option_key {
@@ -71,9 +70,10 @@ static const struct argp_option argp_options[] = {
     {"threads", KEY_THREADS, "N", 0, "threads (default: 1, and large cases with all CPUs too)", 1},
     {"all", KEY_ALL, NULL, 0, "every standard shape, not a choice of them", 1},
     {"smoke", KEY_SMOKE, NULL, 0, "everything once, small, in seconds: proves that it runs", 1},
-    {"data", KEY_DATA, "FILE.npy", 0,
-     "your embeddings, n x d of f16, f32 or f64, in place of the standard data", 1},
-    {"pairs", KEY_PAIRS, "FILE.npy", 0, "with --data: the second view; row i of both is a pair", 1},
+    {"data", KEY_DATA, "FILE", 0,
+     "your embeddings, a .npy of n x d f16, f32 or f64 or a .fbin, in place of the standard data",
+     1},
+    {"pairs", KEY_PAIRS, "FILE", 0, "with --data: the second view; row i of both is a pair", 1},
     {"seed", KEY_SEED, "N", 0, "of synthetic data and of the order of samples (default: 1)", 1},
     {"seconds", KEY_SECONDS, "S", 0,
      "what the run may take, about (default: 170, with peers 230; with --curves 240, --smoke 12, "
@@ -117,18 +117,6 @@ struct arguments {
     bool markdown, csv, list, smoke, all, serve;
 };
 
-__attribute__((format(printf, 1, 2), noreturn)) static void refuse(const char *format, ...)
-{
-    va_list list;
-    fflush(stdout);
-    fprintf(stderr, "mmk-bench: ");
-    va_start(list, format);
-    vfprintf(stderr, format, list);
-    va_end(list);
-    fprintf(stderr, "\n");
-    exit(EXIT_USAGE);
-}
-
 static double parse_positive(const char *option, const char *text, const char *example)
 {
     char *end;
@@ -138,17 +126,6 @@ static double parse_positive(const char *option, const char *text, const char *e
         refuse("%s %s: that is no positive number; write for instance %s %s", option, text, option,
                example);
     return value;
-}
-
-static int parse_threads(const char *text)
-{
-    char *end;
-    errno = 0;
-    long value = strtol(text, &end, 10);
-    if (end == text || *end || errno || value < 1 || value > 256)
-        refuse("--threads %s: that is no count from 1 to 256; write for instance --threads 2",
-               text);
-    return (int)value;
 }
 
 static uint64_t parse_seed(const char *text)
@@ -419,30 +396,6 @@ static size_t installed_peers(const struct arguments *a, const struct kernel *ke
     return count;
 }
 
-/* ---- Progress ---------------------------------------------------------------------------------
- */
-
-static struct {
-    bool terminal;
-    size_t at, of;
-} progress_state;
-
-static void progress(const char *what)
-{
-    if (!progress_state.terminal)
-        return;
-    fprintf(stderr, "\r\033[K");
-    if (progress_state.of > 0)
-        fprintf(stderr, "[%zu/%zu] ", progress_state.at, progress_state.of);
-    fprintf(stderr, "%s", what);
-}
-
-static void progress_end(void)
-{
-    if (progress_state.terminal)
-        fprintf(stderr, "\r\033[K");
-}
-
 /* ---- Modes ------------------------------------------------------------------------------------
  */
 
@@ -483,12 +436,12 @@ static const struct source *open_source(const struct arguments *a, struct source
 {
     char error[1024];
     if (a->data) {
-        if (!data_open_npy(source, a->data, a->pairs, error, sizeof error))
+        if (!data_open_files(source, a->data, a->pairs, error, sizeof error))
             refuse("%s", error);
         return source;
     }
     if (a->pairs)
-        refuse("--pairs %s: it is the second view of --data FILE.npy; give that too", a->pairs);
+        refuse("--pairs %s: it is the second view of --data FILE; give that too", a->pairs);
     if (data_open_fashion(source, a->smoke ? 1000 : 25000, error, sizeof error))
         return source;
     run_add_missing(run, "Fashion-MNIST, and with it all cases on real data: %s", error);
@@ -728,7 +681,8 @@ static void run_cases(const struct arguments *a, struct plan *plan, struct run *
     static struct variant peers[MAX_VARIANTS];
     const struct variant *picked[MOST_PICKED], *chosen[MOST_PICKED];
     size_t count = pick_variants(a, false, picked);
-    progress_state.of = plan->count;
+    size_t done = 0;
+    progress_count(done, plan->count);
     progress("starting peers");
     size_t peer_count = pick_peers(a, plan, run, peers);
     for (size_t p = 0; p < peer_count; p++)
@@ -766,7 +720,7 @@ static void run_cases(const struct arguments *a, struct plan *plan, struct run *
         if (c->curve != CURVE_NONE) /* by their work small batches would get nothing */
             share = fmax(share, LEAST_SHARE * whole);
         weights -= ours;
-        progress_state.at += size;
+        progress_count(done += size, plan->count);
         struct result *results = run_add_results(run, size);
         if (!results || !sampler_run(results, c, size, &options, share, left))
             refuse_cases();
@@ -856,11 +810,10 @@ static int run_bench(const struct arguments *a)
     pick_variants(a, false, picked); /* refuses before anything long begins */
     if (a->peers)
         check_peer_names(a->peers);
-    if ((a->json && !results_can_write(a->json, error, sizeof error)) ||
+    if ((a->json && !new_file_possible(a->json, error, sizeof error)) ||
         (a->results && !results_can_save(a->results, error, sizeof error)))
         refuse("%s", error);
     double start = timer_now();
-    progress_state.terminal = isatty(STDERR_FILENO);
     if (a->curves)
         plan_curves(a, &plan, &run);
     else

@@ -1,4 +1,4 @@
-/* npy.c - a strict reader of .npy embedding files.
+/* npy.c - a strict reader of .npy files: embeddings and labels.
  * SPDX-License-Identifier: MIT
  *
  * Layout of the file (numpy.lib.format):
@@ -11,19 +11,15 @@
 #include "npy.h"
 
 #include <ctype.h>
-#include <errno.h>
-#include <fcntl.h>
 #include <math.h>
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
-#define REMEDY_SAVE "save it again with numpy.save(file, array.astype('float32'))"
+#define REMEDY_SAVE   "save it again with numpy.save(file, array.astype('float32'))"
+#define REMEDY_LABELS "save it again with numpy.save(file, labels.astype('int64'))"
 
 struct reader {
     const char *path;
@@ -241,39 +237,56 @@ static size_t element_bytes(const struct reader *r, const char *descr)
     return 0;
 }
 
-static bool convert(const struct reader *r, struct npy *npy, const unsigned char *data,
+static bool convert(const struct reader *r, struct vectors *v, const unsigned char *data,
                     size_t count, size_t bytes)
 {
-    npy->owned = malloc(count * sizeof *npy->owned);
-    if (!npy->owned)
-        return fail(r, "no memory for %zu x %zu floats; give a file with fewer rows", npy->rows,
-                    npy->cols);
+    v->owned = malloc(count * sizeof *v->owned);
+    if (!v->owned)
+        return fail(r, "no memory for %zu x %zu floats; give a file with fewer rows", v->rows,
+                    v->cols);
     for (size_t i = 0; i < count; i++) {
         if (bytes == 2) {
             uint16_t half;
             memcpy(&half, data + 2 * i, sizeof half);
-            npy->owned[i] = float_of_half(half);
+            v->owned[i] = float_of_half(half);
         } else if (bytes == 4) {
-            memcpy(&npy->owned[i], data + 4 * i, sizeof(float));
+            memcpy(&v->owned[i], data + 4 * i, sizeof(float));
         } else {
             double wide;
             memcpy(&wide, data + 8 * i, sizeof wide);
-            npy->owned[i] = (float)wide;
-            if (isinf(npy->owned[i]) && !isinf(wide))
+            v->owned[i] = (float)wide;
+            if (isinf(v->owned[i]) && !isinf(wide))
                 return fail(r,
                             "row %zu, column %zu holds %g, beyond the range of f32; "
                             "scale the embeddings before saving them",
-                            i / npy->cols, i % npy->cols, wide);
+                            i / v->cols, i % v->cols, wide);
         }
     }
-    npy->data = npy->owned;
+    v->data = v->owned;
     return true;
 }
 
-static bool read_elements(const struct reader *r, const struct header *h, size_t start,
-                          struct npy *npy)
+/* Whether the file has exactly count elements from start on. */
+static bool check_length(const struct reader *r, size_t count, size_t bytes, size_t start)
 {
-    size_t bytes = element_bytes(r, h->descr);
+    size_t wanted, have = r->size - start;
+    if (__builtin_mul_overflow(count, bytes, &wanted) || wanted > have)
+        return fail(r,
+                    "the file is truncated: %zu elements of %zu bytes are promised, and %zu bytes "
+                    "are there; copy or save it again",
+                    count, bytes, have);
+    if (have > wanted)
+        return fail(r,
+                    "%zu bytes follow the array; "
+                    "save one array a file with numpy.save, not several appended",
+                    have - wanted);
+    return true;
+}
+
+static bool read_vectors(const struct reader *r, const struct header *h, size_t start,
+                         struct vectors *v)
+{
+    size_t bytes = element_bytes(r, h->descr), count;
     if (bytes == 0)
         return false;
     if (h->dimensions == 0)
@@ -286,40 +299,83 @@ static bool read_elements(const struct reader *r, const struct header *h, size_t
     if (h->fortran_order && h->dimensions == 2)
         return fail(r, "the array is in Fortran order; "
                        "save numpy.ascontiguousarray(array) in its place");
-    npy->rows = h->dimensions == 2 ? h->shape[0] : 1;
-    npy->cols = h->dimensions == 2 ? h->shape[1] : h->shape[0];
-    if (npy->rows == 0 || npy->cols == 0)
-        return fail(r, "the array is empty (%zu x %zu); give at least one row", npy->rows,
-                    npy->cols);
-    size_t count, wanted;
-    if (__builtin_mul_overflow(npy->rows, npy->cols, &count) ||
-        __builtin_mul_overflow(count, bytes > 4 ? bytes : (size_t)4, &wanted))
+    v->rows = h->dimensions == 2 ? h->shape[0] : 1;
+    v->cols = h->dimensions == 2 ? h->shape[1] : h->shape[0];
+    if (v->rows == 0 || v->cols == 0)
+        return fail(r, "the array is empty (%zu x %zu); give at least one row", v->rows, v->cols);
+    if (__builtin_mul_overflow(v->rows, v->cols, &count) || count > SIZE_MAX / sizeof(double))
         return fail(r,
                     "a shape of %zu x %zu does not fit the address space; the header is "
                     "damaged: " REMEDY_SAVE,
-                    npy->rows, npy->cols);
-    wanted = count * bytes;
-    size_t have = r->size - start;
-    if (have < wanted)
-        return fail(r,
-                    "the file is truncated: %zu x %zu elements need %zu bytes and %zu are there; "
-                    "copy or save it again",
-                    npy->rows, npy->cols, wanted, have);
-    if (have > wanted)
-        return fail(r,
-                    "%zu bytes follow the array; "
-                    "save one array a file with numpy.save, not several appended",
-                    have - wanted);
-    snprintf(npy->dtype, sizeof npy->dtype, "f%zu", 8 * bytes);
+                    v->rows, v->cols);
+    if (!check_length(r, count, bytes, start))
+        return false;
+    snprintf(v->dtype, sizeof v->dtype, "f%zu", 8 * bytes);
     const unsigned char *data = r->bytes + start;
     if (bytes == 4 && (uintptr_t)data % sizeof(float) == 0) {
-        npy->data = (const float *)(const void *)data;
+        v->data = (const float *)(const void *)data;
         return true;
     }
-    return convert(r, npy, data, count, bytes);
+    return convert(r, v, data, count, bytes);
 }
 
-static bool read_file(const struct reader *r, struct npy *npy)
+/* ---- Integers -------------------------------------------------------------------------------- */
+
+/* Bytes of an integer dtype, and its sign; 0 with an error for any other. NumPy writes | for the
+ * order of a single byte. */
+static size_t integer_bytes(const struct reader *r, const char *descr, bool *is_signed)
+{
+    const char *kind = descr[0] ? descr + 1 : descr;
+    *is_signed = kind[0] == 'i';
+    if (kind[0] == 'i' || kind[0] == 'u') {
+        if (descr[0] == '|' && strcmp(kind + 1, "1") == 0)
+            return 1;
+        if (descr[0] == '<' && kind[1] && strchr("248", kind[1]) && kind[2] == '\0')
+            return (size_t)(kind[1] - '0');
+    }
+    fail(r, "the elements are '%s'; labels are little-endian integers: " REMEDY_LABELS, descr);
+    return 0;
+}
+
+static bool read_integer(const unsigned char *at, size_t bytes, bool is_signed, int64_t *value)
+{
+    uint64_t bits = 0;
+    memcpy(&bits, at, bytes);
+    if (is_signed && bytes < sizeof bits && bits >> (8 * bytes - 1)) /* negative: extend the sign */
+        bits |= UINT64_MAX << 8 * bytes;
+    memcpy(value, &bits, sizeof bits);
+    return is_signed || bits <= INT64_MAX;
+}
+
+static bool read_integers(const struct reader *r, const struct header *h, size_t start,
+                          int64_t **values, size_t *count)
+{
+    bool is_signed;
+    size_t bytes = integer_bytes(r, h->descr, &is_signed);
+    if (bytes == 0)
+        return false;
+    if (h->dimensions != 1)
+        return fail(r, "the array has %zu dimensions; labels have one: save labels.ravel()",
+                    h->dimensions);
+    *count = h->shape[0];
+    if (*count == 0)
+        return fail(r, "the array is empty; give a label for each row");
+    if (!check_length(r, *count, bytes, start))
+        return false;
+    *values = malloc(*count * sizeof **values);
+    if (!*values)
+        return fail(r, "no memory for %zu labels; give fewer rows", *count);
+    for (size_t i = 0; i < *count; i++)
+        if (!read_integer(r->bytes + start + i * bytes, bytes, is_signed, *values + i)) {
+            free(*values);
+            return fail(r, "label %zu is beyond the range of int64; " REMEDY_LABELS, i);
+        }
+    return true;
+}
+
+/* ---- Files ----------------------------------------------------------------------------------- */
+
+static bool read_header(const struct reader *r, struct header *h, size_t *start)
 {
     if (r->size < 10 || memcmp(r->bytes, "\x93NUMPY", 6) != 0)
         return fail(r, "this is no .npy file (the magic bytes are missing); " REMEDY_SAVE);
@@ -327,61 +383,47 @@ static bool read_file(const struct reader *r, struct npy *npy)
     if (major < 1 || major > 3 || minor != 0)
         return fail(r, ".npy format %u.%u is unknown (1.0, 2.0 and 3.0 are read); " REMEDY_SAVE,
                     major, minor);
-    size_t start = major == 1 ? 10 : 12;
-    if (r->size < start)
+    *start = major == 1 ? 10 : 12;
+    if (r->size < *start)
         return fail(r, "the file ends within its header; copy or save it again");
     size_t length = (size_t)r->bytes[8] | (size_t)r->bytes[9] << 8;
     if (major > 1)
         length |= (size_t)r->bytes[10] << 16 | (size_t)r->bytes[11] << 24;
-    if (length > r->size - start)
+    if (length > r->size - *start)
         return fail(r, "the file ends within its header; copy or save it again");
-    struct cursor cursor = {(const char *)r->bytes + start,
-                            (const char *)r->bytes + start + length};
-    struct header header = {0};
-    return parse_header(r, cursor, &header) && read_elements(r, &header, start + length, npy);
+    struct cursor cursor = {(const char *)r->bytes + *start,
+                            (const char *)r->bytes + *start + length};
+    *start += length;
+    return parse_header(r, cursor, h);
 }
 
-bool npy_open(const char *path, struct npy *npy, char *error, size_t error_bytes)
+bool npy_open(const char *path, struct vectors *v, char *error, size_t error_bytes)
 {
-    memset(npy, 0, sizeof *npy);
-    struct reader r = {path, NULL, 0, error, error_bytes};
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0)
-        return fail(&r, "cannot be opened (%s); give the path of a readable .npy file",
-                    strerror(errno));
-    struct stat info;
-    if (fstat(fd, &info) != 0 || !S_ISREG(info.st_mode)) {
-        close(fd);
-        return fail(&r, "is no regular file; give the path of a .npy file");
-    }
-    if (info.st_size == 0) {
-        close(fd);
-        return fail(&r, "is empty; " REMEDY_SAVE);
-    }
-    npy->map_bytes = (size_t)info.st_size;
-    npy->map = mmap(NULL, npy->map_bytes, PROT_READ, MAP_PRIVATE, fd, 0);
-    close(fd);
-    if (npy->map == MAP_FAILED) {
-        npy->map = NULL;
-        return fail(&r, "cannot be mapped (%s); give a file that fits the address space",
-                    strerror(errno));
-    }
-    r.bytes = npy->map;
-    r.size = npy->map_bytes;
-    bool good = read_file(&r, npy);
-    if (!good || npy->owned) { /* a converted copy needs the file no longer */
-        munmap(npy->map, npy->map_bytes);
-        npy->map = NULL;
-    }
+    memset(v, 0, sizeof *v);
+    if (!mapping_open(&v->file, path, error, error_bytes))
+        return false;
+    struct reader r = {path, v->file.bytes, v->file.size, error, error_bytes};
+    struct header header = {0};
+    size_t start;
+    bool good = read_header(&r, &header, &start) && read_vectors(&r, &header, start, v);
     if (!good)
-        npy_close(npy);
+        vectors_close(v);
+    else if (v->owned) /* a converted copy needs the file no longer */
+        mapping_close(&v->file);
     return good;
 }
 
-void npy_close(struct npy *npy)
+bool npy_read_integers(const char *path, int64_t **values, size_t *count, char *error,
+                       size_t error_bytes)
 {
-    if (npy->map)
-        munmap(npy->map, npy->map_bytes);
-    free(npy->owned);
-    memset(npy, 0, sizeof *npy);
+    struct mapping file;
+    if (!mapping_open(&file, path, error, error_bytes))
+        return false;
+    struct reader r = {path, file.bytes, file.size, error, error_bytes};
+    struct header header = {0};
+    size_t start;
+    bool good =
+        read_header(&r, &header, &start) && read_integers(&r, &header, start, values, count);
+    mapping_close(&file);
+    return good;
 }

@@ -287,8 +287,10 @@ static double measure_undisturbed(enum peak peak, int threads)
 
 double peak_measure(enum peak peak, int threads)
 {
-    if (threads > buffers.threads)
-        threads = buffers.threads;
+    bool reads = peak >= PEAK_READ_L1 && peak <= PEAK_READ_MEMORY;
+    int most = reads ? buffers.threads : MAX_THREADS;
+    if (threads > most)
+        threads = most;
     double first = measure_undisturbed(peak, threads);
     if (peak != PEAK_READ_L3 && peak != PEAK_READ_MEMORY)
         return first;

@@ -49,7 +49,7 @@ const char *peak_name(enum peak peak);  /* "FMA avx512", "read L2", "clock" */
 const char *peak_label(enum peak peak); /* short, for tables: "FMA", "L2" */
 const char *peak_unit(enum peak peak);  /* "GFLOP/s", "GB/s", "GHz" */
 
-/* Buffers for up to max_threads threads. False: no memory. */
+/* Buffers for up to max_threads threads, which the read peaks need. False: no memory. */
 bool peaks_open(int max_threads);
 void peaks_close(void);
 

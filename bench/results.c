@@ -4,6 +4,7 @@
 #include "results.h"
 
 #include "curve_report.h"
+#include "new_file.h"
 #include "plot.h"
 #include "plot_curves.h"
 #include "report.h"
@@ -128,52 +129,6 @@ static bool write_run(FILE *file, const struct run *run)
 
 /* ---- Whole files ------------------------------------------------------------------------------
  */
-
-/* A file that will take its place by rename once it is complete. */
-struct new_file {
-    FILE *file;
-    char temporary[4096];
-    const char *path;
-};
-
-static bool new_file_open(struct new_file *n, const char *path, char *error, size_t error_bytes)
-{
-    n->path = path;
-    snprintf(n->temporary, sizeof n->temporary, "%s.%ld.part", path, (long)getpid());
-    n->file = fopen(n->temporary, "w");
-    if (!n->file)
-        snprintf(error, error_bytes,
-                 "%s cannot be written (%s); give a folder that you may write to", path,
-                 strerror(errno));
-    return n->file != NULL;
-}
-
-static bool new_file_close(struct new_file *n, bool good, char *error, size_t error_bytes)
-{
-    good = fflush(n->file) == 0 && !ferror(n->file) && good;
-    good = fclose(n->file) == 0 && good;
-    if (good && rename(n->temporary, n->path) == 0)
-        return true;
-    snprintf(error, error_bytes, "%s could not be written (%s); is the disk full?", n->path,
-             strerror(errno));
-    remove(n->temporary);
-    return false;
-}
-
-bool results_can_write(const char *path, char *error, size_t error_bytes)
-{
-    struct stat status;
-    if (stat(path, &status) == 0 && S_ISDIR(status.st_mode)) {
-        snprintf(error, error_bytes, "%s is a folder; give the name of a file", path);
-        return false;
-    }
-    struct new_file n;
-    if (!new_file_open(&n, path, error, error_bytes))
-        return false;
-    fclose(n.file);
-    remove(n.temporary);
-    return true;
-}
 
 bool results_write_json(const struct run *run, const char *path, char *error, size_t error_bytes)
 {
@@ -399,7 +354,7 @@ bool results_can_save(const char *folder, char *error, size_t error_bytes)
 {
     char path[4000];
     snprintf(path, sizeof path, "%.3900s/TABLES.md", folder);
-    return make_folder(folder, error, error_bytes) && results_can_write(path, error, error_bytes);
+    return make_folder(folder, error, error_bytes) && new_file_possible(path, error, error_bytes);
 }
 
 static int is_folder_name(const struct dirent *entry)

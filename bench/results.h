@@ -6,9 +6,8 @@
 
 #include "run.h"
 
-/* Whether results_write_json, and results_save or results_make_tables, will be able to write there:
- * asked before a long run. The folder is made where it is missing. False: error is one sentence. */
-bool results_can_write(const char *path, char *error, size_t error_bytes);
+/* Whether results_save or results_make_tables will be able to write there: asked before a long run.
+ * The folder is made where it is missing. False: error is one sentence. */
 bool results_can_save(const char *folder, char *error, size_t error_bytes);
 
 /* Writes a run: everything measured, nothing derived. The file is complete or not there (a

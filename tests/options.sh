@@ -4,17 +4,6 @@
 cd "$(dirname "$0")/.." && . tests/suite.inc
 bench=$BUILD/bin/mmk-bench check=$BUILD/bin/mmk-check
 
-# refuses pattern command...: status 2 within 5 seconds, one line, which matches and names the tool.
-refuses() {
-    pattern=$1
-    shift
-    timeout 5 "$@" >"$scratch/out" 2>&1
-    status=$?
-    cat "$scratch/out"
-    [ "$status" -eq 2 ] && [ "$(wc -l <"$scratch/out")" -eq 1 ] &&
-        grep -q "^$(basename "$1"): .*$pattern" "$scratch/out"
-}
-
 mkdir "$scratch/folder"
 : >"$scratch/file"
 missing=$scratch/missing/file

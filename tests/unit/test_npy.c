@@ -1,6 +1,8 @@
-/* test_npy.c - the bench's .npy reader: good files of each type, and bad ones of many kinds.
+/* test_npy.c - the bench's readers of .npy and .fbin: good files of each type, and bad ones of many
+ * kinds.
  * SPDX-License-Identifier: MIT
  */
+#include "../../bench/fbin.h"
 #include "../../bench/npy.h"
 
 #include <math.h>
@@ -66,9 +68,9 @@ static void write_npy(unsigned char major, const char *dict, const void *data, s
 #define DICT(descr, order, shape)                                                                  \
     "{'descr': '" descr "', 'fortran_order': " order ", 'shape': " shape ", }"
 
-static struct npy open_good(void)
+static struct vectors open_good(void)
 {
-    struct npy npy;
+    struct vectors npy;
     char error[512] = "";
     if (!npy_open(path, &npy, error, sizeof error))
         fail_msg("%s", error);
@@ -78,14 +80,14 @@ static struct npy open_good(void)
 /* Refused, in one line that names the file and says `expected`. */
 static void refuse(const char *expected)
 {
-    struct npy npy;
+    struct vectors npy;
     char error[512] = "";
     assert_false(npy_open(path, &npy, error, sizeof error));
     if (!strstr(error, path) || !strstr(error, expected) || strchr(error, '\n') ||
         !strstr(error, "; "))
         fail_msg("the message should name the file, \"%s\" and a remedy: %s", expected, error);
     assert_null(npy.data);
-    npy_close(&npy); /* harmless after a failure */
+    vectors_close(&npy); /* harmless after a failure */
 }
 
 static const float six[] = {1.0f, -2.0f, 0.5f, 3e38f, -0.0f, 1e-45f};
@@ -98,13 +100,13 @@ static void test_f32(void **state)
     (void)state;
     for (unsigned char major = 1; major <= 3; major++) {
         write_npy(major, DICT("<f4", "False", "(2, 3)"), six, sizeof six);
-        struct npy npy = open_good();
+        struct vectors npy = open_good();
         assert_int_equal(npy.rows, 2);
         assert_int_equal(npy.cols, 3);
         assert_string_equal(npy.dtype, "f32");
         assert_null(npy.owned); /* the file itself is the matrix */
         assert_memory_equal(npy.data, six, sizeof six);
-        npy_close(&npy);
+        vectors_close(&npy);
     }
 }
 
@@ -113,13 +115,13 @@ static void test_f64(void **state)
     (void)state;
     const double values[] = {1.0, 0.1, -1e-50, INFINITY};
     write_npy(1, DICT("<f8", "False", "(4, 1)"), values, sizeof values);
-    struct npy npy = open_good();
+    struct vectors npy = open_good();
     assert_int_equal(npy.rows, 4);
     assert_int_equal(npy.cols, 1);
     assert_string_equal(npy.dtype, "f64");
     assert_true(npy.data[0] == 1.0f && npy.data[1] == 0.1f && npy.data[2] == 0.0f);
     assert_true(isinf(npy.data[3]));
-    npy_close(&npy);
+    vectors_close(&npy);
 }
 
 static void test_f16(void **state)
@@ -130,10 +132,10 @@ static void test_f16(void **state)
     const float floats[] = {1.0f,         -2.0f,    65504.0f, 0x1p-14f,
                             0x1.ff8p-15f, 0x1p-24f, -0.0f,    INFINITY};
     write_npy(1, DICT("<f2", "False", "(2, 4)"), halves, sizeof halves);
-    struct npy npy = open_good();
+    struct vectors npy = open_good();
     assert_string_equal(npy.dtype, "f16");
     assert_memory_equal(npy.data, floats, sizeof floats);
-    npy_close(&npy);
+    vectors_close(&npy);
 }
 
 static void test_nan_is_allowed(void **state)
@@ -143,30 +145,30 @@ static void test_nan_is_allowed(void **state)
     const float floats[] = {NAN, 1.0f};
     const double doubles[] = {NAN, 1.0};
     write_npy(1, DICT("<f2", "False", "(1, 2)"), halves, sizeof halves);
-    struct npy npy = open_good();
+    struct vectors npy = open_good();
     assert_true(isnan(npy.data[0]) && npy.data[1] == 1.0f);
-    npy_close(&npy);
+    vectors_close(&npy);
     write_npy(1, DICT("<f4", "False", "(1, 2)"), floats, sizeof floats);
     npy = open_good();
     assert_true(isnan(npy.data[0]) && npy.data[1] == 1.0f);
-    npy_close(&npy);
+    vectors_close(&npy);
     write_npy(1, DICT("<f8", "False", "(1, 2)"), doubles, sizeof doubles);
     npy = open_good();
     assert_true(isnan(npy.data[0]) && npy.data[1] == 1.0f);
-    npy_close(&npy);
+    vectors_close(&npy);
 }
 
 static void test_one_dimension_is_a_row(void **state)
 {
     (void)state;
     write_npy(1, DICT("<f4", "False", "(6,)"), six, sizeof six);
-    struct npy npy = open_good();
+    struct vectors npy = open_good();
     assert_int_equal(npy.rows, 1);
     assert_int_equal(npy.cols, 6);
-    npy_close(&npy);
+    vectors_close(&npy);
     write_npy(1, DICT("<f4", "True", "(6,)"), six, sizeof six); /* both orders are the same */
     npy = open_good();
-    npy_close(&npy);
+    vectors_close(&npy);
 }
 
 static void test_other_spellings_of_the_dict(void **state)
@@ -179,9 +181,9 @@ static void test_other_spellings_of_the_dict(void **state)
     };
     for (size_t i = 0; i < sizeof dicts / sizeof dicts[0]; i++) {
         write_npy(1, dicts[i], six, sizeof six);
-        struct npy npy = open_good();
+        struct vectors npy = open_good();
         assert_int_equal(npy.cols, 3);
-        npy_close(&npy);
+        vectors_close(&npy);
     }
 }
 
@@ -201,10 +203,10 @@ static void test_misaligned_data(void **state)
     file[10 + length + odd - 1] = '\n';
     memcpy(file + 10 + length + odd, six, sizeof six);
     write_bytes(file, 10 + length + odd + sizeof six);
-    struct npy npy = open_good();
+    struct vectors npy = open_good();
     assert_non_null(npy.owned);
     assert_memory_equal(npy.data, six, sizeof six);
-    npy_close(&npy);
+    vectors_close(&npy);
 }
 
 /* ---- Bad files --------------------------------------------------------------------------------
@@ -213,7 +215,7 @@ static void test_misaligned_data(void **state)
 static void test_missing_file(void **state)
 {
     (void)state;
-    struct npy npy;
+    struct vectors npy;
     char error[512];
     assert_false(npy_open("/nonexistent/x.npy", &npy, error, sizeof error));
     assert_non_null(strstr(error, "/nonexistent/x.npy"));
@@ -390,6 +392,127 @@ static void test_double_beyond_float(void **state)
     refuse("row 1, column 1");
 }
 
+/* ---- Labels -----------------------------------------------------------------------------------
+ */
+
+static void labels_are(const char *dict, const void *data, size_t bytes, const int64_t right[3])
+{
+    int64_t *values;
+    size_t count;
+    char error[512];
+    write_npy(1, dict, data, bytes);
+    if (!npy_read_integers(path, &values, &count, error, sizeof error))
+        fail_msg("%s", error);
+    assert_int_equal(count, 3);
+    assert_memory_equal(values, right, 3 * sizeof *right);
+    free(values);
+}
+
+static void test_labels(void **state)
+{
+    (void)state;
+    labels_are(DICT("|i1", "False", "(3,)"), (const int8_t[]){1, -1, -128}, 3,
+               (const int64_t[]){1, -1, -128});
+    labels_are(DICT("|u1", "False", "(3,)"), (const uint8_t[]){1, 255, 128}, 3,
+               (const int64_t[]){1, 255, 128});
+    labels_are(DICT("<i2", "False", "(3,)"), (const int16_t[]){1, -1, -32768}, 6,
+               (const int64_t[]){1, -1, -32768});
+    labels_are(DICT("<u2", "True", "(3,)"), (const uint16_t[]){1, 65535, 32768}, 6,
+               (const int64_t[]){1, 65535, 32768});
+    labels_are(DICT("<i4", "False", "(3,)"), (const int32_t[]){1, -1, INT32_MIN}, 12,
+               (const int64_t[]){1, -1, INT32_MIN});
+    labels_are(DICT("<u4", "False", "(3,)"), (const uint32_t[]){1, UINT32_MAX, 7}, 12,
+               (const int64_t[]){1, UINT32_MAX, 7});
+    labels_are(DICT("<i8", "False", "(3,)"), (const int64_t[]){1, -1, INT64_MIN}, 24,
+               (const int64_t[]){1, -1, INT64_MIN});
+    labels_are(DICT("<u8", "False", "(3,)"), (const uint64_t[]){1, INT64_MAX, 7}, 24,
+               (const int64_t[]){1, INT64_MAX, 7});
+}
+
+static void refuse_labels(const char *dict, const void *data, size_t bytes, const char *expected)
+{
+    int64_t *values;
+    size_t count;
+    char error[512] = "";
+    write_npy(1, dict, data, bytes);
+    assert_false(npy_read_integers(path, &values, &count, error, sizeof error));
+    if (!strstr(error, path) || !strstr(error, expected))
+        fail_msg("the message should name the file and \"%s\": %s", expected, error);
+}
+
+static void test_labels_that_are_none(void **state)
+{
+    (void)state;
+    static const uint64_t large[] = {1, UINT64_MAX, 2};
+    refuse_labels(DICT("<f4", "False", "(3,)"), large, 12, "'<f4'");
+    refuse_labels(DICT(">i4", "False", "(3,)"), large, 12, "'>i4'");
+    refuse_labels(DICT("<i3", "False", "(3,)"), large, 9, "'<i3'");
+    refuse_labels(DICT("<i1", "False", "(3,)"), large, 3, "'<i1'");
+    refuse_labels(DICT("|b1", "False", "(3,)"), large, 3, "'|b1'");
+    refuse_labels(DICT("<i", "False", "(3,)"), large, 3, "'<i'");
+    refuse_labels(DICT("<i8", "False", "(3, 1)"), large, 24, "2 dimensions");
+    refuse_labels(DICT("<i8", "False", "(0,)"), large, 0, "empty");
+    refuse_labels(DICT("<i8", "False", "(4,)"), large, 24, "truncated");
+    refuse_labels(DICT("<i8", "False", "(2,)"), large, 24, "8 bytes follow");
+    refuse_labels(DICT("<i8", "False", "(2305843009213693952,)"), large, 24, "truncated");
+    refuse_labels(DICT("<u8", "False", "(3,)"), large, 24, "label 1");
+}
+
+/* ---- .fbin ------------------------------------------------------------------------------------
+ */
+
+static void write_fbin(uint32_t rows, uint32_t cols, size_t data_bytes)
+{
+    unsigned char file[64];
+    memcpy(file, &rows, 4);
+    memcpy(file + 4, &cols, 4);
+    memcpy(file + 8, six, sizeof six);
+    write_bytes(file, 8 + data_bytes);
+}
+
+static void test_fbin(void **state)
+{
+    (void)state;
+    struct vectors vectors;
+    char error[512];
+    write_fbin(2, 3, sizeof six);
+    assert_true(fbin_open(path, &vectors, error, sizeof error));
+    assert_int_equal(vectors.rows, 2);
+    assert_int_equal(vectors.cols, 3);
+    assert_null(vectors.owned); /* the file itself is the matrix */
+    assert_memory_equal(vectors.data, six, sizeof six);
+    vectors_close(&vectors);
+}
+
+static void refuse_fbin(const char *expected)
+{
+    struct vectors vectors;
+    char error[512] = "";
+    assert_false(fbin_open(path, &vectors, error, sizeof error));
+    if (!strstr(error, path) || !strstr(error, expected) || !strstr(error, "; "))
+        fail_msg("the message should name the file, \"%s\" and a remedy: %s", expected, error);
+    vectors_close(&vectors); /* harmless after a failure */
+}
+
+static void test_fbin_that_is_none(void **state)
+{
+    (void)state;
+    write_fbin(2, 3, sizeof six - 1);
+    refuse_fbin("32 bytes");
+    write_fbin(2, 2, sizeof six);
+    refuse_fbin("24 bytes");
+    write_fbin(0, 3, sizeof six);
+    refuse_fbin("0 x 3");
+    write_fbin(3, 0, sizeof six);
+    refuse_fbin("3 x 0");
+    write_fbin(UINT32_MAX, UINT32_MAX, sizeof six);
+    refuse_fbin("bytes");
+    write_bytes("1234567", 7);
+    refuse_fbin("too short");
+    write_bytes("", 0);
+    refuse_fbin("empty");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -417,6 +540,10 @@ int main(void)
         cmocka_unit_test(test_zero_rows),
         cmocka_unit_test(test_overflowing_shape),
         cmocka_unit_test(test_double_beyond_float),
+        cmocka_unit_test(test_labels),
+        cmocka_unit_test(test_labels_that_are_none),
+        cmocka_unit_test(test_fbin),
+        cmocka_unit_test(test_fbin_that_is_none),
     };
     return cmocka_run_group_tests_name("npy", tests, make_path, remove_path);
 }

@@ -1,0 +1,60 @@
+/* console.c - what the modes of mmk-bench share on the command line and the terminal.
+ * SPDX-License-Identifier: MIT
+ */
+#include "console.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+void refuse(const char *format, ...)
+{
+    va_list list;
+    progress_end();
+    fflush(stdout);
+    fprintf(stderr, "mmk-bench: ");
+    va_start(list, format);
+    vfprintf(stderr, format, list);
+    va_end(list);
+    fprintf(stderr, "\n");
+    exit(EXIT_USAGE);
+}
+
+int parse_threads(const char *text)
+{
+    char *end;
+    errno = 0;
+    long value = strtol(text, &end, 10);
+    if (end == text || *end || errno || value < 1 || value > 256)
+        refuse("--threads %s: that is no count from 1 to 256; write for instance --threads 2",
+               text);
+    return (int)value;
+}
+
+static struct {
+    size_t at, of;
+} count;
+
+void progress_count(size_t at, size_t of)
+{
+    count.at = at;
+    count.of = of;
+}
+
+void progress(const char *what)
+{
+    if (!isatty(STDERR_FILENO))
+        return;
+    fprintf(stderr, "\r\033[K");
+    if (count.of > 0)
+        fprintf(stderr, "[%zu/%zu] ", count.at, count.of);
+    fprintf(stderr, "%s", what);
+}
+
+void progress_end(void)
+{
+    if (isatty(STDERR_FILENO))
+        fprintf(stderr, "\r\033[K");
+}

@@ -1,0 +1,23 @@
+/* console.h - what the modes of mmk-bench share on the command line and the terminal.
+ * SPDX-License-Identifier: MIT
+ */
+#ifndef MMK_BENCH_CONSOLE_H
+#define MMK_BENCH_CONSOLE_H
+
+#include <stddef.h>
+
+enum { EXIT_GOOD = 0, EXIT_WRONG = 1, EXIT_USAGE = 2 };
+
+/* One sentence that names the thing and the remedy, and exit status 2. */
+void refuse(const char *format, ...) __attribute__((format(printf, 1, 2), noreturn));
+
+/* The value of --threads. */
+int parse_threads(const char *text);
+
+/* The line that says what is being done; nothing where stderr is no terminal. */
+void progress(const char *what);
+/* From now on with "[at/of]" before it. */
+void progress_count(size_t at, size_t of);
+void progress_end(void);
+
+#endif
