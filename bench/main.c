@@ -12,6 +12,7 @@
 #include "plan.h"
 #include "report.h"
 #include "results.h"
+#include "retrieve.h"
 #include "sampler.h"
 
 #include <argp.h>
@@ -859,12 +860,16 @@ int main(int argc, char **argv)
         NULL,
         "Checks and times mmk's kernels: every variant interleaved with the others and with the "
         "machine's peaks, round by round.\v"
+        "`mmk-bench retrieve` searches a gallery of yours and measures what it finds; `mmk-bench "
+        "retrieve --help` tells more.\n\n"
         "Exit status: 0 all is well; 1 a variant failed its check; 2 a bad option or input.",
         NULL,
         NULL,
         NULL};
     static struct arguments a = {.seed = 1};
     char error[4600];
+    if (argc > 1 && strcmp(argv[1], "retrieve") == 0)
+        return retrieve_main(argc - 1, argv + 1);
     argp_err_exit_status = EXIT_USAGE;
     argp_program_version_hook = print_version;
     argp_parse(&argp, argc, argv, 0, NULL, &a);
