@@ -35,7 +35,7 @@ ISAS_foreign := $(filter-out $(ISAS),$(sort $(ISAS_x86_64) $(ISAS_aarch64)))
 
 # ---- Peers: another library is a file bench/peers/<name>.c or .cpp and a line in each of these blocks
 
-PEERS     := openblas onednn faiss simsimd
+PEERS     := openblas onednn faiss simsimd usearch
 PEER_DEPS := g++ libopenblas-openmp-dev libdnnl-dev libfaiss-dev python3-torch
 # Headers from the npm registry, unpacked into $(NPM)/<name>@<version>/. usearch up to 2.21 stands on
 # SimSIMD's headers; later ones on NumKong's, which are thirty files to be compiled apart.
@@ -46,8 +46,9 @@ npm_folder = $(NPM)/$(filter $1@%,$(PEER_NPM))
 PEER_CPPFLAGS_openblas = $(call openblas,--cflags)
 PEER_CPPFLAGS_onednn   =
 PEER_CPPFLAGS_faiss    =
-PEER_CPPFLAGS_simsimd  = -DSIMSIMD_NATIVE_F16=0 -Wno-unused-function -isystem $(call npm_folder,simsimd)/include
-PEER_CPPFLAGS_usearch  = $(addprefix -isystem $(call npm_folder,usearch)/,include simsimd/include fp16/include)
+PEER_CPPFLAGS_simsimd  = $(SIMSIMD_FLAGS) -isystem $(call npm_folder,simsimd)/include
+PEER_CPPFLAGS_usearch  = $(SIMSIMD_FLAGS) $(addprefix -isystem $(call npm_folder,usearch)/,include simsimd/include)
+SIMSIMD_FLAGS         := -DSIMSIMD_NATIVE_F16=0 -Wno-unused-function -Wno-uninitialized -Wno-maybe-uninitialized
 
 PEER_LIBS_openblas = $(call openblas,--libs) $(addprefix -Wl$(comma)-rpath$(comma),$(call openblas,--variable=libdir))
 PEER_LIBS_onednn   = -ldnnl

@@ -9,6 +9,9 @@
  *     cosine       (2c + 6) u sum|x_k y_k| / |x||y|: product and norms by a chain each, and six
  *                  roundings of what is done with them; and 2 u where it comes as 1 - cosine
  *
+ * Search: twice ours, which is one chain, for norms that are a chain, too; and 2 (1 + |score|) u
+ * where the score comes as 1 - distance.
+ *
  * InfoNCE: the bound of lse_i is s times that of the similarities in it, and the roundings of the sum; where
  * P of the positive is not small, that holds its logit's error, too. So for direction x, and for y
  * alike:
@@ -123,6 +126,16 @@ static void allow_similarity(struct trial *trial)
         }
 }
 
+/* Where it has a bound of the best values, which holds for the scores at their indices, too. */
+static void allow_search(struct trial *trial)
+{
+    const struct buffer *values = &trial->buffer[find(trial, "values")];
+    for (size_t e = 0; e < values->rows * values->cols; e++)
+        if (values->bound[e] >= 0.0) /* not BOUND_UNTOUCHED */
+            values->bound[e] =
+                2.0 * values->bound[e] + 2.0 * (1.0 + fabs(values->expected[e])) * BOUND_U;
+}
+
 /* Whether index r of a row has a score that is expected there, and none before it in the run of equal
  * ones is the same. */
 static bool is_tie(const struct buffer *scores, const struct buffer *values, size_t row,
@@ -196,6 +209,8 @@ static bool check_allowed(const struct trial *trial, struct verdict *verdict)
         allow_infonce(&allowed);
     else if (strcmp(trial->kernel->family, "topk") == 0)
         allow_ties(&allowed);
+    else if (strcmp(trial->kernel->family, "search") == 0)
+        allow_search(&allowed);
     else if (find(trial, "result") >= 0)
         allow_similarity(&allowed);
     bool pass = trial_check(&allowed, verdict);

@@ -19,10 +19,11 @@ static struct known {
     struct peer *found;
     bool open;
 } known[] = {
-    {"openblas", "cosine infonce", NULL, NULL, false},
-    {"onednn", "cosine infonce", NULL, NULL, false},
-    {"faiss", "topk", NULL, NULL, false},
+    {"openblas", "cosine infonce search", NULL, NULL, false},
+    {"onednn", "cosine infonce search", NULL, NULL, false},
+    {"faiss", "topk search", NULL, NULL, false},
     {"simsimd", "cosine", NULL, NULL, false},
+    {"usearch", "cosine search", NULL, NULL, false},
     {"pytorch", "infonce", &script_pytorch, NULL, false},
     {"pytorch-tuned", "infonce", &script_pytorch_tuned, NULL, false},
 };

@@ -3,7 +3,8 @@
  */
 #include "assembled.h"
 
-static const struct assembly *const assemblies[] = {&assembled_infonce, &assembled_matrix};
+static const struct assembly *const assemblies[] = {&assembled_infonce, &assembled_matrix,
+                                                    &assembled_search};
 enum { ASSEMBLIES = sizeof assemblies / sizeof assemblies[0] };
 
 /* NULL: none runs the kernel. */

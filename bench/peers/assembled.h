@@ -11,6 +11,8 @@ struct matrix_library {
     /* C (m x n) = op(A) (m x k) op(B) (k x n), or added to C; row-major, op transposes or not. */
     void (*sgemm)(bool transpose_a, bool transpose_b, size_t m, size_t n, size_t k, const float *a,
                   size_t lda, const float *b, size_t ldb, bool add, float *c, size_t ldc);
+    /* y (n) = A (n x k) x (k); NULL: sgemm sees to that. */
+    void (*sgemv)(size_t n, size_t k, const float *a, size_t lda, const float *x, float *y);
     void (*set_threads)(int threads);
     /* Products with something to be done to them are made this many rows at a time, in d; 0: all at
      * once. What was measured to be best. */
@@ -33,7 +35,7 @@ struct assembly {
     void (*close)(void);
 };
 
-extern const struct assembly assembled_infonce, assembled_matrix;
+extern const struct assembly assembled_infonce, assembled_matrix, assembled_search;
 
 /* Rows in a strip of m x n products of d. */
 static inline size_t assembled_strip(const struct matrix_library *library, size_t m, size_t d)

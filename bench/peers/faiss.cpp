@@ -1,13 +1,13 @@
-/* faiss.cpp - peer: FAISS's collectors of the greatest scores of a row.
+/* faiss.cpp - peer: FAISS's flat index, and its collectors of the greatest scores of a row.
  * SPDX-License-Identifier: MIT
  *
- * FAISS offers them as templates in its headers, so that they are compiled here for this machine; the
+ * The collectors are templates in its headers, so that they are compiled here for this machine; the
  * library itself is as the distribution built it. They are chosen as its search does: a heap up to
- * 100 results, from there on a reservoir.
+ * 100 results, from there on a reservoir. The index is filled once, outside the call.
  */
 #include "peer.h"
 
-#include <faiss/Index.h>
+#include <faiss/IndexFlat.h>
 #include <faiss/impl/ResultHandler.h>
 #include <faiss/utils/distances.h>
 #include <faiss/utils/utils.h>
@@ -42,6 +42,9 @@ template <class handler> struct collector {
 };
 
 /* For the trial of the last prepare. */
+std::unique_ptr<faiss::IndexFlat> index;
+std::vector<float> queries; /* cosine: normalised */
+std::vector<int64_t> labels;
 std::vector<std::unique_ptr<collector<heap>>> heaps;
 std::vector<std::unique_ptr<collector<reservoir>>> reservoirs;
 
@@ -84,15 +87,43 @@ mmk_status top_by_reservoir(peer *, trial *trial)
     return top_rows(reservoirs, trial);
 }
 
+mmk_status search(peer *, trial *trial)
+{
+    const shape &s = trial->shape;
+    const buffer &values = *peer_buffer(trial, "values"), &indices = *peer_buffer(trial, "indices");
+    const float *x = (const float *)peer_buffer(trial, "x")->data;
+    float *value = (float *)values.data;
+    omp_set_num_threads(trial->options.threads);
+    if (s.similarity == MMK_COSINE) {
+        std::copy_n(x, queries.size(), queries.data());
+        faiss::fvec_renorm_L2(s.d, s.m, queries.data());
+        x = queries.data();
+    }
+    try {
+        index->search((int64_t)s.m, x, (int64_t)s.k, value, labels.data());
+    } catch (const std::exception &) {
+        return MMK_ERR_NO_MEMORY;
+    }
+    for (size_t i = 0; i < labels.size(); i++)
+        ((uint32_t *)indices.data)[i] = (uint32_t)labels[i];
+    for (size_t i = 0; s.similarity == MMK_NEG_SQ_L2 && i < labels.size(); i++)
+        value[i] = -value[i];
+    trial->count = s.k;
+    return MMK_OK;
+}
+
 void close_peer(peer *)
 {
+    index.reset();
+    queries = {};
+    labels = {};
     heaps.clear();
     reservoirs.clear();
 }
 
 bool runs(const kernel *kernel)
 {
-    return strcmp(kernel->family, "topk") == 0;
+    return strcmp(kernel->family, "topk") == 0 || peer_is_search(kernel);
 }
 
 bool prepare_top(peer *peer, const trial *trial)
@@ -110,18 +141,57 @@ bool prepare_top(peer *peer, const trial *trial)
     return true;
 }
 
-bool prepare(peer *peer, const trial *trial, char *error, size_t error_bytes)
+bool prepare_search(peer *peer, const trial *trial)
 {
-    close_peer(peer);
-    if (trial->shape.k == 0 || trial->shape.n == 0) {
+    const shape &s = trial->shape;
+    const buffer &y = *peer_buffer(trial, "y");
+    omp_set_num_threads(trial->options.threads);
+    labels.resize(s.m * s.k);
+    index = std::make_unique<faiss::IndexFlat>((int64_t)s.d, s.similarity == MMK_NEG_SQ_L2
+                                                                 ? faiss::METRIC_L2
+                                                                 : faiss::METRIC_INNER_PRODUCT);
+    index->codes.reserve(s.n * index->code_size);
+    for (size_t j = 0; j < s.n; j++)
+        index->add(1, (const float *)y.data + j * y.ld);
+    if (s.similarity == MMK_COSINE) {
+        queries.resize(s.m * s.d);
+        faiss::fvec_renorm_L2(s.d, s.n, index->get_xb());
+    }
+    peer->call = search;
+    snprintf(peer->how, sizeof peer->how, "IndexFlat%s",
+             s.similarity == MMK_NEG_SQ_L2 ? "L2"
+             : s.similarity == MMK_COSINE  ? "IP of a gallery normalised before the call"
+                                           : "IP");
+    return true;
+}
+
+/* Whether it can do the trial; else error says why not. */
+bool can_do(const trial *trial, char *error, size_t error_bytes)
+{
+    const shape &s = trial->shape;
+    if (s.k == 0 || s.n == 0) {
         snprintf(error, error_bytes, "it collects one result at least");
         return false;
     }
+    if (peer_is_search(trial->kernel) && (s.k > s.n || s.ld_extra > 0)) {
+        snprintf(error, error_bytes,
+                 "it takes rows without gaps, and finds no more of them than there are");
+        return false;
+    }
+    return true;
+}
+
+bool prepare(peer *peer, const trial *trial, char *error, size_t error_bytes)
+{
+    close_peer(peer);
+    if (!can_do(trial, error, error_bytes))
+        return false;
     try {
-        return prepare_top(peer, trial);
+        return peer_is_search(trial->kernel) ? prepare_search(peer, trial)
+                                             : prepare_top(peer, trial);
     } catch (const std::bad_alloc &) {
         close_peer(peer);
-        snprintf(error, error_bytes, "no memory for its results");
+        snprintf(error, error_bytes, "no memory for its gallery and results");
         return false;
     }
 }

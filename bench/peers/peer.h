@@ -56,4 +56,10 @@ static inline const struct buffer *peer_buffer(const struct trial *trial, const 
     return NULL;
 }
 
+/* For each x_i the best of all y_j, whether ours packs the gallery in the call or before. */
+static inline bool peer_is_search(const struct kernel *kernel)
+{
+    return strcmp(kernel->name, "search") == 0 || strcmp(kernel->name, "gallery_search") == 0;
+}
+
 #endif

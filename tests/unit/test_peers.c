@@ -137,6 +137,29 @@ static void check_similarity(struct peer *peer, const char *kernel)
             }
 }
 
+/* Blocks of queries and of the gallery, whole and not; more to be found than a block holds. */
+static void check_search(struct peer *peer)
+{
+    static const char *const can[] = {"search", "gallery_search"};
+    static const struct shape shapes[] = {
+        {.m = 1, .n = 1, .d = 3, .k = 1},       {.m = 1, .n = 300, .d = 20, .k = 10},
+        {.m = 5, .n = 9, .d = 17, .k = 9},      {.m = 33, .n = 700, .d = 64, .k = 100},
+        {.m = 30, .n = 9000, .d = 5, .k = 130}, {.m = 2100, .n = 40, .d = 7, .k = 3},
+        {.m = 3, .n = 9000, .d = 5, .k = 5000},
+    };
+    for (size_t c = 0; c < sizeof can / sizeof can[0]; c++) {
+        assert_true(peer->runs(kernel_find(can[c])));
+        for (size_t i = 0; i < sizeof shapes / sizeof shapes[0]; i++)
+            for (int similarity = 0; similarity < MMK_SIMILARITY_COUNT; similarity++) {
+                struct shape s = shapes[i];
+                s.similarity = (enum mmk_similarity)similarity;
+                right(peer, can[c], &s, FILL_NORMAL, 1 + (int)i % 2);
+                right(peer, can[c], &s, FILL_DUPLICATES, 1);
+            }
+    }
+    assert_false(peer->runs(kernel_find("search_both")));
+}
+
 /* Some shared objects set the processor to flush denormals when they are loaded. */
 static void denormals_are_kept(void)
 {
@@ -151,6 +174,7 @@ static void check_assembled(const char *name)
     denormals_are_kept();
     for (size_t i = 0; i < sizeof can / sizeof can[0]; i++)
         check_similarity(peer, can[i]);
+    check_search(peer);
     check_infonce(peer);
     struct shape s = clip;
     s.logit_scale = 100.0f; /* its softmax would overflow */
@@ -195,6 +219,9 @@ static void test_faiss(void **state)
         }
     struct shape none = {.m = 1, .n = 5};
     refused(peer, "topk", &none);
+    check_search(peer);
+    struct shape few = {.m = 2, .n = 5, .d = 3, .k = 6};
+    refused(peer, "search", &few);
     peers_close();
 }
 
@@ -209,6 +236,18 @@ static void test_simsimd(void **state)
         check_similarity(peer, can[i]);
     assert_false(peer->runs(kernel_find("cosine_matrix")));
     assert_false(peer->runs(kernel_find("infonce_forward")));
+    peers_close();
+}
+
+static void test_usearch(void **state)
+{
+    (void)state;
+    struct peer *peer = open_peer("usearch");
+    denormals_are_kept();
+    check_similarity(peer, "cosine_pair");
+    check_similarity(peer, "neg_sq_l2_pair");
+    assert_false(peer->runs(kernel_find("dot_pair")));
+    check_search(peer);
     peers_close();
 }
 
@@ -236,6 +275,15 @@ static void test_pytorch(void **state)
     assert_false(peer->run(peer, 0, 1, &one)); /* the process has gone */
 }
 
+/* Makes the first element of an output wrong. */
+static void spoil(const struct buffer *buffer)
+{
+    if (buffer->element == ELEMENT_F32)
+        *(float *)buffer->data *= 1.001f;
+    else
+        *(uint32_t *)buffer->data += 1;
+}
+
 /* What is granted to others is no licence to be wrong. */
 static void check_allowance(const char *kernel, const struct shape *shape)
 {
@@ -243,32 +291,32 @@ static void check_allowance(const char *kernel, const struct shape *shape)
     struct verdict verdict;
     open_trial(&trial, kernel, shape, FILL_NORMAL, 1);
     trial_oracle(&trial);
-    for (int b = 0; b < trial.buffer_count; b++) {
-        struct buffer *buffer = &trial.buffer[b];
-        for (size_t e = 0; buffer->output && e < buffer->rows * buffer->cols; e++)
-            ((float *)buffer->data)[e] = (float)buffer->expected[e];
-    }
+    trial_poison(&trial);
+    assert_int_equal(trial.kernel->call(&trial), MMK_OK);
     assert_true(allowance_check(&trial, &verdict));
     for (int b = 0; b < trial.buffer_count; b++) {
-        float *value = trial.buffer[b].data, right_value = *value;
+        uint32_t *first = trial.buffer[b].data, right_bits = *first;
         if (!trial.buffer[b].output)
             continue;
-        *value *= 1.001f;
+        spoil(&trial.buffer[b]);
         assert_false(allowance_check(&trial, &verdict));
         assert_non_null(strstr(verdict.message, trial.buffer[b].name));
-        *value = right_value;
+        *first = right_bits;
     }
     trial_close(&trial);
 }
 
 static void test_allowance(void **state)
 {
-    static const char *const similarities[] = {"dot_pair",     "cosine_pair",   "neg_sq_l2_pair",
-                                               "cosine_query", "cosine_matrix", "neg_sq_l2_matrix"};
+    static const char *const others[] = {"dot_pair",     "cosine_pair",   "neg_sq_l2_pair",
+                                         "cosine_query", "cosine_matrix", "neg_sq_l2_matrix",
+                                         "topk",         "search"};
     (void)state;
     check_allowance("infonce_forward_backward", &clip);
-    for (size_t i = 0; i < sizeof similarities / sizeof similarities[0]; i++)
-        check_allowance(similarities[i], &clip);
+    struct shape shape = clip;
+    shape.k = 7;
+    for (size_t i = 0; i < sizeof others / sizeof others[0]; i++)
+        check_allowance(others[i], &shape);
 }
 
 /* Equal scores may change places; nothing else may. */
@@ -337,7 +385,7 @@ int main(void)
         cmocka_unit_test(test_allowance), cmocka_unit_test(test_ties),
         cmocka_unit_test(test_openblas),  cmocka_unit_test(test_onednn),
         cmocka_unit_test(test_faiss),     cmocka_unit_test(test_simsimd),
-        cmocka_unit_test(test_pytorch),
+        cmocka_unit_test(test_usearch),   cmocka_unit_test(test_pytorch),
     };
     return cmocka_run_group_tests_name("peers", tests, NULL, NULL);
 }
