@@ -321,7 +321,7 @@ MMK_API enum mmk_status mmk_gallery_search(const struct mmk_gallery *gallery, si
  * each as the mean over the queries with R_i > 0; the others are left out. An item that a ranking lists
  * again is no second hit. mAP@R <= R-Precision <= 1.
  *   rankings      m x depth, leading dimension ldrankings >= depth: items, the best first, all below n;
- *                 what mmk_topk_rows writes as indices
+ *                 what mmk_search and mmk_topk_rows write as indices
  *   recall_at     recall_count values of K in any order; Recall@0 is 0
  *   recall        recall_count doubles, in the order of recall_at
  *   r_precision, map_at_r   1 double each
