@@ -6,9 +6,9 @@
  *                registers                       a block of 64 floats   bound on Zen 5
  *   pair dot     4 sums, 4 x                     8 loads, 4 FMA         2 loads a clock
  *   pair cosine  12 sums (xy, xx, yy), x, y      8 loads, 12 FMA        2 FMA a clock
- *   query dot    4 sums, 4 x                     8 loads, 4 FMA         L2, L3 or memory
- *   query cosine 8 sums (xy, yy), y              8 loads, 8 FMA         2 FMA, 64 bytes a clock
- *   65..128      the same and 8 x                4 loads                the same; the trees
+ *   query dot    8 sums, x, of two rows          12 loads, 8 FMA        L2, L3 or memory
+ *   query cosine 16 sums (xy, yy), x, y          12 loads, 16 FMA       2 FMA, 64 bytes a clock
+ *   65..128      4 or 8 sums, 8 x, of one row    4 loads, 4 or 8 FMA    the same; the trees
  *
  * Pair. From d = 512 on the table's bound is what one sees (92 % of the FMA rate at 768). Below,
  * calls overlap as far as the reorder buffer reaches (448 instructions): what counts is how few
@@ -16,13 +16,19 @@
  * of 85 clocks). So the three trees are summed together, and the first block multiplies instead of
  * adding to zeros.
  *
- * Query. One gallery row after the other, from one place in the code, so that the prefetchers of
- * the machine see one stream. Tried: 2 and 4 rows at once, which load x once for all of them; from
- * L1 that is 1.4 times as fast, but from L2, where a gallery is at best, rows of 512 floats and
- * more came with half the bandwidth (120 against 220 GB/s), and so they did for two copies of the
- * code one after the other. Software prefetch gives 10 to 20 % from L2 and L3. Every row leaves 16
- * partial sums, and the trees of 16 rows are summed together (sum_rows_avx512): 15 adds and 30
- * shuffles in place of 4 adds and 3 shuffles a row, each waiting for the one before.
+ * Query. What brings a gallery from L2 at 47 to 63 bytes a clock is the hardware's own prefetching into
+ * L1, and it wants streams that it knows: without it, 32. Measured with plain reads, it follows loads
+ * that each move on by less than 2 KB from one execution to the next, and it loses two streams that run
+ * within a page of each other. Software prefetch cannot stand in for it, and costs up to 15 %. Hence two
+ * rows are taken at a time, for four more chains of FMAs and half the loads of x, but rows that stand
+ * half the gallery apart. Tried and given up: neighbouring rows two at a time, in turns of 4, 16 or
+ * 32 lines, with or without prefetch (32 bytes a clock); 4 short rows a turn (the same).
+ * Short rows of 65 to 128 floats keep x in registers, have no loop, and come one after the other with
+ * software prefetch, which helps them by 10 %: theirs are the stores between (each zmm store takes about
+ * as long as two FMAs) and the trees, a quarter of the time of the cosine. Fewer shuffles with blends
+ * instead, four rows joined in registers: no gain.
+ * The trees of 16 rows are summed together: 15 adds and 30 shuffles in place of 4 adds and 3 shuffles a
+ * row, each waiting for the one before.
  *
  * Tails are masked loads. Other ISAs: AVX2 and NEON have no registers for three sums of 64 lanes
  * and take them in two passes, nor for an x that stays.
@@ -32,10 +38,10 @@
 
 #include "../simd/avx512.h"
 
-/* Rows whose trees are summed together: one vector of results. */
-enum { GROUP = 16 };
+/* Pairs of rows whose trees are summed together: one vector of results. */
+enum { PAIRS = 8, GROUP = 2 * PAIRS };
 
-/* How far ahead a query prefetches, in bytes. From 1024 to 8192 little changes. */
+/* How far ahead short rows are prefetched, in bytes. From 1024 to 8192 little changes. */
 enum { PREFETCH = 2048 };
 
 /* The first min(d, 16) elements, zeros after them; d > 0. */
@@ -53,14 +59,13 @@ static inline __m512 load_once_avx512(const float *p)
     return v;
 }
 
-/* Prefetches the line that is ahead bytes on; 0: none. The address may lie behind the array: a
- * prefetch of nothing does nothing. One with every load, not four at once: a burst holds up the
- * loads behind it (clang keeps the order). always_inline because gcc 12 takes a function that only
- * prefetches for one without effect and drops the calls. */
-__attribute__((always_inline)) static inline void prefetch_line_avx512(const float *p, size_t ahead)
+/* Prefetches the line that is PREFETCH bytes on. The address may lie behind the array: a prefetch of
+ * nothing does nothing. One with every load, not four at once: a burst holds up the loads behind it
+ * (clang keeps the order). always_inline because gcc 12 takes a function that only prefetches for one
+ * without effect and drops the calls. */
+__attribute__((always_inline)) static inline void prefetch_line_avx512(const float *p)
 {
-    if (ahead != 0)
-        _mm_prefetch((const char *)((uintptr_t)p + ahead), _MM_HINT_T0);
+    _mm_prefetch((const char *)((uintptr_t)p + PREFETCH), _MM_HINT_T0);
 }
 
 /* First two levels of the tree, 64 -> 16 lanes. */
@@ -81,8 +86,8 @@ static inline float sum16_avx512(__m512 s)
 
 /* ---- Sums of one row, 16 lanes ------------------------------------------------------------- */
 
-/* x.y; ahead 0: no prefetch. */
-static inline __m512 dot_row_avx512(size_t d, const float *x, const float *y, size_t ahead)
+/* x.y */
+static inline __m512 dot_row_avx512(size_t d, const float *x, const float *y)
 {
     __m512 s0 = _mm512_setzero_ps();
     __m512 s1 = _mm512_setzero_ps();
@@ -90,20 +95,12 @@ static inline __m512 dot_row_avx512(size_t d, const float *x, const float *y, si
     __m512 s3 = _mm512_setzero_ps();
     size_t k = 0;
     for (; k + 64 <= d; k += 64) {
-        prefetch_line_avx512(y + k, ahead);
         s0 = _mm512_fmadd_ps(_mm512_loadu_ps(x + k), _mm512_loadu_ps(y + k), s0);
-        prefetch_line_avx512(y + k + 16, ahead);
         s1 = _mm512_fmadd_ps(_mm512_loadu_ps(x + k + 16), _mm512_loadu_ps(y + k + 16), s1);
-        prefetch_line_avx512(y + k + 32, ahead);
         s2 = _mm512_fmadd_ps(_mm512_loadu_ps(x + k + 32), _mm512_loadu_ps(y + k + 32), s2);
-        prefetch_line_avx512(y + k + 48, ahead);
         s3 = _mm512_fmadd_ps(_mm512_loadu_ps(x + k + 48), _mm512_loadu_ps(y + k + 48), s3);
     }
     if (d - k > 0) {
-        prefetch_line_avx512(y + k, ahead);
-        prefetch_line_avx512(y + k + 16, ahead);
-        prefetch_line_avx512(y + k + 32, ahead);
-        prefetch_line_avx512(y + k + 48, ahead);
         s0 = _mm512_fmadd_ps(load_tail_avx512(x + k, d - k), load_tail_avx512(y + k, d - k), s0);
         if (d - k > 16) {
             s1 = _mm512_fmadd_ps(load_tail_avx512(x + k + 16, d - k - 16),
@@ -122,7 +119,7 @@ static inline __m512 dot_row_avx512(size_t d, const float *x, const float *y, si
 }
 
 /* |x - y|^2 */
-static inline __m512 sq_l2_row_avx512(size_t d, const float *x, const float *y, size_t ahead)
+static inline __m512 sq_l2_row_avx512(size_t d, const float *x, const float *y)
 {
     __m512 s0 = _mm512_setzero_ps();
     __m512 s1 = _mm512_setzero_ps();
@@ -130,24 +127,16 @@ static inline __m512 sq_l2_row_avx512(size_t d, const float *x, const float *y, 
     __m512 s3 = _mm512_setzero_ps();
     size_t k = 0;
     for (; k + 64 <= d; k += 64) {
-        prefetch_line_avx512(y + k, ahead);
         __m512 d0 = _mm512_sub_ps(_mm512_loadu_ps(x + k), _mm512_loadu_ps(y + k));
         s0 = _mm512_fmadd_ps(d0, d0, s0);
-        prefetch_line_avx512(y + k + 16, ahead);
         __m512 d1 = _mm512_sub_ps(_mm512_loadu_ps(x + k + 16), _mm512_loadu_ps(y + k + 16));
         s1 = _mm512_fmadd_ps(d1, d1, s1);
-        prefetch_line_avx512(y + k + 32, ahead);
         __m512 d2 = _mm512_sub_ps(_mm512_loadu_ps(x + k + 32), _mm512_loadu_ps(y + k + 32));
         s2 = _mm512_fmadd_ps(d2, d2, s2);
-        prefetch_line_avx512(y + k + 48, ahead);
         __m512 d3 = _mm512_sub_ps(_mm512_loadu_ps(x + k + 48), _mm512_loadu_ps(y + k + 48));
         s3 = _mm512_fmadd_ps(d3, d3, s3);
     }
     if (d - k > 0) {
-        prefetch_line_avx512(y + k, ahead);
-        prefetch_line_avx512(y + k + 16, ahead);
-        prefetch_line_avx512(y + k + 32, ahead);
-        prefetch_line_avx512(y + k + 48, ahead);
         __m512 dv0 = _mm512_sub_ps(load_tail_avx512(x + k, d - k), load_tail_avx512(y + k, d - k));
         s0 = _mm512_fmadd_ps(dv0, dv0, s0);
         if (d - k > 16) {
@@ -169,75 +158,256 @@ static inline __m512 sq_l2_row_avx512(size_t d, const float *x, const float *y, 
     return fold_avx512(s0, s1, s2, s3);
 }
 
-/* x.y and |y|^2; returns x.y. */
-static inline __m512 cosine_row_avx512(size_t d, const float *x, const float *y, size_t ahead,
-                                       __m512 *yy)
+/* ---- Two rows against one x ----------------------------------------------------------------- */
+
+/* Rows a and b, 16 -> 8 lanes each: blocks of 4 lanes a a b b. */
+static inline __m512 join16_avx512(__m512 a, __m512 b)
 {
-    __m512 xy0 = _mm512_setzero_ps();
-    __m512 xy1 = _mm512_setzero_ps();
-    __m512 xy2 = _mm512_setzero_ps();
-    __m512 xy3 = _mm512_setzero_ps();
-    __m512 yy0 = _mm512_setzero_ps();
-    __m512 yy1 = _mm512_setzero_ps();
-    __m512 yy2 = _mm512_setzero_ps();
-    __m512 yy3 = _mm512_setzero_ps();
-    size_t k = 0;
-    for (; k + 64 <= d; k += 64) {
-        prefetch_line_avx512(y + k, ahead);
-        __m512 y0 = load_once_avx512(y + k);
-        xy0 = _mm512_fmadd_ps(_mm512_loadu_ps(x + k), y0, xy0);
-        yy0 = _mm512_fmadd_ps(y0, y0, yy0);
-        prefetch_line_avx512(y + k + 16, ahead);
-        __m512 y1 = load_once_avx512(y + k + 16);
-        xy1 = _mm512_fmadd_ps(_mm512_loadu_ps(x + k + 16), y1, xy1);
-        yy1 = _mm512_fmadd_ps(y1, y1, yy1);
-        prefetch_line_avx512(y + k + 32, ahead);
-        __m512 y2 = load_once_avx512(y + k + 32);
-        xy2 = _mm512_fmadd_ps(_mm512_loadu_ps(x + k + 32), y2, xy2);
-        yy2 = _mm512_fmadd_ps(y2, y2, yy2);
-        prefetch_line_avx512(y + k + 48, ahead);
-        __m512 y3 = load_once_avx512(y + k + 48);
-        xy3 = _mm512_fmadd_ps(_mm512_loadu_ps(x + k + 48), y3, xy3);
-        yy3 = _mm512_fmadd_ps(y3, y3, yy3);
-    }
-    if (d - k > 0) {
-        prefetch_line_avx512(y + k, ahead);
-        prefetch_line_avx512(y + k + 16, ahead);
-        prefetch_line_avx512(y + k + 32, ahead);
-        prefetch_line_avx512(y + k + 48, ahead);
-        __m512 yv0 = load_tail_avx512(y + k, d - k);
-        xy0 = _mm512_fmadd_ps(load_tail_avx512(x + k, d - k), yv0, xy0);
-        yy0 = _mm512_fmadd_ps(yv0, yv0, yy0);
-        if (d - k > 16) {
-            __m512 yv1 = load_tail_avx512(y + k + 16, d - k - 16);
-            xy1 = _mm512_fmadd_ps(load_tail_avx512(x + k + 16, d - k - 16), yv1, xy1);
-            yy1 = _mm512_fmadd_ps(yv1, yv1, yy1);
-        }
-        if (d - k > 32) {
-            __m512 yv2 = load_tail_avx512(y + k + 32, d - k - 32);
-            xy2 = _mm512_fmadd_ps(load_tail_avx512(x + k + 32, d - k - 32), yv2, xy2);
-            yy2 = _mm512_fmadd_ps(yv2, yv2, yy2);
-        }
-        if (d - k > 48) {
-            __m512 yv3 = load_tail_avx512(y + k + 48, d - k - 48);
-            xy3 = _mm512_fmadd_ps(load_tail_avx512(x + k + 48, d - k - 48), yv3, xy3);
-            yy3 = _mm512_fmadd_ps(yv3, yv3, yy3);
-        }
-    }
-    *yy = fold_avx512(yy0, yy1, yy2, yy3);
-    return fold_avx512(xy0, xy1, xy2, xy3);
+    return _mm512_add_ps(_mm512_shuffle_f32x4(a, b, _MM_SHUFFLE(1, 0, 1, 0)),
+                         _mm512_shuffle_f32x4(a, b, _MM_SHUFFLE(3, 2, 3, 2)));
 }
-
-/* ---- Rows of 65 to 128 floats against one x, which stays in registers ----------------------- */
-
-/* No loop over blocks and no branch for the tail, which is where the time of such short rows goes.
- * A mask may be empty, a masked load does not fault. */
 
 /* Which of the 16 elements from first on are there. */
 static inline __mmask16 live_avx512(size_t d, size_t first)
 {
     size_t count = d > first ? d - first : 0;
     return simd_first(count < 16 ? count : 16);
+}
+
+/* x.y and x.z, 8 lanes each */
+static inline __m512 dot_two_avx512(size_t d, const float *x, const float *y, const float *z)
+{
+    __m512 xy0, xy1, xy2, xy3;
+    __m512 xz0, xz1, xz2, xz3;
+    xy0 = xy1 = xy2 = xy3 = _mm512_setzero_ps();
+    xz0 = xz1 = xz2 = xz3 = _mm512_setzero_ps();
+    size_t k = 0;
+    for (; k + 64 <= d; k += 64) {
+        __m512 x0 = load_once_avx512(x + k);
+        xy0 = _mm512_fmadd_ps(x0, load_once_avx512(y + k), xy0);
+        xz0 = _mm512_fmadd_ps(x0, load_once_avx512(z + k), xz0);
+        __m512 x1 = load_once_avx512(x + k + 16);
+        xy1 = _mm512_fmadd_ps(x1, load_once_avx512(y + k + 16), xy1);
+        xz1 = _mm512_fmadd_ps(x1, load_once_avx512(z + k + 16), xz1);
+        __m512 x2 = load_once_avx512(x + k + 32);
+        xy2 = _mm512_fmadd_ps(x2, load_once_avx512(y + k + 32), xy2);
+        xz2 = _mm512_fmadd_ps(x2, load_once_avx512(z + k + 32), xz2);
+        __m512 x3 = load_once_avx512(x + k + 48);
+        xy3 = _mm512_fmadd_ps(x3, load_once_avx512(y + k + 48), xy3);
+        xz3 = _mm512_fmadd_ps(x3, load_once_avx512(z + k + 48), xz3);
+    }
+    if (k < d) {
+        __mmask16 m0 = live_avx512(d - k, 0);
+        __m512 x0 = _mm512_maskz_loadu_ps(m0, x + k);
+        xy0 = _mm512_fmadd_ps(x0, _mm512_maskz_loadu_ps(m0, y + k), xy0);
+        xz0 = _mm512_fmadd_ps(x0, _mm512_maskz_loadu_ps(m0, z + k), xz0);
+        __mmask16 m1 = live_avx512(d - k, 16);
+        __m512 x1 = _mm512_maskz_loadu_ps(m1, x + k + 16);
+        xy1 = _mm512_fmadd_ps(x1, _mm512_maskz_loadu_ps(m1, y + k + 16), xy1);
+        xz1 = _mm512_fmadd_ps(x1, _mm512_maskz_loadu_ps(m1, z + k + 16), xz1);
+        __mmask16 m2 = live_avx512(d - k, 32);
+        __m512 x2 = _mm512_maskz_loadu_ps(m2, x + k + 32);
+        xy2 = _mm512_fmadd_ps(x2, _mm512_maskz_loadu_ps(m2, y + k + 32), xy2);
+        xz2 = _mm512_fmadd_ps(x2, _mm512_maskz_loadu_ps(m2, z + k + 32), xz2);
+        __mmask16 m3 = live_avx512(d - k, 48);
+        __m512 x3 = _mm512_maskz_loadu_ps(m3, x + k + 48);
+        xy3 = _mm512_fmadd_ps(x3, _mm512_maskz_loadu_ps(m3, y + k + 48), xy3);
+        xz3 = _mm512_fmadd_ps(x3, _mm512_maskz_loadu_ps(m3, z + k + 48), xz3);
+    }
+    return join16_avx512(fold_avx512(xy0, xy1, xy2, xy3), fold_avx512(xz0, xz1, xz2, xz3));
+}
+
+/* |x - y|^2 and |x - z|^2 */
+static inline __m512 sq_l2_two_avx512(size_t d, const float *x, const float *y, const float *z)
+{
+    __m512 xy0, xy1, xy2, xy3;
+    __m512 xz0, xz1, xz2, xz3;
+    xy0 = xy1 = xy2 = xy3 = _mm512_setzero_ps();
+    xz0 = xz1 = xz2 = xz3 = _mm512_setzero_ps();
+    size_t k = 0;
+    for (; k + 64 <= d; k += 64) {
+        __m512 x0 = load_once_avx512(x + k);
+        __m512 y0 = _mm512_sub_ps(x0, load_once_avx512(y + k));
+        __m512 z0 = _mm512_sub_ps(x0, load_once_avx512(z + k));
+        xy0 = _mm512_fmadd_ps(y0, y0, xy0);
+        xz0 = _mm512_fmadd_ps(z0, z0, xz0);
+        __m512 x1 = load_once_avx512(x + k + 16);
+        __m512 y1 = _mm512_sub_ps(x1, load_once_avx512(y + k + 16));
+        __m512 z1 = _mm512_sub_ps(x1, load_once_avx512(z + k + 16));
+        xy1 = _mm512_fmadd_ps(y1, y1, xy1);
+        xz1 = _mm512_fmadd_ps(z1, z1, xz1);
+        __m512 x2 = load_once_avx512(x + k + 32);
+        __m512 y2 = _mm512_sub_ps(x2, load_once_avx512(y + k + 32));
+        __m512 z2 = _mm512_sub_ps(x2, load_once_avx512(z + k + 32));
+        xy2 = _mm512_fmadd_ps(y2, y2, xy2);
+        xz2 = _mm512_fmadd_ps(z2, z2, xz2);
+        __m512 x3 = load_once_avx512(x + k + 48);
+        __m512 y3 = _mm512_sub_ps(x3, load_once_avx512(y + k + 48));
+        __m512 z3 = _mm512_sub_ps(x3, load_once_avx512(z + k + 48));
+        xy3 = _mm512_fmadd_ps(y3, y3, xy3);
+        xz3 = _mm512_fmadd_ps(z3, z3, xz3);
+    }
+    if (k < d) {
+        __mmask16 m0 = live_avx512(d - k, 0);
+        __m512 x0 = _mm512_maskz_loadu_ps(m0, x + k);
+        __m512 y0 = _mm512_sub_ps(x0, _mm512_maskz_loadu_ps(m0, y + k));
+        __m512 z0 = _mm512_sub_ps(x0, _mm512_maskz_loadu_ps(m0, z + k));
+        xy0 = _mm512_fmadd_ps(y0, y0, xy0);
+        xz0 = _mm512_fmadd_ps(z0, z0, xz0);
+        __mmask16 m1 = live_avx512(d - k, 16);
+        __m512 x1 = _mm512_maskz_loadu_ps(m1, x + k + 16);
+        __m512 y1 = _mm512_sub_ps(x1, _mm512_maskz_loadu_ps(m1, y + k + 16));
+        __m512 z1 = _mm512_sub_ps(x1, _mm512_maskz_loadu_ps(m1, z + k + 16));
+        xy1 = _mm512_fmadd_ps(y1, y1, xy1);
+        xz1 = _mm512_fmadd_ps(z1, z1, xz1);
+        __mmask16 m2 = live_avx512(d - k, 32);
+        __m512 x2 = _mm512_maskz_loadu_ps(m2, x + k + 32);
+        __m512 y2 = _mm512_sub_ps(x2, _mm512_maskz_loadu_ps(m2, y + k + 32));
+        __m512 z2 = _mm512_sub_ps(x2, _mm512_maskz_loadu_ps(m2, z + k + 32));
+        xy2 = _mm512_fmadd_ps(y2, y2, xy2);
+        xz2 = _mm512_fmadd_ps(z2, z2, xz2);
+        __mmask16 m3 = live_avx512(d - k, 48);
+        __m512 x3 = _mm512_maskz_loadu_ps(m3, x + k + 48);
+        __m512 y3 = _mm512_sub_ps(x3, _mm512_maskz_loadu_ps(m3, y + k + 48));
+        __m512 z3 = _mm512_sub_ps(x3, _mm512_maskz_loadu_ps(m3, z + k + 48));
+        xy3 = _mm512_fmadd_ps(y3, y3, xy3);
+        xz3 = _mm512_fmadd_ps(z3, z3, xz3);
+    }
+    return join16_avx512(fold_avx512(xy0, xy1, xy2, xy3), fold_avx512(xz0, xz1, xz2, xz3));
+}
+
+/* x.y and x.z; *squares = |y|^2 and |z|^2 */
+static inline __m512 cosine_two_avx512(size_t d, const float *x, const float *y, const float *z,
+                                       __m512 *squares)
+{
+    __m512 xy0, xy1, xy2, xy3;
+    __m512 xz0, xz1, xz2, xz3;
+    __m512 yy0, yy1, yy2, yy3;
+    __m512 zz0, zz1, zz2, zz3;
+    xy0 = xy1 = xy2 = xy3 = _mm512_setzero_ps();
+    xz0 = xz1 = xz2 = xz3 = _mm512_setzero_ps();
+    yy0 = yy1 = yy2 = yy3 = _mm512_setzero_ps();
+    zz0 = zz1 = zz2 = zz3 = _mm512_setzero_ps();
+    size_t k = 0;
+    for (; k + 64 <= d; k += 64) {
+        __m512 x0 = load_once_avx512(x + k);
+        __m512 y0 = load_once_avx512(y + k);
+        xy0 = _mm512_fmadd_ps(x0, y0, xy0);
+        yy0 = _mm512_fmadd_ps(y0, y0, yy0);
+        __m512 z0 = load_once_avx512(z + k);
+        xz0 = _mm512_fmadd_ps(x0, z0, xz0);
+        zz0 = _mm512_fmadd_ps(z0, z0, zz0);
+        __m512 x1 = load_once_avx512(x + k + 16);
+        __m512 y1 = load_once_avx512(y + k + 16);
+        xy1 = _mm512_fmadd_ps(x1, y1, xy1);
+        yy1 = _mm512_fmadd_ps(y1, y1, yy1);
+        __m512 z1 = load_once_avx512(z + k + 16);
+        xz1 = _mm512_fmadd_ps(x1, z1, xz1);
+        zz1 = _mm512_fmadd_ps(z1, z1, zz1);
+        __m512 x2 = load_once_avx512(x + k + 32);
+        __m512 y2 = load_once_avx512(y + k + 32);
+        xy2 = _mm512_fmadd_ps(x2, y2, xy2);
+        yy2 = _mm512_fmadd_ps(y2, y2, yy2);
+        __m512 z2 = load_once_avx512(z + k + 32);
+        xz2 = _mm512_fmadd_ps(x2, z2, xz2);
+        zz2 = _mm512_fmadd_ps(z2, z2, zz2);
+        __m512 x3 = load_once_avx512(x + k + 48);
+        __m512 y3 = load_once_avx512(y + k + 48);
+        xy3 = _mm512_fmadd_ps(x3, y3, xy3);
+        yy3 = _mm512_fmadd_ps(y3, y3, yy3);
+        __m512 z3 = load_once_avx512(z + k + 48);
+        xz3 = _mm512_fmadd_ps(x3, z3, xz3);
+        zz3 = _mm512_fmadd_ps(z3, z3, zz3);
+    }
+    if (k < d) {
+        __mmask16 m0 = live_avx512(d - k, 0);
+        __m512 x0 = _mm512_maskz_loadu_ps(m0, x + k);
+        __m512 y0 = _mm512_maskz_loadu_ps(m0, y + k);
+        xy0 = _mm512_fmadd_ps(x0, y0, xy0);
+        yy0 = _mm512_fmadd_ps(y0, y0, yy0);
+        __m512 z0 = _mm512_maskz_loadu_ps(m0, z + k);
+        xz0 = _mm512_fmadd_ps(x0, z0, xz0);
+        zz0 = _mm512_fmadd_ps(z0, z0, zz0);
+        __mmask16 m1 = live_avx512(d - k, 16);
+        __m512 x1 = _mm512_maskz_loadu_ps(m1, x + k + 16);
+        __m512 y1 = _mm512_maskz_loadu_ps(m1, y + k + 16);
+        xy1 = _mm512_fmadd_ps(x1, y1, xy1);
+        yy1 = _mm512_fmadd_ps(y1, y1, yy1);
+        __m512 z1 = _mm512_maskz_loadu_ps(m1, z + k + 16);
+        xz1 = _mm512_fmadd_ps(x1, z1, xz1);
+        zz1 = _mm512_fmadd_ps(z1, z1, zz1);
+        __mmask16 m2 = live_avx512(d - k, 32);
+        __m512 x2 = _mm512_maskz_loadu_ps(m2, x + k + 32);
+        __m512 y2 = _mm512_maskz_loadu_ps(m2, y + k + 32);
+        xy2 = _mm512_fmadd_ps(x2, y2, xy2);
+        yy2 = _mm512_fmadd_ps(y2, y2, yy2);
+        __m512 z2 = _mm512_maskz_loadu_ps(m2, z + k + 32);
+        xz2 = _mm512_fmadd_ps(x2, z2, xz2);
+        zz2 = _mm512_fmadd_ps(z2, z2, zz2);
+        __mmask16 m3 = live_avx512(d - k, 48);
+        __m512 x3 = _mm512_maskz_loadu_ps(m3, x + k + 48);
+        __m512 y3 = _mm512_maskz_loadu_ps(m3, y + k + 48);
+        xy3 = _mm512_fmadd_ps(x3, y3, xy3);
+        yy3 = _mm512_fmadd_ps(y3, y3, yy3);
+        __m512 z3 = _mm512_maskz_loadu_ps(m3, z + k + 48);
+        xz3 = _mm512_fmadd_ps(x3, z3, xz3);
+        zz3 = _mm512_fmadd_ps(z3, z3, zz3);
+    }
+    *squares = join16_avx512(fold_avx512(yy0, yy1, yy2, yy3), fold_avx512(zz0, zz1, zz2, zz3));
+    return join16_avx512(fold_avx512(xy0, xy1, xy2, xy3), fold_avx512(xz0, xz1, xz2, xz3));
+}
+
+/* a a b b and c c e e, 8 -> 4 lanes each: blocks a b c e. */
+static inline __m512 join8_avx512(__m512 ab, __m512 ce)
+{
+    return _mm512_add_ps(_mm512_shuffle_f32x4(ab, ce, _MM_SHUFFLE(2, 0, 2, 0)),
+                         _mm512_shuffle_f32x4(ab, ce, _MM_SHUFFLE(3, 1, 3, 1)));
+}
+
+/* 4 -> 2 lanes: within every block two of a and two of b. */
+static inline __m512 join4_avx512(__m512 a, __m512 b)
+{
+    __m512d p = _mm512_castps_pd(a);
+    __m512d q = _mm512_castps_pd(b);
+    return _mm512_add_ps(_mm512_castpd_ps(_mm512_unpacklo_pd(p, q)),
+                         _mm512_castpd_ps(_mm512_unpackhi_pd(p, q)));
+}
+
+/* 2 -> 1 lane: within every block one of each of four rows. */
+static inline __m512 join2_avx512(__m512 a, __m512 b)
+{
+    return _mm512_add_ps(_mm512_shuffle_ps(a, b, _MM_SHUFFLE(2, 0, 2, 0)),
+                         _mm512_shuffle_ps(a, b, _MM_SHUFFLE(3, 1, 3, 1)));
+}
+
+/* 16 rows, 16 -> 1 lane each. Element 4 block + place of the result is that row. */
+static inline __m512 sum_rows_avx512(const __m512 s[GROUP])
+{
+    __m512 place0 = join8_avx512(join16_avx512(s[0], s[4]), join16_avx512(s[8], s[12]));
+    __m512 place1 = join8_avx512(join16_avx512(s[1], s[5]), join16_avx512(s[9], s[13]));
+    __m512 place2 = join8_avx512(join16_avx512(s[2], s[6]), join16_avx512(s[10], s[14]));
+    __m512 place3 = join8_avx512(join16_avx512(s[3], s[7]), join16_avx512(s[11], s[15]));
+    __m512 t = join2_avx512(join4_avx512(place0, place1), join4_avx512(place2, place3));
+    return _mm512_add_ps(t, _mm512_setzero_ps());
+}
+
+/* Pairs of rows, 8 -> 1 lane each: the first rows of all pairs, then the second ones. */
+static inline __m512 sum_pairs_avx512(const __m512 pair[PAIRS])
+{
+    __m512 ab = join4_avx512(join8_avx512(pair[0], pair[4]), join8_avx512(pair[1], pair[5]));
+    __m512 ce = join4_avx512(join8_avx512(pair[2], pair[6]), join8_avx512(pair[3], pair[7]));
+    __m512 t = join2_avx512(ab, ce); /* blocks: first second first second */
+    t = _mm512_shuffle_f32x4(t, t, _MM_SHUFFLE(3, 1, 2, 0));
+    return _mm512_add_ps(t, _mm512_setzero_ps());
+}
+
+/* ---- Rows of 65 to 128 floats against one x, which stays in registers ----------------------- */
+
+/* No loop over blocks and no branch for the tail, which is where the time of such short rows goes.
+ * A mask may be empty, a masked load does not fault. */
+static inline bool rows_are_short(size_t d)
+{
+    return d > 64 && d <= 128;
 }
 
 /* x.y, 16 lanes a row */
@@ -257,24 +427,26 @@ static void dot_short_rows_avx512(size_t rows, size_t d, const float *x, const f
     const __m512 x6 = _mm512_maskz_loadu_ps(m6, x + 96);
     const __m512 x7 = _mm512_maskz_loadu_ps(m7, x + 112);
     for (size_t r = 0; r < rows; r++, y += ldy) {
-        prefetch_line_avx512(y, PREFETCH);
+        prefetch_line_avx512(y);
         __m512 s0 = _mm512_mul_ps(x0, _mm512_loadu_ps(y));
-        prefetch_line_avx512(y + 16, PREFETCH);
+        prefetch_line_avx512(y + 16);
         __m512 s1 = _mm512_mul_ps(x1, _mm512_loadu_ps(y + 16));
-        prefetch_line_avx512(y + 32, PREFETCH);
+        prefetch_line_avx512(y + 32);
         __m512 s2 = _mm512_mul_ps(x2, _mm512_loadu_ps(y + 32));
-        prefetch_line_avx512(y + 48, PREFETCH);
+        prefetch_line_avx512(y + 48);
         __m512 s3 = _mm512_mul_ps(x3, _mm512_loadu_ps(y + 48));
-        prefetch_line_avx512(y + 64, PREFETCH);
+        prefetch_line_avx512(y + 64);
         s0 = _mm512_fmadd_ps(x4, _mm512_maskz_loadu_ps(m4, y + 64), s0);
-        prefetch_line_avx512(y + 80, PREFETCH);
+        prefetch_line_avx512(y + 80);
         s1 = _mm512_fmadd_ps(x5, _mm512_maskz_loadu_ps(m5, y + 80), s1);
-        prefetch_line_avx512(y + 96, PREFETCH);
+        prefetch_line_avx512(y + 96);
         s2 = _mm512_fmadd_ps(x6, _mm512_maskz_loadu_ps(m6, y + 96), s2);
-        prefetch_line_avx512(y + 112, PREFETCH);
+        prefetch_line_avx512(y + 112);
         s3 = _mm512_fmadd_ps(x7, _mm512_maskz_loadu_ps(m7, y + 112), s3);
         s[r] = fold_avx512(s0, s1, s2, s3);
     }
+    for (size_t r = rows; r < GROUP; r++)
+        s[r] = _mm512_setzero_ps();
 }
 
 /* |x - y|^2 */
@@ -294,21 +466,21 @@ static void sq_l2_short_rows_avx512(size_t rows, size_t d, const float *x, const
     const __m512 x6 = _mm512_maskz_loadu_ps(m6, x + 96);
     const __m512 x7 = _mm512_maskz_loadu_ps(m7, x + 112);
     for (size_t r = 0; r < rows; r++, y += ldy) {
-        prefetch_line_avx512(y, PREFETCH);
+        prefetch_line_avx512(y);
         __m512 d0 = _mm512_sub_ps(x0, _mm512_loadu_ps(y));
-        prefetch_line_avx512(y + 16, PREFETCH);
+        prefetch_line_avx512(y + 16);
         __m512 d1 = _mm512_sub_ps(x1, _mm512_loadu_ps(y + 16));
-        prefetch_line_avx512(y + 32, PREFETCH);
+        prefetch_line_avx512(y + 32);
         __m512 d2 = _mm512_sub_ps(x2, _mm512_loadu_ps(y + 32));
-        prefetch_line_avx512(y + 48, PREFETCH);
+        prefetch_line_avx512(y + 48);
         __m512 d3 = _mm512_sub_ps(x3, _mm512_loadu_ps(y + 48));
-        prefetch_line_avx512(y + 64, PREFETCH);
+        prefetch_line_avx512(y + 64);
         __m512 d4 = _mm512_sub_ps(x4, _mm512_maskz_loadu_ps(m4, y + 64));
-        prefetch_line_avx512(y + 80, PREFETCH);
+        prefetch_line_avx512(y + 80);
         __m512 d5 = _mm512_sub_ps(x5, _mm512_maskz_loadu_ps(m5, y + 80));
-        prefetch_line_avx512(y + 96, PREFETCH);
+        prefetch_line_avx512(y + 96);
         __m512 d6 = _mm512_sub_ps(x6, _mm512_maskz_loadu_ps(m6, y + 96));
-        prefetch_line_avx512(y + 112, PREFETCH);
+        prefetch_line_avx512(y + 112);
         __m512 d7 = _mm512_sub_ps(x7, _mm512_maskz_loadu_ps(m7, y + 112));
         __m512 s0 = _mm512_mul_ps(d0, d0);
         __m512 s1 = _mm512_mul_ps(d1, d1);
@@ -320,6 +492,8 @@ static void sq_l2_short_rows_avx512(size_t rows, size_t d, const float *x, const
         s3 = _mm512_fmadd_ps(d7, d7, s3);
         s[r] = fold_avx512(s0, s1, s2, s3);
     }
+    for (size_t r = rows; r < GROUP; r++)
+        s[r] = _mm512_setzero_ps();
 }
 
 /* x.y and |y|^2 */
@@ -339,21 +513,21 @@ static void cosine_short_rows_avx512(size_t rows, size_t d, const float *x, cons
     const __m512 x6 = _mm512_maskz_loadu_ps(m6, x + 96);
     const __m512 x7 = _mm512_maskz_loadu_ps(m7, x + 112);
     for (size_t r = 0; r < rows; r++, y += ldy) {
-        prefetch_line_avx512(y, PREFETCH);
+        prefetch_line_avx512(y);
         __m512 y0 = load_once_avx512(y);
-        prefetch_line_avx512(y + 16, PREFETCH);
+        prefetch_line_avx512(y + 16);
         __m512 y1 = load_once_avx512(y + 16);
-        prefetch_line_avx512(y + 32, PREFETCH);
+        prefetch_line_avx512(y + 32);
         __m512 y2 = load_once_avx512(y + 32);
-        prefetch_line_avx512(y + 48, PREFETCH);
+        prefetch_line_avx512(y + 48);
         __m512 y3 = load_once_avx512(y + 48);
-        prefetch_line_avx512(y + 64, PREFETCH);
+        prefetch_line_avx512(y + 64);
         __m512 y4 = _mm512_maskz_loadu_ps(m4, y + 64);
-        prefetch_line_avx512(y + 80, PREFETCH);
+        prefetch_line_avx512(y + 80);
         __m512 y5 = _mm512_maskz_loadu_ps(m5, y + 80);
-        prefetch_line_avx512(y + 96, PREFETCH);
+        prefetch_line_avx512(y + 96);
         __m512 y6 = _mm512_maskz_loadu_ps(m6, y + 96);
-        prefetch_line_avx512(y + 112, PREFETCH);
+        prefetch_line_avx512(y + 112);
         __m512 y7 = _mm512_maskz_loadu_ps(m7, y + 112);
         __m512 xy0 = _mm512_mul_ps(x0, y0);
         __m512 yy0 = _mm512_mul_ps(y0, y0);
@@ -374,18 +548,20 @@ static void cosine_short_rows_avx512(size_t rows, size_t d, const float *x, cons
         xy[r] = fold_avx512(xy0, xy1, xy2, xy3);
         yy[r] = fold_avx512(yy0, yy1, yy2, yy3);
     }
+    for (size_t r = rows; r < GROUP; r++)
+        xy[r] = yy[r] = _mm512_setzero_ps();
 }
 
 /* ---- Pair ---------------------------------------------------------------------------------- */
 
 static float pair_dot_avx512(size_t d, const float *x, const float *y)
 {
-    return simd_canonical_nan(sum16_avx512(dot_row_avx512(d, x, y, 0)));
+    return simd_canonical_nan(sum16_avx512(dot_row_avx512(d, x, y)));
 }
 
 static float pair_neg_sq_l2_avx512(size_t d, const float *x, const float *y)
 {
-    return simd_canonical_nan(0.0f - sum16_avx512(sq_l2_row_avx512(d, x, y, 0)));
+    return simd_canonical_nan(0.0f - sum16_avx512(sq_l2_row_avx512(d, x, y)));
 }
 
 /* Greatest magnitude of a row, as bits: NORM_INFINITY or more where a NaN or Inf is. */
@@ -573,159 +749,230 @@ static float pair_cosine_avx512(size_t d, const float *x, const float *y)
 
 /* ---- Query --------------------------------------------------------------------------------- */
 
-/* Rows a and b, 16 -> 8 lanes each: blocks of 4 lanes a a b b. */
-static inline __m512 join16_avx512(__m512 a, __m512 b)
+/* Rows whose trees are summed together: at, at + 1, ... and those half the gallery on, so that each
+ * side is a stream of its own. Where second < first, the last pair has its first row twice. */
+struct group {
+    size_t at, apart, first, second;
+};
+
+static inline struct group group_at(size_t n, size_t at)
 {
-    return _mm512_add_ps(_mm512_shuffle_f32x4(a, b, _MM_SHUFFLE(1, 0, 1, 0)),
-                         _mm512_shuffle_f32x4(a, b, _MM_SHUFFLE(3, 2, 3, 2)));
+    size_t apart = n - n / 2;
+    size_t first = apart - at;
+    size_t second = n - at > apart ? n - at - apart : 0;
+    return (struct group){at, apart, first < PAIRS ? first : PAIRS,
+                          second < PAIRS ? second : PAIRS};
 }
 
-/* a a b b and c c e e, 8 -> 4 lanes each: blocks a b c e. */
-static inline __m512 join8_avx512(__m512 ab, __m512 ce)
+static inline __m512 load_group_avx512(struct group g, const float *p)
 {
-    return _mm512_add_ps(_mm512_shuffle_f32x4(ab, ce, _MM_SHUFFLE(2, 0, 2, 0)),
-                         _mm512_shuffle_f32x4(ab, ce, _MM_SHUFFLE(3, 1, 3, 1)));
+    __m256 first = _mm256_maskz_loadu_ps((__mmask8)simd_first(g.first), p + g.at);
+    __m256 second = _mm256_setzero_ps();
+    if (g.second > 0)
+        second = _mm256_maskz_loadu_ps((__mmask8)simd_first(g.second), p + g.at + g.apart);
+    return _mm512_insertf32x8(_mm512_castps256_ps512(first), second, 1);
 }
 
-/* 4 -> 2 lanes: within every block two of a and two of b. */
-static inline __m512 join4_avx512(__m512 a, __m512 b)
+/* The upper half comes down by a shuffle: gcc would make one instruction of an extract and a masked
+ * store, and that one faults on elements that the mask leaves out. */
+static inline void store_group_avx512(struct group g, __m512 v, float *p)
 {
-    __m512d p = _mm512_castps_pd(a);
-    __m512d q = _mm512_castps_pd(b);
-    return _mm512_add_ps(_mm512_castpd_ps(_mm512_unpacklo_pd(p, q)),
-                         _mm512_castpd_ps(_mm512_unpackhi_pd(p, q)));
+    __m512 upper = _mm512_shuffle_f32x4(v, v, _MM_SHUFFLE(1, 0, 3, 2));
+    _mm256_mask_storeu_ps(p + g.at, (__mmask8)simd_first(g.first), _mm512_castps512_ps256(v));
+    if (g.second > 0)
+        _mm256_mask_storeu_ps(p + g.at + g.apart, (__mmask8)simd_first(g.second),
+                              _mm512_castps512_ps256(upper));
 }
 
-/* 2 -> 1 lane: within every block one of each of four rows. */
-static inline __m512 join2_avx512(__m512 a, __m512 b)
+/* The first and the second row of pair i. */
+static inline const float *first_of(struct group g, const float *y, size_t ldy, size_t i)
 {
-    return _mm512_add_ps(_mm512_shuffle_ps(a, b, _MM_SHUFFLE(2, 0, 2, 0)),
-                         _mm512_shuffle_ps(a, b, _MM_SHUFFLE(3, 1, 3, 1)));
+    return y + (g.at + i) * ldy;
 }
 
-/* The trees of 16 rows from 16 lanes each. Element 4 block + place of the result is that row. */
-static inline __m512 sum_rows_avx512(const __m512 s[GROUP])
+static inline const float *second_of(struct group g, const float *y, size_t ldy, size_t i)
 {
-    __m512 place0 = join8_avx512(join16_avx512(s[0], s[4]), join16_avx512(s[8], s[12]));
-    __m512 place1 = join8_avx512(join16_avx512(s[1], s[5]), join16_avx512(s[9], s[13]));
-    __m512 place2 = join8_avx512(join16_avx512(s[2], s[6]), join16_avx512(s[10], s[14]));
-    __m512 place3 = join8_avx512(join16_avx512(s[3], s[7]), join16_avx512(s[11], s[15]));
-    __m512 t = join2_avx512(join4_avx512(place0, place1), join4_avx512(place2, place3));
-    return _mm512_add_ps(t, _mm512_setzero_ps());
+    return y + (g.at + i + (i < g.second ? g.apart : 0)) * ldy;
+}
+
+static inline __m512 dot_group_avx512(struct group g, size_t d, const float *x, const float *y,
+                                      size_t ldy)
+{
+    __m512 s[PAIRS];
+    for (size_t i = 0; i < g.first; i++)
+        s[i] = dot_two_avx512(d, x, first_of(g, y, ldy, i), second_of(g, y, ldy, i));
+    for (size_t i = g.first; i < PAIRS; i++)
+        s[i] = _mm512_setzero_ps();
+    return sum_pairs_avx512(s);
+}
+
+static inline __m512 sq_l2_group_avx512(struct group g, size_t d, const float *x, const float *y,
+                                        size_t ldy)
+{
+    __m512 s[PAIRS];
+    for (size_t i = 0; i < g.first; i++)
+        s[i] = sq_l2_two_avx512(d, x, first_of(g, y, ldy, i), second_of(g, y, ldy, i));
+    for (size_t i = g.first; i < PAIRS; i++)
+        s[i] = _mm512_setzero_ps();
+    return sum_pairs_avx512(s);
+}
+
+/* x.y; *squares = |y|^2 */
+static inline __m512 cosine_group_avx512(struct group g, size_t d, const float *x, const float *y,
+                                         size_t ldy, __m512 *squares)
+{
+    __m512 xy[PAIRS];
+    __m512 yy[PAIRS];
+    for (size_t i = 0; i < g.first; i++)
+        xy[i] = cosine_two_avx512(d, x, first_of(g, y, ldy, i), second_of(g, y, ldy, i), &yy[i]);
+    for (size_t i = g.first; i < PAIRS; i++)
+        xy[i] = yy[i] = _mm512_setzero_ps();
+    *squares = sum_pairs_avx512(yy);
+    return sum_pairs_avx512(xy);
 }
 
 static void query_dot_avx512(size_t n, size_t d, const float *x, const float *y, size_t ldy,
                              float *result)
 {
-    for (size_t rows; n > 0; n -= rows, y += rows * ldy, result += rows) {
-        rows = n < GROUP ? n : GROUP;
-        __m512 s[GROUP];
-        if (d > 64 && d <= 128)
+    if (rows_are_short(d)) {
+        for (size_t rows; n > 0; n -= rows, y += rows * ldy, result += rows) {
+            rows = n < GROUP ? n : GROUP;
+            __m512 s[GROUP];
             dot_short_rows_avx512(rows, d, x, y, ldy, s);
-        else
-            for (size_t r = 0; r < rows; r++)
-                s[r] = dot_row_avx512(d, x, y + r * ldy, PREFETCH);
-        for (size_t r = rows; r < GROUP; r++)
-            s[r] = _mm512_setzero_ps();
-        simd_store_first(result, rows, simd_canonical_nan16(sum_rows_avx512(s)));
-    }
-}
-
-static void squared_norms_avx512(size_t n, size_t d, const float *y, size_t ldy, float *out)
-{
-    for (size_t rows; n > 0; n -= rows, y += rows * ldy, out += rows) {
-        rows = n < GROUP ? n : GROUP;
-        __m512 s[GROUP];
-        for (size_t r = 0; r < rows; r++)
-            s[r] = dot_row_avx512(d, y + r * ldy, y + r * ldy, PREFETCH);
-        for (size_t r = rows; r < GROUP; r++)
-            s[r] = _mm512_setzero_ps();
-        simd_store_first(out, rows, simd_canonical_nan16(sum_rows_avx512(s)));
-    }
-}
-
-/* The cosines of a group from the sums of its rows; those whose |y|^2 is not safe go the scaled
- * way. */
-static inline void store_cosines_avx512(size_t rows, size_t d, const float *x, const float *y,
-                                        size_t ldy, __m512 xy, float xx, __m512 yy, float *result)
-{
-    __m512 length = _mm512_sqrt_ps(_mm512_mul_ps(_mm512_set1_ps(xx), yy));
-    simd_store_first(result, rows, _mm512_div_ps(xy, length));
-    /* norm_is_safe of 16 rows */
-    __m512i above = _mm512_sub_epi32(_mm512_castps_si512(yy), _mm512_set1_epi32(NORM_SAFE_LOWEST));
-    unsigned unsafe =
-        _mm512_mask_cmpgt_epu32_mask(simd_first(rows), above, _mm512_set1_epi32(NORM_SAFE_SPAN));
-    for (; __builtin_expect(unsafe != 0, 0); unsafe &= unsafe - 1) {
-        size_t r = (size_t)__builtin_ctz(unsafe);
-        result[r] = scaled_cosine_avx512(d, x, y + r * ldy);
-    }
-}
-
-static void query_cosine_avx512(size_t n, size_t d, const float *x, const float *y, size_t ldy,
-                                float *result)
-{
-    float xx = sum16_avx512(dot_row_avx512(d, x, x, 0));
-    if (!norm_is_safe(xx)) {
-        for (size_t j = 0; j < n; j++)
-            result[j] = scaled_cosine_avx512(d, x, y + j * ldy);
+            simd_store_first(result, rows, simd_canonical_nan16(sum_rows_avx512(s)));
+        }
         return;
     }
-    for (size_t rows; n > 0; n -= rows, y += rows * ldy, result += rows) {
-        rows = n < GROUP ? n : GROUP;
-        __m512 xy[GROUP];
-        __m512 yy[GROUP];
-        if (d > 64 && d <= 128)
-            cosine_short_rows_avx512(rows, d, x, y, ldy, xy, yy);
-        else
-            for (size_t r = 0; r < rows; r++)
-                xy[r] = cosine_row_avx512(d, x, y + r * ldy, PREFETCH, &yy[r]);
-        for (size_t r = rows; r < GROUP; r++)
-            xy[r] = yy[r] = _mm512_setzero_ps();
-        store_cosines_avx512(rows, d, x, y, ldy, sum_rows_avx512(xy), xx, sum_rows_avx512(yy),
-                             result);
-    }
-}
-
-static void query_norms_avx512(size_t n, size_t d, const float *x, const float *y, size_t ldy,
-                               const float *squared_norms, float *result)
-{
-    float xx = sum16_avx512(dot_row_avx512(d, x, x, 0));
-    if (!norm_is_safe(xx)) {
-        for (size_t j = 0; j < n; j++)
-            result[j] = scaled_cosine_avx512(d, x, y + j * ldy);
-        return;
-    }
-    for (size_t rows; n > 0; n -= rows, y += rows * ldy, squared_norms += rows, result += rows) {
-        rows = n < GROUP ? n : GROUP;
-        __m512 xy[GROUP];
-        if (d > 64 && d <= 128)
-            dot_short_rows_avx512(rows, d, x, y, ldy, xy);
-        else
-            for (size_t r = 0; r < rows; r++)
-                xy[r] = dot_row_avx512(d, x, y + r * ldy, PREFETCH);
-        for (size_t r = rows; r < GROUP; r++)
-            xy[r] = _mm512_setzero_ps();
-        store_cosines_avx512(rows, d, x, y, ldy, sum_rows_avx512(xy), xx,
-                             simd_load_first(squared_norms, rows), result);
+    for (size_t at = 0; at < n - n / 2; at += PAIRS) {
+        struct group g = group_at(n, at);
+        store_group_avx512(g, simd_canonical_nan16(dot_group_avx512(g, d, x, y, ldy)), result);
     }
 }
 
 static void query_neg_sq_l2_avx512(size_t n, size_t d, const float *x, const float *y, size_t ldy,
                                    float *result)
 {
-    for (size_t rows; n > 0; n -= rows, y += rows * ldy, result += rows) {
-        rows = n < GROUP ? n : GROUP;
-        __m512 s[GROUP];
-        if (d > 64 && d <= 128)
+    if (rows_are_short(d)) {
+        for (size_t rows; n > 0; n -= rows, y += rows * ldy, result += rows) {
+            rows = n < GROUP ? n : GROUP;
+            __m512 s[GROUP];
             sq_l2_short_rows_avx512(rows, d, x, y, ldy, s);
-        else
-            for (size_t r = 0; r < rows; r++)
-                s[r] = sq_l2_row_avx512(d, x, y + r * ldy, PREFETCH);
-        for (size_t r = rows; r < GROUP; r++)
-            s[r] = _mm512_setzero_ps();
-        simd_store_first(
-            result, rows,
-            simd_canonical_nan16(_mm512_sub_ps(_mm512_setzero_ps(), sum_rows_avx512(s))));
+            __m512 v = _mm512_sub_ps(_mm512_setzero_ps(), sum_rows_avx512(s));
+            simd_store_first(result, rows, simd_canonical_nan16(v));
+        }
+        return;
+    }
+    for (size_t at = 0; at < n - n / 2; at += PAIRS) {
+        struct group g = group_at(n, at);
+        __m512 v = _mm512_sub_ps(_mm512_setzero_ps(), sq_l2_group_avx512(g, d, x, y, ldy));
+        store_group_avx512(g, simd_canonical_nan16(v), result);
+    }
+}
+
+static inline __m512 cosines_avx512(__m512 xy, float xx, __m512 yy)
+{
+    return _mm512_div_ps(xy, _mm512_sqrt_ps(_mm512_mul_ps(_mm512_set1_ps(xx), yy)));
+}
+
+/* Which of 16 |y|^2 are not safe (norm_is_safe) */
+static inline unsigned unsafe_avx512(__m512 yy)
+{
+    __m512i above = _mm512_sub_epi32(_mm512_castps_si512(yy), _mm512_set1_epi32(NORM_SAFE_LOWEST));
+    return _mm512_cmpgt_epu32_mask(above, _mm512_set1_epi32(NORM_SAFE_SPAN));
+}
+
+/* The cosines of a group from the sums of its rows; those whose |y|^2 is not safe go the scaled
+ * way. */
+static inline void store_cosines_avx512(struct group g, size_t d, const float *x, const float *y,
+                                        size_t ldy, __m512 xy, float xx, __m512 yy, float *result)
+{
+    store_group_avx512(g, cosines_avx512(xy, xx, yy), result);
+    unsigned there = simd_first(g.first) | (unsigned)simd_first(g.second) << PAIRS;
+    unsigned unsafe = unsafe_avx512(yy) & there;
+    for (; __builtin_expect(unsafe != 0, 0); unsafe &= unsafe - 1) {
+        size_t i = (size_t)__builtin_ctz(unsafe);
+        size_t j = g.at + (i < PAIRS ? i : i - PAIRS + g.apart);
+        result[j] = scaled_cosine_avx512(d, x, y + j * ldy);
+    }
+}
+
+static void query_cosine_avx512(size_t n, size_t d, const float *x, const float *y, size_t ldy,
+                                float *result)
+{
+    float xx = sum16_avx512(dot_row_avx512(d, x, x));
+    if (!norm_is_safe(xx)) {
+        for (size_t j = 0; j < n; j++)
+            result[j] = scaled_cosine_avx512(d, x, y + j * ldy);
+        return;
+    }
+    if (rows_are_short(d)) {
+        for (size_t rows; n > 0; n -= rows, y += rows * ldy, result += rows) {
+            rows = n < GROUP ? n : GROUP;
+            __m512 xy[GROUP];
+            __m512 yy[GROUP];
+            cosine_short_rows_avx512(rows, d, x, y, ldy, xy, yy);
+            __m512 sum_yy = sum_rows_avx512(yy);
+            simd_store_first(result, rows, cosines_avx512(sum_rows_avx512(xy), xx, sum_yy));
+            unsigned unsafe = unsafe_avx512(sum_yy) & simd_first(rows);
+            for (; __builtin_expect(unsafe != 0, 0); unsafe &= unsafe - 1) {
+                size_t r = (size_t)__builtin_ctz(unsafe);
+                result[r] = scaled_cosine_avx512(d, x, y + r * ldy);
+            }
+        }
+        return;
+    }
+    for (size_t at = 0; at < n - n / 2; at += PAIRS) {
+        struct group g = group_at(n, at);
+        __m512 yy;
+        __m512 xy = cosine_group_avx512(g, d, x, y, ldy, &yy);
+        store_cosines_avx512(g, d, x, y, ldy, xy, xx, yy, result);
+    }
+}
+
+static void query_norms_avx512(size_t n, size_t d, const float *x, const float *y, size_t ldy,
+                               const float *squared_norms, float *result)
+{
+    float xx = sum16_avx512(dot_row_avx512(d, x, x));
+    if (!norm_is_safe(xx)) {
+        for (size_t j = 0; j < n; j++)
+            result[j] = scaled_cosine_avx512(d, x, y + j * ldy);
+        return;
+    }
+    if (rows_are_short(d)) {
+        for (size_t rows; n > 0;
+             n -= rows, y += rows * ldy, squared_norms += rows, result += rows) {
+            rows = n < GROUP ? n : GROUP;
+            __m512 s[GROUP];
+            dot_short_rows_avx512(rows, d, x, y, ldy, s);
+            __m512 yy = simd_load_first(squared_norms, rows);
+            simd_store_first(result, rows, cosines_avx512(sum_rows_avx512(s), xx, yy));
+            unsigned unsafe = unsafe_avx512(yy) & simd_first(rows);
+            for (; __builtin_expect(unsafe != 0, 0); unsafe &= unsafe - 1) {
+                size_t r = (size_t)__builtin_ctz(unsafe);
+                result[r] = scaled_cosine_avx512(d, x, y + r * ldy);
+            }
+        }
+        return;
+    }
+    for (size_t at = 0; at < n - n / 2; at += PAIRS) {
+        struct group g = group_at(n, at);
+        __m512 xy = dot_group_avx512(g, d, x, y, ldy);
+        store_cosines_avx512(g, d, x, y, ldy, xy, xx, load_group_avx512(g, squared_norms), result);
+    }
+}
+
+static void squared_norms_avx512(size_t n, size_t d, const float *y, size_t ldy, float *out)
+{
+    for (size_t at = 0; at < n - n / 2; at += PAIRS) {
+        struct group g = group_at(n, at);
+        __m512 s[PAIRS];
+        for (size_t i = 0; i < PAIRS; i++)
+            s[i] = _mm512_setzero_ps();
+        for (size_t i = 0; i < g.first; i++) {
+            const float *a = first_of(g, y, ldy, i), *b = second_of(g, y, ldy, i);
+            s[i] = join16_avx512(dot_row_avx512(d, a, a), dot_row_avx512(d, b, b));
+        }
+        store_group_avx512(g, simd_canonical_nan16(sum_pairs_avx512(s)), out);
     }
 }
 
