@@ -18,8 +18,8 @@ struct peak_loops {
     double flops_per_iteration;
     /* Reads `floats` floats (a multiple of PEAK_BLOCK) at data (64-byte aligned) `passes` times. */
     float (*read)(const float *data, size_t floats, size_t passes);
-    /* The same, with every cache line fetched PEAK_AHEAD floats ahead: 15 % faster than the
-     * hardware's own prefetching from L3, slower from L1. May prefetch beyond the end. */
+    /* The same, with every cache line fetched PEAK_AHEAD floats ahead: from L3 and memory sometimes
+     * faster than the hardware's own prefetching, slower from L1 and L2. May prefetch beyond the end. */
     float (*read_ahead)(const float *data, size_t floats, size_t passes);
 };
 
@@ -38,6 +38,7 @@ enum peak {
     PEAK_FMA_AVX512,
     PEAK_FMA_NEON,
     PEAK_READ_L1,
+    PEAK_READ_L2_SMALL, /* what fills L2 to 3/8 at most: slower there than what fills half of it */
     PEAK_READ_L2,
     PEAK_READ_L3,
     PEAK_READ_MEMORY,

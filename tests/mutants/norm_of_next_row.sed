@@ -3,4 +3,4 @@
 # kernel: cosine_query_norms
 # isa: avx512
 # dies: of the bound|but .* on scalar
-s/simd_load_first(squared_norms, rows), result/simd_load_first(squared_norms + (rows > 1), rows - (rows > 1)), result/
+s/simd_load_first(squared_norms, rows)/simd_load_first(squared_norms + (rows > 1), rows - (rows > 1))/

@@ -1,6 +1,6 @@
 # one element too many is loaded at the end of a row
 # file: kernels/cosine/cosine_avx512.c
-# kernel: dot_query
+# kernel: dot_pair
 # isa: avx512
 # dies: crashed|nan
 s/simd_load_first(p, d < 16 ? d : 16)/simd_load_first(p, d < 16 ? d + 1 : 16)/
