@@ -193,8 +193,11 @@ enum mmk_status mmk_infonce_forward(const struct mmk_infonce_config *config, siz
                                     size_t ldy, float *loss, float *lse_x, float *lse_y,
                                     const struct mmk_options *options)
 {
-    struct infonce p = {
-        .m = m, .n = n, .d = d, .x = {x, ldx, m, NULL, NULL, 1}, .y = {y, ldy, n, NULL, NULL, 1}};
+    struct infonce p = {.m = m,
+                        .n = n,
+                        .d = d,
+                        .x = {.data = x, .ld = ldx, .rows = m, .factor = 1},
+                        .y = {.data = y, .ld = ldy, .rows = n, .factor = 1}};
     enum mmk_status status = check_inputs(&p, config, options);
     if (status != MMK_OK)
         return status;
@@ -227,8 +230,11 @@ enum mmk_status mmk_infonce_backward(const struct mmk_infonce_config *config, si
                                      size_t lddx, float *dy, size_t lddy, float *dlogit_scale,
                                      const struct mmk_options *options)
 {
-    struct infonce p = {
-        .m = m, .n = n, .d = d, .x = {x, ldx, m, NULL, NULL, 1}, .y = {y, ldy, n, NULL, NULL, 1}};
+    struct infonce p = {.m = m,
+                        .n = n,
+                        .d = d,
+                        .x = {.data = x, .ld = ldx, .rows = m, .factor = 1},
+                        .y = {.data = y, .ld = ldy, .rows = n, .factor = 1}};
     enum mmk_status status = check_inputs(&p, config, options);
     if (status != MMK_OK ||
         (status = check_gradients(&p, dx, lddx, dy, lddy, dlogit_scale)) != MMK_OK)
@@ -255,8 +261,11 @@ enum mmk_status mmk_infonce_forward_backward(const struct mmk_infonce_config *co
                                              size_t lddy, float *dlogit_scale,
                                              const struct mmk_options *options)
 {
-    struct infonce p = {
-        .m = m, .n = n, .d = d, .x = {x, ldx, m, NULL, NULL, 1}, .y = {y, ldy, n, NULL, NULL, 1}};
+    struct infonce p = {.m = m,
+                        .n = n,
+                        .d = d,
+                        .x = {.data = x, .ld = ldx, .rows = m, .factor = 1},
+                        .y = {.data = y, .ld = ldy, .rows = n, .factor = 1}};
     enum mmk_status status = check_inputs(&p, config, options);
     if (status != MMK_OK ||
         (status = check_gradients(&p, dx, lddx, dy, lddy, dlogit_scale)) != MMK_OK)
