@@ -243,7 +243,7 @@ static double time_call(const struct plan_case *plan, const struct shape *shape,
 double job_estimate(const struct plan_case *plan, const struct variant *variant, uint64_t seed)
 {
     const double brief = 1e-3, long_call = 0.1;
-    bool by_n = strchr(plan->kernel->dims, 'd') == NULL; /* top-k: the row itself is what is long */
+    bool by_n = strchr(plan->kernel->dims, 'k') != NULL; /* of short rows, sorting k is most of it */
     double seconds = 0.0;
     for (size_t side = SMALL_SIDE; side <= MEDIUM_SIDE; side *= MEDIUM_SIDE / SMALL_SIDE) {
         struct shape s = plan->shape;
@@ -265,8 +265,8 @@ static size_t whole_laps(size_t calls, size_t lap)
     return (calls + lap - 1) / lap * lap;
 }
 
-/* Warms up, then times calls from input `first` of those in rotation on: seconds of all of them,
- * NaN from a peer whose process has gone. */
+/* Warms up, then times calls from input `first` of those in rotation on: seconds of all of them, NaN
+ * when one returned an error, or from a peer whose process has gone. */
 static double time_calls(struct job *job, const struct variant *variant, struct pace pace,
                          size_t first, enum disturbance *disturbance)
 {
@@ -280,13 +280,15 @@ static double time_calls(struct job *job, const struct variant *variant, struct 
             sample_end_elsewhere(&sample, there.seconds, there.cpu_seconds, there.switches);
         return there.seconds;
     }
+    unsigned failed = MMK_OK; /* bits of all that were returned */
     for (size_t i = 0; i < pace.warm_up; i++)
-        call_once(job, variant);
+        failed |= (unsigned)call_once(job, variant);
     job->next = first % job->pool_rows;
     sample_begin(&sample, job->plan->threads);
     for (size_t i = 0; i < pace.calls; i++)
-        call_once(job, variant);
-    return sample_end(&sample, disturbance);
+        failed |= (unsigned)call_once(job, variant);
+    double seconds = sample_end(&sample, disturbance);
+    return failed == MMK_OK ? seconds : NAN;
 }
 
 struct pace job_calibrate(struct job *job, const struct variant *variant, double seconds)

@@ -68,8 +68,8 @@ struct pace {
 /* A pace at which a sample takes at least `seconds`. */
 struct pace job_calibrate(struct job *job, const struct variant *variant, double seconds);
 
-/* Warms up, then times, from input `first` of those in rotation on: seconds a call; NaN from a peer
- * whose process has gone. */
+/* Warms up, then times, from input `first` of those in rotation on: seconds a call; NaN when one
+ * returned an error, or from a peer whose process has gone. */
 double job_sample(struct job *job, const struct variant *variant, struct pace pace, size_t first,
                   enum disturbance *disturbance);
 

@@ -43,8 +43,9 @@ struct entrant {
     size_t column;
     enum peak peak;
     struct pace pace;
-    double cost;   /* seconds in a round */
-    size_t rounds; /* in how many it takes part */
+    double cost;    /* seconds in a round */
+    size_t rounds;  /* in how many it takes part */
+    void *prepared; /* what its kernel prepared for it */
 };
 
 /* Cases that are timed in the same rounds. */
@@ -214,7 +215,8 @@ static double estimate_oracle(const struct plan_case *plan, uint64_t seed)
     static const struct variant oracle = {"ref", "", "", NULL, NULL};
     double slower = job_rows_are_independent(plan) ? 1.0 : 1.5;
     omp_set_num_threads(1);
-    return slower * job_estimate(plan, &oracle, seed) / timer_cpus();
+    double judged = plan->kernel->judged ? plan->kernel->judged(&plan->shape) : 1.0;
+    return judged * slower * job_estimate(plan, &oracle, seed) / timer_cpus();
 }
 
 static double estimate(const struct group *group, const struct entrant *entrant)
@@ -224,16 +226,31 @@ static double estimate(const struct group *group, const struct entrant *entrant)
     return job_estimate(plan, entrant->variant, group->options->seed) / plan->threads;
 }
 
-/* Takes the job over to the entrant's case, and a peer to the job's data. False: error says what
- * the peer cannot do. */
-static bool prepare(struct group *group, const struct entrant *entrant, char *error,
-                    size_t error_bytes)
+/* Takes the job over to the entrant's case, with what was prepared for the entrant. */
+static void take_over(struct group *group, const struct entrant *entrant)
 {
-    const struct plan_case *plan = &group->cases[entrant->at];
-    job_retarget(group->job, plan); /* does not fail any more: the largest workspace is there */
-    omp_set_num_threads(plan->threads);
+    job_retarget(group->job, &group->cases[entrant->at]); /* the largest workspace is there */
+    group->job->trial.prepared = entrant->prepared;
+}
+
+/* Takes the job over, and a peer to the job's data. False: error says what the variant cannot do. */
+static bool prepare(struct group *group, struct entrant *entrant, char *error, size_t error_bytes)
+{
+    take_over(group, entrant);
+    omp_set_num_threads(group->cases[entrant->at].threads);
     variant_select(entrant->variant);
-    return variant_prepare(entrant->variant, &group->job->trial, error, error_bytes);
+    bool good = variant_prepare(entrant->variant, &group->job->trial, error, error_bytes);
+    entrant->prepared = group->job->trial.prepared;
+    return good;
+}
+
+static void release(struct group *group, struct entrant *entrant)
+{
+    if (!entrant->prepared)
+        return;
+    take_over(group, entrant);
+    group->job->trial.kernel->release(&group->job->trial);
+    entrant->prepared = NULL;
 }
 
 /* The last of the hand-written; NULL: there is none. */
@@ -300,7 +317,7 @@ static void drop_slow(struct group *group, double spent)
         struct column *column = column_of(group, &entrant);
         enum kind kind = kind_of(entrant.variant);
         char error[256];
-        if (!prepare(group, &entrant, error, sizeof error)) {
+        if (entrant.variant->peer && !prepare(group, &entrant, error, sizeof error)) {
             not_timed(column, "%s", error);
             continue;
         }
@@ -327,11 +344,11 @@ static void set_threads(int threads)
         timer_unpin();
 }
 
-/* A peer's process that has gone cannot be timed any more. */
+/* A peer's process that has gone cannot be timed any more, nor what returns an error. */
 static bool has_gone(struct column *column, double seconds)
 {
     if (isnan(seconds))
-        not_timed(column, "its process ended while it was being timed");
+        not_timed(column, "it failed, or its process ended, while it was being timed");
     return isnan(seconds);
 }
 
@@ -346,6 +363,10 @@ static bool admit(struct group *group, struct entrant *entrant)
 {
     struct column *column = column_of(group, entrant);
     char error[256];
+    if (variant_is_oracle(entrant->variant) && group->job->trial.judged_rows > 0) {
+        not_timed(column, "of so large a case the oracle judges some rows only");
+        return false;
+    }
     if (!prepare(group, entrant, error, sizeof error)) {
         not_timed(column, "%s", error);
         return false;
@@ -378,6 +399,8 @@ static void admit_all(struct group *group)
     for (size_t e = 0; e < group->entrant_count; e++)
         if (admit(group, &group->entrants[e]))
             group->entrants[left++] = group->entrants[e];
+        else
+            release(group, &group->entrants[e]);
     group->entrant_count = left;
 }
 
@@ -502,7 +525,7 @@ static void run_entrant(struct group *group, const struct entrant *entrant, size
     }
     struct column *column = column_of(group, entrant);
     column->run++;
-    job_retarget(group->job, &group->cases[entrant->at]);
+    take_over(group, entrant);
     for (int attempt = 0; attempt < ATTEMPTS; attempt++) {
         enum disturbance disturbance;
         double seconds =
@@ -574,7 +597,7 @@ static void measure_ipc(struct group *group)
         const struct entrant *entrant = &group->entrants[e];
         if (!entrant->variant || (entrant->variant->peer && entrant->variant->peer->run))
             continue; /* the counters are of this process */
-        job_retarget(group->job, &group->cases[entrant->at]);
+        take_over(group, entrant);
         set_threads(group->cases[entrant->at].threads);
         counters_start();
         job_sample(group->job, entrant->variant, entrant->pace, 0, &ignored);
@@ -639,6 +662,8 @@ static bool time_group(struct group *group)
     if (!run_rounds(group, rounds))
         return false;
     measure_ipc(group);
+    for (size_t e = 0; e < group->entrant_count; e++)
+        release(group, &group->entrants[e]);
     return true;
 }
 

@@ -107,6 +107,8 @@ struct kernel {
     enum mmk_status (*call)(struct trial *trial);
     /* expected and bound of every output, in double; written as the formula in mmk.h. */
     void (*oracle)(struct trial *trial);
+    /* Of a large case the oracle judges some rows only: which share of the work. NULL: always all. */
+    double (*judged)(const struct shape *shape);
     /* Judges outputs whose right value depends on other outputs (which of two equal scores comes
      * first); NULL: there are none. False: one is wrong, and message says which. */
     bool (*judge)(const struct trial *trial, size_t *judged, char *message, size_t message_bytes);

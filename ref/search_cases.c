@@ -107,11 +107,15 @@ static size_t least(size_t a, size_t b)
 }
 
 /* How many rows of a direction are judged, spread evenly; all where that does not take long. */
-static size_t judged_count(const struct trial *t, size_t rows)
+static size_t judged_count(const struct shape *s, size_t rows)
 {
-    const struct shape *s = &t->shape;
     bool whole = (double)s->m * (double)s->n * (double)s->d <= JUDGED_WHOLE_WORK;
     return whole ? rows : least(rows, JUDGED_ROWS);
+}
+
+static double judged_share(const struct shape *s)
+{
+    return s->m == 0 ? 1 : (double)judged_count(s, s->m) / (double)s->m;
 }
 
 static size_t judged_row(size_t rows, size_t judged, size_t r)
@@ -156,7 +160,7 @@ static void direction_oracle(const struct trial *t, const struct direction *dire
 {
     const struct buffer *of = direction->of, *among = direction->among;
     size_t rows = of->rows, n = among->rows, d = t->shape.d;
-    size_t judged = judged_count(t, rows), block = BLOCK_SCORES / (n ? n : 1) + 1;
+    size_t judged = judged_count(&t->shape, rows), block = BLOCK_SCORES / (n ? n : 1) + 1;
     open_outputs(direction, n);
     float *picked = malloc((block * d + 1) * sizeof *picked);
     double *scores = ref_doubles(block * n), *bounds = ref_doubles(block * n);
@@ -185,7 +189,7 @@ static void direction_oracle(const struct trial *t, const struct direction *dire
 static void oracle(struct trial *t)
 {
     const struct direction rows = rows_of(t), columns = columns_of(t);
-    size_t judged = judged_count(t, t->shape.m);
+    size_t judged = judged_count(&t->shape, t->shape.m);
     t->expected_count = least(t->shape.k, t->shape.n);
     t->judged_rows = judged < t->shape.m ? judged : 0;
     direction_oracle(t, &rows);
@@ -334,8 +338,8 @@ static const struct shape both_bench[] = {
 
 #define PARTS                                                                                      \
     .family = "search", .dims = "mndk", .similarity = SIMILARITY_FROM_SHAPE, .oracle = oracle,     \
-    .judge = judge, .flops = flops, .bytes = bytes, .takes_threads = true, .fill_fits = fill_fits, \
-    .sweep = sweep
+    .judged = judged_share, .judge = judge, .flops = flops, .bytes = bytes, .takes_threads = true, \
+    .fill_fits = fill_fits, .sweep = sweep
 
 const struct kernel kernel_search = {
     .name = "search",
