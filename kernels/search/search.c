@@ -6,6 +6,9 @@
  * a chunk a block of A stays in L2 while B comes through, strip by strip; each strip is filtered while
  * it is in L1.
  *
+ * One or two queries alone do not pay for packing: their products take the gallery's rows as they lie
+ * (tile_multiply_row), as fast as memory gives them.
+ *
  * Each worker has candidates of its own for every row of X; in the end those of all workers are joined
  * row by row. A column's candidates need only last as long as its chunk, since one worker takes all
  * rows of X through it. What is selected is the first k of a total order, so that neither chunks nor
@@ -23,6 +26,7 @@ enum {
     SUPER_ROWS = 50 * TILE_BLOCK_ROWS,
     CHUNK_COLS = 2 * TILE_BLOCK_COLS,
     CHUNKS_PER_WORKER = 4,         /* at least, for an even end */
+    UNPACKED_ROWS = 2,             /* of X, up to which Y is not packed */
     SMALL_CHUNK_BYTES = 192 << 10, /* of packed B, where one block of A is all */
     STREAMS_BYTES = 64 << 20,      /* a worker's candidates of the rows of one batch */
     STRIP_FLOATS = TILE_BLOCK_ROWS * SEARCH_STRIP
@@ -66,6 +70,7 @@ struct search {
     size_t batch; /* rows of X at a time */
     size_t chunk; /* columns */
 
+    bool unpacked; /* X is one or two rows, normalised, and Y is taken as it lies */
     float *packed_a, *xx;
     struct worker *workers;
 };
@@ -156,23 +161,58 @@ static void filter_columns(const struct search *p, struct worker *w,
                      SEARCH_COLUMN_ROOM);
 }
 
-/* A strip of scores, as mmk_similarity_matrix gives them. */
+/* A strip of scores, as mmk_similarity_matrix gives them: rows [row, row + ..) of the batch against the
+ * columns from j on of the chunk. */
 static void multiply_strip(const struct search *p, struct worker *w, const struct chunk *chunk,
                            size_t batch_row, size_t batch_rows, size_t row, size_t j,
                            const struct search_strip *strip, struct tile_fetch fetch)
 {
     const struct tile_ops *tile = p->isa->tile;
+    const float *yy = w->yy;
     size_t next = j + SEARCH_STRIP < chunk->cols ? j + SEARCH_STRIP : 0;
-    tile_multiply(tile, p->d, p->packed_a, batch_rows, row, strip->rows, chunk->packed_b,
-                  chunk->packed_cols, chunk->packed_col + j, strip->cols, chunk->packed_col + next,
-                  w->strip, SEARCH_STRIP, 0, fetch);
-    if (p->similarity != MMK_NEG_SQ_L2)
+    bool norms = p->similarity == MMK_NEG_SQ_L2;
+    if (p->unpacked) {
+        for (size_t r = 0; r < strip->rows; r++)
+            tile_multiply_row(tile, p->d, p->packed_a + r * p->d, &p->y, chunk->col + j,
+                              strip->cols, w->strip + r * SEARCH_STRIP, norms ? w->yy : NULL);
+    } else {
+        yy = chunk->yy + chunk->packed_col + j;
+        tile_multiply(tile, p->d, p->packed_a, batch_rows, row, strip->rows, chunk->packed_b,
+                      chunk->packed_cols, chunk->packed_col + j, strip->cols,
+                      chunk->packed_col + next, w->strip, SEARCH_STRIP, 0, fetch);
+    }
+    if (!norms)
         return;
     struct tile_operand y = p->y;
     y.spare = w->spare;
     tile_neg_sq_l2_block(tile, p->isa->cosine, p->d, &p->x, batch_row + row, strip->rows,
-                         p->xx + row, &y, chunk->col + j, strip->cols,
-                         chunk->yy + chunk->packed_col + j, 1.0f, w->strip, SEARCH_STRIP);
+                         p->xx + row, &y, chunk->col + j, strip->cols, yy, 1.0f, w->strip,
+                         SEARCH_STRIP);
+}
+
+/* X as it is multiplied with, and its squared norms; each worker does a part. */
+static void hold_batch(const struct search *p, size_t row, size_t rows, size_t id, size_t team)
+{
+    const struct tile_ops *tile = p->isa->tile;
+    bool norms = p->similarity == MMK_NEG_SQ_L2;
+    if (!p->unpacked) {
+        tile_pack(tile, false, &p->x, row, rows, p->d, p->packed_a, id, team);
+        if (norms)
+            tile_sum_squares(tile, false, p->d, p->packed_a, rows, p->xx, id, team);
+        return;
+    }
+    for (size_t r = id; r < rows; r += team) {
+        const float *x = p->x.data + (row + r) * p->x.ld;
+        float *out = p->packed_a + r * p->d, dot[TILE_MAX_NR], square[TILE_MAX_NR];
+        struct row_scale scale = {1, 1};
+        if (p->x.normalize != NULL)
+            scale = p->x.normalize->row_scale(p->d, x);
+        p->isa->cosine->scale_row(p->d, x, scale, out);
+        if (norms) {
+            tile_multiply_row(tile, p->d, out, &p->x, row + r, 1, dot, square);
+            p->xx[r] = square[0];
+        }
+    }
 }
 
 /* Where the chunk is packed; packs it, unless it is. */
@@ -186,6 +226,8 @@ static void hold_chunk(const struct search *p, struct worker *w, struct chunk *c
         chunk->packed_col = chunk->col;
         return;
     }
+    if (p->unpacked)
+        return;
     chunk->packed_b = w->packed_b;
     chunk->yy = w->yy;
     chunk->packed_cols = chunk->cols;
@@ -249,7 +291,6 @@ static void finish_row(const struct search *p, struct worker *w, size_t batch_ro
 
 static void search_run(const struct search *p)
 {
-    const struct tile_ops *tile = p->isa->tile;
     size_t m = p->x.rows, n = p->y.rows;
     size_t chunks = (n + p->chunk - 1) / p->chunk;
 #pragma omp parallel num_threads(p->threads) if (p->threads > 1)
@@ -258,9 +299,7 @@ static void search_run(const struct search *p)
         struct worker *w = &p->workers[id];
         for (size_t row = 0; row < m; row += p->batch) {
             size_t rows = least(m - row, p->batch);
-            tile_pack(tile, false, &p->x, row, rows, p->d, p->packed_a, id, team);
-            if (p->similarity == MMK_NEG_SQ_L2)
-                tile_sum_squares(tile, false, p->d, p->packed_a, rows, p->xx, id, team);
+            hold_batch(p, row, rows, id, team);
             /* A team may be smaller than it was asked to be: the candidates of all are looked at. */
             for (size_t other = id; other < (size_t)p->threads; other += team)
                 if (p->row_side.k != 0) {
@@ -296,7 +335,9 @@ static void candidates_layout(struct candidates *c, const struct side *side, siz
 static void worker_layout(const struct search *p, struct worker *w, struct scratch *scratch)
 {
     size_t k = greatest(p->row_side.k, p->col_side.k);
-    if (p->gallery == NULL) {
+    if (p->unpacked) {
+        w->yy = scratch_take(scratch, TILE_MAX_NR, sizeof(float));
+    } else if (p->gallery == NULL) {
         w->packed_b = scratch_take(scratch, tile_packed_floats(p->chunk, p->d), sizeof(float));
         w->yy = scratch_take(scratch, p->chunk, sizeof(float));
     } else {
@@ -403,6 +444,7 @@ static enum mmk_status search_call(struct search *p, const struct mmk_options *o
         return MMK_OK;
 
     p->threads = args_threads(options != NULL ? options->threads : 0, (n - 1) / SEARCH_STRIP + 1);
+    p->unpacked = m <= UNPACKED_ROWS && p->gallery == NULL;
     p->chunk = chunk_cols(p);
     p->batch = batch_rows(p);
     struct scratch scratch = {0};

@@ -33,6 +33,14 @@ static const float *operand_row(const struct tile_operand *operand, size_t r, si
     return operand->data + *source * operand->ld;
 }
 
+static struct row_scale operand_scale(const struct tile_operand *operand, size_t d,
+                                      const float *row, size_t source)
+{
+    if (operand->normalize != NULL)
+        return operand->normalize->row_scale(d, row);
+    return operand->scale != NULL ? operand->scale[source] : (struct row_scale){1, 1};
+}
+
 void tile_pack(const struct tile_ops *ops, bool as_b, const struct tile_operand *operand,
                size_t first, size_t count, size_t d, float *packed, size_t worker, size_t workers)
 {
@@ -47,9 +55,7 @@ void tile_pack(const struct tile_ops *ops, bool as_b, const struct tile_operand 
         for (size_t r = 0; r < rows; r++) {
             size_t source;
             row[r] = operand_row(operand, first + r0 + r, &source);
-            scale[r] = operand->normalize != NULL ? operand->normalize->row_scale(d, row[r])
-                       : operand->scale != NULL   ? operand->scale[source]
-                                                  : (struct row_scale){1, 1};
+            scale[r] = operand_scale(operand, d, row[r], source);
         }
         for (size_t k = 0; k < d; k += chunk) {
             size_t depth = d - k < chunk ? d - k : chunk;
@@ -134,6 +140,20 @@ void tile_multiply(const struct tile_ops *ops, size_t d, const float *packed_a, 
         }
         k = end;
     } while (k < d);
+}
+
+void tile_multiply_row(const struct tile_ops *ops, size_t d, const float *a,
+                       const struct tile_operand *b, size_t col, size_t count, float *c,
+                       float *squares)
+{
+    const float *row[TILE_MAX_NR];
+    struct row_scale scale[TILE_MAX_NR];
+    for (size_t r = 0; r < count; r++) {
+        size_t source;
+        row[r] = operand_row(b, col + r, &source);
+        scale[r] = operand_scale(b, d, row[r], source);
+    }
+    ops->row_product(count, d, a, row, scale, c, squares, row[0] + count * b->ld);
 }
 
 void tile_sum_squares(const struct tile_ops *ops, bool of_b, size_t d, const float *packed,

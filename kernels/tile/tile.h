@@ -96,6 +96,14 @@ struct tile_ops {
     void (*product_columns)(size_t rows, size_t depth, const float *a, const float *b, float *c,
                             size_t ldc, unsigned flags, struct tile_ahead ahead);
 
+    /* For one row of A against rows that are not packed, count <= TILE_MAX_NR of them: c[j] = sum over
+     * k < depth of a[k] b(j, k), where b(j, k) is row[j][k] scaled as pack_b does it with factor 1;
+     * squares[j] (unless that is NULL) the same of b(j, k)^2. Sets c and squares up to TILE_MAX_NR.
+     * Meanwhile the count * depth floats at `ahead` are fetched. */
+    void (*row_product)(size_t count, size_t depth, const float *a, const float *const *row,
+                        const struct row_scale *scale, float *c, float *squares,
+                        const float *ahead);
+
     /* sums[w] continued over k < depth by panel[k][w]^2, w < width. */
     void (*sum_squares)(size_t depth, const float *panel, size_t width, float *sums);
     /* c = scale min(2 c - (xx_r + yy_j), 0) for rows x cols, NaN canonical, -0 as +0. */
@@ -178,6 +186,12 @@ void tile_neg_sq_l2_block(const struct tile_ops *ops, const struct cosine_ops *c
                           const struct tile_operand *x, size_t row, size_t rows, const float *xx,
                           const struct tile_operand *y, size_t col, size_t cols, const float *yy,
                           float scale, float *c, size_t ldc);
+
+/* Rows [col, col + count) of B, count <= TILE_MAX_NR, that are not packed, against one row of A (scaled,
+ * not packed): ops->row_product. What comes after them is fetched. */
+void tile_multiply_row(const struct tile_ops *ops, size_t d, const float *a,
+                       const struct tile_operand *b, size_t col, size_t count, float *c,
+                       float *squares);
 
 /* Squared norms of the packed rows that this worker has packed, each one FMA chain: the bits that the
  * tile gives for x.x. */

@@ -164,12 +164,27 @@ static inline void tile_transpose_avx512(__m512 v[16])
     }
 }
 
+/* How elements are scaled: most often all powers are 1, and the results of v * 1 * inverse * 1 are those
+ * of v * inverse. */
+enum tile_scaling { SCALE_NOT, SCALE_BY_INVERSE, SCALE_IN_FULL };
+
+static enum tile_scaling tile_scaling_avx512(size_t count, const struct row_scale *scale,
+                                             float factor)
+{
+    bool inverses = false, full = factor != 1.0f;
+    for (size_t r = 0; r < count; r++) {
+        full |= scale[r].power != 1.0f;
+        inverses |= scale[r].inverse != 1.0f;
+    }
+    return full ? SCALE_IN_FULL : inverses ? SCALE_BY_INVERSE : SCALE_NOT;
+}
+
 /* Columns k .. k + cols of up to 16 rows, transposed; whole: of 16 columns. */
 static inline __attribute__((always_inline)) void
 tile_gather_avx512(size_t count, const float *const *row, const struct row_scale *scale,
-                   float factor, size_t k, size_t cols, bool whole, __m512 v[16])
+                   float factor, enum tile_scaling scaling, size_t k, size_t cols, bool whole,
+                   __m512 v[16])
 {
-    __mmask16 nan = 0;
 #pragma GCC unroll 16
     for (size_t r = 0; r < 16; r++) {
         if (r >= count) {
@@ -177,35 +192,46 @@ tile_gather_avx512(size_t count, const float *const *row, const struct row_scale
             continue;
         }
         v[r] = whole ? _mm512_loadu_ps(row[r] + k) : simd_load_first(row[r] + k, cols);
-        v[r] = _mm512_mul_ps(_mm512_mul_ps(v[r], _mm512_set1_ps(scale[r].power)),
-                             _mm512_set1_ps(scale[r].inverse));
-        v[r] = _mm512_mul_ps(v[r], _mm512_set1_ps(factor));
+        if (scaling == SCALE_IN_FULL)
+            v[r] = _mm512_mul_ps(v[r], _mm512_set1_ps(scale[r].power));
+        if (scaling != SCALE_NOT)
+            v[r] = _mm512_mul_ps(v[r], _mm512_set1_ps(scale[r].inverse));
+        if (scaling == SCALE_IN_FULL)
+            v[r] = _mm512_mul_ps(v[r], _mm512_set1_ps(factor));
     }
+    tile_transpose_avx512(v);
+}
+
+static inline __attribute__((always_inline)) void tile_canonical_avx512(__m512 v[16])
+{
+    __mmask16 nan = 0;
 #pragma GCC unroll 8
     for (size_t r = 0; r < 16; r += 2)
         nan |= _mm512_cmp_ps_mask(v[r], v[r + 1], _CMP_UNORD_Q);
-    if (nan != 0)
+    if (__builtin_expect(nan != 0, 0))
         for (size_t r = 0; r < 16; r++)
             v[r] = simd_canonical_nan16(v[r]);
-    tile_transpose_avx512(v);
 }
 
 /* Up to 16 rows into panel[k][width]. count is a constant, but at the edge of an operand. */
 static inline __attribute__((always_inline)) void
 tile_pack16_avx512(size_t count, const float *const *row, const struct row_scale *scale,
-                   float factor, size_t depth, float *panel, size_t width)
+                   float factor, enum tile_scaling scaling, size_t depth, float *panel,
+                   size_t width)
 {
     __m512 v[16];
     size_t k = 0;
     for (; k + 16 < depth; k += 16) {
-        tile_gather_avx512(count, row, scale, factor, k, 16, true, v);
+        tile_gather_avx512(count, row, scale, factor, scaling, k, 16, true, v);
+        tile_canonical_avx512(v);
 #pragma GCC unroll 16
         for (size_t e = 0; e < 16; e++) /* what is beyond 14 goes under the next one */
             _mm512_storeu_ps(panel + (k + e) * width, v[e]);
     }
     if (k == depth)
         return;
-    tile_gather_avx512(count, row, scale, factor, k, depth - k, false, v);
+    tile_gather_avx512(count, row, scale, factor, scaling, k, depth - k, false, v);
+    tile_canonical_avx512(v);
     for (size_t e = 0; k + e < depth; e++) /* nothing may go beyond the panel */
         simd_store_first(panel + (k + e) * width, width < 16 ? width : 16, v[e]);
 }
@@ -213,23 +239,87 @@ tile_pack16_avx512(size_t count, const float *const *row, const struct row_scale
 static void tile_pack_a_avx512(size_t count, const float *const *row, const struct row_scale *scale,
                                float factor, size_t depth, float *panel)
 {
-    if (count == MR)
-        tile_pack16_avx512(MR, row, scale, factor, depth, panel, MR);
+    enum tile_scaling scaling = tile_scaling_avx512(count, scale, factor);
+    if (count == MR && scaling == SCALE_NOT)
+        tile_pack16_avx512(MR, row, scale, factor, SCALE_NOT, depth, panel, MR);
+    else if (count == MR && scaling == SCALE_BY_INVERSE)
+        tile_pack16_avx512(MR, row, scale, factor, SCALE_BY_INVERSE, depth, panel, MR);
     else
-        tile_pack16_avx512(count, row, scale, factor, depth, panel, MR);
+        tile_pack16_avx512(count, row, scale, factor, SCALE_IN_FULL, depth, panel, MR);
 }
 
 static void tile_pack_b_avx512(size_t count, const float *const *row, const struct row_scale *scale,
                                float factor, size_t depth, float *panel)
 {
+    enum tile_scaling scaling = tile_scaling_avx512(count, scale, factor);
     size_t low = count < 16 ? count : 16;
-    if (count == NR) {
-        tile_pack16_avx512(16, row, scale, factor, depth, panel, NR);
-        tile_pack16_avx512(16, row + 16, scale + 16, factor, depth, panel + 16, NR);
-    } else {
-        tile_pack16_avx512(low, row, scale, factor, depth, panel, NR);
-        tile_pack16_avx512(count - low, row + low, scale + low, factor, depth, panel + 16, NR);
+    for (size_t half = 0; half < 2; half++, row += low, scale += low, panel += 16) {
+        size_t here = half == 0 ? low : count - low;
+        if (here == 16 && scaling == SCALE_NOT)
+            tile_pack16_avx512(16, row, scale, factor, SCALE_NOT, depth, panel, NR);
+        else if (here == 16 && scaling == SCALE_BY_INVERSE)
+            tile_pack16_avx512(16, row, scale, factor, SCALE_BY_INVERSE, depth, panel, NR);
+        else
+            tile_pack16_avx512(here, row, scale, factor, SCALE_IN_FULL, depth, panel, NR);
     }
+}
+
+/* Both groups of 16 rows go side by side: a chain of FMAs alone would take 64 clocks for 16 x 16
+ * elements, more than the transpose. */
+static inline __attribute__((always_inline)) void
+tile_row_product32_avx512(const size_t count[2], enum tile_scaling scaling, size_t depth,
+                          const float *a, const float *const *row, const struct row_scale *scale,
+                          float *c, float *squares, const float *ahead)
+{
+    __m512 sum[2] = {_mm512_setzero_ps(), _mm512_setzero_ps()}, square[2] = {sum[0], sum[0]};
+    for (size_t k = 0; k < depth; k += 16) {
+        size_t cols = depth - k < 16 ? depth - k : 16;
+        for (size_t line = 0; line < 32; line++, ahead += TILE_LINE)
+            _mm_prefetch((const char *)ahead, _MM_HINT_T1);
+#pragma GCC unroll 2
+        for (size_t g = 0; g < 2; g++) {
+            __m512 v[16];
+            if (cols == 16) {
+                tile_gather_avx512(count[g], row + 16 * g, scale + 16 * g, 1.0f, scaling, k, 16,
+                                   true, v);
+#pragma GCC unroll 16
+                for (size_t e = 0; e < 16; e++) {
+                    sum[g] = _mm512_fmadd_ps(_mm512_set1_ps(a[k + e]), v[e], sum[g]);
+                    if (squares != NULL)
+                        square[g] = _mm512_fmadd_ps(v[e], v[e], square[g]);
+                }
+                continue;
+            }
+            tile_gather_avx512(count[g], row + 16 * g, scale + 16 * g, 1.0f, scaling, k, cols,
+                               false, v);
+            for (size_t e = 0; e < cols; e++) {
+                sum[g] = _mm512_fmadd_ps(_mm512_set1_ps(a[k + e]), v[e], sum[g]);
+                square[g] = _mm512_fmadd_ps(v[e], v[e], square[g]);
+            }
+        }
+    }
+    for (size_t g = 0; g < 2; g++) {
+        _mm512_storeu_ps(c + 16 * g, sum[g]);
+        if (squares != NULL)
+            _mm512_storeu_ps(squares + 16 * g, square[g]);
+    }
+}
+
+static void tile_row_product_avx512(size_t count, size_t depth, const float *a,
+                                    const float *const *row, const struct row_scale *scale,
+                                    float *c, float *squares, const float *ahead)
+{
+    const size_t low = count < 16 ? count : 16;
+    const size_t whole[2] = {16, 16}, some[2] = {low, count - low};
+    enum tile_scaling scaling = tile_scaling_avx512(count, scale, 1.0f);
+    if (count == 32 && scaling == SCALE_NOT && squares == NULL)
+        tile_row_product32_avx512(whole, SCALE_NOT, depth, a, row, scale, c, NULL, ahead);
+    else if (count == 32 && scaling == SCALE_NOT)
+        tile_row_product32_avx512(whole, SCALE_NOT, depth, a, row, scale, c, squares, ahead);
+    else if (count == 32 && scaling == SCALE_BY_INVERSE && squares == NULL)
+        tile_row_product32_avx512(whole, SCALE_BY_INVERSE, depth, a, row, scale, c, NULL, ahead);
+    else
+        tile_row_product32_avx512(some, SCALE_IN_FULL, depth, a, row, scale, c, squares, ahead);
 }
 
 static void tile_copy_columns_avx512(size_t d, const float *row, const struct row_scale *scale,
@@ -296,6 +386,7 @@ const struct tile_ops tile_ops_avx512 = {
     .pack_b = tile_pack_b_avx512,
     .copy_columns = tile_copy_columns_avx512,
     .product = tile_product_avx512,
+    .row_product = tile_row_product_avx512,
     .product_rows = tile_product_rows_avx512,
     .product_columns = tile_product_columns_avx512,
     .sum_squares = tile_sum_squares_avx512,

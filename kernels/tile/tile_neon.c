@@ -135,27 +135,59 @@ static inline void tile_transpose_neon(float32x4_t v[4])
     v[3] = vcombine_f32(vget_high_f32(t1), vget_high_f32(t3));
 }
 
+/* Columns k .. k + cols of up to 4 rows, transposed. */
+static inline void tile_gather_neon(size_t count, const float *const *row,
+                                    const struct row_scale *scale, float factor, size_t k,
+                                    size_t cols, float32x4_t v[4])
+{
+    for (size_t r = 0; r < 4; r++) {
+        if (r >= count) {
+            v[r] = vdupq_n_f32(0.0f);
+            continue;
+        }
+        v[r] = simd_load_first(row[r] + k, cols);
+        v[r] = vmulq_n_f32(vmulq_n_f32(v[r], scale[r].power), scale[r].inverse);
+        v[r] = vmulq_n_f32(v[r], factor);
+    }
+    tile_transpose_neon(v);
+}
+
 static void tile_pack_neon(size_t count, const float *const *row, const struct row_scale *scale,
                            float factor, size_t depth, float *panel, size_t width)
 {
     for (size_t r0 = 0; r0 < width; r0 += 4) {
+        size_t here = count < r0 ? 0 : count - r0;
         for (size_t k = 0; k < depth; k += 4) {
             size_t cols = depth - k < 4 ? depth - k : 4;
             float32x4_t v[4];
-            for (size_t r = 0; r < 4; r++) {
-                if (r0 + r >= count) {
-                    v[r] = vdupq_n_f32(0.0f);
-                    continue;
-                }
-                v[r] = simd_load_first(row[r0 + r] + k, cols);
-                v[r] = vmulq_n_f32(vmulq_n_f32(v[r], scale[r0 + r].power), scale[r0 + r].inverse);
-                v[r] = vmulq_n_f32(v[r], factor);
-                v[r] = simd_canonical_nan4(v[r]);
-            }
-            tile_transpose_neon(v);
+            tile_gather_neon(here, row + r0, scale + r0, factor, k, cols, v);
             for (size_t e = 0; e < cols; e++)
-                vst1q_f32(panel + (k + e) * width + r0, v[e]);
+                vst1q_f32(panel + (k + e) * width + r0, simd_canonical_nan4(v[e]));
         }
+    }
+}
+
+static void tile_row_product_neon(size_t count, size_t depth, const float *a,
+                                  const float *const *row, const struct row_scale *scale, float *c,
+                                  float *squares, const float *ahead)
+{
+    for (size_t j = 0; j < TILE_MAX_NR; j += 4) {
+        size_t here = count < j ? 0 : count - j;
+        float32x4_t sum = vdupq_n_f32(0.0f), square = sum;
+        for (size_t k = 0; k < depth; k += 4) {
+            size_t cols = depth - k < 4 ? depth - k : 4;
+            float32x4_t v[4];
+            __builtin_prefetch(ahead, 0, 2);
+            ahead += TILE_LINE;
+            tile_gather_neon(here, row + j, scale + j, 1.0f, k, cols, v);
+            for (size_t e = 0; e < cols; e++) {
+                sum = vfmaq_n_f32(sum, v[e], a[k + e]);
+                square = vfmaq_f32(square, v[e], v[e]);
+            }
+        }
+        vst1q_f32(c + j, sum);
+        if (squares != NULL)
+            vst1q_f32(squares + j, square);
     }
 }
 
@@ -221,6 +253,7 @@ const struct tile_ops tile_ops_neon = {
     .pack_b = tile_pack_b_neon,
     .copy_columns = tile_copy_columns_neon,
     .product = tile_product_neon,
+    .row_product = tile_row_product_neon,
     .product_rows = tile_product_rows_neon,
     .product_columns = tile_product_columns_neon,
     .sum_squares = tile_sum_squares_neon,

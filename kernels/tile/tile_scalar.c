@@ -91,6 +91,24 @@ static void tile_pack_b_scalar(size_t count, const float *const *row, const stru
     tile_pack_scalar(count, row, scale, factor, depth, panel, NR);
 }
 
+static void tile_row_product_scalar(size_t count, size_t depth, const float *a,
+                                    const float *const *row, const struct row_scale *scale,
+                                    float *c, float *squares, const float *ahead)
+{
+    (void)ahead;
+    for (size_t j = 0; j < TILE_MAX_NR; j++) {
+        float sum = 0.0f, square = 0.0f;
+        for (size_t k = 0; j < count && k < depth; k++) {
+            float v = (row[j][k] * scale[j].power) * scale[j].inverse;
+            sum = fmaf(a[k], v, sum);
+            square = fmaf(v, v, square);
+        }
+        c[j] = sum;
+        if (squares != NULL)
+            squares[j] = square;
+    }
+}
+
 static void tile_copy_columns_scalar(size_t d, const float *row, const struct row_scale *scale,
                                      float *out, size_t stride)
 {
@@ -127,6 +145,7 @@ const struct tile_ops tile_ops_scalar = {
     .pack_b = tile_pack_b_scalar,
     .copy_columns = tile_copy_columns_scalar,
     .product = tile_product_scalar,
+    .row_product = tile_row_product_scalar,
     .product_rows = tile_product_rows_scalar,
     .product_columns = tile_product_columns_scalar,
     .sum_squares = tile_sum_squares_scalar,
