@@ -33,7 +33,9 @@ enum { ATTEMPTS = 3 };
 #define CHEAP_SECONDS 0.25
 
 /* Each kind has an equal part of the time. Hand-written variants and peers are what a run is for:
- * they do the least number of rounds, if there is any time left for that. */
+ * they do the least number of rounds, if there is any time left for that. Not so a peer that takes as
+ * many times as long as the widest of ours: what it takes would be taken from cases that follow. */
+#define FAR_BEHIND 5.0
 enum kind { HAND_WRITTEN, PEERS, BASELINES, KINDS };
 
 /* One thing to be measured in a round: a variant of a case, or a peak with a case's threads. */
@@ -42,6 +44,7 @@ struct entrant {
     size_t at;                     /* which of the cases */
     size_t column;
     enum peak peak;
+    bool spare; /* left out where its part of the time is too small */
     struct pace pace;
     double cost;    /* seconds in a round */
     size_t rounds;  /* in how many it takes part */
@@ -309,7 +312,7 @@ static bool list_entrants(struct group *group)
  * shape can tell; `spent` seconds go to the oracle. */
 static void drop_slow(struct group *group, double spent)
 {
-    double part[KINDS];
+    double part[KINDS], widest_seconds = INFINITY;
     size_t left = 0;
     fair_parts(group, group->share, part);
     for (size_t e = 0; e < group->entrant_count; e++) {
@@ -323,7 +326,11 @@ static void drop_slow(struct group *group, double spent)
         }
         double seconds = estimate(group, &entrant);
         double needed = seconds * (LEAST_ROUNDS + CALLS_BEFORE);
-        if ((kind == BASELINES && needed > fmax(part[kind], CHEAP_SECONDS)) ||
+        if (entrant.variant == widest(group))
+            widest_seconds = seconds;
+        entrant.spare =
+            kind == BASELINES || (kind == PEERS && seconds > FAR_BEHIND * widest_seconds);
+        if ((entrant.spare && needed > fmax(part[kind], CHEAP_SECONDS)) ||
             !may_spend(group, entrant.variant, needed, spent, group->left)) {
             too_slow(column, seconds);
             continue;
@@ -456,7 +463,7 @@ static void share_out(struct group *group, double share, double left)
         struct entrant entrant = group->entrants[e];
         enum kind kind = kind_of(entrant.variant);
         double fair = part[kind] / entrant.cost, needed = LEAST_ROUNDS * entrant.cost;
-        if ((kind == BASELINES && fair < LEAST_ROUNDS && needed > CHEAP_SECONDS) ||
+        if ((entrant.spare && fair < LEAST_ROUNDS && needed > CHEAP_SECONDS) ||
             !may_spend(group, entrant.variant, needed, spent, left)) {
             too_slow(column_of(group, &entrant), entrant.cost);
             continue;
