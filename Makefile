@@ -48,7 +48,7 @@ PEER_CPPFLAGS_onednn   =
 PEER_CPPFLAGS_faiss    =
 PEER_CPPFLAGS_simsimd  = $(SIMSIMD_FLAGS) -isystem $(call npm_folder,simsimd)/include
 PEER_CPPFLAGS_usearch  = $(SIMSIMD_FLAGS) $(addprefix -isystem $(call npm_folder,usearch)/,include simsimd/include)
-SIMSIMD_FLAGS         := -DSIMSIMD_NATIVE_F16=0 -Wno-unused-function -Wno-uninitialized -Wno-maybe-uninitialized
+SIMSIMD_FLAGS         := -DSIMSIMD_NATIVE_F16=0 -Wno-unknown-warning-option $(addprefix -Wno-,unused-function uninitialized maybe-uninitialized)
 
 PEER_LIBS_openblas = $(call openblas,--libs) $(addprefix -Wl$(comma)-rpath$(comma),$(call openblas,--variable=libdir))
 PEER_LIBS_onednn   = -ldnnl
