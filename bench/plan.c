@@ -116,6 +116,8 @@ void plan_shape_word(const struct plan_case *c, char *text, size_t bytes)
     append_words(c, ':', text, bytes);
     if (c->workspace != default_workspace(c->kernel))
         append_workspace(c, ':', text, bytes);
+    if (c->fill != FILL_NORMAL && c->fill != FILL_GIVEN)
+        append(text, bytes, ":%s", fill_name(c->fill));
 }
 
 /* ---- Options ----------------------------------------------------------------------------------
@@ -186,7 +188,7 @@ struct shape_text {
     size_t unnamed_count;
     size_t m, n, d, k; /* by name; SIZE_MAX: not given */
     /* By words, and -1 or 0 where they say nothing. */
-    int similarity, workspace;
+    int similarity, workspace, fill;
     float logit_scale, weight_x, weight_y;
     size_t offset, ld_extra;
 };
@@ -242,6 +244,12 @@ static bool parse_word(const char **at, struct shape_text *s)
             return true;
         }
     }
+    for (int i = 0; i < FILL_GIVEN; i++) {
+        if (take(at, fill_name((enum fill)i))) {
+            s->fill = i;
+            return true;
+        }
+    }
     if (take(at, "stored")) {
         s->workspace = WORKSPACE_STORED;
         return true;
@@ -267,7 +275,7 @@ static bool parse_shape(const char *text, struct shape_text *s)
 {
     memset(s, 0, sizeof *s);
     s->m = s->n = s->d = s->k = SIZE_MAX;
-    s->similarity = s->workspace = -1;
+    s->similarity = s->workspace = s->fill = -1;
     s->weight_x = -1.0f;
     const char *at = text;
     while (*at) {
@@ -308,6 +316,10 @@ static bool words_for(const struct shape_text *text, struct plan_case *c)
     }
     if (text->workspace >= 0)
         c->workspace = text->workspace;
+    if (text->fill >= 0)
+        c->fill = (enum fill)text->fill;
+    if (!fill_fits(c->kernel, shape, c->fill))
+        return false;
     if (is_infonce(c->kernel))
         return (text->workspace < 0 || keeps_logits(c->kernel)) && shape->offset <= shape->n &&
                shape->m <= shape->n - shape->offset;
@@ -523,7 +535,8 @@ static bool add_given(struct plan *plan, const struct plan_options *options,
         snprintf(
             error, error_bytes,
             "--shape %s: that is no shape; write sizes such as 4096x4096x512, or m=64,n=1000,d=3, "
-            "for InfoNCE also with words: 64x100x512:dot:s=100:w=1,0:offset=7:streamed",
+            "for InfoNCE also with words: 64x100x512:dot:s=100:w=1,0:offset=7:streamed, and how "
+            "synthetic data is filled: 25000x10:ascending",
             one);
         return false;
     }
@@ -531,7 +544,7 @@ static bool add_given(struct plan *plan, const struct plan_options *options,
         return true;
     if (!options->own_data)
         add_one(plan, options, c);
-    if (options->source && data_fits(options->source, kernel, &c.shape)) {
+    if (options->source && text.fill < 0 && data_fits(options->source, kernel, &c.shape)) {
         c.source = options->source;
         c.fill = FILL_GIVEN;
         add_one(plan, options, c);

@@ -31,6 +31,10 @@ enum fill {
     FILL_NAN_LAST,   /* in the last element of the last row, */
     FILL_NAN_TAIL,   /* in the part of a row beyond the last whole vector */
     FILL_ALIGNED,    /* y close to its positive x: softmax near 1 on the positive */
+    /* Scores, for top-k only: */
+    FILL_ASCENDING,  /* each beats the ones before */
+    FILL_DESCENDING, /* none does */
+    FILL_CONSTANT,   /* all equal */
     FILL_GIVEN,      /* the caller has filled the inputs (real data) */
     FILL_COUNT
 };
@@ -117,7 +121,7 @@ struct kernel {
     double (*bytes)(const struct shape *shape); /* bytes that must move */
 
     bool takes_threads; /* run for 1, 2 and 3 threads */
-    /* Which fills mean something for it at a shape; NULL: all but GIVEN. */
+    /* Which fills mean something for it at a shape; NULL: all but GIVEN and those for scores. */
     bool (*fill_fits)(const struct shape *shape, enum fill fill);
 
     /* Shapes for the checker, many and small: writes them to shapes unless that is NULL, and
@@ -130,6 +134,9 @@ struct kernel {
 /* All kernels, in the order of the tables. */
 extern const struct kernel *const kernels[];
 extern const size_t kernel_count;
+
+/* Whether the kernel can be tried with it at a shape. */
+bool fill_fits(const struct kernel *kernel, const struct shape *shape, enum fill fill);
 
 /* "normal"; NULL beyond FILL_COUNT. */
 const char *fill_name(enum fill fill);

@@ -56,9 +56,17 @@ const char *fill_name(enum fill fill)
         [FILL_NAN_LAST] = "nan_last",
         [FILL_NAN_TAIL] = "nan_tail",
         [FILL_ALIGNED] = "aligned",
+        [FILL_ASCENDING] = "ascending",
+        [FILL_DESCENDING] = "descending",
+        [FILL_CONSTANT] = "constant",
         [FILL_GIVEN] = "given",
     };
     return (unsigned)fill < FILL_COUNT ? names[fill] : NULL;
+}
+
+bool fill_fits(const struct kernel *kernel, const struct shape *shape, enum fill fill)
+{
+    return kernel->fill_fits ? kernel->fill_fits(shape, fill) : fill_is_of_rows(fill);
 }
 
 const struct kernel *kernel_find(const char *name)

@@ -28,6 +28,11 @@ uint64_t fill_hash(uint64_t stream, uint64_t index);
 double fill_normal(uint64_t stream, uint64_t index);
 uint64_t fill_stream(const struct trial *trial, const char *name);
 
+static inline bool fill_is_of_rows(enum fill fill)
+{
+    return fill < FILL_ASCENDING;
+}
+
 /* ---- Layout: adds a buffer of rows x cols to the trial ---- */
 
 static inline struct buffer *add_buffer(struct trial *t, const char *name, bool output, size_t rows,

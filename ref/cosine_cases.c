@@ -353,7 +353,7 @@ static double normalize_bytes(const struct shape *s)
 static bool pair_fill_fits(const struct shape *s, enum fill fill)
 {
     (void)s;
-    return fill != FILL_GIVEN;
+    return fill_is_of_rows(fill);
 }
 
 /* Large shapes are there for the blocking: a few fills are enough for them. */
@@ -361,7 +361,7 @@ static bool matrix_fill_fits(const struct shape *s, enum fill fill)
 {
     if (s->m * s->n * (s->d + 4) > 100000 || sweep_is_plain(s->d))
         return fill == FILL_NORMAL || fill == FILL_NAN_TAIL || fill == FILL_INTEGER;
-    return fill != FILL_GIVEN;
+    return fill_is_of_rows(fill);
 }
 
 static size_t pair_sweep(bool quick, struct shape *shapes)

@@ -52,7 +52,7 @@ static double bytes(const struct shape *s)
     return kernel_dot_matrix.bytes(s);
 }
 
-static bool fill_fits(const struct shape *s, enum fill fill)
+static bool fits(const struct shape *s, enum fill fill)
 {
     return kernel_dot_matrix.fill_fits(s, fill);
 }
@@ -98,7 +98,7 @@ const struct kernel kernel_gallery_matrix = {
     .flops = flops,
     .bytes = bytes,
     .takes_threads = true,
-    .fill_fits = fill_fits,
+    .fill_fits = fits,
     .sweep = sweep,
     .bench = bench,
     .bench_count = sizeof bench / sizeof bench[0],

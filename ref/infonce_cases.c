@@ -512,7 +512,7 @@ static bool forward_fill_fits(const struct shape *s, enum fill fill)
     if (s->similarity != MMK_COSINE &&
         (fill == FILL_HUGE || (s->d > 12 && (fill == FILL_INTEGER || fill == FILL_TIES))))
         return false;
-    return fill != FILL_GIVEN;
+    return fill_is_of_rows(fill);
 }
 
 /* With an Inf among the logits a gradient is 0 * Inf or tiny * Inf, as a softmax underflows. */

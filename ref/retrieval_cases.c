@@ -155,7 +155,7 @@ static double no_flops(const struct shape *s)
     return 0;
 }
 
-static bool fill_fits(const struct shape *s, enum fill fill)
+static bool fits(const struct shape *s, enum fill fill)
 {
     (void)s;
     return fill == FILL_NORMAL || fill == FILL_POSITIVE || fill == FILL_ALIGNED ||
@@ -192,7 +192,7 @@ const struct kernel kernel_retrieval_metrics = {
     .oracle = oracle,
     .flops = no_flops,
     .bytes = bytes,
-    .fill_fits = fill_fits,
+    .fill_fits = fits,
     .sweep = sweep,
     .bench = bench,
     .bench_count = sizeof bench / sizeof bench[0],

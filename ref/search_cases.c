@@ -291,13 +291,13 @@ static double bytes(const struct shape *s)
 
 /* Where products overflow, the order of a sum decides between Inf and NaN, and the matrix's own checks
  * say all there is to say. */
-static bool fill_fits(const struct shape *s, enum fill fill)
+static bool fits(const struct shape *s, enum fill fill)
 {
     if (fill == FILL_HUGE && s->similarity != MMK_COSINE)
         return false;
     if (s->m * s->n * (s->d + 4) > 200000)
         return fill == FILL_NORMAL || fill == FILL_DUPLICATES || fill == FILL_NAN_TAIL;
-    return fill != FILL_GIVEN;
+    return fill_is_of_rows(fill);
 }
 
 static size_t sweep(bool quick, struct shape *shapes)
@@ -339,7 +339,7 @@ static const struct shape both_bench[] = {
 #define PARTS                                                                                      \
     .family = "search", .dims = "mndk", .similarity = SIMILARITY_FROM_SHAPE, .oracle = oracle,     \
     .judged = judged_share, .judge = judge, .flops = flops, .bytes = bytes, .takes_threads = true, \
-    .fill_fits = fill_fits, .sweep = sweep
+    .fill_fits = fits, .sweep = sweep
 
 const struct kernel kernel_search = {
     .name = "search",

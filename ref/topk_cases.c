@@ -39,10 +39,12 @@ static void scores_fill(struct trial *t)
         float *row = (float *)b->data + i * b->ld;
         for (size_t j = 0; j < b->cols; j++) {
             uint64_t h = fill_hash(stream, i * b->cols + j);
-            if (t->fill == FILL_ALIGNED)
-                row[j] = (float)j; /* every score beats the ones before */
-            else if (t->fill == FILL_UNIT_ROWS)
+            if (t->fill == FILL_ASCENDING)
+                row[j] = (float)j;
+            else if (t->fill == FILL_DESCENDING)
                 row[j] = -(float)j;
+            else if (t->fill == FILL_CONSTANT)
+                row[j] = 0.25f;
             else if (t->fill == FILL_DUPLICATES)
                 row[j] = h % 64 ? 0.25f : (float)fill_normal(stream, h % 5);
             else if (t->fill == FILL_ZERO_ROWS)
@@ -102,12 +104,13 @@ static double no_flops(const struct shape *s)
     return 0;
 }
 
-static bool fill_fits(const struct shape *s, enum fill fill)
+static bool scores_fit(const struct shape *s, enum fill fill)
 {
     if (s->n > 2000)
-        return fill == FILL_NORMAL || fill == FILL_DUPLICATES || fill == FILL_ALIGNED ||
-               fill == FILL_NAN_FIRST || fill == FILL_UNIT_ROWS;
-    return fill != FILL_GIVEN && fill != FILL_TINY && fill != FILL_INTEGER;
+        return fill == FILL_NORMAL || fill == FILL_DUPLICATES || fill == FILL_TIES ||
+               fill == FILL_NAN_FIRST || (!fill_is_of_rows(fill) && fill != FILL_GIVEN);
+    return fill != FILL_GIVEN && fill != FILL_TINY && fill != FILL_INTEGER &&
+           fill != FILL_UNIT_ROWS && fill != FILL_ALIGNED;
 }
 
 static size_t row_sweep(bool quick, struct shape *shapes)
@@ -177,7 +180,7 @@ const struct kernel kernel_topk = {
     .oracle = oracle,
     .flops = no_flops,
     .bytes = bytes,
-    .fill_fits = fill_fits,
+    .fill_fits = scores_fit,
     .sweep = row_sweep,
     .bench = row_bench,
     .bench_count = sizeof row_bench / sizeof row_bench[0],
@@ -196,7 +199,7 @@ const struct kernel kernel_topk_rows = {
     .flops = no_flops,
     .bytes = bytes,
     .takes_threads = true,
-    .fill_fits = fill_fits,
+    .fill_fits = scores_fit,
     .sweep = rows_sweep,
     .bench = rows_bench,
     .bench_count = sizeof rows_bench / sizeof rows_bench[0],

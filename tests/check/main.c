@@ -263,7 +263,7 @@ static bool fill_chosen(const struct run *run, const struct kernel *kernel,
     const struct list *list = &run->options.fill;
     if (list->count > 0 && !list_has(list, fill_name(fill)))
         return false;
-    return kernel->fill_fits ? kernel->fill_fits(shape, fill) : fill != FILL_GIVEN;
+    return fill_fits(kernel, shape, fill);
 }
 
 static bool shape_chosen(const struct run *run, const char *text)
