@@ -19,7 +19,8 @@ enum {
     CHECKED_INPUTS = 4,     /* of those in rotation */
     SMALL_SIDE = 64,        /* rows of the shapes that estimates are made at */
     MEDIUM_SIDE = 256,
-    SMALL_SCORES = 4096,
+    SMALL_SCORES = 4096, /* or so many times k */
+    SCORES_BY_K = 64,
     LONG_ROW_BYTES = 1 << 20,
 };
 #define ROTATED_LARGE_BYTES ((size_t)8 << 20)
@@ -240,15 +241,22 @@ static double time_call(const struct plan_case *plan, const struct shape *shape,
     return seconds;
 }
 
+/* Where there is a k: of shorter rows sorting k is most of it. */
+static size_t small_n(const struct kernel *kernel, const struct shape *shape, size_t side)
+{
+    if (strchr(kernel->dims, 'k') == NULL)
+        return side;
+    return shape->k > SMALL_SCORES / SCORES_BY_K ? shape->k * SCORES_BY_K : SMALL_SCORES;
+}
+
 double job_estimate(const struct plan_case *plan, const struct variant *variant, uint64_t seed)
 {
     const double brief = 1e-3, long_call = 0.1;
-    bool by_n = strchr(plan->kernel->dims, 'k') != NULL; /* of short rows, sorting k is most of it */
     double seconds = 0.0;
     for (size_t side = SMALL_SIDE; side <= MEDIUM_SIDE; side *= MEDIUM_SIDE / SMALL_SIDE) {
         struct shape s = plan->shape;
         s.m = least(s.m, side);
-        s.n = least(s.n, by_n ? SMALL_SCORES : side);
+        s.n = least(s.n, small_n(plan->kernel, &s, side));
         s.offset = s.offset + s.m <= s.n ? s.offset : 0;
         double ratio = plan_work(plan->kernel, &plan->shape) / plan_work(plan->kernel, &s);
         double call = time_call(plan, &s, variant, seed);

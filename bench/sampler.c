@@ -33,10 +33,12 @@ enum { ATTEMPTS = 3 };
 #define CHEAP_SECONDS 0.25
 
 /* Each kind has an equal part of the time. Hand-written variants and peers are what a run is for:
- * they do the least number of rounds, if there is any time left for that. Not so a peer that takes as
- * many times as long as the widest of ours: what it takes would be taken from cases that follow. */
-#define FAR_BEHIND 5.0
+ * they do the least number of rounds, if there is any time left for that. */
 enum kind { HAND_WRITTEN, PEERS, BASELINES, KINDS };
+
+/* Not so a peer whose check takes as many times as long as that of the widest of ours: its rounds
+ * would take the time of the cases that follow. A small shape cannot tell, where there is a k. */
+#define FAR_BEHIND 5.0
 
 /* One thing to be measured in a round: a variant of a case, or a peak with a case's threads. */
 struct entrant {
@@ -44,7 +46,6 @@ struct entrant {
     size_t at;                     /* which of the cases */
     size_t column;
     enum peak peak;
-    bool spare; /* left out where its part of the time is too small */
     struct pace pace;
     double cost;    /* seconds in a round */
     size_t rounds;  /* in how many it takes part */
@@ -62,6 +63,7 @@ struct group {
     struct entrant *entrants;
     size_t entrant_count;
     double start, share, left;
+    double widest_check; /* seconds that the check of the widest of ours took */
 };
 
 static void say(const struct group *group, const char *what)
@@ -312,7 +314,7 @@ static bool list_entrants(struct group *group)
  * shape can tell; `spent` seconds go to the oracle. */
 static void drop_slow(struct group *group, double spent)
 {
-    double part[KINDS], widest_seconds = INFINITY;
+    double part[KINDS];
     size_t left = 0;
     fair_parts(group, group->share, part);
     for (size_t e = 0; e < group->entrant_count; e++) {
@@ -326,11 +328,7 @@ static void drop_slow(struct group *group, double spent)
         }
         double seconds = estimate(group, &entrant);
         double needed = seconds * (LEAST_ROUNDS + CALLS_BEFORE);
-        if (entrant.variant == widest(group))
-            widest_seconds = seconds;
-        entrant.spare =
-            kind == BASELINES || (kind == PEERS && seconds > FAR_BEHIND * widest_seconds);
-        if ((entrant.spare && needed > fmax(part[kind], CHEAP_SECONDS)) ||
+        if ((kind == BASELINES && needed > fmax(part[kind], CHEAP_SECONDS)) ||
             !may_spend(group, entrant.variant, needed, spent, group->left)) {
             too_slow(column, seconds);
             continue;
@@ -359,14 +357,24 @@ static bool has_gone(struct column *column, double seconds)
     return isnan(seconds);
 }
 
+/* Of a peer in another process the check is more than a call. */
+static bool is_far_behind(const struct group *group, const struct variant *variant, double check,
+                          double part)
+{
+    return variant->peer && !variant->peer->run && group->widest_check > 0.0 &&
+           check > FAR_BEHIND * group->widest_check &&
+           LEAST_ROUNDS * check > fmax(part, CHEAP_SECONDS);
+}
+
 static void describe_peer(const struct peer *peer, struct column *column)
 {
     snprintf(column->library, sizeof column->library, "%s; %s%s%s", peer->version, peer->kernel,
              peer->how[0] ? "; " : "", peer->how);
 }
 
-/* Checks a variant, and finds its pace and what a round of it costs; false: it stays out. */
-static bool admit(struct group *group, struct entrant *entrant)
+/* Checks a variant, and finds its pace and what a round of it costs; false: it stays out. `part` is
+ * what it may take of the group's share. */
+static bool admit(struct group *group, struct entrant *entrant, double part)
 {
     struct column *column = column_of(group, entrant);
     char error[256];
@@ -380,12 +388,20 @@ static bool admit(struct group *group, struct entrant *entrant)
     }
     if (entrant->variant->peer)
         describe_peer(entrant->variant->peer, column);
+    double start = timer_now();
     if (!job_check(group->job, entrant->variant, column)) {
         column->state = COLUMN_FAILED;
         return false;
     }
+    double check = timer_now() - start;
+    if (entrant->variant == widest(group) && entrant->at == 0)
+        group->widest_check = check;
+    if (is_far_behind(group, entrant->variant, check, part)) {
+        too_slow(column, check);
+        return false;
+    }
     set_threads(group->cases[entrant->at].threads);
-    double start = timer_now();
+    start = timer_now();
     entrant->pace = job_calibrate(group->job, entrant->variant, group->options->sample_seconds);
     entrant->cost = timer_now() - start;
     column->calls = entrant->pace.calls;
@@ -403,8 +419,10 @@ static bool admit(struct group *group, struct entrant *entrant)
 static void admit_all(struct group *group)
 {
     size_t left = 0;
+    double part[KINDS];
+    fair_parts(group, group->share, part);
     for (size_t e = 0; e < group->entrant_count; e++)
-        if (admit(group, &group->entrants[e]))
+        if (admit(group, &group->entrants[e], part[kind_of(group->entrants[e].variant)]))
             group->entrants[left++] = group->entrants[e];
         else
             release(group, &group->entrants[e]);
@@ -463,7 +481,7 @@ static void share_out(struct group *group, double share, double left)
         struct entrant entrant = group->entrants[e];
         enum kind kind = kind_of(entrant.variant);
         double fair = part[kind] / entrant.cost, needed = LEAST_ROUNDS * entrant.cost;
-        if ((entrant.spare && fair < LEAST_ROUNDS && needed > CHEAP_SECONDS) ||
+        if ((kind == BASELINES && fair < LEAST_ROUNDS && needed > CHEAP_SECONDS) ||
             !may_spend(group, entrant.variant, needed, spent, left)) {
             too_slow(column_of(group, &entrant), entrant.cost);
             continue;
