@@ -175,6 +175,32 @@ static void probe_topk(void)
     report("topk_rows");
 }
 
+static void probe_search(void)
+{
+    static const size_t ks[] = {1, 7, ROWS + 2};
+    for (int both = 0; both < 2; both++) {
+        start();
+        for (int s = 0; s < MMK_SIMILARITY_COUNT; s++)
+            for (size_t i = 0; i < sizeof ks / sizeof ks[0]; i++) {
+                enum mmk_similarity similarity = (enum mmk_similarity)s;
+                size_t k = ks[i], m = ROWS - 3, d = 33, row = k < ROWS ? k : ROWS;
+                if (both)
+                    ok(mmk_search_both(similarity, m, ROWS, d, x, MAX_D, y, MAX_D, k, out[0],
+                                       indices, k, 1, out[1], NULL, 1, NULL));
+                else
+                    ok(mmk_search(similarity, m, ROWS, d, x, MAX_D, y, MAX_D, k, out[0], indices, k,
+                                  NULL, NULL));
+                for (size_t r = 0; r < m; r++) {
+                    add(out[0] + r * k, row * sizeof(float));
+                    add(indices + r * k, row * sizeof(uint32_t));
+                }
+                if (both)
+                    add(out[1], ROWS * sizeof(float));
+            }
+        report(both ? "search_both" : "search");
+    }
+}
+
 int main(void)
 {
     enum mmk_isa isa;
@@ -190,5 +216,6 @@ int main(void)
     probe_similarities();
     probe_infonce();
     probe_topk();
+    probe_search();
     return 0;
 }

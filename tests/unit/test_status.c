@@ -38,7 +38,7 @@ struct arguments {
 static struct {
     float result[ELEMENTS], loss[ELEMENTS], lse_x[ELEMENTS], lse_y[ELEMENTS], dx[ELEMENTS],
         dy[ELEMENTS], dlogit_scale[ELEMENTS];
-    uint32_t indices[ELEMENTS];
+    uint32_t indices[ELEMENTS], indices_y[ELEMENTS];
     size_t count[ELEMENTS], streamed[ELEMENTS], stored[ELEMENTS];
 } out;
 
@@ -149,6 +149,54 @@ static enum mmk_status call_topk_rows(struct arguments *a)
                          a->options_pointer);
 }
 
+static enum mmk_status call_search(struct arguments *a)
+{
+    return mmk_search(a->similarity, a->m, a->n, a->d, a->x, a->ldx, a->y, a->ldy, a->k, a->result,
+                      a->indices, a->ldout, a->count, a->options_pointer);
+}
+
+static enum mmk_status call_search_both(struct arguments *a)
+{
+    return mmk_search_both(a->similarity, a->m, a->n, a->d, a->x, a->ldx, a->y, a->ldy, a->k,
+                           a->result, a->indices, a->ldout, a->k, a->dx, out.indices_y, a->ldout,
+                           a->options_pointer);
+}
+
+static enum mmk_status call_gallery_pack(struct arguments *a)
+{
+    struct mmk_gallery *gallery = NULL;
+    enum mmk_status status =
+        mmk_gallery_pack(a->similarity, a->n, a->d, a->y, a->ldy, a->options_pointer, &gallery);
+    assert_true((status == MMK_OK) == (gallery != NULL));
+    mmk_gallery_free(gallery);
+    return status;
+}
+
+/* The gallery is a right one, whatever is wrong with the rest. */
+static enum mmk_status call_gallery_matrix(struct arguments *a)
+{
+    struct mmk_gallery *gallery = NULL;
+    enum mmk_status status = mmk_gallery_pack(MMK_COSINE, N, D, in_y, D, NULL, &gallery);
+    if (status != MMK_OK)
+        return status;
+    status =
+        mmk_gallery_matrix(gallery, a->m, a->x, a->ldx, a->result, a->ldout, a->options_pointer);
+    mmk_gallery_free(gallery);
+    return status;
+}
+
+static enum mmk_status call_gallery_search(struct arguments *a)
+{
+    struct mmk_gallery *gallery = NULL;
+    enum mmk_status status = mmk_gallery_pack(MMK_COSINE, N, D, in_y, D, NULL, &gallery);
+    if (status != MMK_OK)
+        return status;
+    status = mmk_gallery_search(gallery, a->m, a->x, a->ldx, a->k, a->result, a->indices, a->ldout,
+                                a->count, a->options_pointer);
+    mmk_gallery_free(gallery);
+    return status;
+}
+
 static enum mmk_status call_retrieval(struct arguments *a)
 {
     static const size_t row_start[M + 1] = {0};
@@ -184,11 +232,19 @@ enum {
     QUERY_NORMS = 1 << 12,
     SQUARED_NORMS = 1 << 13,
     RETRIEVAL = 1 << 14, /* the rest of it in test_retrieval.c */
-    FUNCTIONS = 15,
+    SEARCH = 1 << 15,
+    SEARCH_BOTH = 1 << 16,
+    GALLERY_PACK = 1 << 17,
+    GALLERY_MATRIX = 1 << 18,
+    GALLERY_SEARCH = 1 << 19,
+    FUNCTIONS = 20,
+    SEARCHES = SEARCH | SEARCH_BOTH,
+    GALLERY = GALLERY_MATRIX | GALLERY_SEARCH,
+    FIND = SEARCHES | GALLERY_SEARCH,
     QUERIES = QUERY | QUERY_NORMS,
     INFONCE = FORWARD | BACKWARD | BOTH,
     SIMILARITIES = PAIR | QUERIES | MATRIX,
-    WITH_OPTIONS = MATRIX | INFONCE | TOPK_ROWS,
+    WITH_OPTIONS = MATRIX | INFONCE | TOPK_ROWS | SEARCHES | GALLERY_PACK | GALLERY,
     ALL = (1 << FUNCTIONS) - 1
 };
 
@@ -211,6 +267,11 @@ static const struct {
     {"similarity_query with norms", call_query_norms},
     {"squared_norms", call_squared_norms},
     {"retrieval_metrics", call_retrieval},
+    {"search", call_search},
+    {"search_both", call_search_both},
+    {"gallery_pack", call_gallery_pack},
+    {"gallery_matrix", call_gallery_matrix},
+    {"gallery_search", call_gallery_search},
 };
 
 /* ---- The ways to spoil them
@@ -323,9 +384,10 @@ static const struct {
     CASE(nothing, ALL, MMK_OK),
 
     CASE(null_config, INFONCE, MMK_ERR_NULL),
-    CASE(null_x, ALL & ~(WORKSPACE | SQUARED_NORMS | RETRIEVAL), MMK_ERR_NULL),
-    CASE(null_y, SIMILARITIES | SQUARED_NORMS | INFONCE, MMK_ERR_NULL),
-    CASE(null_result, SIMILARITIES | SQUARED_NORMS | NORMALIZE | EXP | LOGSUMEXP, MMK_ERR_NULL),
+    CASE(null_x, ALL & ~(WORKSPACE | SQUARED_NORMS | RETRIEVAL | GALLERY_PACK), MMK_ERR_NULL),
+    CASE(null_y, SIMILARITIES | SQUARED_NORMS | INFONCE | SEARCHES | GALLERY_PACK, MMK_ERR_NULL),
+    CASE(null_result, SIMILARITIES | SQUARED_NORMS | NORMALIZE | EXP | LOGSUMEXP | GALLERY_MATRIX,
+         MMK_ERR_NULL),
     CASE(null_loss, FORWARD | BOTH, MMK_ERR_NULL),
     CASE(null_lse_x, FORWARD | BOTH, MMK_ERR_NULL),
     CASE(null_lse_y, FORWARD | BOTH, MMK_ERR_NULL),
@@ -334,40 +396,45 @@ static const struct {
     CASE(null_dx, BACKWARD | BOTH, MMK_ERR_NULL),
     CASE(null_dy, BACKWARD | BOTH, MMK_ERR_NULL),
     CASE(null_dlogit_scale, BACKWARD | BOTH, MMK_ERR_NULL),
-    CASE(null_values_and_count, TOPK | TOPK_ROWS, MMK_OK),
-    CASE(null_indices_and_count, TOPK | TOPK_ROWS, MMK_OK),
-    CASE(null_all_of_topk, TOPK | TOPK_ROWS, MMK_OK),
+    CASE(null_values_and_count, TOPK | TOPK_ROWS | FIND, MMK_OK),
+    CASE(null_indices_and_count, TOPK | TOPK_ROWS | FIND, MMK_OK),
+    CASE(null_all_of_topk, TOPK | TOPK_ROWS | FIND, MMK_OK),
     CASE(null_streamed, WORKSPACE, MMK_OK),
     CASE(null_stored, WORKSPACE, MMK_OK),
 
-    CASE(small_ldx, MATRIX | NORMALIZE | INFONCE, MMK_ERR_LEADING_DIMENSION),
+    CASE(small_ldx, MATRIX | NORMALIZE | INFONCE | SEARCHES | GALLERY, MMK_ERR_LEADING_DIMENSION),
     CASE(small_ldx_of_scores, TOPK_ROWS, MMK_ERR_LEADING_DIMENSION),
-    CASE(small_ldy, QUERIES | SQUARED_NORMS | MATRIX | INFONCE, MMK_ERR_LEADING_DIMENSION),
-    CASE(small_ldresult, MATRIX, MMK_ERR_LEADING_DIMENSION),
+    CASE(small_ldy, QUERIES | SQUARED_NORMS | MATRIX | INFONCE | SEARCHES | GALLERY_PACK,
+         MMK_ERR_LEADING_DIMENSION),
+    CASE(small_ldresult, MATRIX | GALLERY_MATRIX, MMK_ERR_LEADING_DIMENSION),
     CASE(small_ldout_of_rows, NORMALIZE, MMK_ERR_LEADING_DIMENSION),
-    CASE(small_ldout_of_topk, TOPK_ROWS, MMK_ERR_LEADING_DIMENSION),
+    CASE(small_ldout_of_topk, TOPK_ROWS | FIND, MMK_ERR_LEADING_DIMENSION),
     CASE(small_lddx, BACKWARD | BOTH, MMK_ERR_LEADING_DIMENSION),
     CASE(small_lddy, BACKWARD | BOTH, MMK_ERR_LEADING_DIMENSION),
     CASE(zero_ld, QUERIES | SQUARED_NORMS | MATRIX | NORMALIZE | INFONCE | TOPK_ROWS,
          MMK_ERR_LEADING_DIMENSION),
-
-    CASE(huge_d, ALL & ~(WORKSPACE | TOPK | TOPK_ROWS | RETRIEVAL), MMK_ERR_SIZE),
-    CASE(big_d, QUERIES | SQUARED_NORMS | MATRIX | NORMALIZE | INFONCE, MMK_ERR_SIZE),
+    CASE(huge_d, ALL & ~(WORKSPACE | TOPK | TOPK_ROWS | RETRIEVAL | GALLERY), MMK_ERR_SIZE),
+    CASE(big_d, QUERIES | SQUARED_NORMS | MATRIX | NORMALIZE | INFONCE | SEARCHES | GALLERY_PACK,
+         MMK_ERR_SIZE),
     CASE(huge_d, WORKSPACE, MMK_ERR_SIZE),
-    CASE(huge_m, MATRIX | INFONCE | WORKSPACE, MMK_ERR_SIZE),
-    CASE(huge_m_alone, MATRIX | NORMALIZE | WORKSPACE | TOPK_ROWS, MMK_ERR_SIZE),
-    CASE(huge_n, QUERIES | SQUARED_NORMS | MATRIX | INFONCE | WORKSPACE, MMK_ERR_SIZE),
-    CASE(huge_ldx, MATRIX | NORMALIZE | INFONCE | TOPK_ROWS, MMK_ERR_SIZE),
-    CASE(huge_ldy, QUERIES | SQUARED_NORMS | MATRIX | INFONCE, MMK_ERR_SIZE),
-    CASE(big_ldx, MATRIX | NORMALIZE | INFONCE | TOPK_ROWS, MMK_ERR_SIZE),
-    CASE(big_ldy, QUERIES | SQUARED_NORMS | MATRIX | INFONCE, MMK_ERR_SIZE),
-    CASE(huge_ldout, MATRIX | NORMALIZE | TOPK_ROWS, MMK_ERR_SIZE),
+    CASE(huge_m, MATRIX | INFONCE | WORKSPACE | SEARCHES | GALLERY, MMK_ERR_SIZE),
+    CASE(huge_m_alone, MATRIX | NORMALIZE | WORKSPACE | TOPK_ROWS | SEARCHES | GALLERY,
+         MMK_ERR_SIZE),
+    CASE(huge_n, QUERIES | SQUARED_NORMS | MATRIX | INFONCE | WORKSPACE | SEARCHES | GALLERY_PACK,
+         MMK_ERR_SIZE),
+    CASE(huge_ldx, MATRIX | NORMALIZE | INFONCE | TOPK_ROWS | SEARCHES | GALLERY, MMK_ERR_SIZE),
+    CASE(huge_ldy, QUERIES | SQUARED_NORMS | MATRIX | INFONCE | SEARCHES | GALLERY_PACK,
+         MMK_ERR_SIZE),
+    CASE(big_ldx, MATRIX | NORMALIZE | INFONCE | TOPK_ROWS | SEARCHES | GALLERY, MMK_ERR_SIZE),
+    CASE(big_ldy, QUERIES | SQUARED_NORMS | MATRIX | INFONCE | SEARCHES | GALLERY_PACK,
+         MMK_ERR_SIZE),
+    CASE(huge_ldout, MATRIX | NORMALIZE | TOPK_ROWS | FIND | GALLERY_MATRIX, MMK_ERR_SIZE),
     CASE(huge_lddx, BACKWARD | BOTH, MMK_ERR_SIZE),
     CASE(huge_lddy, BACKWARD | BOTH, MMK_ERR_SIZE),
-    CASE(n_beyond_index, TOPK | TOPK_ROWS, MMK_ERR_SIZE),
+    CASE(n_beyond_index, TOPK | TOPK_ROWS | SEARCHES, MMK_ERR_SIZE),
 
-    CASE(similarity_3, SIMILARITIES | INFONCE, MMK_ERR_SIMILARITY),
-    CASE(similarity_minus_1, SIMILARITIES | INFONCE, MMK_ERR_SIMILARITY),
+    CASE(similarity_3, SIMILARITIES | INFONCE | SEARCHES | GALLERY_PACK, MMK_ERR_SIMILARITY),
+    CASE(similarity_minus_1, SIMILARITIES | INFONCE | SEARCHES | GALLERY_PACK, MMK_ERR_SIMILARITY),
     CASE(scale_zero, INFONCE, MMK_ERR_LOGIT_SCALE),
     CASE(scale_minus_zero, INFONCE, MMK_ERR_LOGIT_SCALE),
     CASE(scale_negative, INFONCE, MMK_ERR_LOGIT_SCALE),
@@ -389,14 +456,16 @@ static const struct {
     CASE(workspace_without_bytes, WITH_OPTIONS, MMK_ERR_WORKSPACE),
     CASE(bytes_without_workspace, WITH_OPTIONS, MMK_ERR_WORKSPACE),
 
-    CASE(no_rows, MATRIX | NORMALIZE | INFONCE | TOPK_ROWS, MMK_OK),
-    CASE(no_rows_of_y, QUERIES | SQUARED_NORMS | MATRIX, MMK_OK),
-    CASE(no_rows_at_all, MATRIX | INFONCE, MMK_OK),
-    CASE(no_dimensions, SIMILARITIES | SQUARED_NORMS | NORMALIZE | INFONCE | EXP | LOGSUMEXP,
+    CASE(no_rows, MATRIX | NORMALIZE | INFONCE | TOPK_ROWS | SEARCHES | GALLERY, MMK_OK),
+    CASE(no_rows_of_y, QUERIES | SQUARED_NORMS | MATRIX | SEARCHES | GALLERY_PACK, MMK_OK),
+    CASE(no_rows_at_all, MATRIX | INFONCE | SEARCHES, MMK_OK),
+    CASE(no_dimensions,
+         SIMILARITIES | SQUARED_NORMS | NORMALIZE | INFONCE | EXP | LOGSUMEXP | SEARCHES |
+             GALLERY_PACK,
          MMK_OK),
     CASE(no_scores, TOPK | TOPK_ROWS, MMK_OK),
-    CASE(no_scores_wanted, TOPK | TOPK_ROWS, MMK_OK),
-    CASE(k_above_n, TOPK | TOPK_ROWS, MMK_OK),
+    CASE(no_scores_wanted, TOPK | TOPK_ROWS | FIND, MMK_OK),
+    CASE(k_above_n, TOPK | TOPK_ROWS | FIND, MMK_OK),
     CASE(tiny_workspace, WITH_OPTIONS, MMK_OK),
     CASE(three_threads, WITH_OPTIONS, MMK_OK),
     CASE(no_weights, INFONCE, MMK_OK),
@@ -413,7 +482,7 @@ static void fill_inputs(void)
     }
 }
 
-/* Right arguments for one function: normalize_rows and topk_rows have rows of another length. */
+/* Right arguments for one function: some have rows of another length. */
 static struct arguments arguments_of(int function)
 {
     struct arguments a = right_arguments();
@@ -423,6 +492,8 @@ static struct arguments arguments_of(int function)
         a.ldx = N;
         a.ldout = K;
     }
+    if (1 << function & FIND)
+        a.ldout = K;
     return a;
 }
 
