@@ -20,7 +20,7 @@ enum { REPRESENTATIVE_D = 512 };
  */
 #define THREADED_FLOPS      2e9
 #define THREADED_BYTES      1e7
-#define THREADED_MOST_FLOPS 1e11
+#define THREADED_MOST_FLOPS 1.5e11
 
 static bool has(const struct kernel *kernel, char dim)
 {

@@ -331,6 +331,12 @@ static const struct shape search_bench[] = {
     {.m = 1, .n = 100000, .d = 128, .k = 10},      {.m = 64, .n = 10000, .d = 512, .k = 10},
 };
 
+static const struct shape gallery_bench[] = {
+    {.m = 1000, .n = 100000, .d = 512, .k = 10},
+    {.m = 1, .n = 100000, .d = 512, .k = 10},
+    {.m = 64, .n = 10000, .d = 512, .k = 10},
+};
+
 static const struct shape both_bench[] = {
     {.m = 1000, .n = 5000, .d = 512, .k = 10},
     {.m = 5000, .n = 25000, .d = 512, .k = 50},
@@ -368,7 +374,7 @@ const struct kernel kernel_gallery_search = {
     .prepare = gallery_prepare,
     .release = gallery_release,
     .call = gallery_call,
-    .bench = search_bench,
-    .bench_count = sizeof search_bench / sizeof search_bench[0],
+    .bench = gallery_bench,
+    .bench_count = sizeof gallery_bench / sizeof gallery_bench[0],
     PARTS,
 };
