@@ -9,6 +9,9 @@
  * earlier costs a pass over c each time. */
 enum { TILE_DEPTH = 768 };
 
+/* How far ahead of a row product its rows are fetched, at least. */
+enum { AHEAD_FLOATS = 32768 };
+
 size_t tile_chunk_depth(size_t d)
 {
     if (d <= TILE_DEPTH)
@@ -148,12 +151,16 @@ void tile_multiply_row(const struct tile_ops *ops, size_t d, const float *a,
 {
     const float *row[TILE_MAX_NR];
     struct row_scale scale[TILE_MAX_NR];
+    bool scaled = b->normalize != NULL || b->scale != NULL;
     for (size_t r = 0; r < count; r++) {
         size_t source;
         row[r] = operand_row(b, col + r, &source);
-        scale[r] = operand_scale(b, d, row[r], source);
+        if (scaled)
+            scale[r] = operand_scale(b, d, row[r], source);
     }
-    ops->row_product(count, d, a, row, scale, c, squares, row[0] + count * b->ld);
+    size_t step = count * b->ld + 1;
+    ops->row_product(count, d, a, row, scaled ? scale : NULL, c, squares,
+                     row[0] + (AHEAD_FLOATS + step - 1) / step * (step - 1));
 }
 
 void tile_sum_squares(const struct tile_ops *ops, bool of_b, size_t d, const float *packed,

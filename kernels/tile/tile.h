@@ -97,7 +97,7 @@ struct tile_ops {
                             size_t ldc, unsigned flags, struct tile_ahead ahead);
 
     /* For one row of A against rows that are not packed, count <= TILE_MAX_NR of them: c[j] = sum over
-     * k < depth of a[k] b(j, k), where b(j, k) is row[j][k] scaled as pack_b does it with factor 1;
+     * k < depth of a[k] b(j, k), where b(j, k) is row[j][k], scaled (scale NULL: not) as pack_b does it;
      * squares[j] (unless that is NULL) the same of b(j, k)^2. Sets c and squares up to TILE_MAX_NR.
      * Meanwhile the count * depth floats at `ahead` are fetched. */
     void (*row_product)(size_t count, size_t depth, const float *a, const float *const *row,

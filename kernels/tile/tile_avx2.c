@@ -128,6 +128,8 @@ tile_gather_avx2(size_t count, const float *const *row, const struct row_scale *
             continue;
         }
         v[r] = cols == 8 ? _mm256_loadu_ps(row[r] + k) : simd_load_first(row[r] + k, cols);
+        if (scale == NULL)
+            continue;
         v[r] = _mm256_mul_ps(_mm256_mul_ps(v[r], _mm256_set1_ps(scale[r].power)),
                              _mm256_set1_ps(scale[r].inverse));
         v[r] = _mm256_mul_ps(v[r], _mm256_set1_ps(factor));
@@ -182,12 +184,12 @@ tile_row_product16_avx2(size_t count, size_t depth, const float *a, const float 
     for (size_t k = 0; k < depth; k += 8) {
         size_t cols = depth - k < 8 ? depth - k : 8;
         for (size_t line = 0; line < 8; line++, ahead += TILE_LINE)
-            _mm_prefetch((const char *)ahead, _MM_HINT_T1);
+            _mm_prefetch((const char *)ahead, _MM_HINT_T0);
 #pragma GCC unroll 2
         for (size_t g = 0; g < 2; g++) {
             __m256 v[8];
-            tile_gather_avx2(g == 0 ? low : count - low, row + 8 * g, scale + 8 * g, 1.0f, k, cols,
-                             v);
+            tile_gather_avx2(g == 0 ? low : count - low, row + 8 * g,
+                             scale != NULL ? scale + 8 * g : NULL, 1.0f, k, cols, v);
             for (size_t e = 0; e < cols; e++) {
                 sum[g] = _mm256_fmadd_ps(_mm256_broadcast_ss(a + k + e), v[e], sum[g]);
                 square[g] = _mm256_fmadd_ps(v[e], v[e], square[g]);
@@ -207,11 +209,14 @@ static void tile_row_product_avx2(size_t count, size_t depth, const float *a,
 {
     for (size_t j = 0; j < TILE_MAX_NR; j += 16) {
         size_t here = count < j ? 0 : count - j < 16 ? count - j : 16;
+        const struct row_scale *its_scale = scale != NULL ? scale + j : NULL;
         float *out = squares != NULL ? squares + j : NULL;
-        if (here == 16)
-            tile_row_product16_avx2(16, depth, a, row + j, scale + j, c + j, out, ahead);
+        if (here == 16 && scale == NULL)
+            tile_row_product16_avx2(16, depth, a, row + j, NULL, c + j, out, ahead);
+        else if (here == 16)
+            tile_row_product16_avx2(16, depth, a, row + j, its_scale, c + j, out, ahead);
         else
-            tile_row_product16_avx2(here, depth, a, row + j, scale + j, c + j, out, ahead);
+            tile_row_product16_avx2(here, depth, a, row + j, its_scale, c + j, out, ahead);
         ahead += 16 * depth;
     }
 }

@@ -6,7 +6,7 @@
  *             each a clock 14 clocks against 8.
  * Differs     AVX2 has 6 x 16 (12 accumulators of 16 ymm), NEON 12 x 8 with lane-indexed FMAs in
  *             place of broadcasts. The chain over k is the same everywhere.
- * Packing     16 x 16 transposes in registers (64 shuffles for 256 elements).
+ * Packing     4 x 4 transposes in the lanes of a register, which are loaded from 4 rows.
  */
 #include "tile.h"
 
@@ -131,98 +131,115 @@ static void tile_product_columns_avx512(size_t rows, size_t depth, const float *
     tile_accumulate_rows_avx512(LEFT_COLUMNS, rows, depth, a, 0, b, c, ldc, flags, ahead);
 }
 
-/* Transposes 16 rows of 16: after it v[k] holds element k of every row. */
-static inline void tile_transpose_avx512(__m512 v[16])
+/* The 4 x 4 elements in every lane of z, transposed: v[e] has element e of all of them. */
+static inline __attribute__((always_inline)) void tile_transpose_avx512(__m512 z[4])
 {
-    __m512 t[16];
-    /* pairs of rows: a0 b0 a1 b1 | a4 b4 a5 b5 | ... and a2 b2 a3 b3 | ... */
-    for (int i = 0; i < 8; i++) {
-        t[2 * i] = _mm512_unpacklo_ps(v[2 * i], v[2 * i + 1]);
-        t[2 * i + 1] = _mm512_unpackhi_ps(v[2 * i], v[2 * i + 1]);
-    }
-    /* four rows: a0 b0 c0 d0 | a4 b4 c4 d4 | a8 .. | a12 .. in v[4i], elements 1, 2, 3 after it */
-    for (int i = 0; i < 4; i++) {
-        __m512d lo0 = _mm512_castps_pd(t[4 * i]), hi0 = _mm512_castps_pd(t[4 * i + 1]);
-        __m512d lo1 = _mm512_castps_pd(t[4 * i + 2]), hi1 = _mm512_castps_pd(t[4 * i + 3]);
-        v[4 * i] = _mm512_castpd_ps(_mm512_unpacklo_pd(lo0, lo1));
-        v[4 * i + 1] = _mm512_castpd_ps(_mm512_unpackhi_pd(lo0, lo1));
-        v[4 * i + 2] = _mm512_castpd_ps(_mm512_unpacklo_pd(hi0, hi1));
-        v[4 * i + 3] = _mm512_castpd_ps(_mm512_unpackhi_pd(hi0, hi1));
-    }
-    /* 128-bit lanes: rows 0-7 of elements e and e + 8 (even lanes), e + 4 and e + 12 (odd) */
-    for (int e = 0; e < 4; e++) {
-        t[e] = _mm512_shuffle_f32x4(v[e], v[4 + e], 0x88);
-        t[4 + e] = _mm512_shuffle_f32x4(v[e], v[4 + e], 0xdd);
-        t[8 + e] = _mm512_shuffle_f32x4(v[8 + e], v[12 + e], 0x88);
-        t[12 + e] = _mm512_shuffle_f32x4(v[8 + e], v[12 + e], 0xdd);
-    }
-    for (int e = 0; e < 4; e++) {
-        v[e] = _mm512_shuffle_f32x4(t[e], t[8 + e], 0x88);
-        v[8 + e] = _mm512_shuffle_f32x4(t[e], t[8 + e], 0xdd);
-        v[4 + e] = _mm512_shuffle_f32x4(t[4 + e], t[12 + e], 0x88);
-        v[12 + e] = _mm512_shuffle_f32x4(t[4 + e], t[12 + e], 0xdd);
-    }
+    /* a0 b0 a1 b1 and a2 b2 a3 b3, and the same of c and d */
+    __m512d ab0 = _mm512_castps_pd(_mm512_unpacklo_ps(z[0], z[1]));
+    __m512d ab2 = _mm512_castps_pd(_mm512_unpackhi_ps(z[0], z[1]));
+    __m512d cd0 = _mm512_castps_pd(_mm512_unpacklo_ps(z[2], z[3]));
+    __m512d cd2 = _mm512_castps_pd(_mm512_unpackhi_ps(z[2], z[3]));
+    z[0] = _mm512_castpd_ps(_mm512_unpacklo_pd(ab0, cd0));
+    z[1] = _mm512_castpd_ps(_mm512_unpackhi_pd(ab0, cd0));
+    z[2] = _mm512_castpd_ps(_mm512_unpacklo_pd(ab2, cd2));
+    z[3] = _mm512_castpd_ps(_mm512_unpackhi_pd(ab2, cd2));
 }
 
-/* How elements are scaled: most often all powers are 1, and the results of v * 1 * inverse * 1 are those
- * of v * inverse. */
-enum tile_scaling { SCALE_NOT, SCALE_BY_INVERSE, SCALE_IN_FULL };
-
-static enum tile_scaling tile_scaling_avx512(size_t count, const struct row_scale *scale,
-                                             float factor)
+/* Columns k .. k + cols of up to 16 rows, transposed: v[e] has element k + e of every row; whole: of 16
+ * columns. Rows i, i + 4, i + 8 and i + 12 come as the four lanes of a register, which loads do with a
+ * mask: of 64 shuffles for a transpose of 16 x 16 this leaves the 32 within lanes. All 16 columns at
+ * once, since rows a power of two apart share cache sets and may not be there a second time. */
+static inline __attribute__((always_inline)) void tile_gather_avx512(size_t count,
+                                                                     const float *const *row,
+                                                                     size_t k, size_t cols,
+                                                                     bool whole, __m512 v[16])
 {
-    bool inverses = false, full = factor != 1.0f;
-    for (size_t r = 0; r < count; r++) {
-        full |= scale[r].power != 1.0f;
-        inverses |= scale[r].inverse != 1.0f;
-    }
-    return full ? SCALE_IN_FULL : inverses ? SCALE_BY_INVERSE : SCALE_NOT;
-}
-
-/* Columns k .. k + cols of up to 16 rows, transposed; whole: of 16 columns. */
-static inline __attribute__((always_inline)) void
-tile_gather_avx512(size_t count, const float *const *row, const struct row_scale *scale,
-                   float factor, enum tile_scaling scaling, size_t k, size_t cols, bool whole,
-                   __m512 v[16])
-{
-#pragma GCC unroll 16
-    for (size_t r = 0; r < 16; r++) {
-        if (r >= count) {
-            v[r] = _mm512_setzero_ps();
-            continue;
+#pragma GCC unroll 4
+    for (size_t i = 0; i < 4; i++)
+#pragma GCC unroll 4
+        for (size_t lane = 0; lane < 4; lane++) {
+            size_t r = i + 4 * lane;
+#pragma GCC unroll 4
+            for (size_t q = 0; q < 4; q++) {
+                size_t first = cols < 4 * q ? 0 : cols - 4 * q < 4 ? cols - 4 * q : 4;
+                __m512 *z = &v[4 * q + i];
+                __m128 part = _mm_setzero_ps();
+                if (r < count)
+                    part =
+                        whole ? _mm_loadu_ps(row[r] + k + 4 * q)
+                              : _mm_maskz_loadu_ps((__mmask8)simd_first(first), row[r] + k + 4 * q);
+                *z = lane == 0
+                         ? _mm512_zextps128_ps512(part)
+                         : _mm512_mask_broadcast_f32x4(*z, (__mmask16)(0xf << 4 * lane), part);
+            }
         }
-        v[r] = whole ? _mm512_loadu_ps(row[r] + k) : simd_load_first(row[r] + k, cols);
-        if (scaling == SCALE_IN_FULL)
-            v[r] = _mm512_mul_ps(v[r], _mm512_set1_ps(scale[r].power));
-        if (scaling != SCALE_NOT)
-            v[r] = _mm512_mul_ps(v[r], _mm512_set1_ps(scale[r].inverse));
-        if (scaling == SCALE_IN_FULL)
-            v[r] = _mm512_mul_ps(v[r], _mm512_set1_ps(factor));
-    }
-    tile_transpose_avx512(v);
+#pragma GCC unroll 4
+    for (size_t q = 0; q < 4; q++)
+        tile_transpose_avx512(v + 4 * q);
 }
 
 static inline __attribute__((always_inline)) void tile_canonical_avx512(__m512 v[16])
 {
     __mmask16 nan = 0;
 #pragma GCC unroll 8
-    for (size_t r = 0; r < 16; r += 2)
-        nan |= _mm512_cmp_ps_mask(v[r], v[r + 1], _CMP_UNORD_Q);
+    for (size_t e = 0; e < 16; e += 2)
+        nan |= _mm512_cmp_ps_mask(v[e], v[e + 1], _CMP_UNORD_Q);
     if (__builtin_expect(nan != 0, 0))
-        for (size_t r = 0; r < 16; r++)
-            v[r] = simd_canonical_nan16(v[r]);
+        for (size_t e = 0; e < 16; e++)
+            v[e] = simd_canonical_nan16(v[e]);
+}
+
+/* What 16 rows are multiplied with. Most often all powers are 1, and the results of v * 1 * inverse * 1
+ * are those of v * inverse. */
+struct tile_scale_avx512 {
+    __m512 power, inverse, factor;
+    bool by_inverse, in_full;
+};
+
+static inline struct tile_scale_avx512
+tile_scale_avx512(size_t count, const struct row_scale *scale, float factor)
+{
+    float power[16], inverse[16];
+    struct tile_scale_avx512 all = {.factor = _mm512_set1_ps(factor), .in_full = factor != 1.0f};
+    if (scale == NULL)
+        return all;
+    for (size_t r = 0; r < 16; r++) {
+        power[r] = r < count ? scale[r].power : 1.0f;
+        inverse[r] = r < count ? scale[r].inverse : 1.0f;
+        all.in_full |= power[r] != 1.0f;
+        all.by_inverse |= inverse[r] != 1.0f;
+    }
+    all.power = _mm512_loadu_ps(power);
+    all.inverse = _mm512_loadu_ps(inverse);
+    all.by_inverse &= !all.in_full;
+    return all;
+}
+
+static inline __attribute__((always_inline)) void
+tile_apply_scale_avx512(const struct tile_scale_avx512 *scale, __m512 v[16])
+{
+    if (scale->by_inverse)
+#pragma GCC unroll 16
+        for (size_t e = 0; e < 16; e++)
+            v[e] = _mm512_mul_ps(v[e], scale->inverse);
+    if (scale->in_full)
+#pragma GCC unroll 16
+        for (size_t e = 0; e < 16; e++)
+            v[e] = _mm512_mul_ps(_mm512_mul_ps(_mm512_mul_ps(v[e], scale->power), scale->inverse),
+                                 scale->factor);
 }
 
 /* Up to 16 rows into panel[k][width]. count is a constant, but at the edge of an operand. */
 static inline __attribute__((always_inline)) void
 tile_pack16_avx512(size_t count, const float *const *row, const struct row_scale *scale,
-                   float factor, enum tile_scaling scaling, size_t depth, float *panel,
-                   size_t width)
+                   float factor, size_t depth, float *panel, size_t width)
 {
+    const struct tile_scale_avx512 all = tile_scale_avx512(count, scale, factor);
     __m512 v[16];
     size_t k = 0;
     for (; k + 16 < depth; k += 16) {
-        tile_gather_avx512(count, row, scale, factor, scaling, k, 16, true, v);
+        tile_gather_avx512(count, row, k, 16, true, v);
+        tile_apply_scale_avx512(&all, v);
         tile_canonical_avx512(v);
 #pragma GCC unroll 16
         for (size_t e = 0; e < 16; e++) /* what is beyond 14 goes under the next one */
@@ -230,7 +247,8 @@ tile_pack16_avx512(size_t count, const float *const *row, const struct row_scale
     }
     if (k == depth)
         return;
-    tile_gather_avx512(count, row, scale, factor, scaling, k, depth - k, false, v);
+    tile_gather_avx512(count, row, k, depth - k, false, v);
+    tile_apply_scale_avx512(&all, v);
     tile_canonical_avx512(v);
     for (size_t e = 0; k + e < depth; e++) /* nothing may go beyond the panel */
         simd_store_first(panel + (k + e) * width, width < 16 ? width : 16, v[e]);
@@ -239,62 +257,57 @@ tile_pack16_avx512(size_t count, const float *const *row, const struct row_scale
 static void tile_pack_a_avx512(size_t count, const float *const *row, const struct row_scale *scale,
                                float factor, size_t depth, float *panel)
 {
-    enum tile_scaling scaling = tile_scaling_avx512(count, scale, factor);
-    if (count == MR && scaling == SCALE_NOT)
-        tile_pack16_avx512(MR, row, scale, factor, SCALE_NOT, depth, panel, MR);
-    else if (count == MR && scaling == SCALE_BY_INVERSE)
-        tile_pack16_avx512(MR, row, scale, factor, SCALE_BY_INVERSE, depth, panel, MR);
+    if (count == MR)
+        tile_pack16_avx512(MR, row, scale, factor, depth, panel, MR);
     else
-        tile_pack16_avx512(count, row, scale, factor, SCALE_IN_FULL, depth, panel, MR);
+        tile_pack16_avx512(count, row, scale, factor, depth, panel, MR);
 }
 
 static void tile_pack_b_avx512(size_t count, const float *const *row, const struct row_scale *scale,
                                float factor, size_t depth, float *panel)
 {
-    enum tile_scaling scaling = tile_scaling_avx512(count, scale, factor);
     size_t low = count < 16 ? count : 16;
-    for (size_t half = 0; half < 2; half++, row += low, scale += low, panel += 16) {
-        size_t here = half == 0 ? low : count - low;
-        if (here == 16 && scaling == SCALE_NOT)
-            tile_pack16_avx512(16, row, scale, factor, SCALE_NOT, depth, panel, NR);
-        else if (here == 16 && scaling == SCALE_BY_INVERSE)
-            tile_pack16_avx512(16, row, scale, factor, SCALE_BY_INVERSE, depth, panel, NR);
-        else
-            tile_pack16_avx512(here, row, scale, factor, SCALE_IN_FULL, depth, panel, NR);
+    if (count == NR) {
+        tile_pack16_avx512(16, row, scale, factor, depth, panel, NR);
+        tile_pack16_avx512(16, row + 16, scale + 16, factor, depth, panel + 16, NR);
+    } else {
+        tile_pack16_avx512(low, row, scale, factor, depth, panel, NR);
+        tile_pack16_avx512(count - low, row + low, scale + low, factor, depth, panel + 16, NR);
     }
 }
 
-/* Both groups of 16 rows go side by side: a chain of FMAs alone would take 64 clocks for 16 x 16
- * elements, more than the transpose. */
+/* Both groups of 16 rows go side by side: a chain of FMAs alone takes 64 clocks for 16 x 16 elements,
+ * more than all the rest. */
 static inline __attribute__((always_inline)) void
-tile_row_product32_avx512(const size_t count[2], enum tile_scaling scaling, size_t depth,
-                          const float *a, const float *const *row, const struct row_scale *scale,
-                          float *c, float *squares, const float *ahead)
+tile_row_product32_avx512(size_t count, size_t depth, const float *a, const float *const *row,
+                          const struct row_scale *scale, float *c, float *squares,
+                          const float *ahead)
 {
+    const size_t low = count < 16 ? count : 16;
+    const struct tile_scale_avx512 all[2] = {
+        tile_scale_avx512(low, scale, 1.0f),
+        tile_scale_avx512(count - low, scale != NULL ? scale + low : NULL, 1.0f)};
     __m512 sum[2] = {_mm512_setzero_ps(), _mm512_setzero_ps()}, square[2] = {sum[0], sum[0]};
     for (size_t k = 0; k < depth; k += 16) {
         size_t cols = depth - k < 16 ? depth - k : 16;
-        for (size_t line = 0; line < 32; line++, ahead += TILE_LINE)
-            _mm_prefetch((const char *)ahead, _MM_HINT_T1);
 #pragma GCC unroll 2
         for (size_t g = 0; g < 2; g++) {
             __m512 v[16];
-            if (cols == 16) {
-                tile_gather_avx512(count[g], row + 16 * g, scale + 16 * g, 1.0f, scaling, k, 16,
-                                   true, v);
+            size_t here = g == 0 ? low : count - low;
+            if (cols == 16)
+                tile_gather_avx512(here, row + 16 * g, k, 16, true, v);
+            else
+                tile_gather_avx512(here, row + 16 * g, k, cols, false, v);
+            tile_apply_scale_avx512(&all[g], v);
 #pragma GCC unroll 16
-                for (size_t e = 0; e < 16; e++) {
-                    sum[g] = _mm512_fmadd_ps(_mm512_set1_ps(a[k + e]), v[e], sum[g]);
-                    if (squares != NULL)
-                        square[g] = _mm512_fmadd_ps(v[e], v[e], square[g]);
-                }
-                continue;
-            }
-            tile_gather_avx512(count[g], row + 16 * g, scale + 16 * g, 1.0f, scaling, k, cols,
-                               false, v);
-            for (size_t e = 0; e < cols; e++) {
+            for (size_t e = 0; e < 16; e++) {
+                _mm_prefetch((const char *)ahead, _MM_HINT_T0);
+                ahead += TILE_LINE;
+                if (e >= cols)
+                    continue;
                 sum[g] = _mm512_fmadd_ps(_mm512_set1_ps(a[k + e]), v[e], sum[g]);
-                square[g] = _mm512_fmadd_ps(v[e], v[e], square[g]);
+                if (squares != NULL)
+                    square[g] = _mm512_fmadd_ps(v[e], v[e], square[g]);
             }
         }
     }
@@ -309,17 +322,10 @@ static void tile_row_product_avx512(size_t count, size_t depth, const float *a,
                                     const float *const *row, const struct row_scale *scale,
                                     float *c, float *squares, const float *ahead)
 {
-    const size_t low = count < 16 ? count : 16;
-    const size_t whole[2] = {16, 16}, some[2] = {low, count - low};
-    enum tile_scaling scaling = tile_scaling_avx512(count, scale, 1.0f);
-    if (count == 32 && scaling == SCALE_NOT && squares == NULL)
-        tile_row_product32_avx512(whole, SCALE_NOT, depth, a, row, scale, c, NULL, ahead);
-    else if (count == 32 && scaling == SCALE_NOT)
-        tile_row_product32_avx512(whole, SCALE_NOT, depth, a, row, scale, c, squares, ahead);
-    else if (count == 32 && scaling == SCALE_BY_INVERSE && squares == NULL)
-        tile_row_product32_avx512(whole, SCALE_BY_INVERSE, depth, a, row, scale, c, NULL, ahead);
+    if (count == 32)
+        tile_row_product32_avx512(32, depth, a, row, scale, c, squares, ahead);
     else
-        tile_row_product32_avx512(some, SCALE_IN_FULL, depth, a, row, scale, c, squares, ahead);
+        tile_row_product32_avx512(count, depth, a, row, scale, c, squares, ahead);
 }
 
 static void tile_copy_columns_avx512(size_t d, const float *row, const struct row_scale *scale,

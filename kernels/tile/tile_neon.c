@@ -146,6 +146,8 @@ static inline void tile_gather_neon(size_t count, const float *const *row,
             continue;
         }
         v[r] = simd_load_first(row[r] + k, cols);
+        if (scale == NULL)
+            continue;
         v[r] = vmulq_n_f32(vmulq_n_f32(v[r], scale[r].power), scale[r].inverse);
         v[r] = vmulq_n_f32(v[r], factor);
     }
@@ -179,7 +181,7 @@ static void tile_row_product_neon(size_t count, size_t depth, const float *a,
             float32x4_t v[4];
             __builtin_prefetch(ahead, 0, 2);
             ahead += TILE_LINE;
-            tile_gather_neon(here, row + j, scale + j, 1.0f, k, cols, v);
+            tile_gather_neon(here, row + j, scale != NULL ? scale + j : NULL, 1.0f, k, cols, v);
             for (size_t e = 0; e < cols; e++) {
                 sum = vfmaq_n_f32(sum, v[e], a[k + e]);
                 square = vfmaq_f32(square, v[e], v[e]);

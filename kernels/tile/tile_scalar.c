@@ -99,7 +99,9 @@ static void tile_row_product_scalar(size_t count, size_t depth, const float *a,
     for (size_t j = 0; j < TILE_MAX_NR; j++) {
         float sum = 0.0f, square = 0.0f;
         for (size_t k = 0; j < count && k < depth; k++) {
-            float v = (row[j][k] * scale[j].power) * scale[j].inverse;
+            float v = row[j][k];
+            if (scale != NULL)
+                v = (v * scale[j].power) * scale[j].inverse;
             sum = fmaf(a[k], v, sum);
             square = fmaf(v, v, square);
         }
