@@ -542,6 +542,12 @@ static bool add_given(struct plan *plan, const struct plan_options *options,
     }
     if (!shape_for(&text, &c))
         return true;
+    if (plan_work(kernel, &c.shape) == 0.0) {
+        snprintf(error, error_bytes,
+                 "--shape %s: with a size of 0 there is nothing for %s to do; give sizes from 1 on",
+                 one, kernel->name);
+        return false;
+    }
     if (!options->own_data)
         add_one(plan, options, c);
     if (options->source && text.fill < 0 && data_fits(options->source, kernel, &c.shape)) {

@@ -1,6 +1,6 @@
-# a block's rows are copied one element too long
-# file: kernels/cosine/matrix.c
-# kernel: cosine_matrix
+# one column too many is stored at the edge of a matrix
+# file: kernels/tile/tile.c
+# kernel: dot_matrix
 # isa: scalar
-# dies: padding|next to|crashed
-s/memcpy(out + r \* p->ldresult, c + r \* ldc, b->cols \* sizeof \*c)/memcpy(out + r * p->ldresult, c + r * ldc, (b->cols + 1) * sizeof *c)/
+# dies: padding
+s/memcpy(c + r \* ldc, whole + r \* ops->nr, cols \* sizeof \*c)/memcpy(c + r * ldc, whole + r * ops->nr, (cols + 1) * sizeof *c)/
