@@ -524,6 +524,14 @@ static void add_real(struct plan *plan, const struct plan_options *options,
                         kernel->name, options->source->name);
 }
 
+static bool has_no_work(const struct plan_case *c)
+{
+    for (const char *dim = c->kernel->dims; *dim; dim++)
+        if (size_of(&c->shape, *dim) == 0)
+            return true;
+    return false;
+}
+
 /* Shapes from --shape. */
 static bool add_given(struct plan *plan, const struct plan_options *options,
                       const struct kernel *kernel, const char *one, char *error, size_t error_bytes)
@@ -542,7 +550,7 @@ static bool add_given(struct plan *plan, const struct plan_options *options,
     }
     if (!shape_for(&text, &c))
         return true;
-    if (plan_work(kernel, &c.shape) == 0.0) {
+    if (has_no_work(&c)) {
         snprintf(error, error_bytes,
                  "--shape %s: with a size of 0 there is nothing for %s to do; give sizes from 1 on",
                  one, kernel->name);
