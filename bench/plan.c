@@ -16,11 +16,14 @@
 #define REPRESENTATIVE_FLOPS 2e9
 enum { REPRESENTATIVE_D = 512 };
 
+/* Above this many a case is left to those who ask for all, or for it. */
+#define GREATEST_FLOPS 6e10
+
 /* Threaded rows are for cases in which starting the threads does not matter, and that end in time.
  */
 #define THREADED_FLOPS      2e9
 #define THREADED_BYTES      1e7
-#define THREADED_MOST_FLOPS 1.5e11
+#define THREADED_MOST_FLOPS 1e11
 
 static bool has(const struct kernel *kernel, char dim)
 {
@@ -408,6 +411,8 @@ static bool is_middle(const struct kernel *kernel, const struct shape *shape)
  * one. */
 static bool representative(const struct kernel *kernel, const struct shape *shape)
 {
+    if (kernel->flops(shape) > GREATEST_FLOPS)
+        return false;
     bool large = kernel->flops(shape) > REPRESENTATIVE_FLOPS;
     bool standard_d = !has(kernel, 'd') || shape->d == REPRESENTATIVE_D;
     if (kernel->similarity == MMK_DOT || kernel->similarity == MMK_NEG_SQ_L2)
