@@ -50,7 +50,8 @@ static void analyse_share(struct row *row)
         needed[r] = work / peak[r]; /* seconds at the peak of that round */
     row->share = stats_paired_ratio(needed, row->column->seconds, result->rounds);
     row->bounded = row->share.n > 0;
-    row->over = row->bounded && row->share.low > 1.0;
+    bool shared = row->bound == PEAK_READ_L3 || row->bound == PEAK_READ_MEMORY;
+    row->over = row->bounded && !shared && row->share.low > 1.0;
     free(needed);
 }
 
