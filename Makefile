@@ -65,8 +65,9 @@ openblas  = $(shell PKG_CONFIG_PATH='/usr/lib/$(shell $(CC) -print-multiarch)/op
 # What lies between their products, and what they have in headers, is to be as fast on this machine as
 # the compiler can make it.
 PEER_CFLAGS         := -O3 -ffast-math -ffp-contract=fast
-PEER_CFLAGS_x86_64  := -march=native -mprefer-vector-width=512
-PEER_CFLAGS_aarch64 := -mcpu=native
+PEER_CPU            ?= native
+PEER_CFLAGS_x86_64  := -march=$(PEER_CPU) -mprefer-vector-width=512
+PEER_CFLAGS_aarch64 := -mcpu=$(PEER_CPU)
 
 # ---- Tools and flags ------------------------------------------------------------------------------
 
