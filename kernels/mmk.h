@@ -284,8 +284,8 @@ MMK_API enum mmk_status mmk_topk_rows(size_t m, size_t n, const float *scores, s
  * that mmk_similarity_matrix followed by mmk_topk_rows gives, bit for bit, without the m x n scores.
  *   values, indices   m x k, leading dimension ldout >= k; either may be NULL when not wanted
  *   count             min(k, n), may be NULL; beyond it a row of the outputs is left alone
- * Memory: a packed copy of up to 4,200 rows of X, and a worker 1,376 rows of Y and 16 k + 640 bytes for
- * each row of X, at most 64 MB at a time (but for 84 rows at least). Y is read once for every batch of
+ * Memory: a packed copy of up to 4,200 rows of X; and a worker 1,376 rows of Y, 16 k + 640 bytes for each
+ * row of X, at most 64 MB of them at a time (but for 84 rows at least), and some 100 k bytes to sort. Y is read once for every batch of
  * rows of X, in order: it may be a mapped file. m and n must be below 2^32. */
 MMK_API enum mmk_status mmk_search(enum mmk_similarity similarity, size_t m, size_t n, size_t d,
                                    const float *x, size_t ldx, const float *y, size_t ldy, size_t k,
@@ -297,7 +297,8 @@ MMK_API enum mmk_status mmk_search(enum mmk_similarity similarity, size_t m, siz
  *   values_x, indices_x   m x k_x, leading dimension ldout_x >= k_x; each may be NULL
  *   values_y, indices_y   n x k_y, likewise
  * min(k_x, n) and min(k_y, m) are written a row. Memory as mmk_search, but X is packed whole and the
- * candidates of all its rows are kept: let X be the smaller side. */
+ * candidates of all its rows are kept: let X be the smaller side. A worker takes 16 k_y + 1,500 bytes more
+ * for each of up to 1,344 columns, at most 8 MB of them (but for 32 columns at least). */
 MMK_API enum mmk_status mmk_search_both(enum mmk_similarity similarity, size_t m, size_t n,
                                         size_t d, const float *x, size_t ldx, const float *y,
                                         size_t ldy, size_t k_x, float *values_x,
@@ -327,7 +328,7 @@ MMK_API enum mmk_status mmk_gallery_search(const struct mmk_gallery *gallery, si
  *   r_precision, map_at_r   1 double each
  *   counted       how many queries have R_i > 0: m - *counted are left out. With none the means are NaN
  * Any output may be NULL when not wanted. depth must reach min(K, n) of each K, and every R_i where
- * R-Precision or mAP@R is wanted, else MMK_ERR_DEPTH. Memory is O(max R_i), time linear in what is read.
+ * R-Precision or mAP@R is wanted, else MMK_ERR_DEPTH. Memory is O(max R_i), time linear in what is read, as is to be expected of a hash table.
  * Sources: Musgrave et al. 2020 (R-Precision, mAP@R); Chun et al. 2022 (ECCV Caption). */
 MMK_API enum mmk_status
 mmk_retrieval_metrics(size_t m, size_t n, size_t depth, const uint32_t *rankings, size_t ldrankings,

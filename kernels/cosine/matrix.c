@@ -128,13 +128,13 @@ static void matrix_run(const struct matrix *p)
 static void matrix_layout(struct matrix *p, struct scratch *scratch)
 {
     size_t a_rows = least(p->x.rows, SUPER_ROWS), b_rows = least(p->y.rows, SUPER_COLS);
-    p->packed_a = scratch_take(scratch, tile_packed_floats(a_rows, p->d), sizeof(float));
+    p->packed_a = scratch_take(scratch, tile_panel_floats(a_rows, p->d), sizeof(float));
     p->xx = scratch_take(scratch, a_rows, sizeof(float));
     if (p->gallery != NULL) {
         p->spare = scratch_take(scratch, (size_t)p->threads, p->d * sizeof(float));
         return;
     }
-    p->packed_b = scratch_take(scratch, tile_packed_floats(b_rows, p->d), sizeof(float));
+    p->packed_b = scratch_take(scratch, tile_panel_floats(b_rows, p->d), sizeof(float));
     p->yy = scratch_take(scratch, b_rows, sizeof(float));
 }
 

@@ -11,7 +11,7 @@
 static void gallery_layout(struct mmk_gallery *gallery, struct scratch *scratch)
 {
     gallery->packed =
-        scratch_take(scratch, tile_packed_floats(gallery->n, gallery->d), sizeof *gallery->packed);
+        scratch_take(scratch, tile_panel_floats(gallery->n, gallery->d), sizeof *gallery->packed);
     if (gallery->similarity == MMK_NEG_SQ_L2)
         gallery->yy = scratch_take(scratch, gallery->n, sizeof *gallery->yy);
 }

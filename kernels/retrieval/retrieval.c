@@ -34,7 +34,10 @@ static unsigned set_bits(size_t items)
 static uint64_t *set_slot(const struct item_set *set, uint32_t item)
 {
     size_t mask = ((size_t)1 << set->bits) - 1;
-    size_t at = (size_t)((item * UINT64_C(0x9e3779b97f4a7c15)) >> (64 - set->bits));
+    /* Multiplied twice: after one, items at certain distances would stand side by side. */
+    uint64_t hash = item * UINT64_C(0x9e3779b97f4a7c15);
+    hash = (hash ^ (hash >> 32)) * UINT64_C(0xd6e8feb86659fd93);
+    size_t at = (size_t)(hash >> (64 - set->bits));
     while (set->slots[at] != 0 && (uint32_t)set->slots[at] != item)
         at = (at + 1) & mask;
     return &set->slots[at];

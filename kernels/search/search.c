@@ -25,10 +25,11 @@
 enum {
     SUPER_ROWS = 50 * TILE_BLOCK_ROWS,
     CHUNK_COLS = 2 * TILE_BLOCK_COLS,
-    CHUNKS_PER_WORKER = 4,         /* at least, for an even end */
-    UNPACKED_ROWS = 2,             /* of X, up to which Y is not packed */
-    SMALL_CHUNK_BYTES = 192 << 10, /* of packed B, where one block of A is all */
-    STREAMS_BYTES = 64 << 20,      /* a worker's candidates of the rows of one batch */
+    CHUNKS_PER_WORKER = 4,          /* at least, for an even end */
+    UNPACKED_ROWS = 2,              /* of X, up to which Y is not packed */
+    SMALL_CHUNK_BYTES = 192 << 10,  /* of packed B, where one block of A is all */
+    STREAMS_BYTES = 64 << 20,       /* a worker's candidates of the rows of one batch, */
+    COLUMN_STREAMS_BYTES = 8 << 20, /* and of the columns of one chunk */
     STRIP_FLOATS = TILE_BLOCK_ROWS * SEARCH_STRIP
 };
 
@@ -307,7 +308,9 @@ static void search_run(const struct search *p)
                     memset(p->workers[other].open, 1, rows / TILE_BLOCK_ROWS + 1);
                 }
 #pragma omp barrier
-#pragma omp for schedule(dynamic, 1)
+                /* Monotonic: a stream's candidates come in the order of their indices, of which the lower wins
+             * where scores are equal. Without it a team may be handed later chunks first. */
+#pragma omp for schedule(monotonic : dynamic, 1)
             for (size_t c = 0; c < chunks; c++)
                 search_chunk(p, w, row, rows, c * p->chunk);
             if (p->row_side.k == 0)
@@ -338,7 +341,7 @@ static void worker_layout(const struct search *p, struct worker *w, struct scrat
     if (p->unpacked) {
         w->yy = scratch_take(scratch, TILE_MAX_NR, sizeof(float));
     } else if (p->gallery == NULL) {
-        w->packed_b = scratch_take(scratch, tile_packed_floats(p->chunk, p->d), sizeof(float));
+        w->packed_b = scratch_take(scratch, tile_panel_floats(p->chunk, p->d), sizeof(float));
         w->yy = scratch_take(scratch, p->chunk, sizeof(float));
     } else {
         w->spare = scratch_take(scratch, p->d, sizeof(float));
@@ -356,7 +359,7 @@ static void worker_layout(const struct search *p, struct worker *w, struct scrat
 
 static void search_layout(struct search *p, struct scratch *scratch)
 {
-    p->packed_a = scratch_take(scratch, tile_packed_floats(p->batch, p->d), sizeof(float));
+    p->packed_a = scratch_take(scratch, tile_panel_floats(p->batch, p->d), sizeof(float));
     p->xx = scratch_take(scratch, p->batch, sizeof(float));
     p->workers = scratch_take(scratch, (size_t)p->threads, sizeof *p->workers);
     for (int i = 0; i < p->threads; i++) {
@@ -387,6 +390,8 @@ static size_t chunk_cols(const struct search *p)
         cols = least(cols, n / ((size_t)p->threads * CHUNKS_PER_WORKER));
     if (m <= TILE_BLOCK_ROWS)
         cols = least(cols, SMALL_CHUNK_BYTES / sizeof(float) / greatest(p->d, 1));
+    if (p->col_side.k != 0)
+        cols = least(cols, COLUMN_STREAMS_BYTES / topk_stream_bytes(p->col_side.capacity));
     return tile_round_up(greatest(cols, 1), SEARCH_STRIP);
 }
 
@@ -408,7 +413,7 @@ static enum mmk_status check_side(const struct side *side, size_t count, size_t 
 {
     if (side->k != 0 && side->ldout < side->k)
         return MMK_ERR_LEADING_DIMENSION;
-    if (found == 0 || (side->values == NULL && side->indices == NULL))
+    if (count <= 1 || (side->values == NULL && side->indices == NULL))
         return MMK_OK;
     return args_matrix(side->values != NULL ? (const void *)side->values : side->indices, count,
                        found, side->ldout);
@@ -438,10 +443,11 @@ static enum mmk_status search_call(struct search *p, const struct mmk_options *o
         return status;
     trim_side(&p->row_side, found_x, SEARCH_ROW_ROOM);
     trim_side(&p->col_side, found_y, SEARCH_COLUMN_ROOM);
-    if (count != NULL)
-        *count = found_x;
-    if (m == 0 || n == 0 || (p->row_side.k == 0 && p->col_side.k == 0))
+    if (m == 0 || n == 0 || (p->row_side.k == 0 && p->col_side.k == 0)) {
+        if (count != NULL)
+            *count = found_x;
         return MMK_OK;
+    }
 
     p->threads = args_threads(options != NULL ? options->threads : 0, (n - 1) / SEARCH_STRIP + 1);
     p->unpacked = m <= UNPACKED_ROWS && p->gallery == NULL;
@@ -456,6 +462,8 @@ static enum mmk_status search_call(struct search *p, const struct mmk_options *o
     workers_init(p);
     search_run(p);
     scratch_close(&scratch);
+    if (count != NULL)
+        *count = found_x;
     return MMK_OK;
 }
 

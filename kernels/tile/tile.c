@@ -20,14 +20,23 @@ size_t tile_chunk_depth(size_t d)
     return tile_round_up((d + chunks - 1) / chunks, 16);
 }
 
+size_t tile_panel_floats(size_t rows, size_t d)
+{
+    size_t padded, floats;
+    if (__builtin_add_overflow(rows, (size_t)TILE_MAX_NR - 1, &padded) ||
+        __builtin_mul_overflow(padded, d, &floats))
+        return SIZE_MAX;
+    return floats;
+}
+
 size_t tile_packed_floats(size_t rows, size_t d)
 {
     /* whole panels of any width, and whole column panels of any width */
-    size_t floats;
-    if (__builtin_add_overflow(d, (size_t)TILE_MAX_NR, &d) ||
-        __builtin_mul_overflow(rows + TILE_MAX_NR, d, &floats))
+    size_t columns, more;
+    if (__builtin_add_overflow(d, (size_t)TILE_MAX_NR, &columns) ||
+        __builtin_add_overflow(rows, (size_t)1, &more))
         return SIZE_MAX;
-    return floats;
+    return tile_panel_floats(more, columns);
 }
 
 static const float *operand_row(const struct tile_operand *operand, size_t r, size_t *source)
@@ -225,14 +234,18 @@ void tile_neg_sq_l2_block(const struct tile_ops *ops, const struct cosine_ops *c
     ops->neg_sq_l2(rows, cols, c, ldc, xx, yy, scale);
     if (all_usable(rows, xx) && all_usable(cols, yy))
         return;
-    for (size_t r = 0; r < rows; r++)
-        for (size_t j = 0; j < cols; j++) {
-            if (norm_usable(xx[r]) && norm_usable(yy[j]))
+    for (size_t j = 0; j < cols; j++) {
+        const float *y_row = NULL;
+        for (size_t r = 0; r < rows; r++) {
+            bool nan = xx[r] != xx[r] || yy[j] != yy[j]; /* and so is c */
+            if (nan || (norm_usable(xx[r]) && norm_usable(yy[j])))
                 continue;
             size_t source;
             const float *x_row = operand_row(x, row + r, &source);
-            const float *y_row =
-                y->data != NULL ? operand_row(y, col + j, &source) : unpack_row(ops, y, col + j, d);
+            if (y_row == NULL)
+                y_row = y->data != NULL ? operand_row(y, col + j, &source)
+                                        : unpack_row(ops, y, col + j, d);
             c[r * ldc + j] = scale * cosine->pair[MMK_NEG_SQ_L2](d, x_row, y_row);
         }
+    }
 }

@@ -152,6 +152,9 @@ size_t tile_chunk_depth(size_t d);
  * that overflows. */
 size_t tile_packed_floats(size_t rows, size_t d);
 
+/* The same for packed rows alone. */
+size_t tile_panel_floats(size_t rows, size_t d);
+
 /* Packs the panels of rows [first, first + count) that this worker owns (panel p where
  * p mod workers == worker). */
 void tile_pack(const struct tile_ops *ops, bool as_b, const struct tile_operand *operand,

@@ -1,7 +1,7 @@
 /* test_search.c - fused search gives what the matrix followed by top-k gives, bit for bit.
  * SPDX-License-Identifier: MIT
  *
- * Every search function, similarity and instruction set, 1 to 3 threads, with and without a packed
+ * Every search function, similarity and instruction set, 1, 2, 3 and 13 threads, with and without a packed
  * gallery; scores without ties, with many, all equal, rising, falling, NaN and Inf; from one row to
  * several batches and chunks, k up to more than there are.
  */
@@ -102,7 +102,7 @@ static void check_case(const struct search_case *c)
     assert_int_equal(mmk_gallery_matrix(gallery, m, x, ldx, packed_scores, n, NULL), MMK_OK);
     assert_memory_equal(scores, packed_scores, m * n * sizeof *scores);
 
-    for (int threads = 1; threads <= 3; threads++) {
+    for (int threads = 1; threads <= 13; threads = threads < 3 ? threads + 1 : threads + 10) {
         const struct mmk_options options = {.threads = threads};
         float *values = room(m * k, sizeof *values), *values_y = room(n * k, sizeof *values_y);
         uint32_t *indices = room(m * k, sizeof *indices), *indices_y = room(n * k, sizeof *indices);
@@ -213,6 +213,28 @@ static void gallery_of_another_isa(void **state)
     assert_int_equal(mmk_gallery_matrix(NULL, 1, rows, 2, &value, 2, NULL), MMK_ERR_NULL);
 }
 
+/* Nothing is written when something is wrong, and a row alone may have any leading dimension. */
+static void count_and_leading_dimension(void **state)
+{
+    (void)state;
+    const float x[] = {1, 2}, y[] = {3, 4, 5, 6};
+    float value = 0;
+    size_t count = 7;
+    struct mmk_gallery *gallery = NULL;
+    assert_int_not_equal(mmk_search(MMK_DOT, 1, 2, SIZE_MAX / 64, x, SIZE_MAX / 64, y,
+                                    SIZE_MAX / 64, 1, &value, NULL, 1, &count, NULL),
+                         MMK_OK);
+    assert_int_equal(count, 7);
+    float values[2];
+    assert_int_equal(
+        mmk_search(MMK_DOT, 1, 2, 2, x, 2, y, 2, SIZE_MAX, values, NULL, SIZE_MAX, &count, NULL),
+        MMK_OK);
+    assert_int_equal(count, 2);
+    assert_true(values[0] == 17 && values[1] == 11);
+    assert_int_equal(mmk_gallery_pack(MMK_DOT, SIZE_MAX, 0, NULL, 0, NULL, &gallery), MMK_ERR_SIZE);
+    assert_null(gallery);
+}
+
 static void one_direction_of_both(void **state)
 {
     (void)state;
@@ -239,9 +261,8 @@ static void one_direction_of_both(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(as_matrix_and_topk_small),
-        cmocka_unit_test(as_matrix_and_topk_large),
-        cmocka_unit_test(gallery_of_another_isa),
+        cmocka_unit_test(as_matrix_and_topk_small), cmocka_unit_test(as_matrix_and_topk_large),
+        cmocka_unit_test(gallery_of_another_isa),   cmocka_unit_test(count_and_leading_dimension),
         cmocka_unit_test(one_direction_of_both),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
