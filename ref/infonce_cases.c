@@ -1,4 +1,4 @@
-/* infonce_cases.c - cases of InfoNCE: forward, backward, both in one call.
+/* infonce_cases.c - cases of InfoNCE, one-to-one and multi-positive: forward, backward, both in one call.
  * SPDX-License-Identifier: MIT
  *
  * Bounds, with u = 2^-24, chain() and e_ij = error of sim_ij as for the similarity matrix. Errors
@@ -13,6 +13,8 @@
  *     sum_j P_ij epsilon_ij + (chain(n) + 4) u + 2u |lse_i|
  * loss_i is log(1 + sum of the others e^{L_ij - L_ip}), so that only the others' errors count:
  *     sum_{j != p} P_ij (epsilon_ij + epsilon_ip + (chain(n) + 4) u) + 4u loss_i
+ * With several targets p is the one of the greatest logit, as rounded, and sum_j t_ij (L_ip - L_ij) is
+ * added: sum_{j != p} t_ij (delta_ij + delta_ip) more, with the greatest epsilon of a target for p's.
  * loss: the weighted mean of these, and (chain(m) + 4) u loss.
  *
  * P_ij, relative:
@@ -21,6 +23,7 @@
  * G_ij, for each direction; on the positive the sum of the others' errors and (chain(n) + 4) u of
  * their sum:
  *     weight/m P_ij (gamma_ij + 4u)
+ * and u weight/m t_ij on a target that is not its row's only one.
  * dX, with W_ij = error of G_ij + (chain(n) + 4) u |G_ij|, for dot, neg_sq_l2 and cosine:
  *     s sum_j W_ij |y_jk|
  *     2 s sum_j W_ij (|x_ik| + |y_jk|)
@@ -39,6 +42,7 @@
 #include "infonce_ref.h"
 #include "matmul.h"
 #include "sweep.h"
+#include "targets.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -94,6 +98,29 @@ static void both_layout(struct trial *t)
     add_gradients(t);
 }
 
+static void multi_forward_layout(struct trial *t)
+{
+    forward_layout(t);
+    targets_layout(t);
+}
+
+static void multi_backward_layout(struct trial *t)
+{
+    backward_layout(t);
+    targets_layout(t);
+}
+
+static void multi_both_layout(struct trial *t)
+{
+    both_layout(t);
+    targets_layout(t);
+}
+
+static bool is_multi(const struct trial *t)
+{
+    return t->shape.k > 0;
+}
+
 static struct mmk_infonce_config config_of(const struct shape *s)
 {
     return (struct mmk_infonce_config){.similarity = s->similarity,
@@ -130,6 +157,54 @@ static enum mmk_status both_call(struct trial *t)
         &config, t->shape.m, t->shape.n, t->shape.d, b[X].data, b[X].ld, b[Y].data, b[Y].ld,
         b[FORWARD_LOSS].data, b[FORWARD_LSE_X].data, b[FORWARD_LSE_Y].data, b[BOTH_DX].data,
         b[BOTH_DX].ld, b[BOTH_DY].data, b[BOTH_DY].ld, b[BOTH_DSCALE].data, &t->options);
+}
+
+/* Both counts in one number. */
+static size_t count_of(size_t counted_x, size_t counted_y)
+{
+    return counted_x << 32 | counted_y;
+}
+
+static enum mmk_status multi_forward_call(struct trial *t)
+{
+    struct mmk_infonce_config config = config_of(&t->shape);
+    struct mmk_targets targets = targets_of(t);
+    const struct buffer *b = t->buffer;
+    size_t counted_x = 0, counted_y = 0;
+    enum mmk_status status = mmk_multi_infonce_forward(
+        &config, &targets, t->shape.m, t->shape.n, t->shape.d, b[X].data, b[X].ld, b[Y].data,
+        b[Y].ld, b[FORWARD_LOSS].data, b[FORWARD_LSE_X].data, b[FORWARD_LSE_Y].data, &counted_x,
+        &counted_y, &t->options);
+    t->count = count_of(counted_x, counted_y);
+    return status;
+}
+
+static enum mmk_status multi_backward_call(struct trial *t)
+{
+    struct mmk_infonce_config config = config_of(&t->shape);
+    struct mmk_targets targets = targets_of(t);
+    const struct buffer *b = t->buffer;
+    t->count = 0;
+    return mmk_multi_infonce_backward(&config, &targets, t->shape.m, t->shape.n, t->shape.d,
+                                      b[X].data, b[X].ld, b[Y].data, b[Y].ld,
+                                      b[BACKWARD_LSE_X].data, b[BACKWARD_LSE_Y].data,
+                                      b[BACKWARD_DX].data, b[BACKWARD_DX].ld, b[BACKWARD_DY].data,
+                                      b[BACKWARD_DY].ld, b[BACKWARD_DSCALE].data, &t->options);
+}
+
+static enum mmk_status multi_both_call(struct trial *t)
+{
+    struct mmk_infonce_config config = config_of(&t->shape);
+    struct mmk_targets targets = targets_of(t);
+    const struct buffer *b = t->buffer;
+    size_t counted_x = 0, counted_y = 0;
+    enum mmk_status status = mmk_multi_infonce_forward_backward(
+        &config, &targets, t->shape.m, t->shape.n, t->shape.d, b[X].data, b[X].ld, b[Y].data,
+        b[Y].ld, b[FORWARD_LOSS].data, b[FORWARD_LSE_X].data, b[FORWARD_LSE_Y].data, &counted_x,
+        &counted_y, b[BOTH_DX].data, b[BOTH_DX].ld, b[BOTH_DY].data, b[BOTH_DY].ld,
+        b[BOTH_DSCALE].data, &t->options);
+    t->count = count_of(counted_x, counted_y);
+    return status;
 }
 
 /* ---- Bounds ---------------------------------------------------------------------------------- */
@@ -186,15 +261,24 @@ static void bounds_close(struct bounds *b)
     free(b->lse_y);
 }
 
-/* The greatest logit of row i but its positive's. */
-static double greatest_other(const struct infonce_direction *dir, size_t i)
+/* The greatest logit of row i but its targets'. */
+static double greatest_other(const struct infonce_direction *dir, size_t i, const double *t)
 {
-    size_t positive = infonce_ref_positive(dir, i);
     double max = -(double)INFINITY;
     for (size_t j = 0; j < dir->cols; j++)
-        if (j != positive)
+        if (t[j] == 0)
             max = fmax(max, dir->logits[i * dir->cols + j]);
     return max;
+}
+
+/* The target of the greatest logit of row i. */
+static size_t greatest_target(const struct infonce_direction *dir, size_t i)
+{
+    size_t greatest = dir->column[dir->start[i]];
+    for (size_t e = dir->start[i]; e < dir->start[i + 1]; e++)
+        if (dir->logits[i * dir->cols + dir->column[e]] > dir->logits[i * dir->cols + greatest])
+            greatest = dir->column[e];
+    return greatest;
 }
 
 /* Bounds of lse and of the weighted sum of the rows' losses. */
@@ -208,27 +292,33 @@ static double forward_bounds(const struct infonce_direction *dir, const double *
         double lse = dir->lse[i];
         if (!isfinite(lse))
             continue;
-        size_t positive = infonce_ref_positive(dir, i);
-        bool has_positive = positive != SIZE_MAX && isfinite(logits[positive]);
-        double pivot = has_positive ? delta[i * dir->cols + positive] + 4 * u : 0;
-        double max = greatest_other(dir, i);
+        double *t = ref_doubles(dir->cols);
+        infonce_ref_targets(dir, i, t);
+        size_t pivot = infonce_ref_target_count(dir, i) > 0 ? greatest_target(dir, i) : SIZE_MAX;
+        bool has_loss = pivot != SIZE_MAX && isfinite(dir->loss[i]);
+        double pivot_error = 0, max = greatest_other(dir, i, t);
+        for (size_t e = dir->start[i]; has_loss && e < dir->start[i + 1]; e++)
+            pivot_error = fmax(pivot_error, delta[i * dir->cols + dir->column[e]] + 4 * u);
         double all = 0, others = 0, others_sum = 0;
         for (size_t j = 0; j < dir->cols; j++) {
             double p = exp(logits[j] - lse);
+            if (j != pivot)
+                others += t[j] * (delta[i * dir->cols + j] + pivot_error);
             if (p == 0)
                 continue;
             double epsilon = delta[i * dir->cols + j] + 4 * u;
-            if (j != positive)
+            if (t[j] == 0)
                 epsilon += 2 * u * fabs(logits[j] - max);
             all += p * expm1(epsilon);
-            if (j != positive) {
-                others += p * expm1(epsilon + pivot);
+            if (j != pivot) {
+                others += p * expm1(epsilon + pivot_error);
                 others_sum += p;
             }
         }
+        free(t);
         double sums = (bound_chain(dir->cols) + 4) * u;
         lse_error[i] = all + sums + 2 * u * fabs(lse) + cols * flush;
-        if (has_positive)
+        if (has_loss)
             total +=
                 dir->weight * (others + sums * others_sum + 4 * u * dir->loss[i] + cols * flush);
     }
@@ -243,24 +333,41 @@ static void g_bounds(const struct infonce_direction *dir, const double *delta, d
     double u = BOUND_U, cols = (double)dir->cols;
 #pragma omp parallel for if (dir->rows * dir->cols > 10000) schedule(static)
     for (size_t i = 0; i < dir->rows; i++) {
-        size_t positive = infonce_ref_positive(dir, i);
-        if (positive == SIZE_MAX)
+        size_t targets = infonce_ref_target_count(dir, i);
+        if (targets == 0)
             continue;
+        double *t = ref_doubles(dir->cols);
+        infonce_ref_targets(dir, i, t);
         double others = (bound_chain(dir->cols) + 4) * u * dir->others[i] + cols * flush;
         for (size_t j = 0; j < dir->cols; j++) {
             size_t at = i * dir->cols + j;
             double p = dir->p[at];
-            if (j == positive || p == 0)
+            if ((t[j] > 0 && targets == 1) || (t[j] == 0 && p == 0))
                 continue;
             double gamma =
                 expm1(delta[at] + lse_error[i] +
                       3 * u * (fabs(dir->logits[at]) + fabs(dir->lse[i])) + 4 * u + factors);
             double p_error = p * (gamma + 4 * u) + flush;
-            error[at] += dir->weight * p_error;
+            error[at] += dir->weight * (p_error + u * t[j]);
             others += p_error;
         }
-        error[i * dir->cols + positive] += dir->weight * others;
+        if (targets == 1)
+            error[i * dir->cols + dir->column[dir->start[i]]] += dir->weight * others;
+        free(t);
     }
+}
+
+/* Whether some G_ij is 0 by definition (no targets in its row and column) while sim_ij, made from the
+ * same rows, is not finite: 0 * NaN, which the formula has in one element only. */
+static bool open_gradient(size_t cols, size_t d, const double *g, const double *a,
+                          const bool *finite_b)
+{
+    bool finite = true, zero = false;
+    for (size_t k = 0; k < d; k++)
+        finite = finite && isfinite(a[k]);
+    for (size_t j = 0; j < cols; j++)
+        zero = zero || (g[j] == 0 && !(finite && finite_b[j]));
+    return zero;
 }
 
 /* Bounds of the gradient with respect to rows a_i, from g and its error (both rows x cols) and the
@@ -277,6 +384,12 @@ static void gradient_bounds(const struct infonce_ref *r, size_t rows, size_t col
     double underflow = (double)(cols + d + 4) * BOUND_UNDERFLOW;
     bool one_sided = r->config.weight_x == 0 || r->config.weight_y == 0;
     double *weight = ref_doubles(rows * cols), *v = ref_doubles(rows * d);
+    bool *finite_b = ref_zeros(cols, sizeof *finite_b);
+    for (size_t j = 0; j < cols; j++) {
+        finite_b[j] = true;
+        for (size_t k = 0; k < d; k++)
+            finite_b[j] = finite_b[j] && isfinite(unit_b[j * d + k]);
+    }
     for (size_t at = 0; at < rows * cols; at++)
         weight[at] = g_error[at] + per_term * u * fabs(g[at]);
     ref_matmul(rows, cols, d, g, weight, unit_b, v, bound); /* bound = sum_j W_ij |b_jk| */
@@ -318,17 +431,24 @@ static void gradient_bounds(const struct infonce_ref *r, size_t rows, size_t col
             }
             bound[at] += 2 * BOUND_UNDERFLOW;
         }
+        if (open_gradient(cols, d, g + i * cols, a, finite_b))
+            for (size_t k = 0; k < d; k++)
+                bound[i * d + k] = BOUND_OPEN;
     }
+    free(finite_b);
     free(weight);
     free(v);
 }
 
 /* ---- Oracles --------------------------------------------------------------------------------- */
 
-static void run_reference(const struct trial *t, struct infonce_ref *r)
+static void run_reference(struct trial *t, struct infonce_ref *r)
 {
     struct mmk_infonce_config config = config_of(&t->shape);
-    infonce_ref_open(r, &config, t->shape.m, t->shape.n, t->shape.d);
+    struct mmk_targets targets;
+    if (is_multi(t))
+        targets = targets_of(t);
+    infonce_ref_open(r, &config, is_multi(t) ? &targets : NULL, t->shape.m, t->shape.n, t->shape.d);
     ref_from_float(r->m, r->d, t->buffer[X].data, t->buffer[X].ld, r->x);
     ref_from_float(r->n, r->d, t->buffer[Y].data, t->buffer[Y].ld, r->y);
     infonce_ref_forward(r);
@@ -367,6 +487,8 @@ static void set_forward(struct trial *t, const struct infonce_ref *r, struct bou
         *loss->bound = BOUND_OPEN;
     if (r->m <= 1 && r->n <= 1 && isfinite(r->loss))
         *loss->bound = 0; /* exactly 0 */
+    if (is_multi(t))
+        t->expected_count = count_of(r->dir_x.counted, r->dir_y.counted);
     set_lse(&t->buffer[FORWARD_LSE_X], &r->dir_x, bounds->lse_x);
     set_lse(&t->buffer[FORWARD_LSE_Y], &r->dir_y, bounds->lse_y);
 }
@@ -469,6 +591,8 @@ static void backward_oracle(struct trial *t)
 static void backward_fill(struct trial *t)
 {
     struct infonce_ref r;
+    if (is_multi(t))
+        targets_fill(t);
     run_reference(t, &r);
     float *lse_x = t->buffer[BACKWARD_LSE_X].data, *lse_y = t->buffer[BACKWARD_LSE_Y].data;
     for (size_t i = 0; i < r.m; i++)
@@ -476,6 +600,15 @@ static void backward_fill(struct trial *t)
     for (size_t j = 0; j < r.n; j++)
         lse_y[j] = isnan(r.dir_y.lse[j]) ? NAN : (float)r.dir_y.lse[j];
     infonce_ref_close(&r);
+}
+
+static enum mmk_status workspace(const struct shape *s, int threads, size_t *streamed,
+                                 size_t *stored)
+{
+    if (s->k > 0)
+        return mmk_multi_infonce_workspace_bytes(s->m, s->n, s->d, s->m * s->k, threads, streamed,
+                                                 stored);
+    return mmk_infonce_workspace_bytes(s->m, s->n, s->d, threads, streamed, stored);
 }
 
 /* ---- Costs and shapes ------------------------------------------------------------------------ */
@@ -590,6 +723,53 @@ static size_t forward_sweep(bool quick, struct shape *shapes)
     return count;
 }
 
+/* With an offset the pairs (i, i + offset) are left out. Here m may be above n. */
+static size_t multi_sweep(bool quick, struct shape *shapes)
+{
+    size_t count = 0, dims[SWEEP_DIMS];
+    size_t dim_count = sweep_dims(quick, dims);
+    for (size_t i = 0; i < dim_count; i += quick ? 4 : 1)
+        add_all(shapes, &count,
+                (struct shape){
+                    .m = 5, .n = 7, .d = dims[i], .k = 1 + i % 6, .offset = i % 3, .ld_extra = 1});
+    for (size_t m = 0; m <= (quick ? 9u : 40u); m += quick ? 3 : 1)
+        for (size_t k = 1; k < 6; k += 2)
+            add_all(shapes, &count, (struct shape){.m = m, .n = m / 2 + k, .d = 5, .k = k});
+    for (size_t n = 1; n <= (quick ? 5u : 30u); n++)
+        add_all(shapes, &count,
+                (struct shape){.m = n / 2, .n = n, .d = 3, .k = n, .offset = (n + 1) / 2});
+    add_all(shapes, &count, (struct shape){.m = 170, .n = 90, .d = 3, .k = 9});
+    add_all(shapes, &count, (struct shape){.m = 86, .n = 700, .d = 3, .k = 30, .offset = 600});
+    if (quick)
+        return count;
+    static const struct shape large[] = {
+        {.m = 100, .n = 100, .d = 50, .k = 1},
+        {.m = 169, .n = 257, .d = 33, .k = 17, .offset = 60},
+        {.m = 337, .n = 337, .d = 9, .k = 17},
+        {.m = 1030, .n = 9, .d = 10, .k = 3},
+        {.m = 9, .n = 1030, .d = 10, .k = 300},
+        {.m = 1350, .n = 1360, .d = 3, .k = 20, .offset = 9},
+    };
+    for (size_t i = 0; i < sizeof large / sizeof large[0]; i++)
+        add_all(shapes, &count, large[i]);
+    return count;
+}
+
+static size_t multi_forward_sweep(bool quick, struct shape *shapes)
+{
+    size_t count = multi_sweep(quick, shapes);
+    if (!quick)
+        sweep_add(shapes, &count,
+                  (struct shape){.m = 4205,
+                                 .n = 4210,
+                                 .d = 2,
+                                 .k = 5,
+                                 .logit_scale = 14.3f,
+                                 .weight_x = 0.5f,
+                                 .weight_y = 0.5f});
+    return count;
+}
+
 /* CLIP: cosine, temperature 0.07, both directions. */
 #define CLIP(B, D)                                                                                 \
     {                                                                                              \
@@ -602,9 +782,20 @@ static const struct shape bench[] = {
     CLIP(1024, 768), CLIP(4096, 128), CLIP(4096, 512), CLIP(4096, 768),
 };
 
+/* As many positives as ECCV Caption has captions for an image, 17.9. */
+#define MULTI(B, D)                                                                                \
+    {                                                                                              \
+        .m = (B), .n = (B), .d = (D), .k = 17, .similarity = MMK_COSINE, .logit_scale = 14.3f,     \
+        .weight_x = 0.5f, .weight_y = 0.5f                                                         \
+    }
+
+static const struct shape multi_bench[] = {MULTI(256, 512), MULTI(1024, 512), MULTI(4096, 512)};
+
 #define SHARED_PARTS                                                                               \
-    .family = "infonce", .dims = "mnd", .similarity = SIMILARITY_FROM_SHAPE,                       \
-    .takes_threads = true, .bench = bench, .bench_count = sizeof bench / sizeof bench[0]
+    .family = "infonce", .similarity = SIMILARITY_FROM_SHAPE, .workspace = workspace,              \
+    .takes_threads = true
+
+#define BENCH(shapes) .bench = (shapes), .bench_count = sizeof(shapes) / sizeof((shapes)[0])
 
 const struct kernel kernel_infonce_forward = {
     .name = "infonce_forward",
@@ -616,6 +807,8 @@ const struct kernel kernel_infonce_forward = {
     .bytes = forward_bytes,
     .fill_fits = forward_fill_fits,
     .sweep = forward_sweep,
+    .dims = "mnd",
+    BENCH(bench),
     SHARED_PARTS,
 };
 
@@ -630,6 +823,8 @@ const struct kernel kernel_infonce_backward = {
     .bytes = backward_bytes,
     .fill_fits = backward_fill_fits,
     .sweep = sweep,
+    .dims = "mnd",
+    BENCH(bench),
     SHARED_PARTS,
 };
 
@@ -643,5 +838,55 @@ const struct kernel kernel_infonce_forward_backward = {
     .bytes = backward_bytes,
     .fill_fits = backward_fill_fits,
     .sweep = sweep,
+    .dims = "mnd",
+    BENCH(bench),
+    SHARED_PARTS,
+};
+
+const struct kernel kernel_multi_infonce_forward = {
+    .name = "multi_infonce_forward",
+    .formula = "InfoNCE with k positives a row: mean_i sum_j t_ij (lse_i - L_ij), columns alike",
+    .layout = multi_forward_layout,
+    .fill = targets_fill,
+    .call = multi_forward_call,
+    .oracle = forward_oracle,
+    .flops = forward_flops,
+    .bytes = forward_bytes,
+    .fill_fits = forward_fill_fits,
+    .sweep = multi_forward_sweep,
+    .dims = "mndk",
+    BENCH(multi_bench),
+    SHARED_PARTS,
+};
+
+const struct kernel kernel_multi_infonce_backward = {
+    .name = "multi_infonce_backward",
+    .formula = "dX, dY, d logit_scale with k positives a row",
+    .layout = multi_backward_layout,
+    .fill = backward_fill,
+    .call = multi_backward_call,
+    .oracle = backward_oracle,
+    .flops = backward_flops,
+    .bytes = backward_bytes,
+    .fill_fits = backward_fill_fits,
+    .sweep = multi_sweep,
+    .dims = "mndk",
+    BENCH(multi_bench),
+    SHARED_PARTS,
+};
+
+const struct kernel kernel_multi_infonce_forward_backward = {
+    .name = "multi_infonce_forward_backward",
+    .formula = "loss, lse, dX, dY, d logit_scale with k positives a row",
+    .layout = multi_both_layout,
+    .fill = targets_fill,
+    .call = multi_both_call,
+    .oracle = both_oracle,
+    .flops = backward_flops,
+    .bytes = backward_bytes,
+    .fill_fits = backward_fill_fits,
+    .sweep = multi_sweep,
+    .dims = "mndk",
+    BENCH(multi_bench),
     SHARED_PARTS,
 };

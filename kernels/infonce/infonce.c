@@ -16,6 +16,36 @@ static bool weight_valid(float v)
     return v >= 0.0f && isfinite(v);
 }
 
+/* How many entries there are, where they are valid. */
+static enum mmk_status check_targets(const struct infonce *p, size_t offset, size_t *entries)
+{
+    const struct mmk_csr *w = p->targets.weights;
+    *entries = p->m;
+    if (w == NULL || p->m == 0)
+        return MMK_OK;
+    if (w->row_start == NULL)
+        return MMK_ERR_NULL;
+    for (size_t i = 0; i < p->m; i++)
+        if (w->row_start[i + 1] < w->row_start[i])
+            return MMK_ERR_ROW_START;
+    *entries = w->row_start[p->m] - w->row_start[0];
+    if (*entries > 0 && w->column == NULL)
+        return MMK_ERR_NULL;
+    if (*entries >= INFONCE_NO_ENTRY)
+        return MMK_ERR_SIZE;
+    for (size_t i = 0; i < p->m; i++)
+        for (size_t e = w->row_start[i]; e < w->row_start[i + 1]; e++) {
+            float weight = w->weight != NULL ? w->weight[e] : 1.0f;
+            if (w->column[e] >= p->n)
+                return MMK_ERR_INDEX;
+            if (!weight_valid(weight))
+                return MMK_ERR_WEIGHT;
+            if (p->targets.exclude_self && weight > 0 && w->column[e] == i + offset)
+                return MMK_ERR_INDEX;
+        }
+    return MMK_OK;
+}
+
 static enum mmk_status check_inputs(struct infonce *p, const struct mmk_infonce_config *config,
                                     const struct mmk_options *options)
 {
@@ -34,11 +64,13 @@ static enum mmk_status check_inputs(struct infonce *p, const struct mmk_infonce_
         return MMK_ERR_WEIGHT;
     if (p->m > UINT32_MAX || p->n > UINT32_MAX)
         return MMK_ERR_SIZE;
-    if (config->offset > p->n || p->m > p->n - config->offset)
-        return MMK_ERR_OFFSET;
+    if (p->targets.weights == NULL || p->targets.exclude_self)
+        if (config->offset > p->n || p->m > p->n - config->offset)
+            return MMK_ERR_OFFSET;
     if ((status = args_matrix(p->x.data, p->m, p->d, p->x.ld)) != MMK_OK ||
         (status = args_matrix(p->y.data, p->n, p->d, p->y.ld)) != MMK_OK ||
-        (status = args_options(options)) != MMK_OK)
+        (status = args_options(options)) != MMK_OK ||
+        (status = check_targets(p, config->offset, &p->targets.most)) != MMK_OK)
         return status;
     p->config = *config;
     p->alpha = alpha;
@@ -67,19 +99,41 @@ static bool alpha_folds(const struct infonce *p)
 static void layout_common(struct infonce *p, struct scratch *s)
 {
     const size_t f = sizeof(float);
-    /* m <= n, and columns that are done again swap the operands */
-    size_t a_rows = least(p->n, HELD_ROWS), b_rows = least(p->n, HELD_COLS);
+    size_t longer = p->m > p->n ? p->m : p->n; /* columns that are done again swap the operands */
+    size_t a_rows = least(longer, HELD_ROWS), b_rows = least(longer, HELD_COLS);
     if (p->config.similarity == MMK_COSINE) {
         p->x.scale = p->x_scale = scratch_take(s, p->m, sizeof *p->x_scale);
         p->y.scale = p->y_scale = scratch_take(s, p->n, sizeof *p->y_scale);
     }
-    p->positive = scratch_take(s, p->m, f);
     p->packed_a = scratch_take(s, tile_packed_floats(a_rows, p->d), f);
     p->packed_b = scratch_take(s, tile_packed_floats(b_rows, p->d), f);
     p->xx = scratch_take(s, a_rows, f);
     p->yy = scratch_take(s, b_rows, f);
     p->strip = scratch_take(s, (size_t)p->threads, STRIP_FLOATS * f);
     p->lane = scratch_take(s, (size_t)p->threads, 2 * LANE_FLOATS * f);
+}
+
+static void layout_side(struct infonce_side *side, size_t rows, size_t entries, struct scratch *s)
+{
+    side->start = scratch_take(s, rows + 1, sizeof *side->start);
+    side->index = scratch_take(s, entries, sizeof *side->index);
+    side->entry = scratch_take(s, entries, sizeof *side->entry);
+    side->total = scratch_take(s, rows, sizeof *side->total);
+}
+
+static void layout_targets(struct infonce *p, struct scratch *s)
+{
+    struct infonce_targets *t = &p->targets;
+    size_t longer = p->m > p->n ? p->m : p->n;
+    layout_side(&t->x, p->m, t->most, s);
+    layout_side(&t->y, p->n, t->most, s);
+    t->weight = scratch_take(s, t->most, sizeof *t->weight);
+    t->logit = scratch_take(s, t->most, sizeof *t->logit);
+    t->coef = scratch_take(s, t->most, sizeof *t->coef);
+    t->place_start =
+        scratch_take(s, blocks_of(longer, TILE_BLOCK_ROWS) + 1, sizeof *t->place_start);
+    t->place = scratch_take(s, t->most + (t->exclude_self ? p->m : 0), sizeof *t->place);
+    t->row_of = scratch_take(s, longer, sizeof *t->row_of);
 }
 
 static void layout_forward(struct infonce *p, struct scratch *s)
@@ -92,9 +146,10 @@ static void layout_forward(struct infonce *p, struct scratch *s)
     p->part_max = scratch_take(s, (size_t)HELD_COL_BLOCKS * HELD_ROWS, f);
     p->part_row = scratch_take(s, (size_t)HELD_COL_BLOCKS * HELD_ROWS, f);
     p->part_col = scratch_take(s, (size_t)HELD_ROW_BLOCKS * HELD_COLS, f);
-    p->pick = scratch_take(s, p->n, sizeof *p->pick);
-    p->pick_max = scratch_take(s, p->n, f);
-    p->pick_sum = scratch_take(s, p->n, f);
+    size_t longer = p->m > p->n ? p->m : p->n;
+    p->pick = scratch_take(s, longer, sizeof *p->pick);
+    p->pick_max = scratch_take(s, longer, f);
+    p->pick_sum = scratch_take(s, longer, f);
     p->block = scratch_take(s, (size_t)p->threads, TILE_BLOCK_ROWS * TILE_BLOCK_LD * f);
 }
 
@@ -139,6 +194,7 @@ enum parts { FORWARD = 1, BACKWARD = 2 };
 static void layout(struct infonce *p, struct scratch *s, enum parts parts)
 {
     layout_common(p, s);
+    layout_targets(p, s);
     if (parts & FORWARD)
         layout_forward(p, s);
     if (parts & BACKWARD)
@@ -160,6 +216,7 @@ static enum mmk_status open_memory(struct infonce *p, struct scratch *s, enum pa
         p->kept_row_blocks = least(spare / kept_bytes(p), blocks_of(p->m, TILE_BLOCK_ROWS));
         p->kept = (float *)(void *)(s->base + s->used);
     }
+    infonce_build_targets(p);
     p->fold = alpha_folds(p);
     if (p->config.similarity == MMK_COSINE) {
 #pragma omp parallel num_threads(p->threads) if (p->threads > 1)
@@ -172,20 +229,101 @@ static enum mmk_status open_memory(struct infonce *p, struct scratch *s, enum pa
     return MMK_OK;
 }
 
-/* Every gradient of an empty batch is 0. */
-static void empty_gradients(const struct infonce *p, float *dy, size_t lddy, float *dlogit_scale)
+/* What a call is given to write to; which of it is used depends on its parts. */
+struct outputs {
+    float *loss, *lse_x, *lse_y;
+    size_t *counted_x, *counted_y; /* NULL: not wanted */
+    float *dx;
+    size_t lddx;
+    float *dy;
+    size_t lddy;
+    float *dlogit_scale;
+    const float *given_lse_x, *given_lse_y; /* BACKWARD alone reads them */
+};
+
+static enum mmk_status check_outputs(const struct infonce *p, enum parts parts,
+                                     const struct outputs *o)
 {
-    for (size_t j = 0; j < p->n; j++)
-        for (size_t k = 0; k < p->d; k++)
-            dy[j * lddy + k] = 0.0f;
-    *dlogit_scale = 0.0f;
+    if (parts & BACKWARD) {
+        enum mmk_status status;
+        if (o->dlogit_scale == NULL)
+            return MMK_ERR_NULL;
+        if ((status = args_matrix(o->dx, p->m, p->d, o->lddx)) != MMK_OK ||
+            (status = args_matrix(o->dy, p->n, p->d, o->lddy)) != MMK_OK)
+            return status;
+    }
+    const float *lse_x = parts & FORWARD ? o->lse_x : o->given_lse_x;
+    const float *lse_y = parts & FORWARD ? o->lse_y : o->given_lse_y;
+    if ((parts & FORWARD && o->loss == NULL) || (lse_x == NULL && p->m > 0) ||
+        (lse_y == NULL && p->n > 0))
+        return MMK_ERR_NULL;
+    return MMK_OK;
 }
 
-static void empty_forward(const struct infonce *p, float *loss, float *lse_y)
+static void clear_rows(size_t rows, size_t d, float *matrix, size_t ld)
 {
-    *loss = 0.0f;
-    for (size_t j = 0; j < p->n; j++)
-        lse_y[j] = -INFINITY;
+    for (size_t i = 0; i < rows; i++)
+        for (size_t k = 0; k < d; k++)
+            matrix[i * ld + k] = 0.0f;
+}
+
+static void fill(size_t count, float *v, float value)
+{
+    for (size_t i = 0; i < count; i++)
+        v[i] = value;
+}
+
+/* Without rows or without columns the loss and all gradients are 0. */
+static void run_empty(const struct infonce *p, enum parts parts, const struct outputs *o)
+{
+    if (parts & FORWARD) {
+        *o->loss = 0.0f;
+        fill(p->m, o->lse_x, -INFINITY);
+        fill(p->n, o->lse_y, -INFINITY);
+    }
+    if (parts & BACKWARD) {
+        clear_rows(p->m, p->d, o->dx, o->lddx);
+        clear_rows(p->n, p->d, o->dy, o->lddy);
+        *o->dlogit_scale = 0.0f;
+    }
+}
+
+static enum mmk_status run(struct infonce *p, const struct mmk_infonce_config *config,
+                           enum parts parts, const struct outputs *o,
+                           const struct mmk_options *options)
+{
+    struct scratch scratch;
+    enum mmk_status status = check_inputs(p, config, options);
+    if (status != MMK_OK || (status = check_outputs(p, parts, o)) != MMK_OK)
+        return status;
+    if (p->m == 0 || p->n == 0) {
+        run_empty(p, parts, o);
+    } else {
+        if ((status = open_memory(p, &scratch, parts, options)) != MMK_OK)
+            return status;
+        if (parts & FORWARD)
+            infonce_run_forward(p, o->loss, o->lse_x, o->lse_y);
+        else
+            infonce_take_lse(p, o->given_lse_x, o->given_lse_y);
+        if (parts & BACKWARD)
+            infonce_run_backward(p, o->dx, o->lddx, o->dy, o->lddy, o->dlogit_scale);
+        scratch_close(&scratch);
+    }
+    if (o->counted_x != NULL)
+        *o->counted_x = p->targets.x.counted;
+    if (o->counted_y != NULL)
+        *o->counted_y = p->targets.y.counted;
+    return MMK_OK;
+}
+
+static struct infonce one_to_one(size_t m, size_t n, size_t d, const float *x, size_t ldx,
+                                 const float *y, size_t ldy)
+{
+    return (struct infonce){.m = m,
+                            .n = n,
+                            .d = d,
+                            .x = {.data = x, .ld = ldx, .rows = m, .factor = 1},
+                            .y = {.data = y, .ld = ldy, .rows = n, .factor = 1}};
 }
 
 enum mmk_status mmk_infonce_forward(const struct mmk_infonce_config *config, size_t m, size_t n,
@@ -193,35 +331,9 @@ enum mmk_status mmk_infonce_forward(const struct mmk_infonce_config *config, siz
                                     size_t ldy, float *loss, float *lse_x, float *lse_y,
                                     const struct mmk_options *options)
 {
-    struct infonce p = {.m = m,
-                        .n = n,
-                        .d = d,
-                        .x = {.data = x, .ld = ldx, .rows = m, .factor = 1},
-                        .y = {.data = y, .ld = ldy, .rows = n, .factor = 1}};
-    enum mmk_status status = check_inputs(&p, config, options);
-    if (status != MMK_OK)
-        return status;
-    if (loss == NULL || (lse_x == NULL && m > 0) || (lse_y == NULL && n > 0))
-        return MMK_ERR_NULL;
-    if (m == 0) {
-        empty_forward(&p, loss, lse_y);
-        return MMK_OK;
-    }
-    struct scratch scratch;
-    if ((status = open_memory(&p, &scratch, FORWARD, options)) != MMK_OK)
-        return status;
-    infonce_run_forward(&p, loss, lse_x, lse_y);
-    scratch_close(&scratch);
-    return MMK_OK;
-}
-
-static enum mmk_status check_gradients(const struct infonce *p, const float *dx, size_t lddx,
-                                       const float *dy, size_t lddy, const float *dlogit_scale)
-{
-    if (dlogit_scale == NULL)
-        return MMK_ERR_NULL;
-    enum mmk_status status = args_matrix(dx, p->m, p->d, lddx);
-    return status != MMK_OK ? status : args_matrix(dy, p->n, p->d, lddy);
+    struct infonce p = one_to_one(m, n, d, x, ldx, y, ldy);
+    struct outputs o = {.loss = loss, .lse_x = lse_x, .lse_y = lse_y};
+    return run(&p, config, FORWARD, &o, options);
 }
 
 enum mmk_status mmk_infonce_backward(const struct mmk_infonce_config *config, size_t m, size_t n,
@@ -230,28 +342,15 @@ enum mmk_status mmk_infonce_backward(const struct mmk_infonce_config *config, si
                                      size_t lddx, float *dy, size_t lddy, float *dlogit_scale,
                                      const struct mmk_options *options)
 {
-    struct infonce p = {.m = m,
-                        .n = n,
-                        .d = d,
-                        .x = {.data = x, .ld = ldx, .rows = m, .factor = 1},
-                        .y = {.data = y, .ld = ldy, .rows = n, .factor = 1}};
-    enum mmk_status status = check_inputs(&p, config, options);
-    if (status != MMK_OK ||
-        (status = check_gradients(&p, dx, lddx, dy, lddy, dlogit_scale)) != MMK_OK)
-        return status;
-    if ((lse_x == NULL && m > 0) || (lse_y == NULL && n > 0))
-        return MMK_ERR_NULL;
-    if (m == 0) {
-        empty_gradients(&p, dy, lddy, dlogit_scale);
-        return MMK_OK;
-    }
-    struct scratch scratch;
-    if ((status = open_memory(&p, &scratch, BACKWARD, options)) != MMK_OK)
-        return status;
-    infonce_take_lse(&p, lse_x, lse_y);
-    infonce_run_backward(&p, dx, lddx, dy, lddy, dlogit_scale);
-    scratch_close(&scratch);
-    return MMK_OK;
+    struct infonce p = one_to_one(m, n, d, x, ldx, y, ldy);
+    struct outputs o = {.dx = dx,
+                        .lddx = lddx,
+                        .dy = dy,
+                        .lddy = lddy,
+                        .dlogit_scale = dlogit_scale,
+                        .given_lse_x = lse_x,
+                        .given_lse_y = lse_y};
+    return run(&p, config, BACKWARD, &o, options);
 }
 
 enum mmk_status mmk_infonce_forward_backward(const struct mmk_infonce_config *config, size_t m,
@@ -261,43 +360,97 @@ enum mmk_status mmk_infonce_forward_backward(const struct mmk_infonce_config *co
                                              size_t lddy, float *dlogit_scale,
                                              const struct mmk_options *options)
 {
-    struct infonce p = {.m = m,
-                        .n = n,
-                        .d = d,
-                        .x = {.data = x, .ld = ldx, .rows = m, .factor = 1},
-                        .y = {.data = y, .ld = ldy, .rows = n, .factor = 1}};
-    enum mmk_status status = check_inputs(&p, config, options);
-    if (status != MMK_OK ||
-        (status = check_gradients(&p, dx, lddx, dy, lddy, dlogit_scale)) != MMK_OK)
-        return status;
-    if (loss == NULL || (lse_x == NULL && m > 0) || (lse_y == NULL && n > 0))
+    struct infonce p = one_to_one(m, n, d, x, ldx, y, ldy);
+    struct outputs o = {.loss = loss,
+                        .lse_x = lse_x,
+                        .lse_y = lse_y,
+                        .dx = dx,
+                        .lddx = lddx,
+                        .dy = dy,
+                        .lddy = lddy,
+                        .dlogit_scale = dlogit_scale};
+    return run(&p, config, FORWARD | BACKWARD, &o, options);
+}
+
+/* MMK_ERR_NULL without targets: one-to-one InfoNCE has functions of its own. */
+static enum mmk_status many_to_many(struct infonce *p, const struct mmk_targets *targets)
+{
+    if (targets == NULL)
         return MMK_ERR_NULL;
-    if (m == 0) {
-        empty_forward(&p, loss, lse_y);
-        empty_gradients(&p, dy, lddy, dlogit_scale);
-        return MMK_OK;
-    }
-    struct scratch scratch;
-    if ((status = open_memory(&p, &scratch, FORWARD | BACKWARD, options)) != MMK_OK)
-        return status;
-    infonce_run_forward(&p, loss, lse_x, lse_y);
-    infonce_run_backward(&p, dx, lddx, dy, lddy, dlogit_scale);
-    scratch_close(&scratch);
+    p->targets.weights = &targets->weights;
+    p->targets.exclude_self = targets->exclude_self != 0;
     return MMK_OK;
 }
 
-enum mmk_status mmk_infonce_workspace_bytes(size_t m, size_t n, size_t d, int threads,
-                                            size_t *streamed, size_t *stored)
+enum mmk_status mmk_multi_infonce_forward(const struct mmk_infonce_config *config,
+                                          const struct mmk_targets *targets, size_t m, size_t n,
+                                          size_t d, const float *x, size_t ldx, const float *y,
+                                          size_t ldy, float *loss, float *lse_x, float *lse_y,
+                                          size_t *counted_x, size_t *counted_y,
+                                          const struct mmk_options *options)
+{
+    struct infonce p = one_to_one(m, n, d, x, ldx, y, ldy);
+    struct outputs o = {.loss = loss,
+                        .lse_x = lse_x,
+                        .lse_y = lse_y,
+                        .counted_x = counted_x,
+                        .counted_y = counted_y};
+    enum mmk_status status = many_to_many(&p, targets);
+    return status != MMK_OK ? status : run(&p, config, FORWARD, &o, options);
+}
+
+enum mmk_status mmk_multi_infonce_backward(const struct mmk_infonce_config *config,
+                                           const struct mmk_targets *targets, size_t m, size_t n,
+                                           size_t d, const float *x, size_t ldx, const float *y,
+                                           size_t ldy, const float *lse_x, const float *lse_y,
+                                           float *dx, size_t lddx, float *dy, size_t lddy,
+                                           float *dlogit_scale, const struct mmk_options *options)
+{
+    struct infonce p = one_to_one(m, n, d, x, ldx, y, ldy);
+    struct outputs o = {.dx = dx,
+                        .lddx = lddx,
+                        .dy = dy,
+                        .lddy = lddy,
+                        .dlogit_scale = dlogit_scale,
+                        .given_lse_x = lse_x,
+                        .given_lse_y = lse_y};
+    enum mmk_status status = many_to_many(&p, targets);
+    return status != MMK_OK ? status : run(&p, config, BACKWARD, &o, options);
+}
+
+enum mmk_status mmk_multi_infonce_forward_backward(
+    const struct mmk_infonce_config *config, const struct mmk_targets *targets, size_t m, size_t n,
+    size_t d, const float *x, size_t ldx, const float *y, size_t ldy, float *loss, float *lse_x,
+    float *lse_y, size_t *counted_x, size_t *counted_y, float *dx, size_t lddx, float *dy,
+    size_t lddy, float *dlogit_scale, const struct mmk_options *options)
+{
+    struct infonce p = one_to_one(m, n, d, x, ldx, y, ldy);
+    struct outputs o = {.loss = loss,
+                        .lse_x = lse_x,
+                        .lse_y = lse_y,
+                        .counted_x = counted_x,
+                        .counted_y = counted_y,
+                        .dx = dx,
+                        .lddx = lddx,
+                        .dy = dy,
+                        .lddy = lddy,
+                        .dlogit_scale = dlogit_scale};
+    enum mmk_status status = many_to_many(&p, targets);
+    return status != MMK_OK ? status : run(&p, config, FORWARD | BACKWARD, &o, options);
+}
+
+static enum mmk_status workspace_bytes(struct infonce *p, int threads, size_t *streamed,
+                                       size_t *stored)
 {
     if (threads < 0)
         return MMK_ERR_THREADS;
-    struct infonce p = {.m = m, .n = n, .d = d, .threads = args_threads(threads, SIZE_MAX)};
-    p.config.similarity = MMK_COSINE; /* takes the most */
+    p->threads = args_threads(threads, SIZE_MAX);
+    p->config.similarity = MMK_COSINE; /* takes the most */
     struct scratch s = {0};
-    layout(&p, &s, FORWARD | BACKWARD);
+    layout(p, &s, FORWARD | BACKWARD);
     size_t kept;
-    if (s.overflow || m > PTRDIFF_MAX ||
-        __builtin_mul_overflow(blocks_of(m, TILE_BLOCK_ROWS), kept_bytes(&p), &kept) ||
+    if (s.overflow || p->m > PTRDIFF_MAX ||
+        __builtin_mul_overflow(blocks_of(p->m, TILE_BLOCK_ROWS), kept_bytes(p), &kept) ||
         __builtin_add_overflow(kept, scratch_bytes(&s), &kept) || kept > PTRDIFF_MAX)
         return MMK_ERR_SIZE;
     if (streamed != NULL)
@@ -305,4 +458,18 @@ enum mmk_status mmk_infonce_workspace_bytes(size_t m, size_t n, size_t d, int th
     if (stored != NULL)
         *stored = kept;
     return MMK_OK;
+}
+
+enum mmk_status mmk_infonce_workspace_bytes(size_t m, size_t n, size_t d, int threads,
+                                            size_t *streamed, size_t *stored)
+{
+    struct infonce p = {.m = m, .n = n, .d = d, .targets.most = m};
+    return workspace_bytes(&p, threads, streamed, stored);
+}
+
+enum mmk_status mmk_multi_infonce_workspace_bytes(size_t m, size_t n, size_t d, size_t entries,
+                                                  int threads, size_t *streamed, size_t *stored)
+{
+    struct infonce p = {.m = m, .n = n, .d = d, .targets = {.most = entries, .exclude_self = true}};
+    return workspace_bytes(&p, threads, streamed, stored);
 }

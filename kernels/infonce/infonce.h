@@ -48,19 +48,24 @@ struct infonce_gradient {
     float *col_e, *col_g; /* sums of E and of G of each column, started; with row_e and row_g */
 };
 
-/* The last step for one row of a gradient. The sum over the negatives of G y lies in panels of nr
- * columns (a power of two), [panel][panel_rows][nr]; in a plain row, panels of one row each. */
+/* The last step for one row of a gradient. The sum of G y lies in panels of nr columns (a power of two),
+ * [panel][panel_rows][nr]; in a plain row, panels of one row each. Positives that it lacks are added in
+ * the order of their list: number q is the row index[q] of the other side, its G is coef[entry[q]]. */
 struct infonce_row {
     size_t d;
     const float *sum;
     size_t nr, panel_rows;
-    float *gradient;       /* out; may be the sum itself */
-    const float *self;     /* x */
-    const float *positive; /* y of the positive, or NULL */
-    float coef;            /* G of the positive */
-    float sum_g;           /* neg_sq_l2: sum of G over the row, positive included */
-    float scale;           /* logit_scale; twice that for neg_sq_l2 */
-    struct row_scale self_scale, positive_scale; /* cosine */
+    float *gradient;   /* out; may be the sum itself */
+    const float *self; /* x */
+    size_t positives;
+    const uint32_t *index, *entry;
+    const float *coef;
+    const float *other; /* Y */
+    size_t ldother;
+    float sum_g;                         /* neg_sq_l2: sum of G over the row, positives included */
+    float scale;                         /* logit_scale; twice that for neg_sq_l2 */
+    struct row_scale self_scale;         /* cosine */
+    const struct row_scale *other_scale; /* of all rows */
 };
 
 /* Where element k of the sum is. */
@@ -85,9 +90,9 @@ struct infonce_ops {
     void (*softmax_rows)(size_t rows, size_t cols, const float *z, float *max, float *sum);
     /* (max, sum) pairs of two disjoint parts of each row become those of the whole. */
     void (*join_rows)(size_t count, float *max, float *sum, const float *max2, const float *sum2);
-    /* dot:       v = sum + coef p, out = scale v
+    /* dot:       v = sum + sum_q coef_q y_q, out = scale v
      * cosine:    v likewise with normalised rows, out = scale (v - x^ (x^ . v)) / |x|
-     * neg_sq_l2: v = sum + coef p - sum_g x, out = scale v
+     * neg_sq_l2: v = sum + sum_q coef_q y_q - sum_g x, out = scale v
      * Returns x . v (x^ . v for cosine). */
     float (*finish_row[MMK_SIMILARITY_COUNT])(const struct infonce_row *row);
 };

@@ -198,8 +198,7 @@ static inline __attribute__((always_inline)) float
 infonce_finish_avx2(const struct infonce_row *row, enum mmk_similarity similarity)
 {
     bool cosine = similarity == MMK_COSINE;
-    const __m256 scale = _mm256_set1_ps(row->scale), coef = _mm256_set1_ps(row->coef);
-    const __m256 sum_g = _mm256_set1_ps(row->sum_g);
+    const __m256 scale = _mm256_set1_ps(row->scale), sum_g = _mm256_set1_ps(row->sum_g);
     __m256 lane[8];
     for (size_t l = 0; l < 8; l++)
         lane[l] = _mm256_setzero_ps();
@@ -212,10 +211,12 @@ infonce_finish_avx2(const struct infonce_row *row, enum mmk_similarity similarit
             size_t first = row->d - at < 8 ? row->d - at : 8;
             __m256 v = simd_load_first(infonce_sum_at(row, at), first);
             __m256 x = simd_load_first(row->self + at, first);
-            if (row->positive != NULL) {
-                __m256 p = simd_load_first(row->positive + at, first);
-                v = _mm256_fmadd_ps(coef, cosine ? infonce_scaled_avx2(p, &row->positive_scale) : p,
-                                    v);
+            for (size_t q = 0; q < row->positives; q++) {
+                size_t j = row->index[q];
+                __m256 y = simd_load_first(row->other + j * row->ldother + at, first);
+                if (cosine)
+                    y = infonce_scaled_avx2(y, &row->other_scale[j]);
+                v = _mm256_fmadd_ps(_mm256_set1_ps(row->coef[row->entry[q]]), y, v);
             }
             if (similarity == MMK_NEG_SQ_L2)
                 v = _mm256_fnmadd_ps(sum_g, x, v);

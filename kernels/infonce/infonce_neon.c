@@ -181,7 +181,7 @@ static inline __attribute__((always_inline)) float
 infonce_finish_neon(const struct infonce_row *row, enum mmk_similarity similarity)
 {
     bool cosine = similarity == MMK_COSINE;
-    const float32x4_t coef = vdupq_n_f32(row->coef), sum_g = vdupq_n_f32(row->sum_g);
+    const float32x4_t sum_g = vdupq_n_f32(row->sum_g);
     float32x4_t lane[16];
     for (size_t l = 0; l < 16; l++)
         lane[l] = vdupq_n_f32(0.0f);
@@ -193,9 +193,12 @@ infonce_finish_neon(const struct infonce_row *row, enum mmk_similarity similarit
             size_t first = row->d - at < 4 ? row->d - at : 4;
             float32x4_t v = simd_load_first(infonce_sum_at(row, at), first);
             float32x4_t x = simd_load_first(row->self + at, first);
-            if (row->positive != NULL) {
-                float32x4_t p = simd_load_first(row->positive + at, first);
-                v = vfmaq_f32(v, coef, cosine ? infonce_scaled_neon(p, &row->positive_scale) : p);
+            for (size_t q = 0; q < row->positives; q++) {
+                size_t j = row->index[q];
+                float32x4_t y = simd_load_first(row->other + j * row->ldother + at, first);
+                if (cosine)
+                    y = infonce_scaled_neon(y, &row->other_scale[j]);
+                v = vfmaq_n_f32(v, y, row->coef[row->entry[q]]);
             }
             if (similarity == MMK_NEG_SQ_L2)
                 v = vfmsq_f32(v, sum_g, x);

@@ -122,9 +122,11 @@ infonce_finish_scalar(const struct infonce_row *row, enum mmk_similarity similar
     float lane[SIMD_LANES] = {0};
     for (size_t k = 0; k < row->d; k++) {
         float v = *infonce_sum_at(row, k), x = row->self[k];
-        if (row->positive != NULL) {
-            float p = row->positive[k];
-            v = fmaf(row->coef, cosine ? infonce_scaled_scalar(p, row->positive_scale) : p, v);
+        for (size_t q = 0; q < row->positives; q++) {
+            float y = row->other[row->index[q] * row->ldother + k];
+            if (cosine)
+                y = infonce_scaled_scalar(y, row->other_scale[row->index[q]]);
+            v = fmaf(row->coef[row->entry[q]], y, v);
         }
         if (similarity == MMK_NEG_SQ_L2)
             v = fmaf(-row->sum_g, x, v);

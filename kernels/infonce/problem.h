@@ -5,6 +5,9 @@
  * share, and each block in strips of INFONCE_STRIP columns. Rows of X and Y are packed for many blocks
  * at once (HELD_ROWS, HELD_COLS). Sums over a block are joined in the order of blocks, so neither the
  * thread count nor which thread had a block shows in the result.
+ *
+ * Positives are an m x n sparse matrix, one entry a row in the one-to-one case. They are taken out of
+ * each strip while it is in L1 and never meet the dense arithmetic; what they add is joined in double.
  */
 #ifndef MMK_INFONCE_PROBLEM_H
 #define MMK_INFONCE_PROBLEM_H
@@ -39,9 +42,41 @@ struct region {
 /* The greatest sum of E of a row or column: with it no E has overflowed. */
 #define INFONCE_SUM_GREATEST 0x1p120f
 
+/* The positives of the rows of one side of the logits (X's, or Y's), in ascending order. */
+struct infonce_side {
+    size_t *start;   /* rows + 1 */
+    uint32_t *index; /* which row of the other side */
+    uint32_t *entry; /* which entry of the arrays below */
+    double *total;   /* rows: sum of the weights; 0: the row has no part in the loss */
+    size_t counted;  /* rows that have one */
+};
+
+/* A logit that is taken out of the strips of a pass. */
+struct infonce_place {
+    uint32_t row, col; /* of the pass's operands */
+    uint32_t entry;    /* or INFONCE_NO_ENTRY: its term is left out of everything */
+};
+
+#define INFONCE_NO_ENTRY UINT32_MAX
+
+struct infonce_targets {
+    const struct mmk_csr *weights; /* NULL: y_{i+offset} belongs to x_i */
+    bool exclude_self;             /* (i, i + offset) is left out */
+    size_t most;                   /* entries, before equal ones are added up and zeros dropped */
+    struct infonce_side x, y;
+    double *weight;
+    float *logit; /* in base 2 */
+    float *coef;  /* backward: of G, times 2^weight_bits */
+    /* the places of the pass that runs, by blocks of its rows, in each by column */
+    size_t *place_start;
+    struct infonce_place *place;
+    uint32_t *row_of; /* where a pass has picked rows: the pass's row of a row of data */
+};
+
 struct infonce {
     const struct isa_row *isa;
     struct mmk_infonce_config config;
+    struct infonce_targets targets;
     size_t m, n, d;
     struct tile_operand x, y;
     int threads;
@@ -50,7 +85,6 @@ struct infonce {
 
     /* of all rows and columns */
     struct row_scale *x_scale, *y_scale; /* cosine */
-    float *positive;                     /* m: logit of each positive pair, in base 2 */
     /* rows of X and Y that are packed at the moment, whichever are rows and columns */
     struct region held;
     float *packed_a, *packed_b;
@@ -67,8 +101,8 @@ struct infonce {
     float *part_row;           /* [HELD_COL_BLOCKS][HELD_ROWS] */
     float *part_col;           /* [HELD_ROW_BLOCKS][HELD_COLS] */
     /* rows or columns out of the shift's reach are done again, each from its own maximum */
-    uint32_t *pick;             /* n */
-    float *pick_max, *pick_sum; /* n */
+    uint32_t *pick;             /* as many as there are rows or columns, the greater number */
+    float *pick_max, *pick_sum; /* likewise */
     float *part_max;            /* as part_row */
     float *block;               /* logits of a block, of a thread */
     bool overflow;              /* some of E may be +Inf */
@@ -147,8 +181,22 @@ static inline float *kept_block(const struct infonce *p, size_t row, size_t col)
 /* One side of the logits as their rows, the other as their columns. */
 struct operands {
     const struct tile_operand *a, *b;
-    ptrdiff_t shift; /* row r has its positive in column r + shift, r being the row of a's data */
+    const struct infonce_side *side_a, *side_b;
+    ptrdiff_t shift; /* row r of a's data stands for the same as row r + shift of b's */
 };
+
+/* Positives of both sides from the weights, or from the offset. */
+void infonce_build_targets(struct infonce *p);
+
+/* Lists the places of a pass; before its threads start. */
+void infonce_list_places(struct infonce *p, const struct operands *o);
+
+/* The places in a strip of the pass. */
+struct infonce_places {
+    const struct infonce_place *begin, *end;
+};
+
+struct infonce_places infonce_places(const struct infonce *p, const struct region *strip);
 
 /* X with alpha, where it is folded into it. */
 static inline struct tile_operand infonce_scaled_rows(const struct infonce *p)
@@ -163,11 +211,11 @@ static inline struct tile_operand infonce_scaled_rows(const struct infonce *p)
 void infonce_hold(const struct infonce *p, const struct operands *o, struct region *held,
                   const struct region *needed, size_t worker, size_t workers);
 
-/* Logits in base 2 of a strip (up to INFONCE_STRIP columns of a block) into z, with -Inf for positives
- * and for the columns up to the next multiple of INFONCE_COL_MULTIPLE. Positives are saved where
- * positive is not NULL. Meanwhile `fetch` comes into L2. */
+/* Logits in base 2 of a strip (up to INFONCE_STRIP columns of a block) into z, with -Inf in its places
+ * and for the columns up to the next multiple of INFONCE_COL_MULTIPLE. The positives' logits are saved
+ * where `logit` is not NULL. Meanwhile `fetch` comes into L2. */
 void infonce_strip(const struct infonce *p, const struct operands *o, const struct region *held,
-                   const struct region *strip, float *z, size_t ldz, float *positive,
+                   const struct region *strip, float *z, size_t ldz, float *logit,
                    struct tile_fetch fetch);
 
 void infonce_run_forward(struct infonce *p, float *loss, float *lse_x, float *lse_y);

@@ -65,12 +65,13 @@ static double greatest(size_t count, const double *v)
 }
 
 static void check_gradients(enum mmk_similarity similarity, double scale, float weight_x,
-                            float weight_y, size_t m, size_t n, size_t offset)
+                            float weight_y, const struct mmk_targets *targets, size_t m, size_t n,
+                            size_t offset)
 {
     const size_t d = 4;
     struct mmk_infonce_config config = {similarity, (float)scale, weight_x, weight_y, offset};
     struct infonce_ref r;
-    infonce_ref_open(&r, &config, m, n, d);
+    infonce_ref_open(&r, &config, targets, m, n, d);
     fill_rows(r.x, m * d, 1);
     fill_rows(r.y, n * d, 2);
     infonce_ref_forward(&r);
@@ -97,13 +98,54 @@ static void gradients_are_differences(void **state)
     static const float weights[][2] = {{0.5f, 0.5f}, {1, 0}, {0, 1}, {0.25f, 2}};
     for (int similarity = 0; similarity < MMK_SIMILARITY_COUNT; similarity++)
         for (size_t w = 0; w < 4; w++) {
-            check_gradients((enum mmk_similarity)similarity, 1, weights[w][0], weights[w][1], 5, 5,
-                            0);
-            check_gradients((enum mmk_similarity)similarity, 3, weights[w][0], weights[w][1], 3, 7,
-                            2);
-            check_gradients((enum mmk_similarity)similarity, 2, weights[w][0], weights[w][1], 1, 4,
-                            3);
+            check_gradients((enum mmk_similarity)similarity, 1, weights[w][0], weights[w][1], NULL,
+                            5, 5, 0);
+            check_gradients((enum mmk_similarity)similarity, 3, weights[w][0], weights[w][1], NULL,
+                            3, 7, 2);
+            check_gradients((enum mmk_similarity)similarity, 2, weights[w][0], weights[w][1], NULL,
+                            1, 4, 3);
         }
+}
+
+/* Several positives, a row and a column without any, equal entries, a weight of 0; and the same with the
+ * pairs (i, i + 1) left out. */
+static void gradients_with_targets_are_differences(void **state)
+{
+    (void)state;
+    static const size_t row_start[] = {0, 3, 3, 4, 7};
+    static const uint32_t column[] = {4, 0, 4, 2, 0, 1, 2};
+    static const float weight[] = {1, 0.5f, 2, 3, 1, 0, 0.25f};
+    for (int similarity = 0; similarity < MMK_SIMILARITY_COUNT; similarity++)
+        for (int exclude_self = 0; exclude_self < 2; exclude_self++) {
+            struct mmk_targets targets = {{row_start, column, weight}, exclude_self};
+            check_gradients((enum mmk_similarity)similarity, 2, 0.25f, 2, &targets, 4, 5, 1);
+            check_gradients((enum mmk_similarity)similarity, 2, 1, 0, &targets, 4, 5, 1);
+        }
+}
+
+/* The least loss is the entropy of the targets: one-hot rows make logits at will. */
+static void least_loss_is_entropy(void **state)
+{
+    (void)state;
+    static const size_t row_start[] = {0, 3};
+    static const uint32_t column[] = {0, 1, 2};
+    static const float weight[] = {1, 2, 5};
+    struct mmk_targets targets = {{row_start, column, weight}, 0};
+    struct mmk_infonce_config config = {MMK_DOT, 1, 1, 0, 0};
+    struct infonce_ref r;
+    infonce_ref_open(&r, &config, &targets, 1, 3, 1);
+    double entropy = 0;
+    r.x[0] = 1;
+    for (size_t j = 0; j < 3; j++) {
+        r.y[j] = log((double)weight[j]);
+        entropy -= (double)weight[j] / 8 * log((double)weight[j] / 8);
+    }
+    infonce_ref_forward(&r);
+    infonce_ref_backward(&r);
+    assert_true(fabs(r.loss - entropy) < 1e-15);
+    for (size_t j = 0; j < 3; j++)
+        assert_true(fabs(r.g[j]) < 1e-15);
+    infonce_ref_close(&r);
 }
 
 /* Fills the rows, runs forward and backward. */
@@ -111,7 +153,7 @@ static void run(struct infonce_ref *r, enum mmk_similarity similarity, float sca
                 float weight_y, size_t m, size_t n, size_t d, size_t offset, bool equal_rows)
 {
     struct mmk_infonce_config config = {similarity, scale, weight_x, weight_y, offset};
-    infonce_ref_open(r, &config, m, n, d);
+    infonce_ref_open(r, &config, NULL, m, n, d);
     fill_rows(r->x, m * d, 3);
     fill_rows(r->y, n * d, 4);
     for (size_t e = 0; equal_rows && e < m * d; e++)
@@ -181,7 +223,7 @@ static void zero_row_has_gradient_zero(void **state)
     (void)state;
     struct mmk_infonce_config config = {MMK_COSINE, 14.3f, 0.5f, 0.5f, 0};
     struct infonce_ref r;
-    infonce_ref_open(&r, &config, 4, 4, 3);
+    infonce_ref_open(&r, &config, NULL, 4, 4, 3);
     fill_rows(r.x, 12, 5);
     fill_rows(r.y, 12, 6);
     memset(r.x + 3, 0, 3 * sizeof *r.x);
@@ -200,7 +242,7 @@ static void small_loss_is_accurate(void **state)
     (void)state;
     struct mmk_infonce_config config = {MMK_DOT, 60, 1, 0, 0};
     struct infonce_ref r;
-    infonce_ref_open(&r, &config, 1, 2, 1);
+    infonce_ref_open(&r, &config, NULL, 1, 2, 1);
     r.x[0] = 1;
     r.y[0] = 1;
     r.y[1] = 0;
@@ -364,6 +406,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(gradients_are_differences),
+        cmocka_unit_test(gradients_with_targets_are_differences),
+        cmocka_unit_test(least_loss_is_entropy),
         cmocka_unit_test(one_pair_has_loss_zero),
         cmocka_unit_test(equal_rows_have_loss_log_n),
         cmocka_unit_test(rows_of_g_sum_to_zero),
