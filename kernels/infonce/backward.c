@@ -502,15 +502,15 @@ static float shift_of_lse(const struct half half[2])
     return fabs(shift) <= (double)INFONCE_SHIFT_MOST ? (float)shift : 0.0f;
 }
 
-/* Whether one exponential serves all rows that count. Without a forward the greatest E of a row is known
- * from its lse only. */
+/* Whether one exponential serves all rows that count, and overflows in none. Without a forward the greatest
+ * E of a row is known from its lse only. */
 static bool one_exp_serves_half(const struct infonce *p, const struct half *h)
 {
     double most = h->sum != NULL ? INFINITY : SHIFT_HIGHEST;
     for (size_t i = 0; i < h->count; i++)
-        if (counts(h, i) &&
-            (!one_exp_serves(p, h->lse2[i], h->sum != NULL ? h->sum[i] : INFINITY) ||
-             h->lse2[i] - (double)p->shift > most))
+        if (h->lse2[i] - (double)p->shift > most ||
+            (counts(h, i) &&
+             !one_exp_serves(p, h->lse2[i], h->sum != NULL ? h->sum[i] : INFINITY)))
             return false;
     return true;
 }
