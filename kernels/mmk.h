@@ -46,6 +46,7 @@ enum mmk_status {
     MMK_ERR_SIMILARITY,        /* not a value of enum mmk_similarity */
     MMK_ERR_LOGIT_SCALE,       /* logit_scale is zero, negative, NaN or above 1.7e38 */
     MMK_ERR_WEIGHT,            /* a weight is negative, NaN or infinite */
+    MMK_ERR_BIAS,              /* bias is NaN, infinite or beyond 2^100 */
     MMK_ERR_OFFSET,            /* offset + m exceeds n: some x_i would have no positive */
     MMK_ERR_ROW_START,         /* row_start of a CSR matrix goes down from a row to the next */
     MMK_ERR_INDEX,        /* a column of a CSR matrix, or an item of a ranking, is not below n; or a
@@ -303,6 +304,40 @@ MMK_API enum mmk_status mmk_multi_infonce_forward_backward(
 MMK_API enum mmk_status mmk_multi_infonce_workspace_bytes(size_t m, size_t n, size_t d,
                                                           size_t entries, int threads,
                                                           size_t *streamed, size_t *stored);
+
+/* ---- Sigmoid loss --------------------------------------------------------------------------- */
+
+/* With L_ij = s sim(x_i, y_j) + bias, and z_ij = 1 where y_j belongs to x_i, else -1:
+ *     loss = 1/m sum_ij log(1 + e^{-z_ij L_ij})
+ * s = logit_scale. Each pair stands alone; nothing is summed along a row before its logarithm is taken.
+ * Relative accuracy is kept however small the terms. NaN among the logits makes the loss NaN.
+ * Source: Zhai et al. 2023 (SigLIP: bias -10 and s = 10 at the start).
+ *   positives   m x n; the pairs with a weight above 0 belong together, how great it is does not
+ *               matter. NULL: y_{i+offset} belongs to x_i, offset + m <= n */
+struct mmk_sigmoid_config {
+    enum mmk_similarity similarity;
+    float logit_scale; /* s > 0, at most 1.7e38 */
+    float bias;        /* at most 2^100 either way */
+    size_t offset;     /* looked at only where positives is NULL */
+};
+
+/* The loss, 1 float. Memory O(m + n + entries) and packed copies, as mmk_infonce_forward. */
+MMK_API enum mmk_status mmk_sigmoid_forward(const struct mmk_sigmoid_config *config,
+                                            const struct mmk_csr *positives, size_t m, size_t n,
+                                            size_t d, const float *x, size_t ldx, const float *y,
+                                            size_t ldy, float *loss,
+                                            const struct mmk_options *options);
+
+/* The loss and its gradients, 6 m n d flops: the logits are made once and not kept, so there is no
+ * backward of its own to save anything.
+ *   dx m x d (lddx), dy n x d (lddy), dlogit_scale 1 float, dbias 1 float */
+MMK_API enum mmk_status mmk_sigmoid_forward_backward(const struct mmk_sigmoid_config *config,
+                                                     const struct mmk_csr *positives, size_t m,
+                                                     size_t n, size_t d, const float *x, size_t ldx,
+                                                     const float *y, size_t ldy, float *loss,
+                                                     float *dx, size_t lddx, float *dy, size_t lddy,
+                                                     float *dlogit_scale, float *dbias,
+                                                     const struct mmk_options *options);
 
 /* ---- Exponential ---------------------------------------------------------------------------- */
 

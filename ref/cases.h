@@ -18,6 +18,7 @@ extern const struct kernel kernel_infonce_forward, kernel_infonce_backward;
 extern const struct kernel kernel_infonce_forward_backward;
 extern const struct kernel kernel_multi_infonce_forward, kernel_multi_infonce_backward;
 extern const struct kernel kernel_multi_infonce_forward_backward;
+extern const struct kernel kernel_sigmoid_forward, kernel_sigmoid_forward_backward;
 extern const struct kernel kernel_exp, kernel_logsumexp;
 extern const struct kernel kernel_topk, kernel_topk_rows;
 extern const struct kernel kernel_gallery_matrix;

@@ -40,6 +40,7 @@
  */
 #include "cases.h"
 #include "infonce_ref.h"
+#include "infonce_shared.h"
 #include "matmul.h"
 #include "sweep.h"
 #include "targets.h"
@@ -209,58 +210,6 @@ static enum mmk_status multi_both_call(struct trial *t)
 
 /* ---- Bounds ---------------------------------------------------------------------------------- */
 
-struct bounds {
-    double *e;                 /* m x n: error of sim */
-    double *squares;           /* m x n: |x_i|^2 + |y_j|^2, but for cosine */
-    double *delta_x, *delta_y; /* m x n and n x m: error of the logits */
-    double *lse_x, *lse_y;     /* error of the lse */
-    double loss;
-};
-
-static void bounds_open(struct bounds *b, const struct infonce_ref *r)
-{
-    size_t m = r->m, n = r->n, d = r->d;
-    bool cosine = r->config.similarity == MMK_COSINE;
-    b->e = ref_doubles(m * n);
-    b->squares = ref_doubles(m * n);
-    b->delta_x = ref_doubles(m * n);
-    b->delta_y = ref_doubles(m * n);
-    b->lse_x = ref_doubles(m);
-    b->lse_y = ref_doubles(n);
-    b->loss = 0;
-    double *squares_x = ref_doubles(m), *squares_y = ref_doubles(n);
-    for (size_t i = 0; i < m && !cosine; i++)
-        for (size_t k = 0; k < d; k++)
-            squares_x[i] += r->x[i * d + k] * r->x[i * d + k];
-    for (size_t j = 0; j < n && !cosine; j++)
-        for (size_t k = 0; k < d; k++)
-            squares_y[j] += r->y[j * d + k] * r->y[j * d + k];
-#pragma omp parallel for if (m * n > 10000) schedule(static)
-    for (size_t i = 0; i < m; i++)
-        for (size_t j = 0; j < n; j++) {
-            size_t at = i * n + j;
-            b->squares[at] = squares_x[i] + squares_y[j];
-            b->e[at] = bound_similarity(r->config.similarity, d, r->sim[at], r->magnitude[at],
-                                        b->squares[at]);
-            double logit = r->dir_x.logits[at];
-            double error = b->e[at] + BOUND_U * r->magnitude[at];
-            b->delta_x[at] = isfinite(logit) ? r->scale * error + 2 * BOUND_U * fabs(logit) : 0;
-        }
-    ref_transpose(m, n, b->delta_x, b->delta_y);
-    free(squares_x);
-    free(squares_y);
-}
-
-static void bounds_close(struct bounds *b)
-{
-    free(b->e);
-    free(b->squares);
-    free(b->delta_x);
-    free(b->delta_y);
-    free(b->lse_x);
-    free(b->lse_y);
-}
-
 /* The greatest logit of row i but its targets'. */
 static double greatest_other(const struct infonce_direction *dir, size_t i, const double *t)
 {
@@ -357,89 +306,6 @@ static void g_bounds(const struct infonce_direction *dir, const double *delta, d
     }
 }
 
-/* Whether some G_ij is 0 by definition (no targets in its row and column) while sim_ij, made from the
- * same rows, is not finite: 0 * NaN, which the formula has in one element only. */
-static bool open_gradient(size_t cols, size_t d, const double *g, const double *a,
-                          const bool *finite_b)
-{
-    bool finite = true, zero = false;
-    for (size_t k = 0; k < d; k++)
-        finite = finite && isfinite(a[k]);
-    for (size_t j = 0; j < cols; j++)
-        zero = zero || (g[j] == 0 && !(finite && finite_b[j]));
-    return zero;
-}
-
-/* Bounds of the gradient with respect to rows a_i, from g and its error (both rows x cols) and the
- * similarities' error e. A is what ends in _a here. */
-static void gradient_bounds(const struct infonce_ref *r, size_t rows, size_t cols, const double *g,
-                            const double *g_error, const double *e, const double *unit_a,
-                            const double *norm_a, const double *unit_b, const double *expected,
-                            double *bound)
-{
-    size_t d = r->d;
-    bool cosine = r->config.similarity == MMK_COSINE;
-    double u = BOUND_U, s = r->scale, norm_roundings = bound_lanes(d) / 2 + 4;
-    double per_term = bound_chain(cols) + 4 + (cosine ? norm_roundings : 0);
-    double underflow = (double)(cols + d + 4) * BOUND_UNDERFLOW;
-    bool one_sided = r->config.weight_x == 0 || r->config.weight_y == 0;
-    double *weight = ref_doubles(rows * cols), *v = ref_doubles(rows * d);
-    bool *finite_b = ref_zeros(cols, sizeof *finite_b);
-    for (size_t j = 0; j < cols; j++) {
-        finite_b[j] = true;
-        for (size_t k = 0; k < d; k++)
-            finite_b[j] = finite_b[j] && isfinite(unit_b[j * d + k]);
-    }
-    for (size_t at = 0; at < rows * cols; at++)
-        weight[at] = g_error[at] + per_term * u * fabs(g[at]);
-    ref_matmul(rows, cols, d, g, weight, unit_b, v, bound); /* bound = sum_j W_ij |b_jk| */
-
-#pragma omp parallel for if (rows * cols > 10000) schedule(static)
-    for (size_t i = 0; i < rows; i++) {
-        const double *a = unit_a + i * d;
-        double sum_weight = 0, sum_g = 0, along = 0, along_error = 0;
-        for (size_t j = 0; j < cols; j++) {
-            sum_weight += weight[i * cols + j];
-            sum_g += g[i * cols + j];
-            along_error += fabs(g[i * cols + j]) * e[i * cols + j];
-        }
-        for (size_t k = 0; k < d; k++) {
-            along += v[i * d + k] * a[k];
-            along_error +=
-                (bound[i * d + k] + bound_lanes(d) * u * fabs(v[i * d + k])) * fabs(a[k]);
-        }
-        for (size_t k = 0; k < d; k++) {
-            size_t at = i * d + k;
-            if (cols == 0) {
-                bound[at] = 0; /* nothing is summed, whatever the rows hold */
-            } else if (!isfinite(expected[at])) {
-                /* 0 * NaN where a direction has weight 0: may be left out or not */
-                bound[at] = one_sided ? BOUND_OPEN : 0;
-            } else if (r->config.similarity == MMK_DOT) {
-                bound[at] = s * (bound[at] + underflow) + 3 * u * fabs(expected[at]);
-            } else if (r->config.similarity == MMK_NEG_SQ_L2) {
-                double parts = fabs(sum_g * a[k]) + fabs(v[at]);
-                bound[at] =
-                    2 * s * (bound[at] + sum_weight * fabs(a[k]) + 4 * u * parts + underflow);
-            } else if (norm_a[i] == 0) {
-                bound[at] = 0;
-            } else {
-                double parts = fabs(v[at]) + fabs(along * a[k]);
-                bound[at] = s / norm_a[i] *
-                            (bound[at] + along_error * fabs(a[k]) +
-                             (2 * norm_roundings + 2) * u * parts + underflow);
-            }
-            bound[at] += 2 * BOUND_UNDERFLOW;
-        }
-        if (open_gradient(cols, d, g + i * cols, a, finite_b))
-            for (size_t k = 0; k < d; k++)
-                bound[i * d + k] = BOUND_OPEN;
-    }
-    free(finite_b);
-    free(weight);
-    free(v);
-}
-
 /* ---- Oracles --------------------------------------------------------------------------------- */
 
 static void run_reference(struct trial *t, struct infonce_ref *r)
@@ -474,7 +340,7 @@ static void set_lse(struct buffer *b, const struct infonce_direction *dir, const
     }
 }
 
-static void set_forward(struct trial *t, const struct infonce_ref *r, struct bounds *bounds)
+static void set_forward(struct trial *t, const struct infonce_ref *r, struct infonce_bounds *bounds)
 {
     bounds->loss = forward_bounds(&r->dir_x, bounds->delta_x, FLUSH, bounds->lse_x) +
                    forward_bounds(&r->dir_y, bounds->delta_y, FLUSH, bounds->lse_y);
@@ -508,82 +374,57 @@ static double lse_spread(const struct infonce_ref *r)
     return high - low;
 }
 
-static void set_backward(struct trial *t, struct infonce_ref *r, const struct bounds *bounds,
-                         double flush, int dx, int dy, int dscale)
+static void set_backward(struct trial *t, struct infonce_ref *r,
+                         const struct infonce_bounds *bounds, double flush, int dx, int dy,
+                         int dscale)
 {
-    size_t m = r->m, n = r->n, d = r->d;
+    size_t m = r->m, n = r->n;
     infonce_ref_backward(r);
-    memcpy(t->buffer[dx].expected, r->dx, m * d * sizeof(double));
-    memcpy(t->buffer[dy].expected, r->dy, n * d * sizeof(double));
-    *t->buffer[dscale].expected = r->dscale;
-
     double *g_error = ref_doubles(m * n), *transposed = ref_doubles(m * n);
     g_bounds(&r->dir_y, bounds->delta_y, 6 * BOUND_U, flush, bounds->lse_y, transposed);
     ref_transpose(n, m, transposed, g_error);
     g_bounds(&r->dir_x, bounds->delta_x, 6 * BOUND_U, flush, bounds->lse_x, g_error);
-    double error = 0, sum = 0;
-    for (size_t at = 0; at < m * n; at++) {
-        error += g_error[at] * fabs(r->sim[at]);
-        sum += fabs(r->g[at]) * (r->config.similarity == MMK_NEG_SQ_L2
-                                     ? 2 * r->magnitude[at] + bounds->squares[at]
-                                     : r->magnitude[at]);
-    }
-    bool one_sided = r->config.weight_x == 0 || r->config.weight_y == 0;
-    double roundings = bound_chain(m) + bound_chain(n) + bound_lanes(d) + 8;
-    *t->buffer[dscale].bound = isfinite(r->dscale) ? error + roundings * BOUND_U * sum +
-                                                         ((double)(m * n) + 1) * BOUND_UNDERFLOW
-                                                   : (one_sided ? BOUND_OPEN : 0);
-
-    gradient_bounds(r, m, n, r->g, g_error, bounds->e, r->unit_x, r->norm_x, r->unit_y, r->dx,
-                    t->buffer[dx].bound);
-    double *g_transposed = ref_doubles(m * n), *e_transposed = ref_doubles(m * n);
-    ref_transpose(m, n, g_error, transposed);
-    ref_transpose(m, n, r->g, g_transposed);
-    ref_transpose(m, n, bounds->e, e_transposed);
-    gradient_bounds(r, n, m, g_transposed, transposed, e_transposed, r->unit_y, r->norm_y,
-                    r->unit_x, r->dy, t->buffer[dy].bound);
+    infonce_gradient_bounds(t, r, bounds, g_error, dx, dy, dscale);
     free(g_error);
     free(transposed);
-    free(g_transposed);
-    free(e_transposed);
 }
 
 static void forward_oracle(struct trial *t)
 {
     struct infonce_ref r;
-    struct bounds bounds;
+    struct infonce_bounds bounds;
     run_reference(t, &r);
-    bounds_open(&bounds, &r);
+    infonce_bounds_open(&bounds, &r);
     set_forward(t, &r, &bounds);
-    bounds_close(&bounds);
+    infonce_bounds_close(&bounds);
     infonce_ref_close(&r);
 }
 
 static void both_oracle(struct trial *t)
 {
     struct infonce_ref r;
-    struct bounds bounds;
+    struct infonce_bounds bounds;
     run_reference(t, &r);
-    bounds_open(&bounds, &r);
+    infonce_bounds_open(&bounds, &r);
     set_forward(t, &r, &bounds);
     set_backward(t, &r, &bounds, FLUSH, BOTH_DX, BOTH_DY, BOTH_DSCALE);
-    bounds_close(&bounds);
+    infonce_bounds_close(&bounds);
     infonce_ref_close(&r);
 }
 
 static void backward_oracle(struct trial *t)
 {
     struct infonce_ref r;
-    struct bounds bounds;
+    struct infonce_bounds bounds;
     run_reference(t, &r);
-    bounds_open(&bounds, &r);
+    infonce_bounds_open(&bounds, &r);
     for (size_t i = 0; i < r.m; i++) /* the lse that are passed: rounded once */
         bounds.lse_x[i] = BOUND_U * fabs(r.dir_x.lse[i]);
     for (size_t j = 0; j < r.n; j++)
         bounds.lse_y[j] = BOUND_U * fabs(r.dir_y.lse[j]);
     set_backward(t, &r, &bounds, lse_spread(&r) < SPREAD_NEAR ? FLUSH_NEAR : FLUSH, BACKWARD_DX,
                  BACKWARD_DY, BACKWARD_DSCALE);
-    bounds_close(&bounds);
+    infonce_bounds_close(&bounds);
     infonce_ref_close(&r);
 }
 
@@ -612,49 +453,6 @@ static enum mmk_status workspace(const struct shape *s, int threads, size_t *str
 }
 
 /* ---- Costs and shapes ------------------------------------------------------------------------ */
-
-static double forward_flops(const struct shape *s)
-{
-    return 2 * (double)s->m * (double)s->n * (double)s->d;
-}
-
-static double backward_flops(const struct shape *s)
-{
-    return 6 * (double)s->m * (double)s->n * (double)s->d;
-}
-
-static double forward_bytes(const struct shape *s)
-{
-    return 4 * (double)(s->m + s->n) * (double)s->d;
-}
-
-static double backward_bytes(const struct shape *s)
-{
-    return 8 * (double)(s->m + s->n) * (double)s->d;
-}
-
-/* Unless the similarity is the cosine, rows of 1e20 make logits overflow, and long rows of integers
- * make them so large that float keeps nothing of the softmax. Large shapes are there for the
- * blocking: a few fills are enough for them. */
-static bool forward_fill_fits(const struct shape *s, enum fill fill)
-{
-    if (s->m * s->n > 1000000)
-        return fill == FILL_NORMAL;
-    if (s->m * s->n * (s->d + 4) > 60000 || sweep_is_plain(s->d))
-        return fill == FILL_NORMAL || fill == FILL_NAN_TAIL || fill == FILL_ALIGNED;
-    if (s->similarity != MMK_COSINE &&
-        (fill == FILL_HUGE || (s->d > 12 && (fill == FILL_INTEGER || fill == FILL_TIES))))
-        return false;
-    return fill_is_of_rows(fill);
-}
-
-/* With an Inf among the logits a gradient is 0 * Inf or tiny * Inf, as a softmax underflows. */
-static bool backward_fill_fits(const struct shape *s, enum fill fill)
-{
-    if (fill == FILL_INF && s->similarity != MMK_COSINE)
-        return false;
-    return forward_fill_fits(s, fill);
-}
 
 /* Goes through scales and weights by the index, and through all similarities for each. */
 static void add_all(struct shape *shapes, size_t *count, struct shape shape)
@@ -803,9 +601,9 @@ const struct kernel kernel_infonce_forward = {
     .layout = forward_layout,
     .call = forward_call,
     .oracle = forward_oracle,
-    .flops = forward_flops,
-    .bytes = forward_bytes,
-    .fill_fits = forward_fill_fits,
+    .flops = infonce_forward_flops,
+    .bytes = infonce_forward_bytes,
+    .fill_fits = infonce_forward_fill_fits,
     .sweep = forward_sweep,
     .dims = "mnd",
     BENCH(bench),
@@ -819,9 +617,9 @@ const struct kernel kernel_infonce_backward = {
     .fill = backward_fill,
     .call = backward_call,
     .oracle = backward_oracle,
-    .flops = backward_flops,
-    .bytes = backward_bytes,
-    .fill_fits = backward_fill_fits,
+    .flops = infonce_backward_flops,
+    .bytes = infonce_backward_bytes,
+    .fill_fits = infonce_backward_fill_fits,
     .sweep = sweep,
     .dims = "mnd",
     BENCH(bench),
@@ -834,9 +632,9 @@ const struct kernel kernel_infonce_forward_backward = {
     .layout = both_layout,
     .call = both_call,
     .oracle = both_oracle,
-    .flops = backward_flops,
-    .bytes = backward_bytes,
-    .fill_fits = backward_fill_fits,
+    .flops = infonce_backward_flops,
+    .bytes = infonce_backward_bytes,
+    .fill_fits = infonce_backward_fill_fits,
     .sweep = sweep,
     .dims = "mnd",
     BENCH(bench),
@@ -850,9 +648,9 @@ const struct kernel kernel_multi_infonce_forward = {
     .fill = targets_fill,
     .call = multi_forward_call,
     .oracle = forward_oracle,
-    .flops = forward_flops,
-    .bytes = forward_bytes,
-    .fill_fits = forward_fill_fits,
+    .flops = infonce_forward_flops,
+    .bytes = infonce_forward_bytes,
+    .fill_fits = infonce_forward_fill_fits,
     .sweep = multi_forward_sweep,
     .dims = "mndk",
     BENCH(multi_bench),
@@ -866,9 +664,9 @@ const struct kernel kernel_multi_infonce_backward = {
     .fill = backward_fill,
     .call = multi_backward_call,
     .oracle = backward_oracle,
-    .flops = backward_flops,
-    .bytes = backward_bytes,
-    .fill_fits = backward_fill_fits,
+    .flops = infonce_backward_flops,
+    .bytes = infonce_backward_bytes,
+    .fill_fits = infonce_backward_fill_fits,
     .sweep = multi_sweep,
     .dims = "mndk",
     BENCH(multi_bench),
@@ -882,9 +680,9 @@ const struct kernel kernel_multi_infonce_forward_backward = {
     .fill = targets_fill,
     .call = multi_both_call,
     .oracle = both_oracle,
-    .flops = backward_flops,
-    .bytes = backward_bytes,
-    .fill_fits = backward_fill_fits,
+    .flops = infonce_backward_flops,
+    .bytes = infonce_backward_bytes,
+    .fill_fits = infonce_backward_fill_fits,
     .sweep = multi_sweep,
     .dims = "mndk",
     BENCH(multi_bench),

@@ -176,7 +176,7 @@ static void direction_forward(struct infonce_direction *dir)
     }
 }
 
-void infonce_ref_forward(struct infonce_ref *r)
+static void similarities(struct infonce_ref *r)
 {
     size_t m = r->m, n = r->n, d = r->d;
     cosine_ref_matrix(r->config.similarity, m, n, d, r->x, r->y, r->sim, r->magnitude);
@@ -192,13 +192,18 @@ void infonce_ref_forward(struct infonce_ref *r)
     for (size_t i = 0; r->exclude_self && i < m; i++)
         r->dir_x.logits[i * n + i + r->config.offset] = -(double)INFINITY;
     ref_transpose(m, n, r->dir_x.logits, r->dir_y.logits);
+}
+
+void infonce_ref_forward(struct infonce_ref *r)
+{
+    similarities(r);
     direction_forward(&r->dir_x);
     direction_forward(&r->dir_y);
 
     r->loss = 0;
-    for (size_t i = 0; i < m; i++)
+    for (size_t i = 0; i < r->m; i++)
         r->loss += r->dir_x.weight * r->dir_x.loss[i];
-    for (size_t j = 0; j < n; j++)
+    for (size_t j = 0; j < r->n; j++)
         r->loss += r->dir_y.weight * r->dir_y.loss[j];
 }
 
@@ -273,6 +278,20 @@ static void gradient(const struct infonce_ref *r, size_t rows, size_t cols, cons
     }
 }
 
+/* dx, dy and dscale from g. */
+static void gradients(struct infonce_ref *r)
+{
+    size_t m = r->m, n = r->n;
+    double *transposed = ref_doubles(m * n);
+    r->dscale = 0;
+    for (size_t e = 0; e < m * n; e++)
+        r->dscale += r->g[e] * r->sim[e];
+    gradient(r, m, n, r->g, r->unit_x, r->norm_x, r->unit_y, r->dx);
+    ref_transpose(m, n, r->g, transposed);
+    gradient(r, n, m, transposed, r->unit_y, r->norm_y, r->unit_x, r->dy);
+    free(transposed);
+}
+
 void infonce_ref_backward(struct infonce_ref *r)
 {
     size_t m = r->m, n = r->n;
@@ -284,14 +303,36 @@ void infonce_ref_backward(struct infonce_ref *r)
     direction_gradient(&r->dir_x, r->g);
     direction_gradient(&r->dir_y, transposed);
     ref_transpose(n, m, transposed, part_y);
-    r->dscale = 0;
-    for (size_t e = 0; e < m * n; e++) {
+    for (size_t e = 0; e < m * n; e++)
         r->g[e] += part_y[e];
-        r->dscale += r->g[e] * r->sim[e];
-    }
     free(part_y);
-    gradient(r, m, n, r->g, r->unit_x, r->norm_x, r->unit_y, r->dx);
-    ref_transpose(m, n, r->g, transposed);
-    gradient(r, n, m, transposed, r->unit_y, r->norm_y, r->unit_x, r->dy);
     free(transposed);
+    gradients(r);
+}
+
+/* log(1 + e^v) */
+static double softplus(double v)
+{
+    return v > 0 ? v + log1p(exp(-v)) : log1p(exp(v));
+}
+
+void infonce_ref_sigmoid(struct infonce_ref *r)
+{
+    size_t m = r->m, n = r->n;
+    double *t = ref_doubles(n);
+    similarities(r);
+    free(r->g);
+    r->g = ref_doubles(m * n);
+    r->loss = r->dbias = 0;
+    for (size_t i = 0; i < m; i++) {
+        infonce_ref_targets(&r->dir_x, i, t);
+        for (size_t j = 0; j < n; j++) {
+            double z = t[j] > 0 ? 1 : -1, v = -z * (r->dir_x.logits[i * n + j] + r->bias);
+            r->loss += softplus(v) / (double)m;
+            r->g[i * n + j] = -z / (1 + exp(-v)) / (double)m;
+            r->dbias += r->g[i * n + j];
+        }
+    }
+    free(t);
+    gradients(r);
 }

@@ -39,9 +39,10 @@ struct infonce_ref {
     double *sim, *magnitude; /* m x n; magnitude = sum_k |x_ik y_jk| of the multiplied rows */
     struct infonce_direction dir_x, dir_y;
     double loss;
-    double *g;       /* backward: m x n, G_ij */
-    double *dx, *dy; /* backward: m x d and n x d */
-    double dscale;   /* backward: d loss / d s */
+    double *g;          /* backward: m x n, G_ij */
+    double *dx, *dy;    /* backward: m x d and n x d */
+    double dscale;      /* backward: d loss / d s */
+    double bias, dbias; /* sigmoid loss */
 };
 
 /* Allocates; the caller then fills x and y (dense rows). targets NULL: one-to-one. */
@@ -54,6 +55,10 @@ void infonce_ref_forward(struct infonce_ref *r);
 
 /* After a forward: g, dx, dy, dscale. */
 void infonce_ref_backward(struct infonce_ref *r);
+
+/* The sigmoid loss instead, positives where there are targets: from x, y, scale and bias, sim, the logits
+ * without bias, loss, g, dx, dy, dscale and dbias. */
+void infonce_ref_sigmoid(struct infonce_ref *r);
 
 /* t of row i by column, 0 where there is no target. */
 void infonce_ref_targets(const struct infonce_direction *dir, size_t i, double *t);

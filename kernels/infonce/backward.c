@@ -71,47 +71,86 @@ static void put_positives(const struct stage *s, const struct region *strip)
                 s->p->targets.coef[at->entry];
 }
 
+/* G of a strip of InfoNCE from E, or z where e is NULL. lane: sums of its rows, of E and of G. */
+static void softmax_strip(const struct stage *s, const struct region *strip, const float *z,
+                          const float *e, float *lane)
+{
+    const struct infonce *p = s->p;
+    size_t row = strip->row - s->super.row, j = strip->col - s->super.col;
+    size_t part = row / TILE_BLOCK_ROWS * TILE_BLOCK_COLS + j;
+    const struct infonce_gradient g = {
+        .form = p->two_exps ? INFONCE_TWO_EXPS
+                : e != NULL ? INFONCE_FROM_E
+                            : INFONCE_FROM_Z,
+        .shift = simd_shift(p->shift),
+        .row_weight = p->row_weight + strip->row,
+        .col_weight = p->col_weight + strip->col,
+        .lse_x = p->lse_x + strip->row,
+        .lse_x_low = p->lse_x_low + strip->row,
+        .lse_y = p->lse_y + strip->col,
+        .lse_y_low = p->lse_y_low + strip->col,
+        .out = {g_at(s, row, j), g_at(s, row, j + INFONCE_COL_MULTIPLE)},
+        .ldout = p->isa->tile->stripe,
+        .row_e = p->late ? lane : NULL,
+        .row_g = p->sums_g ? lane + LANE_FLOATS : NULL,
+        .col_e = p->part_e + part,
+        .col_g = p->part_g + part,
+    };
+    p->isa->infonce->gradient_strip(
+        &g, strip->rows, tile_round_up(strip->cols, INFONCE_COL_MULTIPLE), e != NULL ? e : z);
+    if (!p->late)
+        put_positives(s, strip);
+}
+
+/* G of a strip of the sigmoid loss. A positive's is known as soon as its logit is. */
+static void sigmoid_strip(const struct stage *s, const struct region *strip, const float *z,
+                          float *lane)
+{
+    const struct infonce *p = s->p;
+    size_t row = strip->row - s->super.row, j = strip->col - s->super.col;
+    const struct infonce_sigmoid g = {
+        .row_term = p->row_term + strip->row,
+        .col_term = p->col_term + strip->col,
+        .scale = p->g_scale,
+        .row_s = lane,
+        .out = {g_at(s, row, j), g_at(s, row, j + INFONCE_COL_MULTIPLE)},
+        .ldout = p->isa->tile->stripe,
+        .row_g = lane + LANE_FLOATS,
+        .col_g = p->part_g + row / TILE_BLOCK_ROWS * TILE_BLOCK_COLS + j,
+    };
+    p->isa->infonce->sigmoid_strip(&g, strip->rows,
+                                   tile_round_up(strip->cols, INFONCE_COL_MULTIPLE), z);
+    struct infonce_places places = infonce_places(p, strip);
+    for (const struct infonce_place *at = places.begin; at < places.end; at++) {
+        double e, w = infonce_sigmoid_logit(p, at->entry, at->row, at->col, &e);
+        p->targets.coef[at->entry] = (float)(-(double)p->g_scale * (w < 0 ? 1 : e) / (1 + e));
+    }
+    put_positives(s, strip);
+}
+
 /* G of a block, from E kept or from logits computed again, and the sums of its rows. */
 static void gradient_block(const struct stage *s, size_t row)
 {
     const struct infonce *p = s->p;
     size_t first = s->super.row + row, rows = least(s->super.rows - row, TILE_BLOCK_ROWS);
-    size_t part = row / TILE_BLOCK_ROWS * TILE_BLOCK_COLS;
     float *lane = p->lane + s->worker * 2 * LANE_FLOATS, *z = p->strip + s->worker * STRIP_FLOATS;
     const float *kept = kept_block(p, first, s->super.col);
     memset(lane, 0, 2 * LANE_FLOATS * sizeof *lane);
     for (size_t j = 0; j < s->super.cols; j += INFONCE_STRIP) {
-        size_t col = s->super.col + j;
-        struct region strip = {first, rows, col, least(s->super.cols - j, INFONCE_STRIP)};
-        struct infonce_gradient g = {
-            .form = p->two_exps    ? INFONCE_TWO_EXPS
-                    : kept != NULL ? INFONCE_FROM_E
-                                   : INFONCE_FROM_Z,
-            .shift = simd_shift(p->shift),
-            .row_weight = p->row_weight + first,
-            .col_weight = p->col_weight + col,
-            .lse_x = p->lse_x + first,
-            .lse_x_low = p->lse_x_low + first,
-            .lse_y = p->lse_y + col,
-            .lse_y_low = p->lse_y_low + col,
-            .out = {g_at(s, row, j), g_at(s, row, j + INFONCE_COL_MULTIPLE)},
-            .ldout = p->isa->tile->stripe,
-            .row_e = p->sums_e ? lane : NULL,
-            .row_g = p->sums_g ? lane + LANE_FLOATS : NULL,
-            .col_e = p->part_e + part + j,
-            .col_g = p->part_g + part + j,
-        };
+        struct region strip = {first, rows, s->super.col + j,
+                               least(s->super.cols - j, INFONCE_STRIP)};
         if (kept == NULL)
             infonce_strip(p, &s->operands, &s->held, &strip, z, INFONCE_STRIP,
-                          p->sums_e ? p->targets.logit : NULL, (struct tile_fetch){NULL, 0});
-        p->isa->infonce->gradient_strip(&g, rows, tile_round_up(strip.cols, INFONCE_COL_MULTIPLE),
-                                        kept != NULL ? kept + j * TILE_BLOCK_ROWS : z);
-        if (!p->sums_e)
-            put_positives(s, &strip);
+                          p->late || p->sigmoid ? p->targets.logit : NULL,
+                          (struct tile_fetch){NULL, 0});
+        if (p->sigmoid)
+            sigmoid_strip(s, &strip, z, lane);
+        else
+            softmax_strip(s, &strip, z, kept != NULL ? kept + j * TILE_BLOCK_ROWS : NULL, lane);
     }
     for (int of_g = 0; of_g < 2; of_g++) {
         float sum[TILE_BLOCK_ROWS], *total = (of_g ? p->row_g : p->row_e) + first;
-        if (!(of_g ? p->sums_g : p->sums_e))
+        if (!(of_g ? p->sums_g : p->late || p->sigmoid))
             continue;
         p->isa->infonce->row_sums(rows, lane + of_g * LANE_FLOATS, sum);
         add_part(rows, total, sum, s->super.col == 0);
@@ -148,7 +187,7 @@ static double softmax_minus_target(const struct infonce *p, const struct infonce
     if (side->start[i + 1] - side->start[i] == 1)
         return -rest;
     double t = (double)p->targets.logit[entry] - lse2;
-    double softmax = t > 0 ? 1 : t < -1000 ? 0 : lse_exp2(t); /* the lse may be rounded */
+    double softmax = t > 0 ? 1 : t < -1000 ? 0 : t == t ? lse_exp2(t) : t; /* lse may be rounded */
     return softmax - p->targets.weight[entry] / side->total[i];
 }
 
@@ -188,7 +227,7 @@ static void finish_row(const struct stage *s, bool of_x, size_t i, const float *
         .panel_rows = panel_rows,
         .gradient = of_x ? s->out.dx + i * s->out.lddx : s->out.dy + i * s->out.lddy,
         .self = self->data + i * self->ld,
-        .positives = p->sums_e ? positives : 0,
+        .positives = p->late ? positives : 0,
         .index = side->index + first,
         .entry = side->entry + first,
         .coef = p->targets.coef,
@@ -215,7 +254,7 @@ static void leave_tiles(const struct stage *s, bool of_x, float *tiles, size_t c
 {
     size_t first = of_x ? s->super.row : s->super.col;
     size_t ld = of_x ? s->out.lddx : s->out.lddy;
-    if (s->p->sums_e)
+    if (s->p->late)
         copy_result(s->p, tiles, count, row, rows,
                     (of_x ? s->out.dx : s->out.dy) + (first + row) * ld, ld, true);
     else
@@ -367,7 +406,7 @@ static void join_columns(const struct stage *s, size_t first, size_t count)
     for (int of_g = 0; of_g < 2; of_g++) {
         float *total = (of_g ? p->col_g : p->col_e) + s->super.col + first;
         const float *part = (of_g ? p->part_g : p->part_e) + first;
-        if (!(of_g ? p->sums_g : p->sums_e))
+        if (!(of_g ? p->sums_g : p->late))
             continue;
         for (size_t row = 0; row < s->super.rows; row += TILE_BLOCK_ROWS, part += TILE_BLOCK_COLS)
             add_part(count, total, part, s->super.row + row == 0);
@@ -509,8 +548,7 @@ static bool one_exp_serves_half(const struct infonce *p, const struct half *h)
     double most = h->sum != NULL ? INFINITY : SHIFT_HIGHEST;
     for (size_t i = 0; i < h->count; i++)
         if (h->lse2[i] - (double)p->shift > most ||
-            (counts(h, i) &&
-             !one_exp_serves(p, h->lse2[i], h->sum != NULL ? h->sum[i] : INFINITY)))
+            (counts(h, i) && !one_exp_serves(p, h->lse2[i], h->sum != NULL ? h->sum[i] : INFINITY)))
             return false;
     return true;
 }
@@ -527,7 +565,7 @@ static void prepare_half(const struct infonce *p, const struct half *h)
         }
         split(h->lse2[i], &h->lse[i], &h->lse_low[i]);
         h->weight[i] = (float)(h->direction * softmax_factor(p, shift, h->lse2[i]));
-        h->factor[i] = softmax_factor(p, p->sums_e ? shift : (double)h->base[i], h->lse2[i]);
+        h->factor[i] = softmax_factor(p, p->late ? shift : (double)h->base[i], h->lse2[i]);
     }
 }
 
@@ -537,6 +575,16 @@ static double direction_weight(float weight, const struct infonce_side *side)
     return side->counted > 0 ? (double)weight / (double)side->counted : 0;
 }
 
+/* G is kept times 2^weight_bits, the greatest weight being near 2^WEIGHT_BITS then. */
+static void set_weight_bits(struct infonce *p, double greatest)
+{
+    int exponent = 0;
+    frexp(greatest, &exponent); /* 0 for 0 */
+    p->weight_bits = WEIGHT_BITS - exponent;
+    if (p->weight_bits > WEIGHT_BITS_MOST)
+        p->weight_bits = WEIGHT_BITS_MOST;
+}
+
 /* Weights, factors and log-sum-exps of the softmaxes; one exponential for both where it serves. */
 static void prepare(struct infonce *p)
 {
@@ -544,11 +592,7 @@ static void prepare(struct infonce *p)
     bool forward = p->row_sum != NULL;
     double weight_x = direction_weight(p->config.weight_x, &t->x);
     double weight_y = direction_weight(p->config.weight_y, &t->y);
-    int exponent = 0;
-    frexp(fmax(weight_x, weight_y), &exponent); /* 0 for 0 */
-    p->weight_bits = WEIGHT_BITS - exponent;
-    if (p->weight_bits > WEIGHT_BITS_MOST)
-        p->weight_bits = WEIGHT_BITS_MOST;
+    set_weight_bits(p, fmax(weight_x, weight_y));
     p->weight_x = ldexp(weight_x, p->weight_bits);
     p->weight_y = ldexp(weight_y, p->weight_bits);
     const struct half half[2] = {
@@ -564,8 +608,8 @@ static void prepare(struct infonce *p)
     if (p->two_exps)
         p->kept_row_blocks = 0;
     p->sums_g = p->config.similarity == MMK_NEG_SQ_L2;
-    p->sums_e = p->two_exps || !forward;
-    if (!p->sums_e) {
+    p->late = p->two_exps || !forward;
+    if (!p->late) {
         p->row_e = p->row_sum;
         p->col_e = p->col_sum;
     }
@@ -575,13 +619,13 @@ static void prepare(struct infonce *p)
         p->lse_y[j] = p->lse_y_low[j] = p->col_weight[j] = 0.0f;
 }
 
-void infonce_run_backward(struct infonce *p, float *dx, size_t lddx, float *dy, size_t lddy,
-                          float *dlogit_scale)
+/* dX, dY and d logit_scale of what is prepared. */
+static void run_prepared(struct infonce *p, float *dx, size_t lddx, float *dy, size_t lddy,
+                         float *dlogit_scale)
 {
     struct tile_operand x = infonce_scaled_rows(p);
     struct operands operands = {&x, &p->y, &p->targets.x, &p->targets.y,
                                 (ptrdiff_t)p->config.offset};
-    prepare(p);
     infonce_list_places(p, &operands);
 #pragma omp parallel num_threads(p->threads) if (p->threads > 1)
     {
@@ -593,14 +637,30 @@ void infonce_run_backward(struct infonce *p, float *dx, size_t lddx, float *dy, 
             .worker = (size_t)omp_get_thread_num(),
             .workers = (size_t)omp_get_num_threads(),
         };
-        if (!p->sums_e)
+        if (!p->late && !p->sigmoid)
             positive_gradients(p);
         stage_run(&stage);
-        if (p->sums_e) {
+        if (p->late) {
 #pragma omp barrier
             positive_gradients(p);
             finish_waiting(&stage);
         }
     }
     *dlogit_scale = logit_scale_gradient(p);
+}
+
+void infonce_run_backward(struct infonce *p, float *dx, size_t lddx, float *dy, size_t lddy,
+                          float *dlogit_scale)
+{
+    prepare(p);
+    run_prepared(p, dx, lddx, dy, lddy, dlogit_scale);
+}
+
+void infonce_run_sigmoid_backward(struct infonce *p, float *dx, size_t lddx, float *dy, size_t lddy,
+                                  float *dlogit_scale)
+{
+    set_weight_bits(p, 1 / (double)p->m);
+    p->g_scale = (float)ldexp(1 / (double)p->m, p->weight_bits);
+    p->sums_g = true;
+    run_prepared(p, dx, lddx, dy, lddy, dlogit_scale);
 }

@@ -73,10 +73,13 @@ void infonce_strip(const struct infonce *p, const struct operands *o, const stru
     }
 }
 
-/* Sums of all rows and, with the shared shift, columns: what a pass over the logits gives. */
+/* What a pass over the logits gives: sums of E with the shared shift, of all rows and columns; of E of each
+ * row from its maximum; or of log2(1 + 2^w) of the rows. */
+enum pass_kind { PASS_SHIFTED, PASS_OWN_MAXIMUM, PASS_SIGMOID };
+
 struct pass {
     struct operands operands;
-    bool own_maximum; /* each row from its maximum, no columns; else with the shift */
+    enum pass_kind kind;
     float *row_max, *row_sum;
     float *logit; /* where the positives' are saved; NULL: they are known */
 };
@@ -98,6 +101,27 @@ static void shifted_block(const struct infonce *p, const struct pass *pass,
                       (struct tile_fetch){e, e != NULL ? STRIP_FLOATS : 0});
         p->isa->infonce->exp_strip(block->rows, tile_round_up(strip.cols, INFONCE_COL_MULTIPLE), z,
                                    shift, lane, part_col + j, e);
+    }
+    p->isa->infonce->row_sums(block->rows, lane, part_row);
+}
+
+/* The sums of one block's rows, of log2(1 + 2^w). */
+static void sigmoid_block(const struct infonce *p, const struct pass *pass,
+                          const struct region *held, const struct region *block, size_t worker,
+                          float *part_row)
+{
+    float *lane = p->lane + worker * 2 * LANE_FLOATS, *z = p->strip + worker * STRIP_FLOATS;
+    memset(lane, 0, block->rows * INFONCE_LANES * sizeof *lane);
+    for (size_t j = 0; j < block->cols; j += INFONCE_STRIP) {
+        struct region strip = {block->row, block->rows, block->col + j,
+                               least(block->cols - j, INFONCE_STRIP)};
+        const struct infonce_sigmoid sigmoid = {.row_term = p->row_term + strip.row,
+                                                .col_term = p->col_term + strip.col,
+                                                .row_s = lane};
+        infonce_strip(p, &pass->operands, held, &strip, z, INFONCE_STRIP, pass->logit,
+                      (struct tile_fetch){NULL, 0});
+        p->isa->infonce->sigmoid_strip(&sigmoid, strip.rows,
+                                       tile_round_up(strip.cols, INFONCE_COL_MULTIPLE), z);
     }
     p->isa->infonce->row_sums(block->rows, lane, part_row);
 }
@@ -124,8 +148,10 @@ static void pass_block(const struct infonce *p, const struct pass *pass, const s
     struct region block = region_block(held, task);
     size_t row = block.row - held->row, col = block.col - held->col;
     size_t part = col / TILE_BLOCK_COLS * HELD_ROWS + row;
-    if (pass->own_maximum)
+    if (pass->kind == PASS_OWN_MAXIMUM)
         maximum_block(p, pass, held, &block, worker, p->part_max + part, p->part_row + part);
+    else if (pass->kind == PASS_SIGMOID)
+        sigmoid_block(p, pass, held, &block, worker, p->part_row + part);
     else
         shifted_block(p, pass, held, &block, worker, p->part_row + part,
                       p->part_col + row / TILE_BLOCK_ROWS * HELD_COLS + col);
@@ -141,7 +167,7 @@ static void join_rows(const struct infonce *p, const struct pass *pass, const st
     for (size_t jb = 0; jb * TILE_BLOCK_COLS < held->cols; jb++) {
         const float *sum2 = p->part_row + jb * HELD_ROWS + row;
         bool first = held->col == 0 && jb == 0;
-        if (pass->own_maximum) {
+        if (pass->kind == PASS_OWN_MAXIMUM) {
             const float *max2 = p->part_max + jb * HELD_ROWS + row;
             float *max = pass->row_max + held->row + row;
             if (!first) {
@@ -181,7 +207,7 @@ static void pass_run(const struct infonce *p, const struct pass *pass, struct re
             for (size_t r = worker * TILE_BLOCK_ROWS; r < needed.rows;
                  r += workers * TILE_BLOCK_ROWS)
                 join_rows(p, pass, &needed, r);
-            if (!pass->own_maximum)
+            if (pass->kind == PASS_SHIFTED)
                 for (size_t j = worker * TILE_BLOCK_COLS; j < needed.cols;
                      j += workers * TILE_BLOCK_COLS)
                     join_columns(p, &needed, j);
@@ -276,8 +302,10 @@ static void sums_again(struct infonce *p, const struct operands *operands, float
     }
     if (picked.rows == 0)
         return;
-    struct pass pass = {
-        .operands = *operands, .own_maximum = true, .row_max = p->pick_max, .row_sum = p->pick_sum};
+    struct pass pass = {.operands = *operands,
+                        .kind = PASS_OWN_MAXIMUM,
+                        .row_max = p->pick_max,
+                        .row_sum = p->pick_sum};
     pass.operands.a = &picked;
     infonce_list_places(p, &pass.operands);
 #pragma omp parallel num_threads(p->threads) if (p->threads > 1)
@@ -380,4 +408,17 @@ void infonce_run_forward(struct infonce *p, float *loss, float *lse_x, float *ls
                              p->lse2_y ? &p->lse2_y[j] : NULL);
     *loss = simd_canonical_nan((float)((double)p->config.weight_x * mean_of(loss_x, t->x.counted) +
                                        (double)p->config.weight_y * mean_of(loss_y, t->y.counted)));
+}
+
+void infonce_run_sigmoid(struct infonce *p)
+{
+    struct tile_operand x = infonce_scaled_rows(p);
+    struct pass pass = {
+        .operands = {&x, &p->y, &p->targets.x, &p->targets.y, (ptrdiff_t)p->config.offset},
+        .kind = PASS_SIGMOID,
+        .row_sum = p->row_sum,
+        .logit = p->targets.logit};
+    infonce_list_places(p, &pass.operands);
+#pragma omp parallel num_threads(p->threads) if (p->threads > 1)
+    pass_run(p, &pass, NULL);
 }

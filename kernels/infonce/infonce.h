@@ -48,6 +48,19 @@ struct infonce_gradient {
     float *col_e, *col_g; /* sums of E and of G of each column, started; with row_e and row_g */
 };
 
+/* What a strip of the sigmoid loss is made from, and what it gives: with
+ *     w_ij = z_ij + (row_term_i + col_term_j)
+ * the sums of S_ij = log2(1 + 2^w_ij), and G_ij = scale / (1 + 2^-w_ij). Arrays start at its first row
+ * or column. */
+struct infonce_sigmoid {
+    const float *row_term, *col_term;
+    float scale;
+    float *row_s;  /* lanes of each row's sum of S, continued */
+    float *out[2]; /* G as in struct infonce_gradient; NULL: the sums of S are all that is wanted */
+    size_t ldout;
+    float *row_g, *col_g; /* sums of G, as there */
+};
+
 /* The last step for one row of a gradient. The sum of G y lies in panels of nr columns (a power of two),
  * [panel][panel_rows][nr]; in a plain row, panels of one row each. Positives that it lacks are added in
  * the order of their list: number q is the row index[q] of the other side, its G is coef[entry[q]]. */
@@ -83,6 +96,9 @@ struct infonce_ops {
     /* G of a strip of z or E; cols is 16 or 32. */
     void (*gradient_strip)(const struct infonce_gradient *g, size_t rows, size_t cols,
                            const float *strip);
+    /* S and G of a strip of z; cols is 16 or 32. */
+    void (*sigmoid_strip)(const struct infonce_sigmoid *g, size_t rows, size_t cols,
+                          const float *strip);
     /* sum_i = the 16 lanes of row i, added up. */
     void (*row_sums)(size_t rows, const float *row_lane, float *sum);
     /* Rows of a block of z (leading dimension TILE_BLOCK_LD), each from its own maximum:

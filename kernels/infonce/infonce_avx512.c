@@ -141,6 +141,46 @@ static void infonce_gradient_strip_avx512(const struct infonce_gradient *g, size
         infonce_gradient_form_avx512(g, rows, cols, strip, INFONCE_TWO_EXPS);
 }
 
+/* 16 columns, all rows. */
+static inline __attribute__((always_inline)) void
+infonce_sigmoid_columns_avx512(const struct infonce_sigmoid *g, size_t rows, size_t j,
+                               const float *strip, bool with_g)
+{
+    const __m512 zero = _mm512_setzero_ps(), one = _mm512_set1_ps(1.0f);
+    const __m512 col_term = _mm512_loadu_ps(g->col_term + j), scale = _mm512_set1_ps(g->scale);
+    const float *row_term = g->row_term;
+    float *row_s = g->row_s, *row_g = g->row_g, *out = with_g ? g->out[j / 16] : NULL;
+    __m512 column_g = zero;
+    for (size_t i = 0; i < rows; i++) {
+        __m512 term = _mm512_add_ps(_mm512_set1_ps(row_term[i]), col_term);
+        __m512 w = _mm512_add_ps(_mm512_loadu_ps(strip + i * INFONCE_STRIP + j), term);
+        __m512 q = simd_exp2x16(_mm512_or_ps(w, _mm512_set1_ps(-0.0f))); /* 2^-|w| */
+        __m512 s = simd_log2_1px16(q, simd_max16(w, zero));
+        float *lane = row_s + i * INFONCE_LANES;
+        _mm512_storeu_ps(lane, _mm512_add_ps(_mm512_loadu_ps(lane), s));
+        if (!with_g)
+            continue;
+        __m512 part = _mm512_mask_mov_ps(one, _mm512_cmp_ps_mask(w, zero, _CMP_LT_OQ), q);
+        __m512 gij = _mm512_mul_ps(_mm512_div_ps(part, _mm512_add_ps(one, q)), scale);
+        lane = row_g + i * INFONCE_LANES;
+        _mm512_storeu_ps(lane, _mm512_add_ps(_mm512_loadu_ps(lane), gij));
+        column_g = _mm512_add_ps(column_g, gij);
+        _mm512_storeu_ps(out + i * g->ldout, gij);
+    }
+    if (with_g)
+        _mm512_storeu_ps(g->col_g + j, column_g);
+}
+
+static void infonce_sigmoid_strip_avx512(const struct infonce_sigmoid *g, size_t rows, size_t cols,
+                                         const float *strip)
+{
+    for (size_t j = 0; j < cols; j += 16)
+        if (g->out[0] != NULL)
+            infonce_sigmoid_columns_avx512(g, rows, j, strip, true);
+        else
+            infonce_sigmoid_columns_avx512(g, rows, j, strip, false);
+}
+
 static void infonce_row_sums_avx512(size_t rows, const float *row_lane, float *sum)
 {
     for (size_t i = 0; i < rows; i++)
@@ -284,6 +324,7 @@ static float infonce_finish_neg_sq_l2_avx512(const struct infonce_row *row)
 const struct infonce_ops infonce_ops_avx512 = {
     .exp_strip = infonce_exp_strip_avx512,
     .gradient_strip = infonce_gradient_strip_avx512,
+    .sigmoid_strip = infonce_sigmoid_strip_avx512,
     .row_sums = infonce_row_sums_avx512,
     .softmax_rows = infonce_softmax_rows_avx512,
     .join_rows = infonce_join_rows_avx512,

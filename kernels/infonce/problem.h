@@ -116,7 +116,8 @@ struct infonce {
     int weight_bits;
     double *row_factor, *col_factor; /* m, n: of the sums below, to make sums of P and Q */
     bool two_exps;                   /* P and Q need an exponential each */
-    bool sums_e, sums_g;             /* sums of the exponentials and of G are needed */
+    bool late;                       /* sums of P and Q are not known before the end */
+    bool sums_g;                     /* sums of G are needed */
     float *row_e, *row_g;            /* m: sums over the negatives */
     float *col_e, *col_g;            /* n */
     float *part_e, *part_g;          /* [GRADIENT_ROW_BLOCKS][TILE_BLOCK_COLS] */
@@ -124,6 +125,11 @@ struct infonce {
     float *columns_x, *columns_y;    /* column panels of GRADIENT_ROWS of X, TILE_BLOCK_COLS of Y */
     float *tiles_x, *tiles_y;        /* the gradients of as many rows, in register tiles */
     float *g;                        /* GRADIENT_ROWS x TILE_BLOCK_COLS, in stripes */
+
+    /* sigmoid loss: w_ij = z_ij + row_term_i + col_term_j, row_sum and row_e sum log2(1 + 2^w) */
+    bool sigmoid;
+    float *row_term, *col_term; /* m, n */
+    float g_scale;              /* 1/m times 2^weight_bits */
 
     /* E kept from forward to backward: [block of columns][block of rows][KEPT_BLOCK_FLOATS] */
     float *kept;
@@ -185,6 +191,29 @@ struct operands {
     ptrdiff_t shift; /* row r of a's data stands for the same as row r + shift of b's */
 };
 
+/* ---- call.c ---- */
+
+/* The arguments that every loss has; targets as they are. */
+struct infonce infonce_one_to_one(size_t m, size_t n, size_t d, const float *x, size_t ldx,
+                                  const float *y, size_t ldy);
+enum mmk_status infonce_check(struct infonce *p, const struct mmk_infonce_config *config,
+                              const struct mmk_options *options);
+enum mmk_status infonce_check_gradients(const struct infonce *p, const float *dx, size_t lddx,
+                                        const float *dy, size_t lddy);
+
+enum infonce_parts { INFONCE_FORWARD = 1, INFONCE_BACKWARD = 2 };
+
+/* Opens the call's memory; what the workspace has to spare keeps exponentials from forward to
+ * backward. */
+enum mmk_status infonce_open(struct infonce *p, struct scratch *s, enum infonce_parts parts,
+                             const struct mmk_options *options);
+enum mmk_status infonce_workspace_bytes(struct infonce *p, int threads, size_t *streamed,
+                                        size_t *stored);
+
+void infonce_clear_rows(size_t rows, size_t d, float *matrix, size_t ld);
+
+/* ---- targets.c ---- */
+
 /* Positives of both sides from the weights, or from the offset. */
 void infonce_build_targets(struct infonce *p);
 
@@ -206,6 +235,8 @@ static inline struct tile_operand infonce_scaled_rows(const struct infonce *p)
     return x;
 }
 
+/* ---- forward.c ---- */
+
 /* Sees to it that the rows and columns of a region are packed (all workers; a barrier must follow). The
  * caller's held says what is. */
 void infonce_hold(const struct infonce *p, const struct operands *o, struct region *held,
@@ -219,9 +250,20 @@ void infonce_strip(const struct infonce *p, const struct operands *o, const stru
                    struct tile_fetch fetch);
 
 void infonce_run_forward(struct infonce *p, float *loss, float *lse_x, float *lse_y);
+/* Logit w in base 2 of a positive of the sigmoid loss, and *e = 2^-|w|. */
+double infonce_sigmoid_logit(const struct infonce *p, size_t entry, size_t row, size_t col,
+                             double *e);
+/* row_sum of the sigmoid loss. */
+void infonce_run_sigmoid(struct infonce *p);
+
+/* ---- backward.c ---- */
+
 /* The log-sum-exps of an earlier forward, where none ran in this call. */
 void infonce_take_lse(struct infonce *p, const float *lse_x, const float *lse_y);
 void infonce_run_backward(struct infonce *p, float *dx, size_t lddx, float *dy, size_t lddy,
                           float *dlogit_scale);
+/* The same for the sigmoid loss, with row_e, row_g and the positives' G for what else there is. */
+void infonce_run_sigmoid_backward(struct infonce *p, float *dx, size_t lddx, float *dy, size_t lddy,
+                                  float *dlogit_scale);
 
 #endif

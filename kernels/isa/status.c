@@ -20,6 +20,8 @@ const char *mmk_status_string(enum mmk_status status)
         return "logit_scale must be greater than zero and at most 1.7e38";
     case MMK_ERR_WEIGHT:
         return "a weight is negative, NaN or infinite";
+    case MMK_ERR_BIAS:
+        return "the bias is NaN, infinite or beyond 2^100";
     case MMK_ERR_OFFSET:
         return "offset + m exceeds n: some x_i would have no positive";
     case MMK_ERR_ROW_START:

@@ -25,24 +25,27 @@ static void fill_rows(double *rows, size_t count, uint64_t stream)
         rows[e] = fill_normal(stream, e);
 }
 
-static double loss_of(struct infonce_ref *r)
+/* The loss, from which the gradients are. */
+typedef void loss_function(struct infonce_ref *r);
+
+static double loss_of(struct infonce_ref *r, loss_function *forward)
 {
-    infonce_ref_forward(r);
+    forward(r);
     return r->loss;
 }
 
 /* d loss / d *at by Richardson's extrapolation of central differences: error O(h^4) of the
  * function's scale, and rounding 2^-53 / h. */
-static double derivative(struct infonce_ref *r, double *at, double h)
+static double derivative(struct infonce_ref *r, loss_function *forward, double *at, double h)
 {
     double kept = *at;
     double slope[2];
     for (int i = 0; i < 2; i++) {
         double step = h / (1 + i);
         *at = kept + step;
-        double above = loss_of(r);
+        double above = loss_of(r, forward);
         *at = kept - step;
-        double below = loss_of(r);
+        double below = loss_of(r, forward);
         slope[i] = (above - below) / (2 * step);
     }
     *at = kept;
@@ -64,6 +67,27 @@ static double greatest(size_t count, const double *v)
     return most;
 }
 
+/* dx, dy, dscale and dbias of r against differences of its loss. */
+static void expect_differences(struct infonce_ref *r, loss_function *forward)
+{
+    size_t x_size = r->m * r->d, y_size = r->n * r->d;
+    double *dx = ref_doubles(x_size), *dy = ref_doubles(y_size), dscale = r->dscale;
+    double dbias = r->dbias, h = 2e-3 / r->scale;
+    memcpy(dx, r->dx, x_size * sizeof *dx);
+    memcpy(dy, r->dy, y_size * sizeof *dy);
+    double scale_x = greatest(x_size, dx), scale_y = greatest(y_size, dy);
+    for (size_t e = 0; e < x_size; e++)
+        expect_gradient("dx", dx[e], derivative(r, forward, &r->x[e], h), scale_x);
+    for (size_t e = 0; e < y_size; e++)
+        expect_gradient("dy", dy[e], derivative(r, forward, &r->y[e], h), scale_y);
+    expect_gradient("dlogit_scale", dscale, derivative(r, forward, &r->scale, 1e-3),
+                    fmax(fabs(dscale), 1e-2));
+    expect_gradient("dbias", dbias, derivative(r, forward, &r->bias, 1e-3),
+                    fmax(fabs(dbias), 1e-2));
+    free(dx);
+    free(dy);
+}
+
 static void check_gradients(enum mmk_similarity similarity, double scale, float weight_x,
                             float weight_y, const struct mmk_targets *targets, size_t m, size_t n,
                             size_t offset)
@@ -76,19 +100,7 @@ static void check_gradients(enum mmk_similarity similarity, double scale, float 
     fill_rows(r.y, n * d, 2);
     infonce_ref_forward(&r);
     infonce_ref_backward(&r);
-    double *dx = ref_doubles(m * d), *dy = ref_doubles(n * d), dscale = r.dscale;
-    memcpy(dx, r.dx, m * d * sizeof *dx);
-    memcpy(dy, r.dy, n * d * sizeof *dy);
-    double scale_x = greatest(m * d, dx), scale_y = greatest(n * d, dy);
-    const double h = 2e-3 / scale;
-    for (size_t e = 0; e < m * d; e++)
-        expect_gradient("dx", dx[e], derivative(&r, &r.x[e], h), scale_x);
-    for (size_t e = 0; e < n * d; e++)
-        expect_gradient("dy", dy[e], derivative(&r, &r.y[e], h), scale_y);
-    expect_gradient("dlogit_scale", dscale, derivative(&r, &r.scale, 1e-3),
-                    fmax(fabs(dscale), 1e-2));
-    free(dx);
-    free(dy);
+    expect_differences(&r, infonce_ref_forward);
     infonce_ref_close(&r);
 }
 
@@ -120,6 +132,28 @@ static void gradients_with_targets_are_differences(void **state)
             struct mmk_targets targets = {{row_start, column, weight}, exclude_self};
             check_gradients((enum mmk_similarity)similarity, 2, 0.25f, 2, &targets, 4, 5, 1);
             check_gradients((enum mmk_similarity)similarity, 2, 1, 0, &targets, 4, 5, 1);
+        }
+}
+
+static void sigmoid_gradients_are_differences(void **state)
+{
+    (void)state;
+    static const size_t row_start[] = {0, 3, 3, 4, 7};
+    static const uint32_t column[] = {4, 0, 4, 2, 0, 1, 2};
+    static const float weight[] = {1, 0.5f, 2, 3, 1, 0, 0.25f};
+    const struct mmk_targets targets = {{row_start, column, weight}, 0};
+    const size_t m = 4, n = 5, d = 3;
+    for (int similarity = 0; similarity < MMK_SIMILARITY_COUNT; similarity++)
+        for (int many = 0; many < 2; many++) {
+            struct mmk_infonce_config config = {(enum mmk_similarity)similarity, 2, 1, 1, 1};
+            struct infonce_ref r;
+            infonce_ref_open(&r, &config, many ? &targets : NULL, m, n, d);
+            fill_rows(r.x, m * d, 1);
+            fill_rows(r.y, n * d, 2);
+            r.bias = -1.5;
+            infonce_ref_sigmoid(&r);
+            expect_differences(&r, infonce_ref_sigmoid);
+            infonce_ref_close(&r);
         }
 }
 
@@ -407,6 +441,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(gradients_are_differences),
         cmocka_unit_test(gradients_with_targets_are_differences),
+        cmocka_unit_test(sigmoid_gradients_are_differences),
         cmocka_unit_test(least_loss_is_entropy),
         cmocka_unit_test(one_pair_has_loss_zero),
         cmocka_unit_test(equal_rows_have_loss_log_n),

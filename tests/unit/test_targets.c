@@ -1,4 +1,4 @@
-/* test_targets.c - multi-positive InfoNCE: the one-to-one case, NT-Xent, refusals.
+/* test_targets.c - the many-to-many losses: InfoNCE as a case of them, NT-Xent, refusals.
  * SPDX-License-Identifier: MIT
  */
 #include "../../kernels/isa/isa.h"
@@ -194,6 +194,7 @@ static void nt_xent_falls_out(void **state)
 /* ---- Refusals ------------------------------------------------------------------------------------ */
 
 enum { FEW = 3, ENTRIES = 4 };
+enum { INFONCE = 3, ALL = 5 }; /* functions */
 
 struct call {
     struct mmk_targets targets;
@@ -203,7 +204,7 @@ struct call {
 };
 
 static struct {
-    float loss, lse[2][FEW + 2], gradient[2][(FEW + 2) * D], dscale;
+    float loss, lse[2][FEW + 2], gradient[2][(FEW + 2) * D], dscale, dbias;
     size_t counted[2];
 } out;
 
@@ -219,18 +220,26 @@ static enum mmk_status call_all(const struct mmk_targets *targets, int function)
         return mmk_multi_infonce_backward(&config, targets, FEW, FEW + 2, D, rows_x, D, rows_y, D,
                                           lse, lse, out.gradient[0], D, out.gradient[1], D,
                                           &out.dscale, NULL);
-    return mmk_multi_infonce_forward_backward(
-        &config, targets, FEW, FEW + 2, D, rows_x, D, rows_y, D, &out.loss, out.lse[0], out.lse[1],
-        NULL, NULL, out.gradient[0], D, out.gradient[1], D, &out.dscale, NULL);
+    if (function == 2)
+        return mmk_multi_infonce_forward_backward(
+            &config, targets, FEW, FEW + 2, D, rows_x, D, rows_y, D, &out.loss, out.lse[0],
+            out.lse[1], NULL, NULL, out.gradient[0], D, out.gradient[1], D, &out.dscale, NULL);
+    const struct mmk_sigmoid_config sigmoid = {MMK_COSINE, 10.0f, -10.0f, 2};
+    if (function == 3)
+        return mmk_sigmoid_forward(&sigmoid, &targets->weights, FEW, FEW + 2, D, rows_x, D, rows_y,
+                                   D, &out.loss, NULL);
+    return mmk_sigmoid_forward_backward(&sigmoid, &targets->weights, FEW, FEW + 2, D, rows_x, D,
+                                        rows_y, D, &out.loss, out.gradient[0], D, out.gradient[1],
+                                        D, &out.dscale, &out.dbias, NULL);
 }
 
-static void refused(struct call *c, bool has_targets, enum mmk_status status)
+static void refused(const struct mmk_targets *targets, int functions, enum mmk_status status)
 {
     static char before[sizeof out];
     memset(&out, 0xa5, sizeof out);
     memcpy(before, &out, sizeof out);
-    for (int function = 0; function < 3; function++) {
-        assert_int_equal(call_all(has_targets ? &c->targets : NULL, function), status);
+    for (int function = 0; function < functions; function++) {
+        assert_int_equal(call_all(targets, function), status);
         assert_memory_equal(before, &out, sizeof out);
     }
 }
@@ -246,7 +255,7 @@ static struct call right(void)
         struct call c = right();                                                                   \
         c.targets.weights = (struct mmk_csr){c.row_start, c.column, c.weight};                     \
         __VA_ARGS__;                                                                               \
-        refused(&c, true, status);                                                                 \
+        refused(&c.targets, c.targets.exclude_self ? INFONCE : ALL, status);                       \
     } while (0)
 
 static void bad_targets(void **state)
@@ -254,7 +263,7 @@ static void bad_targets(void **state)
     (void)state;
     struct call good = right();
     good.targets.weights = (struct mmk_csr){good.row_start, good.column, good.weight};
-    refused(&good, false, MMK_ERR_NULL);
+    refused(NULL, INFONCE, MMK_ERR_NULL);
     SPOILED(MMK_ERR_NULL, c.targets.weights.row_start = NULL);
     SPOILED(MMK_ERR_NULL, c.targets.weights.column = NULL);
     SPOILED(MMK_ERR_ROW_START, c.row_start[2] = 1);
@@ -288,6 +297,20 @@ static void no_weight_at_all(void **state)
         assert_true(isfinite(out.lse[0][i]) && isfinite(out.lse[1][i]));
 }
 
+static void bad_bias(void **state)
+{
+    (void)state;
+    static const float biases[] = {NAN, INFINITY, -INFINITY, 0x1.000002p100f};
+    for (size_t b = 0; b < sizeof biases / sizeof biases[0]; b++) {
+        const struct mmk_sigmoid_config config = {MMK_COSINE, 10.0f, biases[b], 2};
+        out.loss = 7;
+        assert_int_equal(mmk_sigmoid_forward(&config, NULL, FEW, FEW + 2, D, rows_x, D, rows_y, D,
+                                             &out.loss, NULL),
+                         MMK_ERR_BIAS);
+        assert_true(out.loss == 7);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -295,6 +318,7 @@ int main(void)
         cmocka_unit_test(nt_xent_falls_out),
         cmocka_unit_test(bad_targets),
         cmocka_unit_test(no_weight_at_all),
+        cmocka_unit_test(bad_bias),
     };
     return cmocka_run_group_tests_name("targets", tests, NULL, NULL);
 }
