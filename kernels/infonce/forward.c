@@ -336,14 +336,15 @@ static struct joined join_positives(const struct infonce *p, const struct infonc
             greatest_at = q;
         }
     }
+    if (joined.greatest == -INFINITY)
+        return joined;
     for (size_t q = begin; q < end; q++) {
         double down = joined.greatest - (double)t->logit[side->entry[q]];
-        if (q == greatest_at || joined.greatest == -INFINITY)
-            continue;
-        if (down < 1000)
-            joined.others += lse_exp2(-down);
-        joined.below += t->weight[side->entry[q]] / side->total[i] * down;
+        double share = down < 1000 ? lse_exp2(-down) : 0;
+        joined.others += q == greatest_at ? 0 : share;
+        joined.below += t->weight[side->entry[q]] * down;
     }
+    joined.below /= side->total[i];
     return joined;
 }
 
