@@ -305,6 +305,35 @@ MMK_API enum mmk_status mmk_multi_infonce_workspace_bytes(size_t m, size_t n, si
                                                           size_t entries, int threads,
                                                           size_t *streamed, size_t *stored);
 
+/* ---- Alignment and uniformity ---------------------------------------------------------------- */
+
+/* InfoNCE in two parts, which need not be about the same pairs:
+ *     uniformity = weight_x mean_i log mean_j e^{L_ij} + weight_y mean_j log mean_i e^{L_ij}
+ *     alignment  = mean_i -L_ii
+ * with L_ij = s sim(x_i, y_j). A loss that pulls pairs (x_i, y_i) together and pushes each modality's
+ * samples apart, from a second batch x' of it, is alignment(x, y) + uniformity(x, x') with the weights 1
+ * and 0: mean_i ( |x_i - y_i|^2 + log mean_j e^{-|x_i - x'_j|^2} ) for neg_sq_l2 and s = 1. config->offset
+ * is not looked at. Sources: Wang and Isola 2020; Cai et al. 2025.
+ *   lse_x, lse_y   as from mmk_infonce_forward: log of the sums, not of the means
+ * Time, memory and workspace are those of mmk_infonce_forward and mmk_infonce_forward_backward. */
+MMK_API enum mmk_status mmk_uniformity_forward(const struct mmk_infonce_config *config, size_t m,
+                                               size_t n, size_t d, const float *x, size_t ldx,
+                                               const float *y, size_t ldy, float *loss,
+                                               float *lse_x, float *lse_y,
+                                               const struct mmk_options *options);
+MMK_API enum mmk_status mmk_uniformity_forward_backward(
+    const struct mmk_infonce_config *config, size_t m, size_t n, size_t d, const float *x,
+    size_t ldx, const float *y, size_t ldy, float *loss, float *lse_x, float *lse_y, float *dx,
+    size_t lddx, float *dy, size_t lddy, float *dlogit_scale, const struct mmk_options *options);
+
+/* The alignment of m pairs and its gradients, O(m d). config->weight_x and weight_y are not looked at. */
+MMK_API enum mmk_status mmk_alignment_forward_backward(const struct mmk_infonce_config *config,
+                                                       size_t m, size_t d, const float *x,
+                                                       size_t ldx, const float *y, size_t ldy,
+                                                       float *loss, float *dx, size_t lddx,
+                                                       float *dy, size_t lddy, float *dlogit_scale,
+                                                       const struct mmk_options *options);
+
 /* ---- Sigmoid loss --------------------------------------------------------------------------- */
 
 /* With L_ij = s sim(x_i, y_j) + bias, and z_ij = 1 where y_j belongs to x_i, else -1:
@@ -338,6 +367,23 @@ MMK_API enum mmk_status mmk_sigmoid_forward_backward(const struct mmk_sigmoid_co
                                                      float *dx, size_t lddx, float *dy, size_t lddy,
                                                      float *dlogit_scale, float *dbias,
                                                      const struct mmk_options *options);
+
+/* ---- Closed-form sampled distance ------------------------------------------------------------ */
+
+/* The sigmoid loss of Gaussian embeddings with means mu, nu and log-variances p, q (per dimension):
+ *     CSD_ij = |mu_i - nu_j|^2 + sum_k (e^{p_ik} + e^{q_jk})
+ *     L_ij   = -a CSD_ij + bias
+ * with a = config->logit_scale; the similarity is not looked at. Source: Chun 2024 (PCME++).
+ *   mu, log_var_x   m x d (ldx both);  nu, log_var_y   n x d (ldy both)
+ *   dmu, dlog_var_x m x d (lddx both); dnu, dlog_var_y n x d (lddy both): gradients
+ *   dlogit_scale    d loss / d a; dbias d loss / d bias
+ * Time and memory are those of mmk_sigmoid_forward_backward. */
+MMK_API enum mmk_status mmk_csd_sigmoid_forward_backward(
+    const struct mmk_sigmoid_config *config, const struct mmk_csr *positives, size_t m, size_t n,
+    size_t d, const float *mu, const float *log_var_x, size_t ldx, const float *nu,
+    const float *log_var_y, size_t ldy, float *loss, float *dmu, float *dlog_var_x, size_t lddx,
+    float *dnu, float *dlog_var_y, size_t lddy, float *dlogit_scale, float *dbias,
+    const struct mmk_options *options);
 
 /* ---- Exponential ---------------------------------------------------------------------------- */
 

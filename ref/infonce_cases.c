@@ -20,6 +20,7 @@
  * P_ij, relative:
  *     gamma_ij = e^{delta_ij + error of lse_i + 3u (|L_ij| + |lse_i|) + 4u} - 1
  * Both may be made from one exponential and two factors 2^(c - lse): 6u more.
+ * Uniformity has no targets: the loss of a row is lse_i - log n, bounded as lse_i and 2u log n.
  * G_ij, for each direction; on the positive the sum of the others' errors and (chain(n) + 4) u of
  * their sum:
  *     weight/m P_ij (gamma_ij + 4u)
@@ -122,6 +123,12 @@ static bool is_multi(const struct trial *t)
     return t->shape.k > 0;
 }
 
+static bool is_uniformity(const struct trial *t)
+{
+    return t->kernel == &kernel_uniformity_forward ||
+           t->kernel == &kernel_uniformity_forward_backward;
+}
+
 static struct mmk_infonce_config config_of(const struct shape *s)
 {
     return (struct mmk_infonce_config){.similarity = s->similarity,
@@ -208,6 +215,38 @@ static enum mmk_status multi_both_call(struct trial *t)
     return status;
 }
 
+static void uniformity_layout(struct trial *t)
+{
+    add_rows(t);
+    add_buffer(t, "loss", true, 1, 1);
+    add_lse(t, true);
+}
+
+static void uniformity_both_layout(struct trial *t)
+{
+    uniformity_layout(t);
+    add_gradients(t);
+}
+
+static enum mmk_status uniformity_call(struct trial *t)
+{
+    struct mmk_infonce_config config = config_of(&t->shape);
+    const struct buffer *b = t->buffer;
+    return mmk_uniformity_forward(&config, t->shape.m, t->shape.n, t->shape.d, b[X].data, b[X].ld,
+                                  b[Y].data, b[Y].ld, b[FORWARD_LOSS].data, b[FORWARD_LSE_X].data,
+                                  b[FORWARD_LSE_Y].data, &t->options);
+}
+
+static enum mmk_status uniformity_both_call(struct trial *t)
+{
+    struct mmk_infonce_config config = config_of(&t->shape);
+    const struct buffer *b = t->buffer;
+    return mmk_uniformity_forward_backward(
+        &config, t->shape.m, t->shape.n, t->shape.d, b[X].data, b[X].ld, b[Y].data, b[Y].ld,
+        b[FORWARD_LOSS].data, b[FORWARD_LSE_X].data, b[FORWARD_LSE_Y].data, b[BOTH_DX].data,
+        b[BOTH_DX].ld, b[BOTH_DY].data, b[BOTH_DY].ld, b[BOTH_DSCALE].data, &t->options);
+}
+
 /* ---- Bounds ---------------------------------------------------------------------------------- */
 
 /* The greatest logit of row i but its targets'. */
@@ -267,6 +306,8 @@ static double forward_bounds(const struct infonce_direction *dir, const double *
         free(t);
         double sums = (bound_chain(dir->cols) + 4) * u;
         lse_error[i] = all + sums + 2 * u * fabs(lse) + cols * flush;
+        if (dir->uniform)
+            total += dir->weight * (lse_error[i] + 2 * u * log(cols));
         if (has_loss)
             total +=
                 dir->weight * (others + sums * others_sum + 4 * u * dir->loss[i] + cols * flush);
@@ -283,7 +324,7 @@ static void g_bounds(const struct infonce_direction *dir, const double *delta, d
 #pragma omp parallel for if (dir->rows * dir->cols > 10000) schedule(static)
     for (size_t i = 0; i < dir->rows; i++) {
         size_t targets = infonce_ref_target_count(dir, i);
-        if (targets == 0)
+        if (targets == 0 && !dir->uniform)
             continue;
         double *t = ref_doubles(dir->cols);
         infonce_ref_targets(dir, i, t);
@@ -311,10 +352,11 @@ static void g_bounds(const struct infonce_direction *dir, const double *delta, d
 static void run_reference(struct trial *t, struct infonce_ref *r)
 {
     struct mmk_infonce_config config = config_of(&t->shape);
-    struct mmk_targets targets;
+    struct mmk_targets targets = {{NULL, NULL, NULL}, 0}; /* none */
     if (is_multi(t))
         targets = targets_of(t);
-    infonce_ref_open(r, &config, is_multi(t) ? &targets : NULL, t->shape.m, t->shape.n, t->shape.d);
+    infonce_ref_open(r, &config, is_multi(t) || is_uniformity(t) ? &targets : NULL, t->shape.m,
+                     t->shape.n, t->shape.d);
     ref_from_float(r->m, r->d, t->buffer[X].data, t->buffer[X].ld, r->x);
     ref_from_float(r->n, r->d, t->buffer[Y].data, t->buffer[Y].ld, r->y);
     infonce_ref_forward(r);
@@ -346,12 +388,17 @@ static void set_forward(struct trial *t, const struct infonce_ref *r, struct inf
                    forward_bounds(&r->dir_y, bounds->delta_y, FLUSH, bounds->lse_y);
     struct buffer *loss = &t->buffer[FORWARD_LOSS];
     *loss->expected = r->loss;
-    *loss->bound = bounds->loss + (bound_chain(r->m) + 4) * BOUND_U * r->loss + BOUND_UNDERFLOW;
+    double parts = 0;
+    for (size_t i = 0; i < r->m; i++)
+        parts += r->dir_x.weight * fabs(r->dir_x.loss[i]);
+    for (size_t j = 0; j < r->n; j++)
+        parts += r->dir_y.weight * fabs(r->dir_y.loss[j]);
+    *loss->bound = bounds->loss + (bound_chain(r->m) + 4) * BOUND_U * parts + BOUND_UNDERFLOW;
     if (!isfinite(r->loss))
         *loss->bound = 0;
     if (open_lse(&r->dir_x) || open_lse(&r->dir_y))
         *loss->bound = BOUND_OPEN;
-    if (r->m <= 1 && r->n <= 1 && isfinite(r->loss))
+    if (r->m <= 1 && r->n <= 1 && isfinite(r->loss) && !r->dir_x.uniform)
         *loss->bound = 0; /* exactly 0 */
     if (is_multi(t))
         t->expected_count = count_of(r->dir_x.counted, r->dir_y.counted);
@@ -568,6 +615,19 @@ static size_t multi_forward_sweep(bool quick, struct shape *shapes)
     return count;
 }
 
+static size_t uniformity_sweep(bool quick, struct shape *shapes)
+{
+    size_t count = 0, dims[SWEEP_DIMS];
+    size_t dim_count = sweep_dims(quick, dims);
+    for (size_t i = 0; i < dim_count; i += quick ? 6 : 3)
+        add_all(shapes, &count, (struct shape){.m = 5, .n = 7, .d = dims[i], .ld_extra = i % 2});
+    for (size_t m = 0; m <= (quick ? 9u : 40u); m += 3)
+        add_all(shapes, &count, (struct shape){.m = m, .n = m, .d = 10});
+    add_all(shapes, &count, (struct shape){.m = 170, .n = 180, .d = 3});
+    add_all(shapes, &count, (struct shape){.m = 86, .n = 700, .d = 3});
+    return count;
+}
+
 /* CLIP: cosine, temperature 0.07, both directions. */
 #define CLIP(B, D)                                                                                 \
     {                                                                                              \
@@ -588,6 +648,11 @@ static const struct shape bench[] = {
     }
 
 static const struct shape multi_bench[] = {MULTI(256, 512), MULTI(1024, 512), MULTI(4096, 512)};
+
+/* Cai et al.: distances, one direction, temperature 1. */
+static const struct shape uniformity_bench[] = {
+    {.m = 512, .n = 512, .d = 10, .similarity = MMK_NEG_SQ_L2, .logit_scale = 1, .weight_x = 1},
+    {.m = 4096, .n = 4096, .d = 512, .similarity = MMK_NEG_SQ_L2, .logit_scale = 1, .weight_x = 1}};
 
 #define SHARED_PARTS                                                                               \
     .family = "infonce", .similarity = SIMILARITY_FROM_SHAPE, .workspace = workspace,              \
@@ -686,5 +751,35 @@ const struct kernel kernel_multi_infonce_forward_backward = {
     .sweep = multi_sweep,
     .dims = "mndk",
     BENCH(multi_bench),
+    SHARED_PARTS,
+};
+
+const struct kernel kernel_uniformity_forward = {
+    .name = "uniformity_forward",
+    .formula = "w_x mean_i log mean_j e^L_ij + w_y mean_j log mean_i e^L_ij",
+    .layout = uniformity_layout,
+    .call = uniformity_call,
+    .oracle = forward_oracle,
+    .flops = infonce_forward_flops,
+    .bytes = infonce_forward_bytes,
+    .fill_fits = infonce_forward_fill_fits,
+    .sweep = uniformity_sweep,
+    .dims = "mnd",
+    BENCH(uniformity_bench),
+    SHARED_PARTS,
+};
+
+const struct kernel kernel_uniformity_forward_backward = {
+    .name = "uniformity_forward_backward",
+    .formula = "uniformity, lse, dX, dY, d logit_scale in one call",
+    .layout = uniformity_both_layout,
+    .call = uniformity_both_call,
+    .oracle = both_oracle,
+    .flops = infonce_backward_flops,
+    .bytes = infonce_backward_bytes,
+    .fill_fits = infonce_backward_fill_fits,
+    .sweep = uniformity_sweep,
+    .dims = "mnd",
+    BENCH(uniformity_bench),
     SHARED_PARTS,
 };

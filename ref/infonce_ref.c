@@ -15,7 +15,7 @@
 static double *dense_weights(const struct mmk_csr *T, size_t offset, size_t m, size_t n)
 {
     double *weights = ref_doubles(m * n);
-    for (size_t i = 0; i < m; i++) {
+    for (size_t i = 0; i < m && (T == NULL || T->row_start != NULL); i++) {
         if (T == NULL) {
             weights[i * n + i + offset] = 1;
             continue;
@@ -27,8 +27,9 @@ static double *dense_weights(const struct mmk_csr *T, size_t offset, size_t m, s
 }
 
 static void direction_open(struct infonce_direction *dir, size_t rows, size_t cols, float weight,
-                           const double *weights)
+                           const double *weights, bool uniform)
 {
+    dir->uniform = uniform;
     dir->rows = rows;
     dir->cols = cols;
     dir->start = ref_zeros(rows + 1, sizeof *dir->start);
@@ -49,7 +50,7 @@ static void direction_open(struct infonce_direction *dir, size_t rows, size_t co
                 dir->t[entries++] = weights[i * cols + j] / total;
             }
         dir->start[i + 1] = entries;
-        dir->counted += total > 0;
+        dir->counted += uniform || total > 0;
     }
     dir->weight = dir->counted > 0 ? (double)weight / (double)dir->counted : 0;
     dir->logits = ref_doubles(rows * cols);
@@ -93,8 +94,9 @@ void infonce_ref_open(struct infonce_ref *r, const struct mmk_infonce_config *co
         dense_weights(targets != NULL ? &targets->weights : NULL, config->offset, m, n);
     double *transposed = ref_doubles(m * n);
     ref_transpose(m, n, weights, transposed);
-    direction_open(&r->dir_x, m, n, config->weight_x, weights);
-    direction_open(&r->dir_y, n, m, config->weight_y, transposed);
+    bool uniform = targets != NULL && targets->weights.row_start == NULL;
+    direction_open(&r->dir_x, m, n, config->weight_x, weights, uniform);
+    direction_open(&r->dir_y, n, m, config->weight_y, transposed, uniform);
     free(weights);
     free(transposed);
     r->dx = ref_doubles(m * d);
@@ -136,6 +138,8 @@ static double row_loss(const struct infonce_direction *dir, size_t i, double max
 {
     const double *logits = dir->logits + i * dir->cols;
     size_t begin = dir->start[i], end = dir->start[i + 1];
+    if (dir->uniform)
+        return dir->lse[i] - log((double)dir->cols);
     if (begin == end)
         return 0;
     size_t pivot = dir->column[begin];
@@ -235,7 +239,7 @@ static void direction_gradient(const struct infonce_direction *dir, double *g)
         size_t targets = infonce_ref_target_count(dir, i);
         double *t = ref_doubles(dir->cols);
         infonce_ref_targets(dir, i, t);
-        for (size_t j = 0; j < dir->cols && targets > 0; j++)
+        for (size_t j = 0; j < dir->cols && (dir->uniform || targets > 0); j++)
             g[i * dir->cols + j] =
                 dir->weight *
                 (t[j] > 0 && targets == 1 ? -dir->others[i] : dir->p[i * dir->cols + j] - t[j]);
@@ -310,29 +314,73 @@ void infonce_ref_backward(struct infonce_ref *r)
     gradients(r);
 }
 
+void infonce_ref_alignment(struct infonce_ref *r)
+{
+    similarities(r);
+    free(r->g);
+    r->g = ref_doubles(r->m * r->n);
+    r->loss = 0;
+    for (size_t i = 0; i < r->m; i++) {
+        r->loss -= r->scale * r->sim[i * r->n + i] / (double)r->m;
+        r->g[i * r->n + i] = -1 / (double)r->m;
+    }
+    gradients(r);
+}
+
 /* log(1 + e^v) */
 static double softplus(double v)
 {
     return v > 0 ? v + log1p(exp(-v)) : log1p(exp(v));
 }
 
+double infonce_ref_variance(const struct infonce_ref *r, const double *log_var, size_t i)
+{
+    double sum = 0;
+    for (size_t k = 0; log_var != NULL && k < r->d; k++)
+        sum += exp(log_var[i * r->d + k]);
+    return sum;
+}
+
+/* L_ij = s (sim_ij - var_x_i - var_y_j) + bias */
 void infonce_ref_sigmoid(struct infonce_ref *r)
 {
-    size_t m = r->m, n = r->n;
-    double *t = ref_doubles(n);
+    size_t m = r->m, n = r->n, d = r->d;
+    double *t = ref_doubles(n), *var_x = ref_doubles(m), *var_y = ref_doubles(n);
+    double *sum_x = ref_doubles(m), *sum_y = ref_doubles(n); /* of G */
     similarities(r);
     free(r->g);
     r->g = ref_doubles(m * n);
     r->loss = r->dbias = 0;
+    for (size_t i = 0; i < m; i++)
+        var_x[i] = infonce_ref_variance(r, r->log_var_x, i);
+    for (size_t j = 0; j < n; j++)
+        var_y[j] = infonce_ref_variance(r, r->log_var_y, j);
     for (size_t i = 0; i < m; i++) {
         infonce_ref_targets(&r->dir_x, i, t);
         for (size_t j = 0; j < n; j++) {
-            double z = t[j] > 0 ? 1 : -1, v = -z * (r->dir_x.logits[i * n + j] + r->bias);
+            double logit = r->dir_x.logits[i * n + j] - r->scale * (var_x[i] + var_y[j]) + r->bias;
+            double z = t[j] > 0 ? 1 : -1, v = -z * logit, g = -z / (1 + exp(-v)) / (double)m;
             r->loss += softplus(v) / (double)m;
-            r->g[i * n + j] = -z / (1 + exp(-v)) / (double)m;
-            r->dbias += r->g[i * n + j];
+            r->g[i * n + j] = g;
+            r->dbias += g;
+            sum_x[i] += g;
+            sum_y[j] += g;
         }
     }
-    free(t);
     gradients(r);
+    for (size_t i = 0; r->log_var_x != NULL && i < m; i++) {
+        r->dscale -= sum_x[i] * var_x[i];
+        for (size_t k = 0; k < d; k++)
+            r->dlog_var_x[i * d + k] = -r->scale * sum_x[i] * exp(r->log_var_x[i * d + k]);
+    }
+    for (size_t j = 0; r->log_var_y != NULL && j < n; j++) {
+        r->dscale -= sum_y[j] * var_y[j];
+        for (size_t k = 0; k < d; k++)
+            r->dlog_var_y[j * d + k] = -r->scale * sum_y[j] * exp(r->log_var_y[j * d + k]);
+    }
+    free(t);
+    free(var_x);
+    free(var_y);
+    free(sum_x);
+    free(sum_y);
 }

@@ -18,11 +18,12 @@ struct infonce_direction {
     size_t rows, cols;
     size_t *start, *column; /* of row i: entries start[i] .. start[i+1] - 1, columns ascending */
     double *t;
-    size_t counted; /* rows with targets */
+    bool uniform;   /* no targets, but all rows are counted: lse - log(cols) */
+    size_t counted; /* rows that have a part in the loss */
     double weight;  /* of the direction, divided by counted */
     double *logits; /* rows x cols; -Inf where the term is left out */
     double *lse;    /* rows: log sum_j e^{L_ij} */
-    double *loss;   /* rows: sum_j t_ij (lse_i - L_ij); 0 where there are no targets */
+    double *loss;   /* rows: sum_j t_ij (lse_i - L_ij); 0 where the row is not counted */
     double *p;      /* backward: rows x cols softmax e^{L_ij - lse_i} */
     double *others; /* backward: rows, sum of p over all columns that are no targets */
 };
@@ -39,13 +40,16 @@ struct infonce_ref {
     double *sim, *magnitude; /* m x n; magnitude = sum_k |x_ik y_jk| of the multiplied rows */
     struct infonce_direction dir_x, dir_y;
     double loss;
-    double *g;          /* backward: m x n, G_ij */
-    double *dx, *dy;    /* backward: m x d and n x d */
-    double dscale;      /* backward: d loss / d s */
-    double bias, dbias; /* sigmoid loss */
+    double *g;                       /* backward: m x n, G_ij */
+    double *dx, *dy;                 /* backward: m x d and n x d */
+    double dscale;                   /* backward: d loss / d s */
+    double bias, dbias;              /* sigmoid loss */
+    double *log_var_x, *log_var_y;   /* m x d and n x d, the caller's; NULL: there are none */
+    double *dlog_var_x, *dlog_var_y; /* likewise */
 };
 
-/* Allocates; the caller then fills x and y (dense rows). targets NULL: one-to-one. */
+/* Allocates; the caller then fills x and y (dense rows). targets NULL: one-to-one; without row_start:
+ * none, for uniformity. */
 void infonce_ref_open(struct infonce_ref *r, const struct mmk_infonce_config *config,
                       const struct mmk_targets *targets, size_t m, size_t n, size_t d);
 void infonce_ref_close(struct infonce_ref *r);
@@ -59,6 +63,12 @@ void infonce_ref_backward(struct infonce_ref *r);
 /* The sigmoid loss instead, positives where there are targets: from x, y, scale and bias, sim, the logits
  * without bias, loss, g, dx, dy, dscale and dbias. */
 void infonce_ref_sigmoid(struct infonce_ref *r);
+
+/* mean_i -L_ii instead, m = n: sim, loss, g, dx, dy, dscale. */
+void infonce_ref_alignment(struct infonce_ref *r);
+
+/* sum_k e^{log_var_ik}; 0 where there are none. */
+double infonce_ref_variance(const struct infonce_ref *r, const double *log_var, size_t i);
 
 /* t of row i by column, 0 where there is no target. */
 void infonce_ref_targets(const struct infonce_direction *dir, size_t i, double *t);

@@ -10,6 +10,11 @@
  * and the sum of all, none of them negative, by the sum of these and (chain(n) + chain(m) + 8) u of itself.
  * G_ij: the relative derivative of sigma is at most 1, and a quotient and two products round:
  *     |G_ij| (e^eta - 1 + 8u) + 2^-125/m
+ * With variances, s V_ij = s (var_x_i + var_y_j) is taken off L_ij; a sum of them rounds by
+ * (lanes(d) + 10) u of itself, which eta has s V_ij times more, beside 2u s V_ij for |bias|.
+ * dlog_var_x, a product of e^p with the sum of a row of G:
+ *     s e^p sum_j (error of G_ij + (chain(n) + 8) u |G_ij|)
+ * and dlogit_scale the sum of (error of G_ij + (chain(m) + chain(n) + lanes(d) + 18) u |G_ij|) V_ij more.
  * dX, dY, dlogit_scale as in infonce_cases.c; dbias: the sum of these and
  * (chain(m) + chain(n) + 8) u sum |G_ij|.
  */
@@ -24,6 +29,7 @@
 #include <stdlib.h>
 
 enum { X, Y, LOSS, DX, DY, DSCALE, DBIAS };
+enum { LOG_VAR_X = 7, LOG_VAR_Y, DLOG_VAR_X, DLOG_VAR_Y }; /* CSD */
 
 static void forward_layout(struct trial *t)
 {
@@ -33,7 +39,7 @@ static void forward_layout(struct trial *t)
     targets_layout(t);
 }
 
-static void both_layout(struct trial *t)
+static void add_both(struct trial *t)
 {
     add_buffer(t, "x", false, t->shape.m, t->shape.d);
     add_buffer(t, "y", false, t->shape.n, t->shape.d);
@@ -42,7 +48,41 @@ static void both_layout(struct trial *t)
     add_buffer(t, "dy", true, t->shape.n, t->shape.d);
     add_buffer(t, "dlogit_scale", true, 1, 1);
     add_buffer(t, "dbias", true, 1, 1);
+}
+
+static void both_layout(struct trial *t)
+{
+    add_both(t);
     targets_layout(t);
+}
+
+static void csd_layout(struct trial *t)
+{
+    add_both(t);
+    add_buffer(t, "log_var_x", false, t->shape.m, t->shape.d);
+    add_buffer(t, "log_var_y", false, t->shape.n, t->shape.d);
+    add_buffer(t, "dlog_var_x", true, t->shape.m, t->shape.d);
+    add_buffer(t, "dlog_var_y", true, t->shape.n, t->shape.d);
+    targets_layout(t);
+}
+
+/* Variances near 1/d, whatever the means are. */
+static void csd_fill(struct trial *t)
+{
+    for (int index = LOG_VAR_X; index <= LOG_VAR_Y; index++) {
+        const struct buffer *b = &t->buffer[index];
+        uint64_t stream = fill_stream(t, b->name);
+        for (size_t i = 0; i < b->rows; i++)
+            for (size_t k = 0; k < b->cols; k++)
+                ((float *)b->data)[i * b->ld + k] =
+                    (float)(fill_normal(stream, i * b->cols + k) - log((double)b->cols));
+    }
+    targets_fill(t);
+}
+
+static bool has_variances(const struct trial *t)
+{
+    return t->kernel == &kernel_csd_sigmoid_forward_backward;
 }
 
 /* SigLIP begins with -10; others by the shape. */
@@ -87,6 +127,35 @@ static enum mmk_status both_call(struct trial *t)
                                         b[DSCALE].data, b[DBIAS].data, &t->options);
 }
 
+static enum mmk_status csd_call(struct trial *t)
+{
+    struct mmk_sigmoid_config config = config_of(&t->shape);
+    struct mmk_targets targets;
+    const struct buffer *b = t->buffer;
+    t->count = 0;
+    return mmk_csd_sigmoid_forward_backward(
+        &config, positives_of(t, &targets), t->shape.m, t->shape.n, t->shape.d, b[X].data,
+        b[LOG_VAR_X].data, b[X].ld, b[Y].data, b[LOG_VAR_Y].data, b[Y].ld, b[LOSS].data, b[DX].data,
+        b[DLOG_VAR_X].data, b[DX].ld, b[DY].data, b[DLOG_VAR_Y].data, b[DY].ld, b[DSCALE].data,
+        b[DBIAS].data, &t->options);
+}
+
+static double *read_rows(const struct buffer *b)
+{
+    double *rows = ref_doubles(b->rows * b->cols);
+    ref_from_float(b->rows, b->cols, b->data, b->ld, rows);
+    return rows;
+}
+
+static void close_reference(struct infonce_ref *r)
+{
+    free(r->log_var_x);
+    free(r->log_var_y);
+    free(r->dlog_var_x);
+    free(r->dlog_var_y);
+    infonce_ref_close(r);
+}
+
 static void run_reference(struct trial *t, struct infonce_ref *r)
 {
     /* the weights only have to be there: a gradient has both of its sides */
@@ -100,7 +169,19 @@ static void run_reference(struct trial *t, struct infonce_ref *r)
     r->bias = (double)bias_of(&t->shape);
     ref_from_float(r->m, r->d, t->buffer[X].data, t->buffer[X].ld, r->x);
     ref_from_float(r->n, r->d, t->buffer[Y].data, t->buffer[Y].ld, r->y);
+    if (has_variances(t)) {
+        r->log_var_x = read_rows(&t->buffer[LOG_VAR_X]);
+        r->log_var_y = read_rows(&t->buffer[LOG_VAR_Y]);
+        r->dlog_var_x = ref_doubles(r->m * r->d);
+        r->dlog_var_y = ref_doubles(r->n * r->d);
+    }
     infonce_ref_sigmoid(r);
+}
+
+/* var_x_i + var_y_j */
+static double variance_of(const struct infonce_ref *r, size_t i, size_t j)
+{
+    return infonce_ref_variance(r, r->log_var_x, i) + infonce_ref_variance(r, r->log_var_y, j);
 }
 
 /* Bound of the loss, and where g_error is not NULL of G. */
@@ -108,22 +189,21 @@ static double pair_bounds(const struct infonce_ref *r, const struct infonce_boun
                           double *g_error)
 {
     double u = BOUND_U, m = (double)r->m, errors = 0, bias = fabs(r->bias);
-    double *t = ref_doubles(r->n);
+    double lanes = bound_lanes(r->d) + 10;
     for (size_t i = 0; i < r->m; i++) {
-        infonce_ref_targets(&r->dir_x, i, t);
         for (size_t j = 0; j < r->n; j++) {
             size_t at = i * r->n + j;
-            double logit = r->dir_x.logits[at] + r->bias, sigma = fabs(r->g[at]) * m;
-            double eta =
-                isfinite(logit)
-                    ? expm1(bounds->delta_x[at] + 2 * u * bias + 2 * u * (fabs(logit) + bias))
-                    : 0;
+            double variance = r->scale * variance_of(r, i, j), sigma = fabs(r->g[at]) * m;
+            double logit = r->dir_x.logits[at] + r->bias - variance;
+            double eta = isfinite(logit)
+                             ? expm1(bounds->delta_x[at] + 2 * u * bias + lanes * u * variance +
+                                     2 * u * (fabs(logit) + bias + variance))
+                             : 0;
             errors += sigma * eta + 0x1p-125;
             if (g_error != NULL)
                 g_error[at] = fabs(r->g[at]) * (eta + 8 * u) + 0x1p-125 / m;
         }
     }
-    free(t);
     double sums = bound_chain(r->n) + bound_chain(r->m) + 8 + 6 + 4;
     return errors / m + sums * u * r->loss + BOUND_UNDERFLOW;
 }
@@ -142,7 +222,47 @@ static void forward_oracle(struct trial *t)
     infonce_bounds_open(&bounds, &r);
     set_loss(t, &r, r.m > 0 ? pair_bounds(&r, &bounds, NULL) : 0);
     infonce_bounds_close(&bounds);
-    infonce_ref_close(&r);
+    close_reference(&r);
+}
+
+/* dlog_var of rows x cols G. */
+static void set_dlog_var(struct buffer *b, const struct infonce_ref *r, size_t cols,
+                         const double *g, const double *g_error, const double *log_var,
+                         const double *expected)
+{
+    double roundings = (bound_chain(cols) + 8) * BOUND_U;
+    for (size_t i = 0; i < b->rows; i++) {
+        double error = 0;
+        for (size_t j = 0; j < cols; j++)
+            error += g_error[i * cols + j] + roundings * fabs(g[i * cols + j]);
+        for (size_t k = 0; k < b->cols; k++) {
+            size_t at = i * b->cols + k;
+            b->expected[at] = expected[at];
+            b->bound[at] = isfinite(expected[at])
+                               ? r->scale * exp(log_var[at]) * error + 4 * BOUND_UNDERFLOW
+                               : 0;
+        }
+    }
+}
+
+static void set_variances(struct trial *t, const struct infonce_ref *r, const double *g_error)
+{
+    size_t m = r->m, n = r->n;
+    double roundings = bound_chain(m) + bound_chain(n) + bound_lanes(r->d) + 18, more = 0;
+    for (size_t i = 0; i < m; i++)
+        for (size_t j = 0; j < n; j++)
+            more += (g_error[i * n + j] + roundings * BOUND_U * fabs(r->g[i * n + j])) *
+                    variance_of(r, i, j);
+    if (isfinite(r->dscale))
+        *t->buffer[DSCALE].bound += more;
+    double *g_transposed = ref_doubles(m * n), *error_transposed = ref_doubles(m * n);
+    ref_transpose(m, n, r->g, g_transposed);
+    ref_transpose(m, n, g_error, error_transposed);
+    set_dlog_var(&t->buffer[DLOG_VAR_X], r, n, r->g, g_error, r->log_var_x, r->dlog_var_x);
+    set_dlog_var(&t->buffer[DLOG_VAR_Y], r, m, g_transposed, error_transposed, r->log_var_y,
+                 r->dlog_var_y);
+    free(g_transposed);
+    free(error_transposed);
 }
 
 static void both_oracle(struct trial *t)
@@ -163,9 +283,11 @@ static void both_oracle(struct trial *t)
         isfinite(r.dbias)
             ? error + (bound_chain(r.m) + bound_chain(r.n) + 8) * BOUND_U * sum + BOUND_UNDERFLOW
             : 0;
+    if (has_variances(t))
+        set_variances(t, &r, g_error);
     free(g_error);
     infonce_bounds_close(&bounds);
-    infonce_ref_close(&r);
+    close_reference(&r);
 }
 
 static void add_all(struct shape *shapes, size_t *count, struct shape shape)
@@ -234,4 +356,40 @@ const struct kernel kernel_sigmoid_forward_backward = {
     .bytes = infonce_backward_bytes,
     .fill_fits = infonce_backward_fill_fits,
     SHARED_PARTS,
+};
+
+/* Of the similarities only the distance. */
+static size_t csd_sweep(bool quick, struct shape *shapes)
+{
+    size_t count = 0, all = sweep(quick, NULL);
+    struct shape *every = ref_zeros(all, sizeof *every);
+    sweep(quick, every);
+    for (size_t i = 0; i < all; i++)
+        if (every[i].similarity == MMK_NEG_SQ_L2 && every[i].d > 0)
+            sweep_add(shapes, &count, every[i]);
+    free(every);
+    return count;
+}
+
+static const struct shape csd_bench[] = {
+    {.m = 1024, .n = 1024, .d = 512, .k = 1, .similarity = MMK_NEG_SQ_L2, .logit_scale = 5},
+    {.m = 4096, .n = 4096, .d = 512, .k = 17, .similarity = MMK_NEG_SQ_L2, .logit_scale = 5}};
+
+const struct kernel kernel_csd_sigmoid_forward_backward = {
+    .name = "csd_sigmoid_forward_backward",
+    .family = "infonce",
+    .formula = "the sigmoid loss of -a (|mu - nu|^2 + sum of the variances) + b, and its gradients",
+    .dims = "mndk",
+    .similarity = MMK_NEG_SQ_L2,
+    .layout = csd_layout,
+    .fill = csd_fill,
+    .call = csd_call,
+    .oracle = both_oracle,
+    .flops = infonce_backward_flops,
+    .bytes = infonce_backward_bytes,
+    .fill_fits = infonce_backward_fill_fits,
+    .sweep = csd_sweep,
+    .takes_threads = true,
+    .bench = csd_bench,
+    .bench_count = sizeof csd_bench / sizeof csd_bench[0],
 };

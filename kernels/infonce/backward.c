@@ -522,18 +522,13 @@ struct half {
     double *factor;
 };
 
-static bool counts(const struct half *h, size_t i)
-{
-    return h->side->start[i + 1] > h->side->start[i];
-}
-
 /* The shift of a backward that has no forward before it, from the lse alone. */
-static float shift_of_lse(const struct half half[2])
+static float shift_of_lse(const struct infonce *p, const struct half half[2])
 {
     double low = INFINITY, high = -INFINITY;
     for (const struct half *h = half; h < half + 2; h++)
         for (size_t i = 0; i < h->count; i++)
-            if (counts(h, i)) {
+            if (infonce_counts(p, h->side, i)) {
                 low = h->lse2[i] < low ? h->lse2[i] : low;
                 high = h->lse2[i] > high ? h->lse2[i] : high;
             }
@@ -548,7 +543,8 @@ static bool one_exp_serves_half(const struct infonce *p, const struct half *h)
     double most = h->sum != NULL ? INFINITY : SHIFT_HIGHEST;
     for (size_t i = 0; i < h->count; i++)
         if (h->lse2[i] - (double)p->shift > most ||
-            (counts(h, i) && !one_exp_serves(p, h->lse2[i], h->sum != NULL ? h->sum[i] : INFINITY)))
+            (infonce_counts(p, h->side, i) &&
+             !one_exp_serves(p, h->lse2[i], h->sum != NULL ? h->sum[i] : INFINITY)))
             return false;
     return true;
 }
@@ -557,7 +553,7 @@ static void prepare_half(const struct infonce *p, const struct half *h)
 {
     double shift = (double)p->shift;
     for (size_t i = 0; i < h->count; i++) {
-        if (!counts(h, i)) { /* has no part in the loss: its softmax is 0 */
+        if (!infonce_counts(p, h->side, i)) { /* has no part in the loss: its softmax is 0 */
             h->lse[i] = FLT_MAX;
             h->lse_low[i] = h->weight[i] = 0.0f;
             h->factor[i] = 0;
@@ -602,7 +598,7 @@ static void prepare(struct infonce *p)
          p->col_weight, p->col_factor},
     };
     if (!forward)
-        p->shift = shift_of_lse(half);
+        p->shift = shift_of_lse(p, half);
     p->two_exps = (forward && p->overflow) || !one_exp_serves_half(p, &half[0]) ||
                   !one_exp_serves_half(p, &half[1]);
     if (p->two_exps)

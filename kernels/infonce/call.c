@@ -20,7 +20,7 @@ static bool weight_valid(float v)
 static enum mmk_status check_targets(const struct infonce *p, size_t offset, size_t *entries)
 {
     const struct mmk_csr *w = p->targets.weights;
-    *entries = p->m;
+    *entries = p->targets.none ? 0 : p->m;
     if (w == NULL || p->m == 0)
         return MMK_OK;
     if (w->row_start == NULL)
@@ -74,7 +74,7 @@ enum mmk_status infonce_check(struct infonce *p, const struct mmk_infonce_config
         return MMK_ERR_WEIGHT;
     if (p->m > UINT32_MAX || p->n > UINT32_MAX)
         return MMK_ERR_SIZE;
-    if (p->targets.weights == NULL || p->targets.exclude_self)
+    if ((p->targets.weights == NULL && !p->targets.none) || p->targets.exclude_self)
         if (config->offset > p->n || p->m > p->n - config->offset)
             return MMK_ERR_OFFSET;
     if ((status = args_matrix(p->x.data, p->m, p->d, p->x.ld)) != MMK_OK ||
@@ -211,6 +211,8 @@ static void layout(struct infonce *p, struct scratch *s, enum infonce_parts part
         p->row_term = scratch_take(s, p->m, sizeof *p->row_term);
         p->col_term =
             scratch_take(s, tile_round_up(p->n, INFONCE_COL_MULTIPLE), sizeof *p->col_term);
+        p->var_x = scratch_take(s, p->m, sizeof *p->var_x);
+        p->var_y = scratch_take(s, p->n, sizeof *p->var_y);
     }
 }
 

@@ -348,8 +348,9 @@ static struct joined join_positives(const struct infonce *p, const struct infonc
     return joined;
 }
 
-/* Finishes row i of a side, whose negatives are sum 2^base: returns lse - sum_j t_ij L_ij (0 where it
- * has no positives) and writes lse, in nats, and where asked for in base 2. */
+/* Finishes row i of a side, whose negatives are sum 2^base: returns its part of the loss, which is
+ * lse - sum_j t_ij L_ij, without any positives lse - log(count), and 0 where the row does not count.
+ * Writes lse, in nats, and where asked for in base 2. */
 static double finish_lse(const struct infonce *p, const struct infonce_side *side, size_t i,
                          double base, double sum, float *lse, double *lse2)
 {
@@ -373,7 +374,10 @@ static double finish_lse(const struct infonce *p, const struct infonce_side *sid
         loss = above + joined.below * LSE_LN2;
     }
     /* alpha is rounded; the logits are made with it */
-    *lse = simd_canonical_nan((float)(bits * ((double)p->config.logit_scale / (double)p->alpha)));
+    double nats = bits * ((double)p->config.logit_scale / (double)p->alpha);
+    if (p->targets.none)
+        loss = nats - lse_log((double)(side == &p->targets.x ? p->n : p->m));
+    *lse = simd_canonical_nan((float)nats);
     if (lse2 != NULL)
         *lse2 = bits;
     return loss;

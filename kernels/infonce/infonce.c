@@ -198,6 +198,37 @@ enum mmk_status mmk_multi_infonce_forward_backward(
                             : run(&p, config, INFONCE_FORWARD | INFONCE_BACKWARD, &o, options);
 }
 
+enum mmk_status mmk_uniformity_forward(const struct mmk_infonce_config *config, size_t m, size_t n,
+                                       size_t d, const float *x, size_t ldx, const float *y,
+                                       size_t ldy, float *loss, float *lse_x, float *lse_y,
+                                       const struct mmk_options *options)
+{
+    struct infonce p = infonce_one_to_one(m, n, d, x, ldx, y, ldy);
+    struct outputs o = {.loss = loss, .lse_x = lse_x, .lse_y = lse_y};
+    p.targets.none = true;
+    return run(&p, config, INFONCE_FORWARD, &o, options);
+}
+
+enum mmk_status mmk_uniformity_forward_backward(const struct mmk_infonce_config *config, size_t m,
+                                                size_t n, size_t d, const float *x, size_t ldx,
+                                                const float *y, size_t ldy, float *loss,
+                                                float *lse_x, float *lse_y, float *dx, size_t lddx,
+                                                float *dy, size_t lddy, float *dlogit_scale,
+                                                const struct mmk_options *options)
+{
+    struct infonce p = infonce_one_to_one(m, n, d, x, ldx, y, ldy);
+    struct outputs o = {.loss = loss,
+                        .lse_x = lse_x,
+                        .lse_y = lse_y,
+                        .dx = dx,
+                        .lddx = lddx,
+                        .dy = dy,
+                        .lddy = lddy,
+                        .dlogit_scale = dlogit_scale};
+    p.targets.none = true;
+    return run(&p, config, INFONCE_FORWARD | INFONCE_BACKWARD, &o, options);
+}
+
 enum mmk_status mmk_infonce_workspace_bytes(size_t m, size_t n, size_t d, int threads,
                                             size_t *streamed, size_t *stored)
 {

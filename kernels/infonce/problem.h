@@ -47,8 +47,8 @@ struct infonce_side {
     size_t *start;   /* rows + 1 */
     uint32_t *index; /* which row of the other side */
     uint32_t *entry; /* which entry of the arrays below */
-    double *total;   /* rows: sum of the weights; 0: the row has no part in the loss */
-    size_t counted;  /* rows that have one */
+    double *total;   /* rows: sum of the weights */
+    size_t counted;  /* rows that have a part in the loss: all, or those with positives */
 };
 
 /* A logit that is taken out of the strips of a pass. */
@@ -61,6 +61,7 @@ struct infonce_place {
 
 struct infonce_targets {
     const struct mmk_csr *weights; /* NULL: y_{i+offset} belongs to x_i */
+    bool none;                     /* no positives, and all rows and columns count */
     bool exclude_self;             /* (i, i + offset) is left out */
     size_t most;                   /* entries, before equal ones are added up and zeros dropped */
     struct infonce_side x, y;
@@ -130,11 +131,18 @@ struct infonce {
     bool sigmoid;
     float *row_term, *col_term; /* m, n */
     float g_scale;              /* 1/m times 2^weight_bits */
+    double *var_x, *var_y;      /* m, n: sums of the variances, where embeddings have them */
 
     /* E kept from forward to backward: [block of columns][block of rows][KEPT_BLOCK_FLOATS] */
     float *kept;
     size_t kept_row_blocks;
 };
+
+static inline bool infonce_counts(const struct infonce *p, const struct infonce_side *side,
+                                  size_t row)
+{
+    return p->targets.none || side->start[row + 1] > side->start[row];
+}
 
 static inline size_t least(size_t a, size_t b)
 {

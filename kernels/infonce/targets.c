@@ -13,7 +13,7 @@
 /* Entries of row i of the given weights. */
 static size_t given_begin(const struct infonce_targets *t, size_t i)
 {
-    return t->weights != NULL ? t->weights->row_start[i] : i;
+    return t->none ? 0 : t->weights != NULL ? t->weights->row_start[i] : i;
 }
 
 /* start[i + 1] holds the length of list i; makes start[i] its beginning. */
@@ -105,6 +105,10 @@ void infonce_build_targets(struct infonce *p)
     sort_by_column(p);
     merge_equal(p);
     sort_by_row(p);
+    if (p->targets.none) {
+        p->targets.x.counted = p->m;
+        p->targets.y.counted = p->n;
+    }
 }
 
 /* The pass's row of a row of a's data; SIZE_MAX where it is not in it. */
