@@ -99,6 +99,8 @@ void infonce_ref_open(struct infonce_ref *r, const struct mmk_infonce_config *co
     direction_open(&r->dir_y, n, m, config->weight_y, transposed, uniform);
     free(weights);
     free(transposed);
+    r->var_x = ref_doubles(m);
+    r->var_y = ref_doubles(n);
     r->dx = ref_doubles(m * d);
     r->dy = ref_doubles(n * d);
 }
@@ -116,6 +118,8 @@ void infonce_ref_close(struct infonce_ref *r)
     direction_close(&r->dir_x);
     direction_close(&r->dir_y);
     free(r->g);
+    free(r->var_x);
+    free(r->var_y);
     free(r->dx);
     free(r->dy);
 }
@@ -333,32 +337,31 @@ static double softplus(double v)
     return v > 0 ? v + log1p(exp(-v)) : log1p(exp(v));
 }
 
-double infonce_ref_variance(const struct infonce_ref *r, const double *log_var, size_t i)
+static void sum_variances(size_t rows, size_t d, const double *log_var, double *var)
 {
-    double sum = 0;
-    for (size_t k = 0; log_var != NULL && k < r->d; k++)
-        sum += exp(log_var[i * r->d + k]);
-    return sum;
+    memset(var, 0, rows * sizeof *var);
+    for (size_t i = 0; log_var != NULL && i < rows; i++)
+        for (size_t k = 0; k < d; k++)
+            var[i] += exp(log_var[i * d + k]);
 }
 
 /* L_ij = s (sim_ij - var_x_i - var_y_j) + bias */
 void infonce_ref_sigmoid(struct infonce_ref *r)
 {
     size_t m = r->m, n = r->n, d = r->d;
-    double *t = ref_doubles(n), *var_x = ref_doubles(m), *var_y = ref_doubles(n);
+    double *t = ref_doubles(n);
     double *sum_x = ref_doubles(m), *sum_y = ref_doubles(n); /* of G */
     similarities(r);
     free(r->g);
     r->g = ref_doubles(m * n);
     r->loss = r->dbias = 0;
-    for (size_t i = 0; i < m; i++)
-        var_x[i] = infonce_ref_variance(r, r->log_var_x, i);
-    for (size_t j = 0; j < n; j++)
-        var_y[j] = infonce_ref_variance(r, r->log_var_y, j);
+    sum_variances(m, d, r->log_var_x, r->var_x);
+    sum_variances(n, d, r->log_var_y, r->var_y);
     for (size_t i = 0; i < m; i++) {
         infonce_ref_targets(&r->dir_x, i, t);
         for (size_t j = 0; j < n; j++) {
-            double logit = r->dir_x.logits[i * n + j] - r->scale * (var_x[i] + var_y[j]) + r->bias;
+            double logit =
+                r->dir_x.logits[i * n + j] - r->scale * (r->var_x[i] + r->var_y[j]) + r->bias;
             double z = t[j] > 0 ? 1 : -1, v = -z * logit, g = -z / (1 + exp(-v)) / (double)m;
             r->loss += softplus(v) / (double)m;
             r->g[i * n + j] = g;
@@ -369,18 +372,16 @@ void infonce_ref_sigmoid(struct infonce_ref *r)
     }
     gradients(r);
     for (size_t i = 0; r->log_var_x != NULL && i < m; i++) {
-        r->dscale -= sum_x[i] * var_x[i];
+        r->dscale -= sum_x[i] * r->var_x[i];
         for (size_t k = 0; k < d; k++)
             r->dlog_var_x[i * d + k] = -r->scale * sum_x[i] * exp(r->log_var_x[i * d + k]);
     }
     for (size_t j = 0; r->log_var_y != NULL && j < n; j++) {
-        r->dscale -= sum_y[j] * var_y[j];
+        r->dscale -= sum_y[j] * r->var_y[j];
         for (size_t k = 0; k < d; k++)
             r->dlog_var_y[j * d + k] = -r->scale * sum_y[j] * exp(r->log_var_y[j * d + k]);
     }
     free(t);
-    free(var_x);
-    free(var_y);
     free(sum_x);
     free(sum_y);
 }

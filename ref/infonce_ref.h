@@ -46,6 +46,7 @@ struct infonce_ref {
     double bias, dbias;              /* sigmoid loss */
     double *log_var_x, *log_var_y;   /* m x d and n x d, the caller's; NULL: there are none */
     double *dlog_var_x, *dlog_var_y; /* likewise */
+    double *var_x, *var_y;           /* m, n: sum_k e^{log_var}; 0 where there are none */
 };
 
 /* Allocates; the caller then fills x and y (dense rows). targets NULL: one-to-one; without row_start:
@@ -66,9 +67,6 @@ void infonce_ref_sigmoid(struct infonce_ref *r);
 
 /* mean_i -L_ii instead, m = n: sim, loss, g, dx, dy, dscale. */
 void infonce_ref_alignment(struct infonce_ref *r);
-
-/* sum_k e^{log_var_ik}; 0 where there are none. */
-double infonce_ref_variance(const struct infonce_ref *r, const double *log_var, size_t i);
 
 /* t of row i by column, 0 where there is no target. */
 void infonce_ref_targets(const struct infonce_direction *dir, size_t i, double *t);

@@ -157,6 +157,59 @@ static void sigmoid_gradients_are_differences(void **state)
         }
 }
 
+static void csd_gradients_are_differences(void **state)
+{
+    (void)state;
+    static const size_t row_start[] = {0, 2, 2, 3};
+    static const uint32_t column[] = {3, 0, 2};
+    const struct mmk_targets targets = {{row_start, column, NULL}, 0};
+    const struct mmk_infonce_config config = {MMK_NEG_SQ_L2, 0.5f, 1, 1, 0};
+    enum { M = 3, N = 4, D = 3 };
+    double log_var_x[M * D], log_var_y[N * D], dlog_var_x[M * D], dlog_var_y[N * D];
+    struct infonce_ref r;
+    infonce_ref_open(&r, &config, &targets, M, N, D);
+    fill_rows(r.x, M * D, 1);
+    fill_rows(r.y, N * D, 2);
+    fill_rows(log_var_x, M * D, 3);
+    fill_rows(log_var_y, N * D, 4);
+    r.log_var_x = log_var_x;
+    r.log_var_y = log_var_y;
+    r.dlog_var_x = dlog_var_x;
+    r.dlog_var_y = dlog_var_y;
+    r.bias = 3;
+    infonce_ref_sigmoid(&r);
+    double right_x[M * D], right_y[N * D];
+    memcpy(right_x, dlog_var_x, sizeof right_x);
+    memcpy(right_y, dlog_var_y, sizeof right_y);
+    expect_differences(&r, infonce_ref_sigmoid);
+    for (size_t e = 0; e < M * D; e++)
+        expect_gradient("dlog_var_x", right_x[e],
+                        derivative(&r, infonce_ref_sigmoid, &log_var_x[e], 2e-3),
+                        greatest(M * D, right_x));
+    for (size_t e = 0; e < N * D; e++)
+        expect_gradient("dlog_var_y", right_y[e],
+                        derivative(&r, infonce_ref_sigmoid, &log_var_y[e], 2e-3),
+                        greatest(N * D, right_y));
+    infonce_ref_close(&r);
+}
+
+static void alignment_and_uniformity_gradients_are_differences(void **state)
+{
+    (void)state;
+    const struct mmk_targets none = {{NULL, NULL, NULL}, 0};
+    for (int similarity = 0; similarity < MMK_SIMILARITY_COUNT; similarity++) {
+        struct mmk_infonce_config config = {(enum mmk_similarity)similarity, 2, 1, 0.25f, 0};
+        struct infonce_ref r;
+        infonce_ref_open(&r, &config, NULL, 4, 4, 3);
+        fill_rows(r.x, 12, 1);
+        fill_rows(r.y, 12, 2);
+        infonce_ref_alignment(&r);
+        expect_differences(&r, infonce_ref_alignment);
+        infonce_ref_close(&r);
+        check_gradients((enum mmk_similarity)similarity, 2, 1, 0.25f, &none, 4, 6, 0);
+    }
+}
+
 /* The least loss is the entropy of the targets: one-hot rows make logits at will. */
 static void least_loss_is_entropy(void **state)
 {
@@ -442,6 +495,8 @@ int main(void)
         cmocka_unit_test(gradients_are_differences),
         cmocka_unit_test(gradients_with_targets_are_differences),
         cmocka_unit_test(sigmoid_gradients_are_differences),
+        cmocka_unit_test(csd_gradients_are_differences),
+        cmocka_unit_test(alignment_and_uniformity_gradients_are_differences),
         cmocka_unit_test(least_loss_is_entropy),
         cmocka_unit_test(one_pair_has_loss_zero),
         cmocka_unit_test(equal_rows_have_loss_log_n),
