@@ -135,10 +135,12 @@ static void layout_targets(struct infonce *p, struct scratch *s)
 {
     struct infonce_targets *t = &p->targets;
     size_t longer = p->m > p->n ? p->m : p->n;
+    size_t padded = tile_round_up(t->most, INFONCE_STRIP);
     layout_side(&t->x, p->m, t->most, s);
     layout_side(&t->y, p->n, t->most, s);
     t->weight = scratch_take(s, t->most, sizeof *t->weight);
-    t->logit = scratch_take(s, t->most, sizeof *t->logit);
+    t->logit = scratch_take(s, padded, sizeof *t->logit);
+    t->e = scratch_take(s, padded, sizeof *t->e);
     t->coef = scratch_take(s, t->most, sizeof *t->coef);
     t->place_start =
         scratch_take(s, blocks_of(longer, TILE_BLOCK_ROWS) + 1, sizeof *t->place_start);

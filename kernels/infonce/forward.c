@@ -317,6 +317,24 @@ static void sums_again(struct infonce *p, const struct operands *operands, float
     }
 }
 
+/* E of all positives, as a strip makes it. */
+static void exp_positives(const struct infonce *p)
+{
+    const struct infonce_targets *t = &p->targets;
+    size_t count = t->y.start[p->n], padded = tile_round_up(count, INFONCE_STRIP);
+    for (size_t e = count; e < padded; e++)
+        t->logit[e] = -INFINITY;
+    for (size_t e = 0; e < padded; e += STRIP_FLOATS) {
+        float unused[INFONCE_STRIP]; /* sums of columns; those of rows are not looked at either */
+        p->isa->infonce->exp_strip(least(padded - e, STRIP_FLOATS) / INFONCE_STRIP, INFONCE_STRIP,
+                                   t->logit + e, simd_shift(p->shift), p->lane, unused, t->e + e);
+    }
+}
+
+/* With a greatest E in this range no other has overflowed, and what is flushed is below 2^-66 of it. */
+#define JOIN_LEAST    0x1p-60f
+#define JOIN_GREATEST 0x1p127f
+
 /* What the positives of row i of a side add to a sum and to the loss, relative to the greatest of their
  * logits: the others' share of the sum, and how far below it the targets' mean lies, in base 2. */
 struct joined {
@@ -327,23 +345,26 @@ static struct joined join_positives(const struct infonce *p, const struct infonc
                                     size_t i)
 {
     const struct infonce_targets *t = &p->targets;
-    size_t begin = side->start[i], end = side->start[i + 1], greatest_at = begin;
-    struct joined joined = {-INFINITY, 0, 0};
+    size_t begin = side->start[i], end = side->start[i + 1], greatest = begin;
     for (size_t q = begin; q < end; q++) {
-        double logit = (double)t->logit[side->entry[q]];
-        if (logit > joined.greatest || logit != logit) { /* a NaN stays */
-            joined.greatest = logit;
-            greatest_at = q;
-        }
+        float logit = t->logit[side->entry[q]];
+        if (logit > t->logit[side->entry[greatest]] || logit != logit) /* a NaN wins */
+            greatest = q;
     }
-    if (joined.greatest == -INFINITY)
+    float top = t->logit[side->entry[greatest]], top_e = t->e[side->entry[greatest]];
+    struct joined joined = {(double)top, 0, 0};
+    if (end - begin == 1 || top == -INFINITY)
         return joined;
+    bool in_reach = top_e >= JOIN_LEAST && top_e <= JOIN_GREATEST;
     for (size_t q = begin; q < end; q++) {
-        double down = joined.greatest - (double)t->logit[side->entry[q]];
-        double share = down < 1000 ? lse_exp2(-down) : 0;
-        joined.others += q == greatest_at ? 0 : share;
-        joined.below += t->weight[side->entry[q]] * down;
+        size_t entry = side->entry[q];
+        double down = (double)top - (double)t->logit[entry];
+        double share = in_reach ? (double)t->e[entry] : down < 1000 ? lse_exp2(-down) : 0;
+        joined.others += q == greatest ? 0 : share;
+        joined.below += t->weight[entry] * down;
     }
+    if (in_reach)
+        joined.others /= (double)top_e;
     joined.below /= side->total[i];
     return joined;
 }
@@ -401,6 +422,7 @@ void infonce_run_forward(struct infonce *p, float *loss, float *lse_x, float *ls
     p->overflow = false;
 #pragma omp parallel num_threads(p->threads) if (p->threads > 1)
     pass_run(p, &pass, &p->held);
+    exp_positives(p);
     sums_again(p, &pass.operands, p->row_base, p->row_sum);
     sums_again(p, &(struct operands){&p->y, &x, &t->y, &t->x, -offset}, p->col_base, p->col_sum);
 

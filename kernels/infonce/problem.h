@@ -66,7 +66,8 @@ struct infonce_targets {
     size_t most;                   /* entries, before equal ones are added up and zeros dropped */
     struct infonce_side x, y;
     double *weight;
-    float *logit; /* in base 2 */
+    float *logit; /* in base 2; room for a multiple of INFONCE_STRIP */
+    float *e;     /* 2^(logit - shift), likewise */
     float *coef;  /* backward: of G, times 2^weight_bits */
     /* the places of the pass that runs, by blocks of its rows, in each by column */
     size_t *place_start;

@@ -3,4 +3,4 @@
 # kernel: multi_infonce_forward
 # isa: scalar
 # dies: of the bound
-s/joined.others += q == greatest_at ? 0 : share;/joined.others += 0;/
+s/joined.others += q == greatest ? 0 : share;/joined.others += 0;/
