@@ -98,12 +98,11 @@ static bool open_pool(struct job *job)
 
 bool job_workspace(const struct plan_case *plan, size_t *bytes, size_t *logits)
 {
-    const struct shape *s = &plan->shape;
     size_t streamed, stored;
     *bytes = *logits = 0;
     if (plan->workspace == WORKSPACE_NONE)
         return true;
-    if (mmk_infonce_workspace_bytes(s->m, s->n, s->d, plan->threads, &streamed, &stored) != MMK_OK)
+    if (plan->kernel->workspace(&plan->shape, plan->threads, &streamed, &stored) != MMK_OK)
         return false;
     *logits = (size_t)((double)(stored - streamed) / WORKSPACE_STORED * plan->workspace);
     *bytes = streamed + *logits;

@@ -38,12 +38,12 @@ static bool is_infonce(const struct kernel *kernel)
 /* Whether a workspace can hold its logits. */
 static bool keeps_logits(const struct kernel *kernel)
 {
-    return is_infonce(kernel) && strstr(kernel->name, "forward_backward") != NULL;
+    return kernel->workspace != NULL && strstr(kernel->name, "forward_backward") != NULL;
 }
 
 static int default_workspace(const struct kernel *kernel)
 {
-    if (!is_infonce(kernel))
+    if (kernel->workspace == NULL)
         return WORKSPACE_NONE;
     return keeps_logits(kernel) ? WORKSPACE_STORED : WORKSPACE_STREAMED;
 }

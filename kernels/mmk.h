@@ -46,9 +46,11 @@ enum mmk_status {
     MMK_ERR_SIMILARITY,        /* not a value of enum mmk_similarity */
     MMK_ERR_LOGIT_SCALE,       /* logit_scale is zero, negative, NaN or above 1.7e38 */
     MMK_ERR_WEIGHT,            /* a weight is negative, NaN or infinite */
+    MMK_ERR_BIAS,              /* bias is NaN, infinite or beyond 2^100 */
     MMK_ERR_OFFSET,            /* offset + m exceeds n: some x_i would have no positive */
     MMK_ERR_ROW_START,         /* row_start of a CSR matrix goes down from a row to the next */
-    MMK_ERR_INDEX,        /* a column of a CSR matrix, or an item of a ranking, is not below n */
+    MMK_ERR_INDEX,        /* a column of a CSR matrix, or an item of a ranking, is not below n; or a
+                           * target has weight on a pair that is left out */
     MMK_ERR_DEPTH,        /* rankings are shorter than recall_at, R-Precision or mAP@R need */
     MMK_ERR_THREADS,      /* thread count is negative */
     MMK_ERR_WORKSPACE,    /* a workspace pointer without bytes, or bytes without a pointer */
@@ -247,6 +249,141 @@ mmk_infonce_forward_backward(const struct mmk_infonce_config *config, size_t m, 
  * Anything in between keeps as many rows (in blocks of 84) as fit. Any of the two pointers may be NULL. */
 MMK_API enum mmk_status mmk_infonce_workspace_bytes(size_t m, size_t n, size_t d, int threads,
                                                     size_t *streamed, size_t *stored);
+
+/* ---- Multi-positive InfoNCE ------------------------------------------------------------------ */
+
+/* InfoNCE where several y_j may belong to one x_i and several x_i to one y_j. T is an m x n matrix of
+ * weights, and with L_ij, s, weight_x and weight_y as above
+ *     t_ij   = T_ij / sum_j T_ij,    u_ij = T_ij / sum_i T_ij
+ *     loss_x = mean over the rows i with sum_j T_ij > 0 of   sum_j t_ij ( log sum_k e^{L_ik} - L_ij )
+ *     loss_y = mean over the columns j with sum_i T_ij > 0 of  sum_i u_ij ( log sum_k e^{L_kj} - L_ij )
+ *     loss   = weight_x loss_x + weight_y loss_y
+ * Rows and columns without weight add nothing and are not counted; a loss without any is 0. The least
+ * value of loss_x is the mean entropy of the t_i. m may be above n. With one weight above 0 in each row
+ * of T, in column i + offset, all results have the bits of the InfoNCE functions above.
+ * Sources: Khosla et al. 2020 (SupCon); Yang et al. 2022 (UniCL); Li et al. 2021 (ALBEF: targets 1/|P|).
+ *   weights        T, m x n
+ *   exclude_self   not 0: x_i and y_{i+offset} are the same example, and their logit is left out of
+ *                  every sum; T must not have a weight there (MMK_ERR_INDEX), and offset + m <= n. 0:
+ *                  config->offset is not looked at.
+ * NT-Xent (SimCLR): X = Y = both views of a batch, 2B rows, exclude_self, weights 1 and 0, one positive
+ * a row: the other view. The gradient of a row is its row of dX plus that of dY. */
+struct mmk_targets {
+    struct mmk_csr weights;
+    int exclude_self;
+};
+
+/* mmk_infonce_forward with targets; and where the pointers are not NULL, how many rows and columns have
+ * weight. lse is that of all logits of a row (column) but those left out, with weight or without.
+ * Time and memory are those of mmk_infonce_forward and linear in the entries of T. T has fewer than
+ * 2^32 - 1 entries. */
+MMK_API enum mmk_status mmk_multi_infonce_forward(
+    const struct mmk_infonce_config *config, const struct mmk_targets *targets, size_t m, size_t n,
+    size_t d, const float *x, size_t ldx, const float *y, size_t ldy, float *loss, float *lse_x,
+    float *lse_y, size_t *counted_x, size_t *counted_y, const struct mmk_options *options);
+
+/* mmk_infonce_backward with targets: with m_x and m_y the rows and columns counted,
+ *     G_ij = weight_x/m_x (P_ij - t_ij) + weight_y/m_y (Q_ij - u_ij)
+ * where each part is left out in rows (columns) without weight. */
+MMK_API enum mmk_status mmk_multi_infonce_backward(const struct mmk_infonce_config *config,
+                                                   const struct mmk_targets *targets, size_t m,
+                                                   size_t n, size_t d, const float *x, size_t ldx,
+                                                   const float *y, size_t ldy, const float *lse_x,
+                                                   const float *lse_y, float *dx, size_t lddx,
+                                                   float *dy, size_t lddy, float *dlogit_scale,
+                                                   const struct mmk_options *options);
+
+/* Both in one call, as mmk_infonce_forward_backward. */
+MMK_API enum mmk_status mmk_multi_infonce_forward_backward(
+    const struct mmk_infonce_config *config, const struct mmk_targets *targets, size_t m, size_t n,
+    size_t d, const float *x, size_t ldx, const float *y, size_t ldy, float *loss, float *lse_x,
+    float *lse_y, size_t *counted_x, size_t *counted_y, float *dx, size_t lddx, float *dy,
+    size_t lddy, float *dlogit_scale, const struct mmk_options *options);
+
+/* mmk_infonce_workspace_bytes for targets with so many entries. */
+MMK_API enum mmk_status mmk_multi_infonce_workspace_bytes(size_t m, size_t n, size_t d,
+                                                          size_t entries, int threads,
+                                                          size_t *streamed, size_t *stored);
+
+/* ---- Alignment and uniformity ---------------------------------------------------------------- */
+
+/* InfoNCE in two parts, which need not be about the same pairs:
+ *     uniformity = weight_x mean_i log mean_j e^{L_ij} + weight_y mean_j log mean_i e^{L_ij}
+ *     alignment  = mean_i -L_ii
+ * with L_ij = s sim(x_i, y_j). A loss that pulls pairs (x_i, y_i) together and pushes each modality's
+ * samples apart, from a second batch x' of it, is alignment(x, y) + uniformity(x, x') with the weights 1
+ * and 0: mean_i ( |x_i - y_i|^2 + log mean_j e^{-|x_i - x'_j|^2} ) for neg_sq_l2 and s = 1. config->offset
+ * is not looked at. Sources: Wang and Isola 2020; Cai et al. 2025.
+ *   lse_x, lse_y   as from mmk_infonce_forward: log of the sums, not of the means
+ * Time, memory and workspace are those of mmk_infonce_forward and mmk_infonce_forward_backward. */
+MMK_API enum mmk_status mmk_uniformity_forward(const struct mmk_infonce_config *config, size_t m,
+                                               size_t n, size_t d, const float *x, size_t ldx,
+                                               const float *y, size_t ldy, float *loss,
+                                               float *lse_x, float *lse_y,
+                                               const struct mmk_options *options);
+MMK_API enum mmk_status mmk_uniformity_forward_backward(
+    const struct mmk_infonce_config *config, size_t m, size_t n, size_t d, const float *x,
+    size_t ldx, const float *y, size_t ldy, float *loss, float *lse_x, float *lse_y, float *dx,
+    size_t lddx, float *dy, size_t lddy, float *dlogit_scale, const struct mmk_options *options);
+
+/* The alignment of m pairs and its gradients, O(m d). config->weight_x and weight_y are not looked at. */
+MMK_API enum mmk_status mmk_alignment_forward_backward(const struct mmk_infonce_config *config,
+                                                       size_t m, size_t d, const float *x,
+                                                       size_t ldx, const float *y, size_t ldy,
+                                                       float *loss, float *dx, size_t lddx,
+                                                       float *dy, size_t lddy, float *dlogit_scale,
+                                                       const struct mmk_options *options);
+
+/* ---- Sigmoid loss --------------------------------------------------------------------------- */
+
+/* With L_ij = s sim(x_i, y_j) + bias, and z_ij = 1 where y_j belongs to x_i, else -1:
+ *     loss = 1/m sum_ij log(1 + e^{-z_ij L_ij})
+ * s = logit_scale. Each pair stands alone; nothing is summed along a row before its logarithm is taken.
+ * Relative accuracy is kept however small the terms. NaN among the logits makes the loss NaN.
+ * Source: Zhai et al. 2023 (SigLIP: bias -10 and s = 10 at the start).
+ *   positives   m x n; the pairs with a weight above 0 belong together, how great it is does not
+ *               matter. NULL: y_{i+offset} belongs to x_i, offset + m <= n */
+struct mmk_sigmoid_config {
+    enum mmk_similarity similarity;
+    float logit_scale; /* s > 0, at most 1.7e38 */
+    float bias;        /* at most 2^100 either way */
+    size_t offset;     /* looked at only where positives is NULL */
+};
+
+/* The loss, 1 float. Memory O(m + n + entries) and packed copies, as mmk_infonce_forward. */
+MMK_API enum mmk_status mmk_sigmoid_forward(const struct mmk_sigmoid_config *config,
+                                            const struct mmk_csr *positives, size_t m, size_t n,
+                                            size_t d, const float *x, size_t ldx, const float *y,
+                                            size_t ldy, float *loss,
+                                            const struct mmk_options *options);
+
+/* The loss and its gradients, 6 m n d flops: the logits are made once and not kept, so there is no
+ * backward of its own to save anything.
+ *   dx m x d (lddx), dy n x d (lddy), dlogit_scale 1 float, dbias 1 float */
+MMK_API enum mmk_status mmk_sigmoid_forward_backward(const struct mmk_sigmoid_config *config,
+                                                     const struct mmk_csr *positives, size_t m,
+                                                     size_t n, size_t d, const float *x, size_t ldx,
+                                                     const float *y, size_t ldy, float *loss,
+                                                     float *dx, size_t lddx, float *dy, size_t lddy,
+                                                     float *dlogit_scale, float *dbias,
+                                                     const struct mmk_options *options);
+
+/* ---- Closed-form sampled distance ------------------------------------------------------------ */
+
+/* The sigmoid loss of Gaussian embeddings with means mu, nu and log-variances p, q (per dimension):
+ *     CSD_ij = |mu_i - nu_j|^2 + sum_k (e^{p_ik} + e^{q_jk})
+ *     L_ij   = -a CSD_ij + bias
+ * with a = config->logit_scale; the similarity is not looked at. Source: Chun 2024 (PCME++).
+ *   mu, log_var_x   m x d (ldx both);  nu, log_var_y   n x d (ldy both)
+ *   dmu, dlog_var_x m x d (lddx both); dnu, dlog_var_y n x d (lddy both): gradients
+ *   dlogit_scale    d loss / d a; dbias d loss / d bias
+ * Time and memory are those of mmk_sigmoid_forward_backward. */
+MMK_API enum mmk_status mmk_csd_sigmoid_forward_backward(
+    const struct mmk_sigmoid_config *config, const struct mmk_csr *positives, size_t m, size_t n,
+    size_t d, const float *mu, const float *log_var_x, size_t ldx, const float *nu,
+    const float *log_var_y, size_t ldy, float *loss, float *dmu, float *dlog_var_x, size_t lddx,
+    float *dnu, float *dlog_var_y, size_t lddy, float *dlogit_scale, float *dbias,
+    const struct mmk_options *options);
 
 /* ---- Exponential ---------------------------------------------------------------------------- */
 

@@ -73,7 +73,7 @@ struct buffer {
 /* The function must leave this element alone (top-k beyond count). */
 #define BOUND_UNTOUCHED (-1.0)
 
-enum { TRIAL_BUFFERS = 10 };
+enum { TRIAL_BUFFERS = 14 };
 
 struct trial {
     const struct kernel *kernel;
@@ -116,6 +116,11 @@ struct kernel {
     /* Judges outputs whose right value depends on other outputs (which of two equal scores comes
      * first); NULL: there are none. False: one is wrong, and message says which. */
     bool (*judge)(const struct trial *trial, size_t *judged, char *message, size_t message_bytes);
+
+    /* What a workspace does for it: with `streamed` bytes it allocates nothing, with `stored` it is
+     * fastest. NULL: it takes none. */
+    enum mmk_status (*workspace)(const struct shape *shape, int threads, size_t *streamed,
+                                 size_t *stored);
 
     double (*flops)(const struct shape *shape); /* 0: the kernel is bound by bytes alone */
     double (*bytes)(const struct shape *shape); /* bytes that must move */

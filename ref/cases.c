@@ -26,6 +26,15 @@ const struct kernel *const kernels[] = {
     &kernel_infonce_forward,
     &kernel_infonce_backward,
     &kernel_infonce_forward_backward,
+    &kernel_multi_infonce_forward,
+    &kernel_multi_infonce_backward,
+    &kernel_multi_infonce_forward_backward,
+    &kernel_sigmoid_forward,
+    &kernel_sigmoid_forward_backward,
+    &kernel_csd_sigmoid_forward_backward,
+    &kernel_uniformity_forward,
+    &kernel_uniformity_forward_backward,
+    &kernel_alignment_forward_backward,
     &kernel_exp,
     &kernel_logsumexp,
     &kernel_topk,
@@ -100,8 +109,10 @@ void shape_format(const struct kernel *kernel, const struct shape *shape, char *
     }
     if (strcmp(kernel->family, "infonce") == 0) {
         used +=
-            snprintf(out + used, sizeof out - (size_t)used, " s=%g w=%g,%g",
-                     (double)shape->logit_scale, (double)shape->weight_x, (double)shape->weight_y);
+            snprintf(out + used, sizeof out - (size_t)used, " s=%g", (double)shape->logit_scale);
+        if (shape->weight_x != 0 || shape->weight_y != 0) /* the sigmoid loss has none */
+            used += snprintf(out + used, sizeof out - (size_t)used, " w=%g,%g",
+                             (double)shape->weight_x, (double)shape->weight_y);
         if (shape->offset)
             used += snprintf(out + used, sizeof out - (size_t)used, " offset=%zu", shape->offset);
     }

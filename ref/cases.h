@@ -16,6 +16,12 @@ extern const struct kernel kernel_dot_matrix, kernel_cosine_matrix, kernel_neg_s
 extern const struct kernel kernel_normalize_rows;
 extern const struct kernel kernel_infonce_forward, kernel_infonce_backward;
 extern const struct kernel kernel_infonce_forward_backward;
+extern const struct kernel kernel_multi_infonce_forward, kernel_multi_infonce_backward;
+extern const struct kernel kernel_multi_infonce_forward_backward;
+extern const struct kernel kernel_sigmoid_forward, kernel_sigmoid_forward_backward;
+extern const struct kernel kernel_csd_sigmoid_forward_backward;
+extern const struct kernel kernel_uniformity_forward, kernel_uniformity_forward_backward;
+extern const struct kernel kernel_alignment_forward_backward;
 extern const struct kernel kernel_exp, kernel_logsumexp;
 extern const struct kernel kernel_topk, kernel_topk_rows;
 extern const struct kernel kernel_gallery_matrix;
@@ -45,6 +51,14 @@ static inline struct buffer *add_buffer(struct trial *t, const char *name, bool 
                          .rows = rows,
                          .cols = cols,
                          .ld = rows > 1 ? cols + t->shape.ld_extra : cols};
+    return b;
+}
+
+static inline struct buffer *add_vector(struct trial *t, const char *name, bool output,
+                                        enum element element, size_t count)
+{
+    struct buffer *b = add_buffer(t, name, output, 1, count);
+    b->element = element;
     return b;
 }
 

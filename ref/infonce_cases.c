@@ -1,4 +1,4 @@
-/* infonce_cases.c - cases of InfoNCE: forward, backward, both in one call.
+/* infonce_cases.c - cases of InfoNCE, one-to-one and multi-positive: forward, backward, both in one call.
  * SPDX-License-Identifier: MIT
  *
  * Bounds, with u = 2^-24, chain() and e_ij = error of sim_ij as for the similarity matrix. Errors
@@ -13,14 +13,18 @@
  *     sum_j P_ij epsilon_ij + (chain(n) + 4) u + 2u |lse_i|
  * loss_i is log(1 + sum of the others e^{L_ij - L_ip}), so that only the others' errors count:
  *     sum_{j != p} P_ij (epsilon_ij + epsilon_ip + (chain(n) + 4) u) + 4u loss_i
+ * With several targets p is the one of the greatest logit, as rounded, and sum_j t_ij (L_ip - L_ij) is
+ * added: sum_{j != p} t_ij (delta_ij + delta_ip) more, with the greatest epsilon of a target for p's.
  * loss: the weighted mean of these, and (chain(m) + 4) u loss.
  *
  * P_ij, relative:
  *     gamma_ij = e^{delta_ij + error of lse_i + 3u (|L_ij| + |lse_i|) + 4u} - 1
  * Both may be made from one exponential and two factors 2^(c - lse): 6u more.
+ * Uniformity has no targets: the loss of a row is lse_i - log n, bounded as lse_i and 2u log n.
  * G_ij, for each direction; on the positive the sum of the others' errors and (chain(n) + 4) u of
  * their sum:
  *     weight/m P_ij (gamma_ij + 4u)
+ * and u weight/m t_ij on a target that is not its row's only one.
  * dX, with W_ij = error of G_ij + (chain(n) + 4) u |G_ij|, for dot, neg_sq_l2 and cosine:
  *     s sum_j W_ij |y_jk|
  *     2 s sum_j W_ij (|x_ik| + |y_jk|)
@@ -37,8 +41,10 @@
  */
 #include "cases.h"
 #include "infonce_ref.h"
+#include "infonce_shared.h"
 #include "matmul.h"
 #include "sweep.h"
+#include "targets.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -94,6 +100,35 @@ static void both_layout(struct trial *t)
     add_gradients(t);
 }
 
+static void multi_forward_layout(struct trial *t)
+{
+    forward_layout(t);
+    targets_layout(t);
+}
+
+static void multi_backward_layout(struct trial *t)
+{
+    backward_layout(t);
+    targets_layout(t);
+}
+
+static void multi_both_layout(struct trial *t)
+{
+    both_layout(t);
+    targets_layout(t);
+}
+
+static bool is_multi(const struct trial *t)
+{
+    return t->shape.k > 0;
+}
+
+static bool is_uniformity(const struct trial *t)
+{
+    return t->kernel == &kernel_uniformity_forward ||
+           t->kernel == &kernel_uniformity_forward_backward;
+}
+
 static struct mmk_infonce_config config_of(const struct shape *s)
 {
     return (struct mmk_infonce_config){.similarity = s->similarity,
@@ -132,69 +167,106 @@ static enum mmk_status both_call(struct trial *t)
         b[BOTH_DX].ld, b[BOTH_DY].data, b[BOTH_DY].ld, b[BOTH_DSCALE].data, &t->options);
 }
 
+/* Both counts in one number. */
+static size_t count_of(size_t counted_x, size_t counted_y)
+{
+    return counted_x << 32 | counted_y;
+}
+
+static enum mmk_status multi_forward_call(struct trial *t)
+{
+    struct mmk_infonce_config config = config_of(&t->shape);
+    struct mmk_targets targets = targets_of(t);
+    const struct buffer *b = t->buffer;
+    size_t counted_x = 0, counted_y = 0;
+    enum mmk_status status = mmk_multi_infonce_forward(
+        &config, &targets, t->shape.m, t->shape.n, t->shape.d, b[X].data, b[X].ld, b[Y].data,
+        b[Y].ld, b[FORWARD_LOSS].data, b[FORWARD_LSE_X].data, b[FORWARD_LSE_Y].data, &counted_x,
+        &counted_y, &t->options);
+    t->count = count_of(counted_x, counted_y);
+    return status;
+}
+
+static enum mmk_status multi_backward_call(struct trial *t)
+{
+    struct mmk_infonce_config config = config_of(&t->shape);
+    struct mmk_targets targets = targets_of(t);
+    const struct buffer *b = t->buffer;
+    t->count = 0;
+    return mmk_multi_infonce_backward(&config, &targets, t->shape.m, t->shape.n, t->shape.d,
+                                      b[X].data, b[X].ld, b[Y].data, b[Y].ld,
+                                      b[BACKWARD_LSE_X].data, b[BACKWARD_LSE_Y].data,
+                                      b[BACKWARD_DX].data, b[BACKWARD_DX].ld, b[BACKWARD_DY].data,
+                                      b[BACKWARD_DY].ld, b[BACKWARD_DSCALE].data, &t->options);
+}
+
+static enum mmk_status multi_both_call(struct trial *t)
+{
+    struct mmk_infonce_config config = config_of(&t->shape);
+    struct mmk_targets targets = targets_of(t);
+    const struct buffer *b = t->buffer;
+    size_t counted_x = 0, counted_y = 0;
+    enum mmk_status status = mmk_multi_infonce_forward_backward(
+        &config, &targets, t->shape.m, t->shape.n, t->shape.d, b[X].data, b[X].ld, b[Y].data,
+        b[Y].ld, b[FORWARD_LOSS].data, b[FORWARD_LSE_X].data, b[FORWARD_LSE_Y].data, &counted_x,
+        &counted_y, b[BOTH_DX].data, b[BOTH_DX].ld, b[BOTH_DY].data, b[BOTH_DY].ld,
+        b[BOTH_DSCALE].data, &t->options);
+    t->count = count_of(counted_x, counted_y);
+    return status;
+}
+
+static void uniformity_layout(struct trial *t)
+{
+    add_rows(t);
+    add_buffer(t, "loss", true, 1, 1);
+    add_lse(t, true);
+}
+
+static void uniformity_both_layout(struct trial *t)
+{
+    uniformity_layout(t);
+    add_gradients(t);
+}
+
+static enum mmk_status uniformity_call(struct trial *t)
+{
+    struct mmk_infonce_config config = config_of(&t->shape);
+    const struct buffer *b = t->buffer;
+    return mmk_uniformity_forward(&config, t->shape.m, t->shape.n, t->shape.d, b[X].data, b[X].ld,
+                                  b[Y].data, b[Y].ld, b[FORWARD_LOSS].data, b[FORWARD_LSE_X].data,
+                                  b[FORWARD_LSE_Y].data, &t->options);
+}
+
+static enum mmk_status uniformity_both_call(struct trial *t)
+{
+    struct mmk_infonce_config config = config_of(&t->shape);
+    const struct buffer *b = t->buffer;
+    return mmk_uniformity_forward_backward(
+        &config, t->shape.m, t->shape.n, t->shape.d, b[X].data, b[X].ld, b[Y].data, b[Y].ld,
+        b[FORWARD_LOSS].data, b[FORWARD_LSE_X].data, b[FORWARD_LSE_Y].data, b[BOTH_DX].data,
+        b[BOTH_DX].ld, b[BOTH_DY].data, b[BOTH_DY].ld, b[BOTH_DSCALE].data, &t->options);
+}
+
 /* ---- Bounds ---------------------------------------------------------------------------------- */
 
-struct bounds {
-    double *e;                 /* m x n: error of sim */
-    double *squares;           /* m x n: |x_i|^2 + |y_j|^2, but for cosine */
-    double *delta_x, *delta_y; /* m x n and n x m: error of the logits */
-    double *lse_x, *lse_y;     /* error of the lse */
-    double loss;
-};
-
-static void bounds_open(struct bounds *b, const struct infonce_ref *r)
+/* The greatest logit of row i but its targets'. */
+static double greatest_other(const struct infonce_direction *dir, size_t i, const double *t)
 {
-    size_t m = r->m, n = r->n, d = r->d;
-    bool cosine = r->config.similarity == MMK_COSINE;
-    b->e = ref_doubles(m * n);
-    b->squares = ref_doubles(m * n);
-    b->delta_x = ref_doubles(m * n);
-    b->delta_y = ref_doubles(m * n);
-    b->lse_x = ref_doubles(m);
-    b->lse_y = ref_doubles(n);
-    b->loss = 0;
-    double *squares_x = ref_doubles(m), *squares_y = ref_doubles(n);
-    for (size_t i = 0; i < m && !cosine; i++)
-        for (size_t k = 0; k < d; k++)
-            squares_x[i] += r->x[i * d + k] * r->x[i * d + k];
-    for (size_t j = 0; j < n && !cosine; j++)
-        for (size_t k = 0; k < d; k++)
-            squares_y[j] += r->y[j * d + k] * r->y[j * d + k];
-#pragma omp parallel for if (m * n > 10000) schedule(static)
-    for (size_t i = 0; i < m; i++)
-        for (size_t j = 0; j < n; j++) {
-            size_t at = i * n + j;
-            b->squares[at] = squares_x[i] + squares_y[j];
-            b->e[at] = bound_similarity(r->config.similarity, d, r->sim[at], r->magnitude[at],
-                                        b->squares[at]);
-            double logit = r->dir_x.logits[at];
-            double error = b->e[at] + BOUND_U * r->magnitude[at];
-            b->delta_x[at] = isfinite(logit) ? r->scale * error + 2 * BOUND_U * fabs(logit) : 0;
-        }
-    ref_transpose(m, n, b->delta_x, b->delta_y);
-    free(squares_x);
-    free(squares_y);
-}
-
-static void bounds_close(struct bounds *b)
-{
-    free(b->e);
-    free(b->squares);
-    free(b->delta_x);
-    free(b->delta_y);
-    free(b->lse_x);
-    free(b->lse_y);
-}
-
-/* The greatest logit of row i but its positive's. */
-static double greatest_other(const struct infonce_direction *dir, size_t i)
-{
-    size_t positive = infonce_ref_positive(dir, i);
     double max = -(double)INFINITY;
     for (size_t j = 0; j < dir->cols; j++)
-        if (j != positive)
+        if (t[j] == 0)
             max = fmax(max, dir->logits[i * dir->cols + j]);
     return max;
+}
+
+/* The target of the greatest logit of row i. */
+static size_t greatest_target(const struct infonce_direction *dir, size_t i)
+{
+    size_t greatest = dir->column[dir->start[i]];
+    for (size_t e = dir->start[i]; e < dir->start[i + 1]; e++)
+        if (dir->logits[i * dir->cols + dir->column[e]] > dir->logits[i * dir->cols + greatest])
+            greatest = dir->column[e];
+    return greatest;
 }
 
 /* Bounds of lse and of the weighted sum of the rows' losses. */
@@ -208,27 +280,35 @@ static double forward_bounds(const struct infonce_direction *dir, const double *
         double lse = dir->lse[i];
         if (!isfinite(lse))
             continue;
-        size_t positive = infonce_ref_positive(dir, i);
-        bool has_positive = positive != SIZE_MAX && isfinite(logits[positive]);
-        double pivot = has_positive ? delta[i * dir->cols + positive] + 4 * u : 0;
-        double max = greatest_other(dir, i);
+        double *t = ref_doubles(dir->cols);
+        infonce_ref_targets(dir, i, t);
+        size_t pivot = infonce_ref_target_count(dir, i) > 0 ? greatest_target(dir, i) : SIZE_MAX;
+        bool has_loss = pivot != SIZE_MAX && isfinite(dir->loss[i]);
+        double pivot_error = 0, max = greatest_other(dir, i, t);
+        for (size_t e = dir->start[i]; has_loss && e < dir->start[i + 1]; e++)
+            pivot_error = fmax(pivot_error, delta[i * dir->cols + dir->column[e]] + 4 * u);
         double all = 0, others = 0, others_sum = 0;
         for (size_t j = 0; j < dir->cols; j++) {
             double p = exp(logits[j] - lse);
+            if (j != pivot)
+                others += t[j] * (delta[i * dir->cols + j] + pivot_error);
             if (p == 0)
                 continue;
             double epsilon = delta[i * dir->cols + j] + 4 * u;
-            if (j != positive)
+            if (t[j] == 0)
                 epsilon += 2 * u * fabs(logits[j] - max);
             all += p * expm1(epsilon);
-            if (j != positive) {
-                others += p * expm1(epsilon + pivot);
+            if (j != pivot) {
+                others += p * expm1(epsilon + pivot_error);
                 others_sum += p;
             }
         }
+        free(t);
         double sums = (bound_chain(dir->cols) + 4) * u;
         lse_error[i] = all + sums + 2 * u * fabs(lse) + cols * flush;
-        if (has_positive)
+        if (dir->uniform)
+            total += dir->weight * (lse_error[i] + 2 * u * log(cols));
+        if (has_loss)
             total +=
                 dir->weight * (others + sums * others_sum + 4 * u * dir->loss[i] + cols * flush);
     }
@@ -243,92 +323,40 @@ static void g_bounds(const struct infonce_direction *dir, const double *delta, d
     double u = BOUND_U, cols = (double)dir->cols;
 #pragma omp parallel for if (dir->rows * dir->cols > 10000) schedule(static)
     for (size_t i = 0; i < dir->rows; i++) {
-        size_t positive = infonce_ref_positive(dir, i);
-        if (positive == SIZE_MAX)
+        size_t targets = infonce_ref_target_count(dir, i);
+        if (targets == 0 && !dir->uniform)
             continue;
+        double *t = ref_doubles(dir->cols);
+        infonce_ref_targets(dir, i, t);
         double others = (bound_chain(dir->cols) + 4) * u * dir->others[i] + cols * flush;
         for (size_t j = 0; j < dir->cols; j++) {
             size_t at = i * dir->cols + j;
             double p = dir->p[at];
-            if (j == positive || p == 0)
+            if ((t[j] > 0 && targets == 1) || (t[j] == 0 && p == 0))
                 continue;
             double gamma =
                 expm1(delta[at] + lse_error[i] +
                       3 * u * (fabs(dir->logits[at]) + fabs(dir->lse[i])) + 4 * u + factors);
             double p_error = p * (gamma + 4 * u) + flush;
-            error[at] += dir->weight * p_error;
+            error[at] += dir->weight * (p_error + u * t[j]);
             others += p_error;
         }
-        error[i * dir->cols + positive] += dir->weight * others;
+        if (targets == 1)
+            error[i * dir->cols + dir->column[dir->start[i]]] += dir->weight * others;
+        free(t);
     }
-}
-
-/* Bounds of the gradient with respect to rows a_i, from g and its error (both rows x cols) and the
- * similarities' error e. A is what ends in _a here. */
-static void gradient_bounds(const struct infonce_ref *r, size_t rows, size_t cols, const double *g,
-                            const double *g_error, const double *e, const double *unit_a,
-                            const double *norm_a, const double *unit_b, const double *expected,
-                            double *bound)
-{
-    size_t d = r->d;
-    bool cosine = r->config.similarity == MMK_COSINE;
-    double u = BOUND_U, s = r->scale, norm_roundings = bound_lanes(d) / 2 + 4;
-    double per_term = bound_chain(cols) + 4 + (cosine ? norm_roundings : 0);
-    double underflow = (double)(cols + d + 4) * BOUND_UNDERFLOW;
-    bool one_sided = r->config.weight_x == 0 || r->config.weight_y == 0;
-    double *weight = ref_doubles(rows * cols), *v = ref_doubles(rows * d);
-    for (size_t at = 0; at < rows * cols; at++)
-        weight[at] = g_error[at] + per_term * u * fabs(g[at]);
-    ref_matmul(rows, cols, d, g, weight, unit_b, v, bound); /* bound = sum_j W_ij |b_jk| */
-
-#pragma omp parallel for if (rows * cols > 10000) schedule(static)
-    for (size_t i = 0; i < rows; i++) {
-        const double *a = unit_a + i * d;
-        double sum_weight = 0, sum_g = 0, along = 0, along_error = 0;
-        for (size_t j = 0; j < cols; j++) {
-            sum_weight += weight[i * cols + j];
-            sum_g += g[i * cols + j];
-            along_error += fabs(g[i * cols + j]) * e[i * cols + j];
-        }
-        for (size_t k = 0; k < d; k++) {
-            along += v[i * d + k] * a[k];
-            along_error +=
-                (bound[i * d + k] + bound_lanes(d) * u * fabs(v[i * d + k])) * fabs(a[k]);
-        }
-        for (size_t k = 0; k < d; k++) {
-            size_t at = i * d + k;
-            if (cols == 0) {
-                bound[at] = 0; /* nothing is summed, whatever the rows hold */
-            } else if (!isfinite(expected[at])) {
-                /* 0 * NaN where a direction has weight 0: may be left out or not */
-                bound[at] = one_sided ? BOUND_OPEN : 0;
-            } else if (r->config.similarity == MMK_DOT) {
-                bound[at] = s * (bound[at] + underflow) + 3 * u * fabs(expected[at]);
-            } else if (r->config.similarity == MMK_NEG_SQ_L2) {
-                double parts = fabs(sum_g * a[k]) + fabs(v[at]);
-                bound[at] =
-                    2 * s * (bound[at] + sum_weight * fabs(a[k]) + 4 * u * parts + underflow);
-            } else if (norm_a[i] == 0) {
-                bound[at] = 0;
-            } else {
-                double parts = fabs(v[at]) + fabs(along * a[k]);
-                bound[at] = s / norm_a[i] *
-                            (bound[at] + along_error * fabs(a[k]) +
-                             (2 * norm_roundings + 2) * u * parts + underflow);
-            }
-            bound[at] += 2 * BOUND_UNDERFLOW;
-        }
-    }
-    free(weight);
-    free(v);
 }
 
 /* ---- Oracles --------------------------------------------------------------------------------- */
 
-static void run_reference(const struct trial *t, struct infonce_ref *r)
+static void run_reference(struct trial *t, struct infonce_ref *r)
 {
     struct mmk_infonce_config config = config_of(&t->shape);
-    infonce_ref_open(r, &config, t->shape.m, t->shape.n, t->shape.d);
+    struct mmk_targets targets = {{NULL, NULL, NULL}, 0}; /* none */
+    if (is_multi(t))
+        targets = targets_of(t);
+    infonce_ref_open(r, &config, is_multi(t) || is_uniformity(t) ? &targets : NULL, t->shape.m,
+                     t->shape.n, t->shape.d);
     ref_from_float(r->m, r->d, t->buffer[X].data, t->buffer[X].ld, r->x);
     ref_from_float(r->n, r->d, t->buffer[Y].data, t->buffer[Y].ld, r->y);
     infonce_ref_forward(r);
@@ -354,19 +382,26 @@ static void set_lse(struct buffer *b, const struct infonce_direction *dir, const
     }
 }
 
-static void set_forward(struct trial *t, const struct infonce_ref *r, struct bounds *bounds)
+static void set_forward(struct trial *t, const struct infonce_ref *r, struct infonce_bounds *bounds)
 {
     bounds->loss = forward_bounds(&r->dir_x, bounds->delta_x, FLUSH, bounds->lse_x) +
                    forward_bounds(&r->dir_y, bounds->delta_y, FLUSH, bounds->lse_y);
     struct buffer *loss = &t->buffer[FORWARD_LOSS];
     *loss->expected = r->loss;
-    *loss->bound = bounds->loss + (bound_chain(r->m) + 4) * BOUND_U * r->loss + BOUND_UNDERFLOW;
+    double parts = 0;
+    for (size_t i = 0; i < r->m; i++)
+        parts += r->dir_x.weight * fabs(r->dir_x.loss[i]);
+    for (size_t j = 0; j < r->n; j++)
+        parts += r->dir_y.weight * fabs(r->dir_y.loss[j]);
+    *loss->bound = bounds->loss + (bound_chain(r->m) + 4) * BOUND_U * parts + BOUND_UNDERFLOW;
     if (!isfinite(r->loss))
         *loss->bound = 0;
     if (open_lse(&r->dir_x) || open_lse(&r->dir_y))
         *loss->bound = BOUND_OPEN;
-    if (r->m <= 1 && r->n <= 1 && isfinite(r->loss))
+    if (r->m <= 1 && r->n <= 1 && isfinite(r->loss) && !r->dir_x.uniform)
         *loss->bound = 0; /* exactly 0 */
+    if (is_multi(t))
+        t->expected_count = count_of(r->dir_x.counted, r->dir_y.counted);
     set_lse(&t->buffer[FORWARD_LSE_X], &r->dir_x, bounds->lse_x);
     set_lse(&t->buffer[FORWARD_LSE_Y], &r->dir_y, bounds->lse_y);
 }
@@ -386,82 +421,57 @@ static double lse_spread(const struct infonce_ref *r)
     return high - low;
 }
 
-static void set_backward(struct trial *t, struct infonce_ref *r, const struct bounds *bounds,
-                         double flush, int dx, int dy, int dscale)
+static void set_backward(struct trial *t, struct infonce_ref *r,
+                         const struct infonce_bounds *bounds, double flush, int dx, int dy,
+                         int dscale)
 {
-    size_t m = r->m, n = r->n, d = r->d;
+    size_t m = r->m, n = r->n;
     infonce_ref_backward(r);
-    memcpy(t->buffer[dx].expected, r->dx, m * d * sizeof(double));
-    memcpy(t->buffer[dy].expected, r->dy, n * d * sizeof(double));
-    *t->buffer[dscale].expected = r->dscale;
-
     double *g_error = ref_doubles(m * n), *transposed = ref_doubles(m * n);
     g_bounds(&r->dir_y, bounds->delta_y, 6 * BOUND_U, flush, bounds->lse_y, transposed);
     ref_transpose(n, m, transposed, g_error);
     g_bounds(&r->dir_x, bounds->delta_x, 6 * BOUND_U, flush, bounds->lse_x, g_error);
-    double error = 0, sum = 0;
-    for (size_t at = 0; at < m * n; at++) {
-        error += g_error[at] * fabs(r->sim[at]);
-        sum += fabs(r->g[at]) * (r->config.similarity == MMK_NEG_SQ_L2
-                                     ? 2 * r->magnitude[at] + bounds->squares[at]
-                                     : r->magnitude[at]);
-    }
-    bool one_sided = r->config.weight_x == 0 || r->config.weight_y == 0;
-    double roundings = bound_chain(m) + bound_chain(n) + bound_lanes(d) + 8;
-    *t->buffer[dscale].bound = isfinite(r->dscale) ? error + roundings * BOUND_U * sum +
-                                                         ((double)(m * n) + 1) * BOUND_UNDERFLOW
-                                                   : (one_sided ? BOUND_OPEN : 0);
-
-    gradient_bounds(r, m, n, r->g, g_error, bounds->e, r->unit_x, r->norm_x, r->unit_y, r->dx,
-                    t->buffer[dx].bound);
-    double *g_transposed = ref_doubles(m * n), *e_transposed = ref_doubles(m * n);
-    ref_transpose(m, n, g_error, transposed);
-    ref_transpose(m, n, r->g, g_transposed);
-    ref_transpose(m, n, bounds->e, e_transposed);
-    gradient_bounds(r, n, m, g_transposed, transposed, e_transposed, r->unit_y, r->norm_y,
-                    r->unit_x, r->dy, t->buffer[dy].bound);
+    infonce_gradient_bounds(t, r, bounds, g_error, dx, dy, dscale);
     free(g_error);
     free(transposed);
-    free(g_transposed);
-    free(e_transposed);
 }
 
 static void forward_oracle(struct trial *t)
 {
     struct infonce_ref r;
-    struct bounds bounds;
+    struct infonce_bounds bounds;
     run_reference(t, &r);
-    bounds_open(&bounds, &r);
+    infonce_bounds_open(&bounds, &r);
     set_forward(t, &r, &bounds);
-    bounds_close(&bounds);
+    infonce_bounds_close(&bounds);
     infonce_ref_close(&r);
 }
 
 static void both_oracle(struct trial *t)
 {
     struct infonce_ref r;
-    struct bounds bounds;
+    struct infonce_bounds bounds;
     run_reference(t, &r);
-    bounds_open(&bounds, &r);
+    infonce_bounds_open(&bounds, &r);
     set_forward(t, &r, &bounds);
     set_backward(t, &r, &bounds, FLUSH, BOTH_DX, BOTH_DY, BOTH_DSCALE);
-    bounds_close(&bounds);
+    infonce_bounds_close(&bounds);
     infonce_ref_close(&r);
 }
 
 static void backward_oracle(struct trial *t)
 {
     struct infonce_ref r;
-    struct bounds bounds;
+    struct infonce_bounds bounds;
     run_reference(t, &r);
-    bounds_open(&bounds, &r);
+    infonce_bounds_open(&bounds, &r);
     for (size_t i = 0; i < r.m; i++) /* the lse that are passed: rounded once */
         bounds.lse_x[i] = BOUND_U * fabs(r.dir_x.lse[i]);
     for (size_t j = 0; j < r.n; j++)
         bounds.lse_y[j] = BOUND_U * fabs(r.dir_y.lse[j]);
     set_backward(t, &r, &bounds, lse_spread(&r) < SPREAD_NEAR ? FLUSH_NEAR : FLUSH, BACKWARD_DX,
                  BACKWARD_DY, BACKWARD_DSCALE);
-    bounds_close(&bounds);
+    infonce_bounds_close(&bounds);
     infonce_ref_close(&r);
 }
 
@@ -469,6 +479,8 @@ static void backward_oracle(struct trial *t)
 static void backward_fill(struct trial *t)
 {
     struct infonce_ref r;
+    if (is_multi(t))
+        targets_fill(t);
     run_reference(t, &r);
     float *lse_x = t->buffer[BACKWARD_LSE_X].data, *lse_y = t->buffer[BACKWARD_LSE_Y].data;
     for (size_t i = 0; i < r.m; i++)
@@ -478,50 +490,16 @@ static void backward_fill(struct trial *t)
     infonce_ref_close(&r);
 }
 
+static enum mmk_status workspace(const struct shape *s, int threads, size_t *streamed,
+                                 size_t *stored)
+{
+    if (s->k > 0)
+        return mmk_multi_infonce_workspace_bytes(s->m, s->n, s->d, s->m * s->k, threads, streamed,
+                                                 stored);
+    return mmk_infonce_workspace_bytes(s->m, s->n, s->d, threads, streamed, stored);
+}
+
 /* ---- Costs and shapes ------------------------------------------------------------------------ */
-
-static double forward_flops(const struct shape *s)
-{
-    return 2 * (double)s->m * (double)s->n * (double)s->d;
-}
-
-static double backward_flops(const struct shape *s)
-{
-    return 6 * (double)s->m * (double)s->n * (double)s->d;
-}
-
-static double forward_bytes(const struct shape *s)
-{
-    return 4 * (double)(s->m + s->n) * (double)s->d;
-}
-
-static double backward_bytes(const struct shape *s)
-{
-    return 8 * (double)(s->m + s->n) * (double)s->d;
-}
-
-/* Unless the similarity is the cosine, rows of 1e20 make logits overflow, and long rows of integers
- * make them so large that float keeps nothing of the softmax. Large shapes are there for the
- * blocking: a few fills are enough for them. */
-static bool forward_fill_fits(const struct shape *s, enum fill fill)
-{
-    if (s->m * s->n > 1000000)
-        return fill == FILL_NORMAL;
-    if (s->m * s->n * (s->d + 4) > 60000 || sweep_is_plain(s->d))
-        return fill == FILL_NORMAL || fill == FILL_NAN_TAIL || fill == FILL_ALIGNED;
-    if (s->similarity != MMK_COSINE &&
-        (fill == FILL_HUGE || (s->d > 12 && (fill == FILL_INTEGER || fill == FILL_TIES))))
-        return false;
-    return fill_is_of_rows(fill);
-}
-
-/* With an Inf among the logits a gradient is 0 * Inf or tiny * Inf, as a softmax underflows. */
-static bool backward_fill_fits(const struct shape *s, enum fill fill)
-{
-    if (fill == FILL_INF && s->similarity != MMK_COSINE)
-        return false;
-    return forward_fill_fits(s, fill);
-}
 
 /* Goes through scales and weights by the index, and through all similarities for each. */
 static void add_all(struct shape *shapes, size_t *count, struct shape shape)
@@ -590,6 +568,66 @@ static size_t forward_sweep(bool quick, struct shape *shapes)
     return count;
 }
 
+/* With an offset the pairs (i, i + offset) are left out. Here m may be above n. */
+static size_t multi_sweep(bool quick, struct shape *shapes)
+{
+    size_t count = 0, dims[SWEEP_DIMS];
+    size_t dim_count = sweep_dims(quick, dims);
+    for (size_t i = 0; i < dim_count; i += quick ? 4 : 1)
+        add_all(shapes, &count,
+                (struct shape){
+                    .m = 5, .n = 7, .d = dims[i], .k = 1 + i % 6, .offset = i % 3, .ld_extra = 1});
+    for (size_t m = 0; m <= (quick ? 9u : 40u); m += quick ? 3 : 1)
+        for (size_t k = 1; k < 6; k += 2)
+            add_all(shapes, &count, (struct shape){.m = m, .n = m / 2 + k, .d = 5, .k = k});
+    for (size_t n = 1; n <= (quick ? 5u : 30u); n++)
+        add_all(shapes, &count,
+                (struct shape){.m = n / 2, .n = n, .d = 3, .k = n, .offset = (n + 1) / 2});
+    add_all(shapes, &count, (struct shape){.m = 170, .n = 90, .d = 3, .k = 9});
+    add_all(shapes, &count, (struct shape){.m = 86, .n = 700, .d = 3, .k = 30, .offset = 600});
+    if (quick)
+        return count;
+    static const struct shape large[] = {
+        {.m = 100, .n = 100, .d = 50, .k = 1},
+        {.m = 169, .n = 257, .d = 33, .k = 17, .offset = 60},
+        {.m = 337, .n = 337, .d = 9, .k = 17},
+        {.m = 1030, .n = 9, .d = 10, .k = 3},
+        {.m = 9, .n = 1030, .d = 10, .k = 300},
+        {.m = 1350, .n = 1360, .d = 3, .k = 20, .offset = 9},
+    };
+    for (size_t i = 0; i < sizeof large / sizeof large[0]; i++)
+        add_all(shapes, &count, large[i]);
+    return count;
+}
+
+static size_t multi_forward_sweep(bool quick, struct shape *shapes)
+{
+    size_t count = multi_sweep(quick, shapes);
+    if (!quick)
+        sweep_add(shapes, &count,
+                  (struct shape){.m = 4205,
+                                 .n = 4210,
+                                 .d = 2,
+                                 .k = 5,
+                                 .logit_scale = 14.3f,
+                                 .weight_x = 0.5f,
+                                 .weight_y = 0.5f});
+    return count;
+}
+
+static size_t uniformity_sweep(bool quick, struct shape *shapes)
+{
+    size_t count = 0, dims[SWEEP_DIMS];
+    size_t dim_count = sweep_dims(quick, dims);
+    for (size_t i = 0; i < dim_count; i += quick ? 6 : 3)
+        add_all(shapes, &count, (struct shape){.m = 5, .n = 7, .d = dims[i], .ld_extra = i % 2});
+    for (size_t m = 0; m <= (quick ? 9u : 40u); m += 3)
+        add_all(shapes, &count, (struct shape){.m = m, .n = m, .d = 10});
+    add_all(shapes, &count, (struct shape){.m = 170, .n = 180, .d = 3});
+    add_all(shapes, &count, (struct shape){.m = 86, .n = 700, .d = 3});
+    return count;
+}
+
 /* CLIP: cosine, temperature 0.07, both directions. */
 #define CLIP(B, D)                                                                                 \
     {                                                                                              \
@@ -602,9 +640,25 @@ static const struct shape bench[] = {
     CLIP(1024, 768), CLIP(4096, 128), CLIP(4096, 512), CLIP(4096, 768),
 };
 
+/* As many positives as ECCV Caption has captions for an image, 17.9. */
+#define MULTI(B, D)                                                                                \
+    {                                                                                              \
+        .m = (B), .n = (B), .d = (D), .k = 17, .similarity = MMK_COSINE, .logit_scale = 14.3f,     \
+        .weight_x = 0.5f, .weight_y = 0.5f                                                         \
+    }
+
+static const struct shape multi_bench[] = {MULTI(256, 512), MULTI(1024, 512), MULTI(4096, 512)};
+
+/* Cai et al.: distances, one direction, temperature 1. */
+static const struct shape uniformity_bench[] = {
+    {.m = 512, .n = 512, .d = 10, .similarity = MMK_NEG_SQ_L2, .logit_scale = 1, .weight_x = 1},
+    {.m = 4096, .n = 4096, .d = 512, .similarity = MMK_NEG_SQ_L2, .logit_scale = 1, .weight_x = 1}};
+
 #define SHARED_PARTS                                                                               \
-    .family = "infonce", .dims = "mnd", .similarity = SIMILARITY_FROM_SHAPE,                       \
-    .takes_threads = true, .bench = bench, .bench_count = sizeof bench / sizeof bench[0]
+    .family = "infonce", .similarity = SIMILARITY_FROM_SHAPE, .workspace = workspace,              \
+    .takes_threads = true
+
+#define BENCH(shapes) .bench = (shapes), .bench_count = sizeof(shapes) / sizeof((shapes)[0])
 
 const struct kernel kernel_infonce_forward = {
     .name = "infonce_forward",
@@ -612,10 +666,12 @@ const struct kernel kernel_infonce_forward = {
     .layout = forward_layout,
     .call = forward_call,
     .oracle = forward_oracle,
-    .flops = forward_flops,
-    .bytes = forward_bytes,
-    .fill_fits = forward_fill_fits,
+    .flops = infonce_forward_flops,
+    .bytes = infonce_forward_bytes,
+    .fill_fits = infonce_forward_fill_fits,
     .sweep = forward_sweep,
+    .dims = "mnd",
+    BENCH(bench),
     SHARED_PARTS,
 };
 
@@ -626,10 +682,12 @@ const struct kernel kernel_infonce_backward = {
     .fill = backward_fill,
     .call = backward_call,
     .oracle = backward_oracle,
-    .flops = backward_flops,
-    .bytes = backward_bytes,
-    .fill_fits = backward_fill_fits,
+    .flops = infonce_backward_flops,
+    .bytes = infonce_backward_bytes,
+    .fill_fits = infonce_backward_fill_fits,
     .sweep = sweep,
+    .dims = "mnd",
+    BENCH(bench),
     SHARED_PARTS,
 };
 
@@ -639,9 +697,89 @@ const struct kernel kernel_infonce_forward_backward = {
     .layout = both_layout,
     .call = both_call,
     .oracle = both_oracle,
-    .flops = backward_flops,
-    .bytes = backward_bytes,
-    .fill_fits = backward_fill_fits,
+    .flops = infonce_backward_flops,
+    .bytes = infonce_backward_bytes,
+    .fill_fits = infonce_backward_fill_fits,
     .sweep = sweep,
+    .dims = "mnd",
+    BENCH(bench),
+    SHARED_PARTS,
+};
+
+const struct kernel kernel_multi_infonce_forward = {
+    .name = "multi_infonce_forward",
+    .formula = "InfoNCE with k positives a row: mean_i sum_j t_ij (lse_i - L_ij), columns alike",
+    .layout = multi_forward_layout,
+    .fill = targets_fill,
+    .call = multi_forward_call,
+    .oracle = forward_oracle,
+    .flops = infonce_forward_flops,
+    .bytes = infonce_forward_bytes,
+    .fill_fits = infonce_forward_fill_fits,
+    .sweep = multi_forward_sweep,
+    .dims = "mndk",
+    BENCH(multi_bench),
+    SHARED_PARTS,
+};
+
+const struct kernel kernel_multi_infonce_backward = {
+    .name = "multi_infonce_backward",
+    .formula = "dX, dY, d logit_scale with k positives a row",
+    .layout = multi_backward_layout,
+    .fill = backward_fill,
+    .call = multi_backward_call,
+    .oracle = backward_oracle,
+    .flops = infonce_backward_flops,
+    .bytes = infonce_backward_bytes,
+    .fill_fits = infonce_backward_fill_fits,
+    .sweep = multi_sweep,
+    .dims = "mndk",
+    BENCH(multi_bench),
+    SHARED_PARTS,
+};
+
+const struct kernel kernel_multi_infonce_forward_backward = {
+    .name = "multi_infonce_forward_backward",
+    .formula = "loss, lse, dX, dY, d logit_scale with k positives a row",
+    .layout = multi_both_layout,
+    .fill = targets_fill,
+    .call = multi_both_call,
+    .oracle = both_oracle,
+    .flops = infonce_backward_flops,
+    .bytes = infonce_backward_bytes,
+    .fill_fits = infonce_backward_fill_fits,
+    .sweep = multi_sweep,
+    .dims = "mndk",
+    BENCH(multi_bench),
+    SHARED_PARTS,
+};
+
+const struct kernel kernel_uniformity_forward = {
+    .name = "uniformity_forward",
+    .formula = "w_x mean_i log mean_j e^L_ij + w_y mean_j log mean_i e^L_ij",
+    .layout = uniformity_layout,
+    .call = uniformity_call,
+    .oracle = forward_oracle,
+    .flops = infonce_forward_flops,
+    .bytes = infonce_forward_bytes,
+    .fill_fits = infonce_forward_fill_fits,
+    .sweep = uniformity_sweep,
+    .dims = "mnd",
+    BENCH(uniformity_bench),
+    SHARED_PARTS,
+};
+
+const struct kernel kernel_uniformity_forward_backward = {
+    .name = "uniformity_forward_backward",
+    .formula = "uniformity, lse, dX, dY, d logit_scale in one call",
+    .layout = uniformity_both_layout,
+    .call = uniformity_both_call,
+    .oracle = both_oracle,
+    .flops = infonce_backward_flops,
+    .bytes = infonce_backward_bytes,
+    .fill_fits = infonce_backward_fill_fits,
+    .sweep = uniformity_sweep,
+    .dims = "mnd",
+    BENCH(uniformity_bench),
     SHARED_PARTS,
 };

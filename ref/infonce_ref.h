@@ -1,31 +1,36 @@
 /* infonce_ref.h - oracle of InfoNCE in double: loss, log-sum-exps, gradients.
  * SPDX-License-Identifier: MIT
  *
- * The whole m x n matrices are kept, because the bounds in infonce_cases.c are made from them.
+ * The whole m x n matrices are kept, because the bounds in infonce_cases.c are made from them. One-to-one
+ * InfoNCE is the case of one target a row, in column i + offset.
  */
 #ifndef MMK_INFONCE_REF_H
 #define MMK_INFONCE_REF_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "../kernels/mmk.h"
 
-/* One direction of the loss: rows x cols logits, where row i's positive stands in column i + shift,
- * if that is a column. Direction x has shift = offset; direction y is the transposed matrix with
- * shift = -offset. */
+/* One direction of the loss: rows x cols logits, and the targets t of each row, which sum to 1 where it
+ * has any. Direction y is the transposed matrix. */
 struct infonce_direction {
     size_t rows, cols;
-    ptrdiff_t shift;
-    double weight;  /* of the direction, divided by the number of positives m */
-    double *logits; /* rows x cols */
+    size_t *start, *column; /* of row i: entries start[i] .. start[i+1] - 1, columns ascending */
+    double *t;
+    bool uniform;   /* no targets, but all rows are counted: lse - log(cols) */
+    size_t counted; /* rows that have a part in the loss */
+    double weight;  /* of the direction, divided by counted */
+    double *logits; /* rows x cols; -Inf where the term is left out */
     double *lse;    /* rows: log sum_j e^{L_ij} */
-    double *loss;   /* rows: lse - L_positive; 0 where there is no positive */
+    double *loss;   /* rows: sum_j t_ij (lse_i - L_ij); 0 where the row is not counted */
     double *p;      /* backward: rows x cols softmax e^{L_ij - lse_i} */
-    double *others; /* backward: rows, sum of p over all but the positive */
+    double *others; /* backward: rows, sum of p over all columns that are no targets */
 };
 
 struct infonce_ref {
     struct mmk_infonce_config config;
+    bool exclude_self;
     double scale; /* s, in double so that it can be varied */
     size_t m, n, d;
     double *x, *y; /* rows as they were passed */
@@ -35,14 +40,19 @@ struct infonce_ref {
     double *sim, *magnitude; /* m x n; magnitude = sum_k |x_ik y_jk| of the multiplied rows */
     struct infonce_direction dir_x, dir_y;
     double loss;
-    double *g;       /* backward: m x n, G_ij */
-    double *dx, *dy; /* backward: m x d and n x d */
-    double dscale;   /* backward: d loss / d s */
+    double *g;                       /* backward: m x n, G_ij */
+    double *dx, *dy;                 /* backward: m x d and n x d */
+    double dscale;                   /* backward: d loss / d s */
+    double bias, dbias;              /* sigmoid loss */
+    double *log_var_x, *log_var_y;   /* m x d and n x d, the caller's; NULL: there are none */
+    double *dlog_var_x, *dlog_var_y; /* likewise */
+    double *var_x, *var_y;           /* m, n: sum_k e^{log_var}; 0 where there are none */
 };
 
-/* Allocates; the caller then fills x and y (dense rows). */
-void infonce_ref_open(struct infonce_ref *r, const struct mmk_infonce_config *config, size_t m,
-                      size_t n, size_t d);
+/* Allocates; the caller then fills x and y (dense rows). targets NULL: one-to-one; without row_start:
+ * none, for uniformity. */
+void infonce_ref_open(struct infonce_ref *r, const struct mmk_infonce_config *config,
+                      const struct mmk_targets *targets, size_t m, size_t n, size_t d);
 void infonce_ref_close(struct infonce_ref *r);
 
 /* From r->x, r->y, r->scale: sim, both directions, loss. */
@@ -51,7 +61,16 @@ void infonce_ref_forward(struct infonce_ref *r);
 /* After a forward: g, dx, dy, dscale. */
 void infonce_ref_backward(struct infonce_ref *r);
 
-/* Column of row i's positive; SIZE_MAX when it has none. */
-size_t infonce_ref_positive(const struct infonce_direction *dir, size_t i);
+/* The sigmoid loss instead, positives where there are targets: from x, y, scale and bias, sim, the logits
+ * without bias, loss, g, dx, dy, dscale and dbias. */
+void infonce_ref_sigmoid(struct infonce_ref *r);
+
+/* mean_i -L_ii instead, m = n: sim, loss, g, dx, dy, dscale. */
+void infonce_ref_alignment(struct infonce_ref *r);
+
+/* t of row i by column, 0 where there is no target. */
+void infonce_ref_targets(const struct infonce_direction *dir, size_t i, double *t);
+
+size_t infonce_ref_target_count(const struct infonce_direction *dir, size_t i);
 
 #endif

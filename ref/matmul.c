@@ -11,9 +11,15 @@
 
 double *ref_doubles(size_t count)
 {
-    double *p = calloc(count ? count : 1, sizeof *p);
+    return ref_zeros(count, sizeof(double));
+}
+
+void *ref_zeros(size_t count, size_t size)
+{
+    void *p = calloc(count ? count : 1, size);
     if (!p) {
-        fprintf(stderr, "oracle: no memory for %zu doubles; use smaller shapes\n", count);
+        fprintf(stderr, "oracle: no memory for %zu elements of %zu bytes; use smaller shapes\n",
+                count, size);
         exit(2);
     }
     return p;

@@ -12,6 +12,9 @@
  * test program). Free with free(). */
 double *ref_doubles(size_t count);
 
+/* The same for elements of any size. */
+void *ref_zeros(size_t count, size_t size);
+
 /* out (rows x cols) = in, a float matrix with leading dimension ld. */
 void ref_from_float(size_t rows, size_t cols, const float *in, size_t ld, double *out);
 

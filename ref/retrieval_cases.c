@@ -32,14 +32,6 @@ static size_t entries_of(const struct trial *t, size_t i)
     return (size_t)(fill_hash(t->shape.n, i) % (depth_of(t) + 1));
 }
 
-static struct buffer *add_vector(struct trial *t, const char *name, bool output,
-                                 enum element element, size_t count)
-{
-    struct buffer *b = add_buffer(t, name, output, 1, count);
-    b->element = element;
-    return b;
-}
-
 static void layout(struct trial *t)
 {
     size_t entries = 0;

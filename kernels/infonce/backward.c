@@ -12,8 +12,9 @@
  * next tiles will read or add to is prefetched: it comes from L3, and a tile starts with the loads of
  * its result. Kept E comes from memory, and is fetched during the products of the block before.
  *
- * The positives' own entries of G, -(weight_x/m (1 - P) + weight_y/m (1 - Q)), come from the sums over
- * the negatives and are added last, so that nothing cancels when P is near 1.
+ * The positives' own entries of G, weight_x/m (P - t) + weight_y/m (Q - t), are made in double; where a
+ * row has one positive, 1 - P is the sum of the negatives, so that nothing cancels when P is near 1. They
+ * are put into G after each strip, and where those sums are not known before the end, added last.
  */
 #include "../simd/scalar.h"
 #include "lse.h"
@@ -60,45 +61,96 @@ static float *g_at(const struct stage *s, size_t row, size_t col)
     return s->p->g + col / stripe * s->stride + row * stripe + col % stripe;
 }
 
+/* G of the positives in a strip. */
+static void put_positives(const struct stage *s, const struct region *strip)
+{
+    struct infonce_places places = infonce_places(s->p, strip);
+    for (const struct infonce_place *at = places.begin; at < places.end; at++)
+        if (at->entry != INFONCE_NO_ENTRY)
+            *g_at(s, at->row - s->super.row, at->col - s->super.col) =
+                s->p->targets.coef[at->entry];
+}
+
+/* G of a strip of InfoNCE from E, or z where e is NULL. lane: sums of its rows, of E and of G. */
+static void softmax_strip(const struct stage *s, const struct region *strip, const float *z,
+                          const float *e, float *lane)
+{
+    const struct infonce *p = s->p;
+    size_t row = strip->row - s->super.row, j = strip->col - s->super.col;
+    size_t part = row / TILE_BLOCK_ROWS * TILE_BLOCK_COLS + j;
+    const struct infonce_gradient g = {
+        .form = p->two_exps ? INFONCE_TWO_EXPS
+                : e != NULL ? INFONCE_FROM_E
+                            : INFONCE_FROM_Z,
+        .shift = simd_shift(p->shift),
+        .row_weight = p->row_weight + strip->row,
+        .col_weight = p->col_weight + strip->col,
+        .lse_x = p->lse_x + strip->row,
+        .lse_x_low = p->lse_x_low + strip->row,
+        .lse_y = p->lse_y + strip->col,
+        .lse_y_low = p->lse_y_low + strip->col,
+        .out = {g_at(s, row, j), g_at(s, row, j + INFONCE_COL_MULTIPLE)},
+        .ldout = p->isa->tile->stripe,
+        .row_e = p->late ? lane : NULL,
+        .row_g = p->sums_g ? lane + LANE_FLOATS : NULL,
+        .col_e = p->part_e + part,
+        .col_g = p->part_g + part,
+    };
+    p->isa->infonce->gradient_strip(
+        &g, strip->rows, tile_round_up(strip->cols, INFONCE_COL_MULTIPLE), e != NULL ? e : z);
+    if (!p->late)
+        put_positives(s, strip);
+}
+
+/* G of a strip of the sigmoid loss. A positive's is known as soon as its logit is. */
+static void sigmoid_strip(const struct stage *s, const struct region *strip, const float *z,
+                          float *lane)
+{
+    const struct infonce *p = s->p;
+    size_t row = strip->row - s->super.row, j = strip->col - s->super.col;
+    const struct infonce_sigmoid g = {
+        .row_term = p->row_term + strip->row,
+        .col_term = p->col_term + strip->col,
+        .scale = p->g_scale,
+        .row_s = lane,
+        .out = {g_at(s, row, j), g_at(s, row, j + INFONCE_COL_MULTIPLE)},
+        .ldout = p->isa->tile->stripe,
+        .row_g = lane + LANE_FLOATS,
+        .col_g = p->part_g + row / TILE_BLOCK_ROWS * TILE_BLOCK_COLS + j,
+    };
+    p->isa->infonce->sigmoid_strip(&g, strip->rows,
+                                   tile_round_up(strip->cols, INFONCE_COL_MULTIPLE), z);
+    struct infonce_places places = infonce_places(p, strip);
+    for (const struct infonce_place *at = places.begin; at < places.end; at++) {
+        double e, w = infonce_sigmoid_logit(p, at->entry, at->row, at->col, &e);
+        p->targets.coef[at->entry] = (float)(-(double)p->g_scale * (w < 0 ? 1 : e) / (1 + e));
+    }
+    put_positives(s, strip);
+}
+
 /* G of a block, from E kept or from logits computed again, and the sums of its rows. */
 static void gradient_block(const struct stage *s, size_t row)
 {
     const struct infonce *p = s->p;
     size_t first = s->super.row + row, rows = least(s->super.rows - row, TILE_BLOCK_ROWS);
-    size_t part = row / TILE_BLOCK_ROWS * TILE_BLOCK_COLS;
     float *lane = p->lane + s->worker * 2 * LANE_FLOATS, *z = p->strip + s->worker * STRIP_FLOATS;
     const float *kept = kept_block(p, first, s->super.col);
     memset(lane, 0, 2 * LANE_FLOATS * sizeof *lane);
     for (size_t j = 0; j < s->super.cols; j += INFONCE_STRIP) {
-        size_t col = s->super.col + j;
-        struct region strip = {first, rows, col, least(s->super.cols - j, INFONCE_STRIP)};
-        struct infonce_gradient g = {
-            .form = p->two_exps    ? INFONCE_TWO_EXPS
-                    : kept != NULL ? INFONCE_FROM_E
-                                   : INFONCE_FROM_Z,
-            .shift = simd_shift(p->shift),
-            .row_weight = p->row_weight + first,
-            .col_weight = p->col_weight + col,
-            .lse_x = p->lse_x + first,
-            .lse_x_low = p->lse_x_low + first,
-            .lse_y = p->lse_y + col,
-            .lse_y_low = p->lse_y_low + col,
-            .out = {g_at(s, row, j), g_at(s, row, j + INFONCE_COL_MULTIPLE)},
-            .ldout = p->isa->tile->stripe,
-            .row_e = p->sums_e ? lane : NULL,
-            .row_g = p->sums_g ? lane + LANE_FLOATS : NULL,
-            .col_e = p->part_e + part + j,
-            .col_g = p->part_g + part + j,
-        };
+        struct region strip = {first, rows, s->super.col + j,
+                               least(s->super.cols - j, INFONCE_STRIP)};
         if (kept == NULL)
-            infonce_strip(p, &s->operands, &s->held, &strip, z, INFONCE_STRIP, NULL,
+            infonce_strip(p, &s->operands, &s->held, &strip, z, INFONCE_STRIP,
+                          p->late || p->sigmoid ? p->targets.logit : NULL,
                           (struct tile_fetch){NULL, 0});
-        p->isa->infonce->gradient_strip(&g, rows, tile_round_up(strip.cols, INFONCE_COL_MULTIPLE),
-                                        kept != NULL ? kept + j * TILE_BLOCK_ROWS : z);
+        if (p->sigmoid)
+            sigmoid_strip(s, &strip, z, lane);
+        else
+            softmax_strip(s, &strip, z, kept != NULL ? kept + j * TILE_BLOCK_ROWS : NULL, lane);
     }
     for (int of_g = 0; of_g < 2; of_g++) {
         float sum[TILE_BLOCK_ROWS], *total = (of_g ? p->row_g : p->row_e) + first;
-        if (!(of_g ? p->sums_g : p->sums_e))
+        if (!(of_g ? p->sums_g : p->late || p->sigmoid))
             continue;
         p->isa->infonce->row_sums(rows, lane + of_g * LANE_FLOATS, sum);
         add_part(rows, total, sum, s->super.col == 0);
@@ -128,26 +180,46 @@ static void copy_result(const struct infonce *p, float *tiles, size_t count, siz
         }
 }
 
-/* G of the positive pair (i, i + offset), times 2^weight_bits like all of G. */
-static float positive_gradient(const struct infonce *p, size_t i)
+/* P - t of the entry q of a row's list; `rest` is the sum of P over the row's negatives. */
+static double softmax_minus_target(const struct infonce *p, const struct infonce_side *side,
+                                   size_t i, size_t entry, double lse2, double rest)
 {
-    size_t j = i + p->config.offset;
-    double rest_x = (double)p->row_e[i] * p->row_factor[i];
-    double rest_y = (double)p->col_e[j] * p->col_factor[j];
-    return (float)-(p->weight_x * rest_x + p->weight_y * rest_y);
+    if (side->start[i + 1] - side->start[i] == 1)
+        return -rest;
+    double t = (double)p->targets.logit[entry] - lse2;
+    double softmax = t > 0 ? 1 : t < -1000 ? 0 : t == t ? lse_exp2(t) : t; /* lse may be rounded */
+    return softmax - p->targets.weight[entry] / side->total[i];
 }
 
-/* Row i of dX (or dY) from its sum: the positive's part, the similarity's derivative, the scale. */
+/* G of all positives, times 2^weight_bits like all of G; a barrier is at its end. */
+static void positive_gradients(const struct infonce *p)
+{
+    const struct infonce_targets *targets = &p->targets;
+#pragma omp for schedule(static)
+    for (size_t j = 0; j < p->n; j++) {
+        double rest_y = (double)p->col_e[j] * p->col_factor[j];
+        for (size_t e = targets->y.start[j]; e < targets->y.start[j + 1]; e++) {
+            size_t i = targets->y.index[e];
+            double rest_x = (double)p->row_e[i] * p->row_factor[i];
+            targets->coef[e] = (float)(p->weight_x * softmax_minus_target(p, &targets->x, i, e,
+                                                                          p->lse2_x[i], rest_x) +
+                                       p->weight_y * softmax_minus_target(p, &targets->y, j, e,
+                                                                          p->lse2_y[j], rest_y));
+        }
+    }
+}
+
+/* Row i of dX (or dY) from its sum: the positives that it lacks, the similarity's derivative, the
+ * scale. */
 static void finish_row(const struct stage *s, bool of_x, size_t i, const float *sum,
                        size_t panel_rows)
 {
     const struct infonce *p = s->p;
     const struct tile_operand *self = of_x ? &p->x : &p->y, *other = of_x ? &p->y : &p->x;
+    const struct infonce_side *side = of_x ? &p->targets.x : &p->targets.y;
     const struct row_scale none = {1.0f, 1.0f};
     bool neg_sq_l2 = p->config.similarity == MMK_NEG_SQ_L2;
-    size_t j = of_x ? i + p->config.offset : i - p->config.offset;
-    bool has_positive = j < other->rows; /* a difference below 0 is large */
-    float coef = has_positive ? positive_gradient(p, of_x ? i : j) : 0.0f;
+    size_t first = side->start[i], positives = side->start[i + 1] - first;
     struct infonce_row row = {
         .d = p->d,
         .sum = sum,
@@ -155,17 +227,23 @@ static void finish_row(const struct stage *s, bool of_x, size_t i, const float *
         .panel_rows = panel_rows,
         .gradient = of_x ? s->out.dx + i * s->out.lddx : s->out.dy + i * s->out.lddy,
         .self = self->data + i * self->ld,
-        .positive = has_positive ? other->data + j * other->ld : NULL,
-        .coef = coef,
-        .sum_g = neg_sq_l2 ? (of_x ? p->row_g[i] : p->col_g[i]) + coef : 0.0f,
+        .positives = p->late ? positives : 0,
+        .index = side->index + first,
+        .entry = side->entry + first,
+        .coef = p->targets.coef,
+        .other = other->data,
+        .ldother = other->ld,
         .scale = (float)ldexp((double)p->config.logit_scale * (neg_sq_l2 ? 2 : 1), -p->weight_bits),
         .self_scale = self->scale != NULL ? self->scale[i] : none,
-        .positive_scale = has_positive && other->scale != NULL ? other->scale[j] : none,
+        .other_scale = other->scale,
     };
+    if (neg_sq_l2) {
+        row.sum_g = of_x ? p->row_g[i] : p->col_g[i];
+        for (size_t q = 0; q < positives; q++)
+            row.sum_g += row.coef[row.entry[q]];
+    }
     tile_fetch_row(row.gradient + (of_x ? s->out.lddx : s->out.lddy), p->d);
     tile_fetch_row(row.self + self->ld, p->d);
-    if (has_positive)
-        tile_fetch_row(row.positive + other->ld, p->d);
     (of_x ? p->along_x : p->along_y)[i] = p->isa->infonce->finish_row[p->config.similarity](&row);
 }
 
@@ -176,7 +254,7 @@ static void leave_tiles(const struct stage *s, bool of_x, float *tiles, size_t c
 {
     size_t first = of_x ? s->super.row : s->super.col;
     size_t ld = of_x ? s->out.lddx : s->out.lddy;
-    if (s->p->sums_e)
+    if (s->p->late)
         copy_result(s->p, tiles, count, row, rows,
                     (of_x ? s->out.dx : s->out.dy) + (first + row) * ld, ld, true);
     else
@@ -328,7 +406,7 @@ static void join_columns(const struct stage *s, size_t first, size_t count)
     for (int of_g = 0; of_g < 2; of_g++) {
         float *total = (of_g ? p->col_g : p->col_e) + s->super.col + first;
         const float *part = (of_g ? p->part_g : p->part_e) + first;
-        if (!(of_g ? p->sums_g : p->sums_e))
+        if (!(of_g ? p->sums_g : p->late))
             continue;
         for (size_t row = 0; row < s->super.rows; row += TILE_BLOCK_ROWS, part += TILE_BLOCK_COLS)
             add_part(count, total, part, s->super.row + row == 0);
@@ -401,11 +479,6 @@ static float logit_scale_gradient(const struct infonce *p)
     return simd_canonical_nan((float)ldexp(sum, -p->weight_bits));
 }
 
-static bool has_positive(const struct infonce *p, size_t j)
-{
-    return j >= p->config.offset && j - p->config.offset < p->m;
-}
-
 void infonce_take_lse(struct infonce *p, const float *lse_x, const float *lse_y)
 {
     /* as the logits are scaled here, with alpha */
@@ -438,98 +511,152 @@ static bool one_exp_serves(const struct infonce *p, double lse2, float sum)
     return above >= -LSE_BELOW && (above <= LSE_ABOVE || sum <= SUM_NEGLIGIBLE);
 }
 
+/* One side of the softmaxes: what is known of its rows, and what is made of that. */
+struct half {
+    const struct infonce_side *side;
+    size_t count;
+    const double *lse2;
+    const float *base, *sum; /* of the forward; NULL where there was none */
+    double direction;        /* weight of the direction, a row, times 2^weight_bits */
+    float *lse, *lse_low, *weight;
+    double *factor;
+};
+
 /* The shift of a backward that has no forward before it, from the lse alone. */
-static float shift_of_lse(const struct infonce *p)
+static float shift_of_lse(const struct infonce *p, const struct half half[2])
 {
     double low = INFINITY, high = -INFINITY;
-    for (size_t i = 0; i < p->m; i++) {
-        const double v[2] = {p->lse2_x[i], p->lse2_y[i + p->config.offset]};
-        for (int k = 0; k < 2; k++) {
-            low = v[k] < low ? v[k] : low;
-            high = v[k] > high ? v[k] : high;
-        }
-    }
+    for (const struct half *h = half; h < half + 2; h++)
+        for (size_t i = 0; i < h->count; i++)
+            if (infonce_counts(p, h->side, i)) {
+                low = h->lse2[i] < low ? h->lse2[i] : low;
+                high = h->lse2[i] > high ? h->lse2[i] : high;
+            }
     double shift = fmax(floor(low), ceil(high) - SHIFT_HIGHEST);
     return fabs(shift) <= (double)INFONCE_SHIFT_MOST ? (float)shift : 0.0f;
+}
+
+/* Whether one exponential serves all rows that count, and overflows in none. Without a forward the greatest
+ * E of a row is known from its lse only. */
+static bool one_exp_serves_half(const struct infonce *p, const struct half *h)
+{
+    double most = h->sum != NULL ? INFINITY : SHIFT_HIGHEST;
+    for (size_t i = 0; i < h->count; i++)
+        if (h->lse2[i] - (double)p->shift > most ||
+            (infonce_counts(p, h->side, i) &&
+             !one_exp_serves(p, h->lse2[i], h->sum != NULL ? h->sum[i] : INFINITY)))
+            return false;
+    return true;
+}
+
+static void prepare_half(const struct infonce *p, const struct half *h)
+{
+    double shift = (double)p->shift;
+    for (size_t i = 0; i < h->count; i++) {
+        if (!infonce_counts(p, h->side, i)) { /* has no part in the loss: its softmax is 0 */
+            h->lse[i] = FLT_MAX;
+            h->lse_low[i] = h->weight[i] = 0.0f;
+            h->factor[i] = 0;
+            continue;
+        }
+        split(h->lse2[i], &h->lse[i], &h->lse_low[i]);
+        h->weight[i] = (float)(h->direction * softmax_factor(p, shift, h->lse2[i]));
+        h->factor[i] = softmax_factor(p, p->late ? shift : (double)h->base[i], h->lse2[i]);
+    }
+}
+
+/* The weight of a direction, a row that counts. */
+static double direction_weight(float weight, const struct infonce_side *side)
+{
+    return side->counted > 0 ? (double)weight / (double)side->counted : 0;
+}
+
+/* G is kept times 2^weight_bits, the greatest weight being near 2^WEIGHT_BITS then. */
+static void set_weight_bits(struct infonce *p, double greatest)
+{
+    int exponent = 0;
+    frexp(greatest, &exponent); /* 0 for 0 */
+    p->weight_bits = WEIGHT_BITS - exponent;
+    if (p->weight_bits > WEIGHT_BITS_MOST)
+        p->weight_bits = WEIGHT_BITS_MOST;
 }
 
 /* Weights, factors and log-sum-exps of the softmaxes; one exponential for both where it serves. */
 static void prepare(struct infonce *p)
 {
+    const struct infonce_targets *t = &p->targets;
     bool forward = p->row_sum != NULL;
+    double weight_x = direction_weight(p->config.weight_x, &t->x);
+    double weight_y = direction_weight(p->config.weight_y, &t->y);
+    set_weight_bits(p, fmax(weight_x, weight_y));
+    p->weight_x = ldexp(weight_x, p->weight_bits);
+    p->weight_y = ldexp(weight_y, p->weight_bits);
+    const struct half half[2] = {
+        {&t->x, p->m, p->lse2_x, p->row_base, p->row_sum, p->weight_x, p->lse_x, p->lse_x_low,
+         p->row_weight, p->row_factor},
+        {&t->y, p->n, p->lse2_y, p->col_base, p->col_sum, p->weight_y, p->lse_y, p->lse_y_low,
+         p->col_weight, p->col_factor},
+    };
     if (!forward)
-        p->shift = shift_of_lse(p);
-    double shift = (double)p->shift;
-    p->two_exps = forward && p->overflow;
-    for (size_t i = 0; i < p->m; i++) {
-        size_t j = i + p->config.offset;
-        /* without a forward the greatest E of a row is known from its lse only */
-        float sum_x = forward ? p->row_sum[i] : INFINITY,
-              sum_y = forward ? p->col_sum[j] : INFINITY;
-        double most = forward ? INFINITY : SHIFT_HIGHEST;
-        if (!one_exp_serves(p, p->lse2_x[i], sum_x) || p->lse2_x[i] - shift > most ||
-            !one_exp_serves(p, p->lse2_y[j], sum_y) || p->lse2_y[j] - shift > most)
-            p->two_exps = true;
-    }
+        p->shift = shift_of_lse(p, half);
+    p->two_exps = (forward && p->overflow) || !one_exp_serves_half(p, &half[0]) ||
+                  !one_exp_serves_half(p, &half[1]);
     if (p->two_exps)
         p->kept_row_blocks = 0;
     p->sums_g = p->config.similarity == MMK_NEG_SQ_L2;
-    p->sums_e = p->two_exps || !forward;
-    if (!p->sums_e) {
+    p->late = p->two_exps || !forward;
+    if (!p->late) {
         p->row_e = p->row_sum;
         p->col_e = p->col_sum;
     }
-    double weight_x = (double)p->config.weight_x / (double)p->m;
-    double weight_y = (double)p->config.weight_y / (double)p->m;
-    int exponent = 0;
-    frexp(fmax(weight_x, weight_y), &exponent); /* 0 for 0 */
-    p->weight_bits = WEIGHT_BITS - exponent;
-    if (p->weight_bits > WEIGHT_BITS_MOST)
-        p->weight_bits = WEIGHT_BITS_MOST;
-    p->weight_x = ldexp(weight_x, p->weight_bits);
-    p->weight_y = ldexp(weight_y, p->weight_bits);
-    for (size_t i = 0; i < p->m; i++) {
-        split(p->lse2_x[i], &p->lse_x[i], &p->lse_x_low[i]);
-        p->row_weight[i] = (float)(p->weight_x * softmax_factor(p, shift, p->lse2_x[i]));
-        p->row_factor[i] =
-            softmax_factor(p, p->sums_e ? shift : (double)p->row_base[i], p->lse2_x[i]);
-    }
-    for (size_t j = 0; j < p->n; j++) {
-        if (!has_positive(p, j)) { /* has no part in the loss: Q is 0 */
-            p->lse_y[j] = FLT_MAX;
-            p->lse_y_low[j] = p->col_weight[j] = 0.0f;
-            p->col_factor[j] = 0;
-            continue;
-        }
-        split(p->lse2_y[j], &p->lse_y[j], &p->lse_y_low[j]);
-        p->col_weight[j] = (float)(p->weight_y * softmax_factor(p, shift, p->lse2_y[j]));
-        p->col_factor[j] =
-            softmax_factor(p, p->sums_e ? shift : (double)p->col_base[j], p->lse2_y[j]);
-    }
+    prepare_half(p, &half[0]);
+    prepare_half(p, &half[1]);
     for (size_t j = p->n; j < tile_round_up(p->n, INFONCE_COL_MULTIPLE); j++)
         p->lse_y[j] = p->lse_y_low[j] = p->col_weight[j] = 0.0f;
 }
 
-void infonce_run_backward(struct infonce *p, float *dx, size_t lddx, float *dy, size_t lddy,
-                          float *dlogit_scale)
+/* dX, dY and d logit_scale of what is prepared. */
+static void run_prepared(struct infonce *p, float *dx, size_t lddx, float *dy, size_t lddy,
+                         float *dlogit_scale)
 {
     struct tile_operand x = infonce_scaled_rows(p);
-    prepare(p);
+    struct operands operands = {&x, &p->y, &p->targets.x, &p->targets.y,
+                                (ptrdiff_t)p->config.offset};
+    infonce_list_places(p, &operands);
 #pragma omp parallel num_threads(p->threads) if (p->threads > 1)
     {
         struct stage stage = {
             .p = p,
-            .operands = {&x, &p->y, (ptrdiff_t)p->config.offset},
+            .operands = operands,
             .out = {dx, dy, lddx, lddy},
             .held = p->held,
             .worker = (size_t)omp_get_thread_num(),
             .workers = (size_t)omp_get_num_threads(),
         };
+        if (!p->late && !p->sigmoid)
+            positive_gradients(p);
         stage_run(&stage);
-        if (p->sums_e) {
+        if (p->late) {
 #pragma omp barrier
+            positive_gradients(p);
             finish_waiting(&stage);
         }
     }
     *dlogit_scale = logit_scale_gradient(p);
+}
+
+void infonce_run_backward(struct infonce *p, float *dx, size_t lddx, float *dy, size_t lddy,
+                          float *dlogit_scale)
+{
+    prepare(p);
+    run_prepared(p, dx, lddx, dy, lddy, dlogit_scale);
+}
+
+void infonce_run_sigmoid_backward(struct infonce *p, float *dx, size_t lddx, float *dy, size_t lddy,
+                                  float *dlogit_scale)
+{
+    set_weight_bits(p, 1 / (double)p->m);
+    p->g_scale = (float)ldexp(1 / (double)p->m, p->weight_bits);
+    p->sums_g = true;
+    run_prepared(p, dx, lddx, dy, lddy, dlogit_scale);
 }

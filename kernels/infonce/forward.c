@@ -45,21 +45,8 @@ void infonce_hold(const struct infonce *p, const struct operands *o, struct regi
     }
 }
 
-/* -Inf in place of the positive of row r of the strip, which is saved. */
-static void take_positive(const struct operands *o, const struct region *strip, size_t r, float *z,
-                          size_t ldz, float *positive)
-{
-    size_t row = strip->row + r, source = o->a->pick != NULL ? o->a->pick[row] : row;
-    size_t j = source + (size_t)o->shift - strip->col; /* wraps to a large one when not here */
-    if (j >= strip->cols)
-        return;
-    if (positive != NULL)
-        positive[row] = z[r * ldz + j];
-    z[r * ldz + j] = -INFINITY;
-}
-
 void infonce_strip(const struct infonce *p, const struct operands *o, const struct region *held,
-                   const struct region *strip, float *z, size_t ldz, float *positive,
+                   const struct region *strip, float *z, size_t ldz, float *logit,
                    struct tile_fetch fetch)
 {
     const struct tile_ops *tile = p->isa->tile;
@@ -77,23 +64,24 @@ void infonce_strip(const struct infonce *p, const struct operands *o, const stru
     for (size_t j = strip->cols; j < tile_round_up(strip->cols, INFONCE_COL_MULTIPLE); j++)
         for (size_t r = 0; r < strip->rows; r++)
             z[r * ldz + j] = -INFINITY;
-    size_t first = 0, end = strip->rows;
-    if (o->a->pick == NULL) { /* the positives lie on a diagonal */
-        ptrdiff_t left = (ptrdiff_t)strip->col - o->shift - (ptrdiff_t)strip->row;
-        ptrdiff_t right = left + (ptrdiff_t)strip->cols;
-        first = left > 0 ? (size_t)left : 0;
-        end = right > 0 ? least((size_t)right, strip->rows) : 0;
+    struct infonce_places places = infonce_places(p, strip);
+    for (const struct infonce_place *at = places.begin; at < places.end; at++) {
+        float *element = z + (at->row - strip->row) * ldz + (at->col - strip->col);
+        if (logit != NULL && at->entry != INFONCE_NO_ENTRY)
+            logit[at->entry] = *element;
+        *element = -INFINITY;
     }
-    for (size_t r = first; r < end; r++)
-        take_positive(o, strip, r, z, ldz, positive);
 }
 
-/* Sums of all rows and, with the shared shift, columns: what a pass over the logits gives. */
+/* What a pass over the logits gives: sums of E with the shared shift, of all rows and columns; of E of each
+ * row from its maximum; or of log2(1 + 2^w) of the rows. */
+enum pass_kind { PASS_SHIFTED, PASS_OWN_MAXIMUM, PASS_SIGMOID };
+
 struct pass {
     struct operands operands;
-    bool own_maximum; /* each row from its maximum, no columns; else with the shift */
+    enum pass_kind kind;
     float *row_max, *row_sum;
-    float *positive;
+    float *logit; /* where the positives' are saved; NULL: they are known */
 };
 
 /* The sums of one block with the shared shift. */
@@ -109,10 +97,31 @@ static void shifted_block(const struct infonce *p, const struct pass *pass,
         struct region strip = {block->row, block->rows, block->col + j,
                                least(block->cols - j, INFONCE_STRIP)};
         float *e = kept != NULL ? kept + j * TILE_BLOCK_ROWS : NULL;
-        infonce_strip(p, &pass->operands, held, &strip, z, INFONCE_STRIP, pass->positive,
+        infonce_strip(p, &pass->operands, held, &strip, z, INFONCE_STRIP, pass->logit,
                       (struct tile_fetch){e, e != NULL ? STRIP_FLOATS : 0});
         p->isa->infonce->exp_strip(block->rows, tile_round_up(strip.cols, INFONCE_COL_MULTIPLE), z,
                                    shift, lane, part_col + j, e);
+    }
+    p->isa->infonce->row_sums(block->rows, lane, part_row);
+}
+
+/* The sums of one block's rows, of log2(1 + 2^w). */
+static void sigmoid_block(const struct infonce *p, const struct pass *pass,
+                          const struct region *held, const struct region *block, size_t worker,
+                          float *part_row)
+{
+    float *lane = p->lane + worker * 2 * LANE_FLOATS, *z = p->strip + worker * STRIP_FLOATS;
+    memset(lane, 0, block->rows * INFONCE_LANES * sizeof *lane);
+    for (size_t j = 0; j < block->cols; j += INFONCE_STRIP) {
+        struct region strip = {block->row, block->rows, block->col + j,
+                               least(block->cols - j, INFONCE_STRIP)};
+        const struct infonce_sigmoid sigmoid = {.row_term = p->row_term + strip.row,
+                                                .col_term = p->col_term + strip.col,
+                                                .row_s = lane};
+        infonce_strip(p, &pass->operands, held, &strip, z, INFONCE_STRIP, pass->logit,
+                      (struct tile_fetch){NULL, 0});
+        p->isa->infonce->sigmoid_strip(&sigmoid, strip.rows,
+                                       tile_round_up(strip.cols, INFONCE_COL_MULTIPLE), z);
     }
     p->isa->infonce->row_sums(block->rows, lane, part_row);
 }
@@ -139,8 +148,10 @@ static void pass_block(const struct infonce *p, const struct pass *pass, const s
     struct region block = region_block(held, task);
     size_t row = block.row - held->row, col = block.col - held->col;
     size_t part = col / TILE_BLOCK_COLS * HELD_ROWS + row;
-    if (pass->own_maximum)
+    if (pass->kind == PASS_OWN_MAXIMUM)
         maximum_block(p, pass, held, &block, worker, p->part_max + part, p->part_row + part);
+    else if (pass->kind == PASS_SIGMOID)
+        sigmoid_block(p, pass, held, &block, worker, p->part_row + part);
     else
         shifted_block(p, pass, held, &block, worker, p->part_row + part,
                       p->part_col + row / TILE_BLOCK_ROWS * HELD_COLS + col);
@@ -156,7 +167,7 @@ static void join_rows(const struct infonce *p, const struct pass *pass, const st
     for (size_t jb = 0; jb * TILE_BLOCK_COLS < held->cols; jb++) {
         const float *sum2 = p->part_row + jb * HELD_ROWS + row;
         bool first = held->col == 0 && jb == 0;
-        if (pass->own_maximum) {
+        if (pass->kind == PASS_OWN_MAXIMUM) {
             const float *max2 = p->part_max + jb * HELD_ROWS + row;
             float *max = pass->row_max + held->row + row;
             if (!first) {
@@ -196,7 +207,7 @@ static void pass_run(const struct infonce *p, const struct pass *pass, struct re
             for (size_t r = worker * TILE_BLOCK_ROWS; r < needed.rows;
                  r += workers * TILE_BLOCK_ROWS)
                 join_rows(p, pass, &needed, r);
-            if (!pass->own_maximum)
+            if (pass->kind == PASS_SHIFTED)
                 for (size_t j = worker * TILE_BLOCK_COLS; j < needed.cols;
                      j += workers * TILE_BLOCK_COLS)
                     join_columns(p, &needed, j);
@@ -217,6 +228,28 @@ static void sort_few(size_t count, float *v)
         }
 }
 
+static bool is_positive(const struct infonce *p, size_t i, size_t j)
+{
+    const struct infonce_side *x = &p->targets.x;
+    size_t low = x->start[i], high = x->start[i + 1];
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (x->index[middle] < j)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low < x->start[i + 1] && x->index[low] == j;
+}
+
+/* Column j, or the next after it that holds a negative of row i, of which there must be one. */
+static size_t next_negative(const struct infonce *p, size_t i, size_t j)
+{
+    while (is_positive(p, i, j) || (p->targets.exclude_self && j == i + p->config.offset))
+        j = (j + 1) % p->n;
+    return j;
+}
+
 /* The shift, from the logits of a few negatives. Of 8 the greatest is about 1.4 standard deviations above
  * their middle, of the some thousand of a row 3.5: half as far again. Medians over rows, so that an
  * outlier does not move it. */
@@ -226,11 +259,16 @@ static float choose_shift(const struct infonce *p)
         p->isa->cosine->pair[p->config.similarity];
     float greatest[SAMPLE_ROWS], middle[SAMPLE_ROWS];
     size_t count = least(p->m / 8 + 1, SAMPLE_ROWS), used = 0;
-    for (size_t t = 0; t < count && p->n > 1; t++) {
-        size_t i = t * p->m / count, positive = i + p->config.offset;
+    for (size_t t = 0; t < count; t++) {
+        size_t i = t * p->m / count;
+        const struct infonce_side *x = &p->targets.x;
+        size_t positives = x->start[i + 1] - x->start[i];
+        size_t first = positives > 0 ? x->index[x->start[i]] : i;
         float logit[SAMPLE_NEGATIVES];
+        if (positives + p->targets.exclude_self >= p->n)
+            continue;
         for (size_t k = 0; k < SAMPLE_NEGATIVES; k++) {
-            size_t j = (positive + 1 + k * (p->n - 1) / SAMPLE_NEGATIVES) % p->n;
+            size_t j = next_negative(p, i, (first + 1 + k * (p->n - 1) / SAMPLE_NEGATIVES) % p->n);
             logit[k] = p->alpha * pair(p->d, p->x.data + i * p->x.ld, p->y.data + j * p->y.ld);
         }
         sort_few(SAMPLE_NEGATIVES, logit);
@@ -249,10 +287,10 @@ static float choose_shift(const struct infonce *p)
 }
 
 /* Rows of `operands` whose sum the shift does not serve become the rows of a pass of their own. */
-static void sums_again(struct infonce *p, const struct operands *operands, size_t count,
-                       float *base, float *sum)
+static void sums_again(struct infonce *p, const struct operands *operands, float *base, float *sum)
 {
     struct tile_operand picked = *operands->a;
+    size_t count = picked.rows;
     picked.rows = 0;
     picked.pick = p->pick;
     for (size_t i = 0; i < count; i++) {
@@ -264,10 +302,12 @@ static void sums_again(struct infonce *p, const struct operands *operands, size_
     }
     if (picked.rows == 0)
         return;
-    struct pass pass = {.operands = {&picked, operands->b, operands->shift},
-                        .own_maximum = true,
+    struct pass pass = {.operands = *operands,
+                        .kind = PASS_OWN_MAXIMUM,
                         .row_max = p->pick_max,
                         .row_sum = p->pick_sum};
+    pass.operands.a = &picked;
+    infonce_list_places(p, &pass.operands);
 #pragma omp parallel num_threads(p->threads) if (p->threads > 1)
     pass_run(p, &pass, NULL);
     p->held = (struct region){0, 0, 0, 0};
@@ -277,55 +317,135 @@ static void sums_again(struct infonce *p, const struct operands *operands, size_
     }
 }
 
-/* Finishes a row or column whose negatives are sum 2^base: returns lse - L of its positive (0 without
- * one) and writes lse, in nats, and where asked for in base 2. */
-static double finish_lse(const struct infonce *p, double base, double sum, const float *positive,
-                         float *lse, double *lse2)
+/* E of all positives, as a strip makes it. */
+static void exp_positives(const struct infonce *p)
 {
-    double bits, above = 0;
-    if (positive == NULL) {
+    const struct infonce_targets *t = &p->targets;
+    size_t count = t->y.start[p->n], padded = tile_round_up(count, INFONCE_STRIP);
+    for (size_t e = count; e < padded; e++)
+        t->logit[e] = -INFINITY;
+    for (size_t e = 0; e < padded; e += STRIP_FLOATS) {
+        float unused[INFONCE_STRIP]; /* sums of columns; those of rows are not looked at either */
+        p->isa->infonce->exp_strip(least(padded - e, STRIP_FLOATS) / INFONCE_STRIP, INFONCE_STRIP,
+                                   t->logit + e, simd_shift(p->shift), p->lane, unused, t->e + e);
+    }
+}
+
+/* With a greatest E in this range no other has overflowed, and what is flushed is below 2^-66 of it. */
+#define JOIN_LEAST    0x1p-60f
+#define JOIN_GREATEST 0x1p127f
+
+/* What the positives of row i of a side add to a sum and to the loss, relative to the greatest of their
+ * logits: the others' share of the sum, and how far below it the targets' mean lies, in base 2. */
+struct joined {
+    double greatest, others, below;
+};
+
+static struct joined join_positives(const struct infonce *p, const struct infonce_side *side,
+                                    size_t i)
+{
+    const struct infonce_targets *t = &p->targets;
+    size_t begin = side->start[i], end = side->start[i + 1], greatest = begin;
+    for (size_t q = begin; q < end; q++) {
+        float logit = t->logit[side->entry[q]];
+        if (logit > t->logit[side->entry[greatest]] || logit != logit) /* a NaN wins */
+            greatest = q;
+    }
+    float top = t->logit[side->entry[greatest]], top_e = t->e[side->entry[greatest]];
+    struct joined joined = {(double)top, 0, 0};
+    if (end - begin == 1 || top == -INFINITY)
+        return joined;
+    bool in_reach = top_e >= JOIN_LEAST && top_e <= JOIN_GREATEST;
+    for (size_t q = begin; q < end; q++) {
+        size_t entry = side->entry[q];
+        double down = (double)top - (double)t->logit[entry];
+        double share = in_reach ? (double)t->e[entry] : down < 1000 ? lse_exp2(-down) : 0;
+        joined.others += q == greatest ? 0 : share;
+        joined.below += t->weight[entry] * down;
+    }
+    if (in_reach)
+        joined.others /= (double)top_e;
+    joined.below /= side->total[i];
+    return joined;
+}
+
+/* Finishes row i of a side, whose negatives are sum 2^base: returns its part of the loss, which is
+ * lse - sum_j t_ij L_ij, without any positives lse - log(count), and 0 where the row does not count.
+ * Writes lse, in nats, and where asked for in base 2. */
+static double finish_lse(const struct infonce *p, const struct infonce_side *side, size_t i,
+                         double base, double sum, float *lse, double *lse2)
+{
+    double bits, loss = 0;
+    if (side->start[i] == side->start[i + 1]) {
         bits = base + lse_log(sum) * LSE_LOG2E;
-    } else if (sum == 0 && *positive == -INFINITY) {
-        bits = -INFINITY;
-        above = NAN; /* -Inf - -Inf, as the formula has it */
     } else {
-        double logit = (double)*positive, distance = base - logit;
-        above = logit < INFINITY ? lse_minus_positive(distance, sum) : NAN;
-        if (distance > 200) /* also where the positive's logit is -Inf */
-            bits = base + lse_log(sum) * LSE_LOG2E;
-        else
-            bits = logit + above * LSE_LOG2E;
+        struct joined joined = join_positives(p, side, i);
+        double distance = base - joined.greatest, above;
+        if (sum == 0 && joined.greatest == -INFINITY) {
+            bits = -INFINITY;
+            above = NAN; /* -Inf - -Inf, as the formula has it */
+        } else {
+            above =
+                joined.greatest < INFINITY ? lse_minus_logit(distance, sum, joined.others) : NAN;
+            if (distance > 200) /* also where the positives' logits are -Inf */
+                bits = base + lse_log(sum) * LSE_LOG2E;
+            else
+                bits = joined.greatest + above * LSE_LOG2E;
+        }
+        loss = above + joined.below * LSE_LN2;
     }
     /* alpha is rounded; the logits are made with it */
-    *lse = simd_canonical_nan((float)(bits * ((double)p->config.logit_scale / (double)p->alpha)));
+    double nats = bits * ((double)p->config.logit_scale / (double)p->alpha);
+    if (p->targets.none)
+        loss = nats - lse_log((double)(side == &p->targets.x ? p->n : p->m));
+    *lse = simd_canonical_nan((float)nats);
     if (lse2 != NULL)
         *lse2 = bits;
-    return above;
+    return loss;
+}
+
+/* The mean over the rows (or columns) that have positives; 0 where none has. */
+static double mean_of(double sum, size_t counted)
+{
+    return counted > 0 ? sum / (double)counted : 0;
 }
 
 void infonce_run_forward(struct infonce *p, float *loss, float *lse_x, float *lse_y)
 {
+    const struct infonce_targets *t = &p->targets;
     struct tile_operand x = infonce_scaled_rows(p);
     ptrdiff_t offset = (ptrdiff_t)p->config.offset;
     struct pass pass = {
-        .operands = {&x, &p->y, offset}, .row_sum = p->row_sum, .positive = p->positive};
+        .operands = {&x, &p->y, &t->x, &t->y, offset}, .row_sum = p->row_sum, .logit = t->logit};
+    infonce_list_places(p, &pass.operands);
     p->shift = choose_shift(p);
     p->overflow = false;
 #pragma omp parallel num_threads(p->threads) if (p->threads > 1)
     pass_run(p, &pass, &p->held);
-    sums_again(p, &pass.operands, p->m, p->row_base, p->row_sum);
-    sums_again(p, &(struct operands){&p->y, &x, -offset}, p->n, p->col_base, p->col_sum);
+    exp_positives(p);
+    sums_again(p, &pass.operands, p->row_base, p->row_sum);
+    sums_again(p, &(struct operands){&p->y, &x, &t->y, &t->x, -offset}, p->col_base, p->col_sum);
 
-    double loss_x = 0, loss_y = 0, m = (double)p->m;
+    double loss_x = 0, loss_y = 0;
     for (size_t i = 0; i < p->m; i++)
-        loss_x += finish_lse(p, (double)p->row_base[i], (double)p->row_sum[i], &p->positive[i],
-                             &lse_x[i], p->lse2_x ? &p->lse2_x[i] : NULL);
-    for (size_t j = 0; j < p->n; j++) {
-        size_t i = j - p->config.offset; /* large when the column has no positive */
-        loss_y += finish_lse(p, (double)p->col_base[j], (double)p->col_sum[j],
-                             i < p->m ? &p->positive[i] : NULL, &lse_y[j],
+        loss_x += finish_lse(p, &t->x, i, (double)p->row_base[i], (double)p->row_sum[i], &lse_x[i],
+                             p->lse2_x ? &p->lse2_x[i] : NULL);
+    for (size_t j = 0; j < p->n; j++)
+        loss_y += finish_lse(p, &t->y, j, (double)p->col_base[j], (double)p->col_sum[j], &lse_y[j],
                              p->lse2_y ? &p->lse2_y[j] : NULL);
-    }
-    *loss = simd_canonical_nan((float)((double)p->config.weight_x * (loss_x / m) +
-                                       (double)p->config.weight_y * (loss_y / m)));
+    *loss = simd_canonical_nan((float)((double)p->config.weight_x * mean_of(loss_x, t->x.counted) +
+                                       (double)p->config.weight_y * mean_of(loss_y, t->y.counted)));
+}
+
+void infonce_run_sigmoid(struct infonce *p)
+{
+    struct tile_operand x = infonce_scaled_rows(p);
+    struct pass pass = {
+        .operands = {&x, &p->y, &p->targets.x, &p->targets.y, (ptrdiff_t)p->config.offset},
+        .kind = PASS_SIGMOID,
+        .row_sum = p->row_sum,
+        .logit = p->targets.logit};
+    infonce_list_places(p, &pass.operands);
+#pragma omp parallel num_threads(p->threads) if (p->threads > 1)
+    pass_run(p, &pass, NULL);
 }

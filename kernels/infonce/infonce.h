@@ -48,19 +48,37 @@ struct infonce_gradient {
     float *col_e, *col_g; /* sums of E and of G of each column, started; with row_e and row_g */
 };
 
-/* The last step for one row of a gradient. The sum over the negatives of G y lies in panels of nr
- * columns (a power of two), [panel][panel_rows][nr]; in a plain row, panels of one row each. */
+/* What a strip of the sigmoid loss is made from, and what it gives: with
+ *     w_ij = z_ij + (row_term_i + col_term_j)
+ * the sums of S_ij = log2(1 + 2^w_ij), and G_ij = scale / (1 + 2^-w_ij). Arrays start at its first row
+ * or column. */
+struct infonce_sigmoid {
+    const float *row_term, *col_term;
+    float scale;
+    float *row_s;  /* lanes of each row's sum of S, continued */
+    float *out[2]; /* G as in struct infonce_gradient; NULL: the sums of S are all that is wanted */
+    size_t ldout;
+    float *row_g, *col_g; /* sums of G, as there */
+};
+
+/* The last step for one row of a gradient. The sum of G y lies in panels of nr columns (a power of two),
+ * [panel][panel_rows][nr]; in a plain row, panels of one row each. Positives that it lacks are added in
+ * the order of their list: number q is the row index[q] of the other side, its G is coef[entry[q]]. */
 struct infonce_row {
     size_t d;
     const float *sum;
     size_t nr, panel_rows;
-    float *gradient;       /* out; may be the sum itself */
-    const float *self;     /* x */
-    const float *positive; /* y of the positive, or NULL */
-    float coef;            /* G of the positive */
-    float sum_g;           /* neg_sq_l2: sum of G over the row, positive included */
-    float scale;           /* logit_scale; twice that for neg_sq_l2 */
-    struct row_scale self_scale, positive_scale; /* cosine */
+    float *gradient;   /* out; may be the sum itself */
+    const float *self; /* x */
+    size_t positives;
+    const uint32_t *index, *entry;
+    const float *coef;
+    const float *other; /* Y */
+    size_t ldother;
+    float sum_g;                         /* neg_sq_l2: sum of G over the row, positives included */
+    float scale;                         /* logit_scale; twice that for neg_sq_l2 */
+    struct row_scale self_scale;         /* cosine */
+    const struct row_scale *other_scale; /* of all rows */
 };
 
 /* Where element k of the sum is. */
@@ -78,6 +96,9 @@ struct infonce_ops {
     /* G of a strip of z or E; cols is 16 or 32. */
     void (*gradient_strip)(const struct infonce_gradient *g, size_t rows, size_t cols,
                            const float *strip);
+    /* S and G of a strip of z; cols is 16 or 32. */
+    void (*sigmoid_strip)(const struct infonce_sigmoid *g, size_t rows, size_t cols,
+                          const float *strip);
     /* sum_i = the 16 lanes of row i, added up. */
     void (*row_sums)(size_t rows, const float *row_lane, float *sum);
     /* Rows of a block of z (leading dimension TILE_BLOCK_LD), each from its own maximum:
@@ -85,9 +106,9 @@ struct infonce_ops {
     void (*softmax_rows)(size_t rows, size_t cols, const float *z, float *max, float *sum);
     /* (max, sum) pairs of two disjoint parts of each row become those of the whole. */
     void (*join_rows)(size_t count, float *max, float *sum, const float *max2, const float *sum2);
-    /* dot:       v = sum + coef p, out = scale v
+    /* dot:       v = sum + sum_q coef_q y_q, out = scale v
      * cosine:    v likewise with normalised rows, out = scale (v - x^ (x^ . v)) / |x|
-     * neg_sq_l2: v = sum + coef p - sum_g x, out = scale v
+     * neg_sq_l2: v = sum + sum_q coef_q y_q - sum_g x, out = scale v
      * Returns x . v (x^ . v for cosine). */
     float (*finish_row[MMK_SIMILARITY_COUNT])(const struct infonce_row *row);
 };

@@ -137,6 +137,48 @@ static void infonce_gradient_strip_avx2(const struct infonce_gradient *g, size_t
         infonce_gradient_form_avx2(g, rows, cols, strip, INFONCE_TWO_EXPS);
 }
 
+/* 8 columns, all rows. */
+static inline __attribute__((always_inline)) void
+infonce_sigmoid_columns_avx2(const struct infonce_sigmoid *g, size_t rows, size_t j,
+                             const float *strip, bool with_g)
+{
+    const __m256 zero = _mm256_setzero_ps(), one = _mm256_set1_ps(1.0f);
+    const __m256 col_term = _mm256_loadu_ps(g->col_term + j), scale = _mm256_set1_ps(g->scale);
+    const float *row_term = g->row_term;
+    float *row_s = g->row_s + j % INFONCE_LANES;
+    float *row_g = with_g ? g->row_g + j % INFONCE_LANES : NULL;
+    float *out = with_g ? g->out[j / 16] + j % 16 : NULL;
+    __m256 column_g = zero;
+    for (size_t i = 0; i < rows; i++) {
+        __m256 term = _mm256_add_ps(_mm256_broadcast_ss(row_term + i), col_term);
+        __m256 w = _mm256_add_ps(_mm256_loadu_ps(strip + i * INFONCE_STRIP + j), term);
+        __m256 q = simd_exp2x8(_mm256_or_ps(w, _mm256_set1_ps(-0.0f))); /* 2^-|w| */
+        __m256 s = simd_log2_1px8(q, simd_max8(w, zero));
+        float *lane = row_s + i * INFONCE_LANES;
+        _mm256_storeu_ps(lane, _mm256_add_ps(_mm256_loadu_ps(lane), s));
+        if (!with_g)
+            continue;
+        __m256 part = _mm256_blendv_ps(one, q, _mm256_cmp_ps(w, zero, _CMP_LT_OQ));
+        __m256 gij = _mm256_mul_ps(_mm256_div_ps(part, _mm256_add_ps(one, q)), scale);
+        lane = row_g + i * INFONCE_LANES;
+        _mm256_storeu_ps(lane, _mm256_add_ps(_mm256_loadu_ps(lane), gij));
+        column_g = _mm256_add_ps(column_g, gij);
+        _mm256_storeu_ps(out + i * g->ldout, gij);
+    }
+    if (with_g)
+        _mm256_storeu_ps(g->col_g + j, column_g);
+}
+
+static void infonce_sigmoid_strip_avx2(const struct infonce_sigmoid *g, size_t rows, size_t cols,
+                                       const float *strip)
+{
+    for (size_t j = 0; j < cols; j += 8)
+        if (g->out[0] != NULL)
+            infonce_sigmoid_columns_avx2(g, rows, j, strip, true);
+        else
+            infonce_sigmoid_columns_avx2(g, rows, j, strip, false);
+}
+
 static void infonce_row_sums_avx2(size_t rows, const float *row_lane, float *sum)
 {
     for (size_t i = 0; i < rows; i++, row_lane += INFONCE_LANES)
@@ -198,8 +240,7 @@ static inline __attribute__((always_inline)) float
 infonce_finish_avx2(const struct infonce_row *row, enum mmk_similarity similarity)
 {
     bool cosine = similarity == MMK_COSINE;
-    const __m256 scale = _mm256_set1_ps(row->scale), coef = _mm256_set1_ps(row->coef);
-    const __m256 sum_g = _mm256_set1_ps(row->sum_g);
+    const __m256 scale = _mm256_set1_ps(row->scale), sum_g = _mm256_set1_ps(row->sum_g);
     __m256 lane[8];
     for (size_t l = 0; l < 8; l++)
         lane[l] = _mm256_setzero_ps();
@@ -212,10 +253,12 @@ infonce_finish_avx2(const struct infonce_row *row, enum mmk_similarity similarit
             size_t first = row->d - at < 8 ? row->d - at : 8;
             __m256 v = simd_load_first(infonce_sum_at(row, at), first);
             __m256 x = simd_load_first(row->self + at, first);
-            if (row->positive != NULL) {
-                __m256 p = simd_load_first(row->positive + at, first);
-                v = _mm256_fmadd_ps(coef, cosine ? infonce_scaled_avx2(p, &row->positive_scale) : p,
-                                    v);
+            for (size_t q = 0; q < row->positives; q++) {
+                size_t j = row->index[q];
+                __m256 y = simd_load_first(row->other + j * row->ldother + at, first);
+                if (cosine)
+                    y = infonce_scaled_avx2(y, &row->other_scale[j]);
+                v = _mm256_fmadd_ps(_mm256_set1_ps(row->coef[row->entry[q]]), y, v);
             }
             if (similarity == MMK_NEG_SQ_L2)
                 v = _mm256_fnmadd_ps(sum_g, x, v);
@@ -260,6 +303,7 @@ static float infonce_finish_neg_sq_l2_avx2(const struct infonce_row *row)
 const struct infonce_ops infonce_ops_avx2 = {
     .exp_strip = infonce_exp_strip_avx2,
     .gradient_strip = infonce_gradient_strip_avx2,
+    .sigmoid_strip = infonce_sigmoid_strip_avx2,
     .row_sums = infonce_row_sums_avx2,
     .softmax_rows = infonce_softmax_rows_avx2,
     .join_rows = infonce_join_rows_avx2,

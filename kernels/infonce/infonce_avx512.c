@@ -141,6 +141,46 @@ static void infonce_gradient_strip_avx512(const struct infonce_gradient *g, size
         infonce_gradient_form_avx512(g, rows, cols, strip, INFONCE_TWO_EXPS);
 }
 
+/* 16 columns, all rows. */
+static inline __attribute__((always_inline)) void
+infonce_sigmoid_columns_avx512(const struct infonce_sigmoid *g, size_t rows, size_t j,
+                               const float *strip, bool with_g)
+{
+    const __m512 zero = _mm512_setzero_ps(), one = _mm512_set1_ps(1.0f);
+    const __m512 col_term = _mm512_loadu_ps(g->col_term + j), scale = _mm512_set1_ps(g->scale);
+    const float *row_term = g->row_term;
+    float *row_s = g->row_s, *row_g = g->row_g, *out = with_g ? g->out[j / 16] : NULL;
+    __m512 column_g = zero;
+    for (size_t i = 0; i < rows; i++) {
+        __m512 term = _mm512_add_ps(_mm512_set1_ps(row_term[i]), col_term);
+        __m512 w = _mm512_add_ps(_mm512_loadu_ps(strip + i * INFONCE_STRIP + j), term);
+        __m512 q = simd_exp2x16(_mm512_or_ps(w, _mm512_set1_ps(-0.0f))); /* 2^-|w| */
+        __m512 s = simd_log2_1px16(q, simd_max16(w, zero));
+        float *lane = row_s + i * INFONCE_LANES;
+        _mm512_storeu_ps(lane, _mm512_add_ps(_mm512_loadu_ps(lane), s));
+        if (!with_g)
+            continue;
+        __m512 part = _mm512_mask_mov_ps(one, _mm512_cmp_ps_mask(w, zero, _CMP_LT_OQ), q);
+        __m512 gij = _mm512_mul_ps(_mm512_div_ps(part, _mm512_add_ps(one, q)), scale);
+        lane = row_g + i * INFONCE_LANES;
+        _mm512_storeu_ps(lane, _mm512_add_ps(_mm512_loadu_ps(lane), gij));
+        column_g = _mm512_add_ps(column_g, gij);
+        _mm512_storeu_ps(out + i * g->ldout, gij);
+    }
+    if (with_g)
+        _mm512_storeu_ps(g->col_g + j, column_g);
+}
+
+static void infonce_sigmoid_strip_avx512(const struct infonce_sigmoid *g, size_t rows, size_t cols,
+                                         const float *strip)
+{
+    for (size_t j = 0; j < cols; j += 16)
+        if (g->out[0] != NULL)
+            infonce_sigmoid_columns_avx512(g, rows, j, strip, true);
+        else
+            infonce_sigmoid_columns_avx512(g, rows, j, strip, false);
+}
+
 static void infonce_row_sums_avx512(size_t rows, const float *row_lane, float *sum)
 {
     for (size_t i = 0; i < rows; i++)
@@ -198,15 +238,17 @@ static inline __m512 infonce_scaled_avx512(__m512 v, const struct row_scale *sca
 /* 16 columns of a row (fewer at its end): stores scale v, or v itself for cosine; returns lane + x v. */
 static inline __attribute__((always_inline)) __m512
 infonce_finish_step_avx512(const struct infonce_row *row, enum mmk_similarity similarity,
-                           const float *sum, const float *positive, size_t k, size_t first,
+                           const float *sum, bool has_positives, size_t k, size_t first,
                            __m512 lane)
 {
     bool cosine = similarity == MMK_COSINE;
     __m512 v = simd_load_first(sum, first), x = simd_load_first(row->self + k, first);
-    if (positive != NULL) {
-        __m512 p = simd_load_first(positive + k, first);
-        v = _mm512_fmadd_ps(_mm512_set1_ps(row->coef),
-                            cosine ? infonce_scaled_avx512(p, &row->positive_scale) : p, v);
+    for (size_t q = 0; has_positives && q < row->positives; q++) {
+        size_t j = row->index[q];
+        __m512 y = simd_load_first(row->other + j * row->ldother + k, first);
+        if (cosine)
+            y = infonce_scaled_avx512(y, &row->other_scale[j]);
+        v = _mm512_fmadd_ps(_mm512_set1_ps(row->coef[row->entry[q]]), y, v);
     }
     if (similarity == MMK_NEG_SQ_L2)
         v = _mm512_fnmadd_ps(_mm512_set1_ps(row->sum_g), x, v);
@@ -234,10 +276,9 @@ infonce_project_avx512(const struct infonce_row *row, __m512 along, size_t k, si
 
 static inline __attribute__((always_inline)) float
 infonce_finish_avx512(const struct infonce_row *given, enum mmk_similarity similarity,
-                      bool has_positive)
+                      bool has_positives)
 {
     const struct infonce_row copy = *given, *row = &copy; /* stores cannot change it */
-    const float *positive = has_positive ? row->positive : NULL;
     __m512 lane[4] = {_mm512_setzero_ps(), _mm512_setzero_ps(), _mm512_setzero_ps(),
                       _mm512_setzero_ps()};
     size_t k = 0, whole = row->d - row->d % 16;
@@ -245,11 +286,11 @@ infonce_finish_avx512(const struct infonce_row *given, enum mmk_similarity simil
 #pragma GCC unroll 4
         for (size_t l = 0; l < 4; l++)
             lane[l] = infonce_finish_step_avx512(row, similarity, infonce_sum_at(row, k + 16 * l),
-                                                 positive, k + 16 * l, 16, lane[l]);
+                                                 has_positives, k + 16 * l, 16, lane[l]);
     }
     for (; k < row->d; k += 16)
         lane[k / 16 % 4] =
-            infonce_finish_step_avx512(row, similarity, infonce_sum_at(row, k), positive, k,
+            infonce_finish_step_avx512(row, similarity, infonce_sum_at(row, k), has_positives, k,
                                        row->d - k < 16 ? row->d - k : 16, lane[k / 16 % 4]);
     float sum = simd_sum64x16(lane[0], lane[1], lane[2], lane[3]);
     if (similarity != MMK_COSINE)
@@ -264,25 +305,26 @@ infonce_finish_avx512(const struct infonce_row *given, enum mmk_similarity simil
 
 static float infonce_finish_dot_avx512(const struct infonce_row *row)
 {
-    return row->positive != NULL ? infonce_finish_avx512(row, MMK_DOT, true)
-                                 : infonce_finish_avx512(row, MMK_DOT, false);
+    return row->positives > 0 ? infonce_finish_avx512(row, MMK_DOT, true)
+                              : infonce_finish_avx512(row, MMK_DOT, false);
 }
 
 static float infonce_finish_cosine_avx512(const struct infonce_row *row)
 {
-    return row->positive != NULL ? infonce_finish_avx512(row, MMK_COSINE, true)
-                                 : infonce_finish_avx512(row, MMK_COSINE, false);
+    return row->positives > 0 ? infonce_finish_avx512(row, MMK_COSINE, true)
+                              : infonce_finish_avx512(row, MMK_COSINE, false);
 }
 
 static float infonce_finish_neg_sq_l2_avx512(const struct infonce_row *row)
 {
-    return row->positive != NULL ? infonce_finish_avx512(row, MMK_NEG_SQ_L2, true)
-                                 : infonce_finish_avx512(row, MMK_NEG_SQ_L2, false);
+    return row->positives > 0 ? infonce_finish_avx512(row, MMK_NEG_SQ_L2, true)
+                              : infonce_finish_avx512(row, MMK_NEG_SQ_L2, false);
 }
 
 const struct infonce_ops infonce_ops_avx512 = {
     .exp_strip = infonce_exp_strip_avx512,
     .gradient_strip = infonce_gradient_strip_avx512,
+    .sigmoid_strip = infonce_sigmoid_strip_avx512,
     .row_sums = infonce_row_sums_avx512,
     .softmax_rows = infonce_softmax_rows_avx512,
     .join_rows = infonce_join_rows_avx512,

@@ -122,6 +122,49 @@ static void infonce_gradient_strip_neon(const struct infonce_gradient *g, size_t
         infonce_gradient_form_neon(g, rows, cols, strip, INFONCE_TWO_EXPS);
 }
 
+/* 4 columns, all rows. */
+static inline __attribute__((always_inline)) void
+infonce_sigmoid_columns_neon(const struct infonce_sigmoid *g, size_t rows, size_t j,
+                             const float *strip, bool with_g)
+{
+    const float32x4_t zero = vdupq_n_f32(0.0f), one = vdupq_n_f32(1.0f);
+    const float32x4_t col_term = vld1q_f32(g->col_term + j);
+    const float *row_term = g->row_term;
+    const float scale = g->scale;
+    float *row_s = g->row_s + j % INFONCE_LANES;
+    float *row_g = with_g ? g->row_g + j % INFONCE_LANES : NULL;
+    float *out = with_g ? g->out[j / 16] + j % 16 : NULL;
+    float32x4_t column_g = zero;
+    for (size_t i = 0; i < rows; i++) {
+        float32x4_t term = vaddq_f32(vdupq_n_f32(row_term[i]), col_term);
+        float32x4_t w = vaddq_f32(vld1q_f32(strip + i * INFONCE_STRIP + j), term);
+        float32x4_t q = simd_exp2x4(vnegq_f32(vabsq_f32(w)));
+        float32x4_t s = simd_log2_1px4(q, simd_max4(w, zero));
+        float *lane = row_s + i * INFONCE_LANES;
+        vst1q_f32(lane, vaddq_f32(vld1q_f32(lane), s));
+        if (!with_g)
+            continue;
+        float32x4_t part = vbslq_f32(vcltq_f32(w, zero), q, one);
+        float32x4_t gij = vmulq_n_f32(vdivq_f32(part, vaddq_f32(one, q)), scale);
+        lane = row_g + i * INFONCE_LANES;
+        vst1q_f32(lane, vaddq_f32(vld1q_f32(lane), gij));
+        column_g = vaddq_f32(column_g, gij);
+        vst1q_f32(out + i * g->ldout, gij);
+    }
+    if (with_g)
+        vst1q_f32(g->col_g + j, column_g);
+}
+
+static void infonce_sigmoid_strip_neon(const struct infonce_sigmoid *g, size_t rows, size_t cols,
+                                       const float *strip)
+{
+    for (size_t j = 0; j < cols; j += 4)
+        if (g->out[0] != NULL)
+            infonce_sigmoid_columns_neon(g, rows, j, strip, true);
+        else
+            infonce_sigmoid_columns_neon(g, rows, j, strip, false);
+}
+
 static inline float infonce_row_sum_neon(const float *row_lane)
 {
     float32x4_t lane[4];
@@ -181,7 +224,7 @@ static inline __attribute__((always_inline)) float
 infonce_finish_neon(const struct infonce_row *row, enum mmk_similarity similarity)
 {
     bool cosine = similarity == MMK_COSINE;
-    const float32x4_t coef = vdupq_n_f32(row->coef), sum_g = vdupq_n_f32(row->sum_g);
+    const float32x4_t sum_g = vdupq_n_f32(row->sum_g);
     float32x4_t lane[16];
     for (size_t l = 0; l < 16; l++)
         lane[l] = vdupq_n_f32(0.0f);
@@ -193,9 +236,12 @@ infonce_finish_neon(const struct infonce_row *row, enum mmk_similarity similarit
             size_t first = row->d - at < 4 ? row->d - at : 4;
             float32x4_t v = simd_load_first(infonce_sum_at(row, at), first);
             float32x4_t x = simd_load_first(row->self + at, first);
-            if (row->positive != NULL) {
-                float32x4_t p = simd_load_first(row->positive + at, first);
-                v = vfmaq_f32(v, coef, cosine ? infonce_scaled_neon(p, &row->positive_scale) : p);
+            for (size_t q = 0; q < row->positives; q++) {
+                size_t j = row->index[q];
+                float32x4_t y = simd_load_first(row->other + j * row->ldother + at, first);
+                if (cosine)
+                    y = infonce_scaled_neon(y, &row->other_scale[j]);
+                v = vfmaq_n_f32(v, y, row->coef[row->entry[q]]);
             }
             if (similarity == MMK_NEG_SQ_L2)
                 v = vfmsq_f32(v, sum_g, x);
@@ -239,6 +285,7 @@ static float infonce_finish_neg_sq_l2_neon(const struct infonce_row *row)
 const struct infonce_ops infonce_ops_neon = {
     .exp_strip = infonce_exp_strip_neon,
     .gradient_strip = infonce_gradient_strip_neon,
+    .sigmoid_strip = infonce_sigmoid_strip_neon,
     .row_sums = infonce_row_sums_neon,
     .softmax_rows = infonce_softmax_rows_neon,
     .join_rows = infonce_join_rows_neon,

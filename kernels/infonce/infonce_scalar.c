@@ -78,6 +78,35 @@ static void infonce_gradient_strip_scalar(const struct infonce_gradient *g, size
         infonce_gradient_form_scalar(g, rows, cols, strip, INFONCE_TWO_EXPS);
 }
 
+static inline __attribute__((always_inline)) void
+infonce_sigmoid_form_scalar(const struct infonce_sigmoid *g, size_t rows, size_t cols,
+                            const float *strip, bool with_g)
+{
+    for (size_t j = 0; with_g && j < cols; j++)
+        g->col_g[j] = 0.0f;
+    for (size_t i = 0; i < rows; i++)
+        for (size_t j = 0; j < cols; j++) {
+            float w = strip[i * INFONCE_STRIP + j] + (g->row_term[i] + g->col_term[j]);
+            float q = simd_exp2(-fabsf(w));
+            g->row_s[i * LANES + j % LANES] += simd_log2_1p(q, simd_max(w, 0.0f));
+            if (!with_g)
+                continue;
+            float gij = ((w < 0.0f ? q : 1.0f) / (1.0f + q)) * g->scale;
+            g->row_g[i * LANES + j % LANES] += gij;
+            g->col_g[j] += gij;
+            g->out[j / 16][i * g->ldout + j % 16] = gij;
+        }
+}
+
+static void infonce_sigmoid_strip_scalar(const struct infonce_sigmoid *g, size_t rows, size_t cols,
+                                         const float *strip)
+{
+    if (g->out[0] != NULL)
+        infonce_sigmoid_form_scalar(g, rows, cols, strip, true);
+    else
+        infonce_sigmoid_form_scalar(g, rows, cols, strip, false);
+}
+
 static void infonce_row_sums_scalar(size_t rows, const float *row_lane, float *sum)
 {
     for (size_t i = 0; i < rows; i++)
@@ -122,9 +151,11 @@ infonce_finish_scalar(const struct infonce_row *row, enum mmk_similarity similar
     float lane[SIMD_LANES] = {0};
     for (size_t k = 0; k < row->d; k++) {
         float v = *infonce_sum_at(row, k), x = row->self[k];
-        if (row->positive != NULL) {
-            float p = row->positive[k];
-            v = fmaf(row->coef, cosine ? infonce_scaled_scalar(p, row->positive_scale) : p, v);
+        for (size_t q = 0; q < row->positives; q++) {
+            float y = row->other[row->index[q] * row->ldother + k];
+            if (cosine)
+                y = infonce_scaled_scalar(y, row->other_scale[row->index[q]]);
+            v = fmaf(row->coef[row->entry[q]], y, v);
         }
         if (similarity == MMK_NEG_SQ_L2)
             v = fmaf(-row->sum_g, x, v);
@@ -161,6 +192,7 @@ static float infonce_finish_neg_sq_l2_scalar(const struct infonce_row *row)
 const struct infonce_ops infonce_ops_scalar = {
     .exp_strip = infonce_exp_strip_scalar,
     .gradient_strip = infonce_gradient_strip_scalar,
+    .sigmoid_strip = infonce_sigmoid_strip_scalar,
     .row_sums = infonce_row_sums_scalar,
     .softmax_rows = infonce_softmax_rows_scalar,
     .join_rows = infonce_join_rows_scalar,

@@ -1,4 +1,4 @@
-/* lse.h - logarithm and exponential in double for the last step of a row, and joining its positive.
+/* lse.h - logarithm and exponential in double for the last step of a row, and joining its positives.
  * SPDX-License-Identifier: MIT
  *
  * libm's log and exp are not the same function on every machine; these are, being plain C without
@@ -71,17 +71,16 @@ static inline double lse_exp2(double t)
     return p * scale;
 }
 
-/* lse - L_positive = log(1 + negatives / positive), never negative, where the negatives are
- * sum 2^(above + z) and z is the positive's logit in base 2. */
-static inline double lse_minus_positive(double above, double sum)
+/* lse - L for one of the logits L: log(1 + the others / e^L), never negative. The others are
+ * sum 2^(above + z), z being that logit in base 2, and what is `joined` of them already, relative to
+ * e^L. */
+static inline double lse_minus_logit(double above, double sum, double joined)
 {
-    if (!(sum > 0)) /* no negatives, or NaN */
-        return sum == 0 && above == above ? 0 : NAN;
-    if (above < -1000)
-        return 0;
-    if (above < 500)
-        return lse_log1p(sum * lse_exp2(above));
-    return above * LSE_LN2 + lse_log(sum); /* the positive adds less than 2^-400 */
+    if (!(sum >= 0) || above != above)
+        return NAN;
+    if (sum > 0 && above >= 500)
+        return above * LSE_LN2 + lse_log(sum); /* the rest adds less than 2^-400 */
+    return lse_log1p((sum > 0 && above >= -1000 ? sum * lse_exp2(above) : 0) + joined);
 }
 
 #endif

@@ -5,6 +5,9 @@
  * share, and each block in strips of INFONCE_STRIP columns. Rows of X and Y are packed for many blocks
  * at once (HELD_ROWS, HELD_COLS). Sums over a block are joined in the order of blocks, so neither the
  * thread count nor which thread had a block shows in the result.
+ *
+ * Positives are an m x n sparse matrix, one entry a row in the one-to-one case. They are taken out of
+ * each strip while it is in L1 and never meet the dense arithmetic; what they add is joined in double.
  */
 #ifndef MMK_INFONCE_PROBLEM_H
 #define MMK_INFONCE_PROBLEM_H
@@ -39,9 +42,43 @@ struct region {
 /* The greatest sum of E of a row or column: with it no E has overflowed. */
 #define INFONCE_SUM_GREATEST 0x1p120f
 
+/* The positives of the rows of one side of the logits (X's, or Y's), in ascending order. */
+struct infonce_side {
+    size_t *start;   /* rows + 1 */
+    uint32_t *index; /* which row of the other side */
+    uint32_t *entry; /* which entry of the arrays below */
+    double *total;   /* rows: sum of the weights */
+    size_t counted;  /* rows that have a part in the loss: all, or those with positives */
+};
+
+/* A logit that is taken out of the strips of a pass. */
+struct infonce_place {
+    uint32_t row, col; /* of the pass's operands */
+    uint32_t entry;    /* or INFONCE_NO_ENTRY: its term is left out of everything */
+};
+
+#define INFONCE_NO_ENTRY UINT32_MAX
+
+struct infonce_targets {
+    const struct mmk_csr *weights; /* NULL: y_{i+offset} belongs to x_i */
+    bool none;                     /* no positives, and all rows and columns count */
+    bool exclude_self;             /* (i, i + offset) is left out */
+    size_t most;                   /* entries, before equal ones are added up and zeros dropped */
+    struct infonce_side x, y;
+    double *weight;
+    float *logit; /* in base 2; room for a multiple of INFONCE_STRIP */
+    float *e;     /* 2^(logit - shift), likewise */
+    float *coef;  /* backward: of G, times 2^weight_bits */
+    /* the places of the pass that runs, by blocks of its rows, in each by column */
+    size_t *place_start;
+    struct infonce_place *place;
+    uint32_t *row_of; /* where a pass has picked rows: the pass's row of a row of data */
+};
+
 struct infonce {
     const struct isa_row *isa;
     struct mmk_infonce_config config;
+    struct infonce_targets targets;
     size_t m, n, d;
     struct tile_operand x, y;
     int threads;
@@ -50,7 +87,6 @@ struct infonce {
 
     /* of all rows and columns */
     struct row_scale *x_scale, *y_scale; /* cosine */
-    float *positive;                     /* m: logit of each positive pair, in base 2 */
     /* rows of X and Y that are packed at the moment, whichever are rows and columns */
     struct region held;
     float *packed_a, *packed_b;
@@ -67,8 +103,8 @@ struct infonce {
     float *part_row;           /* [HELD_COL_BLOCKS][HELD_ROWS] */
     float *part_col;           /* [HELD_ROW_BLOCKS][HELD_COLS] */
     /* rows or columns out of the shift's reach are done again, each from its own maximum */
-    uint32_t *pick;             /* n */
-    float *pick_max, *pick_sum; /* n */
+    uint32_t *pick;             /* as many as there are rows or columns, the greater number */
+    float *pick_max, *pick_sum; /* likewise */
     float *part_max;            /* as part_row */
     float *block;               /* logits of a block, of a thread */
     bool overflow;              /* some of E may be +Inf */
@@ -82,7 +118,8 @@ struct infonce {
     int weight_bits;
     double *row_factor, *col_factor; /* m, n: of the sums below, to make sums of P and Q */
     bool two_exps;                   /* P and Q need an exponential each */
-    bool sums_e, sums_g;             /* sums of the exponentials and of G are needed */
+    bool late;                       /* sums of P and Q are not known before the end */
+    bool sums_g;                     /* sums of G are needed */
     float *row_e, *row_g;            /* m: sums over the negatives */
     float *col_e, *col_g;            /* n */
     float *part_e, *part_g;          /* [GRADIENT_ROW_BLOCKS][TILE_BLOCK_COLS] */
@@ -91,10 +128,22 @@ struct infonce {
     float *tiles_x, *tiles_y;        /* the gradients of as many rows, in register tiles */
     float *g;                        /* GRADIENT_ROWS x TILE_BLOCK_COLS, in stripes */
 
+    /* sigmoid loss: w_ij = z_ij + row_term_i + col_term_j, row_sum and row_e sum log2(1 + 2^w) */
+    bool sigmoid;
+    float *row_term, *col_term; /* m, n */
+    float g_scale;              /* 1/m times 2^weight_bits */
+    double *var_x, *var_y;      /* m, n: sums of the variances, where embeddings have them */
+
     /* E kept from forward to backward: [block of columns][block of rows][KEPT_BLOCK_FLOATS] */
     float *kept;
     size_t kept_row_blocks;
 };
+
+static inline bool infonce_counts(const struct infonce *p, const struct infonce_side *side,
+                                  size_t row)
+{
+    return p->targets.none || side->start[row + 1] > side->start[row];
+}
 
 static inline size_t least(size_t a, size_t b)
 {
@@ -147,8 +196,45 @@ static inline float *kept_block(const struct infonce *p, size_t row, size_t col)
 /* One side of the logits as their rows, the other as their columns. */
 struct operands {
     const struct tile_operand *a, *b;
-    ptrdiff_t shift; /* row r has its positive in column r + shift, r being the row of a's data */
+    const struct infonce_side *side_a, *side_b;
+    ptrdiff_t shift; /* row r of a's data stands for the same as row r + shift of b's */
 };
+
+/* ---- call.c ---- */
+
+/* The arguments that every loss has; targets as they are. */
+struct infonce infonce_one_to_one(size_t m, size_t n, size_t d, const float *x, size_t ldx,
+                                  const float *y, size_t ldy);
+enum mmk_status infonce_check(struct infonce *p, const struct mmk_infonce_config *config,
+                              const struct mmk_options *options);
+enum mmk_status infonce_check_gradients(const struct infonce *p, const float *dx, size_t lddx,
+                                        const float *dy, size_t lddy);
+
+enum infonce_parts { INFONCE_FORWARD = 1, INFONCE_BACKWARD = 2 };
+
+/* Opens the call's memory; what the workspace has to spare keeps exponentials from forward to
+ * backward. */
+enum mmk_status infonce_open(struct infonce *p, struct scratch *s, enum infonce_parts parts,
+                             const struct mmk_options *options);
+enum mmk_status infonce_workspace_bytes(struct infonce *p, int threads, size_t *streamed,
+                                        size_t *stored);
+
+void infonce_clear_rows(size_t rows, size_t d, float *matrix, size_t ld);
+
+/* ---- targets.c ---- */
+
+/* Positives of both sides from the weights, or from the offset. */
+void infonce_build_targets(struct infonce *p);
+
+/* Lists the places of a pass; before its threads start. */
+void infonce_list_places(struct infonce *p, const struct operands *o);
+
+/* The places in a strip of the pass. */
+struct infonce_places {
+    const struct infonce_place *begin, *end;
+};
+
+struct infonce_places infonce_places(const struct infonce *p, const struct region *strip);
 
 /* X with alpha, where it is folded into it. */
 static inline struct tile_operand infonce_scaled_rows(const struct infonce *p)
@@ -158,22 +244,35 @@ static inline struct tile_operand infonce_scaled_rows(const struct infonce *p)
     return x;
 }
 
+/* ---- forward.c ---- */
+
 /* Sees to it that the rows and columns of a region are packed (all workers; a barrier must follow). The
  * caller's held says what is. */
 void infonce_hold(const struct infonce *p, const struct operands *o, struct region *held,
                   const struct region *needed, size_t worker, size_t workers);
 
-/* Logits in base 2 of a strip (up to INFONCE_STRIP columns of a block) into z, with -Inf for positives
- * and for the columns up to the next multiple of INFONCE_COL_MULTIPLE. Positives are saved where
- * positive is not NULL. Meanwhile `fetch` comes into L2. */
+/* Logits in base 2 of a strip (up to INFONCE_STRIP columns of a block) into z, with -Inf in its places
+ * and for the columns up to the next multiple of INFONCE_COL_MULTIPLE. The positives' logits are saved
+ * where `logit` is not NULL. Meanwhile `fetch` comes into L2. */
 void infonce_strip(const struct infonce *p, const struct operands *o, const struct region *held,
-                   const struct region *strip, float *z, size_t ldz, float *positive,
+                   const struct region *strip, float *z, size_t ldz, float *logit,
                    struct tile_fetch fetch);
 
 void infonce_run_forward(struct infonce *p, float *loss, float *lse_x, float *lse_y);
+/* Logit w in base 2 of a positive of the sigmoid loss, and *e = 2^-|w|. */
+double infonce_sigmoid_logit(const struct infonce *p, size_t entry, size_t row, size_t col,
+                             double *e);
+/* row_sum of the sigmoid loss. */
+void infonce_run_sigmoid(struct infonce *p);
+
+/* ---- backward.c ---- */
+
 /* The log-sum-exps of an earlier forward, where none ran in this call. */
 void infonce_take_lse(struct infonce *p, const float *lse_x, const float *lse_y);
 void infonce_run_backward(struct infonce *p, float *dx, size_t lddx, float *dy, size_t lddy,
                           float *dlogit_scale);
+/* The same for the sigmoid loss, with row_e, row_g and the positives' G for what else there is. */
+void infonce_run_sigmoid_backward(struct infonce *p, float *dx, size_t lddx, float *dy, size_t lddy,
+                                  float *dlogit_scale);
 
 #endif

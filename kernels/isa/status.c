@@ -20,12 +20,15 @@ const char *mmk_status_string(enum mmk_status status)
         return "logit_scale must be greater than zero and at most 1.7e38";
     case MMK_ERR_WEIGHT:
         return "a weight is negative, NaN or infinite";
+    case MMK_ERR_BIAS:
+        return "the bias is NaN, infinite or beyond 2^100";
     case MMK_ERR_OFFSET:
         return "offset + m exceeds n: some x_i would have no positive";
     case MMK_ERR_ROW_START:
         return "row_start of a CSR matrix goes down from a row to the next";
     case MMK_ERR_INDEX:
-        return "a column of a CSR matrix, or an item of a ranking, is not below n";
+        return "a column of a CSR matrix, or an item of a ranking, is not below n, or a target has "
+               "weight on a pair that is left out";
     case MMK_ERR_DEPTH:
         return "the rankings are shorter than recall_at, R-Precision or mAP@R need";
     case MMK_ERR_THREADS:

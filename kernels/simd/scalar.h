@@ -136,4 +136,30 @@ static inline float simd_exp2_shifted(float z, struct simd_shift c)
     return simd_from_bits(simd_bits(p) + (simd_bits(t) << 23));
 }
 
+/* log2(1 + q) / q for 0 <= q <= 1: minimax of relative error 0.55 * 2^-24 (Sollya, fpminimax). */
+#define SIMD_LOG2_1P_C0 0x1.715476p+0f
+#define SIMD_LOG2_1P_C1 -0x1.7153a6p-1f
+#define SIMD_LOG2_1P_C2 0x1.ec3eb2p-2f
+#define SIMD_LOG2_1P_C3 -0x1.6f1abp-2f
+#define SIMD_LOG2_1P_C4 0x1.1a907p-2f
+#define SIMD_LOG2_1P_C5 -0x1.94d83cp-3f
+#define SIMD_LOG2_1P_C6 0x1.d0b1c2p-4f
+#define SIMD_LOG2_1P_C7 -0x1.5f76a2p-5f
+#define SIMD_LOG2_1P_C8 0x1.f3e176p-8f
+
+/* base + log2(1 + q) for 0 <= q <= 1. With base 0 the relative error is below 2.5 * 2^-24, and 0 gives 0. */
+static inline float simd_log2_1p(float q, float base)
+{
+    float p = SIMD_LOG2_1P_C8;
+    p = fmaf(p, q, SIMD_LOG2_1P_C7);
+    p = fmaf(p, q, SIMD_LOG2_1P_C6);
+    p = fmaf(p, q, SIMD_LOG2_1P_C5);
+    p = fmaf(p, q, SIMD_LOG2_1P_C4);
+    p = fmaf(p, q, SIMD_LOG2_1P_C3);
+    p = fmaf(p, q, SIMD_LOG2_1P_C2);
+    p = fmaf(p, q, SIMD_LOG2_1P_C1);
+    p = fmaf(p, q, SIMD_LOG2_1P_C0);
+    return fmaf(p, q, base);
+}
+
 #endif

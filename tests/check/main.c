@@ -297,11 +297,11 @@ static void place(struct run *run, struct placed *p, enum placement placement)
         if (!b->output)
             memcpy(b->data, p->home[i], buffer_bytes(b));
     }
-    /* InfoNCE: no workspace, exactly what streaming needs, or all of it or half way. */
+    /* No workspace, exactly what streaming needs, or all of it or half way. */
     t->options = (struct mmk_options){0};
     size_t streamed, stored;
-    if (strcmp(t->kernel->family, "infonce") == 0 && placement != PLACE_END) {
-        mmk_infonce_workspace_bytes(t->shape.m, t->shape.n, t->shape.d, 3, &streamed, &stored);
+    if (t->kernel->workspace != NULL && placement != PLACE_END &&
+        t->kernel->workspace(&t->shape, 3, &streamed, &stored) == MMK_OK) {
         size_t bytes = streamed;
         if (placement == PLACE_SHIFTED)
             bytes = t->shape.m % 2 ? stored : streamed + (stored - streamed) / 2;

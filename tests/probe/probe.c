@@ -156,6 +156,43 @@ static void probe_infonce(void)
     }
 }
 
+static void probe_targets(void)
+{
+    static const char *const name[MMK_SIMILARITY_COUNT] = {"targets dot", "targets cosine",
+                                                           "targets neg_sq_l2"};
+    size_t row_start[ROWS + 1];
+    uint32_t column[2 * ROWS];
+    for (size_t i = 0; i <= ROWS; i++)
+        row_start[i] = 2 * i;
+    for (size_t e = 0; e < 2 * ROWS; e++)
+        column[e] = (uint32_t)(e * 7 % ROWS);
+    const struct mmk_targets targets = {{row_start, column, NULL}, 0};
+    for (int s = 0; s < MMK_SIMILARITY_COUNT; s++) {
+        struct mmk_infonce_config config = {(enum mmk_similarity)s, 14.0f, 0.5f, 0.25f, 0};
+        struct mmk_sigmoid_config sigmoid = {(enum mmk_similarity)s, 14.0f, -10.0f, 0};
+        size_t m = ROWS, n = ROWS;
+        float loss, dlogit_scale, dbias;
+        start();
+        for (int i = 0; i < DIMENSIONS; i++) {
+            size_t d = dimensions[i];
+            ok(mmk_multi_infonce_forward_backward(&config, &targets, m, n, d, x, MAX_D, y, MAX_D,
+                                                  &loss, out[0], out[1], NULL, NULL, out[2], d,
+                                                  out[3], d, &dlogit_scale, NULL));
+            add(&loss, sizeof loss);
+            add(out[2], m * d * sizeof(float));
+            add(out[3], n * d * sizeof(float));
+            ok(mmk_sigmoid_forward_backward(&sigmoid, &targets.weights, m, n, d, x, MAX_D, y, MAX_D,
+                                            &loss, out[2], d, out[3], d, &dlogit_scale, &dbias,
+                                            NULL));
+            add(&loss, sizeof loss);
+            add(&dbias, sizeof dbias);
+            add(out[2], m * d * sizeof(float));
+            add(out[3], n * d * sizeof(float));
+        }
+        report(name[s]);
+    }
+}
+
 static void probe_topk(void)
 {
     static const size_t ks[] = {1, 2, 10, 100, MAX_N, MAX_N + 1};
@@ -215,6 +252,7 @@ int main(void)
     probe_exp(isa);
     probe_similarities();
     probe_infonce();
+    probe_targets();
     probe_topk();
     probe_search();
     return 0;

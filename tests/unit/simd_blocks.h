@@ -14,6 +14,7 @@ struct simd_blocks {
     /* Elementwise; n is a multiple of 64. */
     void (*exp2)(size_t n, const float *in, float *out);
     void (*exp2_shifted)(size_t n, const float *in, float c, float *out);
+    void (*log2_1p)(size_t n, const float *q, const float *base, float *out);
     void (*canonical_nan)(size_t n, const float *in, float *out);
     void (*max)(size_t n, const float *in, float *acc);
 

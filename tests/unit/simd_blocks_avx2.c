@@ -17,6 +17,13 @@ static void exp2_shifted_avx2(size_t n, const float *in, float c, float *out)
         _mm256_storeu_ps(out + i, simd_exp2_shifted8(_mm256_loadu_ps(in + i), simd_shift(c)));
 }
 
+static void log2_1p_avx2(size_t n, const float *q, const float *base, float *out)
+{
+    for (size_t i = 0; i < n; i += 8)
+        _mm256_storeu_ps(out + i,
+                         simd_log2_1px8(_mm256_loadu_ps(q + i), _mm256_loadu_ps(base + i)));
+}
+
 static void canonical_nan_avx2(size_t n, const float *in, float *out)
 {
     for (size_t i = 0; i < n; i += 8)
@@ -57,6 +64,7 @@ const struct simd_blocks simd_blocks_avx2 = {
     .width = 8,
     .exp2 = exp2_avx2,
     .exp2_shifted = exp2_shifted_avx2,
+    .log2_1p = log2_1p_avx2,
     .canonical_nan = canonical_nan_avx2,
     .max = max_avx2,
     .sum64 = sum64_avx2,

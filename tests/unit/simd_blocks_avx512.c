@@ -17,6 +17,13 @@ static void exp2_shifted_avx512(size_t n, const float *in, float c, float *out)
         _mm512_storeu_ps(out + i, simd_exp2_shifted16(_mm512_loadu_ps(in + i), simd_shift(c)));
 }
 
+static void log2_1p_avx512(size_t n, const float *q, const float *base, float *out)
+{
+    for (size_t i = 0; i < n; i += 16)
+        _mm512_storeu_ps(out + i,
+                         simd_log2_1px16(_mm512_loadu_ps(q + i), _mm512_loadu_ps(base + i)));
+}
+
 static void canonical_nan_avx512(size_t n, const float *in, float *out)
 {
     for (size_t i = 0; i < n; i += 16)
@@ -55,6 +62,7 @@ const struct simd_blocks simd_blocks_avx512 = {
     .width = 16,
     .exp2 = exp2_avx512,
     .exp2_shifted = exp2_shifted_avx512,
+    .log2_1p = log2_1p_avx512,
     .canonical_nan = canonical_nan_avx512,
     .max = max_avx512,
     .sum64 = sum64_avx512,

@@ -17,6 +17,12 @@ static void exp2_shifted_neon(size_t n, const float *in, float c, float *out)
         vst1q_f32(out + i, simd_exp2_shifted4(vld1q_f32(in + i), simd_shift(c)));
 }
 
+static void log2_1p_neon(size_t n, const float *q, const float *base, float *out)
+{
+    for (size_t i = 0; i < n; i += 4)
+        vst1q_f32(out + i, simd_log2_1px4(vld1q_f32(q + i), vld1q_f32(base + i)));
+}
+
 static void canonical_nan_neon(size_t n, const float *in, float *out)
 {
     for (size_t i = 0; i < n; i += 4)
@@ -57,6 +63,7 @@ const struct simd_blocks simd_blocks_neon = {
     .width = 4,
     .exp2 = exp2_neon,
     .exp2_shifted = exp2_shifted_neon,
+    .log2_1p = log2_1p_neon,
     .canonical_nan = canonical_nan_neon,
     .max = max_neon,
     .sum64 = sum64_neon,

@@ -17,6 +17,12 @@ static void exp2_shifted_scalar(size_t n, const float *in, float c, float *out)
         out[i] = simd_exp2_shifted(in[i], simd_shift(c));
 }
 
+static void log2_1p_scalar(size_t n, const float *q, const float *base, float *out)
+{
+    for (size_t i = 0; i < n; i++)
+        out[i] = simd_log2_1p(q[i], base[i]);
+}
+
 static void canonical_nan_scalar(size_t n, const float *in, float *out)
 {
     for (size_t i = 0; i < n; i++)
@@ -34,6 +40,7 @@ const struct simd_blocks simd_blocks_scalar = {
     .width = 1,
     .exp2 = exp2_scalar,
     .exp2_shifted = exp2_shifted_scalar,
+    .log2_1p = log2_1p_scalar,
     .canonical_nan = canonical_nan_scalar,
     .max = max_scalar,
     .sum64 = simd_sum64,

@@ -25,24 +25,27 @@ static void fill_rows(double *rows, size_t count, uint64_t stream)
         rows[e] = fill_normal(stream, e);
 }
 
-static double loss_of(struct infonce_ref *r)
+/* The loss, from which the gradients are. */
+typedef void loss_function(struct infonce_ref *r);
+
+static double loss_of(struct infonce_ref *r, loss_function *forward)
 {
-    infonce_ref_forward(r);
+    forward(r);
     return r->loss;
 }
 
 /* d loss / d *at by Richardson's extrapolation of central differences: error O(h^4) of the
  * function's scale, and rounding 2^-53 / h. */
-static double derivative(struct infonce_ref *r, double *at, double h)
+static double derivative(struct infonce_ref *r, loss_function *forward, double *at, double h)
 {
     double kept = *at;
     double slope[2];
     for (int i = 0; i < 2; i++) {
         double step = h / (1 + i);
         *at = kept + step;
-        double above = loss_of(r);
+        double above = loss_of(r, forward);
         *at = kept - step;
-        double below = loss_of(r);
+        double below = loss_of(r, forward);
         slope[i] = (above - below) / (2 * step);
     }
     *at = kept;
@@ -64,30 +67,40 @@ static double greatest(size_t count, const double *v)
     return most;
 }
 
+/* dx, dy, dscale and dbias of r against differences of its loss. */
+static void expect_differences(struct infonce_ref *r, loss_function *forward)
+{
+    size_t x_size = r->m * r->d, y_size = r->n * r->d;
+    double *dx = ref_doubles(x_size), *dy = ref_doubles(y_size), dscale = r->dscale;
+    double dbias = r->dbias, h = 2e-3 / r->scale;
+    memcpy(dx, r->dx, x_size * sizeof *dx);
+    memcpy(dy, r->dy, y_size * sizeof *dy);
+    double scale_x = greatest(x_size, dx), scale_y = greatest(y_size, dy);
+    for (size_t e = 0; e < x_size; e++)
+        expect_gradient("dx", dx[e], derivative(r, forward, &r->x[e], h), scale_x);
+    for (size_t e = 0; e < y_size; e++)
+        expect_gradient("dy", dy[e], derivative(r, forward, &r->y[e], h), scale_y);
+    expect_gradient("dlogit_scale", dscale, derivative(r, forward, &r->scale, 1e-3),
+                    fmax(fabs(dscale), 1e-2));
+    expect_gradient("dbias", dbias, derivative(r, forward, &r->bias, 1e-3),
+                    fmax(fabs(dbias), 1e-2));
+    free(dx);
+    free(dy);
+}
+
 static void check_gradients(enum mmk_similarity similarity, double scale, float weight_x,
-                            float weight_y, size_t m, size_t n, size_t offset)
+                            float weight_y, const struct mmk_targets *targets, size_t m, size_t n,
+                            size_t offset)
 {
     const size_t d = 4;
     struct mmk_infonce_config config = {similarity, (float)scale, weight_x, weight_y, offset};
     struct infonce_ref r;
-    infonce_ref_open(&r, &config, m, n, d);
+    infonce_ref_open(&r, &config, targets, m, n, d);
     fill_rows(r.x, m * d, 1);
     fill_rows(r.y, n * d, 2);
     infonce_ref_forward(&r);
     infonce_ref_backward(&r);
-    double *dx = ref_doubles(m * d), *dy = ref_doubles(n * d), dscale = r.dscale;
-    memcpy(dx, r.dx, m * d * sizeof *dx);
-    memcpy(dy, r.dy, n * d * sizeof *dy);
-    double scale_x = greatest(m * d, dx), scale_y = greatest(n * d, dy);
-    const double h = 2e-3 / scale;
-    for (size_t e = 0; e < m * d; e++)
-        expect_gradient("dx", dx[e], derivative(&r, &r.x[e], h), scale_x);
-    for (size_t e = 0; e < n * d; e++)
-        expect_gradient("dy", dy[e], derivative(&r, &r.y[e], h), scale_y);
-    expect_gradient("dlogit_scale", dscale, derivative(&r, &r.scale, 1e-3),
-                    fmax(fabs(dscale), 1e-2));
-    free(dx);
-    free(dy);
+    expect_differences(&r, infonce_ref_forward);
     infonce_ref_close(&r);
 }
 
@@ -97,13 +110,129 @@ static void gradients_are_differences(void **state)
     static const float weights[][2] = {{0.5f, 0.5f}, {1, 0}, {0, 1}, {0.25f, 2}};
     for (int similarity = 0; similarity < MMK_SIMILARITY_COUNT; similarity++)
         for (size_t w = 0; w < 4; w++) {
-            check_gradients((enum mmk_similarity)similarity, 1, weights[w][0], weights[w][1], 5, 5,
-                            0);
-            check_gradients((enum mmk_similarity)similarity, 3, weights[w][0], weights[w][1], 3, 7,
-                            2);
-            check_gradients((enum mmk_similarity)similarity, 2, weights[w][0], weights[w][1], 1, 4,
-                            3);
+            check_gradients((enum mmk_similarity)similarity, 1, weights[w][0], weights[w][1], NULL,
+                            5, 5, 0);
+            check_gradients((enum mmk_similarity)similarity, 3, weights[w][0], weights[w][1], NULL,
+                            3, 7, 2);
+            check_gradients((enum mmk_similarity)similarity, 2, weights[w][0], weights[w][1], NULL,
+                            1, 4, 3);
         }
+}
+
+/* Several positives, a row and a column without any, equal entries, a weight of 0; and the same with the
+ * pairs (i, i + 1) left out. */
+static void gradients_with_targets_are_differences(void **state)
+{
+    (void)state;
+    static const size_t row_start[] = {0, 3, 3, 4, 7};
+    static const uint32_t column[] = {4, 0, 4, 2, 0, 1, 2};
+    static const float weight[] = {1, 0.5f, 2, 3, 1, 0, 0.25f};
+    for (int similarity = 0; similarity < MMK_SIMILARITY_COUNT; similarity++)
+        for (int exclude_self = 0; exclude_self < 2; exclude_self++) {
+            struct mmk_targets targets = {{row_start, column, weight}, exclude_self};
+            check_gradients((enum mmk_similarity)similarity, 2, 0.25f, 2, &targets, 4, 5, 1);
+            check_gradients((enum mmk_similarity)similarity, 2, 1, 0, &targets, 4, 5, 1);
+        }
+}
+
+static void sigmoid_gradients_are_differences(void **state)
+{
+    (void)state;
+    static const size_t row_start[] = {0, 3, 3, 4, 7};
+    static const uint32_t column[] = {4, 0, 4, 2, 0, 1, 2};
+    static const float weight[] = {1, 0.5f, 2, 3, 1, 0, 0.25f};
+    const struct mmk_targets targets = {{row_start, column, weight}, 0};
+    const size_t m = 4, n = 5, d = 3;
+    for (int similarity = 0; similarity < MMK_SIMILARITY_COUNT; similarity++)
+        for (int many = 0; many < 2; many++) {
+            struct mmk_infonce_config config = {(enum mmk_similarity)similarity, 2, 1, 1, 1};
+            struct infonce_ref r;
+            infonce_ref_open(&r, &config, many ? &targets : NULL, m, n, d);
+            fill_rows(r.x, m * d, 1);
+            fill_rows(r.y, n * d, 2);
+            r.bias = -1.5;
+            infonce_ref_sigmoid(&r);
+            expect_differences(&r, infonce_ref_sigmoid);
+            infonce_ref_close(&r);
+        }
+}
+
+static void csd_gradients_are_differences(void **state)
+{
+    (void)state;
+    static const size_t row_start[] = {0, 2, 2, 3};
+    static const uint32_t column[] = {3, 0, 2};
+    const struct mmk_targets targets = {{row_start, column, NULL}, 0};
+    const struct mmk_infonce_config config = {MMK_NEG_SQ_L2, 0.5f, 1, 1, 0};
+    enum { M = 3, N = 4, D = 3 };
+    double log_var_x[M * D], log_var_y[N * D], dlog_var_x[M * D], dlog_var_y[N * D];
+    struct infonce_ref r;
+    infonce_ref_open(&r, &config, &targets, M, N, D);
+    fill_rows(r.x, M * D, 1);
+    fill_rows(r.y, N * D, 2);
+    fill_rows(log_var_x, M * D, 3);
+    fill_rows(log_var_y, N * D, 4);
+    r.log_var_x = log_var_x;
+    r.log_var_y = log_var_y;
+    r.dlog_var_x = dlog_var_x;
+    r.dlog_var_y = dlog_var_y;
+    r.bias = 3;
+    infonce_ref_sigmoid(&r);
+    double right_x[M * D], right_y[N * D];
+    memcpy(right_x, dlog_var_x, sizeof right_x);
+    memcpy(right_y, dlog_var_y, sizeof right_y);
+    expect_differences(&r, infonce_ref_sigmoid);
+    for (size_t e = 0; e < M * D; e++)
+        expect_gradient("dlog_var_x", right_x[e],
+                        derivative(&r, infonce_ref_sigmoid, &log_var_x[e], 2e-3),
+                        greatest(M * D, right_x));
+    for (size_t e = 0; e < N * D; e++)
+        expect_gradient("dlog_var_y", right_y[e],
+                        derivative(&r, infonce_ref_sigmoid, &log_var_y[e], 2e-3),
+                        greatest(N * D, right_y));
+    infonce_ref_close(&r);
+}
+
+static void alignment_and_uniformity_gradients_are_differences(void **state)
+{
+    (void)state;
+    const struct mmk_targets none = {{NULL, NULL, NULL}, 0};
+    for (int similarity = 0; similarity < MMK_SIMILARITY_COUNT; similarity++) {
+        struct mmk_infonce_config config = {(enum mmk_similarity)similarity, 2, 1, 0.25f, 0};
+        struct infonce_ref r;
+        infonce_ref_open(&r, &config, NULL, 4, 4, 3);
+        fill_rows(r.x, 12, 1);
+        fill_rows(r.y, 12, 2);
+        infonce_ref_alignment(&r);
+        expect_differences(&r, infonce_ref_alignment);
+        infonce_ref_close(&r);
+        check_gradients((enum mmk_similarity)similarity, 2, 1, 0.25f, &none, 4, 6, 0);
+    }
+}
+
+/* The least loss is the entropy of the targets: one-hot rows make logits at will. */
+static void least_loss_is_entropy(void **state)
+{
+    (void)state;
+    static const size_t row_start[] = {0, 3};
+    static const uint32_t column[] = {0, 1, 2};
+    static const float weight[] = {1, 2, 5};
+    struct mmk_targets targets = {{row_start, column, weight}, 0};
+    struct mmk_infonce_config config = {MMK_DOT, 1, 1, 0, 0};
+    struct infonce_ref r;
+    infonce_ref_open(&r, &config, &targets, 1, 3, 1);
+    double entropy = 0;
+    r.x[0] = 1;
+    for (size_t j = 0; j < 3; j++) {
+        r.y[j] = log((double)weight[j]);
+        entropy -= (double)weight[j] / 8 * log((double)weight[j] / 8);
+    }
+    infonce_ref_forward(&r);
+    infonce_ref_backward(&r);
+    assert_true(fabs(r.loss - entropy) < 1e-15);
+    for (size_t j = 0; j < 3; j++)
+        assert_true(fabs(r.g[j]) < 1e-15);
+    infonce_ref_close(&r);
 }
 
 /* Fills the rows, runs forward and backward. */
@@ -111,7 +240,7 @@ static void run(struct infonce_ref *r, enum mmk_similarity similarity, float sca
                 float weight_y, size_t m, size_t n, size_t d, size_t offset, bool equal_rows)
 {
     struct mmk_infonce_config config = {similarity, scale, weight_x, weight_y, offset};
-    infonce_ref_open(r, &config, m, n, d);
+    infonce_ref_open(r, &config, NULL, m, n, d);
     fill_rows(r->x, m * d, 3);
     fill_rows(r->y, n * d, 4);
     for (size_t e = 0; equal_rows && e < m * d; e++)
@@ -181,7 +310,7 @@ static void zero_row_has_gradient_zero(void **state)
     (void)state;
     struct mmk_infonce_config config = {MMK_COSINE, 14.3f, 0.5f, 0.5f, 0};
     struct infonce_ref r;
-    infonce_ref_open(&r, &config, 4, 4, 3);
+    infonce_ref_open(&r, &config, NULL, 4, 4, 3);
     fill_rows(r.x, 12, 5);
     fill_rows(r.y, 12, 6);
     memset(r.x + 3, 0, 3 * sizeof *r.x);
@@ -200,7 +329,7 @@ static void small_loss_is_accurate(void **state)
     (void)state;
     struct mmk_infonce_config config = {MMK_DOT, 60, 1, 0, 0};
     struct infonce_ref r;
-    infonce_ref_open(&r, &config, 1, 2, 1);
+    infonce_ref_open(&r, &config, NULL, 1, 2, 1);
     r.x[0] = 1;
     r.y[0] = 1;
     r.y[1] = 0;
@@ -364,6 +493,11 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(gradients_are_differences),
+        cmocka_unit_test(gradients_with_targets_are_differences),
+        cmocka_unit_test(sigmoid_gradients_are_differences),
+        cmocka_unit_test(csd_gradients_are_differences),
+        cmocka_unit_test(alignment_and_uniformity_gradients_are_differences),
+        cmocka_unit_test(least_loss_is_entropy),
         cmocka_unit_test(one_pair_has_loss_zero),
         cmocka_unit_test(equal_rows_have_loss_log_n),
         cmocka_unit_test(rows_of_g_sum_to_zero),

@@ -153,6 +153,33 @@ static void exp2_shifted_in_range(void **state)
         }
 }
 
+/* base + log2(1 + q) over floats q of all sizes up to 1: within 2.5 * 2^-24 of log2(1 + q) and the last
+ * rounding; the same bits everywhere. */
+static void log2_1p_in_range(void **state)
+{
+    (void)state;
+    for (int trial = 0; trial < 3000; trial++) {
+        float q[64], base[64], expected[64], out[64];
+        for (int i = 0; i < 64; i++) {
+            q[i] = simd_from_bits(random_bits() % (simd_bits(1.0f) + 1));
+            base[i] = i % 2 ? 0.0f : fabsf(random_float());
+        }
+        q[1] = 0.0f;
+        q[3] = 1.0f;
+        usable[0]->log2_1p(64, q, base, expected);
+        for (int i = 0; i < 64; i++) {
+            double log2_1p = log1p((double)q[i]) / log(2), right = (double)base[i] + log2_1p;
+            assert_true(fabs((double)expected[i] - right) <=
+                        2.5 * 0x1p-24 * log2_1p + (base[i] > 0 ? 0x1p-24 * right : 0) + 0x1p-149);
+        }
+        assert_true(expected[1] == 0);
+        for (size_t u = 1; u < usable_count; u++) {
+            usable[u]->log2_1p(64, q, base, out);
+            assert_memory_equal(out, expected, sizeof out);
+        }
+    }
+}
+
 /* The greatest in every lane in turn. */
 static void hmax_every_lane(void **state)
 {
@@ -220,6 +247,7 @@ int main(void)
         cmocka_unit_test(canonical_nan_any_nan),
         cmocka_unit_test(max_passes_over_nan),
         cmocka_unit_test(exp2_shifted_in_range),
+        cmocka_unit_test(log2_1p_in_range),
         cmocka_unit_test(hmax_every_lane),
         cmocka_unit_test(load_first_reads_no_further),
         cmocka_unit_test(store_first_writes_no_further),

@@ -1,0 +1,6 @@
+# the sigmoid loss forgets the bias of the positives
+# file: kernels/infonce/sigmoid.c
+# kernel: sigmoid_forward_backward
+# isa: scalar
+# dies: of the bound
+s/((double)p->row_term\[row\] + (double)p->col_term\[col\])/0/
