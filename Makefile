@@ -99,9 +99,11 @@ MMK_LDFLAGS  := -fopenmp $(SANITIZE) $(if $(CROSS),-static)
 packages  = $(if $(strip $1),$(shell $(PKG_CONFIG) $2 $1))
 LIB_PKGS := $(if $(filter x86_64,$(ARCH)),libcpuid)
 BENCH_PKGS := jansson zlib
+STUDY_PKGS := lapacke
 UNIT_PKGS  := cmocka mpfr
 MMK_LIBS   = $(call packages,$(LIB_PKGS),--libs) -lm
 BENCH_LIBS = $(call packages,$(BENCH_PKGS),--libs)
+STUDY_LIBS = $(call packages,$(STUDY_PKGS),--libs)
 UNIT_LIBS  = $(call packages,$(UNIT_PKGS),--libs)
 
 PLAIN_COMPILE = $(CC) $(MMK_CPPFLAGS) $(CPPFLAGS) $(MMK_CFLAGS) $(WARNINGS) $(CFLAGS) -MMD -MP
@@ -127,6 +129,7 @@ KERNEL_SRC := $(call native,$(wildcard kernels/*/*.c))
 REF_SRC    := $(call native,$(wildcard ref/*.c))
 CHECK_SRC  := $(call native,$(wildcard tests/check/*.c))
 BENCH_SRC  := $(call native,$(wildcard bench/*.c))
+STUDY_SRC  := $(call native,$(wildcard bench/studies/*.c))
 PROBE_SRC  := $(call native,$(wildcard tests/probe/*.c))
 UNIT_SRC   := $(call native,$(wildcard tests/unit/*.c))
 UNIT_MAIN  := $(filter tests/unit/test_%,$(UNIT_SRC))
@@ -134,7 +137,7 @@ UNIT_HELP  := $(filter-out $(UNIT_MAIN),$(UNIT_SRC))
 SCALAR_SRC := $(filter %_scalar.c,$(KERNEL_SRC))
 PEER_FILES := $(if $(CROSS)$(SAN),,$(PEERS:%=$(LIB)/peers/%.so) \
                 $(patsubst bench/%,$(LIB)/%,$(wildcard bench/peers/*.py)))
-ALL_SRC    := $(KERNEL_SRC) $(REF_SRC) $(CHECK_SRC) $(BENCH_SRC) $(PROBE_SRC) $(UNIT_SRC)
+ALL_SRC    := $(KERNEL_SRC) $(REF_SRC) $(CHECK_SRC) $(BENCH_SRC) $(STUDY_SRC) $(PROBE_SRC) $(UNIT_SRC)
 
 # The autovec baseline: every *_scalar.c once more with the flags of each wide instruction set.
 AUTOVEC_ISAS := $(filter-out scalar,$(ISAS))
@@ -142,7 +145,7 @@ AUTOVEC_OBJ  := $(foreach isa,$(AUTOVEC_ISAS),$(SCALAR_SRC:%.c=$(OBJ)/autovec-$(
 
 UNIT_BIN := $(if $(CROSS),,$(UNIT_MAIN:tests/unit/test_%.c=$(BIN)/test-%))
 PROGRAMS := $(if $(CHECK_SRC),$(BIN)/mmk-check) \
-            $(if $(CROSS),,$(if $(BENCH_SRC),$(BIN)/mmk-bench))
+            $(if $(CROSS),,$(if $(BENCH_SRC),$(BIN)/mmk-bench) $(if $(STUDY_SRC),$(BIN)/mmk-study))
 LIBS     := $(LIB)/libmmk.a $(LIB)/libmmk.so
 
 version = $(shell sed -n 's/^.define MMK_VERSION_$1 *//p' kernels/mmk.h)
@@ -152,11 +155,11 @@ SONAME  := libmmk.so.$(MAJOR)
 
 # ---- Everyday targets -----------------------------------------------------------------------------
 
-.PHONY: all units deps peers test bench curves tables profile asm static style install uninstall clean help check-cross FORCE
+.PHONY: all units deps peers test bench curves study tables profile asm static style install uninstall clean help check-cross FORCE
 .DELETE_ON_ERROR:
 .SUFFIXES:
 
-all: $(LIBS) $(PROGRAMS) $(PEER_FILES) ## build the libraries, mmk-check and mmk-bench
+all: $(LIBS) $(PROGRAMS) $(PEER_FILES) ## build the libraries, mmk-check, mmk-bench and mmk-study
 
 units: $(UNIT_BIN) $(BIN)/mmk-probe
 
@@ -177,6 +180,14 @@ curves: $(BIN)/mmk-bench $(PEER_FILES) ## InfoNCE's time, memory, workspace and 
 tables: $(BIN)/mmk-bench ## make results/TABLES.md and the plots again from the saved raw data
 	$(BIN)/mmk-bench --tables results
 
+# A missed target is in the table, and no reason to throw it away.
+study: $(BIN)/mmk-study ## run both studies, and keep their tables and figures in results/studies/ (STUDY_ARGS=...)
+	mkdir -p results/studies
+	for s in misalignment multiplicity; do \
+	    $(BIN)/mmk-study $$s --svg results/studies/$$s.svg $(STUDY_ARGS) >$(BUILD)/$$s.md; \
+	    [ $$? -lt 2 ] && mv $(BUILD)/$$s.md results/studies/$$s.md || exit; \
+	done
+
 clean: ## remove .build/
 	rm -rf .build
 
@@ -190,7 +201,7 @@ help: ## this list
 # ---- What the distribution provides ---------------------------------------------------------------
 
 DEPS := gcc libc6-dev binutils pkg-config zlib1g-dev libjansson-dev gnuplot-nox \
-        dataset-fashion-mnist libcmocka-dev libmpfr-dev g++
+        dataset-fashion-mnist libcmocka-dev libmpfr-dev liblapacke-dev g++
 ifeq ($(HOST_ARCH),x86_64)
 DEPS += libcpuid-dev qemu-user gcc-aarch64-linux-gnu libc6-dev-arm64-cross
 endif
@@ -376,6 +387,9 @@ $(LIB)/libmmk-ref.a: $(call objects,$(REF_SRC)) $(SOURCES_STAMP)
 $(LIB)/libmmk-bench.a: $(call objects,$(BENCH_SRC)) $(SOURCES_STAMP)
 	$(archive)
 
+$(LIB)/libmmk-study.a: $(call objects,$(STUDY_SRC)) $(SOURCES_STAMP)
+	$(archive)
+
 $(LIB)/libmmk-unit.a: $(call objects,$(UNIT_HELP)) $(SOURCES_STAMP)
 	$(archive)
 
@@ -418,12 +432,16 @@ $(BIN)/mmk-check: $(call objects,$(CHECK_SRC) $(REF_SRC)) $(TOOL_LIBS)
 $(BIN)/mmk-bench: $(call objects,$(BENCH_SRC) $(REF_SRC)) $(TOOL_LIBS)
 	$(call link,$(BENCH_LIBS) -ldl)
 
+# bench/ holds what it prints and plots with; main is its own.
+$(BIN)/mmk-study: $(call objects,$(STUDY_SRC)) $(LIB)/libmmk-bench.a $(LIB)/libmmk-ref.a $(TOOL_LIBS)
+	$(call link,$(STUDY_LIBS) $(BENCH_LIBS) -ldl)
+
 # Linked like a user's program, against the library that is installed.
 $(BIN)/mmk-probe: $(call objects,$(PROBE_SRC)) $(LIB)/libmmk-unit.a $(LIB)/libmmk.a
 	$(call link)
 
-$(BIN)/test-%: $(OBJ)/tests/unit/test_%.o $(LIB)/libmmk-unit.a $(LIB)/libmmk-bench.a $(LIB)/libmmk-ref.a $(TOOL_LIBS)
-	$(call link,$(UNIT_LIBS) $(BENCH_LIBS) -ldl)
+$(BIN)/test-%: $(OBJ)/tests/unit/test_%.o $(LIB)/libmmk-unit.a $(LIB)/libmmk-study.a $(LIB)/libmmk-bench.a $(LIB)/libmmk-ref.a $(TOOL_LIBS)
+	$(call link,$(UNIT_LIBS) $(STUDY_LIBS) $(BENCH_LIBS) -ldl)
 
 # ---- The cross build that `make test` runs under the emulator ---------------------------------------
 

@@ -1,4 +1,4 @@
-/* console.c - what the modes of mmk-bench share on the command line and the terminal.
+/* console.c - what mmk-bench and mmk-study share on the command line and the terminal.
  * SPDX-License-Identifier: MIT
  */
 #include "console.h"
@@ -14,7 +14,7 @@ void refuse(const char *format, ...)
     va_list list;
     progress_end();
     fflush(stdout);
-    fprintf(stderr, "mmk-bench: ");
+    fprintf(stderr, "%s: ", program_invocation_short_name);
     va_start(list, format);
     vfprintf(stderr, format, list);
     va_end(list);

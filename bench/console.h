@@ -1,4 +1,4 @@
-/* console.h - what the modes of mmk-bench share on the command line and the terminal.
+/* console.h - what mmk-bench and mmk-study share on the command line and the terminal.
  * SPDX-License-Identifier: MIT
  */
 #ifndef MMK_BENCH_CONSOLE_H

@@ -8,6 +8,7 @@
 
 #include "analysis.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -47,9 +48,8 @@ bool plot_make(const char *path,
                const void *context, char *error, size_t error_bytes)
 {
     if (system("command -v gnuplot >/dev/null 2>&1") != 0) {
-        fprintf(stderr,
-                "mmk-bench: %s was not made, gnuplot is not there; `make deps` installs it\n",
-                path);
+        fprintf(stderr, "%s: %s was not made, gnuplot is not there; `make deps` installs it\n",
+                program_invocation_short_name, path);
         return true;
     }
     char temporary[4096];

@@ -1,0 +1,52 @@
+/* product.c - the matrix products of the studies, through the library.
+ * SPDX-License-Identifier: MIT
+ */
+#include "product.h"
+
+#include "../console.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { TILE = 16 }; /* of a transposition: lines of 64 bytes on both sides */
+
+void must_be_good(enum mmk_status status, const char *kernel)
+{
+    if (status != MMK_OK)
+        refuse("%s: %s", kernel, mmk_status_string(status));
+}
+
+void *allocate(size_t bytes)
+{
+    size_t lines = (bytes + 63) / 64;
+    void *memory = aligned_alloc(64, lines * 64);
+    if (!memory)
+        refuse("there is no memory for %zu bytes; close something", bytes);
+    return memset(memory, 0, lines * 64);
+}
+
+float *floats(size_t count)
+{
+    return allocate(count * sizeof(float));
+}
+
+void product(size_t m, size_t n, size_t k, const float *a, const float *b, float *c)
+{
+    struct mmk_options one = {.threads = 1};
+    must_be_good(mmk_similarity_matrix(MMK_DOT, m, n, k, a, k, b, k, c, n, &one),
+                 "mmk_similarity_matrix");
+}
+
+static size_t least(size_t a, size_t b)
+{
+    return a < b ? a : b;
+}
+
+void transpose(size_t rows, size_t cols, const float *in, float *out)
+{
+    for (size_t i = 0; i < rows; i += TILE)
+        for (size_t j = 0; j < cols; j += TILE)
+            for (size_t c = j; c < least(j + TILE, cols); c++)
+                for (size_t r = i; r < least(i + TILE, rows); r++)
+                    out[c * rows + r] = in[r * cols + c];
+}

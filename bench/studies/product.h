@@ -1,0 +1,26 @@
+/* product.h - the matrix products of the studies, through the library.
+ * SPDX-License-Identifier: MIT
+ *
+ * Every element is one chain of fused multiply-adds in order (mmk_similarity_matrix), the same bits
+ * on every instruction set and machine, at the speed of OpenBLAS. One thread: the studies run one
+ * encoder a thread.
+ */
+#ifndef MMK_STUDY_PRODUCT_H
+#define MMK_STUDY_PRODUCT_H
+
+#include "../../kernels/mmk.h"
+
+/* c (m x n) = a (m x k) b^T, b being n x k; all dense. */
+void product(size_t m, size_t n, size_t k, const float *a, const float *b, float *c);
+
+/* out (cols x rows) = in transposed. */
+void transpose(size_t rows, size_t cols, const float *in, float *out);
+
+/* Zeroed memory, aligned to cache lines; where there is none they end the program. */
+void *allocate(size_t bytes);
+float *floats(size_t count);
+
+/* Ends the program where a kernel says something else than MMK_OK. */
+void must_be_good(enum mmk_status status, const char *kernel);
+
+#endif
