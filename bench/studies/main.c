@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static const struct {
     const char *name;
@@ -100,8 +101,18 @@ static error_t parse_option(int key, char *text, struct argp_state *state)
     }
 }
 
+/* Workers that spin while they wait cost nothing on a quiet machine, and minutes on a busy one. libgomp
+ * reads its environment when it is loaded, so the program starts anew. */
+static void wait_passively(char **argv)
+{
+    if (getenv("OMP_WAIT_POLICY") || setenv("OMP_WAIT_POLICY", "passive", 1) != 0)
+        return;
+    execv("/proc/self/exe", argv);
+}
+
 int main(int argc, char **argv)
 {
+    wait_passively(argv);
     struct options options = {.threads = timer_cpus()};
     const struct argp argp = {argp_options,
                               parse_option,
