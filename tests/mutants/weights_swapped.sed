@@ -3,4 +3,4 @@
 # kernel: infonce_forward
 # isa: scalar
 # dies: of the bound
-s/(double)p->config.weight_x \* (loss_x/(double)p->config.weight_y * (loss_x/; s/(double)p->config.weight_y \* (loss_y/(double)p->config.weight_x * (loss_y/
+s/(double)p->config.weight_x \* mean_of(loss_x/(double)p->config.weight_y * mean_of(loss_x/; s/(double)p->config.weight_y \* mean_of(loss_y/(double)p->config.weight_x * mean_of(loss_y/
