@@ -33,7 +33,7 @@ FLAGS_neon   :=
 ISAS         := $(or $(ISAS_$(ARCH)),scalar)
 ISAS_foreign := $(filter-out $(ISAS),$(sort $(ISAS_x86_64) $(ISAS_aarch64)))
 
-# ---- Peers: another library is a file bench/peers/<name>.c or .cpp and a line in each of these blocks
+# ---- Peers: another library is a file bench/peers/adapters/<name>.c or .cpp and a line in each of these blocks
 
 PEERS     := openblas onednn faiss simsimd usearch
 PEER_DEPS := g++ libopenblas-openmp-dev libdnnl-dev libfaiss-dev python3-torch
@@ -128,7 +128,7 @@ objects = $(patsubst %.c,$(OBJ)/%.o,$1)
 KERNEL_SRC := $(call native,$(wildcard kernels/*/*.c))
 REF_SRC    := $(call native,$(wildcard ref/*.c))
 CHECK_SRC  := $(call native,$(wildcard tests/check/*.c))
-BENCH_SRC  := $(call native,$(wildcard bench/*.c))
+BENCH_SRC  := $(call native,$(filter-out bench/studies/%,$(wildcard bench/*.c bench/*/*.c)))
 STUDY_SRC  := $(call native,$(wildcard bench/studies/*.c))
 PROBE_SRC  := $(call native,$(wildcard tests/probe/*.c))
 UNIT_SRC   := $(call native,$(wildcard tests/unit/*.c))
@@ -136,7 +136,7 @@ UNIT_MAIN  := $(filter tests/unit/test_%,$(UNIT_SRC))
 UNIT_HELP  := $(filter-out $(UNIT_MAIN),$(UNIT_SRC))
 SCALAR_SRC := $(filter %_scalar.c,$(KERNEL_SRC))
 PEER_FILES := $(if $(CROSS)$(SAN),,$(PEERS:%=$(LIB)/peers/%.so) \
-                $(patsubst bench/%,$(LIB)/%,$(wildcard bench/peers/*.py)))
+                $(patsubst bench/peers/adapters/%,$(LIB)/peers/%,$(wildcard bench/peers/adapters/*.py)))
 ALL_SRC    := $(KERNEL_SRC) $(REF_SRC) $(CHECK_SRC) $(BENCH_SRC) $(STUDY_SRC) $(PROBE_SRC) $(UNIT_SRC)
 
 # The autovec baseline: every *_scalar.c once more with the flags of each wide instruction set.
@@ -305,7 +305,7 @@ $(PEER_STAMP): FORCE | $(AFTER_DEPS)
 	$(call stamp,$(PEER_COMPILE.c) | $(PEER_COMPILE.cpp) $(foreach p,$(PEERS),| $p: $(PEER_CPPFLAGS_$p) $(PEER_LIBS_$p)))
 
 # Every result says how the library was built.
-$(OBJ)/bench/machine.o: CPPFLAGS += '-DMMK_BUILD_FLAGS="$(strip $(MMK_CFLAGS) $(CFLAGS))"'
+$(OBJ)/bench/machine/machine.o: CPPFLAGS += '-DMMK_BUILD_FLAGS="$(strip $(MMK_CFLAGS) $(CFLAGS))"'
 
 # The part of a file name after its last underscore.
 ending = $(lastword $(subst _, ,$(basename $(notdir $1))))
@@ -332,7 +332,7 @@ PEER_CC.cpp       = $(CXX)
 PEER_COMPILE.c    = $(PLAIN_COMPILE) $(PEER_CFLAGS) $(PEER_CFLAGS_$(ARCH))
 PEER_COMPILE.cpp  = $(CXX) $(CPPFLAGS) $(patsubst -std=%,-std=c++20,$(MMK_CFLAGS)) \
     $(filter-out -Wstrict-prototypes,$(WARNINGS)) -Wno-missing-field-initializers $(CFLAGS) -MMD -MP $(PEER_CFLAGS) $(PEER_CFLAGS_$(ARCH))
-PEER_SHARED      := $(call objects,$(filter-out $(PEERS:%=bench/peers/%.c),$(wildcard bench/peers/*.c)))
+PEER_SHARED      := $(call objects,$(filter-out $(PEERS:%=bench/peers/adapters/%.c),$(wildcard bench/peers/adapters/*.c)))
 
 $(PEER_SHARED): $(OBJ)/%.o: %.c $(FLAGS_STAMP) $(PEER_STAMP)
 	$(call say,PEER,$<)
@@ -346,24 +346,24 @@ $(LIB)/libmmk-peers.a: $(PEER_SHARED) $(SOURCES_STAMP)
 # -ffast-math, with which loading the object would make denormals zero for the whole process.
 # $(call peer_rule,name,ending)
 define peer_rule
-$(LIB)/peers/$1.so: bench/peers/$1$2 $(LIB)/libmmk-peers.a $(LIB)/libmmk.a $(FLAGS_STAMP) $(PEER_STAMP)
-	mkdir -p $$(@D) $(OBJ)/bench/peers
+$(LIB)/peers/$1.so: bench/peers/adapters/$1$2 $(LIB)/libmmk-peers.a $(LIB)/libmmk.a $(FLAGS_STAMP) $(PEER_STAMP)
+	mkdir -p $$(@D) $(OBJ)/bench/peers/adapters
 	rm -f $$@
 	if [ -n '$$(strip $$(PEER_LIBS_$1))' ] && \
 	    $$(PEER_CC$2) $$(filter -std=%,$$(PEER_COMPILE$2)) $$(CPPFLAGS) $$(PEER_CPPFLAGS_$1) -E $$< >/dev/null 2>&1; then \
-	    $$(PEER_COMPILE$2) $$(PEER_CPPFLAGS_$1) -MT $$@ -c $$< -o $(OBJ)/bench/peers/$1.o && \
+	    $$(PEER_COMPILE$2) $$(PEER_CPPFLAGS_$1) -MT $$@ -c $$< -o $(OBJ)/bench/peers/adapters/$1.o && \
 	    $$(PEER_CC$2) -shared -fopenmp $$(CFLAGS) $$(LDFLAGS) -Wl,-z,defs -Wl,--exclude-libs,ALL -o $$@ \
-	        $(OBJ)/bench/peers/$1.o $(LIB)/libmmk-peers.a $(LIB)/libmmk.a $$(PEER_LIBS_$1) $$(MMK_LIBS); \
+	        $(OBJ)/bench/peers/adapters/$1.o $(LIB)/libmmk-peers.a $(LIB)/libmmk.a $$(PEER_LIBS_$1) $$(MMK_LIBS); \
 	fi
 endef
-$(foreach p,$(PEERS),$(eval $(call peer_rule,$p,$(suffix $(wildcard bench/peers/$p.c bench/peers/$p.cpp)))))
+$(foreach p,$(PEERS),$(eval $(call peer_rule,$p,$(suffix $(wildcard bench/peers/adapters/$p.c bench/peers/adapters/$p.cpp)))))
 
-$(LIB)/peers/%.py: bench/peers/%.py
+$(LIB)/peers/%.py: bench/peers/adapters/%.py
 	mkdir -p $(@D)
 	cp $< $@
 
--include $(patsubst %.o,%.d,$(call objects,$(ALL_SRC) $(wildcard bench/peers/*.c)) $(AUTOVEC_OBJ)) \
-    $(patsubst %.cpp,$(OBJ)/%.d,$(wildcard bench/peers/*.cpp))
+-include $(patsubst %.o,%.d,$(call objects,$(ALL_SRC) $(wildcard bench/peers/adapters/*.c)) $(AUTOVEC_OBJ)) \
+    $(patsubst %.cpp,$(OBJ)/%.d,$(wildcard bench/peers/adapters/*.cpp))
 
 # ---- Libraries ------------------------------------------------------------------------------------
 
@@ -505,7 +505,7 @@ endif
 
 # ---- Style ----------------------------------------------------------------------------------------
 
-STYLED = $(wildcard kernels/*.h kernels/*/*.[ch] ref/*.[ch] bench/*.[ch] bench/*/*.[ch] bench/*/*.cpp tests/*/*.[ch])
+STYLED = $(wildcard kernels/*.h kernels/*/*.[ch] ref/*.[ch] bench/*.[ch] bench/*/*.[ch] bench/*/*/*.[ch] bench/*/*/*.cpp tests/*/*.[ch])
 
 style: ## check the formatting (clang-format) and the top level of the tree
 	clang-format --dry-run -Werror $(STYLED)

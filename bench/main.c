@@ -1,19 +1,19 @@
 /* main.c - mmk-bench: options, and what is done with them.
  * SPDX-License-Identifier: MIT
  */
-#include "console.h"
-#include "curve.h"
-#include "curve_report.h"
-#include "data.h"
-#include "gate.h"
-#include "job.h"
-#include "new_file.h"
-#include "peaks.h"
-#include "plan.h"
-#include "report.h"
-#include "results.h"
-#include "retrieve.h"
-#include "sampler.h"
+#include "base/console.h"
+#include "curves/curve.h"
+#include "curves/curve_report.h"
+#include "data/data.h"
+#include "timing/gate.h"
+#include "timing/job.h"
+#include "base/new_file.h"
+#include "machine/peaks.h"
+#include "timing/plan.h"
+#include "report/report.h"
+#include "results/results.h"
+#include "retrieve/retrieve.h"
+#include "timing/sampler.h"
 
 #include <argp.h>
 #include <errno.h>

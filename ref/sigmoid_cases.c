@@ -20,7 +20,7 @@
  */
 #include "cases.h"
 #include "infonce_ref.h"
-#include "infonce_shared.h"
+#include "infonce_bounds.h"
 #include "matmul.h"
 #include "sweep.h"
 #include "targets.h"

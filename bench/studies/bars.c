@@ -3,8 +3,8 @@
  */
 #include "bars.h"
 
-#include "../console.h"
-#include "../plot.h"
+#include "../base/console.h"
+#include "../report/percent_of_peak.h"
 
 enum { PANEL_HEIGHT = 300 };
 

@@ -11,7 +11,7 @@
  */
 #include "encoder.h"
 
-#include "../timer.h"
+#include "../machine/timer.h"
 #include "product.h"
 #include "random.h"
 

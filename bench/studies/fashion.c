@@ -6,8 +6,8 @@
  * relevant. Training pairs are drawn from the 60,000 training pictures; tested is with 1,000 of the
  * others.
  */
-#include "../data.h"
-#include "../idx.h"
+#include "../data/data.h"
+#include "../data/idx.h"
 #include "product.h"
 #include "random.h"
 #include "dataset.h"

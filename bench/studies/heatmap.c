@@ -3,8 +3,8 @@
  */
 #include "heatmap.h"
 
-#include "../console.h"
-#include "../plot.h"
+#include "../base/console.h"
+#include "../report/percent_of_peak.h"
 
 #include <math.h>
 

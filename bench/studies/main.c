@@ -3,8 +3,8 @@
  */
 #include "study.h"
 
-#include "../console.h"
-#include "../timer.h"
+#include "../base/console.h"
+#include "../machine/timer.h"
 
 #include <argp.h>
 #include <errno.h>

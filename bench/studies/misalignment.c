@@ -15,10 +15,10 @@
  */
 #include "study.h"
 
-#include "../console.h"
-#include "../new_file.h"
-#include "../table.h"
-#include "../timer.h"
+#include "../base/console.h"
+#include "../base/new_file.h"
+#include "../base/table.h"
+#include "../machine/timer.h"
 #include "heatmap.h"
 #include "mixing.h"
 #include "probe.h"

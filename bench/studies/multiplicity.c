@@ -11,11 +11,11 @@
  */
 #include "study.h"
 
-#include "../console.h"
-#include "../new_file.h"
-#include "../relevance.h"
-#include "../table.h"
-#include "../timer.h"
+#include "../base/console.h"
+#include "../base/new_file.h"
+#include "../data/relevance.h"
+#include "../base/table.h"
+#include "../machine/timer.h"
 #include "bars.h"
 #include "product.h"
 #include "random.h"

@@ -7,7 +7,7 @@
  */
 #include "objective.h"
 
-#include "../timer.h"
+#include "../machine/timer.h"
 #include "product.h"
 
 #include <math.h>

@@ -3,7 +3,7 @@
  */
 #include "product.h"
 
-#include "../console.h"
+#include "../base/console.h"
 
 #include <stdlib.h>
 #include <string.h>

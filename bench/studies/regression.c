@@ -7,7 +7,7 @@
  */
 #include "regression.h"
 
-#include "../console.h"
+#include "../base/console.h"
 #include "product.h"
 
 #include <lapacke.h>

@@ -3,8 +3,8 @@
  */
 #include "study.h"
 
-#include "../console.h"
-#include "../table.h"
+#include "../base/console.h"
+#include "../base/table.h"
 #include "product.h"
 
 #include <stdarg.h>

@@ -8,7 +8,7 @@
  */
 #include "trainer.h"
 
-#include "../timer.h"
+#include "../machine/timer.h"
 #include "product.h"
 
 #include <math.h>

@@ -4,7 +4,7 @@
  * A pair of 128 floats takes about 5 ns, so the way to its inner loop is three loads and an
  * indirect call, without a stack frame, and each check is one compare that is never taken.
  */
-#include "../isa/args.h"
+#include "../call/args.h"
 #include "../isa/isa.h"
 #include "cosine.h"
 

@@ -3,8 +3,8 @@
  */
 #include "exp.h"
 
-#include "../infonce/lse.h"
-#include "../isa/args.h"
+#include "lse.h"
+#include "../call/args.h"
 #include "../isa/isa.h"
 #include "../simd/scalar.h"
 

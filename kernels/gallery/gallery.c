@@ -6,7 +6,7 @@
  */
 #include "gallery.h"
 
-#include "../isa/args.h"
+#include "../call/args.h"
 
 static void gallery_layout(struct mmk_gallery *gallery, struct scratch *scratch)
 {

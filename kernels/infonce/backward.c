@@ -17,7 +17,7 @@
  * are put into G after each strip, and where those sums are not known before the end, added last.
  */
 #include "../simd/scalar.h"
-#include "lse.h"
+#include "../exp/lse.h"
 #include "problem.h"
 
 #include <float.h>

@@ -1,7 +1,7 @@
 /* call.c - what every loss does before and after it computes: argument checks and memory.
  * SPDX-License-Identifier: MIT
  */
-#include "lse.h"
+#include "../exp/lse.h"
 #include "problem.h"
 
 #include <math.h>

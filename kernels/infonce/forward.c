@@ -7,7 +7,7 @@
  * own maximum (sums_again): right for logits of any size, but slower.
  */
 #include "../simd/scalar.h"
-#include "lse.h"
+#include "../exp/lse.h"
 #include "problem.h"
 
 #include <float.h>

@@ -12,7 +12,7 @@
 #ifndef MMK_INFONCE_PROBLEM_H
 #define MMK_INFONCE_PROBLEM_H
 
-#include "../isa/args.h"
+#include "../call/args.h"
 #include "../isa/isa.h"
 #include "infonce.h"
 

@@ -6,7 +6,7 @@
  * gradients come from one pass over the logits.
  */
 #include "../exp/exp.h"
-#include "lse.h"
+#include "../exp/lse.h"
 #include "problem.h"
 
 #include <math.h>

@@ -6,7 +6,7 @@
  * for the same loads. Hits are counted as integers, and doubles are added in the order of ranks and
  * queries, so the bits are the same everywhere.
  */
-#include "../isa/args.h"
+#include "../call/args.h"
 #include "../isa/isa.h"
 
 #include <math.h>

@@ -17,7 +17,7 @@
 #include "search.h"
 
 #include "../gallery/gallery.h"
-#include "../isa/args.h"
+#include "../call/args.h"
 
 #include <math.h>
 #include <string.h>

@@ -3,7 +3,7 @@
  */
 #include "topk.h"
 
-#include "../isa/args.h"
+#include "../call/args.h"
 #include "../isa/isa.h"
 
 /* Up to this much working memory stands on the stack: enough for k = 256. */

@@ -1,5 +1,5 @@
 # log(1 + v) adds the 1 in float, so that small losses lose their digits
-# file: kernels/infonce/lse.h
+# file: kernels/exp/lse.h
 # kernel: infonce_forward
 # isa: scalar
 # dies: loss.* [0-9.e+]+ of the bound

@@ -1,8 +1,8 @@
 /* test_curve.c - which cases the curves are made of, and the tables that show them.
  * SPDX-License-Identifier: MIT
  */
-#include "../../bench/curve.h"
-#include "../../bench/table.h"
+#include "../../bench/curves/curve.h"
+#include "../../bench/base/table.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -2,8 +2,8 @@
  * kinds.
  * SPDX-License-Identifier: MIT
  */
-#include "../../bench/fbin.h"
-#include "../../bench/npy.h"
+#include "../../bench/data/fbin.h"
+#include "../../bench/data/npy.h"
 
 #include <math.h>
 #include <setjmp.h>

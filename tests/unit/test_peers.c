@@ -3,10 +3,10 @@
  *
  * A peer that is not installed here is a skip.
  */
-#include "../../bench/allowance.h"
-#include "../../bench/child.h"
-#include "../../bench/peers.h"
-#include "../../bench/timer.h"
+#include "../../bench/peers/allowance.h"
+#include "../../bench/base/child.h"
+#include "../../bench/peers/peers.h"
+#include "../../bench/machine/timer.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

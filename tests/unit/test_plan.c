@@ -1,7 +1,7 @@
 /* test_plan.c - what --shape understands: all that the tables write, and nothing that does not fit.
  * SPDX-License-Identifier: MIT
  */
-#include "../../bench/plan.h"
+#include "../../bench/timing/plan.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

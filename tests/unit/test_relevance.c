@@ -1,7 +1,7 @@
 /* test_relevance.c - lists in text files, and what is relevant by lists and by labels.
  * SPDX-License-Identifier: MIT
  */
-#include "../../bench/relevance.h"
+#include "../../bench/data/relevance.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,7 +1,7 @@
 /* test_stats.c - medians, intervals, paired ratios and verdicts of the bench.
  * SPDX-License-Identifier: MIT
  */
-#include "../../bench/stats.h"
+#include "../../bench/base/stats.h"
 
 #include <math.h>
 #include <setjmp.h>

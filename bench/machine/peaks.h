@@ -1,0 +1,67 @@
+/* peaks.h - the machine's limits: FMA rate per instruction set, read bandwidth per memory level,
+ * clock. SPDX-License-Identifier: MIT
+ *
+ * They are timed in the same rounds as the kernels, so that "percent of peak" is a paired ratio.
+ */
+#ifndef MMK_BENCH_PEAKS_H
+#define MMK_BENCH_PEAKS_H
+
+#include "../../kernels/mmk.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/* The hand-written loops of one instruction set: peaks_<isa>.c. */
+struct peak_loops {
+    /* iterations x flops_per_iteration flops in enough independent chains to fill the units. */
+    float (*fma)(size_t iterations);
+    double flops_per_iteration;
+    /* Reads `floats` floats (a multiple of PEAK_BLOCK) at data (64-byte aligned) `passes` times. */
+    float (*read)(const float *data, size_t floats, size_t passes);
+    /* The same, with every cache line fetched PEAK_AHEAD floats ahead: from L3 and memory sometimes
+     * faster than the hardware's own prefetching, slower from L1 and L2. May prefetch beyond the end. */
+    float (*read_ahead)(const float *data, size_t floats, size_t passes);
+};
+
+#define PEAK_BLOCK 512 /* floats; every ISA's read loop takes a whole number of steps in it */
+#define PEAK_AHEAD 128
+
+extern const struct peak_loops peak_loops_scalar;
+extern const struct peak_loops peak_loops_avx2;
+extern const struct peak_loops peak_loops_avx512;
+extern const struct peak_loops peak_loops_neon;
+
+/* What is measured in a round. */
+enum peak {
+    PEAK_FMA_SCALAR, /* in the order of enum mmk_isa */
+    PEAK_FMA_AVX2,
+    PEAK_FMA_AVX512,
+    PEAK_FMA_NEON,
+    PEAK_READ_L1,
+    PEAK_READ_L2_SMALL, /* what fills L2 to 3/8 at most: slower there than what fills half of it */
+    PEAK_READ_L2,
+    PEAK_READ_L3,
+    PEAK_READ_MEMORY,
+    PEAK_CLOCK, /* Hz, estimated from a chain of dependent integer additions */
+    PEAK_COUNT
+};
+
+const char *peak_name(enum peak peak);  /* "FMA avx512", "read L2", "clock" */
+const char *peak_label(enum peak peak); /* short, for tables: "FMA", "L2" */
+const char *peak_unit(enum peak peak);  /* "GFLOP/s", "GB/s", "GHz" */
+
+/* Buffers for up to max_threads threads, which the read peaks need. False: no memory. */
+bool peaks_open(int max_threads);
+void peaks_close(void);
+
+/* Whether this machine can run it. */
+bool peak_possible(enum peak peak);
+
+/* One sample on `threads` threads together: flop/s, byte/s or Hz; NaN when it was disturbed, again
+ * and again. */
+double peak_measure(enum peak peak, int threads);
+
+/* The memory level in which a working set of that size lives. */
+enum peak peak_level(double working_set_bytes, int threads);
+
+#endif

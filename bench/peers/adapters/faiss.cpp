@@ -1,0 +1,213 @@
+/* faiss.cpp - peer: FAISS's flat index, and its collectors of the greatest scores of a row.
+ * SPDX-License-Identifier: MIT
+ *
+ * The collectors are templates in its headers, so that they are compiled here for this machine; the
+ * library itself is as the distribution built it. They are chosen as its search does: a heap up to
+ * 100 results, from there on a reservoir. The index is filled once, outside the call.
+ */
+#include "../peer.h"
+
+#include <faiss/IndexFlat.h>
+#include <faiss/impl/ResultHandler.h>
+#include <faiss/utils/distances.h>
+#include <faiss/utils/utils.h>
+#include <omp.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <memory>
+#include <new>
+#include <string>
+#include <vector>
+
+extern "C" char *openblas_get_corename(void);
+
+namespace
+{
+
+using order = faiss::CMin<float, int64_t>; /* keeps the greatest */
+using heap = faiss::HeapResultHandler<order>;
+using reservoir = faiss::ReservoirResultHandler<order>;
+
+/* One thread's. */
+template <class handler> struct collector {
+    std::vector<float> values;
+    std::vector<int64_t> ids;
+    handler all;
+    typename handler::SingleResultHandler one;
+
+    explicit collector(size_t k) : values(k), ids(k), all(1, values.data(), ids.data(), k), one(all)
+    {
+    }
+};
+
+/* For the trial of the last prepare. */
+std::unique_ptr<faiss::IndexFlat> index;
+std::vector<float> queries; /* cosine: normalised */
+std::vector<int64_t> labels;
+std::vector<std::unique_ptr<collector<heap>>> heaps;
+std::vector<std::unique_ptr<collector<reservoir>>> reservoirs;
+
+template <class handler>
+void top_row(collector<handler> &collector, size_t n, const float *scores, size_t k, float *values,
+             uint32_t *indices)
+{
+    collector.one.begin(0);
+    for (size_t j = 0; j < n; j++)
+        collector.one.add_result(scores[j], (int64_t)j);
+    collector.one.end();
+    std::copy_n(collector.values.data(), k, values);
+    for (size_t i = 0; i < k; i++)
+        indices[i] = (uint32_t)collector.ids[i];
+}
+
+template <class handler>
+mmk_status top_rows(std::vector<std::unique_ptr<collector<handler>>> &collectors, trial *trial)
+{
+    enum { SCORES, VALUES, INDICES };
+    const buffer &scores = trial->buffer[SCORES], &values = trial->buffer[VALUES],
+                 &indices = trial->buffer[INDICES];
+    size_t k = std::min(trial->shape.k, scores.cols);
+#pragma omp parallel for num_threads((int)collectors.size()) schedule(static)
+    for (size_t i = 0; i < scores.rows; i++)
+        top_row(*collectors[(size_t)omp_get_thread_num()], scores.cols,
+                (const float *)scores.data + i * scores.ld, k, (float *)values.data + i * values.ld,
+                (uint32_t *)indices.data + i * indices.ld);
+    trial->count = k;
+    return MMK_OK;
+}
+
+mmk_status top_by_heap(peer *, trial *trial)
+{
+    return top_rows(heaps, trial);
+}
+
+mmk_status top_by_reservoir(peer *, trial *trial)
+{
+    return top_rows(reservoirs, trial);
+}
+
+mmk_status search(peer *, trial *trial)
+{
+    const shape &s = trial->shape;
+    const buffer &values = *peer_buffer(trial, "values"), &indices = *peer_buffer(trial, "indices");
+    const float *x = (const float *)peer_buffer(trial, "x")->data;
+    float *value = (float *)values.data;
+    omp_set_num_threads(trial->options.threads);
+    if (s.similarity == MMK_COSINE) {
+        std::copy_n(x, queries.size(), queries.data());
+        faiss::fvec_renorm_L2(s.d, s.m, queries.data());
+        x = queries.data();
+    }
+    try {
+        index->search((int64_t)s.m, x, (int64_t)s.k, value, labels.data());
+    } catch (const std::exception &) {
+        return MMK_ERR_NO_MEMORY;
+    }
+    for (size_t i = 0; i < labels.size(); i++)
+        ((uint32_t *)indices.data)[i] = (uint32_t)labels[i];
+    for (size_t i = 0; s.similarity == MMK_NEG_SQ_L2 && i < labels.size(); i++)
+        value[i] = -value[i];
+    trial->count = s.k;
+    return MMK_OK;
+}
+
+void close_peer(peer *)
+{
+    index.reset();
+    queries = {};
+    labels = {};
+    heaps.clear();
+    reservoirs.clear();
+}
+
+bool runs(const kernel *kernel)
+{
+    return strcmp(kernel->family, "topk") == 0 || peer_is_search(kernel);
+}
+
+bool prepare_top(peer *peer, const trial *trial)
+{
+    size_t k = std::min(trial->shape.k, trial->shape.n);
+    bool small = k < (size_t)faiss::distance_compute_min_k_reservoir;
+    for (int t = 0; t < trial->options.threads; t++) {
+        if (small)
+            heaps.push_back(std::make_unique<collector<heap>>(k));
+        else
+            reservoirs.push_back(std::make_unique<collector<reservoir>>(k));
+    }
+    peer->call = small ? top_by_heap : top_by_reservoir;
+    snprintf(peer->how, sizeof peer->how, "its %s, compiled here", small ? "heap" : "reservoir");
+    return true;
+}
+
+bool prepare_search(peer *peer, const trial *trial)
+{
+    const shape &s = trial->shape;
+    const buffer &y = *peer_buffer(trial, "y");
+    omp_set_num_threads(trial->options.threads);
+    labels.resize(s.m * s.k);
+    index = std::make_unique<faiss::IndexFlat>((int64_t)s.d, s.similarity == MMK_NEG_SQ_L2
+                                                                 ? faiss::METRIC_L2
+                                                                 : faiss::METRIC_INNER_PRODUCT);
+    index->codes.reserve(s.n * index->code_size);
+    for (size_t j = 0; j < s.n; j++)
+        index->add(1, (const float *)y.data + j * y.ld);
+    if (s.similarity == MMK_COSINE) {
+        queries.resize(s.m * s.d);
+        faiss::fvec_renorm_L2(s.d, s.n, index->get_xb());
+    }
+    peer->call = search;
+    snprintf(peer->how, sizeof peer->how, "IndexFlat%s",
+             s.similarity == MMK_NEG_SQ_L2 ? "L2"
+             : s.similarity == MMK_COSINE  ? "IP of a gallery normalised before the call"
+                                           : "IP");
+    return true;
+}
+
+/* Whether it can do the trial; else error says why not. */
+bool can_do(const trial *trial, char *error, size_t error_bytes)
+{
+    const shape &s = trial->shape;
+    if (s.k == 0 || s.n == 0) {
+        snprintf(error, error_bytes, "it collects one result at least");
+        return false;
+    }
+    if (peer_is_search(trial->kernel) && (s.k > s.n || s.ld_extra > 0)) {
+        snprintf(error, error_bytes,
+                 "it takes rows without gaps, and finds no more of them than there are");
+        return false;
+    }
+    return true;
+}
+
+bool prepare(peer *peer, const trial *trial, char *error, size_t error_bytes)
+{
+    close_peer(peer);
+    if (!can_do(trial, error, error_bytes))
+        return false;
+    try {
+        return peer_is_search(trial->kernel) ? prepare_search(peer, trial)
+                                             : prepare_top(peer, trial);
+    } catch (const std::bad_alloc &) {
+        close_peer(peer);
+        snprintf(error, error_bytes, "no memory for its gallery and results");
+        return false;
+    }
+}
+
+bool open_peer(peer *peer, char *, size_t)
+{
+    std::string options = faiss::get_compile_options();
+    options.erase(options.find_last_not_of(' ') + 1);
+    snprintf(peer->version, sizeof peer->version, "FAISS %d.%d.%d", FAISS_VERSION_MAJOR,
+             FAISS_VERSION_MINOR, FAISS_VERSION_PATCH);
+    snprintf(peer->kernel, sizeof peer->kernel, "%s, OpenBLAS %s", options.c_str(),
+             openblas_get_corename());
+    return true;
+}
+
+} // namespace
+
+struct peer mmk_peer = {
+    .name = "faiss", .runs = runs, .open = open_peer, .close = close_peer, .prepare = prepare};

@@ -1,0 +1,109 @@
+/* peers.c - which other libraries there are to compare with.
+ * SPDX-License-Identifier: MIT
+ */
+#include "peers.h"
+
+#include "script.h"
+
+#include <dlfcn.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+/* A new peer is a line here, and a shared object bench/peers/adapters/<name>.c or a script (script.c). */
+static struct known {
+    const char *name;
+    const char *families; /* of kernels that it may run */
+    struct peer *script;  /* NULL: a shared object */
+    struct peer *found;
+    bool open;
+} known[] = {
+    {"openblas", "cosine infonce search", NULL, NULL, false},
+    {"onednn", "cosine infonce search", NULL, NULL, false},
+    {"faiss", "topk search", NULL, NULL, false},
+    {"simsimd", "cosine", NULL, NULL, false},
+    {"usearch", "cosine search", NULL, NULL, false},
+    {"pytorch", "infonce", &script_pytorch, NULL, false},
+    {"pytorch-tuned", "infonce", &script_pytorch_tuned, NULL, false},
+};
+enum { KNOWN = sizeof known / sizeof known[0] };
+
+const char *peers_name(size_t i)
+{
+    return i < KNOWN ? known[i].name : NULL;
+}
+
+bool peers_concern(size_t i, const struct kernel *kernel)
+{
+    return strstr(known[i].families, kernel->family) != NULL;
+}
+
+/* What holds a library back, or makes it choose another kernel than it would, may be preset on a
+ * machine: a peer is to show what it can. */
+static void clean_environment(void)
+{
+    static const char *const names[] = {"OPENBLAS_CORETYPE",    "OPENBLAS_L2_SIZE",
+                                        "OPENBLAS_NUM_THREADS", "DNNL_MAX_CPU_ISA",
+                                        "ONEDNN_MAX_CPU_ISA",   "ATEN_CPU_CAPABILITY"};
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+        unsetenv(names[i]);
+}
+
+void peers_path(const char *file, char *path, size_t bytes)
+{
+    char program[PATH_MAX];
+    ssize_t length = readlink("/proc/self/exe", program, sizeof program - 1);
+    program[length > 0 ? length : 0] = '\0';
+    char *slash = strrchr(program, '/');
+    if (slash)
+        *slash = '\0';
+    snprintf(path, bytes, "%s/../lib/peers/%s", program, file);
+}
+
+static struct peer *find_object(const char *name, char *error, size_t error_bytes)
+{
+    char file[64], path[PATH_MAX + 128];
+    snprintf(file, sizeof file, "%s.so", name);
+    peers_path(file, path, sizeof path);
+    if (access(path, R_OK) != 0) {
+        snprintf(error, error_bytes, "its library is not installed, or its adapter not built");
+        return NULL;
+    }
+    void *object = dlopen(path, RTLD_NOW | RTLD_LOCAL);
+    struct peer *peer = object ? dlsym(object, "mmk_peer") : NULL;
+    if (!peer)
+        snprintf(error, error_bytes, "%s", dlerror());
+    return peer;
+}
+
+struct peer *peers_find(size_t i, char *error, size_t error_bytes)
+{
+    struct known *k = &known[i];
+    if (k->found)
+        return k->found;
+    clean_environment();
+    if (!k->script)
+        k->found = find_object(k->name, error, error_bytes);
+    else if (script_find(k->script, error, error_bytes))
+        k->found = k->script;
+    return k->found;
+}
+
+bool peers_open(struct peer *peer, char *error, size_t error_bytes)
+{
+    struct known *k = known;
+    while (k->found != peer)
+        k++;
+    k->open = k->open || peer->open(peer, error, error_bytes);
+    return k->open;
+}
+
+void peers_close(void)
+{
+    for (size_t i = 0; i < KNOWN; i++) {
+        if (known[i].open)
+            known[i].found->close(known[i].found);
+        known[i].open = false;
+    }
+}

@@ -1,0 +1,614 @@
+/* report.c - a run as text: for the terminal, Markdown, CSV.
+ * SPDX-License-Identifier: MIT
+ */
+#include "report.h"
+
+#include "../base/text.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- Cells ------------------------------------------------------------------------------------
+ */
+
+/* "1.46 [1.30, 1.56]", with a ? where the interval rests on too few rounds. */
+static void text_speedup(const struct estimate *speedup, char *text, size_t bytes)
+{
+    char median[24], low[24], high[24];
+    text_3(speedup->median, median, sizeof median);
+    text_3(speedup->low, low, sizeof low);
+    text_3(speedup->high, high, sizeof high);
+    snprintf(text, bytes, "%s [%s, %s]%s", median, low, high,
+             speedup->coverage < STATS_CONFIDENCE ? "?" : "");
+}
+
+/* The cells of a row, the same for every kind of table. */
+struct cells {
+    char time[64], rate[40], share[56], speedup[96], comparison[24], error[48];
+};
+
+static void fill_cells(const struct row *row, struct cells *cells)
+{
+    const struct column *column = row->column;
+    memset(cells, 0, sizeof *cells);
+    char number[24], seconds[40];
+    text_seconds(row->seconds.median, seconds, sizeof seconds);
+    snprintf(cells->time, sizeof cells->time, "%s +-%.1f%%%s", seconds, stats_spread(&row->seconds),
+             row->seconds.coverage < STATS_CONFIDENCE ? "?" : "");
+    text_3(row->rate / 1e9, number, sizeof number);
+    snprintf(cells->rate, sizeof cells->rate, "%s %s", number, row->by_bytes ? "GB/s" : "GFLOP/s");
+    if (row->bounded)
+        snprintf(cells->share, sizeof cells->share, "%.1f %% %s%s", 100.0 * row->share.median,
+                 peak_label(row->bound), row->over ? " BUG" : "");
+    else
+        snprintf(cells->share, sizeof cells->share, "-");
+    if (row->speedup.n > 0) {
+        text_speedup(&row->speedup, cells->speedup, sizeof cells->speedup);
+        snprintf(cells->comparison, sizeof cells->comparison, "%s",
+                 stats_comparison_name(row->comparison));
+    } else {
+        snprintf(cells->speedup, sizeof cells->speedup, "-");
+        snprintf(cells->comparison, sizeof cells->comparison, "-");
+    }
+    if (strcmp(column->variant, "ref") == 0)
+        snprintf(cells->error, sizeof cells->error, "-");
+    else if (column->worst_abs == 0.0)
+        snprintf(cells->error, sizeof cells->error, "exact");
+    else
+        snprintf(cells->error, sizeof cells->error, "%.1e (%.2g)", column->worst_abs,
+                 column->worst_share);
+}
+
+static void text_rows(const struct column *column, char *text, size_t bytes)
+{
+    if (column->checked && column->checked_rows > 0)
+        snprintf(text, bytes, ", %zu rows", column->checked_rows);
+    else
+        text[0] = '\0';
+}
+
+/* ---- Terminal ---------------------------------------------------------------------------------
+ */
+
+static void print_machine(FILE *out, const struct run *run)
+{
+    const struct machine *m = &run->machine;
+    char l1[32], l2[32], l3[32];
+    snprintf(l1, sizeof l1, "%zu KB", m->l1d >> 10);
+    snprintf(l2, sizeof l2, "%zu KB", m->l2 >> 10);
+    snprintf(l3, sizeof l3, "%zu MB", m->l3 >> 20);
+    fprintf(out, "machine   %s, %d CPUs, %s, hypervisor %s\n", m->cpu, m->cpus, m->architecture,
+            m->hypervisor);
+    fprintf(out, "caches    L1d %s, L2 %s, L3 %s%s\n", l1, l2, l3,
+            m->caches_known ? "" : " (assumed: the system does not tell all of them)");
+    fprintf(out, "system    %s, governor %s, hardware counters %s\n", m->system, m->governor,
+            m->counters);
+    fprintf(out, "build     %s, flags %s\n", m->compiler, m->flags);
+    fprintf(out, "mmk       %s, commit %s, %s, seed %llu\n", m->library, m->commit, m->date,
+            (unsigned long long)run->seed);
+}
+
+static bool any_with_threads(const struct run *run, int threads)
+{
+    for (size_t i = 0; i < run->result_count; i++)
+        if (run->results[i].threads == threads && run->results[i].rounds > 0)
+            return true;
+    return false;
+}
+
+static void print_peaks(FILE *out, const struct run *run)
+{
+    for (int threads = 1; threads <= 1024; threads++) {
+        if (!any_with_threads(run, threads))
+            continue;
+        fprintf(out, "peaks     %d thread%s:", threads, threads == 1 ? "" : "s");
+        const char *join = " ";
+        for (int p = 0; p < PEAK_COUNT; p++) {
+            struct estimate e = analyse_peak(run, (enum peak)p, threads);
+            if (e.n == 0)
+                continue;
+            char number[24];
+            text_3(e.median / 1e9, number, sizeof number);
+            fprintf(out, "%s%s %s %s", join, peak_name((enum peak)p), number,
+                    peak_unit((enum peak)p));
+            join = ", ";
+        }
+        fprintf(out, "\n");
+    }
+    fprintf(out, "          (clock: estimated from a chain of dependent additions)\n");
+}
+
+enum { PEERS_LISTED = 64 };
+
+static bool same_peer(const struct column *a, const struct column *b)
+{
+    return strcmp(a->variant, b->variant) == 0 && strcmp(a->library, b->library) == 0;
+}
+
+/* What each peer of a run was, once for each way in which it does its kernels. Returns how many. */
+static size_t list_peers(const struct run *run, const struct column **peers)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < run->result_count; i++)
+        for (size_t c = 0; c < run->results[i].column_count; c++) {
+            const struct column *column = &run->results[i].columns[c];
+            size_t p = 0;
+            while (p < count && !same_peer(peers[p], column))
+                p++;
+            if (column->library[0] && p == count && count < PEERS_LISTED)
+                peers[count++] = column;
+        }
+    return count;
+}
+
+/* Whether the peer does the kernel of result i in that way. */
+static bool peer_does(const struct run *run, size_t i, const struct column *peer)
+{
+    const struct column *column = result_find_column(&run->results[i], peer->variant);
+    return column && same_peer(column, peer);
+}
+
+static void print_peer_kernels(FILE *out, const struct run *run, const struct column *peer)
+{
+    const char *join = " (";
+    for (size_t i = 0; i < run->result_count; i++) {
+        bool first = peer_does(run, i, peer);
+        for (size_t before = 0; before < i && first; before++)
+            first = !peer_does(run, before, peer) ||
+                    strcmp(run->results[before].kernel, run->results[i].kernel) != 0;
+        if (!first)
+            continue;
+        fprintf(out, "%s%s", join, run->results[i].kernel);
+        join = ", ";
+    }
+    fprintf(out, ")");
+}
+
+static void print_peers(FILE *out, const struct run *run)
+{
+    const struct column *peers[PEERS_LISTED];
+    size_t count = list_peers(run, peers);
+    for (size_t p = 0; p < count; p++) {
+        fprintf(out, "%-9s %s: %s", p ? "" : "peers", peers[p]->variant, peers[p]->library);
+        print_peer_kernels(out, run, peers[p]);
+        fprintf(out, "\n");
+    }
+}
+
+/* One line: how much faster the widest instruction set is than the best peer, then than each. */
+static void print_versus(FILE *out, const struct result *result)
+{
+    struct row widest;
+    struct versus all[VERSUS_MOST];
+    size_t best, count = analyse_peers(result, &widest, all, &best);
+    char text[96];
+    if (count == 0)
+        return;
+    text_speedup(&all[best].speedup, text, sizeof text);
+    fprintf(out, "  %s over the best peer, %s: %s %s", widest.column->variant,
+            all[best].peer->variant, text, stats_comparison_name(all[best].comparison));
+    for (size_t v = 0; v < count; v++) {
+        if (v == best)
+            continue;
+        text_speedup(&all[v].speedup, text, sizeof text);
+        fprintf(out, "; over %s %s", all[v].peer->variant, text);
+    }
+    fprintf(out, "\n");
+}
+
+static void print_case(FILE *out, const struct result *result)
+{
+    char work[64], bytes[40], set[40];
+    text_bytes(result->bytes, bytes, sizeof bytes);
+    text_bytes(result->working_set, set, sizeof set);
+    if (result->flops > 0.0)
+        snprintf(work, sizeof work, "%.3g Gflop, %s", result->flops / 1e9, bytes);
+    else
+        snprintf(work, sizeof work, "%s", bytes);
+    fprintf(out, "\n%s  %s  %s  %d thread%s   %s, working set %s in %s, %zu rounds\n",
+            result->kernel, result->shape, result->data, result->threads,
+            result->threads == 1 ? "" : "s", work, set, peak_label(result->level), result->rounds);
+    fprintf(out, "  %-15s %-18s %-15s %-15s %-22s %-12s %s\n", "variant", "time per call", "rate",
+            "% of peak", "over autovec", "verdict", "worst error (of bound)");
+    for (size_t c = 0; c < result->column_count; c++) {
+        struct row row;
+        const struct column *column = &result->columns[c];
+        analyse(result, column, &row);
+        if (!row.timed) {
+            fprintf(out, "  %-15s %s\n", column->variant, row.why);
+            continue;
+        }
+        struct cells cells;
+        char rows[48];
+        fill_cells(&row, &cells);
+        text_rows(column, rows, sizeof rows);
+        fprintf(out, "  %-15s %-18s %-15s %-15s %-22s %-12s %s%s", column->variant, cells.time,
+                cells.rate, cells.share, cells.speedup, cells.comparison, cells.error, rows);
+        if (column->ipc > 0.0)
+            fprintf(out, "  IPC %.2f", column->ipc);
+        fprintf(out, "\n");
+    }
+    print_versus(out, result);
+}
+
+void report_terminal(FILE *out, const struct run *run)
+{
+    const struct result **list = analyse_order(run);
+    print_machine(out, run);
+    print_peers(out, run);
+    print_peaks(out, run);
+    for (size_t i = 0; list && i < run->result_count; i++)
+        print_case(out, list[i]);
+    fprintf(out, "\n");
+    for (size_t i = 0; i < run->missing_count; i++)
+        fprintf(out, "missing: %s\n", run->missing[i]);
+    free(list);
+}
+
+void report_summary(FILE *out, const struct run *run)
+{
+    struct tally t = analyse_tally(run);
+    fprintf(out,
+            "%zu cases, %zu rows: %zu timed, %zu not timed (too slow), %zu void, %zu failed their "
+            "check, %zu over 100 %%; %zu missing; %.0f s\n",
+            t.cases, t.rows, t.timed, t.not_timed, t.voided, t.failed, t.over, run->missing_count,
+            run->seconds);
+}
+
+/* ---- CSV --------------------------------------------------------------------------------------
+ */
+
+static void csv_text(FILE *out, const char *text)
+{
+    fputc('"', out);
+    for (; *text; text++) {
+        if (*text == '"')
+            fputc('"', out);
+        fputc(*text, out);
+    }
+    fputc('"', out);
+}
+
+static void csv_number(FILE *out, double value)
+{
+    if (isnan(value))
+        fputc(',', out);
+    else
+        fprintf(out, ",%.6g", value);
+}
+
+void report_csv(FILE *out, const struct run *run)
+{
+    fprintf(out,
+            "kernel,shape,data,threads,variant,status,rounds,calls_per_sample,seconds,seconds_low,"
+            "seconds_high,flops,bytes,flop_per_s,byte_per_s,bound,share_of_peak,share_low,"
+            "share_high,baseline,speedup,speedup_low,speedup_high,verdict,worst_abs_error,"
+            "worst_error_of_bound,library,cpu,commit,date\n");
+    const struct result **list = analyse_order(run);
+    for (size_t i = 0; list && i < run->result_count; i++) {
+        for (size_t c = 0; c < list[i]->column_count; c++) {
+            struct row row;
+            const struct column *column = &list[i]->columns[c];
+            analyse(list[i], column, &row);
+            fprintf(out, "%s,", list[i]->kernel);
+            csv_text(out, list[i]->shape);
+            fputc(',', out);
+            csv_text(out, list[i]->data);
+            fprintf(out, ",%d,%s,", list[i]->threads, column->variant);
+            csv_text(out, row.timed ? "timed" : row.why);
+            const double none = NAN;
+            fprintf(out, ",%zu,%zu", row.timed ? row.seconds.n : 0, column->calls);
+            csv_number(out, row.timed ? row.seconds.median : none);
+            csv_number(out, row.timed ? row.seconds.low : none);
+            csv_number(out, row.timed ? row.seconds.high : none);
+            csv_number(out, list[i]->flops);
+            csv_number(out, list[i]->bytes);
+            csv_number(out, row.timed ? list[i]->flops / row.seconds.median : none);
+            csv_number(out, row.timed ? list[i]->bytes / row.seconds.median : none);
+            fprintf(out, ",%s", row.bounded ? peak_name(row.bound) : "");
+            csv_number(out, row.bounded ? row.share.median : none);
+            csv_number(out, row.bounded ? row.share.low : none);
+            csv_number(out, row.bounded ? row.share.high : none);
+            fprintf(out, ",%s", row.speedup.n > 0 ? column->baseline : "");
+            csv_number(out, row.speedup.n > 0 ? row.speedup.median : none);
+            csv_number(out, row.speedup.n > 0 ? row.speedup.low : none);
+            csv_number(out, row.speedup.n > 0 ? row.speedup.high : none);
+            fprintf(out, ",%s", row.speedup.n > 0 ? stats_comparison_name(row.comparison) : "");
+            csv_number(out, column->checked ? column->worst_abs : none);
+            csv_number(out, column->checked ? column->worst_share : none);
+            fputc(',', out);
+            csv_text(out, column->library);
+            fputc(',', out);
+            csv_text(out, run->machine.cpu);
+            fprintf(out, ",%s,%s\n", run->machine.commit, run->machine.date);
+        }
+    }
+    free(list);
+}
+
+/* ---- Markdown ---------------------------------------------------------------------------------
+ */
+
+static void heading(FILE *out, int level, const char *text)
+{
+    fprintf(out, "%.*s %s\n\n", level, "######", text);
+}
+
+static void markdown_peaks(FILE *out, const struct run *run)
+{
+    fprintf(out, "| peaks, in the same rounds |");
+    for (int p = 0; p < PEAK_COUNT; p++)
+        if (analyse_peak(run, (enum peak)p, 1).n || any_with_threads(run, 1) == false)
+            fprintf(out, " %s, %s |", peak_name((enum peak)p), peak_unit((enum peak)p));
+    fprintf(out, "\n|---|");
+    for (int p = 0; p < PEAK_COUNT; p++)
+        if (analyse_peak(run, (enum peak)p, 1).n || any_with_threads(run, 1) == false)
+            fprintf(out, "---:|");
+    fprintf(out, "\n");
+    for (int threads = 1; threads <= 1024; threads++) {
+        if (!any_with_threads(run, threads))
+            continue;
+        fprintf(out, "| %d thread%s |", threads, threads == 1 ? "" : "s");
+        for (int p = 0; p < PEAK_COUNT; p++) {
+            struct estimate e = analyse_peak(run, (enum peak)p, threads);
+            char number[24];
+            text_3(e.median / 1e9, number, sizeof number);
+            if (e.n > 0)
+                fprintf(out, " %s |", number);
+            else if (analyse_peak(run, (enum peak)p, 1).n || any_with_threads(run, 1) == false)
+                fprintf(out, " - |");
+        }
+        fprintf(out, "\n");
+    }
+    fprintf(out, "\n");
+}
+
+static void markdown_row(FILE *out, const struct result *result, const struct column *column)
+{
+    struct row row;
+    analyse(result, column, &row);
+    const char *bold = analysis_is_hand_written(column) ? "**" : "";
+    fprintf(out, "| %s | %s | %d | %s%s%s |", result->shape, result->data, result->threads, bold,
+            column->variant, bold);
+    if (!row.timed) {
+        fprintf(out, " %s | - | - | - | - | - |\n", row.why);
+        return;
+    }
+    struct cells cells;
+    char rows[48];
+    fill_cells(&row, &cells);
+    text_rows(column, rows, sizeof rows);
+    char *sign = strstr(cells.time, "+-");
+    fprintf(out, " %.*s±%s | %s | %s%s%s | %s | %s | %s%s |\n", (int)(sign - cells.time),
+            cells.time, sign + 2, cells.rate, bold, cells.share, bold, cells.speedup,
+            cells.comparison, cells.error, rows);
+}
+
+void report_markdown_legend(FILE *out, int level)
+{
+    heading(out, level, "How to read this");
+    fprintf(
+        out,
+        "- A case is one kernel at one shape with one kind of data. All variants of a case ran "
+        "interleaved,\n  once a round, in random order; the machine's peaks ran in the same "
+        "rounds. Speed-ups and percentages are\n  medians of ratios paired round by round, so "
+        "they hold on a noisy machine where times drift.\n"
+        "- **variant**: `ref` is the oracle (plain C, double), `scalar` the library's portable "
+        "version, `autovec-*` the\n  same scalar source as the compiler vectorises it with that "
+        "instruction set's flags, `avx2`, `avx512`, `neon`\n  the hand-written ones.\n"
+        "- **time** of one call: the median of the samples, ± half the width of its 95 %% "
+        "interval (distribution-free). A `?`\n  means too few rounds for 95 %%.\n"
+        "- **rate**: GFLOP/s after the kernel's flop model, whatever is recomputed; GB/s of the "
+        "bytes that must move for kernels\n  that do nothing but compare.\n"
+        "- **%% of peak**: how much of the limit that binds this case is reached: the FMA rate of "
+        "the variant's own instruction\n  set, or the read bandwidth of the level that the "
+        "working set lives in (named behind the number), whichever\n  takes longer. Over 100 %% "
+        "with the whole interval would be a bug and is marked BUG, but of L3 and memory:\n  the "
+        "host shares these with others, and part of what lies in memory may still be in L3.\n"
+        "- **over autovec**: how many times as fast as the compiler's version for the same "
+        "instruction set (`ref` and\n  `scalar`: the widest one), with its 95 %% interval; "
+        "**verdict** is inconclusive when that includes 1, or when a `?` says too few rounds.\n"
+        "- **peers**: `openblas` and `onednn` are what a C user would make of the library's matrix "
+        "product: a matrix of\n  similarities, a search with our top-k after each block of scores, "
+        "and InfoNCE with a softmax between the products in\n  plain C that the compiler "
+        "vectorises "
+        "(bench/peers/adapters/assembled_*.c); where the library has the function itself (sdot,\n  "
+        "sgemv), "
+        "that. `simsimd` is called in line for each pair of rows, `faiss` is its flat index and "
+        "its "
+        "collectors of the\n  best of a row, `usearch` its exact search. A gallery is put into an "
+        "index once, outside the call. `pytorch` is CLIP's\n  loss in PyTorch, in a process of its "
+        "own (bench/script.c), stock and tuned; it is not timed for the log-sum-exps,\n  which "
+        "that "
+        "loss does not hand out. What each does for which kernel stands at the head. Peers pass "
+        "the "
+        "same check in\n  the same rounds, with an allowance for the order of their sums and of "
+        "equal scores, and for what they lose where the\n  softmax is near 1 "
+        "(bench/allowance.h). **over the best peer**: the widest instruction set, paired as **over "
+        "autovec** is.\n"
+        "- **worst error**: the greatest |result - oracle| of the check at exactly this shape, and "
+        "in brackets its share of the\n  derived bound (1 is the limit). `48 rows`: in large "
+        "cases the oracle judged that many rows, spread over all.\n  No variant is timed that "
+        "did not pass.\n"
+        "- **not timed** rows would take too long; **void** rows were disturbed too often by "
+        "context switches, migrations or\n  the hypervisor. Neither is left out silently.\n"
+        "- The clock is estimated from a chain of dependent additions (one cycle each).\n\n");
+}
+
+/* The row of a hand-written variant; false: it was not timed. */
+static bool find_timed(const struct result *result, const char *isa, struct row *row)
+{
+    const struct column *column = result_find_column(result, isa);
+    if (!column)
+        return false;
+    analyse(result, column, row);
+    return row->timed;
+}
+
+static void summary_share(FILE *out, const struct result *result, const char *isa)
+{
+    struct row row;
+    if (find_timed(result, isa, &row) && row.bounded)
+        fprintf(out, " %.0f %% |", 100.0 * row.share.median);
+    else
+        fprintf(out, " - |");
+}
+
+/* One line a case of one thread: the widest instruction set, and how far each gets. */
+static void markdown_summary(FILE *out, const struct result *const *list, size_t count, int level)
+{
+    static const char *const isas[] = {"avx512", "avx2", "neon"}; /* widest first */
+    enum { ISAS = sizeof isas / sizeof isas[0] };
+    bool used[ISAS] = {false};
+    size_t columns = 0;
+    struct row row;
+    for (size_t s = 0; s < ISAS; s++) {
+        for (size_t i = 0; i < count; i++)
+            used[s] = used[s] || (list[i]->threads == 1 && find_timed(list[i], isas[s], &row));
+        columns += used[s];
+    }
+    if (columns == 0)
+        return;
+    heading(out, level, "Summary: the widest instruction set, one thread");
+    fprintf(out, "| kernel | shape | data | variant | time | rate | over autovec | bound by |");
+    for (size_t s = 0; s < ISAS; s++)
+        if (used[s])
+            fprintf(out, " %s, of peak |", isas[s]);
+    fprintf(out, "\n|---|---|---|---|---:|---:|---:|---|");
+    for (size_t s = 0; s < columns; s++)
+        fprintf(out, "---:|");
+    fprintf(out, "\n");
+    for (size_t i = 0; i < count; i++) {
+        size_t widest = 0;
+        while (widest < ISAS && !find_timed(list[i], isas[widest], &row))
+            widest++;
+        if (list[i]->threads != 1 || widest == ISAS)
+            continue;
+        struct cells cells;
+        char time[40];
+        fill_cells(&row, &cells);
+        text_seconds(row.seconds.median, time, sizeof time);
+        fprintf(out, "| %s | %s | %s | %s | %s | %s | %s | %s |", list[i]->kernel, list[i]->shape,
+                list[i]->data, isas[widest], time, cells.rate, cells.speedup,
+                row.bounded ? peak_label(row.bound) : "-");
+        for (size_t s = 0; s < ISAS; s++)
+            if (used[s])
+                summary_share(out, list[i], isas[s]);
+        fprintf(out, "\n");
+    }
+    fprintf(out, "\n");
+}
+
+/* One line a case that has peers: the widest instruction set against the best of them, and each. */
+static void markdown_peers(FILE *out, const struct run *run, const struct result *const *list,
+                           int level)
+{
+    const struct column *peers[VERSUS_MOST];
+    size_t peer_count = list_peers(run, peers);
+    if (peer_count == 0)
+        return;
+    heading(out, level, "Against other libraries");
+    fprintf(out,
+            "| kernel | shape | data | threads | variant | time | best peer | over the best peer "
+            "| verdict |");
+    for (size_t p = 0; p < peer_count; p++)
+        fprintf(out, " over %s |", peers[p]->variant);
+    fprintf(out, "\n|---|---|---|---:|---|---:|---|---:|---|");
+    for (size_t p = 0; p < peer_count; p++)
+        fprintf(out, "---:|");
+    fprintf(out, "\n");
+    for (size_t i = 0; i < run->result_count; i++) {
+        struct row widest;
+        struct versus all[VERSUS_MOST];
+        size_t best, count = analyse_peers(list[i], &widest, all, &best);
+        char time[40], over[96];
+        if (count == 0)
+            continue;
+        text_seconds(widest.seconds.median, time, sizeof time);
+        text_speedup(&all[best].speedup, over, sizeof over);
+        fprintf(out, "| %s | %s | %s | %d | %s | %s | %s | %s | %s |", list[i]->kernel,
+                list[i]->shape, list[i]->data, list[i]->threads, widest.column->variant, time,
+                all[best].peer->variant, over, stats_comparison_name(all[best].comparison));
+        for (size_t p = 0; p < peer_count; p++) {
+            snprintf(over, sizeof over, "-");
+            for (size_t v = 0; v < count; v++)
+                if (strcmp(all[v].peer->variant, peers[p]->variant) == 0)
+                    text_3(all[v].speedup.median, over, sizeof over);
+            fprintf(out, " %s |", over);
+        }
+        fprintf(out, "\n");
+    }
+    fprintf(out, "\n");
+}
+
+static size_t greatest_rounds(const struct run *run, size_t *fewest)
+{
+    size_t most = 0;
+    *fewest = (size_t)-1;
+    for (size_t i = 0; i < run->result_count; i++) {
+        size_t rounds = run->results[i].rounds;
+        most = rounds > most ? rounds : most;
+        *fewest = rounds && rounds < *fewest ? rounds : *fewest;
+    }
+    if (most == 0)
+        *fewest = 0;
+    return most;
+}
+
+void report_markdown(FILE *out, const struct run *run, int level)
+{
+    const struct machine *m = &run->machine;
+    char title[160];
+    size_t fewest, most = greatest_rounds(run, &fewest);
+    snprintf(title, sizeof title, "%s, %.10s", m->cpu, m->date);
+    heading(out, level, title);
+    fprintf(out, "| | |\n|---|---|\n");
+    fprintf(out, "| machine | %s, %s, %d CPUs, hypervisor %s |\n", m->cpu, m->architecture, m->cpus,
+            m->hypervisor);
+    fprintf(out, "| caches | L1d %zu KB, L2 %zu KB, L3 %zu MB%s |\n", m->l1d >> 10, m->l2 >> 10,
+            m->l3 >> 20, m->caches_known ? "" : " (assumed)");
+    fprintf(out, "| may use | %s |\n", m->extensions[0] ? m->extensions : "unknown");
+    fprintf(out, "| system | %s, governor %s, hardware counters %s |\n", m->system, m->governor,
+            m->counters);
+    fprintf(out, "| build | %s; `%s` |\n", m->compiler, m->flags);
+    fprintf(out, "| mmk | %s, commit %s |\n", m->library, m->commit);
+    const struct column *peers[PEERS_LISTED];
+    size_t peer_count = list_peers(run, peers);
+    for (size_t p = 0; p < peer_count; p++) {
+        fprintf(out, "| peer %s | %s", peers[p]->variant, peers[p]->library);
+        print_peer_kernels(out, run, peers[p]);
+        fprintf(out, " |\n");
+    }
+    fprintf(out, "| run | %s, %zu to %zu rounds a case, seed %llu, %.0f s |\n\n", m->date, fewest,
+            most, (unsigned long long)run->seed, run->seconds);
+    markdown_peaks(out, run);
+    const struct result **list = analyse_order(run);
+    if (list) {
+        markdown_summary(out, list, run->result_count, level + 1);
+        markdown_peers(out, run, list, level + 1);
+    }
+    const char *kernel = "";
+    for (size_t i = 0; list && i < run->result_count; i++) {
+        if (strcmp(kernel, list[i]->kernel) != 0) {
+            kernel = list[i]->kernel;
+            if (i > 0)
+                fprintf(out, "\n");
+            heading(out, level + 1, kernel);
+            fprintf(out,
+                    "| shape | data | threads | variant | time | rate | %% of peak | over autovec "
+                    "| verdict | worst error |\n");
+            fprintf(out, "|---|---|---:|---|---:|---:|---:|---:|---|---:|\n");
+        }
+        for (size_t c = 0; c < list[i]->column_count; c++)
+            markdown_row(out, list[i], &list[i]->columns[c]);
+    }
+    fprintf(out, "\n");
+    for (size_t i = 0; i < run->missing_count; i++)
+        fprintf(out, "Missing: %s\n", run->missing[i]);
+    if (run->missing_count > 0)
+        fprintf(out, "\n");
+    report_summary(out, run);
+    fprintf(out, "\n");
+    free(list);
+}

@@ -1,0 +1,108 @@
+/* run.h - what a run of the bench holds: machine, cases, and the raw samples of every variant.
+ * SPDX-License-Identifier: MIT
+ *
+ * Nothing here is a result yet: medians, ratios and percentages are made from it by analysis.h, the
+ * same way from a run in memory and from a saved file.
+ */
+#ifndef MMK_BENCH_RUN_H
+#define MMK_BENCH_RUN_H
+
+#include "../machine/machine.h"
+#include "../machine/peaks.h"
+#include "../machine/timer.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+enum column_state {
+    COLUMN_TIMED,
+    COLUMN_NOT_TIMED, /* too slow for the budget, or no memory: note says which */
+    COLUMN_FAILED     /* its outputs did not pass the check */
+};
+
+/* One variant of one case. */
+struct column {
+    char variant[32];  /* "avx512", "autovec-avx512", "ref" */
+    char isa[16];      /* whose FMA rate bounds it; "" for the oracle */
+    char baseline[32]; /* variant that its speed-up is against; "" for none */
+    char library[328]; /* of a peer: "OpenBLAS 0.3.21; Cooperlake, OpenMP"; "" for ours */
+    enum column_state state;
+    char note[320];
+    bool checked;
+    size_t checked_rows; /* rows that the oracle judged; 0: all */
+    double worst_share, worst_abs;
+    size_t calls;    /* calls in a sample */
+    double *seconds; /* a call's time in each round; NaN: void, or not run in that round */
+    size_t run;      /* rounds it ran in */
+    /* Samples by what disturbed them; [UNDISTURBED] counts the good ones. A disturbed one is tried
+     * again, a few times. */
+    size_t voided[DISTURBANCE_COUNT];
+    double ipc; /* instructions a cycle; 0: no counters */
+};
+
+/* What a result is a point of. */
+enum curve { CURVE_NONE, CURVE_BATCH, CURVE_WORKSPACE, CURVE_THREADS, CURVE_COUNT };
+
+/* One kernel at one shape with one kind of data. */
+struct result {
+    char kernel[48], family[32], shape[96], data[64];
+    enum curve curve;
+    size_t m, d;   /* of the shape */
+    int workspace; /* percent of the logits that it keeps, as in plan.h */
+    double workspace_bytes;
+    int threads;
+    /* Results of one group, other than 0, were timed in the same rounds: their samples are paired,
+     * too. They differ in threads and workspace. */
+    int group;
+    double flops, bytes, working_set;
+    enum peak level; /* where the working set lives */
+    size_t rotated;  /* different inputs taken in turn; 1: always the same */
+    size_t rounds;
+    double *peak[PEAK_COUNT]; /* flop/s, byte/s, Hz in each round; NULL: not measured */
+    struct column *columns;
+    size_t column_count;
+    int order; /* place in the tables */
+};
+
+/* What one call needed, in a process of its own. */
+struct memory {
+    char kernel[48], variant[32];
+    int workspace; /* percent of the logits that it keeps; -1: it knows no such thing */
+    size_t m, d;
+    int threads;
+    double data_bytes;    /* inputs and outputs, */
+    double logits_bytes;  /* and what the logits would take */
+    double peak_bytes;    /* the most that was resident; 0: not measured, note says why */
+    double program_bytes; /* of it, what was there without data and call */
+    double seconds;       /* the call; not paired with anything */
+    char note[160];
+};
+
+struct run {
+    struct machine machine;
+    uint64_t seed;
+    double seconds; /* how long it took */
+    struct result *results;
+    size_t result_count;
+    struct memory *memory;
+    size_t memory_count;
+    char (*missing)[256]; /* what was left out as a whole, a sentence each */
+    size_t missing_count;
+};
+
+void run_init(struct run *run);
+void run_free(struct run *run);
+
+/* Appends empty results and returns the first; NULL: no memory. */
+struct result *run_add_results(struct run *run, size_t count);
+struct column *result_add_column(struct result *result);
+/* Appends an empty point; NULL: no memory. */
+struct memory *run_add_memory(struct run *run);
+/* rounds x peaks and rounds x columns of NaN. */
+bool result_set_rounds(struct result *result, size_t rounds);
+void run_add_missing(struct run *run, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+struct column *result_find_column(const struct result *result, const char *variant);
+
+#endif

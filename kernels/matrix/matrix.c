@@ -1,0 +1,224 @@
+/* matrix.c - the m x n similarity matrix: blocking, packing and threads around the register tile.
+ * SPDX-License-Identifier: MIT
+ *
+ * A super-block of the result (SUPER_ROWS x SUPER_COLS) has its rows of X and Y packed once, unless
+ * the gallery is packed already; within it every block of TILE_BLOCK_ROWS x TILE_BLOCK_COLS is a task.
+ * The block of A stays in L2 while B comes through from L3. The rows of Y that will be packed next are
+ * fetched from memory meanwhile: packing them takes 5 clocks for 16 floats then, not 15.
+ */
+#include "../gallery/gallery.h"
+#include "../call/args.h"
+
+#include <stdatomic.h>
+
+enum { SUPER_ROWS = 50 * TILE_BLOCK_ROWS, SUPER_COLS = 2 * TILE_BLOCK_COLS };
+
+/* A result greater than this is stored past the caches (64 bytes aligned): nobody will find it there,
+ * and reading each line before it is overwritten costs 4 % at d = 128. */
+enum { PAST_CACHE_BYTES = 32 << 20 };
+
+struct matrix {
+    const struct isa_row *isa;
+    enum mmk_similarity similarity;
+    size_t d;
+    struct tile_operand x, y;
+    const struct mmk_gallery *gallery; /* Y packed; NULL: it is not */
+    float *result;
+    size_t ldresult;
+    int threads;
+    unsigned flags; /* of the products */
+
+    float *packed_a, *packed_b, *xx, *yy; /* of the super-block; norms for neg_sq_l2 */
+    float *spare;                         /* a row of the gallery for each thread */
+};
+
+static size_t least(size_t a, size_t b)
+{
+    return a < b ? a : b;
+}
+
+/* Rows of X and of Y, and where these stand in what is packed. */
+struct super_block {
+    size_t row, rows, col, cols;
+    const float *packed_b, *yy;
+    size_t packed_cols, packed_col;
+    struct tile_fetch next; /* rows of Y that are packed next */
+};
+
+static size_t block_count(const struct super_block *s)
+{
+    size_t row_blocks = (s->rows + TILE_BLOCK_ROWS - 1) / TILE_BLOCK_ROWS;
+    size_t col_blocks = (s->cols + TILE_BLOCK_COLS - 1) / TILE_BLOCK_COLS;
+    return row_blocks * col_blocks;
+}
+
+static void matrix_block(const struct matrix *p, const struct super_block *s, size_t task,
+                         size_t worker)
+{
+    const struct tile_ops *tile = p->isa->tile;
+    size_t col_blocks = (s->cols + TILE_BLOCK_COLS - 1) / TILE_BLOCK_COLS;
+    size_t i = task / col_blocks * TILE_BLOCK_ROWS, j = task % col_blocks * TILE_BLOCK_COLS;
+    size_t rows = least(s->rows - i, TILE_BLOCK_ROWS), cols = least(s->cols - j, TILE_BLOCK_COLS);
+    size_t next = j + TILE_BLOCK_COLS < s->cols ? j + TILE_BLOCK_COLS : 0; /* the next task's */
+    float *c = p->result + (s->row + i) * p->ldresult + s->col + j;
+    size_t share = s->next.floats / block_count(s);
+    struct tile_fetch fetch = {s->next.at + task * share, share};
+
+    tile_multiply(tile, p->d, p->packed_a, s->rows, i, rows, s->packed_b, s->packed_cols,
+                  s->packed_col + j, cols, s->packed_col + next, c, p->ldresult, p->flags, fetch);
+    if (p->similarity != MMK_NEG_SQ_L2)
+        return;
+    struct tile_operand y = p->y;
+    if (p->gallery != NULL)
+        y.spare = p->spare + worker * p->d;
+    tile_neg_sq_l2_block(tile, p->isa->cosine, p->d, &p->x, s->row + i, rows, p->xx + i, &y,
+                         s->col + j, cols, s->yy + s->packed_col + j, 1.0f, c, p->ldresult);
+}
+
+/* Where the super-block's rows of Y are packed; does it, unless they are. */
+static void hold_gallery(const struct matrix *p, struct super_block *s, size_t worker,
+                         size_t workers)
+{
+    const struct tile_ops *tile = p->isa->tile;
+    if (p->gallery != NULL) {
+        s->packed_b = p->gallery->packed;
+        s->yy = p->gallery->yy;
+        s->packed_cols = p->gallery->n;
+        s->packed_col = s->col;
+        return;
+    }
+    s->packed_b = p->packed_b;
+    s->yy = p->yy;
+    s->packed_cols = s->cols;
+    tile_pack(tile, true, &p->y, s->col, s->cols, p->d, p->packed_b, worker, workers);
+    if (p->similarity == MMK_NEG_SQ_L2)
+        tile_sum_squares(tile, true, p->d, p->packed_b, s->cols, p->yy, worker, workers);
+    size_t after = s->col + s->cols;
+    s->next = (struct tile_fetch){p->y.data + after * p->y.ld,
+                                  least(p->y.rows - after, SUPER_COLS) * p->y.ld};
+}
+
+static void matrix_run(const struct matrix *p)
+{
+    const struct tile_ops *tile = p->isa->tile;
+    size_t m = p->x.rows, n = p->y.rows;
+#pragma omp parallel num_threads(p->threads) if (p->threads > 1)
+    {
+        size_t worker = (size_t)omp_get_thread_num(), workers = (size_t)omp_get_num_threads();
+        for (size_t row = 0; row < m; row += SUPER_ROWS) {
+            size_t rows = least(m - row, SUPER_ROWS);
+            tile_pack(tile, false, &p->x, row, rows, p->d, p->packed_a, worker, workers);
+            if (p->similarity == MMK_NEG_SQ_L2)
+                tile_sum_squares(tile, false, p->d, p->packed_a, rows, p->xx, worker, workers);
+            for (size_t col = 0; col < n; col += SUPER_COLS) {
+                struct super_block s = {row, rows, col,      least(n - col, SUPER_COLS), NULL, NULL,
+                                        0,   0,    {NULL, 0}};
+                hold_gallery(p, &s, worker, workers);
+#pragma omp barrier
+#pragma omp for schedule(dynamic, 1)
+                for (size_t task = 0; task < block_count(&s); task++)
+                    matrix_block(p, &s, task, worker);
+            }
+        }
+        /* What was stored past the caches is there before anything that the caller stores next. */
+        atomic_thread_fence(memory_order_seq_cst);
+    }
+}
+
+static void matrix_layout(struct matrix *p, struct scratch *scratch)
+{
+    size_t a_rows = least(p->x.rows, SUPER_ROWS), b_rows = least(p->y.rows, SUPER_COLS);
+    p->packed_a = scratch_take(scratch, tile_panel_floats(a_rows, p->d), sizeof(float));
+    p->xx = scratch_take(scratch, a_rows, sizeof(float));
+    if (p->gallery != NULL) {
+        p->spare = scratch_take(scratch, (size_t)p->threads, p->d * sizeof(float));
+        return;
+    }
+    p->packed_b = scratch_take(scratch, tile_panel_floats(b_rows, p->d), sizeof(float));
+    p->yy = scratch_take(scratch, b_rows, sizeof(float));
+}
+
+static unsigned product_flags(const struct matrix *p)
+{
+    size_t m = p->x.rows, n = p->y.rows;
+    bool aligned = (uintptr_t)p->result % 64 == 0 && p->ldresult % 16 == 0;
+    bool great = n > PAST_CACHE_BYTES / sizeof(float) / m;
+    bool past_cache = aligned && great && p->similarity != MMK_NEG_SQ_L2;
+    return TILE_CANONICAL | TILE_EXACT | (past_cache ? TILE_PAST_CACHE : 0);
+}
+
+/* Everything of p but its options and memory is set. */
+static enum mmk_status matrix_call(struct matrix *p, const struct mmk_options *options)
+{
+    enum mmk_status status;
+    size_t m = p->x.rows, n = p->y.rows;
+    if ((status = args_matrix(p->x.data, m, p->d, p->x.ld)) != MMK_OK ||
+        (status = args_matrix(p->result, m, n, p->ldresult)) != MMK_OK ||
+        (status = args_options(options)) != MMK_OK)
+        return status;
+    if (m == 0 || n == 0)
+        return MMK_OK;
+    p->threads = args_threads(options != NULL ? options->threads : 0,
+                              ((m - 1) / TILE_BLOCK_ROWS + 1) * ((n - 1) / TILE_BLOCK_COLS + 1));
+    p->flags = product_flags(p);
+    struct scratch scratch = {0};
+    size_t spare;
+    matrix_layout(p, &scratch);
+    if ((status = scratch_open(&scratch, options, &spare)) != MMK_OK)
+        return status;
+    matrix_layout(p, &scratch);
+    matrix_run(p);
+    scratch_close(&scratch);
+    return MMK_OK;
+}
+
+enum mmk_status mmk_similarity_matrix(enum mmk_similarity similarity, size_t m, size_t n, size_t d,
+                                      const float *x, size_t ldx, const float *y, size_t ldy,
+                                      float *result, size_t ldresult,
+                                      const struct mmk_options *options)
+{
+    const struct isa_row *isa;
+    enum mmk_status status = isa_current(&isa);
+    if (status != MMK_OK)
+        return status;
+    if ((unsigned)similarity >= MMK_SIMILARITY_COUNT)
+        return MMK_ERR_SIMILARITY;
+    if ((status = args_matrix(y, n, d, ldy)) != MMK_OK)
+        return status;
+    const struct cosine_ops *normalize = similarity == MMK_COSINE ? isa->cosine : NULL;
+    struct matrix p = {
+        .isa = isa,
+        .similarity = similarity,
+        .d = d,
+        .x = {.data = x, .ld = ldx, .rows = m, .normalize = normalize, .factor = 1.0f},
+        .y = {.data = y, .ld = ldy, .rows = n, .normalize = normalize, .factor = 1.0f},
+        .result = result,
+        .ldresult = ldresult,
+    };
+    return matrix_call(&p, options);
+}
+
+enum mmk_status mmk_gallery_matrix(const struct mmk_gallery *gallery, size_t m, const float *x,
+                                   size_t ldx, float *result, size_t ldresult,
+                                   const struct mmk_options *options)
+{
+    const struct isa_row *isa;
+    enum mmk_status status = gallery_usable(gallery, &isa);
+    if (status != MMK_OK)
+        return status;
+    struct matrix p = {
+        .isa = isa,
+        .similarity = gallery->similarity,
+        .d = gallery->d,
+        .x = {.data = x,
+              .ld = ldx,
+              .rows = m,
+              .normalize = gallery->similarity == MMK_COSINE ? isa->cosine : NULL,
+              .factor = 1.0f},
+        .y = gallery_operand(gallery),
+        .gallery = gallery,
+        .result = result,
+        .ldresult = ldresult,
+    };
+    return matrix_call(&p, options);
+}
