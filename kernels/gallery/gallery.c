@@ -7,6 +7,7 @@
 #include "gallery.h"
 
 #include "../call/args.h"
+#include "../call/scratch.h"
 
 static void gallery_layout(struct mmk_gallery *gallery, struct scratch *scratch)
 {

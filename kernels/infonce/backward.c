@@ -97,7 +97,7 @@ static void softmax_strip(const struct stage *s, const struct region *strip, con
         .col_g = p->part_g + part,
     };
     p->isa->infonce->gradient_strip(
-        &g, strip->rows, tile_round_up(strip->cols, INFONCE_COL_MULTIPLE), e != NULL ? e : z);
+        &g, strip->rows, size_round_up(strip->cols, INFONCE_COL_MULTIPLE), e != NULL ? e : z);
     if (!p->late)
         put_positives(s, strip);
 }
@@ -119,7 +119,7 @@ static void sigmoid_strip(const struct stage *s, const struct region *strip, con
         .col_g = p->part_g + row / TILE_BLOCK_ROWS * TILE_BLOCK_COLS + j,
     };
     p->isa->infonce->sigmoid_strip(&g, strip->rows,
-                                   tile_round_up(strip->cols, INFONCE_COL_MULTIPLE), z);
+                                   size_round_up(strip->cols, INFONCE_COL_MULTIPLE), z);
     struct infonce_places places = infonce_places(p, strip);
     for (const struct infonce_place *at = places.begin; at < places.end; at++) {
         double e, w = infonce_sigmoid_logit(p, at->entry, at->row, at->col, &e);
@@ -132,13 +132,13 @@ static void sigmoid_strip(const struct stage *s, const struct region *strip, con
 static void gradient_block(const struct stage *s, size_t row)
 {
     const struct infonce *p = s->p;
-    size_t first = s->super.row + row, rows = least(s->super.rows - row, TILE_BLOCK_ROWS);
+    size_t first = s->super.row + row, rows = size_min(s->super.rows - row, TILE_BLOCK_ROWS);
     float *lane = p->lane + s->worker * 2 * LANE_FLOATS, *z = p->strip + s->worker * STRIP_FLOATS;
     const float *kept = kept_block(p, first, s->super.col);
     memset(lane, 0, 2 * LANE_FLOATS * sizeof *lane);
     for (size_t j = 0; j < s->super.cols; j += INFONCE_STRIP) {
         struct region strip = {first, rows, s->super.col + j,
-                               least(s->super.cols - j, INFONCE_STRIP)};
+                               size_min(s->super.cols - j, INFONCE_STRIP)};
         if (kept == NULL)
             infonce_strip(p, &s->operands, &s->held, &strip, z, INFONCE_STRIP,
                           p->late || p->sigmoid ? p->targets.logit : NULL,
@@ -163,7 +163,7 @@ static void gradient_block(const struct stage *s, size_t row)
 static float *result_tile(const struct infonce *p, float *tiles, size_t count, size_t row, size_t k)
 {
     const struct tile_ops *tile = p->isa->tile;
-    return tiles + row / count * count * tile_round_up(p->d, tile->nr) + k * count +
+    return tiles + row / count * count * size_round_up(p->d, tile->nr) + k * count +
            row % count * tile->nr;
 }
 
@@ -174,7 +174,7 @@ static void copy_result(const struct infonce *p, float *tiles, size_t count, siz
     size_t nr = p->isa->tile->nr;
     for (size_t r = 0; r < rows; r++)
         for (size_t k = 0; k < p->d; k += nr) {
-            size_t bytes = least(p->d - k, nr) * sizeof(float);
+            size_t bytes = size_min(p->d - k, nr) * sizeof(float);
             float *in_tile = result_tile(p, tiles, count, row + r, k), *out = matrix + r * ld + k;
             memcpy(to_matrix ? out : in_tile, to_matrix ? in_tile : out, bytes);
         }
@@ -296,7 +296,7 @@ static struct next_block next_block(const struct stage *s, size_t row)
     struct next_block next = {.count = 0};
     if (row >= s->super.rows)
         return next;
-    size_t rows = least(s->super.rows - row, TILE_BLOCK_ROWS);
+    size_t rows = size_min(s->super.rows - row, TILE_BLOCK_ROWS);
     const float *kept = kept_block(s->p, s->super.row + row, s->super.col);
     for (size_t col = 0; col < s->super.cols; col += stripe)
         next_part(&next, g_at(s, row, col), rows * stripe);
@@ -320,13 +320,13 @@ static void gradient_rows(const struct stage *s, size_t row)
 {
     const struct infonce *p = s->p;
     const struct tile_ops *tile = p->isa->tile;
-    size_t rows = least(s->super.rows - row, TILE_BLOCK_ROWS), cols = s->super.cols;
+    size_t rows = size_min(s->super.rows - row, TILE_BLOCK_ROWS), cols = s->super.cols;
     struct next_block next = next_block(s, row + s->workers * TILE_BLOCK_ROWS);
     /* what the tiles of one panel can fetch, but for those that fetch B; one part is left over by each
      * stripe's end */
-    size_t tiles = blocks_of(rows, tile->mr), of_b = blocks_of(tile->nr, TILE_LINE);
+    size_t tiles = size_blocks(rows, tile->mr), of_b = size_blocks(tile->nr, TILE_LINE);
     size_t per_panel = tiles > of_b ? (tiles - of_b) * cols * TILE_LINE : 1;
-    size_t late = blocks_of(2 * next.floats, per_panel) * tile->nr;
+    size_t late = size_blocks(2 * next.floats, per_panel) * tile->nr;
     unsigned flags = s->super.col == 0 ? 0 : TILE_ACCUMULATE;
     for (size_t k = 0; k < p->d; k += tile->nr) {
         const float *b = p->columns_y + k * tile_column_rows(cols);
@@ -340,8 +340,8 @@ static void gradient_rows(const struct stage *s, size_t row)
                 ahead = p->d - k <= late ? next_lines(&next, cols, b) : (struct tile_ahead){b, 0};
             if (flags & TILE_ACCUMULATE)
                 fetch_tile(tile, c + tile->mr * tile->nr);
-            tile->product_rows(least(rows - i, tile->mr), cols, g_at(s, row + i, 0), s->stride, b,
-                               c, tile->nr, flags, ahead);
+            tile->product_rows(size_min(rows - i, tile->mr), cols, g_at(s, row + i, 0), s->stride,
+                               b, c, tile->nr, flags, ahead);
         }
     }
 }
@@ -358,7 +358,7 @@ static void gradient_columns(const struct stage *s, size_t first)
 {
     const struct infonce *p = s->p;
     const struct tile_ops *tile = p->isa->tile;
-    size_t width = gradient_columns_width(tile), end = least(s->super.cols, first + width);
+    size_t width = gradient_columns_width(tile), end = size_min(s->super.cols, first + width);
     size_t rows = s->super.rows, ld = s->out.lddy;
     size_t step = COLUMN_PANEL_FLOATS / (p->d + 1) / TILE_BLOCK_ROWS * TILE_BLOCK_ROWS;
     step = step < TILE_BLOCK_ROWS ? TILE_BLOCK_ROWS : step;
@@ -366,7 +366,7 @@ static void gradient_columns(const struct stage *s, size_t first)
     if (s->super.row != 0)
         copy_result(p, p->tiles_y, width, first, end - first, dy, ld, false);
     for (size_t row = 0; row < rows; row += step) {
-        size_t depth = least(rows - row, step);
+        size_t depth = size_min(rows - row, step);
         bool last = row + depth == rows;
         const float *g_next =
             last ? g_at(s, 0, first + s->workers * width) : g_at(s, row + depth, first);
@@ -388,7 +388,7 @@ static void gradient_columns(const struct stage *s, size_t first)
                 }
                 if (flags & TILE_ACCUMULATE)
                     fetch_tile(tile, c + tile->mr * tile->nr);
-                tile->product_columns(least(end - j, tile->mr), depth, g_at(s, row, j), b, c,
+                tile->product_columns(size_min(end - j, tile->mr), depth, g_at(s, row, j), b, c,
                                       tile->nr, flags, ahead);
             }
         }
@@ -424,12 +424,12 @@ static void super_run(const struct stage *s)
         gradient_rows(s, row);
         if (s->super.col + s->super.cols == p->n)
             leave_tiles(s, true, p->tiles_x, TILE_BLOCK_ROWS, row,
-                        least(s->super.rows - row, TILE_BLOCK_ROWS));
+                        size_min(s->super.rows - row, TILE_BLOCK_ROWS));
     }
     size_t width = gradient_columns_width(p->isa->tile);
 #pragma omp for schedule(dynamic, 1)
     for (size_t first = 0; first < s->super.cols; first += width) {
-        join_columns(s, first, least(s->super.cols - first, width));
+        join_columns(s, first, size_min(s->super.cols - first, width));
         gradient_columns(s, first);
     }
 }
@@ -441,23 +441,23 @@ static void stage_run(struct stage *s)
     const struct tile_ops *tile = p->isa->tile;
     size_t held_step = even_rows(p->m, HELD_ROWS);
     for (size_t held = 0; held < p->m; held += held_step) {
-        size_t held_rows = least(p->m - held, held_step);
+        size_t held_rows = size_min(p->m - held, held_step);
         size_t step = even_rows(held_rows, GRADIENT_ROWS);
         for (size_t row = 0; row < held_rows; row += step) {
             s->super.row = held + row;
-            s->super.rows = least(held_rows - row, step);
-            s->stride = tile_round_up(s->super.rows, TILE_BLOCK_ROWS) * tile->stripe;
+            s->super.rows = size_min(held_rows - row, step);
+            s->stride = size_round_up(s->super.rows, TILE_BLOCK_ROWS) * tile->stripe;
             tile_pack_columns(tile, &p->x, s->super.row, s->super.rows, p->d, p->columns_x,
                               s->worker, s->workers);
             bool kept = kept_block(p, s->super.row + s->super.rows - 1, 0) != NULL;
             for (size_t col = 0; col < p->n; col += TILE_BLOCK_COLS) {
                 s->super.col = col;
-                s->super.cols = least(p->n - col, TILE_BLOCK_COLS);
+                s->super.cols = size_min(p->n - col, TILE_BLOCK_COLS);
                 tile_pack_columns(tile, &p->y, col, s->super.cols, p->d, p->columns_y, s->worker,
                                   s->workers);
                 size_t held_col = col / HELD_COLS * HELD_COLS;
                 struct region needed = {held, held_rows, held_col,
-                                        least(p->n - held_col, HELD_COLS)};
+                                        size_min(p->n - held_col, HELD_COLS)};
                 if (!kept)
                     infonce_hold(p, &s->operands, &s->held, &needed, s->worker, s->workers);
 #pragma omp barrier
@@ -611,7 +611,7 @@ static void prepare(struct infonce *p)
     }
     prepare_half(p, &half[0]);
     prepare_half(p, &half[1]);
-    for (size_t j = p->n; j < tile_round_up(p->n, INFONCE_COL_MULTIPLE); j++)
+    for (size_t j = p->n; j < size_round_up(p->n, INFONCE_COL_MULTIPLE); j++)
         p->lse_y[j] = p->lse_y_low[j] = p->col_weight[j] = 0.0f;
 }
 

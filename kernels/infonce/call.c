@@ -84,7 +84,7 @@ enum mmk_status infonce_check(struct infonce *p, const struct mmk_infonce_config
         return status;
     p->config = *config;
     p->alpha = alpha;
-    size_t tasks = blocks_of(p->m, TILE_BLOCK_ROWS) * blocks_of(p->n, TILE_BLOCK_COLS);
+    size_t tasks = size_blocks(p->m, TILE_BLOCK_ROWS) * size_blocks(p->n, TILE_BLOCK_COLS);
     p->threads = args_threads(options != NULL ? options->threads : 0, tasks);
     return MMK_OK;
 }
@@ -110,7 +110,7 @@ static void layout_common(struct infonce *p, struct scratch *s)
 {
     const size_t f = sizeof(float);
     size_t longer = p->m > p->n ? p->m : p->n; /* columns that are done again swap the operands */
-    size_t a_rows = least(longer, HELD_ROWS), b_rows = least(longer, HELD_COLS);
+    size_t a_rows = size_min(longer, HELD_ROWS), b_rows = size_min(longer, HELD_COLS);
     if (p->config.similarity == MMK_COSINE) {
         p->x.scale = p->x_scale = scratch_take(s, p->m, sizeof *p->x_scale);
         p->y.scale = p->y_scale = scratch_take(s, p->n, sizeof *p->y_scale);
@@ -135,7 +135,7 @@ static void layout_targets(struct infonce *p, struct scratch *s)
 {
     struct infonce_targets *t = &p->targets;
     size_t longer = p->m > p->n ? p->m : p->n;
-    size_t padded = tile_round_up(t->most, INFONCE_STRIP);
+    size_t padded = size_round_up(t->most, INFONCE_STRIP);
     layout_side(&t->x, p->m, t->most, s);
     layout_side(&t->y, p->n, t->most, s);
     t->weight = scratch_take(s, t->most, sizeof *t->weight);
@@ -143,7 +143,7 @@ static void layout_targets(struct infonce *p, struct scratch *s)
     t->e = scratch_take(s, padded, sizeof *t->e);
     t->coef = scratch_take(s, t->most, sizeof *t->coef);
     t->place_start =
-        scratch_take(s, blocks_of(longer, TILE_BLOCK_ROWS) + 1, sizeof *t->place_start);
+        scratch_take(s, size_blocks(longer, TILE_BLOCK_ROWS) + 1, sizeof *t->place_start);
     t->place = scratch_take(s, t->most + (t->exclude_self ? p->m : 0), sizeof *t->place);
     t->row_of = scratch_take(s, longer, sizeof *t->row_of);
 }
@@ -168,7 +168,7 @@ static void layout_forward(struct infonce *p, struct scratch *s)
 static void layout_backward(struct infonce *p, struct scratch *s)
 {
     const size_t f = sizeof(float);
-    size_t n_padded = tile_round_up(p->n, INFONCE_COL_MULTIPLE);
+    size_t n_padded = size_round_up(p->n, INFONCE_COL_MULTIPLE);
     p->lse2_x = scratch_take(s, p->m, sizeof *p->lse2_x);
     p->lse2_y = scratch_take(s, p->n, sizeof *p->lse2_y);
     p->lse_x = scratch_take(s, p->m, f);
@@ -187,9 +187,9 @@ static void layout_backward(struct infonce *p, struct scratch *s)
     p->part_g = scratch_take(s, (size_t)GRADIENT_ROW_BLOCKS * TILE_BLOCK_COLS, f);
     p->along_x = scratch_take(s, p->m, f);
     p->along_y = scratch_take(s, p->n, f);
-    size_t rows = tile_round_up(least(p->m, GRADIENT_ROWS), TILE_BLOCK_ROWS);
+    size_t rows = size_round_up(size_min(p->m, GRADIENT_ROWS), TILE_BLOCK_ROWS);
     p->columns_x = scratch_take(s, tile_packed_floats(rows, p->d), f);
-    p->columns_y = scratch_take(s, tile_packed_floats(least(p->n, TILE_BLOCK_COLS), p->d), f);
+    p->columns_y = scratch_take(s, tile_packed_floats(size_min(p->n, TILE_BLOCK_COLS), p->d), f);
     p->tiles_x = scratch_take(s, tile_packed_floats(rows, p->d), f);
     p->tiles_y = scratch_take(s, tile_packed_floats(TILE_BLOCK_COLS, p->d), f);
     p->g = scratch_take(s, rows, TILE_BLOCK_COLS * f);
@@ -198,7 +198,7 @@ static void layout_backward(struct infonce *p, struct scratch *s)
 /* Bytes that the exponentials of a row of blocks take. */
 static size_t kept_bytes(const struct infonce *p)
 {
-    return blocks_of(p->n, TILE_BLOCK_COLS) * KEPT_BLOCK_FLOATS * sizeof(float);
+    return size_blocks(p->n, TILE_BLOCK_COLS) * KEPT_BLOCK_FLOATS * sizeof(float);
 }
 
 static void layout(struct infonce *p, struct scratch *s, enum infonce_parts parts)
@@ -212,7 +212,7 @@ static void layout(struct infonce *p, struct scratch *s, enum infonce_parts part
     if (p->sigmoid) {
         p->row_term = scratch_take(s, p->m, sizeof *p->row_term);
         p->col_term =
-            scratch_take(s, tile_round_up(p->n, INFONCE_COL_MULTIPLE), sizeof *p->col_term);
+            scratch_take(s, size_round_up(p->n, INFONCE_COL_MULTIPLE), sizeof *p->col_term);
         p->var_x = scratch_take(s, p->m, sizeof *p->var_x);
         p->var_y = scratch_take(s, p->n, sizeof *p->var_y);
     }
@@ -229,7 +229,7 @@ enum mmk_status infonce_open(struct infonce *p, struct scratch *s, enum infonce_
         return status;
     layout(p, s, parts);
     if (parts == (INFONCE_FORWARD | INFONCE_BACKWARD)) {
-        p->kept_row_blocks = least(spare / kept_bytes(p), blocks_of(p->m, TILE_BLOCK_ROWS));
+        p->kept_row_blocks = size_min(spare / kept_bytes(p), size_blocks(p->m, TILE_BLOCK_ROWS));
         p->kept = (float *)(void *)(s->base + s->used);
     }
     infonce_build_targets(p);
@@ -256,7 +256,7 @@ enum mmk_status infonce_workspace_bytes(struct infonce *p, int threads, size_t *
     layout(p, &s, INFONCE_FORWARD | INFONCE_BACKWARD);
     size_t kept;
     if (s.overflow || p->m > PTRDIFF_MAX ||
-        __builtin_mul_overflow(blocks_of(p->m, TILE_BLOCK_ROWS), kept_bytes(p), &kept) ||
+        __builtin_mul_overflow(size_blocks(p->m, TILE_BLOCK_ROWS), kept_bytes(p), &kept) ||
         __builtin_add_overflow(kept, scratch_bytes(&s), &kept) || kept > PTRDIFF_MAX)
         return MMK_ERR_SIZE;
     if (streamed != NULL)

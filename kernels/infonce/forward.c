@@ -61,7 +61,7 @@ void infonce_strip(const struct infonce *p, const struct operands *o, const stru
         for (size_t r = 0; r < strip->rows; r++)
             for (size_t j = 0; j < strip->cols; j++)
                 z[r * ldz + j] = simd_canonical_nan(z[r * ldz + j] * p->alpha);
-    for (size_t j = strip->cols; j < tile_round_up(strip->cols, INFONCE_COL_MULTIPLE); j++)
+    for (size_t j = strip->cols; j < size_round_up(strip->cols, INFONCE_COL_MULTIPLE); j++)
         for (size_t r = 0; r < strip->rows; r++)
             z[r * ldz + j] = -INFINITY;
     struct infonce_places places = infonce_places(p, strip);
@@ -95,11 +95,11 @@ static void shifted_block(const struct infonce *p, const struct pass *pass,
     memset(lane, 0, block->rows * INFONCE_LANES * sizeof *lane);
     for (size_t j = 0; j < block->cols; j += INFONCE_STRIP) {
         struct region strip = {block->row, block->rows, block->col + j,
-                               least(block->cols - j, INFONCE_STRIP)};
+                               size_min(block->cols - j, INFONCE_STRIP)};
         float *e = kept != NULL ? kept + j * TILE_BLOCK_ROWS : NULL;
         infonce_strip(p, &pass->operands, held, &strip, z, INFONCE_STRIP, pass->logit,
                       (struct tile_fetch){e, e != NULL ? STRIP_FLOATS : 0});
-        p->isa->infonce->exp_strip(block->rows, tile_round_up(strip.cols, INFONCE_COL_MULTIPLE), z,
+        p->isa->infonce->exp_strip(block->rows, size_round_up(strip.cols, INFONCE_COL_MULTIPLE), z,
                                    shift, lane, part_col + j, e);
     }
     p->isa->infonce->row_sums(block->rows, lane, part_row);
@@ -114,14 +114,14 @@ static void sigmoid_block(const struct infonce *p, const struct pass *pass,
     memset(lane, 0, block->rows * INFONCE_LANES * sizeof *lane);
     for (size_t j = 0; j < block->cols; j += INFONCE_STRIP) {
         struct region strip = {block->row, block->rows, block->col + j,
-                               least(block->cols - j, INFONCE_STRIP)};
+                               size_min(block->cols - j, INFONCE_STRIP)};
         const struct infonce_sigmoid sigmoid = {.row_term = p->row_term + strip.row,
                                                 .col_term = p->col_term + strip.col,
                                                 .row_s = lane};
         infonce_strip(p, &pass->operands, held, &strip, z, INFONCE_STRIP, pass->logit,
                       (struct tile_fetch){NULL, 0});
         p->isa->infonce->sigmoid_strip(&sigmoid, strip.rows,
-                                       tile_round_up(strip.cols, INFONCE_COL_MULTIPLE), z);
+                                       size_round_up(strip.cols, INFONCE_COL_MULTIPLE), z);
     }
     p->isa->infonce->row_sums(block->rows, lane, part_row);
 }
@@ -134,11 +134,11 @@ static void maximum_block(const struct infonce *p, const struct pass *pass,
     float *z = p->block + worker * TILE_BLOCK_ROWS * TILE_BLOCK_LD;
     for (size_t j = 0; j < block->cols; j += INFONCE_STRIP) {
         struct region strip = {block->row, block->rows, block->col + j,
-                               least(block->cols - j, INFONCE_STRIP)};
+                               size_min(block->cols - j, INFONCE_STRIP)};
         infonce_strip(p, &pass->operands, held, &strip, z + j, TILE_BLOCK_LD, NULL,
                       (struct tile_fetch){NULL, 0});
     }
-    p->isa->infonce->softmax_rows(block->rows, tile_round_up(block->cols, INFONCE_COL_MULTIPLE), z,
+    p->isa->infonce->softmax_rows(block->rows, size_round_up(block->cols, INFONCE_COL_MULTIPLE), z,
                                   part_max, part_row);
 }
 
@@ -162,7 +162,7 @@ static void pass_block(const struct infonce *p, const struct pass *pass, const s
 static void join_rows(const struct infonce *p, const struct pass *pass, const struct region *held,
                       size_t row)
 {
-    size_t rows = least(held->rows - row, TILE_BLOCK_ROWS);
+    size_t rows = size_min(held->rows - row, TILE_BLOCK_ROWS);
     float *sum = pass->row_sum + held->row + row;
     for (size_t jb = 0; jb * TILE_BLOCK_COLS < held->cols; jb++) {
         const float *sum2 = p->part_row + jb * HELD_ROWS + row;
@@ -182,7 +182,7 @@ static void join_rows(const struct infonce *p, const struct pass *pass, const st
 
 static void join_columns(const struct infonce *p, const struct region *held, size_t col)
 {
-    size_t cols = least(held->cols - col, TILE_BLOCK_COLS);
+    size_t cols = size_min(held->cols - col, TILE_BLOCK_COLS);
     for (size_t ib = 0; ib * TILE_BLOCK_ROWS < held->rows; ib++)
         add_part(cols, p->col_sum + held->col + col, p->part_col + ib * HELD_COLS + col,
                  held->row == 0 && ib == 0);
@@ -198,7 +198,8 @@ static void pass_run(const struct infonce *p, const struct pass *pass, struct re
     struct region held = {0, 0, 0, 0};
     for (size_t row = 0; row < m; row += step)
         for (size_t col = 0; col < n; col += HELD_COLS) {
-            struct region needed = {row, least(m - row, step), col, least(n - col, HELD_COLS)};
+            struct region needed = {row, size_min(m - row, step), col,
+                                    size_min(n - col, HELD_COLS)};
             infonce_hold(p, &pass->operands, &held, &needed, worker, workers);
 #pragma omp barrier
 #pragma omp for schedule(dynamic, 1)
@@ -258,7 +259,7 @@ static float choose_shift(const struct infonce *p)
     float (*pair)(size_t, const float *, const float *) =
         p->isa->cosine->pair[p->config.similarity];
     float greatest[SAMPLE_ROWS], middle[SAMPLE_ROWS];
-    size_t count = least(p->m / 8 + 1, SAMPLE_ROWS), used = 0;
+    size_t count = size_min(p->m / 8 + 1, SAMPLE_ROWS), used = 0;
     for (size_t t = 0; t < count; t++) {
         size_t i = t * p->m / count;
         const struct infonce_side *x = &p->targets.x;
@@ -321,13 +322,14 @@ static void sums_again(struct infonce *p, const struct operands *operands, float
 static void exp_positives(const struct infonce *p)
 {
     const struct infonce_targets *t = &p->targets;
-    size_t count = t->y.start[p->n], padded = tile_round_up(count, INFONCE_STRIP);
+    size_t count = t->y.start[p->n], padded = size_round_up(count, INFONCE_STRIP);
     for (size_t e = count; e < padded; e++)
         t->logit[e] = -INFINITY;
     for (size_t e = 0; e < padded; e += STRIP_FLOATS) {
         float unused[INFONCE_STRIP]; /* sums of columns; those of rows are not looked at either */
-        p->isa->infonce->exp_strip(least(padded - e, STRIP_FLOATS) / INFONCE_STRIP, INFONCE_STRIP,
-                                   t->logit + e, simd_shift(p->shift), p->lane, unused, t->e + e);
+        p->isa->infonce->exp_strip(size_min(padded - e, STRIP_FLOATS) / INFONCE_STRIP,
+                                   INFONCE_STRIP, t->logit + e, simd_shift(p->shift), p->lane,
+                                   unused, t->e + e);
     }
 }
 

@@ -13,6 +13,8 @@
 #define MMK_INFONCE_PROBLEM_H
 
 #include "../call/args.h"
+#include "../call/scratch.h"
+#include "../call/size.h"
 #include "../isa/isa.h"
 #include "infonce.h"
 
@@ -145,16 +147,6 @@ static inline bool infonce_counts(const struct infonce *p, const struct infonce_
     return p->targets.none || side->start[row + 1] > side->start[row];
 }
 
-static inline size_t least(size_t a, size_t b)
-{
-    return a < b ? a : b;
-}
-
-static inline size_t blocks_of(size_t count, size_t block)
-{
-    return (count + block - 1) / block;
-}
-
 /* sum += part, or sum = part where it is the first. */
 static inline void add_part(size_t count, float *sum, const float *part, bool first)
 {
@@ -165,22 +157,22 @@ static inline void add_part(size_t count, float *sum, const float *part, bool fi
 /* Rows of the stretches that `count` rows are cut into: whole blocks, all of about one size. */
 static inline size_t even_rows(size_t count, size_t most)
 {
-    size_t parts = blocks_of(count, most);
-    return parts == 0 ? most : tile_round_up(blocks_of(count, parts), TILE_BLOCK_ROWS);
+    size_t parts = size_blocks(count, most);
+    return parts == 0 ? most : size_round_up(size_blocks(count, parts), TILE_BLOCK_ROWS);
 }
 
 /* The task-th block of a region, column block after column block of the same rows. */
 static inline struct region region_block(const struct region *all, size_t task)
 {
-    size_t col_blocks = blocks_of(all->cols, TILE_BLOCK_COLS);
+    size_t col_blocks = size_blocks(all->cols, TILE_BLOCK_COLS);
     size_t row = task / col_blocks * TILE_BLOCK_ROWS, col = task % col_blocks * TILE_BLOCK_COLS;
-    return (struct region){all->row + row, least(all->rows - row, TILE_BLOCK_ROWS), all->col + col,
-                           least(all->cols - col, TILE_BLOCK_COLS)};
+    return (struct region){all->row + row, size_min(all->rows - row, TILE_BLOCK_ROWS),
+                           all->col + col, size_min(all->cols - col, TILE_BLOCK_COLS)};
 }
 
 static inline size_t region_blocks(const struct region *all)
 {
-    return blocks_of(all->rows, TILE_BLOCK_ROWS) * blocks_of(all->cols, TILE_BLOCK_COLS);
+    return size_blocks(all->rows, TILE_BLOCK_ROWS) * size_blocks(all->cols, TILE_BLOCK_COLS);
 }
 
 /* Where E of the block at (row, col) is kept; NULL where it is not. */

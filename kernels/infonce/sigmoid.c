@@ -66,7 +66,7 @@ static void set_terms(struct infonce *p, float bias, const double *var_x, const 
     for (size_t j = 0; j < p->n; j++)
         p->col_term[j] =
             simd_canonical_nan((float)(var_y != NULL ? -scale * var_y[j] * to_bits : 0));
-    for (size_t j = p->n; j < tile_round_up(p->n, INFONCE_COL_MULTIPLE); j++)
+    for (size_t j = p->n; j < size_round_up(p->n, INFONCE_COL_MULTIPLE); j++)
         p->col_term[j] = 0.0f;
 }
 

@@ -130,7 +130,7 @@ static void add_place(struct infonce_targets *t, size_t row, size_t col, uint32_
 void infonce_list_places(struct infonce *p, const struct operands *o)
 {
     struct infonce_targets *t = &p->targets;
-    size_t blocks = blocks_of(o->a->rows, TILE_BLOCK_ROWS), *start = t->place_start;
+    size_t blocks = size_blocks(o->a->rows, TILE_BLOCK_ROWS), *start = t->place_start;
     size_t sources = o->side_a == &t->x ? p->m : p->n;
     memset(start, 0, (blocks + 1) * sizeof *start);
     for (size_t i = 0; o->a->pick != NULL && i < sources; i++)

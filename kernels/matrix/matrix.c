@@ -8,6 +8,8 @@
  */
 #include "../gallery/gallery.h"
 #include "../call/args.h"
+#include "../call/scratch.h"
+#include "../call/size.h"
 
 #include <stdatomic.h>
 
@@ -32,11 +34,6 @@ struct matrix {
     float *spare;                         /* a row of the gallery for each thread */
 };
 
-static size_t least(size_t a, size_t b)
-{
-    return a < b ? a : b;
-}
-
 /* Rows of X and of Y, and where these stand in what is packed. */
 struct super_block {
     size_t row, rows, col, cols;
@@ -47,8 +44,8 @@ struct super_block {
 
 static size_t block_count(const struct super_block *s)
 {
-    size_t row_blocks = (s->rows + TILE_BLOCK_ROWS - 1) / TILE_BLOCK_ROWS;
-    size_t col_blocks = (s->cols + TILE_BLOCK_COLS - 1) / TILE_BLOCK_COLS;
+    size_t row_blocks = size_blocks(s->rows, TILE_BLOCK_ROWS);
+    size_t col_blocks = size_blocks(s->cols, TILE_BLOCK_COLS);
     return row_blocks * col_blocks;
 }
 
@@ -56,9 +53,10 @@ static void matrix_block(const struct matrix *p, const struct super_block *s, si
                          size_t worker)
 {
     const struct tile_ops *tile = p->isa->tile;
-    size_t col_blocks = (s->cols + TILE_BLOCK_COLS - 1) / TILE_BLOCK_COLS;
+    size_t col_blocks = size_blocks(s->cols, TILE_BLOCK_COLS);
     size_t i = task / col_blocks * TILE_BLOCK_ROWS, j = task % col_blocks * TILE_BLOCK_COLS;
-    size_t rows = least(s->rows - i, TILE_BLOCK_ROWS), cols = least(s->cols - j, TILE_BLOCK_COLS);
+    size_t rows = size_min(s->rows - i, TILE_BLOCK_ROWS),
+           cols = size_min(s->cols - j, TILE_BLOCK_COLS);
     size_t next = j + TILE_BLOCK_COLS < s->cols ? j + TILE_BLOCK_COLS : 0; /* the next task's */
     float *c = p->result + (s->row + i) * p->ldresult + s->col + j;
     size_t share = s->next.floats / block_count(s);
@@ -95,7 +93,7 @@ static void hold_gallery(const struct matrix *p, struct super_block *s, size_t w
         tile_sum_squares(tile, true, p->d, p->packed_b, s->cols, p->yy, worker, workers);
     size_t after = s->col + s->cols;
     s->next = (struct tile_fetch){p->y.data + after * p->y.ld,
-                                  least(p->y.rows - after, SUPER_COLS) * p->y.ld};
+                                  size_min(p->y.rows - after, SUPER_COLS) * p->y.ld};
 }
 
 static void matrix_run(const struct matrix *p)
@@ -106,13 +104,13 @@ static void matrix_run(const struct matrix *p)
     {
         size_t worker = (size_t)omp_get_thread_num(), workers = (size_t)omp_get_num_threads();
         for (size_t row = 0; row < m; row += SUPER_ROWS) {
-            size_t rows = least(m - row, SUPER_ROWS);
+            size_t rows = size_min(m - row, SUPER_ROWS);
             tile_pack(tile, false, &p->x, row, rows, p->d, p->packed_a, worker, workers);
             if (p->similarity == MMK_NEG_SQ_L2)
                 tile_sum_squares(tile, false, p->d, p->packed_a, rows, p->xx, worker, workers);
             for (size_t col = 0; col < n; col += SUPER_COLS) {
-                struct super_block s = {row, rows, col,      least(n - col, SUPER_COLS), NULL, NULL,
-                                        0,   0,    {NULL, 0}};
+                struct super_block s = {
+                    row, rows, col, size_min(n - col, SUPER_COLS), NULL, NULL, 0, 0, {NULL, 0}};
                 hold_gallery(p, &s, worker, workers);
 #pragma omp barrier
 #pragma omp for schedule(dynamic, 1)
@@ -127,7 +125,7 @@ static void matrix_run(const struct matrix *p)
 
 static void matrix_layout(struct matrix *p, struct scratch *scratch)
 {
-    size_t a_rows = least(p->x.rows, SUPER_ROWS), b_rows = least(p->y.rows, SUPER_COLS);
+    size_t a_rows = size_min(p->x.rows, SUPER_ROWS), b_rows = size_min(p->y.rows, SUPER_COLS);
     p->packed_a = scratch_take(scratch, tile_panel_floats(a_rows, p->d), sizeof(float));
     p->xx = scratch_take(scratch, a_rows, sizeof(float));
     if (p->gallery != NULL) {

@@ -7,6 +7,7 @@
  * queries, so the bits are the same everywhere.
  */
 #include "../call/args.h"
+#include "../call/scratch.h"
 #include "../isa/isa.h"
 
 #include <math.h>

@@ -18,6 +18,8 @@
 
 #include "../gallery/gallery.h"
 #include "../call/args.h"
+#include "../call/scratch.h"
+#include "../call/size.h"
 
 #include <math.h>
 #include <string.h>
@@ -83,16 +85,6 @@ struct chunk {
     size_t packed_cols, packed_col;
     struct tile_fetch next; /* rows of Y that are packed next */
 };
-
-static size_t least(size_t a, size_t b)
-{
-    return a < b ? a : b;
-}
-
-static size_t greatest(size_t a, size_t b)
-{
-    return a > b ? a : b;
-}
 
 /* ---- Candidates ------------------------------------------------------------------------------ */
 
@@ -236,26 +228,26 @@ static void hold_chunk(const struct search *p, struct worker *w, struct chunk *c
     if (p->similarity == MMK_NEG_SQ_L2)
         tile_sum_squares(tile, true, p->d, w->packed_b, chunk->cols, w->yy, 0, 1);
     /* The next chunk that is likely to be this worker's. */
-    size_t after = least(chunk->col + (size_t)p->threads * p->chunk, p->y.rows);
+    size_t after = size_min(chunk->col + (size_t)p->threads * p->chunk, p->y.rows);
     chunk->next = (struct tile_fetch){p->y.data + after * p->y.ld,
-                                      least(p->y.rows - after, p->chunk) * p->y.ld};
+                                      size_min(p->y.rows - after, p->chunk) * p->y.ld};
 }
 
 /* Rows [row, row + rows) of X against one chunk. */
 static void search_chunk(const struct search *p, struct worker *w, size_t row, size_t rows,
                          size_t col)
 {
-    struct chunk chunk = {.col = col, .cols = least(p->y.rows - col, p->chunk)};
+    struct chunk chunk = {.col = col, .cols = size_min(p->y.rows - col, p->chunk)};
     hold_chunk(p, w, &chunk);
     if (p->col_side.k != 0)
         candidates_reset(&w->cols, &p->col_side, chunk.cols);
-    size_t blocks = (rows + TILE_BLOCK_ROWS - 1) / TILE_BLOCK_ROWS;
-    size_t strips = (chunk.cols + SEARCH_STRIP - 1) / SEARCH_STRIP;
+    size_t blocks = size_blocks(rows, TILE_BLOCK_ROWS);
+    size_t strips = size_blocks(chunk.cols, SEARCH_STRIP);
     size_t share = chunk.next.floats / (blocks * strips);
     for (size_t i = 0; i < rows; i += TILE_BLOCK_ROWS)
         for (size_t j = 0; j < chunk.cols; j += SEARCH_STRIP) {
-            struct search_strip strip = {least(rows - i, TILE_BLOCK_ROWS),
-                                         least(chunk.cols - j, SEARCH_STRIP), w->strip,
+            struct search_strip strip = {size_min(rows - i, TILE_BLOCK_ROWS),
+                                         size_min(chunk.cols - j, SEARCH_STRIP), w->strip,
                                          (uint32_t)(row + i), (uint32_t)(col + j)};
             struct tile_fetch fetch = {chunk.next.at, share};
             chunk.next.at += share;
@@ -293,13 +285,13 @@ static void finish_row(const struct search *p, struct worker *w, size_t batch_ro
 static void search_run(const struct search *p)
 {
     size_t m = p->x.rows, n = p->y.rows;
-    size_t chunks = (n + p->chunk - 1) / p->chunk;
+    size_t chunks = size_blocks(n, p->chunk);
 #pragma omp parallel num_threads(p->threads) if (p->threads > 1)
     {
         size_t id = (size_t)omp_get_thread_num(), team = (size_t)omp_get_num_threads();
         struct worker *w = &p->workers[id];
         for (size_t row = 0; row < m; row += p->batch) {
-            size_t rows = least(m - row, p->batch);
+            size_t rows = size_min(m - row, p->batch);
             hold_batch(p, row, rows, id, team);
             /* A team may be smaller than it was asked to be: the candidates of all are looked at. */
             for (size_t other = id; other < (size_t)p->threads; other += team)
@@ -329,15 +321,15 @@ static void candidates_layout(struct candidates *c, const struct side *side, siz
 {
     if (side->k == 0)
         return;
-    c->stream_bytes = tile_round_up(topk_stream_bytes(side->capacity), SCRATCH_ALIGNMENT);
+    c->stream_bytes = size_round_up(topk_stream_bytes(side->capacity), SCRATCH_ALIGNMENT);
     c->streams = scratch_take(scratch, count, sizeof *c->streams);
-    c->at_least = scratch_take(scratch, tile_round_up(count, SEARCH_STRIP), sizeof *c->at_least);
+    c->at_least = scratch_take(scratch, size_round_up(count, SEARCH_STRIP), sizeof *c->at_least);
     c->memory = scratch_take(scratch, count, c->stream_bytes);
 }
 
 static void worker_layout(const struct search *p, struct worker *w, struct scratch *scratch)
 {
-    size_t k = greatest(p->row_side.k, p->col_side.k);
+    size_t k = size_max(p->row_side.k, p->col_side.k);
     if (p->unpacked) {
         w->yy = scratch_take(scratch, TILE_MAX_NR, sizeof(float));
     } else if (p->gallery == NULL) {
@@ -370,7 +362,7 @@ static void search_layout(struct search *p, struct scratch *scratch)
 
 static void workers_init(struct search *p)
 {
-    size_t k = greatest(p->row_side.k, p->col_side.k);
+    size_t k = size_max(p->row_side.k, p->col_side.k);
     for (int i = 0; i < p->threads; i++) {
         struct worker *w = &p->workers[i];
         topk_scratch_init(&w->scratch, k, w->scratch_memory);
@@ -387,12 +379,12 @@ static size_t chunk_cols(const struct search *p)
 {
     size_t m = p->x.rows, n = p->y.rows, cols = CHUNK_COLS;
     if (p->threads > 1)
-        cols = least(cols, n / ((size_t)p->threads * CHUNKS_PER_WORKER));
+        cols = size_min(cols, n / ((size_t)p->threads * CHUNKS_PER_WORKER));
     if (m <= TILE_BLOCK_ROWS)
-        cols = least(cols, SMALL_CHUNK_BYTES / sizeof(float) / greatest(p->d, 1));
+        cols = size_min(cols, SMALL_CHUNK_BYTES / sizeof(float) / size_max(p->d, 1));
     if (p->col_side.k != 0)
-        cols = least(cols, COLUMN_STREAMS_BYTES / topk_stream_bytes(p->col_side.capacity));
-    return tile_round_up(greatest(cols, 1), SEARCH_STRIP);
+        cols = size_min(cols, COLUMN_STREAMS_BYTES / topk_stream_bytes(p->col_side.capacity));
+    return size_round_up(size_max(cols, 1), SEARCH_STRIP);
 }
 
 /* How many rows are a batch: all of them, where the columns' results are wanted too. */
@@ -402,8 +394,8 @@ static size_t batch_rows(const struct search *p)
     if (p->col_side.k != 0)
         return m;
     size_t bytes = topk_stream_bytes(p->row_side.capacity);
-    size_t rows = greatest(STREAMS_BYTES / bytes, TILE_BLOCK_ROWS);
-    return least(m, least(rows / TILE_BLOCK_ROWS * TILE_BLOCK_ROWS, SUPER_ROWS));
+    size_t rows = size_max(STREAMS_BYTES / bytes, TILE_BLOCK_ROWS);
+    return size_min(m, size_min(rows / TILE_BLOCK_ROWS * TILE_BLOCK_ROWS, SUPER_ROWS));
 }
 
 /* ---- Calls ----------------------------------------------------------------------------------- */
@@ -433,7 +425,7 @@ static enum mmk_status search_call(struct search *p, const struct mmk_options *o
 {
     enum mmk_status status;
     size_t m = p->x.rows, n = p->y.rows;
-    size_t found_x = least(p->row_side.k, n), found_y = least(p->col_side.k, m);
+    size_t found_x = size_min(p->row_side.k, n), found_y = size_min(p->col_side.k, m);
     if (n > UINT32_MAX || m > UINT32_MAX)
         return MMK_ERR_SIZE;
     if ((status = args_matrix(p->x.data, m, p->d, p->x.ld)) != MMK_OK ||

@@ -16,8 +16,8 @@ size_t tile_chunk_depth(size_t d)
 {
     if (d <= TILE_DEPTH)
         return d;
-    size_t chunks = (d + TILE_DEPTH - 1) / TILE_DEPTH;
-    return tile_round_up((d + chunks - 1) / chunks, 16);
+    size_t chunks = size_blocks(d, TILE_DEPTH);
+    return size_round_up(size_blocks(d, chunks), 16);
 }
 
 size_t tile_panel_floats(size_t rows, size_t d)
@@ -57,7 +57,7 @@ void tile_pack(const struct tile_ops *ops, bool as_b, const struct tile_operand 
                size_t first, size_t count, size_t d, float *packed, size_t worker, size_t workers)
 {
     size_t width = as_b ? ops->nr : ops->mr;
-    size_t padded = tile_round_up(count, width);
+    size_t padded = size_round_up(count, width);
     size_t chunk = tile_chunk_depth(d);
     for (size_t panel = worker; panel * width < count; panel += workers) {
         const float *row[TILE_MAX_NR];
@@ -91,11 +91,6 @@ void tile_pack_columns(const struct tile_ops *ops, const struct tile_operand *op
     }
 }
 
-static size_t least(size_t a, size_t b)
-{
-    return a < b ? a : b;
-}
-
 /* A tile of which c has room for rows x cols only. */
 static void tile_edge(const struct tile_ops *ops, size_t rows, size_t cols, size_t depth,
                       const float *a, const float *b, float *c, size_t ldc, unsigned flags,
@@ -115,8 +110,8 @@ void tile_multiply(const struct tile_ops *ops, size_t d, const float *packed_a, 
                    size_t cols, size_t next_col, float *c, size_t ldc, unsigned flags,
                    struct tile_fetch fetch)
 {
-    size_t padded_a = tile_round_up(packed_rows, ops->mr);
-    size_t padded_b = tile_round_up(packed_cols, ops->nr);
+    size_t padded_a = size_round_up(packed_rows, ops->mr);
+    size_t padded_b = size_round_up(packed_cols, ops->nr);
     size_t chunk = tile_chunk_depth(d);
     size_t k = 0;
     do {
@@ -137,7 +132,8 @@ void tile_multiply(const struct tile_ops *ops, size_t d, const float *packed_a, 
                     ahead = fetch.floats != 0
                                 ? tile_fetch_some(&fetch, depth, NULL)
                                 : (struct tile_ahead){a + (i + ops->mr) * depth, TILE_LINE};
-                size_t tile_rows = least(rows - i, ops->mr), tile_cols = least(cols - j, ops->nr);
+                size_t tile_rows = size_min(rows - i, ops->mr),
+                       tile_cols = size_min(cols - j, ops->nr);
                 bool edge = flags & TILE_EXACT && (tile_rows < ops->mr || tile_cols < ops->nr);
                 unsigned chunk_flags = k == 0 ? flags : flags | TILE_ACCUMULATE;
                 if (end < d)
@@ -169,14 +165,14 @@ void tile_multiply_row(const struct tile_ops *ops, size_t d, const float *a,
     }
     size_t step = count * b->ld + 1;
     ops->row_product(count, d, a, row, scaled ? scale : NULL, c, squares,
-                     row[0] + (AHEAD_FLOATS + step - 1) / step * (step - 1));
+                     row[0] + size_blocks(AHEAD_FLOATS, step) * (step - 1));
 }
 
 void tile_sum_squares(const struct tile_ops *ops, bool of_b, size_t d, const float *packed,
                       size_t rows, float *sums, size_t worker, size_t workers)
 {
     size_t width = of_b ? ops->nr : ops->mr;
-    size_t padded = tile_round_up(rows, width);
+    size_t padded = size_round_up(rows, width);
     size_t chunk = tile_chunk_depth(d);
     for (size_t r = worker * width; r < rows; r += workers * width) {
         float sum[TILE_MAX_NR] = {0};
@@ -216,10 +212,10 @@ static bool all_usable(size_t count, const float *v)
 static const float *unpack_row(const struct tile_ops *ops, const struct tile_operand *operand,
                                size_t r, size_t d)
 {
-    size_t padded = tile_round_up(operand->rows, ops->nr), within = r % ops->nr;
+    size_t padded = size_round_up(operand->rows, ops->nr), within = r % ops->nr;
     size_t chunk = tile_chunk_depth(d);
     for (size_t k = 0; k < d; k++) {
-        size_t first = k / chunk * chunk, depth = least(d - first, chunk);
+        size_t first = k / chunk * chunk, depth = size_min(d - first, chunk);
         operand->spare[k] =
             operand->packed[first * padded + (r - within) * depth + (k - first) * ops->nr + within];
     }

@@ -14,6 +14,7 @@
 #ifndef MMK_TILE_H
 #define MMK_TILE_H
 
+#include "../call/size.h"
 #include "../cosine/cosine.h"
 
 #include <stdbool.h>
@@ -138,11 +139,6 @@ static inline void tile_fetch_row(const float *row, size_t d)
 {
     for (size_t k = 0; k < d; k += TILE_LINE)
         __builtin_prefetch(row + k);
-}
-
-static inline size_t tile_round_up(size_t v, size_t to)
-{
-    return (v + to - 1) / to * to;
 }
 
 /* The contraction is cut so that a panel of each operand stays in cache; the chain goes on through c. */

@@ -6,6 +6,8 @@
 #include "../call/args.h"
 #include "../isa/isa.h"
 
+#include <stdlib.h>
+
 /* Up to this much working memory stands on the stack: enough for k = 256. */
 enum { STACK_BYTES = 48 * 1024, MEMORY_ALIGN = 64 };
 

@@ -9,6 +9,7 @@
 #include "topk.h"
 
 #include "order.h"
+#include "../call/size.h"
 
 #include <string.h>
 
@@ -21,16 +22,6 @@ enum {
     DIGITS = 4 /* of the 32-bit order */
 };
 
-static size_t size_min(size_t a, size_t b)
-{
-    return a < b ? a : b;
-}
-
-static size_t size_max(size_t a, size_t b)
-{
-    return a > b ? a : b;
-}
-
 static size_t power_of_two_above(size_t n)
 {
     size_t p = 1;
@@ -39,21 +30,16 @@ static size_t power_of_two_above(size_t n)
     return p;
 }
 
-static size_t round_up(size_t n, size_t to)
-{
-    return (n + to - 1) / to * to;
-}
-
 /* ---- Memory --------------------------------------------------------------------------------- */
 
 size_t topk_push_capacity(size_t k, size_t n)
 {
-    return round_up(size_min(2 * k + BUFFER_EXTRA, n), 16);
+    return size_round_up(size_min(2 * k + BUFFER_EXTRA, n), 16);
 }
 
 static size_t scratch_groups(size_t k)
 {
-    return round_up(size_max(4 * k, GROUPS_MIN), 16);
+    return size_round_up(size_max(4 * k, GROUPS_MIN), 16);
 }
 
 /* The most candidates that finish() sorts. */
@@ -226,7 +212,7 @@ static float group_threshold(const struct topk_ops *ops, const struct topk_scrat
         fold = size_min(fold, TOPK_DEPTH_MAX) & ~(size_t)1;
         ops->maxima(groups, maxima, fold, scratch->folded);
         maxima = scratch->folded;
-        groups = round_up(groups, fold * ops->lanes) / fold;
+        groups = size_round_up(groups, fold * ops->lanes) / fold;
     }
     return threshold_of(ops, groups, maxima, k, k + k / 16 + 2);
 }
@@ -293,7 +279,7 @@ void topk_stream_push(const struct topk_ops *ops, struct topk_stream *stream,
         if (depth > 0) {
             size_t block = depth * ops->lanes;
             taken = size_min(n, scratch->groups / ops->lanes * block);
-            size_t count = (taken + block - 1) / block;
+            size_t count = size_blocks(taken, block);
             struct topk_blocks blocks = {taken, depth, scores, first_index, 0, scratch->list};
             size_t groups = count * ops->lanes;
             ops->maxima(taken, scores, depth, scratch->maxima);

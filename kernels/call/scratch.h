@@ -1,0 +1,69 @@
+/* scratch.h - the memory of one call: the caller's workspace, or one allocation (internal).
+ * SPDX-License-Identifier: MIT
+ */
+#ifndef MMK_SCRATCH_H
+#define MMK_SCRATCH_H
+
+#include "../mmk.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdlib.h>
+
+/* The memory of one call, cut into pieces on cache lines. A driver lays its pieces out in one
+ * function that runs twice: first on an empty scratch, which only adds up sizes, then on the memory
+ * itself. */
+struct scratch {
+    char *base; /* NULL while measuring */
+    size_t used;
+    bool overflow;
+    void *owned;
+};
+
+enum { SCRATCH_ALIGNMENT = 64 };
+
+static inline void *scratch_take(struct scratch *scratch, size_t count, size_t size)
+{
+    size_t bytes, at = scratch->used;
+    if (__builtin_mul_overflow(count, size, &bytes) ||
+        __builtin_add_overflow(bytes, (size_t)SCRATCH_ALIGNMENT - 1, &bytes) ||
+        __builtin_add_overflow(at, bytes & ~(size_t)(SCRATCH_ALIGNMENT - 1), &scratch->used) ||
+        scratch->used > PTRDIFF_MAX - SCRATCH_ALIGNMENT)
+        scratch->overflow = true;
+    return scratch->base != NULL ? scratch->base + at : NULL;
+}
+
+/* What a caller must give so that scratch_open finds room at any alignment of the workspace. */
+static inline size_t scratch_bytes(const struct scratch *measured)
+{
+    return measured->used + SCRATCH_ALIGNMENT;
+}
+
+/* Opens the memory for what was measured: the caller's workspace where it is large enough, else one
+ * allocation. *spare is what the workspace has beyond it. */
+static inline enum mmk_status scratch_open(struct scratch *scratch,
+                                           const struct mmk_options *options, size_t *spare)
+{
+    if (scratch->overflow)
+        return MMK_ERR_SIZE;
+    size_t bytes = scratch_bytes(scratch);
+    *spare = 0;
+    if (options != NULL && options->workspace_bytes >= bytes) {
+        scratch->base = options->workspace;
+        *spare = options->workspace_bytes - bytes;
+    } else {
+        scratch->base = scratch->owned = malloc(bytes);
+        if (scratch->base == NULL)
+            return MMK_ERR_NO_MEMORY;
+    }
+    scratch->base += -(uintptr_t)scratch->base % SCRATCH_ALIGNMENT;
+    scratch->used = 0;
+    return MMK_OK;
+}
+
+static inline void scratch_close(struct scratch *scratch)
+{
+    free(scratch->owned);
+}
+
+#endif
