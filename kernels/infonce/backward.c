@@ -528,7 +528,7 @@ static float shift_of_lse(const struct infonce *p, const struct half half[2])
     double low = INFINITY, high = -INFINITY;
     for (const struct half *h = half; h < half + 2; h++)
         for (size_t i = 0; i < h->count; i++)
-            if (infonce_counts(p, h->side, i)) {
+            if (infonce_counts(&p->targets, h->side, i)) {
                 low = h->lse2[i] < low ? h->lse2[i] : low;
                 high = h->lse2[i] > high ? h->lse2[i] : high;
             }
@@ -543,7 +543,7 @@ static bool one_exp_serves_half(const struct infonce *p, const struct half *h)
     double most = h->sum != NULL ? INFINITY : SHIFT_HIGHEST;
     for (size_t i = 0; i < h->count; i++)
         if (h->lse2[i] - (double)p->shift > most ||
-            (infonce_counts(p, h->side, i) &&
+            (infonce_counts(&p->targets, h->side, i) &&
              !one_exp_serves(p, h->lse2[i], h->sum != NULL ? h->sum[i] : INFINITY)))
             return false;
     return true;
@@ -553,7 +553,8 @@ static void prepare_half(const struct infonce *p, const struct half *h)
 {
     double shift = (double)p->shift;
     for (size_t i = 0; i < h->count; i++) {
-        if (!infonce_counts(p, h->side, i)) { /* has no part in the loss: its softmax is 0 */
+        if (!infonce_counts(&p->targets, h->side,
+                            i)) { /* has no part in the loss: its softmax is 0 */
             h->lse[i] = FLT_MAX;
             h->lse_low[i] = h->weight[i] = 0.0f;
             h->factor[i] = 0;

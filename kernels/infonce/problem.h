@@ -1,81 +1,21 @@
-/* problem.h - one InfoNCE call: arguments, blocking and memory (internal).
+/* problem.h - one InfoNCE call: arguments and memory (internal).
  * SPDX-License-Identifier: MIT
- *
- * The m x n logits are walked in blocks of TILE_BLOCK_ROWS x TILE_BLOCK_COLS, the tasks that threads
- * share, and each block in strips of INFONCE_STRIP columns. Rows of X and Y are packed for many blocks
- * at once (HELD_ROWS, HELD_COLS). Sums over a block are joined in the order of blocks, so neither the
- * thread count nor which thread had a block shows in the result.
- *
- * Positives are an m x n sparse matrix, one entry a row in the one-to-one case. They are taken out of
- * each strip while it is in L1 and never meet the dense arithmetic; what they add is joined in double.
  */
 #ifndef MMK_INFONCE_PROBLEM_H
 #define MMK_INFONCE_PROBLEM_H
 
 #include "../call/args.h"
 #include "../call/scratch.h"
-#include "../call/size.h"
 #include "../isa/isa.h"
+#include "blocks.h"
 #include "infonce.h"
-
-enum {
-    /* Y is packed again for every HELD_ROWS rows of X, at some 30 rows' worth of work: many rows. The
-     * backward keeps G of one column of blocks, which should stay in L3. */
-    HELD_ROW_BLOCKS = 50,
-    HELD_COL_BLOCKS = 2,
-    GRADIENT_ROW_BLOCKS = 32,
-    HELD_ROWS = HELD_ROW_BLOCKS * TILE_BLOCK_ROWS,
-    HELD_COLS = HELD_COL_BLOCKS * TILE_BLOCK_COLS,
-    GRADIENT_ROWS = GRADIENT_ROW_BLOCKS * TILE_BLOCK_ROWS,
-    STRIP_FLOATS = TILE_BLOCK_ROWS * INFONCE_STRIP,
-    LANE_FLOATS = TILE_BLOCK_ROWS * INFONCE_LANES,
-    /* E of a block as it is kept: its strips, one after the other */
-    KEPT_BLOCK_FLOATS = TILE_BLOCK_ROWS * TILE_BLOCK_COLS
-};
-
-/* A part of the logits. */
-struct region {
-    size_t row, rows, col, cols;
-};
+#include "targets.h"
 
 /* |shift| at most: simd_shift takes no more. */
 #define INFONCE_SHIFT_MOST 0x1p20f
 
 /* The greatest sum of E of a row or column: with it no E has overflowed. */
 #define INFONCE_SUM_GREATEST 0x1p120f
-
-/* The positives of the rows of one side of the logits (X's, or Y's), in ascending order. */
-struct infonce_side {
-    size_t *start;   /* rows + 1 */
-    uint32_t *index; /* which row of the other side */
-    uint32_t *entry; /* which entry of the arrays below */
-    double *total;   /* rows: sum of the weights */
-    size_t counted;  /* rows that have a part in the loss: all, or those with positives */
-};
-
-/* A logit that is taken out of the strips of a pass. */
-struct infonce_place {
-    uint32_t row, col; /* of the pass's operands */
-    uint32_t entry;    /* or INFONCE_NO_ENTRY: its term is left out of everything */
-};
-
-#define INFONCE_NO_ENTRY UINT32_MAX
-
-struct infonce_targets {
-    const struct mmk_csr *weights; /* NULL: y_{i+offset} belongs to x_i */
-    bool none;                     /* no positives, and all rows and columns count */
-    bool exclude_self;             /* (i, i + offset) is left out */
-    size_t most;                   /* entries, before equal ones are added up and zeros dropped */
-    struct infonce_side x, y;
-    double *weight;
-    float *logit; /* in base 2; room for a multiple of INFONCE_STRIP */
-    float *e;     /* 2^(logit - shift), likewise */
-    float *coef;  /* backward: of G, times 2^weight_bits */
-    /* the places of the pass that runs, by blocks of its rows, in each by column */
-    size_t *place_start;
-    struct infonce_place *place;
-    uint32_t *row_of; /* where a pass has picked rows: the pass's row of a row of data */
-};
 
 struct infonce {
     const struct isa_row *isa;
@@ -141,40 +81,6 @@ struct infonce {
     size_t kept_row_blocks;
 };
 
-static inline bool infonce_counts(const struct infonce *p, const struct infonce_side *side,
-                                  size_t row)
-{
-    return p->targets.none || side->start[row + 1] > side->start[row];
-}
-
-/* sum += part, or sum = part where it is the first. */
-static inline void add_part(size_t count, float *sum, const float *part, bool first)
-{
-    for (size_t i = 0; i < count; i++)
-        sum[i] = first ? part[i] : sum[i] + part[i];
-}
-
-/* Rows of the stretches that `count` rows are cut into: whole blocks, all of about one size. */
-static inline size_t even_rows(size_t count, size_t most)
-{
-    size_t parts = size_blocks(count, most);
-    return parts == 0 ? most : size_round_up(size_blocks(count, parts), TILE_BLOCK_ROWS);
-}
-
-/* The task-th block of a region, column block after column block of the same rows. */
-static inline struct region region_block(const struct region *all, size_t task)
-{
-    size_t col_blocks = size_blocks(all->cols, TILE_BLOCK_COLS);
-    size_t row = task / col_blocks * TILE_BLOCK_ROWS, col = task % col_blocks * TILE_BLOCK_COLS;
-    return (struct region){all->row + row, size_min(all->rows - row, TILE_BLOCK_ROWS),
-                           all->col + col, size_min(all->cols - col, TILE_BLOCK_COLS)};
-}
-
-static inline size_t region_blocks(const struct region *all)
-{
-    return size_blocks(all->rows, TILE_BLOCK_ROWS) * size_blocks(all->cols, TILE_BLOCK_COLS);
-}
-
 /* Where E of the block at (row, col) is kept; NULL where it is not. */
 static inline float *kept_block(const struct infonce *p, size_t row, size_t col)
 {
@@ -212,21 +118,6 @@ enum mmk_status infonce_workspace_bytes(struct infonce *p, int threads, size_t *
                                         size_t *stored);
 
 void infonce_clear_rows(size_t rows, size_t d, float *matrix, size_t ld);
-
-/* ---- targets.c ---- */
-
-/* Positives of both sides from the weights, or from the offset. */
-void infonce_build_targets(struct infonce *p);
-
-/* Lists the places of a pass; before its threads start. */
-void infonce_list_places(struct infonce *p, const struct operands *o);
-
-/* The places in a strip of the pass. */
-struct infonce_places {
-    const struct infonce_place *begin, *end;
-};
-
-struct infonce_places infonce_places(const struct infonce *p, const struct region *strip);
 
 /* X with alpha, where it is folded into it. */
 static inline struct tile_operand infonce_scaled_rows(const struct infonce *p)

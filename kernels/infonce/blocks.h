@@ -1,0 +1,65 @@
+/* blocks.h - how the logits are cut, and the order in which sums are joined (internal).
+ * SPDX-License-Identifier: MIT
+ *
+ * The m x n logits are walked in blocks of TILE_BLOCK_ROWS x TILE_BLOCK_COLS, the tasks that threads
+ * share, and each block in strips of INFONCE_STRIP columns. Rows of X and Y are packed for many blocks
+ * at once (HELD_ROWS, HELD_COLS). Sums over a block are joined in the order of blocks, so neither the
+ * thread count nor which thread had a block shows in the result.
+ */
+#ifndef MMK_INFONCE_BLOCKS_H
+#define MMK_INFONCE_BLOCKS_H
+
+#include "../call/size.h"
+#include "infonce.h"
+
+#include <stdbool.h>
+
+enum {
+    /* Y is packed again for every HELD_ROWS rows of X, at some 30 rows' worth of work: many rows. The
+     * backward keeps G of one column of blocks, which should stay in L3. */
+    HELD_ROW_BLOCKS = 50,
+    HELD_COL_BLOCKS = 2,
+    GRADIENT_ROW_BLOCKS = 32,
+    HELD_ROWS = HELD_ROW_BLOCKS * TILE_BLOCK_ROWS,
+    HELD_COLS = HELD_COL_BLOCKS * TILE_BLOCK_COLS,
+    GRADIENT_ROWS = GRADIENT_ROW_BLOCKS * TILE_BLOCK_ROWS,
+    STRIP_FLOATS = TILE_BLOCK_ROWS * INFONCE_STRIP,
+    LANE_FLOATS = TILE_BLOCK_ROWS * INFONCE_LANES,
+    /* E of a block as it is kept: its strips, one after the other */
+    KEPT_BLOCK_FLOATS = TILE_BLOCK_ROWS * TILE_BLOCK_COLS
+};
+
+/* A part of the logits. */
+struct region {
+    size_t row, rows, col, cols;
+};
+
+/* sum += part, or sum = part where it is the first. */
+static inline void add_part(size_t count, float *sum, const float *part, bool first)
+{
+    for (size_t i = 0; i < count; i++)
+        sum[i] = first ? part[i] : sum[i] + part[i];
+}
+
+/* Rows of the stretches that `count` rows are cut into: whole blocks, all of about one size. */
+static inline size_t even_rows(size_t count, size_t most)
+{
+    size_t parts = size_blocks(count, most);
+    return parts == 0 ? most : size_round_up(size_blocks(count, parts), TILE_BLOCK_ROWS);
+}
+
+/* The task-th block of a region, column block after column block of the same rows. */
+static inline struct region region_block(const struct region *all, size_t task)
+{
+    size_t col_blocks = size_blocks(all->cols, TILE_BLOCK_COLS);
+    size_t row = task / col_blocks * TILE_BLOCK_ROWS, col = task % col_blocks * TILE_BLOCK_COLS;
+    return (struct region){all->row + row, size_min(all->rows - row, TILE_BLOCK_ROWS),
+                           all->col + col, size_min(all->cols - col, TILE_BLOCK_COLS)};
+}
+
+static inline size_t region_blocks(const struct region *all)
+{
+    return size_blocks(all->rows, TILE_BLOCK_ROWS) * size_blocks(all->cols, TILE_BLOCK_COLS);
+}
+
+#endif
