@@ -16,9 +16,10 @@
  * row has one positive, 1 - P is the sum of the negatives, so that nothing cancels when P is near 1. They
  * are put into G after each strip, and where those sums are not known before the end, added last.
  */
-#include "../simd/scalar.h"
 #include "../exp/lse.h"
 #include "problem.h"
+#include "shift.h"
+#include "strip.h"
 
 #include <float.h>
 #include <math.h>

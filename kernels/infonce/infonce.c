@@ -1,6 +1,7 @@
 /* infonce.c - InfoNCE's public functions: the two halves in turn.
  * SPDX-License-Identifier: MIT
  */
+#include "forward.h"
 #include "problem.h"
 
 #include <math.h>

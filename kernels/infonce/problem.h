@@ -11,12 +11,6 @@
 #include "infonce.h"
 #include "targets.h"
 
-/* |shift| at most: simd_shift takes no more. */
-#define INFONCE_SHIFT_MOST 0x1p20f
-
-/* The greatest sum of E of a row or column: with it no E has overflowed. */
-#define INFONCE_SUM_GREATEST 0x1p120f
-
 struct infonce {
     const struct isa_row *isa;
     struct mmk_infonce_config config;
@@ -127,26 +121,11 @@ static inline struct tile_operand infonce_scaled_rows(const struct infonce *p)
     return x;
 }
 
-/* ---- forward.c ---- */
+/* ---- sigmoid.c ---- */
 
-/* Sees to it that the rows and columns of a region are packed (all workers; a barrier must follow). The
- * caller's held says what is. */
-void infonce_hold(const struct infonce *p, const struct operands *o, struct region *held,
-                  const struct region *needed, size_t worker, size_t workers);
-
-/* Logits in base 2 of a strip (up to INFONCE_STRIP columns of a block) into z, with -Inf in its places
- * and for the columns up to the next multiple of INFONCE_COL_MULTIPLE. The positives' logits are saved
- * where `logit` is not NULL. Meanwhile `fetch` comes into L2. */
-void infonce_strip(const struct infonce *p, const struct operands *o, const struct region *held,
-                   const struct region *strip, float *z, size_t ldz, float *logit,
-                   struct tile_fetch fetch);
-
-void infonce_run_forward(struct infonce *p, float *loss, float *lse_x, float *lse_y);
 /* Logit w in base 2 of a positive of the sigmoid loss, and *e = 2^-|w|. */
 double infonce_sigmoid_logit(const struct infonce *p, size_t entry, size_t row, size_t col,
                              double *e);
-/* row_sum of the sigmoid loss. */
-void infonce_run_sigmoid(struct infonce *p);
 
 /* ---- backward.c ---- */
 

@@ -8,6 +8,7 @@
 #include "../exp/exp.h"
 #include "../exp/lse.h"
 #include "problem.h"
+#include "pass.h"
 
 #include <math.h>
 

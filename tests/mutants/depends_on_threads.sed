@@ -1,5 +1,5 @@
 # the shift depends on the thread count
-# file: kernels/infonce/forward.c
+# file: kernels/infonce/shift.c
 # kernel: infonce_forward
 # isa: scalar
 # dies: but .* on scalar

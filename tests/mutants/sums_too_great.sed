@@ -3,4 +3,4 @@
 # kernel: infonce_forward
 # isa: scalar
 # dies: of the bound|right is
-s/sum\[i\] <= INFONCE_SUM_GREATEST/sum[i] <= INFINITY/
+s/sum\[i\] <= SUM_GREATEST/sum[i] <= INFINITY/

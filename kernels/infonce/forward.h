@@ -1,0 +1,12 @@
+/* forward.h - InfoNCE forward (internal).
+ * SPDX-License-Identifier: MIT
+ */
+#ifndef MMK_INFONCE_FORWARD_H
+#define MMK_INFONCE_FORWARD_H
+
+#include "problem.h"
+
+/* Loss and log-sum-exps; leaves the sums of E for a backward. */
+void infonce_run_forward(struct infonce *p, float *loss, float *lse_x, float *lse_y);
+
+#endif

@@ -1,0 +1,159 @@
+/* pass.c - one pass over the logits gives the sums of every row and column.
+ * SPDX-License-Identifier: MIT
+ *
+ * A worker takes a block, makes its strips, and turns each into exponentials while it is in L1. The time
+ * is in the product that makes a strip (strip.c): d multiply-adds for an element, beside one exponential.
+ * Where exponentials are kept for the backward, their lines are fetched during the product, so that
+ * storing them does not wait.
+ */
+#include "pass.h"
+
+#include "strip.h"
+
+#include <omp.h>
+#include <string.h>
+
+/* The sums of one block with the shared shift. */
+static void shifted_block(const struct infonce *p, const struct pass *pass,
+                          const struct region *held, const struct region *block, size_t worker,
+                          float *part_row, float *part_col)
+{
+    float *lane = p->lane + worker * 2 * LANE_FLOATS, *z = p->strip + worker * STRIP_FLOATS;
+    float *kept = kept_block(p, block->row, block->col);
+    struct simd_shift shift = simd_shift(p->shift);
+    memset(lane, 0, block->rows * INFONCE_LANES * sizeof *lane);
+    for (size_t j = 0; j < block->cols; j += INFONCE_STRIP) {
+        struct region strip = {block->row, block->rows, block->col + j,
+                               size_min(block->cols - j, INFONCE_STRIP)};
+        float *e = kept != NULL ? kept + j * TILE_BLOCK_ROWS : NULL;
+        infonce_strip(p, &pass->operands, held, &strip, z, INFONCE_STRIP, pass->logit,
+                      (struct tile_fetch){e, e != NULL ? STRIP_FLOATS : 0});
+        p->isa->infonce->exp_strip(block->rows, size_round_up(strip.cols, INFONCE_COL_MULTIPLE), z,
+                                   shift, lane, part_col + j, e);
+    }
+    p->isa->infonce->row_sums(block->rows, lane, part_row);
+}
+
+/* The sums of one block's rows, of log2(1 + 2^w). */
+static void sigmoid_block(const struct infonce *p, const struct pass *pass,
+                          const struct region *held, const struct region *block, size_t worker,
+                          float *part_row)
+{
+    float *lane = p->lane + worker * 2 * LANE_FLOATS, *z = p->strip + worker * STRIP_FLOATS;
+    memset(lane, 0, block->rows * INFONCE_LANES * sizeof *lane);
+    for (size_t j = 0; j < block->cols; j += INFONCE_STRIP) {
+        struct region strip = {block->row, block->rows, block->col + j,
+                               size_min(block->cols - j, INFONCE_STRIP)};
+        const struct infonce_sigmoid sigmoid = {.row_term = p->row_term + strip.row,
+                                                .col_term = p->col_term + strip.col,
+                                                .row_s = lane};
+        infonce_strip(p, &pass->operands, held, &strip, z, INFONCE_STRIP, pass->logit,
+                      (struct tile_fetch){NULL, 0});
+        p->isa->infonce->sigmoid_strip(&sigmoid, strip.rows,
+                                       size_round_up(strip.cols, INFONCE_COL_MULTIPLE), z);
+    }
+    p->isa->infonce->row_sums(block->rows, lane, part_row);
+}
+
+/* The maxima and sums of one block's rows. */
+static void maximum_block(const struct infonce *p, const struct pass *pass,
+                          const struct region *held, const struct region *block, size_t worker,
+                          float *part_max, float *part_row)
+{
+    float *z = p->block + worker * TILE_BLOCK_ROWS * TILE_BLOCK_LD;
+    for (size_t j = 0; j < block->cols; j += INFONCE_STRIP) {
+        struct region strip = {block->row, block->rows, block->col + j,
+                               size_min(block->cols - j, INFONCE_STRIP)};
+        infonce_strip(p, &pass->operands, held, &strip, z + j, TILE_BLOCK_LD, NULL,
+                      (struct tile_fetch){NULL, 0});
+    }
+    p->isa->infonce->softmax_rows(block->rows, size_round_up(block->cols, INFONCE_COL_MULTIPLE), z,
+                                  part_max, part_row);
+}
+
+static void pass_block(const struct infonce *p, const struct pass *pass, const struct region *held,
+                       size_t task, size_t worker)
+{
+    struct region block = region_block(held, task);
+    size_t row = block.row - held->row, col = block.col - held->col;
+    size_t part = col / TILE_BLOCK_COLS * HELD_ROWS + row;
+    if (pass->kind == PASS_OWN_MAXIMUM)
+        maximum_block(p, pass, held, &block, worker, p->part_max + part, p->part_row + part);
+    else if (pass->kind == PASS_SIGMOID)
+        sigmoid_block(p, pass, held, &block, worker, p->part_row + part);
+    else
+        shifted_block(p, pass, held, &block, worker, p->part_row + part,
+                      p->part_col + row / TILE_BLOCK_ROWS * HELD_COLS + col);
+}
+
+/* Joins the parts of the blocks held to the sums so far: rows in the order of column blocks, columns
+ * in the order of row blocks. */
+static void join_rows(const struct infonce *p, const struct pass *pass, const struct region *held,
+                      size_t row)
+{
+    size_t rows = size_min(held->rows - row, TILE_BLOCK_ROWS);
+    float *sum = pass->row_sum + held->row + row;
+    for (size_t jb = 0; jb * TILE_BLOCK_COLS < held->cols; jb++) {
+        const float *sum2 = p->part_row + jb * HELD_ROWS + row;
+        bool first = held->col == 0 && jb == 0;
+        if (pass->kind == PASS_OWN_MAXIMUM) {
+            const float *max2 = p->part_max + jb * HELD_ROWS + row;
+            float *max = pass->row_max + held->row + row;
+            if (!first) {
+                p->isa->infonce->join_rows(rows, max, sum, max2, sum2);
+                continue;
+            }
+            memcpy(max, max2, rows * sizeof *max);
+        }
+        add_part(rows, sum, sum2, first);
+    }
+}
+
+static void join_columns(const struct infonce *p, const struct region *held, size_t col)
+{
+    size_t cols = size_min(held->cols - col, TILE_BLOCK_COLS);
+    for (size_t ib = 0; ib * TILE_BLOCK_ROWS < held->rows; ib++)
+        add_part(cols, p->col_sum + held->col + col, p->part_col + ib * HELD_COLS + col,
+                 held->row == 0 && ib == 0);
+}
+
+void infonce_run_pass(const struct infonce *p, const struct pass *pass, struct region *last)
+{
+    size_t worker = (size_t)omp_get_thread_num(), workers = (size_t)omp_get_num_threads();
+    size_t m = pass->operands.a->rows, n = pass->operands.b->rows;
+    size_t step = even_rows(m, HELD_ROWS);
+    struct region held = {0, 0, 0, 0};
+    for (size_t row = 0; row < m; row += step)
+        for (size_t col = 0; col < n; col += HELD_COLS) {
+            struct region needed = {row, size_min(m - row, step), col,
+                                    size_min(n - col, HELD_COLS)};
+            infonce_hold(p, &pass->operands, &held, &needed, worker, workers);
+#pragma omp barrier
+#pragma omp for schedule(dynamic, 1)
+            for (size_t task = 0; task < region_blocks(&needed); task++)
+                pass_block(p, pass, &needed, task, worker);
+            for (size_t r = worker * TILE_BLOCK_ROWS; r < needed.rows;
+                 r += workers * TILE_BLOCK_ROWS)
+                join_rows(p, pass, &needed, r);
+            if (pass->kind == PASS_SHIFTED)
+                for (size_t j = worker * TILE_BLOCK_COLS; j < needed.cols;
+                     j += workers * TILE_BLOCK_COLS)
+                    join_columns(p, &needed, j);
+#pragma omp barrier
+        }
+    if (worker == 0 && last != NULL)
+        *last = held;
+}
+
+void infonce_run_sigmoid(struct infonce *p)
+{
+    struct tile_operand x = infonce_scaled_rows(p);
+    struct pass pass = {
+        .operands = {&x, &p->y, &p->targets.x, &p->targets.y, (ptrdiff_t)p->config.offset},
+        .kind = PASS_SIGMOID,
+        .row_sum = p->row_sum,
+        .logit = p->targets.logit};
+    infonce_list_places(p, &pass.operands);
+#pragma omp parallel num_threads(p->threads) if (p->threads > 1)
+    infonce_run_pass(p, &pass, NULL);
+}
