@@ -1,8 +1,10 @@
 /* infonce.c - InfoNCE's public functions: the two halves in turn.
  * SPDX-License-Identifier: MIT
  */
+#include "backward.h"
 #include "forward.h"
 #include "problem.h"
+#include "weights.h"
 
 #include <math.h>
 

@@ -121,20 +121,4 @@ static inline struct tile_operand infonce_scaled_rows(const struct infonce *p)
     return x;
 }
 
-/* ---- sigmoid.c ---- */
-
-/* Logit w in base 2 of a positive of the sigmoid loss, and *e = 2^-|w|. */
-double infonce_sigmoid_logit(const struct infonce *p, size_t entry, size_t row, size_t col,
-                             double *e);
-
-/* ---- backward.c ---- */
-
-/* The log-sum-exps of an earlier forward, where none ran in this call. */
-void infonce_take_lse(struct infonce *p, const float *lse_x, const float *lse_y);
-void infonce_run_backward(struct infonce *p, float *dx, size_t lddx, float *dy, size_t lddy,
-                          float *dlogit_scale);
-/* The same for the sigmoid loss, with row_e, row_g and the positives' G for what else there is. */
-void infonce_run_sigmoid_backward(struct infonce *p, float *dx, size_t lddx, float *dy, size_t lddy,
-                                  float *dlogit_scale);
-
 #endif

@@ -7,20 +7,12 @@
  */
 #include "../exp/exp.h"
 #include "../exp/lse.h"
-#include "problem.h"
+#include "backward.h"
+#include "gradient.h"
 #include "pass.h"
+#include "problem.h"
 
 #include <math.h>
-
-double infonce_sigmoid_logit(const struct infonce *p, size_t entry, size_t row, size_t col,
-                             double *e)
-{
-    double w =
-        (double)p->targets.logit[entry] + ((double)p->row_term[row] + (double)p->col_term[col]);
-    double size = fabs(w);
-    *e = size <= 1000 ? lse_exp2(-size) : size == size ? 0 : size;
-    return w;
-}
 
 /* 1/m (sum over the rows + softplus(-L) of the positives). */
 static float sigmoid_loss(const struct infonce *p, const float *row_sum)

@@ -1,5 +1,5 @@
 # the column softmax of the positives misses its factor
-# file: kernels/infonce/backward.c
+# file: kernels/infonce/finish.c
 # kernel: infonce_backward
 # isa: scalar
 # dies: of the bound|but .* on scalar

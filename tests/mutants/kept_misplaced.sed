@@ -1,5 +1,5 @@
 # exponentials kept from the forward are looked for one block away
-# file: kernels/infonce/backward.c
+# file: kernels/infonce/gradient.c
 # kernel: infonce_forward_backward
 # isa: scalar
 # dies: but .* |of the bound

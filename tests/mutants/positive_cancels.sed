@@ -1,5 +1,5 @@
 # P - 1 of the positive is a difference of numbers near 1
-# file: kernels/infonce/backward.c
+# file: kernels/infonce/finish.c
 # kernel: infonce_backward
 # isa: scalar
 # dies: of the bound

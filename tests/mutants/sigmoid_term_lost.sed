@@ -1,5 +1,5 @@
 # the sigmoid loss forgets the bias of the positives
-# file: kernels/infonce/sigmoid.c
+# file: kernels/infonce/gradient.c
 # kernel: sigmoid_forward_backward
 # isa: scalar
 # dies: of the bound

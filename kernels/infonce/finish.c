@@ -1,0 +1,88 @@
+/* finish.c - what makes a gradient's row of the sum of its products: positives, derivative, scale.
+ * SPDX-License-Identifier: MIT
+ *
+ * The positives' own entries of G, weight_x/m (P - t) + weight_y/m (Q - t), are made in double; where a
+ * row has one positive, 1 - P is the sum of the negatives, so that nothing cancels when P is near 1. They
+ * are put into G after each strip, and where those sums are not known before the end, added last.
+ *
+ * O((m + n + positives) d): it shows in the time of small batches only. A row is finished right after the
+ * last product that adds to it, while the next is prefetched.
+ */
+#include "finish.h"
+
+#include "../exp/lse.h"
+
+#include <math.h>
+
+/* P - t of the entry q of a row's list; `rest` is the sum of P over the row's negatives. */
+static double softmax_minus_target(const struct infonce *p, const struct infonce_side *side,
+                                   size_t i, size_t entry, double lse2, double rest)
+{
+    if (side->start[i + 1] - side->start[i] == 1)
+        return -rest;
+    double t = (double)p->targets.logit[entry] - lse2;
+    double softmax = t > 0 ? 1 : t < -1000 ? 0 : t == t ? lse_exp2(t) : t; /* lse may be rounded */
+    return softmax - p->targets.weight[entry] / side->total[i];
+}
+
+void infonce_positive_gradients(const struct infonce *p)
+{
+    const struct infonce_targets *targets = &p->targets;
+#pragma omp for schedule(static)
+    for (size_t j = 0; j < p->n; j++) {
+        double rest_y = (double)p->col_e[j] * p->col_factor[j];
+        for (size_t e = targets->y.start[j]; e < targets->y.start[j + 1]; e++) {
+            size_t i = targets->y.index[e];
+            double rest_x = (double)p->row_e[i] * p->row_factor[i];
+            targets->coef[e] = (float)(p->weight_x * softmax_minus_target(p, &targets->x, i, e,
+                                                                          p->lse2_x[i], rest_x) +
+                                       p->weight_y * softmax_minus_target(p, &targets->y, j, e,
+                                                                          p->lse2_y[j], rest_y));
+        }
+    }
+}
+
+void infonce_finish_row(const struct stage *s, bool of_x, size_t i, const float *sum,
+                        size_t panel_rows)
+{
+    const struct infonce *p = s->p;
+    const struct tile_operand *self = of_x ? &p->x : &p->y, *other = of_x ? &p->y : &p->x;
+    const struct infonce_side *side = of_x ? &p->targets.x : &p->targets.y;
+    const struct row_scale none = {1.0f, 1.0f};
+    bool neg_sq_l2 = p->config.similarity == MMK_NEG_SQ_L2;
+    size_t first = side->start[i], positives = side->start[i + 1] - first;
+    struct infonce_row row = {
+        .d = p->d,
+        .sum = sum,
+        .nr = p->isa->tile->nr,
+        .panel_rows = panel_rows,
+        .gradient = of_x ? s->out.dx + i * s->out.lddx : s->out.dy + i * s->out.lddy,
+        .self = self->data + i * self->ld,
+        .positives = p->late ? positives : 0,
+        .index = side->index + first,
+        .entry = side->entry + first,
+        .coef = p->targets.coef,
+        .other = other->data,
+        .ldother = other->ld,
+        .scale = (float)ldexp((double)p->config.logit_scale * (neg_sq_l2 ? 2 : 1), -p->weight_bits),
+        .self_scale = self->scale != NULL ? self->scale[i] : none,
+        .other_scale = other->scale,
+    };
+    if (neg_sq_l2) {
+        row.sum_g = of_x ? p->row_g[i] : p->col_g[i];
+        for (size_t q = 0; q < positives; q++)
+            row.sum_g += row.coef[row.entry[q]];
+    }
+    tile_fetch_row(row.gradient + (of_x ? s->out.lddx : s->out.lddy), p->d);
+    tile_fetch_row(row.self + self->ld, p->d);
+    (of_x ? p->along_x : p->along_y)[i] = p->isa->infonce->finish_row[p->config.similarity](&row);
+}
+
+void infonce_finish_waiting(const struct stage *s)
+{
+    const struct infonce *p = s->p;
+    for (size_t i = s->worker; i < p->m; i += s->workers)
+        infonce_finish_row(s, true, i, s->out.dx + i * s->out.lddx, 1);
+    for (size_t j = s->worker; j < p->n; j += s->workers)
+        infonce_finish_row(s, false, j, s->out.dy + j * s->out.lddy, 1);
+}

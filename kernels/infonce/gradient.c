@@ -1,0 +1,119 @@
+/* gradient.c - G = d loss / d S / logit_scale of one block after another.
+ * SPDX-License-Identifier: MIT
+ *
+ * Logits (or exponentials kept from the forward) become G a strip at a time, in L1. With E kept that is a
+ * sum and a product for each element, as fast as E comes; else it costs a third product (strip.c).
+ * The positives' own entries are put into each strip, where they are known by then.
+ */
+#include "gradient.h"
+
+#include "../exp/lse.h"
+#include "strip.h"
+
+#include <math.h>
+#include <string.h>
+
+double infonce_sigmoid_logit(const struct infonce *p, size_t entry, size_t row, size_t col,
+                             double *e)
+{
+    double w =
+        (double)p->targets.logit[entry] + ((double)p->row_term[row] + (double)p->col_term[col]);
+    double size = fabs(w);
+    *e = size <= 1000 ? lse_exp2(-size) : size == size ? 0 : size;
+    return w;
+}
+
+/* G of the positives in a strip. */
+static void put_positives(const struct stage *s, const struct region *strip)
+{
+    struct infonce_places places = infonce_places(s->p, strip);
+    for (const struct infonce_place *at = places.begin; at < places.end; at++)
+        if (at->entry != INFONCE_NO_ENTRY)
+            *g_at(s, at->row - s->super.row, at->col - s->super.col) =
+                s->p->targets.coef[at->entry];
+}
+
+/* G of a strip of InfoNCE from E, or z where e is NULL. lane: sums of its rows, of E and of G. */
+static void softmax_strip(const struct stage *s, const struct region *strip, const float *z,
+                          const float *e, float *lane)
+{
+    const struct infonce *p = s->p;
+    size_t row = strip->row - s->super.row, j = strip->col - s->super.col;
+    size_t part = row / TILE_BLOCK_ROWS * TILE_BLOCK_COLS + j;
+    const struct infonce_gradient g = {
+        .form = p->two_exps ? INFONCE_TWO_EXPS
+                : e != NULL ? INFONCE_FROM_E
+                            : INFONCE_FROM_Z,
+        .shift = simd_shift(p->shift),
+        .row_weight = p->row_weight + strip->row,
+        .col_weight = p->col_weight + strip->col,
+        .lse_x = p->lse_x + strip->row,
+        .lse_x_low = p->lse_x_low + strip->row,
+        .lse_y = p->lse_y + strip->col,
+        .lse_y_low = p->lse_y_low + strip->col,
+        .out = {g_at(s, row, j), g_at(s, row, j + INFONCE_COL_MULTIPLE)},
+        .ldout = p->isa->tile->stripe,
+        .row_e = p->late ? lane : NULL,
+        .row_g = p->sums_g ? lane + LANE_FLOATS : NULL,
+        .col_e = p->part_e + part,
+        .col_g = p->part_g + part,
+    };
+    p->isa->infonce->gradient_strip(
+        &g, strip->rows, size_round_up(strip->cols, INFONCE_COL_MULTIPLE), e != NULL ? e : z);
+    if (!p->late)
+        put_positives(s, strip);
+}
+
+/* G of a strip of the sigmoid loss. A positive's is known as soon as its logit is. */
+static void sigmoid_strip(const struct stage *s, const struct region *strip, const float *z,
+                          float *lane)
+{
+    const struct infonce *p = s->p;
+    size_t row = strip->row - s->super.row, j = strip->col - s->super.col;
+    const struct infonce_sigmoid g = {
+        .row_term = p->row_term + strip->row,
+        .col_term = p->col_term + strip->col,
+        .scale = p->g_scale,
+        .row_s = lane,
+        .out = {g_at(s, row, j), g_at(s, row, j + INFONCE_COL_MULTIPLE)},
+        .ldout = p->isa->tile->stripe,
+        .row_g = lane + LANE_FLOATS,
+        .col_g = p->part_g + row / TILE_BLOCK_ROWS * TILE_BLOCK_COLS + j,
+    };
+    p->isa->infonce->sigmoid_strip(&g, strip->rows,
+                                   size_round_up(strip->cols, INFONCE_COL_MULTIPLE), z);
+    struct infonce_places places = infonce_places(p, strip);
+    for (const struct infonce_place *at = places.begin; at < places.end; at++) {
+        double e, w = infonce_sigmoid_logit(p, at->entry, at->row, at->col, &e);
+        p->targets.coef[at->entry] = (float)(-(double)p->g_scale * (w < 0 ? 1 : e) / (1 + e));
+    }
+    put_positives(s, strip);
+}
+
+void infonce_gradient_block(const struct stage *s, size_t row)
+{
+    const struct infonce *p = s->p;
+    size_t first = s->super.row + row, rows = size_min(s->super.rows - row, TILE_BLOCK_ROWS);
+    float *lane = p->lane + s->worker * 2 * LANE_FLOATS, *z = p->strip + s->worker * STRIP_FLOATS;
+    const float *kept = kept_block(p, first, s->super.col);
+    memset(lane, 0, 2 * LANE_FLOATS * sizeof *lane);
+    for (size_t j = 0; j < s->super.cols; j += INFONCE_STRIP) {
+        struct region strip = {first, rows, s->super.col + j,
+                               size_min(s->super.cols - j, INFONCE_STRIP)};
+        if (kept == NULL)
+            infonce_strip(p, &s->operands, &s->held, &strip, z, INFONCE_STRIP,
+                          p->late || p->sigmoid ? p->targets.logit : NULL,
+                          (struct tile_fetch){NULL, 0});
+        if (p->sigmoid)
+            sigmoid_strip(s, &strip, z, lane);
+        else
+            softmax_strip(s, &strip, z, kept != NULL ? kept + j * TILE_BLOCK_ROWS : NULL, lane);
+    }
+    for (int of_g = 0; of_g < 2; of_g++) {
+        float sum[TILE_BLOCK_ROWS], *total = (of_g ? p->row_g : p->row_e) + first;
+        if (!(of_g ? p->sums_g : p->late || p->sigmoid))
+            continue;
+        p->isa->infonce->row_sums(rows, lane + of_g * LANE_FLOATS, sum);
+        add_part(rows, total, sum, s->super.col == 0);
+    }
+}

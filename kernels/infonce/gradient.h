@@ -1,0 +1,39 @@
+/* gradient.h - G of the logits, block by block, and what a worker of the backward has in hand (internal).
+ * SPDX-License-Identifier: MIT
+ */
+#ifndef MMK_INFONCE_GRADIENT_H
+#define MMK_INFONCE_GRADIENT_H
+
+#include "problem.h"
+
+struct gradients {
+    float *dx, *dy;
+    size_t lddx, lddy;
+};
+
+/* What is being worked on: rows of G that exist at once, one column of blocks, packed operands. */
+struct stage {
+    const struct infonce *p;
+    struct operands operands;
+    struct gradients out;
+    struct region super, held;
+    size_t stride; /* from stripe to stripe of G */
+    size_t worker, workers;
+};
+
+/* Where G of a row and a column of the super-block stands: it lies in stripes. */
+static inline float *g_at(const struct stage *s, size_t row, size_t col)
+{
+    size_t stripe = s->p->isa->tile->stripe;
+    return s->p->g + col / stripe * s->stride + row * stripe + col % stripe;
+}
+
+/* G of the block at a row of the super-block, from E kept or from logits computed again, and the sums of
+ * its rows. */
+void infonce_gradient_block(const struct stage *s, size_t row);
+
+/* Logit w in base 2 of a positive of the sigmoid loss, and *e = 2^-|w|. */
+double infonce_sigmoid_logit(const struct infonce *p, size_t entry, size_t row, size_t col,
+                             double *e);
+
+#endif

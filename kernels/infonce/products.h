@@ -1,0 +1,12 @@
+/* products.h - the backward's two products with G (internal).
+ * SPDX-License-Identifier: MIT
+ */
+#ifndef MMK_INFONCE_PRODUCTS_H
+#define MMK_INFONCE_PRODUCTS_H
+
+#include "gradient.h"
+
+/* All of G, dX and dY, inside a parallel region. */
+void infonce_run_stage(struct stage *s);
+
+#endif
