@@ -16,8 +16,8 @@ struct alignment {
 
 static void layout(struct alignment *a, struct scratch *s)
 {
-    a->p.x.scale = a->p.x_scale = scratch_take(s, a->p.m, sizeof *a->p.x_scale);
-    a->p.y.scale = a->p.y_scale = scratch_take(s, a->p.m, sizeof *a->p.y_scale);
+    a->p.x.scale = a->p.packed.x_scale = scratch_take(s, a->p.m, sizeof *a->p.packed.x_scale);
+    a->p.y.scale = a->p.packed.y_scale = scratch_take(s, a->p.m, sizeof *a->p.packed.y_scale);
     a->sim = scratch_take(s, a->p.m, sizeof *a->sim);
     a->zero = scratch_take(s, a->p.d, sizeof *a->zero);
 }
@@ -59,10 +59,10 @@ static void pair(const struct alignment *a, uint32_t i, float *dx, float *dy)
     const float *x = p->x.data + i * p->x.ld, *y = p->y.data + i * p->y.ld;
     a->sim[i] = cosine->pair[p->config.similarity](p->d, x, y);
     if (p->config.similarity == MMK_COSINE) {
-        p->x_scale[i] = cosine->row_scale(p->d, x);
-        p->y_scale[i] = cosine->row_scale(p->d, y);
+        p->packed.x_scale[i] = cosine->row_scale(p->d, x);
+        p->packed.y_scale[i] = cosine->row_scale(p->d, y);
     } else {
-        p->x_scale[i] = p->y_scale[i] = (struct row_scale){1.0f, 1.0f};
+        p->packed.x_scale[i] = p->packed.y_scale[i] = (struct row_scale){1.0f, 1.0f};
     }
     gradient_row(a, true, i, dx);
     gradient_row(a, false, i, dy);

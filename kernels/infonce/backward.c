@@ -19,10 +19,10 @@ static float logit_scale_gradient(const struct infonce *p)
 {
     double sum = 0;
     for (size_t i = 0; i < p->m; i++)
-        sum += (double)p->along_x[i];
+        sum += (double)p->gradient.along_x[i];
     for (size_t j = 0; j < p->n && p->config.similarity == MMK_NEG_SQ_L2; j++)
-        sum += (double)p->along_y[j];
-    return simd_canonical_nan((float)ldexp(sum, -p->weight_bits));
+        sum += (double)p->gradient.along_y[j];
+    return simd_canonical_nan((float)ldexp(sum, -p->gradient.weight_bits));
 }
 
 /* dX, dY and d logit_scale of what is prepared. */
@@ -39,14 +39,14 @@ static void run_prepared(struct infonce *p, float *dx, size_t lddx, float *dy, s
             .p = p,
             .operands = operands,
             .out = {dx, dy, lddx, lddy},
-            .held = p->held,
+            .held = p->packed.held,
             .worker = (size_t)omp_get_thread_num(),
             .workers = (size_t)omp_get_num_threads(),
         };
-        if (!p->late && !p->sigmoid)
+        if (!p->gradient.late && !p->sigmoid.on)
             infonce_positive_gradients(p);
         infonce_run_stage(&stage);
-        if (p->late) {
+        if (p->gradient.late) {
 #pragma omp barrier
             infonce_positive_gradients(p);
             infonce_finish_waiting(&stage);
@@ -66,7 +66,7 @@ void infonce_run_sigmoid_backward(struct infonce *p, float *dx, size_t lddx, flo
                                   float *dlogit_scale)
 {
     infonce_set_weight_bits(p, 1 / (double)p->m);
-    p->g_scale = (float)ldexp(1 / (double)p->m, p->weight_bits);
-    p->sums_g = true;
+    p->sigmoid.g_scale = (float)ldexp(1 / (double)p->m, p->gradient.weight_bits);
+    p->gradient.sums_g = true;
     run_prepared(p, dx, lddx, dy, lddy, dlogit_scale);
 }

@@ -1,8 +1,16 @@
 /* call.c - what every loss does before and after it computes: argument checks and memory.
  * SPDX-License-Identifier: MIT
  */
-#include "../exp/lse.h"
 #include "problem.h"
+
+#include "../exp/lse.h"
+#include "forward.h"
+#include "gradient.h"
+#include "pass.h"
+#include "products.h"
+#include "sigmoid.h"
+#include "strip.h"
+#include "weights.h"
 
 #include <math.h>
 
@@ -106,95 +114,6 @@ static bool alpha_folds(const struct infonce *p)
     return simd_from_bits((uint32_t)greatest) < 0x1p100f / p->alpha; /* NaN and Inf are not */
 }
 
-static void layout_common(struct infonce *p, struct scratch *s)
-{
-    const size_t f = sizeof(float);
-    size_t longer = p->m > p->n ? p->m : p->n; /* columns that are done again swap the operands */
-    size_t a_rows = size_min(longer, HELD_ROWS), b_rows = size_min(longer, HELD_COLS);
-    if (p->config.similarity == MMK_COSINE) {
-        p->x.scale = p->x_scale = scratch_take(s, p->m, sizeof *p->x_scale);
-        p->y.scale = p->y_scale = scratch_take(s, p->n, sizeof *p->y_scale);
-    }
-    p->packed_a = scratch_take(s, tile_packed_floats(a_rows, p->d), f);
-    p->packed_b = scratch_take(s, tile_packed_floats(b_rows, p->d), f);
-    p->xx = scratch_take(s, a_rows, f);
-    p->yy = scratch_take(s, b_rows, f);
-    p->strip = scratch_take(s, (size_t)p->threads, STRIP_FLOATS * f);
-    p->lane = scratch_take(s, (size_t)p->threads, 2 * LANE_FLOATS * f);
-}
-
-static void layout_side(struct infonce_side *side, size_t rows, size_t entries, struct scratch *s)
-{
-    side->start = scratch_take(s, rows + 1, sizeof *side->start);
-    side->index = scratch_take(s, entries, sizeof *side->index);
-    side->entry = scratch_take(s, entries, sizeof *side->entry);
-    side->total = scratch_take(s, rows, sizeof *side->total);
-}
-
-static void layout_targets(struct infonce *p, struct scratch *s)
-{
-    struct infonce_targets *t = &p->targets;
-    size_t longer = p->m > p->n ? p->m : p->n;
-    size_t padded = size_round_up(t->most, INFONCE_STRIP);
-    layout_side(&t->x, p->m, t->most, s);
-    layout_side(&t->y, p->n, t->most, s);
-    t->weight = scratch_take(s, t->most, sizeof *t->weight);
-    t->logit = scratch_take(s, padded, sizeof *t->logit);
-    t->e = scratch_take(s, padded, sizeof *t->e);
-    t->coef = scratch_take(s, t->most, sizeof *t->coef);
-    t->place_start =
-        scratch_take(s, size_blocks(longer, TILE_BLOCK_ROWS) + 1, sizeof *t->place_start);
-    t->place = scratch_take(s, t->most + (t->exclude_self ? p->m : 0), sizeof *t->place);
-    t->row_of = scratch_take(s, longer, sizeof *t->row_of);
-}
-
-static void layout_forward(struct infonce *p, struct scratch *s)
-{
-    const size_t f = sizeof(float);
-    p->row_base = scratch_take(s, p->m, f);
-    p->row_sum = scratch_take(s, p->m, f);
-    p->col_base = scratch_take(s, p->n, f);
-    p->col_sum = scratch_take(s, p->n, f);
-    p->part_max = scratch_take(s, (size_t)HELD_COL_BLOCKS * HELD_ROWS, f);
-    p->part_row = scratch_take(s, (size_t)HELD_COL_BLOCKS * HELD_ROWS, f);
-    p->part_col = scratch_take(s, (size_t)HELD_ROW_BLOCKS * HELD_COLS, f);
-    size_t longer = p->m > p->n ? p->m : p->n;
-    p->pick = scratch_take(s, longer, sizeof *p->pick);
-    p->pick_max = scratch_take(s, longer, f);
-    p->pick_sum = scratch_take(s, longer, f);
-    p->block = scratch_take(s, (size_t)p->threads, TILE_BLOCK_ROWS * TILE_BLOCK_LD * f);
-}
-
-static void layout_backward(struct infonce *p, struct scratch *s)
-{
-    const size_t f = sizeof(float);
-    size_t n_padded = size_round_up(p->n, INFONCE_COL_MULTIPLE);
-    p->lse2_x = scratch_take(s, p->m, sizeof *p->lse2_x);
-    p->lse2_y = scratch_take(s, p->n, sizeof *p->lse2_y);
-    p->lse_x = scratch_take(s, p->m, f);
-    p->lse_x_low = scratch_take(s, p->m, f);
-    p->lse_y = scratch_take(s, n_padded, f);
-    p->lse_y_low = scratch_take(s, n_padded, f);
-    p->row_weight = scratch_take(s, p->m, f);
-    p->col_weight = scratch_take(s, n_padded, f);
-    p->row_factor = scratch_take(s, p->m, sizeof *p->row_factor);
-    p->col_factor = scratch_take(s, p->n, sizeof *p->col_factor);
-    p->row_e = scratch_take(s, p->m, f);
-    p->row_g = scratch_take(s, p->m, f);
-    p->col_e = scratch_take(s, p->n, f);
-    p->col_g = scratch_take(s, p->n, f);
-    p->part_e = scratch_take(s, (size_t)GRADIENT_ROW_BLOCKS * TILE_BLOCK_COLS, f);
-    p->part_g = scratch_take(s, (size_t)GRADIENT_ROW_BLOCKS * TILE_BLOCK_COLS, f);
-    p->along_x = scratch_take(s, p->m, f);
-    p->along_y = scratch_take(s, p->n, f);
-    size_t rows = size_round_up(size_min(p->m, GRADIENT_ROWS), TILE_BLOCK_ROWS);
-    p->columns_x = scratch_take(s, tile_packed_floats(rows, p->d), f);
-    p->columns_y = scratch_take(s, tile_packed_floats(size_min(p->n, TILE_BLOCK_COLS), p->d), f);
-    p->tiles_x = scratch_take(s, tile_packed_floats(rows, p->d), f);
-    p->tiles_y = scratch_take(s, tile_packed_floats(TILE_BLOCK_COLS, p->d), f);
-    p->g = scratch_take(s, rows, TILE_BLOCK_COLS * f);
-}
-
 /* Bytes that the exponentials of a row of blocks take. */
 static size_t kept_bytes(const struct infonce *p)
 {
@@ -203,19 +122,19 @@ static size_t kept_bytes(const struct infonce *p)
 
 static void layout(struct infonce *p, struct scratch *s, enum infonce_parts parts)
 {
-    layout_common(p, s);
-    layout_targets(p, s);
-    if (parts & INFONCE_FORWARD)
-        layout_forward(p, s);
-    if (parts & INFONCE_BACKWARD)
-        layout_backward(p, s);
-    if (p->sigmoid) {
-        p->row_term = scratch_take(s, p->m, sizeof *p->row_term);
-        p->col_term =
-            scratch_take(s, size_round_up(p->n, INFONCE_COL_MULTIPLE), sizeof *p->col_term);
-        p->var_x = scratch_take(s, p->m, sizeof *p->var_x);
-        p->var_y = scratch_take(s, p->n, sizeof *p->var_y);
+    infonce_layout_packed(p, s);
+    infonce_layout_targets(p, s);
+    if (parts & INFONCE_FORWARD) {
+        infonce_layout_forward(p, s);
+        infonce_layout_pass(p, s);
     }
+    if (parts & INFONCE_BACKWARD) {
+        infonce_layout_softmax(p, s);
+        infonce_layout_gradient(p, s);
+        infonce_layout_products(p, s);
+    }
+    if (p->sigmoid.on)
+        infonce_layout_sigmoid(p, s);
 }
 
 enum mmk_status infonce_open(struct infonce *p, struct scratch *s, enum infonce_parts parts,
@@ -229,8 +148,8 @@ enum mmk_status infonce_open(struct infonce *p, struct scratch *s, enum infonce_
         return status;
     layout(p, s, parts);
     if (parts == (INFONCE_FORWARD | INFONCE_BACKWARD)) {
-        p->kept_row_blocks = size_min(spare / kept_bytes(p), size_blocks(p->m, TILE_BLOCK_ROWS));
-        p->kept = (float *)(void *)(s->base + s->used);
+        p->kept.row_blocks = size_min(spare / kept_bytes(p), size_blocks(p->m, TILE_BLOCK_ROWS));
+        p->kept.e = (float *)(void *)(s->base + s->used);
     }
     infonce_build_targets(p);
     p->fold = alpha_folds(p);
@@ -238,8 +157,8 @@ enum mmk_status infonce_open(struct infonce *p, struct scratch *s, enum infonce_
 #pragma omp parallel num_threads(p->threads) if (p->threads > 1)
         {
             size_t worker = (size_t)omp_get_thread_num(), workers = (size_t)omp_get_num_threads();
-            tile_row_scales(p->isa->cosine, &p->x, p->d, p->x_scale, worker, workers);
-            tile_row_scales(p->isa->cosine, &p->y, p->d, p->y_scale, worker, workers);
+            tile_row_scales(p->isa->cosine, &p->x, p->d, p->packed.x_scale, worker, workers);
+            tile_row_scales(p->isa->cosine, &p->y, p->d, p->packed.y_scale, worker, workers);
         }
     }
     return MMK_OK;

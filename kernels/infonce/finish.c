@@ -30,14 +30,15 @@ void infonce_positive_gradients(const struct infonce *p)
     const struct infonce_targets *targets = &p->targets;
 #pragma omp for schedule(static)
     for (size_t j = 0; j < p->n; j++) {
-        double rest_y = (double)p->col_e[j] * p->col_factor[j];
+        double rest_y = (double)p->gradient.col_e[j] * p->softmax.col_factor[j];
         for (size_t e = targets->y.start[j]; e < targets->y.start[j + 1]; e++) {
             size_t i = targets->y.index[e];
-            double rest_x = (double)p->row_e[i] * p->row_factor[i];
-            targets->coef[e] = (float)(p->weight_x * softmax_minus_target(p, &targets->x, i, e,
-                                                                          p->lse2_x[i], rest_x) +
-                                       p->weight_y * softmax_minus_target(p, &targets->y, j, e,
-                                                                          p->lse2_y[j], rest_y));
+            double rest_x = (double)p->gradient.row_e[i] * p->softmax.row_factor[i];
+            targets->coef[e] =
+                (float)(p->softmax.weight_x * softmax_minus_target(p, &targets->x, i, e,
+                                                                   p->softmax.lse2_x[i], rest_x) +
+                        p->softmax.weight_y * softmax_minus_target(p, &targets->y, j, e,
+                                                                   p->softmax.lse2_y[j], rest_y));
         }
     }
 }
@@ -58,24 +59,26 @@ void infonce_finish_row(const struct stage *s, bool of_x, size_t i, const float 
         .panel_rows = panel_rows,
         .gradient = of_x ? s->out.dx + i * s->out.lddx : s->out.dy + i * s->out.lddy,
         .self = self->data + i * self->ld,
-        .positives = p->late ? positives : 0,
+        .positives = p->gradient.late ? positives : 0,
         .index = side->index + first,
         .entry = side->entry + first,
         .coef = p->targets.coef,
         .other = other->data,
         .ldother = other->ld,
-        .scale = (float)ldexp((double)p->config.logit_scale * (neg_sq_l2 ? 2 : 1), -p->weight_bits),
+        .scale = (float)ldexp((double)p->config.logit_scale * (neg_sq_l2 ? 2 : 1),
+                              -p->gradient.weight_bits),
         .self_scale = self->scale != NULL ? self->scale[i] : none,
         .other_scale = other->scale,
     };
     if (neg_sq_l2) {
-        row.sum_g = of_x ? p->row_g[i] : p->col_g[i];
+        row.sum_g = of_x ? p->gradient.row_g[i] : p->gradient.col_g[i];
         for (size_t q = 0; q < positives; q++)
             row.sum_g += row.coef[row.entry[q]];
     }
     tile_fetch_row(row.gradient + (of_x ? s->out.lddx : s->out.lddy), p->d);
     tile_fetch_row(row.self + self->ld, p->d);
-    (of_x ? p->along_x : p->along_y)[i] = p->isa->infonce->finish_row[p->config.similarity](&row);
+    (of_x ? p->gradient.along_x : p->gradient.along_y)[i] =
+        p->isa->infonce->finish_row[p->config.similarity](&row);
 }
 
 void infonce_finish_waiting(const struct stage *s)

@@ -21,34 +21,47 @@
 /* The greatest sum of E of a row or column: with it no E has overflowed. */
 #define SUM_GREATEST 0x1p120f
 
+void infonce_layout_forward(struct infonce *p, struct scratch *s)
+{
+    const size_t f = sizeof(float);
+    size_t longer = size_max(p->m, p->n);
+    p->forward.row_base = scratch_take(s, p->m, f);
+    p->forward.row_sum = scratch_take(s, p->m, f);
+    p->forward.col_base = scratch_take(s, p->n, f);
+    p->forward.col_sum = scratch_take(s, p->n, f);
+    p->forward.pick = scratch_take(s, longer, sizeof *p->forward.pick);
+    p->forward.pick_max = scratch_take(s, longer, f);
+    p->forward.pick_sum = scratch_take(s, longer, f);
+}
+
 /* Rows of `operands` whose sum the shift does not serve become the rows of a pass of their own. */
 static void sums_again(struct infonce *p, const struct operands *operands, float *base, float *sum)
 {
     struct tile_operand picked = *operands->a;
     size_t count = picked.rows;
     picked.rows = 0;
-    picked.pick = p->pick;
+    picked.pick = p->forward.pick;
     for (size_t i = 0; i < count; i++) {
         base[i] = p->shift;
         if (!(sum[i] >= SUM_LEAST && sum[i] <= SUM_GREATEST))
-            p->pick[picked.rows++] = (uint32_t)i;
+            p->forward.pick[picked.rows++] = (uint32_t)i;
         if (!(sum[i] <= SUM_GREATEST))
-            p->overflow = true;
+            p->forward.overflow = true;
     }
     if (picked.rows == 0)
         return;
     struct pass pass = {.operands = *operands,
                         .kind = PASS_OWN_MAXIMUM,
-                        .row_max = p->pick_max,
-                        .row_sum = p->pick_sum};
+                        .row_max = p->forward.pick_max,
+                        .row_sum = p->forward.pick_sum};
     pass.operands.a = &picked;
     infonce_list_places(p, &pass.operands);
 #pragma omp parallel num_threads(p->threads) if (p->threads > 1)
     infonce_run_pass(p, &pass, NULL);
-    p->held = (struct region){0, 0, 0, 0};
+    p->packed.held = (struct region){0, 0, 0, 0};
     for (size_t r = 0; r < picked.rows; r++) {
-        base[p->pick[r]] = p->pick_max[r];
-        sum[p->pick[r]] = p->pick_sum[r];
+        base[p->forward.pick[r]] = p->forward.pick_max[r];
+        sum[p->forward.pick[r]] = p->forward.pick_sum[r];
     }
 }
 
@@ -62,7 +75,7 @@ static void exp_positives(const struct infonce *p)
     for (size_t e = 0; e < padded; e += STRIP_FLOATS) {
         float unused[INFONCE_STRIP]; /* sums of columns; those of rows are not looked at either */
         p->isa->infonce->exp_strip(size_min(padded - e, STRIP_FLOATS) / INFONCE_STRIP,
-                                   INFONCE_STRIP, t->logit + e, simd_shift(p->shift), p->lane,
+                                   INFONCE_STRIP, t->logit + e, simd_shift(p->shift), p->strip.lane,
                                    unused, t->e + e);
     }
 }
@@ -151,24 +164,28 @@ void infonce_run_forward(struct infonce *p, float *loss, float *lse_x, float *ls
     const struct infonce_targets *t = &p->targets;
     struct tile_operand x = infonce_scaled_rows(p);
     ptrdiff_t offset = (ptrdiff_t)p->config.offset;
-    struct pass pass = {
-        .operands = {&x, &p->y, &t->x, &t->y, offset}, .row_sum = p->row_sum, .logit = t->logit};
+    struct pass pass = {.operands = {&x, &p->y, &t->x, &t->y, offset},
+                        .row_sum = p->forward.row_sum,
+                        .logit = t->logit};
     infonce_list_places(p, &pass.operands);
     p->shift = infonce_choose_shift(p);
-    p->overflow = false;
+    p->forward.overflow = false;
 #pragma omp parallel num_threads(p->threads) if (p->threads > 1)
-    infonce_run_pass(p, &pass, &p->held);
+    infonce_run_pass(p, &pass, &p->packed.held);
     exp_positives(p);
-    sums_again(p, &pass.operands, p->row_base, p->row_sum);
-    sums_again(p, &(struct operands){&p->y, &x, &t->y, &t->x, -offset}, p->col_base, p->col_sum);
+    sums_again(p, &pass.operands, p->forward.row_base, p->forward.row_sum);
+    sums_again(p, &(struct operands){&p->y, &x, &t->y, &t->x, -offset}, p->forward.col_base,
+               p->forward.col_sum);
 
     double loss_x = 0, loss_y = 0;
     for (size_t i = 0; i < p->m; i++)
-        loss_x += finish_lse(p, &t->x, i, (double)p->row_base[i], (double)p->row_sum[i], &lse_x[i],
-                             p->lse2_x ? &p->lse2_x[i] : NULL);
+        loss_x +=
+            finish_lse(p, &t->x, i, (double)p->forward.row_base[i], (double)p->forward.row_sum[i],
+                       &lse_x[i], p->softmax.lse2_x ? &p->softmax.lse2_x[i] : NULL);
     for (size_t j = 0; j < p->n; j++)
-        loss_y += finish_lse(p, &t->y, j, (double)p->col_base[j], (double)p->col_sum[j], &lse_y[j],
-                             p->lse2_y ? &p->lse2_y[j] : NULL);
+        loss_y +=
+            finish_lse(p, &t->y, j, (double)p->forward.col_base[j], (double)p->forward.col_sum[j],
+                       &lse_y[j], p->softmax.lse2_y ? &p->softmax.lse2_y[j] : NULL);
     *loss = simd_canonical_nan((float)((double)p->config.weight_x * mean_of(loss_x, t->x.counted) +
                                        (double)p->config.weight_y * mean_of(loss_y, t->y.counted)));
 }

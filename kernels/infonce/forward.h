@@ -6,6 +6,8 @@
 
 #include "problem.h"
 
+void infonce_layout_forward(struct infonce *p, struct scratch *s);
+
 /* Loss and log-sum-exps; leaves the sums of E for a backward. */
 void infonce_run_forward(struct infonce *p, float *loss, float *lse_x, float *lse_y);
 

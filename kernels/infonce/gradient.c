@@ -13,11 +13,24 @@
 #include <math.h>
 #include <string.h>
 
+void infonce_layout_gradient(struct infonce *p, struct scratch *s)
+{
+    const size_t f = sizeof(float);
+    p->gradient.row_e = scratch_take(s, p->m, f);
+    p->gradient.row_g = scratch_take(s, p->m, f);
+    p->gradient.col_e = scratch_take(s, p->n, f);
+    p->gradient.col_g = scratch_take(s, p->n, f);
+    p->gradient.part_e = scratch_take(s, (size_t)GRADIENT_ROW_BLOCKS * TILE_BLOCK_COLS, f);
+    p->gradient.part_g = scratch_take(s, (size_t)GRADIENT_ROW_BLOCKS * TILE_BLOCK_COLS, f);
+    p->gradient.along_x = scratch_take(s, p->m, f);
+    p->gradient.along_y = scratch_take(s, p->n, f);
+}
+
 double infonce_sigmoid_logit(const struct infonce *p, size_t entry, size_t row, size_t col,
                              double *e)
 {
-    double w =
-        (double)p->targets.logit[entry] + ((double)p->row_term[row] + (double)p->col_term[col]);
+    double w = (double)p->targets.logit[entry] +
+               ((double)p->sigmoid.row_term[row] + (double)p->sigmoid.col_term[col]);
     double size = fabs(w);
     *e = size <= 1000 ? lse_exp2(-size) : size == size ? 0 : size;
     return w;
@@ -41,26 +54,26 @@ static void softmax_strip(const struct stage *s, const struct region *strip, con
     size_t row = strip->row - s->super.row, j = strip->col - s->super.col;
     size_t part = row / TILE_BLOCK_ROWS * TILE_BLOCK_COLS + j;
     const struct infonce_gradient g = {
-        .form = p->two_exps ? INFONCE_TWO_EXPS
-                : e != NULL ? INFONCE_FROM_E
-                            : INFONCE_FROM_Z,
+        .form = p->softmax.two_exps ? INFONCE_TWO_EXPS
+                : e != NULL         ? INFONCE_FROM_E
+                                    : INFONCE_FROM_Z,
         .shift = simd_shift(p->shift),
-        .row_weight = p->row_weight + strip->row,
-        .col_weight = p->col_weight + strip->col,
-        .lse_x = p->lse_x + strip->row,
-        .lse_x_low = p->lse_x_low + strip->row,
-        .lse_y = p->lse_y + strip->col,
-        .lse_y_low = p->lse_y_low + strip->col,
+        .row_weight = p->softmax.row_weight + strip->row,
+        .col_weight = p->softmax.col_weight + strip->col,
+        .lse_x = p->softmax.lse_x + strip->row,
+        .lse_x_low = p->softmax.lse_x_low + strip->row,
+        .lse_y = p->softmax.lse_y + strip->col,
+        .lse_y_low = p->softmax.lse_y_low + strip->col,
         .out = {g_at(s, row, j), g_at(s, row, j + INFONCE_COL_MULTIPLE)},
         .ldout = p->isa->tile->stripe,
-        .row_e = p->late ? lane : NULL,
-        .row_g = p->sums_g ? lane + LANE_FLOATS : NULL,
-        .col_e = p->part_e + part,
-        .col_g = p->part_g + part,
+        .row_e = p->gradient.late ? lane : NULL,
+        .row_g = p->gradient.sums_g ? lane + LANE_FLOATS : NULL,
+        .col_e = p->gradient.part_e + part,
+        .col_g = p->gradient.part_g + part,
     };
     p->isa->infonce->gradient_strip(
         &g, strip->rows, size_round_up(strip->cols, INFONCE_COL_MULTIPLE), e != NULL ? e : z);
-    if (!p->late)
+    if (!p->gradient.late)
         put_positives(s, strip);
 }
 
@@ -71,21 +84,22 @@ static void sigmoid_strip(const struct stage *s, const struct region *strip, con
     const struct infonce *p = s->p;
     size_t row = strip->row - s->super.row, j = strip->col - s->super.col;
     const struct infonce_sigmoid g = {
-        .row_term = p->row_term + strip->row,
-        .col_term = p->col_term + strip->col,
-        .scale = p->g_scale,
+        .row_term = p->sigmoid.row_term + strip->row,
+        .col_term = p->sigmoid.col_term + strip->col,
+        .scale = p->sigmoid.g_scale,
         .row_s = lane,
         .out = {g_at(s, row, j), g_at(s, row, j + INFONCE_COL_MULTIPLE)},
         .ldout = p->isa->tile->stripe,
         .row_g = lane + LANE_FLOATS,
-        .col_g = p->part_g + row / TILE_BLOCK_ROWS * TILE_BLOCK_COLS + j,
+        .col_g = p->gradient.part_g + row / TILE_BLOCK_ROWS * TILE_BLOCK_COLS + j,
     };
     p->isa->infonce->sigmoid_strip(&g, strip->rows,
                                    size_round_up(strip->cols, INFONCE_COL_MULTIPLE), z);
     struct infonce_places places = infonce_places(p, strip);
     for (const struct infonce_place *at = places.begin; at < places.end; at++) {
         double e, w = infonce_sigmoid_logit(p, at->entry, at->row, at->col, &e);
-        p->targets.coef[at->entry] = (float)(-(double)p->g_scale * (w < 0 ? 1 : e) / (1 + e));
+        p->targets.coef[at->entry] =
+            (float)(-(double)p->sigmoid.g_scale * (w < 0 ? 1 : e) / (1 + e));
     }
     put_positives(s, strip);
 }
@@ -94,7 +108,8 @@ void infonce_gradient_block(const struct stage *s, size_t row)
 {
     const struct infonce *p = s->p;
     size_t first = s->super.row + row, rows = size_min(s->super.rows - row, TILE_BLOCK_ROWS);
-    float *lane = p->lane + s->worker * 2 * LANE_FLOATS, *z = p->strip + s->worker * STRIP_FLOATS;
+    float *lane = p->strip.lane + s->worker * 2 * LANE_FLOATS,
+          *z = p->strip.z + s->worker * STRIP_FLOATS;
     const float *kept = kept_block(p, first, s->super.col);
     memset(lane, 0, 2 * LANE_FLOATS * sizeof *lane);
     for (size_t j = 0; j < s->super.cols; j += INFONCE_STRIP) {
@@ -102,16 +117,16 @@ void infonce_gradient_block(const struct stage *s, size_t row)
                                size_min(s->super.cols - j, INFONCE_STRIP)};
         if (kept == NULL)
             infonce_strip(p, &s->operands, &s->held, &strip, z, INFONCE_STRIP,
-                          p->late || p->sigmoid ? p->targets.logit : NULL,
+                          p->gradient.late || p->sigmoid.on ? p->targets.logit : NULL,
                           (struct tile_fetch){NULL, 0});
-        if (p->sigmoid)
+        if (p->sigmoid.on)
             sigmoid_strip(s, &strip, z, lane);
         else
             softmax_strip(s, &strip, z, kept != NULL ? kept + j * TILE_BLOCK_ROWS : NULL, lane);
     }
     for (int of_g = 0; of_g < 2; of_g++) {
-        float sum[TILE_BLOCK_ROWS], *total = (of_g ? p->row_g : p->row_e) + first;
-        if (!(of_g ? p->sums_g : p->late || p->sigmoid))
+        float sum[TILE_BLOCK_ROWS], *total = (of_g ? p->gradient.row_g : p->gradient.row_e) + first;
+        if (!(of_g ? p->gradient.sums_g : p->gradient.late || p->sigmoid.on))
             continue;
         p->isa->infonce->row_sums(rows, lane + of_g * LANE_FLOATS, sum);
         add_part(rows, total, sum, s->super.col == 0);

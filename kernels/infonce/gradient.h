@@ -25,8 +25,10 @@ struct stage {
 static inline float *g_at(const struct stage *s, size_t row, size_t col)
 {
     size_t stripe = s->p->isa->tile->stripe;
-    return s->p->g + col / stripe * s->stride + row * stripe + col % stripe;
+    return s->p->products.g + col / stripe * s->stride + row * stripe + col % stripe;
 }
+
+void infonce_layout_gradient(struct infonce *p, struct scratch *s);
 
 /* G of the block at a row of the super-block, from E kept or from logits computed again, and the sums of
  * its rows. */

@@ -13,12 +13,21 @@
 #include <omp.h>
 #include <string.h>
 
+void infonce_layout_pass(struct infonce *p, struct scratch *s)
+{
+    const size_t f = sizeof(float);
+    p->pass.part_max = scratch_take(s, (size_t)HELD_COL_BLOCKS * HELD_ROWS, f);
+    p->pass.part_row = scratch_take(s, (size_t)HELD_COL_BLOCKS * HELD_ROWS, f);
+    p->pass.part_col = scratch_take(s, (size_t)HELD_ROW_BLOCKS * HELD_COLS, f);
+    p->pass.block = scratch_take(s, (size_t)p->threads, TILE_BLOCK_ROWS * TILE_BLOCK_LD * f);
+}
+
 /* The sums of one block with the shared shift. */
 static void shifted_block(const struct infonce *p, const struct pass *pass,
                           const struct region *held, const struct region *block, size_t worker,
                           float *part_row, float *part_col)
 {
-    float *lane = p->lane + worker * 2 * LANE_FLOATS, *z = p->strip + worker * STRIP_FLOATS;
+    float *lane = p->strip.lane + worker * 2 * LANE_FLOATS, *z = p->strip.z + worker * STRIP_FLOATS;
     float *kept = kept_block(p, block->row, block->col);
     struct simd_shift shift = simd_shift(p->shift);
     memset(lane, 0, block->rows * INFONCE_LANES * sizeof *lane);
@@ -39,13 +48,13 @@ static void sigmoid_block(const struct infonce *p, const struct pass *pass,
                           const struct region *held, const struct region *block, size_t worker,
                           float *part_row)
 {
-    float *lane = p->lane + worker * 2 * LANE_FLOATS, *z = p->strip + worker * STRIP_FLOATS;
+    float *lane = p->strip.lane + worker * 2 * LANE_FLOATS, *z = p->strip.z + worker * STRIP_FLOATS;
     memset(lane, 0, block->rows * INFONCE_LANES * sizeof *lane);
     for (size_t j = 0; j < block->cols; j += INFONCE_STRIP) {
         struct region strip = {block->row, block->rows, block->col + j,
                                size_min(block->cols - j, INFONCE_STRIP)};
-        const struct infonce_sigmoid sigmoid = {.row_term = p->row_term + strip.row,
-                                                .col_term = p->col_term + strip.col,
+        const struct infonce_sigmoid sigmoid = {.row_term = p->sigmoid.row_term + strip.row,
+                                                .col_term = p->sigmoid.col_term + strip.col,
                                                 .row_s = lane};
         infonce_strip(p, &pass->operands, held, &strip, z, INFONCE_STRIP, pass->logit,
                       (struct tile_fetch){NULL, 0});
@@ -60,7 +69,7 @@ static void maximum_block(const struct infonce *p, const struct pass *pass,
                           const struct region *held, const struct region *block, size_t worker,
                           float *part_max, float *part_row)
 {
-    float *z = p->block + worker * TILE_BLOCK_ROWS * TILE_BLOCK_LD;
+    float *z = p->pass.block + worker * TILE_BLOCK_ROWS * TILE_BLOCK_LD;
     for (size_t j = 0; j < block->cols; j += INFONCE_STRIP) {
         struct region strip = {block->row, block->rows, block->col + j,
                                size_min(block->cols - j, INFONCE_STRIP)};
@@ -78,12 +87,13 @@ static void pass_block(const struct infonce *p, const struct pass *pass, const s
     size_t row = block.row - held->row, col = block.col - held->col;
     size_t part = col / TILE_BLOCK_COLS * HELD_ROWS + row;
     if (pass->kind == PASS_OWN_MAXIMUM)
-        maximum_block(p, pass, held, &block, worker, p->part_max + part, p->part_row + part);
+        maximum_block(p, pass, held, &block, worker, p->pass.part_max + part,
+                      p->pass.part_row + part);
     else if (pass->kind == PASS_SIGMOID)
-        sigmoid_block(p, pass, held, &block, worker, p->part_row + part);
+        sigmoid_block(p, pass, held, &block, worker, p->pass.part_row + part);
     else
-        shifted_block(p, pass, held, &block, worker, p->part_row + part,
-                      p->part_col + row / TILE_BLOCK_ROWS * HELD_COLS + col);
+        shifted_block(p, pass, held, &block, worker, p->pass.part_row + part,
+                      p->pass.part_col + row / TILE_BLOCK_ROWS * HELD_COLS + col);
 }
 
 /* Joins the parts of the blocks held to the sums so far: rows in the order of column blocks, columns
@@ -94,10 +104,10 @@ static void join_rows(const struct infonce *p, const struct pass *pass, const st
     size_t rows = size_min(held->rows - row, TILE_BLOCK_ROWS);
     float *sum = pass->row_sum + held->row + row;
     for (size_t jb = 0; jb * TILE_BLOCK_COLS < held->cols; jb++) {
-        const float *sum2 = p->part_row + jb * HELD_ROWS + row;
+        const float *sum2 = p->pass.part_row + jb * HELD_ROWS + row;
         bool first = held->col == 0 && jb == 0;
         if (pass->kind == PASS_OWN_MAXIMUM) {
-            const float *max2 = p->part_max + jb * HELD_ROWS + row;
+            const float *max2 = p->pass.part_max + jb * HELD_ROWS + row;
             float *max = pass->row_max + held->row + row;
             if (!first) {
                 p->isa->infonce->join_rows(rows, max, sum, max2, sum2);
@@ -113,8 +123,8 @@ static void join_columns(const struct infonce *p, const struct region *held, siz
 {
     size_t cols = size_min(held->cols - col, TILE_BLOCK_COLS);
     for (size_t ib = 0; ib * TILE_BLOCK_ROWS < held->rows; ib++)
-        add_part(cols, p->col_sum + held->col + col, p->part_col + ib * HELD_COLS + col,
-                 held->row == 0 && ib == 0);
+        add_part(cols, p->forward.col_sum + held->col + col,
+                 p->pass.part_col + ib * HELD_COLS + col, held->row == 0 && ib == 0);
 }
 
 void infonce_run_pass(const struct infonce *p, const struct pass *pass, struct region *last)
@@ -151,7 +161,7 @@ void infonce_run_sigmoid(struct infonce *p)
     struct pass pass = {
         .operands = {&x, &p->y, &p->targets.x, &p->targets.y, (ptrdiff_t)p->config.offset},
         .kind = PASS_SIGMOID,
-        .row_sum = p->row_sum,
+        .row_sum = p->forward.row_sum,
         .logit = p->targets.logit};
     infonce_list_places(p, &pass.operands);
 #pragma omp parallel num_threads(p->threads) if (p->threads > 1)

@@ -17,6 +17,8 @@ struct pass {
     float *logit; /* where the positives' are saved; NULL: they are known */
 };
 
+void infonce_layout_pass(struct infonce *p, struct scratch *s);
+
 /* A pass over all blocks, inside a parallel region; whichever worker is free takes the next. Leaves in
  * *last what is held in the end. */
 void infonce_run_pass(const struct infonce *p, const struct pass *pass, struct region *last);

@@ -1,5 +1,61 @@
-/* problem.h - one InfoNCE call: arguments and memory (internal).
+/* problem.h - one InfoNCE call: its arguments, and the map of its memory (internal).
  * SPDX-License-Identifier: MIT
+ *
+ * The workspace, in order. Each struct below is laid out by an infonce_layout_... of the file beside its
+ * name, each piece on cache lines of its own. l is the greater of m and n, q the entries of the targets,
+ * t the threads, 84 x 672 a block. Sizes are in floats where nothing else is said, and the most: packed
+ * rows, for one, are no more than there are. Readers and writers are files of this folder.
+ *
+ *   piece                  size                        written by       read by
+ * +-- packed -------------- strip.c -------------------------------------------------------------+
+ * | x_scale, y_scale       m, n row scales (cosine)    infonce_open     strip, finish            |
+ * | a, b                   HELD_ROWS, HELD_COLS of d   strip            strip                    |
+ * | xx, yy                 HELD_ROWS, HELD_COLS        strip            strip                    |
+ * +-- strip --------------- strip.c -------------------------------------------------------------+
+ * | z                      t x STRIP_FLOATS            strip            pass, gradient           |
+ * | lane                   t x 2 LANE_FLOATS           pass, gradient   pass, gradient           |
+ * +-- targets ------------- targets.c -----------------------------------------------------------+
+ * | x, y: start            m + 1, n + 1 size_t         infonce_open     all                      |
+ * |       index, entry     q, q u32                    infonce_open     all                      |
+ * |       total            m, n double                 infonce_open     forward, finish          |
+ * | weight                 q double                    infonce_open     forward, finish          |
+ * | logit                  q                           strip            forward, gradient, finish|
+ * | e                      q                           forward          forward                  |
+ * | coef                   q                           finish; gradient gradient, finish, sigmoid|
+ * | place_start            blocks of l, + 1 size_t     before a pass    strip, gradient          |
+ * | place, row_of          q (+ m), l u32              before a pass    strip, gradient          |
+ * +-- forward ------------- forward.c --------- where a forward runs ----------------------------+
+ * | row_base, col_base     m, n                        forward          forward, weights         |
+ * | row_sum, col_sum       m, n                        pass, forward    forward, weights, finish |
+ * | pick                   l u32                       forward          strip                    |
+ * | pick_max, pick_sum     l, l                        pass             forward                  |
+ * +-- pass ---------------- pass.c ------------ where a forward runs ----------------------------+
+ * | part_max, part_row     HELD_COL_BLOCKS x HELD_ROWS pass             pass                     |
+ * | part_col               HELD_ROW_BLOCKS x HELD_COLS pass             pass                     |
+ * | block                  t x block of logits         strip            pass                     |
+ * +-- softmax ------------- weights.c --------- where a backward runs ---------------------------+
+ * | lse2_x, lse2_y         m, n double                 forward; weights weights, finish          |
+ * | lse_x, lse_x_low       m, m                        weights          gradient                 |
+ * | lse_y, lse_y_low       n, n                        weights          gradient                 |
+ * | row_weight, col_weight m, n                        weights          gradient                 |
+ * | row_factor, col_factor m, n double                 weights          finish                   |
+ * +-- gradient ------------ gradient.c -------- where a backward runs ---------------------------+
+ * | row_e, row_g           m, m                        gradient         finish, sigmoid          |
+ * | col_e, col_g           n, n                        products         finish, sigmoid          |
+ * | part_e, part_g         GRADIENT_ROW_BLOCKS x 672   gradient         products                 |
+ * | along_x, along_y       m, n                        finish           backward                 |
+ * +-- products ------------ products.c -------- where a backward runs ---------------------------+
+ * | columns_x, columns_y   GRADIENT_ROWS, 672 of d     products         products                 |
+ * | tiles_x, tiles_y       GRADIENT_ROWS, 672 of d     products         products, finish         |
+ * | g                      GRADIENT_ROWS x 672         gradient         products                 |
+ * +-- sigmoid ------------- sigmoid.c --------- for a sigmoid loss ------------------------------+
+ * | row_term, col_term     m, n                        sigmoid          pass, gradient           |
+ * | var_x, var_y           m, n double                 sigmoid          sigmoid                  |
+ * +-- kept ---------------- problem.c --------- what a workspace has to spare -------------------+
+ * | e                      all blocks, at most         pass             gradient                 |
+ * +----------------------------------------------------------------------------------------------+
+ *
+ * mmk_infonce_workspace_bytes: `streamed` is all but kept, `stored` has kept for all blocks.
  */
 #ifndef MMK_INFONCE_PROBLEM_H
 #define MMK_INFONCE_PROBLEM_H
@@ -11,78 +67,109 @@
 #include "infonce.h"
 #include "targets.h"
 
+/* Rows of X and Y that are packed at the moment, whichever are rows and columns. */
+struct packed_state {
+    struct row_scale *x_scale, *y_scale; /* cosine */
+    struct region held;                  /* which rows they are */
+    float *a, *b;
+    float *xx, *yy; /* their squared norms, neg_sq_l2 */
+};
+
+/* What a worker has of its own. */
+struct strip_state {
+    float *z;    /* logits */
+    float *lane; /* two sums of each row of a block */
+};
+
+/* The sum of row i's negatives is row_sum_i 2^row_base_i, columns alike. */
+struct forward_state {
+    float *row_base, *row_sum;
+    float *col_base, *col_sum;
+    /* rows or columns out of the shift's reach are done again, each from its own maximum */
+    uint32_t *pick;
+    float *pick_max, *pick_sum;
+    bool overflow; /* some of E may be +Inf */
+};
+
+/* The sums of the blocks held, and of a worker's block its logits where it needs them at once. */
+struct pass_state {
+    float *part_max, *part_row, *part_col;
+    float *block;
+};
+
+/* P = 2^(z - lse_x) and Q = 2^(z - lse_y). */
+struct softmax_state {
+    double *lse2_x, *lse2_y;  /* log-sum-exps in base 2; from the forward where it ran */
+    float *lse_x, *lse_x_low; /* the same as sums of two floats */
+    float *lse_y, *lse_y_low;
+    float *row_weight, *col_weight;  /* of the exponentials in G, times 2^weight_bits */
+    double weight_x, weight_y;       /* of the directions, a row, times as much */
+    double *row_factor, *col_factor; /* of the gradient's sums of E, to make sums of P and Q */
+    bool two_exps;                   /* P and Q need an exponential each */
+};
+
+/* G, times 2^weight_bits, and what is summed while it is made. */
+struct gradient_state {
+    int weight_bits;
+    bool late;            /* sums of P and Q are not known before the end */
+    bool sums_g;          /* sums of G are needed */
+    float *row_e, *row_g; /* sums over the negatives */
+    float *col_e, *col_g;
+    float *part_e, *part_g;   /* of the column sums, a block of rows each */
+    float *along_x, *along_y; /* product of each gradient's row with its x or y */
+};
+
+/* The operands and results of the two products with G. */
+struct products_state {
+    float *columns_x, *columns_y; /* column panels */
+    float *tiles_x, *tiles_y;     /* the gradients of as many rows, in register tiles */
+    float *g;                     /* in stripes */
+};
+
+/* w_ij = z_ij + row_term_i + col_term_j; row_sum and row_e sum log2(1 + 2^w). */
+struct sigmoid_state {
+    bool on;
+    float *row_term, *col_term;
+    float g_scale;         /* 1/m times 2^weight_bits */
+    double *var_x, *var_y; /* sums of the variances, where embeddings have them */
+};
+
+/* E from forward to backward, of the first rows of blocks. */
+struct kept_state {
+    float *e;
+    size_t row_blocks;
+};
+
 struct infonce {
     const struct isa_row *isa;
     struct mmk_infonce_config config;
-    struct infonce_targets targets;
     size_t m, n, d;
     struct tile_operand x, y;
     int threads;
     float alpha; /* logit_scale log2(e): logits in base 2 are alpha times the similarity */
     bool fold;   /* alpha goes into the rows of X as they are packed, else into the logits */
-
-    /* of all rows and columns */
-    struct row_scale *x_scale, *y_scale; /* cosine */
-    /* rows of X and Y that are packed at the moment, whichever are rows and columns */
-    struct region held;
-    float *packed_a, *packed_b;
-    float *xx, *yy; /* their squared norms, neg_sq_l2 */
-    /* of a thread */
-    float *strip; /* logits */
-    float *lane;  /* two sums of each row of a block */
-
     float shift; /* E = 2^(z - shift) */
-
-    /* forward: the sum of row i's negatives is row_sum_i 2^row_base_i, columns alike */
-    float *row_base, *row_sum; /* m */
-    float *col_base, *col_sum; /* n */
-    float *part_row;           /* [HELD_COL_BLOCKS][HELD_ROWS] */
-    float *part_col;           /* [HELD_ROW_BLOCKS][HELD_COLS] */
-    /* rows or columns out of the shift's reach are done again, each from its own maximum */
-    uint32_t *pick;             /* as many as there are rows or columns, the greater number */
-    float *pick_max, *pick_sum; /* likewise */
-    float *part_max;            /* as part_row */
-    float *block;               /* logits of a block, of a thread */
-    bool overflow;              /* some of E may be +Inf */
-
-    /* backward */
-    double *lse2_x, *lse2_y;  /* m, n: log-sum-exps in base 2; from the forward where it ran */
-    float *lse_x, *lse_x_low; /* m: the same as sums of two floats */
-    float *lse_y, *lse_y_low; /* n */
-    float *row_weight, *col_weight; /* m, n: of the exponentials in G, times 2^weight_bits */
-    double weight_x, weight_y;      /* of the directions, a row, times as much */
-    int weight_bits;
-    double *row_factor, *col_factor; /* m, n: of the sums below, to make sums of P and Q */
-    bool two_exps;                   /* P and Q need an exponential each */
-    bool late;                       /* sums of P and Q are not known before the end */
-    bool sums_g;                     /* sums of G are needed */
-    float *row_e, *row_g;            /* m: sums over the negatives */
-    float *col_e, *col_g;            /* n */
-    float *part_e, *part_g;          /* [GRADIENT_ROW_BLOCKS][TILE_BLOCK_COLS] */
-    float *along_x, *along_y;        /* m, n: product of each gradient's row with its x or y */
-    float *columns_x, *columns_y;    /* column panels of GRADIENT_ROWS of X, TILE_BLOCK_COLS of Y */
-    float *tiles_x, *tiles_y;        /* the gradients of as many rows, in register tiles */
-    float *g;                        /* GRADIENT_ROWS x TILE_BLOCK_COLS, in stripes */
-
-    /* sigmoid loss: w_ij = z_ij + row_term_i + col_term_j, row_sum and row_e sum log2(1 + 2^w) */
-    bool sigmoid;
-    float *row_term, *col_term; /* m, n */
-    float g_scale;              /* 1/m times 2^weight_bits */
-    double *var_x, *var_y;      /* m, n: sums of the variances, where embeddings have them */
-
-    /* E kept from forward to backward: [block of columns][block of rows][KEPT_BLOCK_FLOATS] */
-    float *kept;
-    size_t kept_row_blocks;
+    struct infonce_targets targets;
+    struct packed_state packed;
+    struct strip_state strip;
+    struct forward_state forward;
+    struct pass_state pass;
+    struct softmax_state softmax;
+    struct gradient_state gradient;
+    struct products_state products;
+    struct sigmoid_state sigmoid;
+    struct kept_state kept;
 };
 
-/* Where E of the block at (row, col) is kept; NULL where it is not. */
+/* Where E of the block at (row, col) is kept, [block of columns][block of rows][KEPT_BLOCK_FLOATS]; NULL
+ * where it is not. */
 static inline float *kept_block(const struct infonce *p, size_t row, size_t col)
 {
     size_t block = row / TILE_BLOCK_ROWS;
-    if (block >= p->kept_row_blocks)
+    if (block >= p->kept.row_blocks)
         return NULL;
-    return p->kept +
-           (col / TILE_BLOCK_COLS * p->kept_row_blocks + block) * (size_t)KEPT_BLOCK_FLOATS;
+    return p->kept.e +
+           (col / TILE_BLOCK_COLS * p->kept.row_blocks + block) * (size_t)KEPT_BLOCK_FLOATS;
 }
 
 /* One side of the logits as their rows, the other as their columns. */
@@ -92,7 +179,13 @@ struct operands {
     ptrdiff_t shift; /* row r of a's data stands for the same as row r + shift of b's */
 };
 
-/* ---- call.c ---- */
+/* X with alpha, where it is folded into it. */
+static inline struct tile_operand infonce_scaled_rows(const struct infonce *p)
+{
+    struct tile_operand x = p->x;
+    x.factor = p->fold ? p->alpha : 1.0f;
+    return x;
+}
 
 /* The arguments that every loss has; targets as they are. */
 struct infonce infonce_one_to_one(size_t m, size_t n, size_t d, const float *x, size_t ldx,
@@ -112,13 +205,5 @@ enum mmk_status infonce_workspace_bytes(struct infonce *p, int threads, size_t *
                                         size_t *stored);
 
 void infonce_clear_rows(size_t rows, size_t d, float *matrix, size_t ld);
-
-/* X with alpha, where it is folded into it. */
-static inline struct tile_operand infonce_scaled_rows(const struct infonce *p)
-{
-    struct tile_operand x = p->x;
-    x.factor = p->fold ? p->alpha : 1.0f;
-    return x;
-}
 
 #endif

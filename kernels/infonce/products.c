@@ -23,6 +23,18 @@
 /* Contraction depth of a step of dY: so many rows of X in column panels (600 KB) stay in L2. */
 enum { COLUMN_PANEL_FLOATS = 150 * 1024 };
 
+void infonce_layout_products(struct infonce *p, struct scratch *s)
+{
+    const size_t f = sizeof(float);
+    size_t rows = size_round_up(size_min(p->m, GRADIENT_ROWS), TILE_BLOCK_ROWS);
+    p->products.columns_x = scratch_take(s, tile_packed_floats(rows, p->d), f);
+    p->products.columns_y =
+        scratch_take(s, tile_packed_floats(size_min(p->n, TILE_BLOCK_COLS), p->d), f);
+    p->products.tiles_x = scratch_take(s, tile_packed_floats(rows, p->d), f);
+    p->products.tiles_y = scratch_take(s, tile_packed_floats(TILE_BLOCK_COLS, p->d), f);
+    p->products.g = scratch_take(s, rows, TILE_BLOCK_COLS * f);
+}
+
 /* While they are added to, gradients lie in whole register tiles, one after the other as they are come to:
  * rows of the caller's matrix, often a power of two apart, would share a few cache sets and use a page
  * for each line. Here: tiles of `count` rows, for one panel of columns after the other. */
@@ -53,7 +65,7 @@ static void leave_tiles(const struct stage *s, bool of_x, float *tiles, size_t c
 {
     size_t first = of_x ? s->super.row : s->super.col;
     size_t ld = of_x ? s->out.lddx : s->out.lddy;
-    if (s->p->late)
+    if (s->p->gradient.late)
         copy_result(s->p, tiles, count, row, rows,
                     (of_x ? s->out.dx : s->out.dy) + (first + row) * ld, ld, true);
     else
@@ -119,11 +131,11 @@ static void gradient_rows(const struct stage *s, size_t row)
     size_t late = size_blocks(2 * next.floats, per_panel) * tile->nr;
     unsigned flags = s->super.col == 0 ? 0 : TILE_ACCUMULATE;
     for (size_t k = 0; k < p->d; k += tile->nr) {
-        const float *b = p->columns_y + k * tile_column_rows(cols);
+        const float *b = p->products.columns_y + k * tile_column_rows(cols);
         const float *b_next =
-            k + tile->nr < p->d ? b + tile->nr * tile_column_rows(cols) : p->columns_y;
+            k + tile->nr < p->d ? b + tile->nr * tile_column_rows(cols) : p->products.columns_y;
         for (size_t i = 0; i < rows; i += tile->mr) {
-            float *c = result_tile(p, p->tiles_x, TILE_BLOCK_ROWS, row + i, k);
+            float *c = result_tile(p, p->products.tiles_x, TILE_BLOCK_ROWS, row + i, k);
             size_t part = i / tile->mr * TILE_LINE;
             struct tile_ahead ahead = {b_next + part * cols, TILE_LINE};
             if (part >= tile->nr)
@@ -154,7 +166,7 @@ static void gradient_columns(const struct stage *s, size_t first)
     step = step < TILE_BLOCK_ROWS ? TILE_BLOCK_ROWS : step;
     float *dy = s->out.dy + (s->super.col + first) * ld;
     if (s->super.row != 0)
-        copy_result(p, p->tiles_y, width, first, end - first, dy, ld, false);
+        copy_result(p, p->products.tiles_y, width, first, end - first, dy, ld, false);
     for (size_t row = 0; row < rows; row += step) {
         size_t depth = size_min(rows - row, step);
         bool last = row + depth == rows;
@@ -163,11 +175,12 @@ static void gradient_columns(const struct stage *s, size_t first)
         size_t line = 0;
         unsigned flags = s->super.row + row == 0 ? 0 : TILE_ACCUMULATE;
         for (size_t k = 0; k < p->d; k += tile->nr) {
-            const float *b = p->columns_x + k * tile_column_rows(rows) + row * tile->nr;
-            const float *b_next = k + tile->nr < p->d ? b + tile->nr * tile_column_rows(rows)
-                                                      : p->columns_x + (row + depth) * tile->nr;
+            const float *b = p->products.columns_x + k * tile_column_rows(rows) + row * tile->nr;
+            const float *b_next = k + tile->nr < p->d
+                                      ? b + tile->nr * tile_column_rows(rows)
+                                      : p->products.columns_x + (row + depth) * tile->nr;
             for (size_t j = first; j < end; j += tile->mr) {
-                float *c = result_tile(p, p->tiles_y, width, j, k);
+                float *c = result_tile(p, p->products.tiles_y, width, j, k);
                 size_t part = (j - first) / tile->mr * TILE_LINE;
                 struct tile_ahead ahead = {b_next + part * depth, TILE_LINE};
                 if (part >= tile->nr) {
@@ -184,9 +197,9 @@ static void gradient_columns(const struct stage *s, size_t first)
         }
     }
     if (s->super.row + rows == p->m)
-        leave_tiles(s, false, p->tiles_y, width, first, end - first);
+        leave_tiles(s, false, p->products.tiles_y, width, first, end - first);
     else
-        copy_result(p, p->tiles_y, width, first, end - first, dy, ld, true);
+        copy_result(p, p->products.tiles_y, width, first, end - first, dy, ld, true);
 }
 
 /* The column sums of the blocks of G, in their order. */
@@ -194,9 +207,9 @@ static void join_columns(const struct stage *s, size_t first, size_t count)
 {
     const struct infonce *p = s->p;
     for (int of_g = 0; of_g < 2; of_g++) {
-        float *total = (of_g ? p->col_g : p->col_e) + s->super.col + first;
-        const float *part = (of_g ? p->part_g : p->part_e) + first;
-        if (!(of_g ? p->sums_g : p->late))
+        float *total = (of_g ? p->gradient.col_g : p->gradient.col_e) + s->super.col + first;
+        const float *part = (of_g ? p->gradient.part_g : p->gradient.part_e) + first;
+        if (!(of_g ? p->gradient.sums_g : p->gradient.late))
             continue;
         for (size_t row = 0; row < s->super.rows; row += TILE_BLOCK_ROWS, part += TILE_BLOCK_COLS)
             add_part(count, total, part, s->super.row + row == 0);
@@ -213,7 +226,7 @@ static void super_run(const struct stage *s)
         infonce_gradient_block(s, row);
         gradient_rows(s, row);
         if (s->super.col + s->super.cols == p->n)
-            leave_tiles(s, true, p->tiles_x, TILE_BLOCK_ROWS, row,
+            leave_tiles(s, true, p->products.tiles_x, TILE_BLOCK_ROWS, row,
                         size_min(s->super.rows - row, TILE_BLOCK_ROWS));
     }
     size_t width = gradient_columns_width(p->isa->tile);
@@ -236,14 +249,14 @@ void infonce_run_stage(struct stage *s)
             s->super.row = held + row;
             s->super.rows = size_min(held_rows - row, step);
             s->stride = size_round_up(s->super.rows, TILE_BLOCK_ROWS) * tile->stripe;
-            tile_pack_columns(tile, &p->x, s->super.row, s->super.rows, p->d, p->columns_x,
+            tile_pack_columns(tile, &p->x, s->super.row, s->super.rows, p->d, p->products.columns_x,
                               s->worker, s->workers);
             bool kept = kept_block(p, s->super.row + s->super.rows - 1, 0) != NULL;
             for (size_t col = 0; col < p->n; col += TILE_BLOCK_COLS) {
                 s->super.col = col;
                 s->super.cols = size_min(p->n - col, TILE_BLOCK_COLS);
-                tile_pack_columns(tile, &p->y, col, s->super.cols, p->d, p->columns_y, s->worker,
-                                  s->workers);
+                tile_pack_columns(tile, &p->y, col, s->super.cols, p->d, p->products.columns_y,
+                                  s->worker, s->workers);
                 size_t held_col = col / HELD_COLS * HELD_COLS;
                 struct region needed = {held, held_rows, held_col,
                                         size_min(p->n - held_col, HELD_COLS)};

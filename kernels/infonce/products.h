@@ -6,6 +6,8 @@
 
 #include "gradient.h"
 
+void infonce_layout_products(struct infonce *p, struct scratch *s);
+
 /* All of G, dX and dY, inside a parallel region. */
 void infonce_run_stage(struct stage *s);
 

@@ -5,14 +5,24 @@
  * out of that, add softplus(-L) in double. No sum over a row is needed before G is known, so loss and
  * gradients come from one pass over the logits.
  */
+#include "sigmoid.h"
+
 #include "../exp/exp.h"
 #include "../exp/lse.h"
 #include "backward.h"
 #include "gradient.h"
 #include "pass.h"
-#include "problem.h"
 
 #include <math.h>
+
+void infonce_layout_sigmoid(struct infonce *p, struct scratch *s)
+{
+    p->sigmoid.row_term = scratch_take(s, p->m, sizeof *p->sigmoid.row_term);
+    p->sigmoid.col_term =
+        scratch_take(s, size_round_up(p->n, INFONCE_COL_MULTIPLE), sizeof *p->sigmoid.col_term);
+    p->sigmoid.var_x = scratch_take(s, p->m, sizeof *p->sigmoid.var_x);
+    p->sigmoid.var_y = scratch_take(s, p->n, sizeof *p->sigmoid.var_y);
+}
 
 /* 1/m (sum over the rows + softplus(-L) of the positives). */
 static float sigmoid_loss(const struct infonce *p, const float *row_sum)
@@ -36,7 +46,7 @@ static double sum_of_row(const struct infonce *p, const struct infonce_side *sid
     double sum = (double)negatives;
     for (size_t q = side->start[i]; q < side->start[i + 1]; q++)
         sum += (double)p->targets.coef[side->entry[q]];
-    return ldexp(sum, -p->weight_bits);
+    return ldexp(sum, -p->gradient.weight_bits);
 }
 
 /* sum_ij G_ij */
@@ -44,7 +54,7 @@ static float bias_gradient(const struct infonce *p)
 {
     double sum = 0;
     for (size_t i = 0; i < p->m; i++)
-        sum += sum_of_row(p, &p->targets.x, i, p->row_g[i]);
+        sum += sum_of_row(p, &p->targets.x, i, p->gradient.row_g[i]);
     return simd_canonical_nan((float)sum);
 }
 
@@ -54,13 +64,13 @@ static void set_terms(struct infonce *p, float bias, const double *var_x, const 
     double to_bits = (double)p->alpha / (double)p->config.logit_scale;
     double scale = (double)p->config.logit_scale;
     for (size_t i = 0; i < p->m; i++)
-        p->row_term[i] = simd_canonical_nan(
+        p->sigmoid.row_term[i] = simd_canonical_nan(
             (float)(((double)bias - (var_x != NULL ? scale * var_x[i] : 0)) * to_bits));
     for (size_t j = 0; j < p->n; j++)
-        p->col_term[j] =
+        p->sigmoid.col_term[j] =
             simd_canonical_nan((float)(var_y != NULL ? -scale * var_y[j] * to_bits : 0));
     for (size_t j = p->n; j < size_round_up(p->n, INFONCE_COL_MULTIPLE); j++)
-        p->col_term[j] = 0.0f;
+        p->sigmoid.col_term[j] = 0.0f;
 }
 
 /* What the two functions have in common before they compute. */
@@ -73,7 +83,7 @@ static enum mmk_status check(struct infonce *p, const struct mmk_sigmoid_config 
     const struct mmk_infonce_config shared = {.similarity = config->similarity,
                                               .logit_scale = config->logit_scale,
                                               .offset = config->offset};
-    p->sigmoid = true;
+    p->sigmoid.on = true;
     p->targets.weights = positives;
     enum mmk_status status = infonce_check(p, &shared, options);
     if (status != MMK_OK)
@@ -99,7 +109,7 @@ enum mmk_status mmk_sigmoid_forward(const struct mmk_sigmoid_config *config,
         return status;
     set_terms(&p, config->bias, NULL, NULL);
     infonce_run_sigmoid(&p);
-    *loss = sigmoid_loss(&p, p.row_sum);
+    *loss = sigmoid_loss(&p, p.forward.row_sum);
     scratch_close(&scratch);
     return MMK_OK;
 }
@@ -128,7 +138,7 @@ enum mmk_status mmk_sigmoid_forward_backward(const struct mmk_sigmoid_config *co
         return status;
     set_terms(&p, config->bias, NULL, NULL);
     infonce_run_sigmoid_backward(&p, dx, lddx, dy, lddy, dlogit_scale);
-    *loss = sigmoid_loss(&p, p.row_e);
+    *loss = sigmoid_loss(&p, p.gradient.row_e);
     *dbias = bias_gradient(&p);
     scratch_close(&scratch);
     return MMK_OK;
@@ -204,17 +214,17 @@ enum mmk_status mmk_csd_sigmoid_forward_backward(
     }
     if ((status = infonce_open(&p, &scratch, INFONCE_BACKWARD, options)) != MMK_OK)
         return status;
-    sum_variances(&p, m, log_var_x, ldx, p.var_x);
-    sum_variances(&p, n, log_var_y, ldy, p.var_y);
-    set_terms(&p, config->bias, p.var_x, p.var_y);
+    sum_variances(&p, m, log_var_x, ldx, p.sigmoid.var_x);
+    sum_variances(&p, n, log_var_y, ldy, p.sigmoid.var_y);
+    set_terms(&p, config->bias, p.sigmoid.var_x, p.sigmoid.var_y);
     float dscale;
     infonce_run_sigmoid_backward(&p, dmu, lddx, dnu, lddy, &dscale);
     double da = (double)dscale;
-    da +=
-        variance_gradients(&p, &p.targets.x, m, p.row_g, log_var_x, ldx, p.var_x, dlog_var_x, lddx);
-    da +=
-        variance_gradients(&p, &p.targets.y, n, p.col_g, log_var_y, ldy, p.var_y, dlog_var_y, lddy);
-    *loss = sigmoid_loss(&p, p.row_e);
+    da += variance_gradients(&p, &p.targets.x, m, p.gradient.row_g, log_var_x, ldx, p.sigmoid.var_x,
+                             dlog_var_x, lddx);
+    da += variance_gradients(&p, &p.targets.y, n, p.gradient.col_g, log_var_y, ldy, p.sigmoid.var_y,
+                             dlog_var_y, lddy);
+    *loss = sigmoid_loss(&p, p.gradient.row_e);
     *dlogit_scale = simd_canonical_nan((float)da);
     *dbias = bias_gradient(&p);
     scratch_close(&scratch);

@@ -9,6 +9,23 @@
 
 #include <math.h>
 
+void infonce_layout_packed(struct infonce *p, struct scratch *s)
+{
+    const size_t f = sizeof(float);
+    size_t longer = size_max(p->m, p->n); /* columns that are done again swap the operands */
+    size_t a_rows = size_min(longer, HELD_ROWS), b_rows = size_min(longer, HELD_COLS);
+    if (p->config.similarity == MMK_COSINE) {
+        p->x.scale = p->packed.x_scale = scratch_take(s, p->m, sizeof *p->packed.x_scale);
+        p->y.scale = p->packed.y_scale = scratch_take(s, p->n, sizeof *p->packed.y_scale);
+    }
+    p->packed.a = scratch_take(s, tile_packed_floats(a_rows, p->d), f);
+    p->packed.b = scratch_take(s, tile_packed_floats(b_rows, p->d), f);
+    p->packed.xx = scratch_take(s, a_rows, f);
+    p->packed.yy = scratch_take(s, b_rows, f);
+    p->strip.z = scratch_take(s, (size_t)p->threads, STRIP_FLOATS * f);
+    p->strip.lane = scratch_take(s, (size_t)p->threads, 2 * LANE_FLOATS * f);
+}
+
 void infonce_hold(const struct infonce *p, const struct operands *o, struct region *held,
                   const struct region *needed, size_t worker, size_t workers)
 {
@@ -17,16 +34,18 @@ void infonce_hold(const struct infonce *p, const struct operands *o, struct regi
     if (needed->row < held->row || needed->row + needed->rows > held->row + held->rows) {
         held->row = needed->row;
         held->rows = needed->rows;
-        tile_pack(tile, false, o->a, held->row, held->rows, p->d, p->packed_a, worker, workers);
+        tile_pack(tile, false, o->a, held->row, held->rows, p->d, p->packed.a, worker, workers);
         if (norms)
-            tile_sum_squares(tile, false, p->d, p->packed_a, held->rows, p->xx, worker, workers);
+            tile_sum_squares(tile, false, p->d, p->packed.a, held->rows, p->packed.xx, worker,
+                             workers);
     }
     if (needed->col < held->col || needed->col + needed->cols > held->col + held->cols) {
         held->col = needed->col;
         held->cols = needed->cols;
-        tile_pack(tile, true, o->b, held->col, held->cols, p->d, p->packed_b, worker, workers);
+        tile_pack(tile, true, o->b, held->col, held->cols, p->d, p->packed.b, worker, workers);
         if (norms)
-            tile_sum_squares(tile, true, p->d, p->packed_b, held->cols, p->yy, worker, workers);
+            tile_sum_squares(tile, true, p->d, p->packed.b, held->cols, p->packed.yy, worker,
+                             workers);
     }
 }
 
@@ -37,11 +56,12 @@ void infonce_strip(const struct infonce *p, const struct operands *o, const stru
     const struct tile_ops *tile = p->isa->tile;
     size_t row = strip->row - held->row, col = strip->col - held->col;
     size_t next_col = col + INFONCE_STRIP < held->cols ? col + INFONCE_STRIP : 0;
-    tile_multiply(tile, p->d, p->packed_a, held->rows, row, strip->rows, p->packed_b, held->cols,
+    tile_multiply(tile, p->d, p->packed.a, held->rows, row, strip->rows, p->packed.b, held->cols,
                   col, strip->cols, next_col, z, ldz, 0, fetch);
     if (p->config.similarity == MMK_NEG_SQ_L2)
-        tile_neg_sq_l2_block(tile, p->isa->cosine, p->d, o->a, strip->row, strip->rows, p->xx + row,
-                             o->b, strip->col, strip->cols, p->yy + col, p->alpha, z, ldz);
+        tile_neg_sq_l2_block(tile, p->isa->cosine, p->d, o->a, strip->row, strip->rows,
+                             p->packed.xx + row, o->b, strip->col, strip->cols, p->packed.yy + col,
+                             p->alpha, z, ldz);
     else if (!p->fold)
         for (size_t r = 0; r < strip->rows; r++)
             for (size_t j = 0; j < strip->cols; j++)

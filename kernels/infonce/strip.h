@@ -6,6 +6,9 @@
 
 #include "problem.h"
 
+/* The memory of `packed` and `strip`. */
+void infonce_layout_packed(struct infonce *p, struct scratch *s);
+
 /* Sees to it that the rows and columns of a region are packed (all workers; a barrier must follow). The
  * caller's held says what is. */
 void infonce_hold(const struct infonce *p, const struct operands *o, struct region *held,

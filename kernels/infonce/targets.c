@@ -10,6 +10,31 @@
 
 #include <string.h>
 
+static void layout_side(struct infonce_side *side, size_t rows, size_t entries, struct scratch *s)
+{
+    side->start = scratch_take(s, rows + 1, sizeof *side->start);
+    side->index = scratch_take(s, entries, sizeof *side->index);
+    side->entry = scratch_take(s, entries, sizeof *side->entry);
+    side->total = scratch_take(s, rows, sizeof *side->total);
+}
+
+void infonce_layout_targets(struct infonce *p, struct scratch *s)
+{
+    struct infonce_targets *t = &p->targets;
+    size_t longer = size_max(p->m, p->n);
+    size_t padded = size_round_up(t->most, INFONCE_STRIP);
+    layout_side(&t->x, p->m, t->most, s);
+    layout_side(&t->y, p->n, t->most, s);
+    t->weight = scratch_take(s, t->most, sizeof *t->weight);
+    t->logit = scratch_take(s, padded, sizeof *t->logit);
+    t->e = scratch_take(s, padded, sizeof *t->e);
+    t->coef = scratch_take(s, t->most, sizeof *t->coef);
+    t->place_start =
+        scratch_take(s, size_blocks(longer, TILE_BLOCK_ROWS) + 1, sizeof *t->place_start);
+    t->place = scratch_take(s, t->most + (t->exclude_self ? p->m : 0), sizeof *t->place);
+    t->row_of = scratch_take(s, longer, sizeof *t->row_of);
+}
+
 /* Entries of row i of the given weights. */
 static size_t given_begin(const struct infonce_targets *t, size_t i)
 {

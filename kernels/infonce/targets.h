@@ -15,6 +15,7 @@
 
 struct infonce;
 struct operands;
+struct scratch;
 
 /* The positives of the rows of one side of the logits (X's, or Y's), in ascending order. */
 struct infonce_side {
@@ -55,6 +56,8 @@ static inline bool infonce_counts(const struct infonce_targets *t, const struct 
 {
     return t->none || side->start[row + 1] > side->start[row];
 }
+
+void infonce_layout_targets(struct infonce *p, struct scratch *s);
 
 /* Positives of both sides from the weights, or from the offset. */
 void infonce_build_targets(struct infonce *p);

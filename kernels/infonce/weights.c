@@ -24,14 +24,30 @@
 #define SHIFT_HIGHEST 100.0
 enum { WEIGHT_BITS = 20, WEIGHT_BITS_MOST = 100 }; /* logit_scale 2^-bits stays normal */
 
+void infonce_layout_softmax(struct infonce *p, struct scratch *s)
+{
+    const size_t f = sizeof(float);
+    size_t n_padded = size_round_up(p->n, INFONCE_COL_MULTIPLE);
+    p->softmax.lse2_x = scratch_take(s, p->m, sizeof *p->softmax.lse2_x);
+    p->softmax.lse2_y = scratch_take(s, p->n, sizeof *p->softmax.lse2_y);
+    p->softmax.lse_x = scratch_take(s, p->m, f);
+    p->softmax.lse_x_low = scratch_take(s, p->m, f);
+    p->softmax.lse_y = scratch_take(s, n_padded, f);
+    p->softmax.lse_y_low = scratch_take(s, n_padded, f);
+    p->softmax.row_weight = scratch_take(s, p->m, f);
+    p->softmax.col_weight = scratch_take(s, n_padded, f);
+    p->softmax.row_factor = scratch_take(s, p->m, sizeof *p->softmax.row_factor);
+    p->softmax.col_factor = scratch_take(s, p->n, sizeof *p->softmax.col_factor);
+}
+
 void infonce_take_lse(struct infonce *p, const float *lse_x, const float *lse_y)
 {
     /* as the logits are scaled here, with alpha */
     double to_bits = (double)p->alpha / (double)p->config.logit_scale;
     for (size_t i = 0; i < p->m; i++)
-        p->lse2_x[i] = (double)lse_x[i] * to_bits;
+        p->softmax.lse2_x[i] = (double)lse_x[i] * to_bits;
     for (size_t j = 0; j < p->n; j++)
-        p->lse2_y[j] = (double)lse_y[j] * to_bits;
+        p->softmax.lse2_y[j] = (double)lse_y[j] * to_bits;
 }
 
 /* v as the sum of two floats. */
@@ -46,7 +62,7 @@ static void split(double v, float *high, float *low)
 static double softmax_factor(const struct infonce *p, double base, double lse2)
 {
     double t = base - lse2;
-    return p->two_exps ? 1 : t > -1000 ? lse_exp2(t) : 0;
+    return p->softmax.two_exps ? 1 : t > -1000 ? lse_exp2(t) : 0;
 }
 
 /* Whether one exponential serves: see LSE_BELOW. */
@@ -107,7 +123,7 @@ static void prepare_half(const struct infonce *p, const struct half *h)
         }
         split(h->lse2[i], &h->lse[i], &h->lse_low[i]);
         h->weight[i] = (float)(h->direction * softmax_factor(p, shift, h->lse2[i]));
-        h->factor[i] = softmax_factor(p, p->late ? shift : (double)h->base[i], h->lse2[i]);
+        h->factor[i] = softmax_factor(p, p->gradient.late ? shift : (double)h->base[i], h->lse2[i]);
     }
 }
 
@@ -121,40 +137,42 @@ void infonce_set_weight_bits(struct infonce *p, double greatest)
 {
     int exponent = 0;
     frexp(greatest, &exponent); /* 0 for 0 */
-    p->weight_bits = WEIGHT_BITS - exponent;
-    if (p->weight_bits > WEIGHT_BITS_MOST)
-        p->weight_bits = WEIGHT_BITS_MOST;
+    p->gradient.weight_bits = WEIGHT_BITS - exponent;
+    if (p->gradient.weight_bits > WEIGHT_BITS_MOST)
+        p->gradient.weight_bits = WEIGHT_BITS_MOST;
 }
 
 void infonce_prepare_softmax(struct infonce *p)
 {
     const struct infonce_targets *t = &p->targets;
-    bool forward = p->row_sum != NULL;
+    bool forward = p->forward.row_sum != NULL;
     double weight_x = direction_weight(p->config.weight_x, &t->x);
     double weight_y = direction_weight(p->config.weight_y, &t->y);
     infonce_set_weight_bits(p, fmax(weight_x, weight_y));
-    p->weight_x = ldexp(weight_x, p->weight_bits);
-    p->weight_y = ldexp(weight_y, p->weight_bits);
+    p->softmax.weight_x = ldexp(weight_x, p->gradient.weight_bits);
+    p->softmax.weight_y = ldexp(weight_y, p->gradient.weight_bits);
     const struct half half[2] = {
-        {&t->x, p->m, p->lse2_x, p->row_base, p->row_sum, p->weight_x, p->lse_x, p->lse_x_low,
-         p->row_weight, p->row_factor},
-        {&t->y, p->n, p->lse2_y, p->col_base, p->col_sum, p->weight_y, p->lse_y, p->lse_y_low,
-         p->col_weight, p->col_factor},
+        {&t->x, p->m, p->softmax.lse2_x, p->forward.row_base, p->forward.row_sum,
+         p->softmax.weight_x, p->softmax.lse_x, p->softmax.lse_x_low, p->softmax.row_weight,
+         p->softmax.row_factor},
+        {&t->y, p->n, p->softmax.lse2_y, p->forward.col_base, p->forward.col_sum,
+         p->softmax.weight_y, p->softmax.lse_y, p->softmax.lse_y_low, p->softmax.col_weight,
+         p->softmax.col_factor},
     };
     if (!forward)
         p->shift = shift_of_lse(p, half);
-    p->two_exps = (forward && p->overflow) || !one_exp_serves_half(p, &half[0]) ||
-                  !one_exp_serves_half(p, &half[1]);
-    if (p->two_exps)
-        p->kept_row_blocks = 0;
-    p->sums_g = p->config.similarity == MMK_NEG_SQ_L2;
-    p->late = p->two_exps || !forward;
-    if (!p->late) {
-        p->row_e = p->row_sum;
-        p->col_e = p->col_sum;
+    p->softmax.two_exps = (forward && p->forward.overflow) || !one_exp_serves_half(p, &half[0]) ||
+                          !one_exp_serves_half(p, &half[1]);
+    if (p->softmax.two_exps)
+        p->kept.row_blocks = 0;
+    p->gradient.sums_g = p->config.similarity == MMK_NEG_SQ_L2;
+    p->gradient.late = p->softmax.two_exps || !forward;
+    if (!p->gradient.late) {
+        p->gradient.row_e = p->forward.row_sum;
+        p->gradient.col_e = p->forward.col_sum;
     }
     prepare_half(p, &half[0]);
     prepare_half(p, &half[1]);
     for (size_t j = p->n; j < size_round_up(p->n, INFONCE_COL_MULTIPLE); j++)
-        p->lse_y[j] = p->lse_y_low[j] = p->col_weight[j] = 0.0f;
+        p->softmax.lse_y[j] = p->softmax.lse_y_low[j] = p->softmax.col_weight[j] = 0.0f;
 }

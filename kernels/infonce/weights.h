@@ -6,6 +6,9 @@
 
 #include "problem.h"
 
+/* The memory of `softmax`. */
+void infonce_layout_softmax(struct infonce *p, struct scratch *s);
+
 /* The log-sum-exps of an earlier forward, where none ran in this call. */
 void infonce_take_lse(struct infonce *p, const float *lse_x, const float *lse_y);
 

@@ -3,4 +3,4 @@
 # kernel: infonce_backward
 # isa: scalar
 # dies: of the bound|but .* on scalar
-s/p->col_e\[j\] \* p->col_factor\[j\]/p->col_e[j]/
+s/p->gradient.col_e\[j\] \* p->softmax.col_factor\[j\]/p->gradient.col_e[j]/

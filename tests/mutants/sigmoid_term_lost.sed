@@ -3,4 +3,4 @@
 # kernel: sigmoid_forward_backward
 # isa: scalar
 # dies: of the bound
-s/((double)p->row_term\[row\] + (double)p->col_term\[col\])/0/
+s/((double)p->sigmoid.row_term\[row\] + (double)p->sigmoid.col_term\[col\])/0/
