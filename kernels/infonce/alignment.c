@@ -1,8 +1,8 @@
 /* alignment.c - the alignment of pairs: mean_i -s sim(x_i, y_i).
  * SPDX-License-Identifier: MIT
  *
- * O(m d), bound by reading X and Y. A gradient's row is InfoNCE's last step with one positive and nothing
- * summed before.
+ * O(m d), bound by reading X and Y. A gradient's row is InfoNCE's last step with one positive and
+ * nothing summed before.
  */
 #include "problem.h"
 
@@ -74,7 +74,7 @@ enum mmk_status mmk_alignment_forward_backward(const struct mmk_infonce_config *
                                                float *dy, size_t lddy, float *dlogit_scale,
                                                const struct mmk_options *options)
 {
-    struct alignment a = {.p = infonce_one_to_one(m, m, d, x, ldx, y, ldy)};
+    struct alignment a = {.p = infonce_arguments(m, m, d, x, ldx, y, ldy)};
     struct scratch scratch = {0};
     size_t spare;
     a.p.targets.none = true;

@@ -1,9 +1,10 @@
 /* backward.c - the backward of InfoNCE and of the sigmoid loss: its stages in turn.
  * SPDX-License-Identifier: MIT
  *
- * Logits become G, and G two products. The time is in products.c (dX and dY, and the walk) and, where no
- * exponentials are kept, in strip.c (the logits again); making G itself is gradient.c. What is prepared
- * before (weights.c) is O(m + n), what is finished behind (finish.c) O((m + n + positives) d).
+ * Logits become G, and G two products. The time is in products.c (dX and dY, and the walk) and,
+ * where no exponentials are kept, in strip.c (the logits again); making G itself is gradient.c.
+ * What is prepared before (weights.c) is O(m + n), what is finished behind (finish.c) O((m + n +
+ * positives) d).
  */
 #include "backward.h"
 
@@ -14,7 +15,8 @@
 #include <math.h>
 
 /* sum_ij G_ij S_ij. Dot and cosine: S is x.y, so that it is sum_i x_i . (G Y)_i. neg_sq_l2: with
- * v_i = sum_j G_ij (y_j - x_i) and w_j = sum_i G_ij (x_i - y_j) it is sum_i v_i.x_i + sum_j w_j.y_j. */
+ * v_i = sum_j G_ij (y_j - x_i) and w_j = sum_i G_ij (x_i - y_j) it is sum_i v_i.x_i + sum_j
+ * w_j.y_j. */
 static float logit_scale_gradient(const struct infonce *p)
 {
     double sum = 0;

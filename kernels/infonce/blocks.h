@@ -1,10 +1,10 @@
 /* blocks.h - how the logits are cut, and the order in which sums are joined (internal).
  * SPDX-License-Identifier: MIT
  *
- * The m x n logits are walked in blocks of TILE_BLOCK_ROWS x TILE_BLOCK_COLS, the tasks that threads
- * share, and each block in strips of INFONCE_STRIP columns. Rows of X and Y are packed for many blocks
- * at once (HELD_ROWS, HELD_COLS). Sums over a block are joined in the order of blocks, so neither the
- * thread count nor which thread had a block shows in the result.
+ * The m x n logits are walked in blocks of TILE_BLOCK_ROWS x TILE_BLOCK_COLS, the tasks that
+ * threads share, and each block in strips of INFONCE_STRIP columns. Rows of X and Y are packed for
+ * many blocks at once (HELD_ROWS, HELD_COLS). Sums over a block are joined in the order of blocks,
+ * so neither the thread count nor which thread had a block shows in the result.
  */
 #ifndef MMK_INFONCE_BLOCKS_H
 #define MMK_INFONCE_BLOCKS_H
@@ -15,8 +15,8 @@
 #include <stdbool.h>
 
 enum {
-    /* Y is packed again for every HELD_ROWS rows of X, at some 30 rows' worth of work: many rows. The
-     * backward keeps G of one column of blocks, which should stay in L3. */
+    /* Y is packed again for every HELD_ROWS rows of X, at some 30 rows' worth of work: many rows.
+     * The backward keeps G of one column of blocks, which should stay in L3. */
     HELD_ROW_BLOCKS = 50,
     HELD_COL_BLOCKS = 2,
     GRADIENT_ROW_BLOCKS = 32,

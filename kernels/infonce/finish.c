@@ -1,12 +1,13 @@
 /* finish.c - what makes a gradient's row of the sum of its products: positives, derivative, scale.
  * SPDX-License-Identifier: MIT
  *
- * The positives' own entries of G, weight_x/m (P - t) + weight_y/m (Q - t), are made in double; where a
- * row has one positive, 1 - P is the sum of the negatives, so that nothing cancels when P is near 1. They
- * are put into G after each strip, and where those sums are not known before the end, added last.
+ * The positives' own entries of G, weight_x/m (P - t) + weight_y/m (Q - t), are made in double;
+ * where a row has one positive, 1 - P is the sum of the negatives, so that nothing cancels when P
+ * is near 1. They are put into G after each strip, and where those sums are not known before the
+ * end, added last.
  *
- * O((m + n + positives) d): it shows in the time of small batches only. A row is finished right after the
- * last product that adds to it, while the next is prefetched.
+ * O((m + n + positives) d): it shows in the time of small batches only. A row is finished right
+ * after the last product that adds to it, while the next is prefetched.
  */
 #include "finish.h"
 

@@ -6,12 +6,12 @@
 
 #include "gradient.h"
 
-/* G of all positives, times 2^weight_bits like all of G; inside a parallel region, with a barrier at its
- * end. */
+/* G of all positives, times 2^weight_bits like all of G; inside a parallel region, with a barrier
+ * at its end. */
 void infonce_positive_gradients(const struct infonce *p);
 
-/* Row i of dX (or dY) from its sum, which lies in panels (struct infonce_row): the positives that it lacks,
- * the similarity's derivative, the scale. */
+/* Row i of dX (or dY) from its sum, which lies in panels (struct infonce_row): the positives that
+ * it lacks, the similarity's derivative, the scale. */
 void infonce_finish_row(const struct stage *s, bool of_x, size_t i, const float *sum,
                         size_t panel_rows);
 

@@ -1,11 +1,12 @@
 /* forward.c - InfoNCE forward: sums over the negatives, log-sum-exps, the loss.
  * SPDX-License-Identifier: MIT
  *
- * Rows and columns are summed from the same exponentials E = 2^(z - shift), one integer shift for the
- * whole call, chosen from a few pairs (shift.c), in one pass over the logits (pass.c), which takes nearly
- * all of the time. Only the negatives are in these sums, and a sum serves where it lies within 2^-60 and
- * 2^120. What does not is done again, each row or column from its own maximum (sums_again): right for
- * logits of any size, but slower. The positives are joined last, in double: O(m + n + positives).
+ * Rows and columns are summed from the same exponentials E = 2^(z - shift), one integer shift for
+ * the whole call, chosen from a few pairs (shift.c), in one pass over the logits (pass.c), which
+ * takes nearly all of the time. Only the negatives are in these sums, and a sum serves where it
+ * lies within 2^-60 and 2^120. What does not is done again, each row or column from its own maximum
+ * (sums_again): right for logits of any size, but slower. The positives are joined last, in double:
+ * O(m + n + positives).
  */
 #include "forward.h"
 
@@ -80,12 +81,14 @@ static void exp_positives(const struct infonce *p)
     }
 }
 
-/* With a greatest E in this range no other has overflowed, and what is flushed is below 2^-66 of it. */
+/* With a greatest E in this range no other has overflowed, and what is flushed is below 2^-66 of
+ * it. */
 #define JOIN_LEAST    0x1p-60f
 #define JOIN_GREATEST 0x1p127f
 
-/* What the positives of row i of a side add to a sum and to the loss, relative to the greatest of their
- * logits: the others' share of the sum, and how far below it the targets' mean lies, in base 2. */
+/* What the positives of row i of a side add to a sum and to the loss, relative to the greatest of
+ * their logits: the others' share of the sum, and how far below it the targets' mean lies, in base
+ * 2. */
 struct joined {
     double greatest, others, below;
 };
@@ -119,8 +122,8 @@ static struct joined join_positives(const struct infonce *p, const struct infonc
 }
 
 /* Finishes row i of a side, whose negatives are sum 2^base: returns its part of the loss, which is
- * lse - sum_j t_ij L_ij, without any positives lse - log(count), and 0 where the row does not count.
- * Writes lse, in nats, and where asked for in base 2. */
+ * lse - sum_j t_ij L_ij, without any positives lse - log(count), and 0 where the row does not
+ * count. Writes lse, in nats, and where asked for in base 2. */
 static double finish_lse(const struct infonce *p, const struct infonce_side *side, size_t i,
                          double base, double sum, float *lse, double *lse2)
 {

@@ -1,9 +1,9 @@
 /* gradient.c - G = d loss / d S / logit_scale of one block after another.
  * SPDX-License-Identifier: MIT
  *
- * Logits (or exponentials kept from the forward) become G a strip at a time, in L1. With E kept that is a
- * sum and a product for each element, as fast as E comes; else it costs a third product (strip.c).
- * The positives' own entries are put into each strip, where they are known by then.
+ * Logits (or exponentials kept from the forward) become G a strip at a time, in L1. With E kept
+ * that is a sum and a product for each element, as fast as E comes; else it costs a third product
+ * (strip.c). The positives' own entries are put into each strip, where they are known by then.
  */
 #include "gradient.h"
 

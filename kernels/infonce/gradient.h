@@ -1,4 +1,4 @@
-/* gradient.h - G of the logits, block by block, and what a worker of the backward has in hand (internal).
+/* gradient.h - G of the logits, block by block; what a worker of the backward holds (internal).
  * SPDX-License-Identifier: MIT
  */
 #ifndef MMK_INFONCE_GRADIENT_H
@@ -30,8 +30,8 @@ static inline float *g_at(const struct stage *s, size_t row, size_t col)
 
 void infonce_layout_gradient(struct infonce *p, struct scratch *s);
 
-/* G of the block at a row of the super-block, from E kept or from logits computed again, and the sums of
- * its rows. */
+/* G of the block at a row of the super-block, from E kept or from logits computed again, and the
+ * sums of its rows. */
 void infonce_gradient_block(const struct stage *s, size_t row);
 
 /* Logit w in base 2 of a positive of the sigmoid loss, and *e = 2^-|w|. */

@@ -1,5 +1,30 @@
-/* infonce.c - InfoNCE's public functions: the two halves in turn.
+/* infonce.c - InfoNCE's public functions: one-to-one, many-to-many, uniformity.
  * SPDX-License-Identifier: MIT
+ *
+ * Forward. Register tiles of logits gather in a strip of 84 x 32 that is still in L1 when it
+ * becomes exponentials E = 2^(z - c): base 2, so that the range reduction is three adds, and one
+ * integer c for the whole call, so that the same E is summed along rows and along columns and
+ * nothing is rounded before the fraction of z is known. c comes from a few sampled pairs; rows and
+ * columns out of its reach are found by their sums and done again, each from its own maximum. The
+ * positives stay out of the sums and are joined last, in double, so a loss of 1e-9 has its digits.
+ * They are a sparse matrix, met strip by strip: one a row or many cost the same, one-to-one InfoNCE
+ * is the case of a diagonal, and no m x n target exists.
+ *
+ * Backward. G = E (row weight + column weight) is made block by block, from E kept in the caller's
+ * workspace or from logits computed again; a block adds G Y to dX while it is in L2, a column of
+ * blocks G^T X to dY. Logits are never in memory unless the workspace has room for them.
+ *
+ * Which file: problem.h draws the memory and problem.c opens it; targets.c lists the positives,
+ * blocks.h cuts the logits, strip.c makes them. Forward: shift.c, pass.c, forward.c. Backward:
+ * weights.c, gradient.c, products.c, finish.c, and backward.c in turn through these. Inner loops:
+ * infonce.h.
+ *
+ * Where the time goes: into the register tile's products, of 2 m n d flops each and bound by the
+ * FMA ports. A forward, uniformity's too, is one, a backward three. forward_backward is three where
+ * the workspace keeps all exponentials, four where it keeps none. Beside them stands one
+ * exponential for an element of each product that makes logits. Positives, joins and the last step
+ * of a gradient's row are O((m + n + positives) d), and show in small batches. workspace_bytes only
+ * adds up.
  */
 #include "backward.h"
 #include "forward.h"
@@ -92,7 +117,7 @@ enum mmk_status mmk_infonce_forward(const struct mmk_infonce_config *config, siz
                                     size_t ldy, float *loss, float *lse_x, float *lse_y,
                                     const struct mmk_options *options)
 {
-    struct infonce p = infonce_one_to_one(m, n, d, x, ldx, y, ldy);
+    struct infonce p = infonce_arguments(m, n, d, x, ldx, y, ldy);
     struct outputs o = {.loss = loss, .lse_x = lse_x, .lse_y = lse_y};
     return run(&p, config, INFONCE_FORWARD, &o, options);
 }
@@ -103,7 +128,7 @@ enum mmk_status mmk_infonce_backward(const struct mmk_infonce_config *config, si
                                      size_t lddx, float *dy, size_t lddy, float *dlogit_scale,
                                      const struct mmk_options *options)
 {
-    struct infonce p = infonce_one_to_one(m, n, d, x, ldx, y, ldy);
+    struct infonce p = infonce_arguments(m, n, d, x, ldx, y, ldy);
     struct outputs o = {.dx = dx,
                         .lddx = lddx,
                         .dy = dy,
@@ -121,7 +146,7 @@ enum mmk_status mmk_infonce_forward_backward(const struct mmk_infonce_config *co
                                              size_t lddy, float *dlogit_scale,
                                              const struct mmk_options *options)
 {
-    struct infonce p = infonce_one_to_one(m, n, d, x, ldx, y, ldy);
+    struct infonce p = infonce_arguments(m, n, d, x, ldx, y, ldy);
     struct outputs o = {.loss = loss,
                         .lse_x = lse_x,
                         .lse_y = lse_y,
@@ -150,7 +175,7 @@ enum mmk_status mmk_multi_infonce_forward(const struct mmk_infonce_config *confi
                                           size_t *counted_x, size_t *counted_y,
                                           const struct mmk_options *options)
 {
-    struct infonce p = infonce_one_to_one(m, n, d, x, ldx, y, ldy);
+    struct infonce p = infonce_arguments(m, n, d, x, ldx, y, ldy);
     struct outputs o = {.loss = loss,
                         .lse_x = lse_x,
                         .lse_y = lse_y,
@@ -167,7 +192,7 @@ enum mmk_status mmk_multi_infonce_backward(const struct mmk_infonce_config *conf
                                            float *dx, size_t lddx, float *dy, size_t lddy,
                                            float *dlogit_scale, const struct mmk_options *options)
 {
-    struct infonce p = infonce_one_to_one(m, n, d, x, ldx, y, ldy);
+    struct infonce p = infonce_arguments(m, n, d, x, ldx, y, ldy);
     struct outputs o = {.dx = dx,
                         .lddx = lddx,
                         .dy = dy,
@@ -185,7 +210,7 @@ enum mmk_status mmk_multi_infonce_forward_backward(
     float *lse_y, size_t *counted_x, size_t *counted_y, float *dx, size_t lddx, float *dy,
     size_t lddy, float *dlogit_scale, const struct mmk_options *options)
 {
-    struct infonce p = infonce_one_to_one(m, n, d, x, ldx, y, ldy);
+    struct infonce p = infonce_arguments(m, n, d, x, ldx, y, ldy);
     struct outputs o = {.loss = loss,
                         .lse_x = lse_x,
                         .lse_y = lse_y,
@@ -206,7 +231,7 @@ enum mmk_status mmk_uniformity_forward(const struct mmk_infonce_config *config, 
                                        size_t ldy, float *loss, float *lse_x, float *lse_y,
                                        const struct mmk_options *options)
 {
-    struct infonce p = infonce_one_to_one(m, n, d, x, ldx, y, ldy);
+    struct infonce p = infonce_arguments(m, n, d, x, ldx, y, ldy);
     struct outputs o = {.loss = loss, .lse_x = lse_x, .lse_y = lse_y};
     p.targets.none = true;
     return run(&p, config, INFONCE_FORWARD, &o, options);
@@ -219,7 +244,7 @@ enum mmk_status mmk_uniformity_forward_backward(const struct mmk_infonce_config 
                                                 float *dy, size_t lddy, float *dlogit_scale,
                                                 const struct mmk_options *options)
 {
-    struct infonce p = infonce_one_to_one(m, n, d, x, ldx, y, ldy);
+    struct infonce p = infonce_arguments(m, n, d, x, ldx, y, ldy);
     struct outputs o = {.loss = loss,
                         .lse_x = lse_x,
                         .lse_y = lse_y,

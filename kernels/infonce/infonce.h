@@ -1,15 +1,24 @@
 /* infonce.h - inner loops of InfoNCE and their contract (internal).
  * SPDX-License-Identifier: MIT
  *
- * Logits are taken in base 2 here: z = logit_scale log2(e) S. Their register tiles are gathered in a
- * strip of up to TILE_BLOCK_ROWS x INFONCE_STRIP, leading dimension INFONCE_STRIP, which is still in
- * L1 when it is turned into exponentials. One exponential serves rows and columns,
+ * Logits are taken in base 2 here: z = logit_scale log2(e) S. Their register tiles are gathered in
+ * a strip of up to TILE_BLOCK_ROWS x INFONCE_STRIP, leading dimension INFONCE_STRIP, which is still
+ * in L1 when it is turned into exponentials. One exponential serves rows and columns,
  *     E_ij = 2^(z_ij - c)
  * with one integer c for the whole call (struct simd_shift). Entries that must not count (the
  * positive, and columns up to the next multiple of 16) are -Inf in the strip.
  *
- * Order of sums, the same on every ISA: along a row of a block 16 lanes (column mod 16) and the tree
- * of simd_sum16; along a column of a block one chain over the rows in order.
+ * A table's member is the function infonce_<member>_<isa> of infonce_<isa>.c: the inner loop of the
+ * sigmoid loss on AVX-512 is infonce_sigmoid_strip_avx512. Who calls them:
+ *     exp_strip        the forward's pass (pass.c) and its positives (forward.c)
+ *     softmax_rows     rows and columns that are done again (pass.c), with join_rows
+ *     row_sums         the end of a block (pass.c, gradient.c)
+ *     gradient_strip   G of the softmax losses (gradient.c)
+ *     sigmoid_strip    sums and G of the sigmoid losses (pass.c, gradient.c)
+ *     finish_row       the last step of a gradient's row (finish.c, alignment.c)
+ *
+ * Order of sums, the same on every ISA: along a row of a block 16 lanes (column mod 16) and the
+ * tree of simd_sum16; along a column of a block one chain over the rows in order.
  */
 #ifndef MMK_INFONCE_H
 #define MMK_INFONCE_H
@@ -33,9 +42,9 @@ enum { INFONCE_LANES = 16 };
  *                 P_ij = 2^(z_ij - lse_x_i), Q_ij = 2^(z_ij - lse_y_j) */
 enum infonce_form { INFONCE_FROM_Z, INFONCE_FROM_E, INFONCE_TWO_EXPS };
 
-/* What a strip of G is made from, and the sums it gives. Arrays start at its first row or column. lse_x
- * and lse_y are in base 2, each the sum of two floats. With two exponentials, sums of E are sums of P
- * along rows and of Q along columns. */
+/* What a strip of G is made from, and the sums it gives. Arrays start at its first row or column.
+ * lse_x and lse_y are in base 2, each the sum of two floats. With two exponentials, sums of E are
+ * sums of P along rows and of Q along columns. */
 struct infonce_gradient {
     enum infonce_form form;
     struct simd_shift shift;
@@ -50,8 +59,8 @@ struct infonce_gradient {
 
 /* What a strip of the sigmoid loss is made from, and what it gives: with
  *     w_ij = z_ij + (row_term_i + col_term_j)
- * the sums of S_ij = log2(1 + 2^w_ij), and G_ij = scale / (1 + 2^-w_ij). Arrays start at its first row
- * or column. */
+ * the sums of S_ij = log2(1 + 2^w_ij), and G_ij = scale / (1 + 2^-w_ij). Arrays start at its first
+ * row or column. */
 struct infonce_sigmoid {
     const float *row_term, *col_term;
     float scale;
@@ -61,9 +70,10 @@ struct infonce_sigmoid {
     float *row_g, *col_g; /* sums of G, as there */
 };
 
-/* The last step for one row of a gradient. The sum of G y lies in panels of nr columns (a power of two),
- * [panel][panel_rows][nr]; in a plain row, panels of one row each. Positives that it lacks are added in
- * the order of their list: number q is the row index[q] of the other side, its G is coef[entry[q]]. */
+/* The last step for one row of a gradient. The sum of G y lies in panels of nr columns (a power of
+ * two), [panel][panel_rows][nr]; in a plain row, panels of one row each. Positives that it lacks
+ * are added in the order of their list: number q is the row index[q] of the other side, its G is
+ * coef[entry[q]]. */
 struct infonce_row {
     size_t d;
     const float *sum;
@@ -89,8 +99,8 @@ static inline const float *infonce_sum_at(const struct infonce_row *row, size_t 
 }
 
 struct infonce_ops {
-    /* E of a strip of z. Adds it to the 16 lanes of each row's sum, sets the columns' sums, and stores
-     * it where e is not NULL (leading dimension INFONCE_STRIP). cols is 16 or 32. */
+    /* E of a strip of z. Adds it to the 16 lanes of each row's sum, sets the columns' sums, and
+     * stores it where e is not NULL (leading dimension INFONCE_STRIP). cols is 16 or 32. */
     void (*exp_strip)(size_t rows, size_t cols, const float *z, struct simd_shift shift,
                       float *row_lane, float *col_sum, float *e);
     /* G of a strip of z or E; cols is 16 or 32. */

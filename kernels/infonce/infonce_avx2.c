@@ -1,12 +1,15 @@
 /* infonce_avx2.c - inner loops of InfoNCE, AVX2 and FMA.
  * SPDX-License-Identifier: MIT
  *
- * exp_strip       8 elements: five FMAs; a clamp on both sides, five adds, a shift and an integer add, on
- *                 ports of their own (Zen) or the same (Intel). Measured 9 clocks for 16. 16 columns at a time, two rows side by side: four
- *                 independent polynomials hide most of their latency, and the constants that do not fit
- *                 in 16 registers come from L1 as operands.
- * gradient_strip  one exponential for both softmaxes, one more multiply, and a store to L2; from E no
- *                 exponential: bound by reading it, from L3 or memory.
+ * exp_strip       8 elements: five FMAs; a clamp on both sides, five adds, a shift and an integer
+ *                 add, on ports of their own (Zen) or the same (Intel). Measured 9 clocks for 16.
+ *                 16 columns at a time, two rows side by side: four independent polynomials hide
+ *                 most of their latency, and the constants that do not fit in 16 registers come
+ *                 from L1 as operands.
+ * gradient_strip  one exponential for both softmaxes, one more multiply, and a store to L2; from E
+ *                 no exponential: bound by reading it, from L3 or memory.
+ * sigmoid_strip   an exponential, a logarithm (two polynomials, one after the other) and, for G, a
+ *                 division
  * Differs         two ymm hold the 16 lanes of a row sum, one zmm in AVX-512, four q in NEON.
  */
 #include "infonce.h"

@@ -1,12 +1,14 @@
 /* infonce_avx512.c - inner loops of InfoNCE, AVX-512.
  * SPDX-License-Identifier: MIT
  *
- * exp_strip       16 elements: five FMAs, and two adds done as FMAs, on the two FMA ports of Zen 5 (3.5
- *                 clocks); the clamp on both sides, three more adds and a shift on the two others (3).
- *                 Measured 3.8 clocks alone, 5 between products. The strip is in L1; four rows at once
- *                 hide the latency of the polynomial.
- * gradient_strip  one exponential for both softmaxes, one more multiply, and a store to L2; from E no
- *                 exponential: bound by reading it, from L3 or memory.
+ * exp_strip       16 elements: five FMAs, and two adds done as FMAs, on the two FMA ports of Zen 5
+ *                 (3.5 clocks); the clamp on both sides, three more adds and a shift on the two
+ *                 others (3). Measured 3.8 clocks alone, 5 between products. The strip is in L1;
+ *                 four rows at once hide the latency of the polynomial.
+ * gradient_strip  one exponential for both softmaxes, one more multiply, and a store to L2; from E
+ *                 no exponential: bound by reading it, from L3 or memory.
+ * sigmoid_strip   an exponential, a logarithm (two polynomials, one after the other) and, for G, a
+ *                 division
  * Differs         one zmm holds all 16 lanes of a row sum; AVX2 needs two ymm, NEON four q.
  */
 #include "infonce.h"
@@ -219,8 +221,8 @@ static void infonce_join_rows_avx512(size_t count, float *max, float *sum, const
     }
 }
 
-/* The row is read again at once, and a load cannot take its data from a masked store that is still on its
- * way to the cache. */
+/* The row is read again at once, and a load cannot take its data from a masked store that is still
+ * on its way to the cache. */
 static inline void infonce_store_avx512(float *p, size_t first, __m512 v)
 {
     if (first == 16)
@@ -235,7 +237,8 @@ static inline __m512 infonce_scaled_avx512(__m512 v, const struct row_scale *sca
                          _mm512_set1_ps(scale->inverse));
 }
 
-/* 16 columns of a row (fewer at its end): stores scale v, or v itself for cosine; returns lane + x v. */
+/* 16 columns of a row (fewer at its end): stores scale v, or v itself for cosine; returns lane + x
+ * v. */
 static inline __attribute__((always_inline)) __m512
 infonce_finish_step_avx512(const struct infonce_row *row, enum mmk_similarity similarity,
                            const float *sum, bool has_positives, size_t k, size_t first,

@@ -6,6 +6,8 @@
  *                 operations, all on the same pipes. Four vectors of a row side by side hide the
  *                 latency of the polynomial; the column sums and all constants stay in registers.
  * gradient_strip  one exponential for both softmaxes, and beside it an add and a multiply.
+ * sigmoid_strip   an exponential, a logarithm (two polynomials, one after the other) and, for G, a
+ *                 division
  * Differs         the 16 lanes of a row sum are four q registers, and a step is 16 columns.
  */
 #include "infonce.h"

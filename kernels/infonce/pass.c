@@ -1,10 +1,10 @@
 /* pass.c - one pass over the logits gives the sums of every row and column.
  * SPDX-License-Identifier: MIT
  *
- * A worker takes a block, makes its strips, and turns each into exponentials while it is in L1. The time
- * is in the product that makes a strip (strip.c): d multiply-adds for an element, beside one exponential.
- * Where exponentials are kept for the backward, their lines are fetched during the product, so that
- * storing them does not wait.
+ * A worker takes a block, makes its strips, and turns each into exponentials while it is in L1. The
+ * time is in the product that makes a strip (strip.c): d multiply-adds for an element, beside one
+ * exponential. Where exponentials are kept for the backward, their lines are fetched during the
+ * product, so that storing them does not wait.
  */
 #include "pass.h"
 
@@ -96,8 +96,8 @@ static void pass_block(const struct infonce *p, const struct pass *pass, const s
                       p->pass.part_col + row / TILE_BLOCK_ROWS * HELD_COLS + col);
 }
 
-/* Joins the parts of the blocks held to the sums so far: rows in the order of column blocks, columns
- * in the order of row blocks. */
+/* Joins the parts of the blocks held to the sums so far: rows in the order of column blocks,
+ * columns in the order of row blocks. */
 static void join_rows(const struct infonce *p, const struct pass *pass, const struct region *held,
                       size_t row)
 {

@@ -6,8 +6,8 @@
 
 #include "problem.h"
 
-/* What a pass over the logits gives: sums of E with the shared shift, of all rows and columns; of E of each
- * row from its maximum; or of log2(1 + 2^w) of the rows. */
+/* What a pass over the logits gives: sums of E with the shared shift, of all rows and columns; of E
+ * of each row from its maximum; or of log2(1 + 2^w) of the rows. */
 enum pass_kind { PASS_SHIFTED, PASS_OWN_MAXIMUM, PASS_SIGMOID };
 
 struct pass {
@@ -19,8 +19,8 @@ struct pass {
 
 void infonce_layout_pass(struct infonce *p, struct scratch *s);
 
-/* A pass over all blocks, inside a parallel region; whichever worker is free takes the next. Leaves in
- * *last what is held in the end. */
+/* A pass over all blocks, inside a parallel region; whichever worker is free takes the next. Leaves
+ * in *last what is held in the end. */
 void infonce_run_pass(const struct infonce *p, const struct pass *pass, struct region *last);
 
 /* The pass of the sigmoid loss: its row_sum. */

@@ -1,10 +1,11 @@
 /* problem.h - one InfoNCE call: its arguments, and the map of its memory (internal).
  * SPDX-License-Identifier: MIT
  *
- * The workspace, in order. Each struct below is laid out by an infonce_layout_... of the file beside its
- * name, each piece on cache lines of its own. l is the greater of m and n, q the entries of the targets,
- * t the threads, 84 x 672 a block. Sizes are in floats where nothing else is said, and the most: packed
- * rows, for one, are no more than there are. Readers and writers are files of this folder.
+ * The workspace, in order. Each struct below is laid out by an infonce_layout_... of the file
+ * beside its name, each piece on cache lines of its own. l is the greater of m and n, q the entries
+ * of the targets, t the threads, 84 x 672 a block. Sizes are in floats where nothing else is said,
+ * and the most: packed rows, for one, are no more than there are. Readers and writers are files of
+ * this folder.
  *
  *   piece                  size                        written by       read by
  * +-- packed -------------- strip.c -------------------------------------------------------------+
@@ -26,7 +27,8 @@
  * | place, row_of          q (+ m), l u32              before a pass    strip, gradient          |
  * +-- forward ------------- forward.c --------- where a forward runs ----------------------------+
  * | row_base, col_base     m, n                        forward          forward, weights         |
- * | row_sum, col_sum       m, n                        pass, forward    forward, weights, finish |
+ * | row_sum, col_sum       m, n                        pass, forward    forward, weights, finish,|
+ * |                                                                     sigmoid                  |
  * | pick                   l u32                       forward          strip                    |
  * | pick_max, pick_sum     l, l                        pass             forward                  |
  * +-- pass ---------------- pass.c ------------ where a forward runs ----------------------------+
@@ -161,8 +163,8 @@ struct infonce {
     struct kept_state kept;
 };
 
-/* Where E of the block at (row, col) is kept, [block of columns][block of rows][KEPT_BLOCK_FLOATS]; NULL
- * where it is not. */
+/* Where E of the block at (row, col) is kept, [block of columns][block of rows][KEPT_BLOCK_FLOATS];
+ * NULL where it is not. */
 static inline float *kept_block(const struct infonce *p, size_t row, size_t col)
 {
     size_t block = row / TILE_BLOCK_ROWS;
@@ -187,9 +189,10 @@ static inline struct tile_operand infonce_scaled_rows(const struct infonce *p)
     return x;
 }
 
-/* The arguments that every loss has; targets as they are. */
-struct infonce infonce_one_to_one(size_t m, size_t n, size_t d, const float *x, size_t ldx,
-                                  const float *y, size_t ldy);
+/* The arguments that every loss has. Targets are one-to-one where the caller says nothing else. */
+struct infonce infonce_arguments(size_t m, size_t n, size_t d, const float *x, size_t ldx,
+                                 const float *y, size_t ldy);
+/* The first thing that is wrong with a call; the row of the instruction set, alpha and threads. */
 enum mmk_status infonce_check(struct infonce *p, const struct mmk_infonce_config *config,
                               const struct mmk_options *options);
 enum mmk_status infonce_check_gradients(const struct infonce *p, const float *dx, size_t lddx,
@@ -201,6 +204,7 @@ enum infonce_parts { INFONCE_FORWARD = 1, INFONCE_BACKWARD = 2 };
  * backward. */
 enum mmk_status infonce_open(struct infonce *p, struct scratch *s, enum infonce_parts parts,
                              const struct mmk_options *options);
+/* What mmk_infonce_workspace_bytes answers for m, n, d and targets.most. */
 enum mmk_status infonce_workspace_bytes(struct infonce *p, int threads, size_t *streamed,
                                         size_t *stored);
 

@@ -2,16 +2,16 @@
  * SPDX-License-Identifier: MIT
  *
  * G is made for one column of blocks and up to GRADIENT_ROWS rows at a time. Each block of it, just
- * made and in L2, adds G Y to its rows of dX; when the column is done, G^T X is added to its rows of
- * dY. Both products read G as it is (the register tile broadcasts single elements of its left operand,
- * so neither needs packing), and each element of a gradient is one chain over its contraction index in
- * order, so that nothing of the blocking shows in the bits.
+ * made and in L2, adds G Y to its rows of dX; when the column is done, G^T X is added to its rows
+ * of dY. Both products read G as it is (the register tile broadcasts single elements of its left
+ * operand, so neither needs packing), and each element of a gradient is one chain over its
+ * contraction index in order, so that nothing of the blocking shows in the bits.
  *
- * A profiler finds nearly all of the backward's time in the tile's three products, the two here and the
- * logits', bound by the FMA ports. What the next tiles will read or add to is prefetched: it comes from
- * L3, and a tile starts with the loads of its result. Kept E comes from memory, and is fetched during the
- * products of the block before. Gradients lie in whole register tiles until they are finished, G in
- * stripes: rows a power of two apart share cache sets, and the page of every line costs more than the line.
+ * A profiler finds nearly all of the backward's time in the tile's three products, the two here and
+ * the logits', bound by the FMA ports. What the next tiles will read or add to is prefetched: it
+ * comes from L3, and a tile starts with the loads of its result. Kept E comes from memory, and is
+ * fetched during the products of the block before. Gradients lie in whole register tiles until they
+ * are finished (result_tile), G in stripes.
  */
 #include "products.h"
 
@@ -35,9 +35,10 @@ void infonce_layout_products(struct infonce *p, struct scratch *s)
     p->products.g = scratch_take(s, rows, TILE_BLOCK_COLS * f);
 }
 
-/* While they are added to, gradients lie in whole register tiles, one after the other as they are come to:
- * rows of the caller's matrix, often a power of two apart, would share a few cache sets and use a page
- * for each line. Here: tiles of `count` rows, for one panel of columns after the other. */
+/* While they are added to, gradients lie in whole register tiles, one after the other as they are
+ * come to: rows of the caller's matrix, often a power of two apart, would share a few cache sets
+ * and use a page for each line. Here: tiles of `count` rows, for one panel of columns after the
+ * other. */
 static float *result_tile(const struct infonce *p, float *tiles, size_t count, size_t row, size_t k)
 {
     const struct tile_ops *tile = p->isa->tile;
@@ -80,7 +81,8 @@ static void fetch_tile(const struct tile_ops *tile, const float *c)
         __builtin_prefetch(c + e, 1);
 }
 
-/* What the worker's next block of G is made from, and where it goes: E, and its part of each stripe. */
+/* What the worker's next block of G is made from, and where it goes: E, and its part of each
+ * stripe. */
 struct next_block {
     struct tile_fetch part[1 + TILE_BLOCK_COLS / TILE_LEAST_STRIPE];
     size_t count, floats;
@@ -116,16 +118,16 @@ static struct tile_ahead next_lines(struct next_block *next, size_t depth, const
     return tile_fetch_some(&next->part[next->count - 1], depth, resident);
 }
 
-/* dX of a block of rows: a panel of Y's columns in L2 serves all of the block's row panels. Meanwhile
- * the next block comes, late enough to be in L2 still when it is made. */
+/* dX of a block of rows: a panel of Y's columns in L2 serves all of the block's row panels.
+ * Meanwhile the next block comes, late enough to be in L2 still when it is made. */
 static void gradient_rows(const struct stage *s, size_t row)
 {
     const struct infonce *p = s->p;
     const struct tile_ops *tile = p->isa->tile;
     size_t rows = size_min(s->super.rows - row, TILE_BLOCK_ROWS), cols = s->super.cols;
     struct next_block next = next_block(s, row + s->workers * TILE_BLOCK_ROWS);
-    /* what the tiles of one panel can fetch, but for those that fetch B; one part is left over by each
-     * stripe's end */
+    /* what the tiles of one panel can fetch, but for those that fetch B; one part is left over by
+     * each stripe's end */
     size_t tiles = size_blocks(rows, tile->mr), of_b = size_blocks(tile->nr, TILE_LINE);
     size_t per_panel = tiles > of_b ? (tiles - of_b) * cols * TILE_LINE : 1;
     size_t late = size_blocks(2 * next.floats, per_panel) * tile->nr;
@@ -154,8 +156,8 @@ static size_t gradient_columns_width(const struct tile_ops *tile)
     return 4 * tile->mr;
 }
 
-/* dY of some columns of G: a panel of X's columns in L1 serves all of their panels. Meanwhile comes the
- * next part of G, line by line of its rows. */
+/* dY of some columns of G: a panel of X's columns in L1 serves all of their panels. Meanwhile comes
+ * the next part of G, line by line of its rows. */
 static void gradient_columns(const struct stage *s, size_t first)
 {
     const struct infonce *p = s->p;

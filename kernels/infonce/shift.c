@@ -1,9 +1,10 @@
 /* shift.c - chooses the one shift of all exponentials E = 2^(z - shift) of a forward.
  * SPDX-License-Identifier: MIT
  *
- * It is right for every row if it is right for the rows of a sample: logits of one batch are alike. Where
- * they are not, the rows and columns out of its reach are found by their sums (forward.c), so a bad guess
- * costs time and nothing else. The sample is at most 256 pairs, whatever the size of the batch.
+ * It is right for every row if it is right for the rows of a sample: logits of one batch are alike.
+ * Where they are not, the rows and columns out of its reach are found by their sums (forward.c), so
+ * a bad guess costs time and nothing else. The sample is at most 256 pairs, whatever the size of
+ * the batch.
  */
 #include "shift.h"
 
@@ -11,8 +12,8 @@
 
 #include <math.h>
 
-/* The sum expected of a row comes to lie here above the shift: as far from SUM_LEAST as from where a sum
- * could overflow, or a weight of the backward lose digits. */
+/* The sum expected of a row comes to lie here above the shift: as far from forward.c's SUM_LEAST as
+ * from where a sum could overflow, or a weight of the backward lose digits. */
 #define SUM_EXPECTED 24.0f
 
 /* Rows and, of each, negatives of the sample. */
@@ -51,9 +52,9 @@ static size_t next_negative(const struct infonce *p, size_t i, size_t j)
     return j;
 }
 
-/* The shift, from the logits of a few negatives. Of 8 the greatest is about 1.4 standard deviations above
- * their middle, of the some thousand of a row 3.5: half as far again. Medians over rows, so that an
- * outlier does not move it. */
+/* The shift, from the logits of a few negatives. Of 8 the greatest is about 1.4 standard deviations
+ * above their middle, of the some thousand of a row 3.5: half as far again. Medians over rows, so
+ * that an outlier does not move it. */
 float infonce_choose_shift(const struct infonce *p)
 {
     float (*pair)(size_t, const float *, const float *) =

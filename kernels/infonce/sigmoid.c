@@ -1,9 +1,16 @@
-/* sigmoid.c - the sigmoid loss, of rows and of Gaussians: what it has of its own beside InfoNCE's passes.
+/* sigmoid.c - the sigmoid losses' public functions, of rows and of Gaussian embeddings.
  * SPDX-License-Identifier: MIT
  *
- * Every pair stands alone: softplus(L) over all of them as if they were negatives, and the positives, kept
- * out of that, add softplus(-L) in double. No sum over a row is needed before G is known, so loss and
- * gradients come from one pass over the logits.
+ * InfoNCE's strips become log(1 + 2^w) and its derivative (sigmoid_strip in infonce.h). Every pair
+ * stands alone: softplus(L) over all of them as if they were negatives, and the positives, kept out
+ * of that, add softplus(-L) in double. No sum over a row is needed before G is known, so loss and
+ * gradients come from one pass over the logits. Variances of Gaussian embeddings enter as a term of
+ * the row and one of the column.
+ *
+ * Where the time goes: into InfoNCE's products, one for mmk_sigmoid_forward (pass.c) and three
+ * where there are gradients (products.c), and beside the first into an exponential, a logarithm
+ * and, for G, a division for each element: more than InfoNCE has, so that short rows cost more.
+ * What Gaussian embeddings add is O((m + n) d): two exponentials for each log-variance.
  */
 #include "sigmoid.h"
 
@@ -96,7 +103,7 @@ enum mmk_status mmk_sigmoid_forward(const struct mmk_sigmoid_config *config,
                                     const float *x, size_t ldx, const float *y, size_t ldy,
                                     float *loss, const struct mmk_options *options)
 {
-    struct infonce p = infonce_one_to_one(m, n, d, x, ldx, y, ldy);
+    struct infonce p = infonce_arguments(m, n, d, x, ldx, y, ldy);
     struct scratch scratch;
     enum mmk_status status = check(&p, config, positives, loss, options);
     if (status != MMK_OK)
@@ -121,7 +128,7 @@ enum mmk_status mmk_sigmoid_forward_backward(const struct mmk_sigmoid_config *co
                                              float *dy, size_t lddy, float *dlogit_scale,
                                              float *dbias, const struct mmk_options *options)
 {
-    struct infonce p = infonce_one_to_one(m, n, d, x, ldx, y, ldy);
+    struct infonce p = infonce_arguments(m, n, d, x, ldx, y, ldy);
     struct scratch scratch;
     enum mmk_status status = check(&p, config, positives, loss, options);
     if (status == MMK_OK && (dlogit_scale == NULL || dbias == NULL))
@@ -144,7 +151,7 @@ enum mmk_status mmk_sigmoid_forward_backward(const struct mmk_sigmoid_config *co
     return MMK_OK;
 }
 
-/* ---- Closed-form sampled distance ---------------------------------------------------------------- */
+/* ---- Closed-form sampled distance ---------------------------------------------------------- */
 
 /* var[i] = sum_k e^{log_var_ik} */
 static void sum_variances(const struct infonce *p, size_t rows, const float *log_var, size_t ld,
@@ -163,8 +170,8 @@ static void sum_variances(const struct infonce *p, size_t rows, const float *log
     }
 }
 
-/* d loss / d log_var_ik = -a (sum_j G_ij) e^{log_var_ik}. Returns the rows' part of d loss / d a, which is
- * -sum_i (sum_j G_ij) var_i. */
+/* d loss / d log_var_ik = -a (sum_j G_ij) e^{log_var_ik}. Returns the rows' part of d loss / d a,
+ * which is -sum_i (sum_j G_ij) var_i. */
 static double variance_gradients(const struct infonce *p, const struct infonce_side *side,
                                  size_t rows, const float *negatives, const float *log_var,
                                  size_t ld, const double *var, float *gradient, size_t ldgradient)
@@ -190,7 +197,7 @@ enum mmk_status mmk_csd_sigmoid_forward_backward(
     float *dnu, float *dlog_var_y, size_t lddy, float *dlogit_scale, float *dbias,
     const struct mmk_options *options)
 {
-    struct infonce p = infonce_one_to_one(m, n, d, mu, ldx, nu, ldy);
+    struct infonce p = infonce_arguments(m, n, d, mu, ldx, nu, ldy);
     struct scratch scratch;
     if (config == NULL)
         return MMK_ERR_NULL;

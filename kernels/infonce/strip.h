@@ -9,14 +9,14 @@
 /* The memory of `packed` and `strip`. */
 void infonce_layout_packed(struct infonce *p, struct scratch *s);
 
-/* Sees to it that the rows and columns of a region are packed (all workers; a barrier must follow). The
- * caller's held says what is. */
+/* Sees to it that the rows and columns of a region are packed (all workers; a barrier must follow).
+ * The caller's held says what is. */
 void infonce_hold(const struct infonce *p, const struct operands *o, struct region *held,
                   const struct region *needed, size_t worker, size_t workers);
 
-/* Logits in base 2 of a strip (up to INFONCE_STRIP columns of a block) into z, with -Inf in its places
- * and for the columns up to the next multiple of INFONCE_COL_MULTIPLE. The positives' logits are saved
- * where `logit` is not NULL. Meanwhile `fetch` comes into L2. */
+/* Logits in base 2 of a strip (up to INFONCE_STRIP columns of a block) into z, with -Inf in its
+ * places and for the columns up to the next multiple of INFONCE_COL_MULTIPLE. The positives' logits
+ * are saved where `logit` is not NULL. Meanwhile `fetch` comes into L2. */
 void infonce_strip(const struct infonce *p, const struct operands *o, const struct region *held,
                    const struct region *strip, float *z, size_t ldz, float *logit,
                    struct tile_fetch fetch);

@@ -1,10 +1,10 @@
-/* targets.c - the positives of InfoNCE: from a sparse matrix to lists for each side, and to the places
- * where a pass over the logits meets them.
+/* targets.c - the positives of InfoNCE: from a sparse matrix to lists for each side, and to the
+ * places where a pass over the logits meets them.
  * SPDX-License-Identifier: MIT
  *
- * Two counting sorts, by column and from there by row, leave both sides' lists in ascending order with
- * equal entries side by side: time and memory are linear in entries, rows and columns. Entries are
- * numbered in the order of the columns' lists.
+ * Two counting sorts, by column and from there by row, leave both sides' lists in ascending order
+ * with equal entries side by side: time and memory are linear in entries, rows and columns. Entries
+ * are numbered in the order of the columns' lists.
  */
 #include "problem.h"
 

@@ -1,8 +1,9 @@
 /* targets.h - the positives of the logits, and the places where a pass meets them (internal).
  * SPDX-License-Identifier: MIT
  *
- * Positives are an m x n sparse matrix, one entry a row in the one-to-one case. They are taken out of
- * each strip while it is in L1 and never meet the dense arithmetic; what they add is joined in double.
+ * Positives are an m x n sparse matrix, one entry a row in the one-to-one case. They are taken out
+ * of each strip while it is in L1 and never meet the dense arithmetic; what they add is joined in
+ * double.
  */
 #ifndef MMK_INFONCE_TARGETS_H
 #define MMK_INFONCE_TARGETS_H

@@ -1,8 +1,9 @@
 /* weights.c - what makes softmaxes of exponentials: weights, factors, log-sum-exps.
  * SPDX-License-Identifier: MIT
  *
- * A row's softmax is its exponentials times a number, so G is an exponential times the sum of a row's and
- * a column's weight. Here these are found, in O(m + n), and whether one exponential serves both softmaxes.
+ * A row's softmax is its exponentials times a number, so G is an exponential times the sum of a
+ * row's and a column's weight. Here these are found, in O(m + n), and whether one exponential
+ * serves both softmaxes.
  */
 #include "weights.h"
 
@@ -12,11 +13,11 @@
 #include <float.h>
 #include <math.h>
 
-/* One exponential E = 2^(z - shift) serves both softmaxes, P = E 2^(shift - lse), where no E overflows
- * and no lse lies more than LSE_BELOW (in binary digits) below the shift: then what is lost is below
- * 2^-66 of a softmax. Weights are kept times a power of two that makes the greater about
- * 2^WEIGHT_BITS, so that they are normal floats up to LSE_ABOVE over the shift. Farther up, with all
- * sums of E below 2^80, all of P is below 2^-66 itself. */
+/* One exponential E = 2^(z - shift) serves both softmaxes, P = E 2^(shift - lse), where no E
+ * overflows and no lse lies more than LSE_BELOW (in binary digits) below the shift: then what is
+ * lost is below 2^-66 of a softmax. Weights are kept times a power of two that makes the greater
+ * about 2^WEIGHT_BITS, so that they are normal floats up to LSE_ABOVE over the shift. Farther up,
+ * with all sums of E below 2^80, all of P is below 2^-66 itself. */
 #define LSE_BELOW      60.0
 #define LSE_ABOVE      146.0
 #define SUM_NEGLIGIBLE 0x1p80f
@@ -57,8 +58,8 @@ static void split(double v, float *high, float *low)
     *low = isfinite(*high) ? (float)(v - (double)*high) : 0.0f;
 }
 
-/* 2^(base - lse): makes an exponential, or a sum of them, relative to 2^base one of softmaxes. With two
- * exponentials they are softmaxes already. */
+/* 2^(base - lse): makes an exponential, or a sum of them, relative to 2^base one of softmaxes. With
+ * two exponentials they are softmaxes already. */
 static double softmax_factor(const struct infonce *p, double base, double lse2)
 {
     double t = base - lse2;
@@ -97,8 +98,8 @@ static float shift_of_lse(const struct infonce *p, const struct half half[2])
     return fabs(shift) <= (double)INFONCE_SHIFT_MOST ? (float)shift : 0.0f;
 }
 
-/* Whether one exponential serves all rows that count, and overflows in none. Without a forward the greatest
- * E of a row is known from its lse only. */
+/* Whether one exponential serves all rows that count, and overflows in none. Without a forward the
+ * greatest E of a row is known from its lse only. */
 static bool one_exp_serves_half(const struct infonce *p, const struct half *h)
 {
     double most = h->sum != NULL ? INFINITY : SHIFT_HIGHEST;
