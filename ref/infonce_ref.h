@@ -1,7 +1,7 @@
 /* infonce_ref.h - oracle of InfoNCE in double: loss, log-sum-exps, gradients.
  * SPDX-License-Identifier: MIT
  *
- * The whole m x n matrices are kept, because the bounds in infonce_cases.c are made from them. One-to-one
+ * The whole m x n matrices are kept, because the bounds in infonce_bounds.c are made from them. One-to-one
  * InfoNCE is the case of one target a row, in column i + offset.
  */
 #ifndef MMK_INFONCE_REF_H

@@ -1,8 +1,8 @@
 /* sigmoid_cases.c - cases of the sigmoid loss.
  * SPDX-License-Identifier: MIT
  *
- * Bounds, with u, chain(), e_ij and delta_ij as in infonce_cases.c. To the product the bias is added, both
- * in base 2 and rounded:
+ * Bounds, with u, chain(), e_ij and delta_ij as in infonce_bounds.c. To the product the bias is
+ * added, both in base 2 and rounded:
  *     eta_ij = delta_ij + 2u |bias| + 2u (|L_ij| + |bias|),   L_ij = s sim_ij + bias
  * Since log(1 + a e^eta) - log(1 + a) <= a/(1 + a) (e^eta - 1), each softplus(v) of the sum, made from an
  * exponential (2u) and a polynomial (4u) that is 0 where the exponential is below 2^-126, is off by
@@ -15,12 +15,13 @@
  * dlog_var_x, a product of e^p with the sum of a row of G:
  *     s e^p sum_j (error of G_ij + (chain(n) + 8) u |G_ij|)
  * and dlogit_scale the sum of (error of G_ij + (chain(m) + chain(n) + lanes(d) + 18) u |G_ij|) V_ij more.
- * dX, dY, dlogit_scale as in infonce_cases.c; dbias: the sum of these and
+ * dX, dY, dlogit_scale as in infonce_bounds.c; dbias: the sum of these and
  * (chain(m) + chain(n) + 8) u sum |G_ij|.
  */
 #include "cases.h"
-#include "infonce_ref.h"
 #include "infonce_bounds.h"
+#include "infonce_cases.h"
+#include "infonce_ref.h"
 #include "matmul.h"
 #include "sweep.h"
 #include "targets.h"

@@ -1,0 +1,16 @@
+/* infonce_cases.h - costs and fills that the cases of InfoNCE, the sigmoid loss and alignment share.
+ * SPDX-License-Identifier: MIT
+ */
+#ifndef MMK_INFONCE_CASES_H
+#define MMK_INFONCE_CASES_H
+
+#include "case.h"
+
+double infonce_forward_flops(const struct shape *s);
+double infonce_backward_flops(const struct shape *s);
+double infonce_forward_bytes(const struct shape *s);
+double infonce_backward_bytes(const struct shape *s);
+bool infonce_forward_fill_fits(const struct shape *s, enum fill fill);
+bool infonce_backward_fill_fits(const struct shape *s, enum fill fill);
+
+#endif
