@@ -129,6 +129,5 @@ const struct kernel kernel_alignment_forward_backward = {
     .fill_fits = pairs_fit,
     .sweep = sweep,
     .takes_threads = true,
-    .bench = bench,
-    .bench_count = sizeof bench / sizeof bench[0],
+    BENCH(bench),
 };

@@ -130,12 +130,6 @@ static double logsumexp_bytes(const struct shape *s)
     return 4 * (double)s->d;
 }
 
-static bool fits(const struct shape *s, enum fill fill)
-{
-    (void)s;
-    return fill_is_of_rows(fill);
-}
-
 static size_t sweep(bool quick, struct shape *shapes)
 {
     size_t count = 0, dims[SWEEP_DIMS];
@@ -153,8 +147,7 @@ static const struct shape bench[] = {{.d = 1024}, {.d = 4096}, {.d = 262144}};
 
 #define PARTS                                                                                      \
     .family = "exp", .dims = "d", .similarity = SIMILARITY_FROM_SHAPE, .flops = flops,             \
-    .fill_fits = fits, .sweep = sweep, .bench = bench,                                             \
-    .bench_count = sizeof bench / sizeof bench[0]
+    .sweep = sweep, BENCH(bench)
 
 const struct kernel kernel_exp = {
     .name = "exp",

@@ -100,6 +100,5 @@ const struct kernel kernel_gallery_matrix = {
     .takes_threads = true,
     .fill_fits = fits,
     .sweep = sweep,
-    .bench = bench,
-    .bench_count = sizeof bench / sizeof bench[0],
+    BENCH(bench),
 };

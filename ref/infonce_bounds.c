@@ -43,6 +43,7 @@
 
 #include "cases.h"
 #include "matmul.h"
+#include "similarity_bounds.h"
 
 #include <math.h>
 #include <stdlib.h>

@@ -545,8 +545,6 @@ static const struct shape uniformity_bench[] = {
     .family = "infonce", .similarity = SIMILARITY_FROM_SHAPE, .workspace = workspace,              \
     .takes_threads = true
 
-#define BENCH(shapes) .bench = (shapes), .bench_count = sizeof(shapes) / sizeof((shapes)[0])
-
 const struct kernel kernel_infonce_forward = {
     .name = "infonce_forward",
     .formula = "loss = w_x mean_i (lse_j L_ij - L_ip) + w_y mean_j (lse_i L_ij - L_pj)",

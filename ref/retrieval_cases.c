@@ -186,6 +186,5 @@ const struct kernel kernel_retrieval_metrics = {
     .bytes = bytes,
     .fill_fits = fits,
     .sweep = sweep,
-    .bench = bench,
-    .bench_count = sizeof bench / sizeof bench[0],
+    BENCH(bench),
 };

@@ -12,6 +12,7 @@
  */
 #include "cases.h"
 #include "matmul.h"
+#include "similarity_bounds.h"
 #include "sweep.h"
 
 #include <stdio.h>
@@ -352,8 +353,7 @@ const struct kernel kernel_search = {
     .formula = "first k of sim(x_i, y_j) for each i",
     .layout = layout,
     .call = search_call,
-    .bench = search_bench,
-    .bench_count = sizeof search_bench / sizeof search_bench[0],
+    BENCH(search_bench),
     PARTS,
 };
 
@@ -362,8 +362,7 @@ const struct kernel kernel_search_both = {
     .formula = "first k of sim(x_i, y_j) for each i, and for each j",
     .layout = both_layout,
     .call = both_call,
-    .bench = both_bench,
-    .bench_count = sizeof both_bench / sizeof both_bench[0],
+    BENCH(both_bench),
     PARTS,
 };
 
@@ -374,7 +373,6 @@ const struct kernel kernel_gallery_search = {
     .prepare = gallery_prepare,
     .release = gallery_release,
     .call = gallery_call,
-    .bench = gallery_bench,
-    .bench_count = sizeof gallery_bench / sizeof gallery_bench[0],
+    BENCH(gallery_bench),
     PARTS,
 };

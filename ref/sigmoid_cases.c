@@ -332,8 +332,7 @@ static const struct shape bench[] = {SIGLIP(256, 512, 1), SIGLIP(1024, 512, 1),
 
 #define SHARED_PARTS                                                                               \
     .family = "infonce", .dims = "mndk", .similarity = SIMILARITY_FROM_SHAPE,                      \
-    .fill = targets_fill, .sweep = sweep, .takes_threads = true, .bench = bench,                   \
-    .bench_count = sizeof bench / sizeof bench[0]
+    .fill = targets_fill, .sweep = sweep, .takes_threads = true, BENCH(bench)
 
 const struct kernel kernel_sigmoid_forward = {
     .name = "sigmoid_forward",
@@ -391,6 +390,5 @@ const struct kernel kernel_csd_sigmoid_forward_backward = {
     .fill_fits = infonce_backward_fill_fits,
     .sweep = csd_sweep,
     .takes_threads = true,
-    .bench = csd_bench,
-    .bench_count = sizeof csd_bench / sizeof csd_bench[0],
+    BENCH(csd_bench),
 };

@@ -182,8 +182,7 @@ const struct kernel kernel_topk = {
     .bytes = bytes,
     .fill_fits = scores_fit,
     .sweep = row_sweep,
-    .bench = row_bench,
-    .bench_count = sizeof row_bench / sizeof row_bench[0],
+    BENCH(row_bench),
 };
 
 const struct kernel kernel_topk_rows = {
@@ -201,6 +200,5 @@ const struct kernel kernel_topk_rows = {
     .takes_threads = true,
     .fill_fits = scores_fit,
     .sweep = rows_sweep,
-    .bench = rows_bench,
-    .bench_count = sizeof rows_bench / sizeof rows_bench[0],
+    BENCH(rows_bench),
 };
