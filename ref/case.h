@@ -146,6 +146,9 @@ bool fill_fits(const struct kernel *kernel, const struct shape *shape, enum fill
 /* "normal"; NULL beyond FILL_COUNT. */
 const char *fill_name(enum fill fill);
 
+/* "cosine"; NULL beyond MMK_SIMILARITY_COUNT. */
+const char *similarity_name(enum mmk_similarity similarity);
+
 /* The kernel of that name, or NULL. */
 const struct kernel *kernel_find(const char *name);
 

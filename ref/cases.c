@@ -1,4 +1,4 @@
-/* cases.c - the list of kernels, and what all of them share: names of fills and shapes, the fills.
+/* cases.c - the list of kernels, and what all of them share: names of fills, similarities and shapes, the fills.
  * SPDX-License-Identifier: MIT
  */
 #include "cases.h"
@@ -73,6 +73,13 @@ const char *fill_name(enum fill fill)
     return (unsigned)fill < FILL_COUNT ? names[fill] : NULL;
 }
 
+const char *similarity_name(enum mmk_similarity similarity)
+{
+    static const char *const names[MMK_SIMILARITY_COUNT] = {
+        [MMK_DOT] = "dot", [MMK_COSINE] = "cosine", [MMK_NEG_SQ_L2] = "neg_sq_l2"};
+    return (unsigned)similarity < MMK_SIMILARITY_COUNT ? names[similarity] : NULL;
+}
+
 bool fill_fits(const struct kernel *kernel, const struct shape *shape, enum fill fill)
 {
     return kernel->fill_fits ? kernel->fill_fits(shape, fill) : fill_is_of_rows(fill);
@@ -103,10 +110,9 @@ void shape_format(const struct kernel *kernel, const struct shape *shape, char *
         used += snprintf(out + used, sizeof out - (size_t)used, "%s%zu",
                          dim == kernel->dims ? "" : "x", value);
     }
-    if (shape_has_similarity(kernel)) {
-        static const char *const names[] = {"dot", "cosine", "neg_sq_l2"};
-        used += snprintf(out + used, sizeof out - (size_t)used, " %s", names[shape->similarity]);
-    }
+    if (shape_has_similarity(kernel))
+        used += snprintf(out + used, sizeof out - (size_t)used, " %s",
+                         similarity_name(shape->similarity));
     if (strcmp(kernel->family, "infonce") == 0) {
         used +=
             snprintf(out + used, sizeof out - (size_t)used, " s=%g", (double)shape->logit_scale);

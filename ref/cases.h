@@ -28,6 +28,11 @@ extern const struct kernel kernel_gallery_matrix;
 extern const struct kernel kernel_search, kernel_search_both, kernel_gallery_search;
 extern const struct kernel kernel_retrieval_metrics;
 
+static inline size_t least(size_t a, size_t b)
+{
+    return a < b ? a : b;
+}
+
 /* ---- Fills ---- */
 
 uint64_t fill_hash(uint64_t stream, uint64_t index);

@@ -107,7 +107,7 @@ static void logsumexp_oracle(struct trial *t)
         sum += exp(-distance);
         weighted += exp(-distance) * distance;
     }
-    double relative = (weighted / sum + 2 + bound_lanes(d < BLOCK ? d : BLOCK)) * BOUND_U;
+    double relative = (weighted / sum + 2 + bound_lanes(least(d, BLOCK))) * BOUND_U;
     *t->buffer[RESULT].bound =
         isfinite(expected) ? relative + (double)d * 0x1p-126 + fabs(expected) * BOUND_U : 0;
 }

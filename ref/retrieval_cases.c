@@ -15,11 +15,6 @@
 enum { RANKINGS, ROW_START, COLUMN, WEIGHT, RECALL, R_PRECISION, MAP_AT_R };
 enum { RECALLS = 4 };
 
-static size_t least(size_t a, size_t b)
-{
-    return a < b ? a : b;
-}
-
 static size_t depth_of(const struct trial *t)
 {
     return least(t->shape.k, t->shape.n);

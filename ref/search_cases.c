@@ -89,7 +89,7 @@ static enum mmk_status both_call(struct trial *t)
         mmk_search_both(s->similarity, s->m, s->n, s->d, x->data, x->ld, y->data, y->ld, s->k,
                         values->data, t->buffer[INDICES].data, values->ld, s->k, values_y->data,
                         t->buffer[INDICES_Y].data, values_y->ld, &t->options);
-    t->count = s->k < s->n ? s->k : s->n; /* it has no count */
+    t->count = least(s->k, s->n); /* it has no count */
     return status;
 }
 
@@ -101,11 +101,6 @@ static enum mmk_status gallery_call(struct trial *t)
 }
 
 /* ---- Oracle ---------------------------------------------------------------------------------- */
-
-static size_t least(size_t a, size_t b)
-{
-    return a < b ? a : b;
-}
 
 /* How many rows of a direction are judged, spread evenly; all where that does not take long. */
 static size_t judged_count(const struct shape *s, size_t rows)

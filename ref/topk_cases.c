@@ -74,7 +74,7 @@ static void oracle(struct trial *t)
 {
     size_t m = t->shape.m, n = t->shape.n, k = t->shape.k;
     struct buffer *values = &t->buffer[VALUES], *indices = &t->buffer[INDICES];
-    t->expected_count = k < n ? k : n;
+    t->expected_count = least(k, n);
 #pragma omp parallel for if (m * n > 10000) schedule(static)
     for (size_t i = 0; i < m; i++) {
         const float *scores = (const float *)t->buffer[SCORES].data + i * t->buffer[SCORES].ld;
