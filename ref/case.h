@@ -40,8 +40,10 @@ enum fill {
 };
 
 struct shape {
-    size_t m, n, d, k;
-    size_t ld_extra; /* added to every leading dimension */
+    size_t m, n, d;
+    size_t k;         /* results */
+    size_t positives; /* of a row; in texts a k, too */
+    size_t ld_extra;  /* added to every leading dimension */
     enum mmk_similarity similarity;
     float logit_scale;
     float weight_x, weight_y;
@@ -96,6 +98,7 @@ struct kernel {
     const char *family;  /* folder in kernels/ */
     const char *formula; /* one line for tables and the README */
     const char *dims;    /* which sizes a shape of it has, in the order they are written: "mnd" */
+    bool has_positives;  /* the k in dims is not that of its results, but of a row's positives */
     int similarity;      /* the one it is about, or SIMILARITY_FROM_SHAPE */
 
     /* Lists the trial's buffers (sizes, names, roles) from its shape; allocates nothing. */
@@ -151,6 +154,9 @@ const char *similarity_name(enum mmk_similarity similarity);
 
 /* The kernel of that name, or NULL. */
 const struct kernel *kernel_find(const char *name);
+
+/* The size that a letter of kernel->dims stands for. */
+size_t shape_size(const struct kernel *kernel, const struct shape *shape, char dim);
 
 /* Whether the shape says which similarity it is. */
 bool shape_has_similarity(const struct kernel *kernel);

@@ -93,6 +93,15 @@ const struct kernel *kernel_find(const char *name)
     return NULL;
 }
 
+size_t shape_size(const struct kernel *kernel, const struct shape *shape, char dim)
+{
+    return dim == 'm'              ? shape->m
+           : dim == 'n'            ? shape->n
+           : dim == 'd'            ? shape->d
+           : kernel->has_positives ? shape->positives
+                                   : shape->k;
+}
+
 bool shape_has_similarity(const struct kernel *kernel)
 {
     return kernel->similarity == SIMILARITY_FROM_SHAPE && strchr(kernel->dims, 'd') != NULL;
@@ -102,14 +111,9 @@ void shape_format(const struct kernel *kernel, const struct shape *shape, char *
 {
     char out[256];
     int used = 0;
-    for (const char *dim = kernel->dims; *dim; dim++) {
-        size_t value = *dim == 'm'   ? shape->m
-                       : *dim == 'n' ? shape->n
-                       : *dim == 'd' ? shape->d
-                                     : shape->k;
+    for (const char *dim = kernel->dims; *dim; dim++)
         used += snprintf(out + used, sizeof out - (size_t)used, "%s%zu",
-                         dim == kernel->dims ? "" : "x", value);
-    }
+                         dim == kernel->dims ? "" : "x", shape_size(kernel, shape, *dim));
     if (shape_has_similarity(kernel))
         used += snprintf(out + used, sizeof out - (size_t)used, " %s",
                          similarity_name(shape->similarity));

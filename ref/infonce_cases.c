@@ -78,7 +78,7 @@ static void multi_both_layout(struct trial *t)
 
 static bool is_multi(const struct trial *t)
 {
-    return t->shape.k > 0;
+    return t->shape.positives > 0;
 }
 
 static bool is_uniformity(const struct trial *t)
@@ -337,9 +337,9 @@ static void backward_fill(struct trial *t)
 static enum mmk_status workspace(const struct shape *s, int threads, size_t *streamed,
                                  size_t *stored)
 {
-    if (s->k > 0)
-        return mmk_multi_infonce_workspace_bytes(s->m, s->n, s->d, s->m * s->k, threads, streamed,
-                                                 stored);
+    if (s->positives > 0)
+        return mmk_multi_infonce_workspace_bytes(s->m, s->n, s->d, s->m * s->positives, threads,
+                                                 streamed, stored);
     return mmk_infonce_workspace_bytes(s->m, s->n, s->d, threads, streamed, stored);
 }
 
@@ -462,25 +462,30 @@ static size_t multi_sweep(bool quick, struct shape *shapes)
     size_t dim_count = sweep_dims(quick, dims);
     for (size_t i = 0; i < dim_count; i += quick ? 4 : 1)
         add_all(shapes, &count,
-                (struct shape){
-                    .m = 5, .n = 7, .d = dims[i], .k = 1 + i % 6, .offset = i % 3, .ld_extra = 1});
+                (struct shape){.m = 5,
+                               .n = 7,
+                               .d = dims[i],
+                               .positives = 1 + i % 6,
+                               .offset = i % 3,
+                               .ld_extra = 1});
     for (size_t m = 0; m <= (quick ? 9u : 40u); m += quick ? 3 : 1)
         for (size_t k = 1; k < 6; k += 2)
-            add_all(shapes, &count, (struct shape){.m = m, .n = m / 2 + k, .d = 5, .k = k});
+            add_all(shapes, &count, (struct shape){.m = m, .n = m / 2 + k, .d = 5, .positives = k});
     for (size_t n = 1; n <= (quick ? 5u : 30u); n++)
         add_all(shapes, &count,
-                (struct shape){.m = n / 2, .n = n, .d = 3, .k = n, .offset = (n + 1) / 2});
-    add_all(shapes, &count, (struct shape){.m = 170, .n = 90, .d = 3, .k = 9});
-    add_all(shapes, &count, (struct shape){.m = 86, .n = 700, .d = 3, .k = 30, .offset = 600});
+                (struct shape){.m = n / 2, .n = n, .d = 3, .positives = n, .offset = (n + 1) / 2});
+    add_all(shapes, &count, (struct shape){.m = 170, .n = 90, .d = 3, .positives = 9});
+    add_all(shapes, &count,
+            (struct shape){.m = 86, .n = 700, .d = 3, .positives = 30, .offset = 600});
     if (quick)
         return count;
     static const struct shape large[] = {
-        {.m = 100, .n = 100, .d = 50, .k = 1},
-        {.m = 169, .n = 257, .d = 33, .k = 17, .offset = 60},
-        {.m = 337, .n = 337, .d = 9, .k = 17},
-        {.m = 1030, .n = 9, .d = 10, .k = 3},
-        {.m = 9, .n = 1030, .d = 10, .k = 300},
-        {.m = 1350, .n = 1360, .d = 3, .k = 20, .offset = 9},
+        {.m = 100, .n = 100, .d = 50, .positives = 1},
+        {.m = 169, .n = 257, .d = 33, .positives = 17, .offset = 60},
+        {.m = 337, .n = 337, .d = 9, .positives = 17},
+        {.m = 1030, .n = 9, .d = 10, .positives = 3},
+        {.m = 9, .n = 1030, .d = 10, .positives = 300},
+        {.m = 1350, .n = 1360, .d = 3, .positives = 20, .offset = 9},
     };
     for (size_t i = 0; i < sizeof large / sizeof large[0]; i++)
         add_all(shapes, &count, large[i]);
@@ -495,7 +500,7 @@ static size_t multi_forward_sweep(bool quick, struct shape *shapes)
                   (struct shape){.m = 4205,
                                  .n = 4210,
                                  .d = 2,
-                                 .k = 5,
+                                 .positives = 5,
                                  .logit_scale = 14.3f,
                                  .weight_x = 0.5f,
                                  .weight_y = 0.5f});
@@ -530,8 +535,8 @@ static const struct shape bench[] = {
 /* As many positives as ECCV Caption has captions for an image, 17.9. */
 #define MULTI(B, D)                                                                                \
     {                                                                                              \
-        .m = (B), .n = (B), .d = (D), .k = 17, .similarity = MMK_COSINE, .logit_scale = 14.3f,     \
-        .weight_x = 0.5f, .weight_y = 0.5f                                                         \
+        .m = (B), .n = (B), .d = (D), .positives = 17, .similarity = MMK_COSINE,                   \
+        .logit_scale = 14.3f, .weight_x = 0.5f, .weight_y = 0.5f                                   \
     }
 
 static const struct shape multi_bench[] = {MULTI(256, 512), MULTI(1024, 512), MULTI(4096, 512)};
@@ -603,6 +608,7 @@ const struct kernel kernel_multi_infonce_forward = {
     .fill_fits = infonce_forward_fill_fits,
     .sweep = multi_forward_sweep,
     .dims = "mndk",
+    .has_positives = true,
     BENCH(multi_bench),
     SHARED_PARTS,
 };
@@ -619,6 +625,7 @@ const struct kernel kernel_multi_infonce_backward = {
     .fill_fits = infonce_backward_fill_fits,
     .sweep = multi_sweep,
     .dims = "mndk",
+    .has_positives = true,
     BENCH(multi_bench),
     SHARED_PARTS,
 };
@@ -635,6 +642,7 @@ const struct kernel kernel_multi_infonce_forward_backward = {
     .fill_fits = infonce_backward_fill_fits,
     .sweep = multi_sweep,
     .dims = "mndk",
+    .has_positives = true,
     BENCH(multi_bench),
     SHARED_PARTS,
 };

@@ -307,32 +307,39 @@ static size_t sweep(bool quick, struct shape *shapes)
     size_t dim_count = sweep_dims(quick, dims);
     for (size_t i = 0; i < dim_count; i += quick ? 3 : 1)
         add_all(shapes, &count,
-                (struct shape){
-                    .m = 5, .n = 7, .d = dims[i], .k = 1 + i % 6, .offset = i % 3, .ld_extra = 1});
+                (struct shape){.m = 5,
+                               .n = 7,
+                               .d = dims[i],
+                               .positives = 1 + i % 6,
+                               .offset = i % 3,
+                               .ld_extra = 1});
     for (size_t m = 0; m <= (quick ? 18u : 70u); m += quick ? 6 : 1)
         for (size_t k = 1; k < 6; k += 2)
-            add_all(shapes, &count, (struct shape){.m = m, .n = m / 2 + k, .d = 5, .k = k});
-    add_all(shapes, &count, (struct shape){.m = 170, .n = 90, .d = 3, .k = 9});
-    add_all(shapes, &count, (struct shape){.m = 86, .n = 700, .d = 3, .k = 30});
+            add_all(shapes, &count, (struct shape){.m = m, .n = m / 2 + k, .d = 5, .positives = k});
+    add_all(shapes, &count, (struct shape){.m = 170, .n = 90, .d = 3, .positives = 9});
+    add_all(shapes, &count, (struct shape){.m = 86, .n = 700, .d = 3, .positives = 30});
     if (quick)
         return count;
-    add_all(shapes, &count, (struct shape){.m = 169, .n = 257, .d = 33, .k = 17, .offset = 60});
-    add_all(shapes, &count, (struct shape){.m = 1350, .n = 1360, .d = 3, .k = 20});
+    add_all(shapes, &count,
+            (struct shape){.m = 169, .n = 257, .d = 33, .positives = 17, .offset = 60});
+    add_all(shapes, &count, (struct shape){.m = 1350, .n = 1360, .d = 3, .positives = 20});
     return count;
 }
 
 /* SigLIP at the start of training; one positive a row, and as many as ECCV Caption has. */
 #define SIGLIP(B, D, K)                                                                            \
     {                                                                                              \
-        .m = (B), .n = (B), .d = (D), .k = (K), .similarity = MMK_COSINE, .logit_scale = 10        \
+        .m = (B), .n = (B), .d = (D), .positives = (K), .similarity = MMK_COSINE,                  \
+        .logit_scale = 10                                                                          \
     }
 
 static const struct shape bench[] = {SIGLIP(256, 512, 1), SIGLIP(1024, 512, 1),
                                      SIGLIP(4096, 512, 1), SIGLIP(4096, 512, 17)};
 
 #define SHARED_PARTS                                                                               \
-    .family = "infonce", .dims = "mndk", .similarity = SIMILARITY_FROM_SHAPE,                      \
-    .fill = targets_fill, .sweep = sweep, .takes_threads = true, BENCH(bench)
+    .family = "infonce", .dims = "mndk", .has_positives = true,                                    \
+    .similarity = SIMILARITY_FROM_SHAPE, .fill = targets_fill, .sweep = sweep,                     \
+    .takes_threads = true, BENCH(bench)
 
 const struct kernel kernel_sigmoid_forward = {
     .name = "sigmoid_forward",
@@ -372,14 +379,20 @@ static size_t csd_sweep(bool quick, struct shape *shapes)
 }
 
 static const struct shape csd_bench[] = {
-    {.m = 1024, .n = 1024, .d = 512, .k = 1, .similarity = MMK_NEG_SQ_L2, .logit_scale = 5},
-    {.m = 4096, .n = 4096, .d = 512, .k = 17, .similarity = MMK_NEG_SQ_L2, .logit_scale = 5}};
+    {.m = 1024, .n = 1024, .d = 512, .positives = 1, .similarity = MMK_NEG_SQ_L2, .logit_scale = 5},
+    {.m = 4096,
+     .n = 4096,
+     .d = 512,
+     .positives = 17,
+     .similarity = MMK_NEG_SQ_L2,
+     .logit_scale = 5}};
 
 const struct kernel kernel_csd_sigmoid_forward_backward = {
     .name = "csd_sigmoid_forward_backward",
     .family = "infonce",
     .formula = "the sigmoid loss of -a (|mu - nu|^2 + sum of the variances) + b, and its gradients",
     .dims = "mndk",
+    .has_positives = true,
     .similarity = MMK_NEG_SQ_L2,
     .layout = csd_layout,
     .fill = csd_fill,
