@@ -91,7 +91,8 @@ struct trial {
     size_t judged_rows;    /* of each output, where the oracle judges a few only; 0: all */
 };
 
-enum { SIMILARITY_FROM_SHAPE = -1 };
+/* What struct kernel has in place of a value of enum mmk_similarity. */
+enum { SIMILARITY_NONE = -2, SIMILARITY_FROM_SHAPE = -1 };
 
 struct kernel {
     const char *name;    /* "infonce_forward", "cosine_pair" */
@@ -99,7 +100,8 @@ struct kernel {
     const char *formula; /* one line for tables and the README */
     const char *dims;    /* which sizes a shape of it has, in the order they are written: "mnd" */
     bool has_positives;  /* the k in dims is not that of its results, but of a row's positives */
-    int similarity;      /* the one it is about, or SIMILARITY_FROM_SHAPE */
+    int similarity;      /* enum mmk_similarity, or one of the two above */
+    bool both_signs; /* huge rows hold both signs, as for MMK_COSINE: nothing becomes Inf - Inf */
 
     /* Lists the trial's buffers (sizes, names, roles) from its shape; allocates nothing. */
     void (*layout)(struct trial *trial);

@@ -104,7 +104,7 @@ size_t shape_size(const struct kernel *kernel, const struct shape *shape, char d
 
 bool shape_has_similarity(const struct kernel *kernel)
 {
-    return kernel->similarity == SIMILARITY_FROM_SHAPE && strchr(kernel->dims, 'd') != NULL;
+    return kernel->similarity == SIMILARITY_FROM_SHAPE;
 }
 
 void shape_format(const struct kernel *kernel, const struct shape *shape, char *text, size_t size)
@@ -202,7 +202,7 @@ static void fill_row(const struct trial *t, const struct buffer *b, size_t i)
 {
     float *row = (float *)b->data + i * b->ld;
     uint64_t stream = fill_stream(t, b->name);
-    bool one_sign = t->shape.similarity != MMK_COSINE;
+    bool one_sign = t->shape.similarity != MMK_COSINE && !t->kernel->both_signs;
     uint64_t h = fill_hash(stream, UINT64_MAX - i);
     size_t source = i;
     if (t->fill == FILL_DUPLICATES) { /* x and y draw from the same few rows */

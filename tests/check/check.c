@@ -214,7 +214,7 @@ void check_each(struct run *run,
         kernel->sweep(run->options.quick, shapes);
         for (size_t s = 0; s < count; s++) {
             char text[128];
-            if (kernel->similarity != SIMILARITY_FROM_SHAPE)
+            if (kernel->similarity >= 0)
                 shapes[s].similarity = (enum mmk_similarity)kernel->similarity;
             shape_format(kernel, &shapes[s], text, sizeof text);
             if (!options_have_shape(&run->options, text))
