@@ -117,8 +117,10 @@ static const struct shape bench[] = {
 
 const struct kernel kernel_alignment_forward_backward = {
     .name = "alignment_forward_backward",
-    .family = "infonce",
+    .rooms = "infonce pair",
+    INFONCE_PARTS,
     .formula = "mean_i -s sim(x_i, y_i), dX, dY, d logit_scale",
+    .gradients = true,
     .dims = "md",
     .similarity = SIMILARITY_FROM_SHAPE,
     .layout = layout,

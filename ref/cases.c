@@ -1,4 +1,4 @@
-/* cases.c - the list of kernels, and what all of them share: names of fills, similarities and shapes, the fills.
+/* cases.c - the list of kernels, and what they share: the fills, names, texts of shapes.
  * SPDX-License-Identifier: MIT
  */
 #include "cases.h"
@@ -117,7 +117,7 @@ void shape_format(const struct kernel *kernel, const struct shape *shape, char *
     if (shape_has_similarity(kernel))
         used += snprintf(out + used, sizeof out - (size_t)used, " %s",
                          similarity_name(shape->similarity));
-    if (strcmp(kernel->family, "infonce") == 0) {
+    if (kernel->has_logit_scale) {
         used +=
             snprintf(out + used, sizeof out - (size_t)used, " s=%g", (double)shape->logit_scale);
         if (shape->weight_x != 0 || shape->weight_y != 0) /* the sigmoid loss has none */

@@ -151,6 +151,7 @@ static const struct shape bench[] = {{.d = 1024}, {.d = 4096}, {.d = 262144}};
 
 const struct kernel kernel_exp = {
     .name = "exp",
+    .rooms = "exp",
     .formula = "e^x",
     .layout = exp_layout,
     .fill = exp_fill,
@@ -162,6 +163,7 @@ const struct kernel kernel_exp = {
 
 const struct kernel kernel_logsumexp = {
     .name = "logsumexp",
+    .rooms = "exp",
     .formula = "log sum_i e^{x_i}",
     .layout = logsumexp_layout,
     .fill = logsumexp_fill,

@@ -86,8 +86,10 @@ static const struct shape bench[] = {
 
 const struct kernel kernel_gallery_matrix = {
     .name = "gallery_matrix",
+    .rooms = "tile pair",
     .family = "gallery",
     .formula = "sim(x_i, y_j), Y packed before",
+    .allowance = ALLOWANCE_SIMILARITY,
     .dims = "mnd",
     .similarity = SIMILARITY_FROM_SHAPE,
     .layout = layout,

@@ -547,12 +547,14 @@ static const struct shape uniformity_bench[] = {
     {.m = 4096, .n = 4096, .d = 512, .similarity = MMK_NEG_SQ_L2, .logit_scale = 1, .weight_x = 1}};
 
 #define SHARED_PARTS                                                                               \
-    .family = "infonce", .similarity = SIMILARITY_FROM_SHAPE, .workspace = workspace,              \
-    .takes_threads = true
+    .similarity = SIMILARITY_FROM_SHAPE, .workspace = workspace, .takes_threads = true,            \
+    INFONCE_PARTS
 
 const struct kernel kernel_infonce_forward = {
     .name = "infonce_forward",
+    .rooms = "infonce tile",
     .formula = "loss = w_x mean_i (lse_j L_ij - L_ip) + w_y mean_j (lse_i L_ij - L_pj)",
+    .clip_loss = true,
     .layout = forward_layout,
     .call = forward_call,
     .oracle = forward_oracle,
@@ -567,7 +569,9 @@ const struct kernel kernel_infonce_forward = {
 
 const struct kernel kernel_infonce_backward = {
     .name = "infonce_backward",
+    .rooms = "infonce tile",
     .formula = "dX, dY, d logit_scale from the two lse",
+    .gradients = true,
     .layout = backward_layout,
     .fill = backward_fill,
     .call = backward_call,
@@ -583,7 +587,11 @@ const struct kernel kernel_infonce_backward = {
 
 const struct kernel kernel_infonce_forward_backward = {
     .name = "infonce_forward_backward",
+    .rooms = "infonce tile",
     .formula = "loss, lse, dX, dY, d logit_scale in one call",
+    .keeps_exponentials = true,
+    .gradients = true,
+    .clip_loss = true,
     .layout = both_layout,
     .call = both_call,
     .oracle = both_oracle,
@@ -598,6 +606,7 @@ const struct kernel kernel_infonce_forward_backward = {
 
 const struct kernel kernel_multi_infonce_forward = {
     .name = "multi_infonce_forward",
+    .rooms = "infonce tile",
     .formula = "InfoNCE with k positives a row: mean_i sum_j t_ij (lse_i - L_ij), columns alike",
     .layout = multi_forward_layout,
     .fill = targets_fill,
@@ -615,7 +624,9 @@ const struct kernel kernel_multi_infonce_forward = {
 
 const struct kernel kernel_multi_infonce_backward = {
     .name = "multi_infonce_backward",
+    .rooms = "infonce tile",
     .formula = "dX, dY, d logit_scale with k positives a row",
+    .gradients = true,
     .layout = multi_backward_layout,
     .fill = backward_fill,
     .call = multi_backward_call,
@@ -632,7 +643,10 @@ const struct kernel kernel_multi_infonce_backward = {
 
 const struct kernel kernel_multi_infonce_forward_backward = {
     .name = "multi_infonce_forward_backward",
+    .rooms = "infonce tile",
     .formula = "loss, lse, dX, dY, d logit_scale with k positives a row",
+    .keeps_exponentials = true,
+    .gradients = true,
     .layout = multi_both_layout,
     .fill = targets_fill,
     .call = multi_both_call,
@@ -649,6 +663,7 @@ const struct kernel kernel_multi_infonce_forward_backward = {
 
 const struct kernel kernel_uniformity_forward = {
     .name = "uniformity_forward",
+    .rooms = "infonce tile",
     .formula = "w_x mean_i log mean_j e^L_ij + w_y mean_j log mean_i e^L_ij",
     .layout = uniformity_layout,
     .call = uniformity_call,
@@ -664,7 +679,10 @@ const struct kernel kernel_uniformity_forward = {
 
 const struct kernel kernel_uniformity_forward_backward = {
     .name = "uniformity_forward_backward",
+    .rooms = "infonce tile",
     .formula = "uniformity, lse, dX, dY, d logit_scale in one call",
+    .keeps_exponentials = true,
+    .gradients = true,
     .layout = uniformity_both_layout,
     .call = uniformity_both_call,
     .oracle = both_oracle,

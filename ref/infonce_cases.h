@@ -1,10 +1,15 @@
-/* infonce_cases.h - costs and fills that the cases of InfoNCE, the sigmoid loss and alignment share.
+/* infonce_cases.h - what the cases of InfoNCE, the sigmoid loss and alignment share.
  * SPDX-License-Identifier: MIT
  */
 #ifndef MMK_INFONCE_CASES_H
 #define MMK_INFONCE_CASES_H
 
 #include "case.h"
+
+/* What their descriptors say alike. */
+#define INFONCE_PARTS                                                                              \
+    .family = "infonce", .has_logit_scale = true, .paired = true, .allowance = ALLOWANCE_SOFTMAX,  \
+    .oracle_matrices = 16
 
 double infonce_forward_flops(const struct shape *s);
 double infonce_backward_flops(const struct shape *s);

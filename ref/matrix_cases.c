@@ -96,12 +96,14 @@ static const struct shape matrix_bench[] = {
 };
 
 #define MATRIX_PARTS                                                                               \
-    .family = "cosine", .dims = "mnd", .layout = matrix_layout, .call = matrix_call,               \
-    .oracle = matrix_oracle, .flops = matrix_flops, .bytes = matrix_bytes, .takes_threads = true,  \
-    .fill_fits = matrix_fill_fits, .sweep = matrix_sweep, BENCH(matrix_bench)
+    .family = "cosine", .allowance = ALLOWANCE_SIMILARITY, .dims = "mnd", .layout = matrix_layout, \
+    .call = matrix_call, .oracle = matrix_oracle, .flops = matrix_flops, .bytes = matrix_bytes,    \
+    .takes_threads = true, .fill_fits = matrix_fill_fits, .sweep = matrix_sweep,                   \
+    BENCH(matrix_bench)
 
 const struct kernel kernel_dot_matrix = {
     .name = "dot_matrix",
+    .rooms = "tile",
     .formula = "x_i.y_j",
     .similarity = MMK_DOT,
     MATRIX_PARTS,
@@ -109,6 +111,7 @@ const struct kernel kernel_dot_matrix = {
 
 const struct kernel kernel_cosine_matrix = {
     .name = "cosine_matrix",
+    .rooms = "tile pair",
     .formula = "x_i.y_j / (|x_i| |y_j|)",
     .similarity = MMK_COSINE,
     MATRIX_PARTS,
@@ -116,6 +119,7 @@ const struct kernel kernel_cosine_matrix = {
 
 const struct kernel kernel_neg_sq_l2_matrix = {
     .name = "neg_sq_l2_matrix",
+    .rooms = "tile",
     .formula = "-|x_i - y_j|^2",
     .similarity = MMK_NEG_SQ_L2,
     MATRIX_PARTS,

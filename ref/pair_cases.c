@@ -128,11 +128,13 @@ static const struct shape normalize_bench[] = {
     {.m = 1024, .d = 128}, {.m = 1024, .d = 768}, {.m = 25000, .d = 512}};
 
 #define PAIR_PARTS                                                                                 \
-    .family = "cosine", .dims = "d", .layout = pair_layout, .call = pair_call,                     \
-    .oracle = pair_oracle, .bytes = pair_bytes, .sweep = pair_sweep, BENCH(pair_bench)
+    .family = "cosine", .allowance = ALLOWANCE_SIMILARITY, .dims = "d", .layout = pair_layout,     \
+    .call = pair_call, .oracle = pair_oracle, .bytes = pair_bytes, .sweep = pair_sweep,            \
+    BENCH(pair_bench)
 
 const struct kernel kernel_dot_pair = {
     .name = "dot_pair",
+    .rooms = "pair",
     .formula = "x.y",
     .similarity = MMK_DOT,
     .flops = pair_flops_2d,
@@ -141,6 +143,7 @@ const struct kernel kernel_dot_pair = {
 
 const struct kernel kernel_cosine_pair = {
     .name = "cosine_pair",
+    .rooms = "pair",
     .formula = "x.y / (|x| |y|)",
     .similarity = MMK_COSINE,
     .flops = pair_flops_6d,
@@ -149,6 +152,7 @@ const struct kernel kernel_cosine_pair = {
 
 const struct kernel kernel_neg_sq_l2_pair = {
     .name = "neg_sq_l2_pair",
+    .rooms = "pair",
     .formula = "-|x - y|^2",
     .similarity = MMK_NEG_SQ_L2,
     .flops = pair_flops_3d,
@@ -157,6 +161,7 @@ const struct kernel kernel_neg_sq_l2_pair = {
 
 const struct kernel kernel_normalize_rows = {
     .name = "normalize_rows",
+    .rooms = "pair",
     .family = "cosine",
     .formula = "x_i / |x_i|",
     .dims = "md",

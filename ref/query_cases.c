@@ -128,12 +128,13 @@ static const struct shape query_bench[] = {
 static const struct shape norms_bench[] = {{.n = 1024, .d = 128}, {.n = 2730, .d = 768}};
 
 #define QUERY_PARTS                                                                                \
-    .family = "cosine", .dims = "nd", .layout = query_layout, .call = query_call,                  \
-    .oracle = query_oracle, .flops = query_flops, .bytes = query_bytes, .sweep = query_sweep,      \
-    BENCH(query_bench)
+    .family = "cosine", .allowance = ALLOWANCE_SIMILARITY, .dims = "nd", .layout = query_layout,   \
+    .call = query_call, .oracle = query_oracle, .flops = query_flops, .bytes = query_bytes,        \
+    .sweep = query_sweep, BENCH(query_bench)
 
 const struct kernel kernel_dot_query = {
     .name = "dot_query",
+    .rooms = "query",
     .formula = "x.y_j",
     .similarity = MMK_DOT,
     QUERY_PARTS,
@@ -141,6 +142,7 @@ const struct kernel kernel_dot_query = {
 
 const struct kernel kernel_cosine_query = {
     .name = "cosine_query",
+    .rooms = "query",
     .formula = "x.y_j / (|x| |y_j|)",
     .similarity = MMK_COSINE,
     QUERY_PARTS,
@@ -148,8 +150,10 @@ const struct kernel kernel_cosine_query = {
 
 const struct kernel kernel_cosine_query_norms = {
     .name = "cosine_query_norms",
+    .rooms = "query",
     .family = "cosine",
     .formula = "x.y_j / (|x| |y_j|), |y_j|^2 given",
+    .allowance = ALLOWANCE_SIMILARITY,
     .dims = "nd",
     .similarity = MMK_COSINE,
     .layout = query_norms_layout,
@@ -164,6 +168,7 @@ const struct kernel kernel_cosine_query_norms = {
 
 const struct kernel kernel_squared_norms = {
     .name = "squared_norms",
+    .rooms = "query",
     .family = "cosine",
     .formula = "|y_j|^2",
     .dims = "nd",
@@ -180,6 +185,7 @@ const struct kernel kernel_squared_norms = {
 
 const struct kernel kernel_neg_sq_l2_query = {
     .name = "neg_sq_l2_query",
+    .rooms = "query",
     .formula = "-|x - y_j|^2",
     .similarity = MMK_NEG_SQ_L2,
     QUERY_PARTS,

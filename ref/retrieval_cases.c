@@ -169,8 +169,10 @@ static const struct shape bench[] = {{.m = 5000, .n = 25000, .k = 50},
 
 const struct kernel kernel_retrieval_metrics = {
     .name = "retrieval_metrics",
+    .rooms = "retrieval",
     .family = "retrieval",
     .formula = "Recall@K, R-Precision, mAP@R of m rankings of k out of n items",
+    .synthetic_only = true,
     .dims = "mnk",
     .similarity = SIMILARITY_NONE,
     .layout = layout,

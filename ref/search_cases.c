@@ -339,12 +339,13 @@ static const struct shape both_bench[] = {
 };
 
 #define PARTS                                                                                      \
-    .family = "search", .dims = "mndk", .similarity = SIMILARITY_FROM_SHAPE, .oracle = oracle,     \
-    .judged = judged_share, .judge = judge, .flops = flops, .bytes = bytes, .takes_threads = true, \
-    .fill_fits = fits, .sweep = sweep
+    .family = "search", .allowance = ALLOWANCE_SCORES, .dims = "mndk",                             \
+    .similarity = SIMILARITY_FROM_SHAPE, .oracle = oracle, .judged = judged_share, .judge = judge, \
+    .flops = flops, .bytes = bytes, .takes_threads = true, .fill_fits = fits, .sweep = sweep
 
 const struct kernel kernel_search = {
     .name = "search",
+    .rooms = "search tile topk",
     .formula = "first k of sim(x_i, y_j) for each i",
     .layout = layout,
     .call = search_call,
@@ -354,6 +355,7 @@ const struct kernel kernel_search = {
 
 const struct kernel kernel_search_both = {
     .name = "search_both",
+    .rooms = "search tile topk",
     .formula = "first k of sim(x_i, y_j) for each i, and for each j",
     .layout = both_layout,
     .call = both_call,
@@ -363,6 +365,7 @@ const struct kernel kernel_search_both = {
 
 const struct kernel kernel_gallery_search = {
     .name = "gallery_search",
+    .rooms = "search tile topk",
     .formula = "the same, Y packed before",
     .layout = layout,
     .prepare = gallery_prepare,

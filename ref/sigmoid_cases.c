@@ -337,12 +337,12 @@ static const struct shape bench[] = {SIGLIP(256, 512, 1), SIGLIP(1024, 512, 1),
                                      SIGLIP(4096, 512, 1), SIGLIP(4096, 512, 17)};
 
 #define SHARED_PARTS                                                                               \
-    .family = "infonce", .dims = "mndk", .has_positives = true,                                    \
-    .similarity = SIMILARITY_FROM_SHAPE, .fill = targets_fill, .sweep = sweep,                     \
-    .takes_threads = true, BENCH(bench)
+    .dims = "mndk", .has_positives = true, .similarity = SIMILARITY_FROM_SHAPE,                    \
+    .fill = targets_fill, .sweep = sweep, .takes_threads = true, INFONCE_PARTS, BENCH(bench)
 
 const struct kernel kernel_sigmoid_forward = {
     .name = "sigmoid_forward",
+    .rooms = "infonce tile",
     .formula = "loss = 1/m sum_ij log(1 + e^(-z_ij (s sim_ij + b))), k positives a row",
     .layout = forward_layout,
     .call = forward_call,
@@ -355,7 +355,9 @@ const struct kernel kernel_sigmoid_forward = {
 
 const struct kernel kernel_sigmoid_forward_backward = {
     .name = "sigmoid_forward_backward",
+    .rooms = "infonce tile",
     .formula = "loss, dX, dY, d logit_scale, d bias of the sigmoid loss",
+    .gradients = true,
     .layout = both_layout,
     .call = both_call,
     .oracle = both_oracle,
@@ -389,8 +391,10 @@ static const struct shape csd_bench[] = {
 
 const struct kernel kernel_csd_sigmoid_forward_backward = {
     .name = "csd_sigmoid_forward_backward",
-    .family = "infonce",
+    .rooms = "infonce tile exp",
+    INFONCE_PARTS,
     .formula = "the sigmoid loss of -a (|mu - nu|^2 + sum of the variances) + b, and its gradients",
+    .gradients = true,
     .dims = "mndk",
     .has_positives = true,
     .similarity = MMK_NEG_SQ_L2,

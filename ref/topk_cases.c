@@ -170,8 +170,10 @@ static const struct shape rows_bench[] = {{.m = 1000, .n = 5000, .k = 10},
 
 const struct kernel kernel_topk = {
     .name = "topk",
+    .rooms = "topk",
     .family = "topk",
     .formula = "first k of n scores: value descending, then index",
+    .allowance = ALLOWANCE_TIES,
     .dims = "nk",
     .similarity = SIMILARITY_NONE,
     .layout = row_layout,
@@ -187,8 +189,10 @@ const struct kernel kernel_topk = {
 
 const struct kernel kernel_topk_rows = {
     .name = "topk_rows",
+    .rooms = "topk",
     .family = "topk",
     .formula = "the first k of n scores of each of m rows",
+    .allowance = ALLOWANCE_TIES,
     .dims = "mnk",
     .similarity = SIMILARITY_NONE,
     .layout = rows_layout,
