@@ -11,8 +11,7 @@
 
 enum { X, RESULT };
 
-/* ---- exp: one unit in the last place
- * ----------------------------------------------------------- */
+/* ---- exp: one unit in the last place --------------------------------------------------------- */
 
 static void exp_layout(struct trial *t)
 {
