@@ -4,10 +4,10 @@
  *     struct trial t;
  *     struct verdict v;
  *     if (trial_open(&t, kernel, &shape, FILL_NORMAL, seed)) {
- *         trial_fill(&t);                             case.h; with FILL_GIVEN write x and y (or
- *                                                     scores) before: it then only makes the inputs
- *                                                     that follow from them (lse of a backward)
- *         trial_oracle(&t);                           once: it does not depend on who runs the trial
+ *         trial_fill(&t);                           case.h; with FILL_GIVEN write x and y (or
+ *                                                   scores) before: it then only makes the inputs
+ *                                                   that follow from them (lse of a backward)
+ *         trial_oracle(&t);                         once: it does not depend on who runs the trial
  *         for (every variant) {
  *             trial_poison(&t);
  *             isa_use_row(row), t.options.threads = ...;
@@ -56,7 +56,7 @@ bool trial_check(const struct trial *trial, struct verdict *verdict);
 /* prepare, call and release of the kernel. */
 enum mmk_status trial_call(struct trial *trial);
 
-/* A hash of every output and count, not of padding: equal on every ISA, thread count and machine. */
+/* A hash of every output and count, not of padding: equal on every ISA and machine. */
 uint64_t trial_fingerprint(const struct trial *trial);
 
 /* The buffer of that name; NULL when the kernel has none. */
