@@ -464,10 +464,9 @@ endif
 ISA    ?= $(lastword $(ISAS))
 PROFILE = $(BIN)/mmk-bench --profile $(K) --isa $(ISA) $(if $(SHAPE),--shape '$(SHAPE)')
 
-# The family of kernel K is the <family> of the ref/<family>_cases.c that describes it.
 define need_kernel
 	[ -n "$(K)" ] || { echo "make $@: say which kernel, e.g. make $@ K=infonce_forward ISA=avx512"; exit 2; }
-	grep -qs '"$(K)"' ref/*_cases.c || { echo "make $@: there is no kernel '$(K)'; it is one of:"; \
+	grep -qs '\.name = "$(K)"' ref/*_cases.c || { echo "make $@: there is no kernel '$(K)'; it is one of:"; \
 	    sed -n 's/.*\.name = "\([a-z0-9_]*\)".*/    \1/p' ref/*_cases.c; exit 2; }
 endef
 
@@ -485,9 +484,9 @@ profile: $(BIN)/mmk-bench ## one variant in a loop under perf record: K=kernel [
 
 asm: $(LIB)/libmmk-internal.a ## disassemble a kernel's inner loops: K=kernel [ISA=isa]
 	$(need_kernel)
-	family=$$(grep -ls '"$(K)"' ref/*_cases.c | head -n 1 | sed 's|ref/||; s|_cases.c||'); \
-	case $(K) in *pair|*query|normalize*|topk*) files=;; *) files=$(OBJ)/kernels/tile/tile_$(ISA).o;; esac; \
-	for o in $(OBJ)/kernels/$$family/$${family}_$(ISA).o $$files; do \
+	for room in $$(sed -n '/\.name = "$(K)"/,/};/s/.*\.rooms = "\(.*\)",/\1/p' ref/*_cases.c); do \
+	    o=$(OBJ)/kernels/$$room/$${room}_$(ISA).o; \
+	    [ -f kernels/$$room/$${room}_scalar.c ] || o=$(OBJ)/kernels/$$room/$$room.o; \
 	    [ -f "$$o" ] || { echo "make asm: no $$o: '$(ISA)' is none of $(ISAS)"; exit 2; }; \
 	    $(OBJDUMP) -d --no-show-raw-insn "$$o"; \
 	done

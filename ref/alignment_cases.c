@@ -4,11 +4,12 @@
  * Bounds: the loss is s times the mean of m similarities, each with the error e_ii of the similarity
  * matrix (a pair's is less), and s, 1/m and the result are rounded:
  *     s/m sum_i e_ii + 4u s/m sum_i |sim_ii|
- * Gradients as in infonce_cases.c, with G_ii = -1/m, which with s is rounded twice.
+ * Gradients as in infonce_bounds.c, with G_ii = -1/m, which with s is rounded twice.
  */
 #include "cases.h"
-#include "infonce_ref.h"
 #include "infonce_bounds.h"
+#include "infonce_cases.h"
+#include "infonce_ref.h"
 #include "matmul.h"
 #include "sweep.h"
 
@@ -116,8 +117,10 @@ static const struct shape bench[] = {
 
 const struct kernel kernel_alignment_forward_backward = {
     .name = "alignment_forward_backward",
-    .family = "infonce",
+    .rooms = "infonce pair",
+    INFONCE_PARTS,
     .formula = "mean_i -s sim(x_i, y_i), dX, dY, d logit_scale",
+    .gradients = true,
     .dims = "md",
     .similarity = SIMILARITY_FROM_SHAPE,
     .layout = layout,
@@ -128,6 +131,5 @@ const struct kernel kernel_alignment_forward_backward = {
     .fill_fits = pairs_fit,
     .sweep = sweep,
     .takes_threads = true,
-    .bench = bench,
-    .bench_count = sizeof bench / sizeof bench[0],
+    BENCH(bench),
 };

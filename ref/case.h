@@ -1,9 +1,9 @@
 /* case.h - one descriptor per public kernel: arguments, oracle, tolerance, shapes, cost model.
  * SPDX-License-Identifier: MIT
  *
- * The checker, the bench, the profiler, the tables and the README's kernel list all read these
- * descriptors. A trial is one kernel at one shape with one kind of input; who runs it (an
- * instruction set, a thread count, a peer library) is a column of its own and not part of the
+ * The checker, the bench, the profiler and the tables all read these descriptors; what they ask of
+ * a kernel is a field here. A trial is one kernel at one shape with one kind of input; who runs it
+ * (an instruction set, a thread count, a peer library) is a column of its own and not part of the
  * trial. What can be done with a trial stands in trial.h.
  */
 #ifndef MMK_CASE_H
@@ -40,8 +40,10 @@ enum fill {
 };
 
 struct shape {
-    size_t m, n, d, k;
-    size_t ld_extra; /* added to every leading dimension */
+    size_t m, n, d;
+    size_t k;         /* results */
+    size_t positives; /* of a row; in texts a k, too */
+    size_t ld_extra;  /* added to every leading dimension */
     enum mmk_similarity similarity;
     float logit_scale;
     float weight_x, weight_y;
@@ -89,14 +91,31 @@ struct trial {
     size_t judged_rows;    /* of each output, where the oracle judges a few only; 0: all */
 };
 
-enum { SIMILARITY_FROM_SHAPE = -1 };
+/* What struct kernel has in place of a value of enum mmk_similarity. */
+enum { SIMILARITY_NONE = -2, SIMILARITY_FROM_SHAPE = -1 };
+
+/* What the check of another library's outputs grants it beyond the bounds, which are those of our
+ * own order of summation. */
+enum allowance {
+    ALLOWANCE_NONE,
+    ALLOWANCE_SIMILARITY, /* another order in every sum of `result`, from rows of x and y */
+    ALLOWANCE_SCORES,     /* the same of the scores behind `values` */
+    ALLOWANCE_TIES,       /* equal scores in any order in `indices` */
+    ALLOWANCE_SOFTMAX,    /* what is lost where the softmax is near 1 on the positive */
+};
 
 struct kernel {
-    const char *name;    /* "infonce_forward", "cosine_pair" */
-    const char *family;  /* folder in kernels/ */
-    const char *formula; /* one line for tables and the README */
-    const char *dims;    /* which sizes a shape of it has, in the order they are written: "mnd" */
-    int similarity;      /* the one it is about, or SIMILARITY_FROM_SHAPE */
+    const char *name;     /* "infonce_forward", "cosine_pair" */
+    const char *rooms;    /* folders in kernels/ that hold its inner loops, the busiest first */
+    const char *family;   /* what --kernel takes for all of its kin, and saved results name it by */
+    const char *formula;  /* one line for tables */
+    const char *dims;     /* which sizes a shape of it has, in the order they are written: "mnd" */
+    bool has_positives;   /* the k in dims is not that of results, but of a row's positives */
+    bool has_logit_scale; /* shapes have a logit scale and, as InfoNCE, weights and an offset */
+    bool clip_loss;       /* it computes what CLIP's loss is elsewhere: one positive a row */
+    bool gradients;       /* it writes gradients */
+    int similarity;       /* enum mmk_similarity, or one of the two above */
+    bool both_signs; /* huge rows hold both signs, as for MMK_COSINE: nothing becomes Inf - Inf */
 
     /* Lists the trial's buffers (sizes, names, roles) from its shape; allocates nothing. */
     void (*layout)(struct trial *trial);
@@ -122,6 +141,13 @@ struct kernel {
     enum mmk_status (*workspace)(const struct shape *shape, int threads, size_t *streamed,
                                  size_t *stored);
 
+    bool keeps_exponentials; /* a workspace may hold some or all of its exponentials */
+
+    enum allowance allowance;
+    size_t oracle_matrices; /* m x n matrices of doubles that its oracle keeps beside the outputs */
+    bool paired;            /* y_i is a second view of what x_i shows, not a row of a gallery */
+    bool synthetic_only;    /* its inputs cannot be made from rows of real vectors */
+
     double (*flops)(const struct shape *shape); /* 0: the kernel is bound by bytes alone */
     double (*bytes)(const struct shape *shape); /* bytes that must move */
 
@@ -146,8 +172,14 @@ bool fill_fits(const struct kernel *kernel, const struct shape *shape, enum fill
 /* "normal"; NULL beyond FILL_COUNT. */
 const char *fill_name(enum fill fill);
 
+/* "cosine"; NULL beyond MMK_SIMILARITY_COUNT. */
+const char *similarity_name(enum mmk_similarity similarity);
+
 /* The kernel of that name, or NULL. */
 const struct kernel *kernel_find(const char *name);
+
+/* The size that a letter of kernel->dims stands for. */
+size_t shape_size(const struct kernel *kernel, const struct shape *shape, char dim);
 
 /* Whether the shape says which similarity it is. */
 bool shape_has_similarity(const struct kernel *kernel);

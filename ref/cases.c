@@ -1,4 +1,4 @@
-/* cases.c - the list of kernels, and what all of them share: names of fills and shapes, the fills.
+/* cases.c - the list of kernels, and what they share: the fills, names, texts of shapes.
  * SPDX-License-Identifier: MIT
  */
 #include "cases.h"
@@ -73,6 +73,13 @@ const char *fill_name(enum fill fill)
     return (unsigned)fill < FILL_COUNT ? names[fill] : NULL;
 }
 
+const char *similarity_name(enum mmk_similarity similarity)
+{
+    static const char *const names[MMK_SIMILARITY_COUNT] = {
+        [MMK_DOT] = "dot", [MMK_COSINE] = "cosine", [MMK_NEG_SQ_L2] = "neg_sq_l2"};
+    return (unsigned)similarity < MMK_SIMILARITY_COUNT ? names[similarity] : NULL;
+}
+
 bool fill_fits(const struct kernel *kernel, const struct shape *shape, enum fill fill)
 {
     return kernel->fill_fits ? kernel->fill_fits(shape, fill) : fill_is_of_rows(fill);
@@ -86,28 +93,31 @@ const struct kernel *kernel_find(const char *name)
     return NULL;
 }
 
+size_t shape_size(const struct kernel *kernel, const struct shape *shape, char dim)
+{
+    return dim == 'm'              ? shape->m
+           : dim == 'n'            ? shape->n
+           : dim == 'd'            ? shape->d
+           : kernel->has_positives ? shape->positives
+                                   : shape->k;
+}
+
 bool shape_has_similarity(const struct kernel *kernel)
 {
-    return kernel->similarity == SIMILARITY_FROM_SHAPE && strchr(kernel->dims, 'd') != NULL;
+    return kernel->similarity == SIMILARITY_FROM_SHAPE;
 }
 
 void shape_format(const struct kernel *kernel, const struct shape *shape, char *text, size_t size)
 {
     char out[256];
     int used = 0;
-    for (const char *dim = kernel->dims; *dim; dim++) {
-        size_t value = *dim == 'm'   ? shape->m
-                       : *dim == 'n' ? shape->n
-                       : *dim == 'd' ? shape->d
-                                     : shape->k;
+    for (const char *dim = kernel->dims; *dim; dim++)
         used += snprintf(out + used, sizeof out - (size_t)used, "%s%zu",
-                         dim == kernel->dims ? "" : "x", value);
-    }
-    if (shape_has_similarity(kernel)) {
-        static const char *const names[] = {"dot", "cosine", "neg_sq_l2"};
-        used += snprintf(out + used, sizeof out - (size_t)used, " %s", names[shape->similarity]);
-    }
-    if (strcmp(kernel->family, "infonce") == 0) {
+                         dim == kernel->dims ? "" : "x", shape_size(kernel, shape, *dim));
+    if (shape_has_similarity(kernel))
+        used += snprintf(out + used, sizeof out - (size_t)used, " %s",
+                         similarity_name(shape->similarity));
+    if (kernel->has_logit_scale) {
         used +=
             snprintf(out + used, sizeof out - (size_t)used, " s=%g", (double)shape->logit_scale);
         if (shape->weight_x != 0 || shape->weight_y != 0) /* the sigmoid loss has none */
@@ -192,7 +202,7 @@ static void fill_row(const struct trial *t, const struct buffer *b, size_t i)
 {
     float *row = (float *)b->data + i * b->ld;
     uint64_t stream = fill_stream(t, b->name);
-    bool one_sign = t->shape.similarity != MMK_COSINE;
+    bool one_sign = t->shape.similarity != MMK_COSINE && !t->kernel->both_signs;
     uint64_t h = fill_hash(stream, UINT64_MAX - i);
     size_t source = i;
     if (t->fill == FILL_DUPLICATES) { /* x and y draw from the same few rows */

@@ -1,4 +1,4 @@
-/* cases.h - what the files of cases share: the descriptors, random numbers, rounding bounds.
+/* cases.h - what the files of cases share: the descriptors, their parts, random numbers, rounding.
  * SPDX-License-Identifier: MIT
  */
 #ifndef MMK_CASES_H
@@ -27,6 +27,11 @@ extern const struct kernel kernel_topk, kernel_topk_rows;
 extern const struct kernel kernel_gallery_matrix;
 extern const struct kernel kernel_search, kernel_search_both, kernel_gallery_search;
 extern const struct kernel kernel_retrieval_metrics;
+
+static inline size_t least(size_t a, size_t b)
+{
+    return a < b ? a : b;
+}
 
 /* ---- Fills ---- */
 
@@ -61,6 +66,17 @@ static inline struct buffer *add_vector(struct trial *t, const char *name, bool 
     b->element = element;
     return b;
 }
+
+/* The result of a similarity. */
+static inline void add_result(struct trial *t, size_t rows, size_t cols)
+{
+    struct buffer *result = add_buffer(t, "result", true, rows, cols);
+    if (t->shape.similarity == MMK_NEG_SQ_L2)
+        result->sign = SIGN_NOT_POSITIVE;
+}
+
+/* A descriptor's shapes for the bench. */
+#define BENCH(shapes) .bench = (shapes), .bench_count = sizeof(shapes) / sizeof((shapes)[0])
 
 /* ---- Bounds ----
  *
@@ -99,24 +115,6 @@ static inline bool bound_overflows(double sum, double magnitude)
 {
     return magnitude > (double)FLT_MAX && fabs(sum) < magnitude * (1 - 1e-9);
 }
-
-/* Bound of an element of the similarity matrix (cosine_cases.c). magnitude = sum_k |x_k y_k| of the
- * rows that are multiplied; squares = |x|^2 + |y|^2, read for neg_sq_l2 only. */
-double bound_similarity(enum mmk_similarity similarity, size_t d, double expected, double magnitude,
-                        double squares);
-
-/* m x n similarities as a matrix takes them, in double, and their bounds. */
-struct similarities {
-    enum mmk_similarity similarity;
-    enum fill fill;
-    size_t m, n, d;
-    const float *x;
-    size_t ldx;
-    const float *y;
-    size_t ldy;
-};
-
-void oracle_similarities(const struct similarities *s, double *expected, double *bound);
 
 /* prepare and release of kernels that take a packed gallery: trial->prepared, from the buffer y. */
 enum mmk_status gallery_prepare(struct trial *trial);

@@ -11,8 +11,7 @@
 
 enum { X, RESULT };
 
-/* ---- exp: one unit in the last place
- * ----------------------------------------------------------- */
+/* ---- exp: one unit in the last place --------------------------------------------------------- */
 
 static void exp_layout(struct trial *t)
 {
@@ -107,7 +106,7 @@ static void logsumexp_oracle(struct trial *t)
         sum += exp(-distance);
         weighted += exp(-distance) * distance;
     }
-    double relative = (weighted / sum + 2 + bound_lanes(d < BLOCK ? d : BLOCK)) * BOUND_U;
+    double relative = (weighted / sum + 2 + bound_lanes(least(d, BLOCK))) * BOUND_U;
     *t->buffer[RESULT].bound =
         isfinite(expected) ? relative + (double)d * 0x1p-126 + fabs(expected) * BOUND_U : 0;
 }
@@ -130,12 +129,6 @@ static double logsumexp_bytes(const struct shape *s)
     return 4 * (double)s->d;
 }
 
-static bool fits(const struct shape *s, enum fill fill)
-{
-    (void)s;
-    return fill_is_of_rows(fill);
-}
-
 static size_t sweep(bool quick, struct shape *shapes)
 {
     size_t count = 0, dims[SWEEP_DIMS];
@@ -152,12 +145,12 @@ static size_t sweep(bool quick, struct shape *shapes)
 static const struct shape bench[] = {{.d = 1024}, {.d = 4096}, {.d = 262144}};
 
 #define PARTS                                                                                      \
-    .family = "exp", .dims = "d", .similarity = SIMILARITY_FROM_SHAPE, .flops = flops,             \
-    .fill_fits = fits, .sweep = sweep, .bench = bench,                                             \
-    .bench_count = sizeof bench / sizeof bench[0]
+    .family = "exp", .dims = "d", .similarity = SIMILARITY_NONE, .flops = flops, .sweep = sweep,   \
+    BENCH(bench)
 
 const struct kernel kernel_exp = {
     .name = "exp",
+    .rooms = "exp",
     .formula = "e^x",
     .layout = exp_layout,
     .fill = exp_fill,
@@ -169,6 +162,7 @@ const struct kernel kernel_exp = {
 
 const struct kernel kernel_logsumexp = {
     .name = "logsumexp",
+    .rooms = "exp",
     .formula = "log sum_i e^{x_i}",
     .layout = logsumexp_layout,
     .fill = logsumexp_fill,

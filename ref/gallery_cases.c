@@ -86,8 +86,10 @@ static const struct shape bench[] = {
 
 const struct kernel kernel_gallery_matrix = {
     .name = "gallery_matrix",
+    .rooms = "tile pair",
     .family = "gallery",
     .formula = "sim(x_i, y_j), Y packed before",
+    .allowance = ALLOWANCE_SIMILARITY,
     .dims = "mnd",
     .similarity = SIMILARITY_FROM_SHAPE,
     .layout = layout,
@@ -100,6 +102,5 @@ const struct kernel kernel_gallery_matrix = {
     .takes_threads = true,
     .fill_fits = fits,
     .sweep = sweep,
-    .bench = bench,
-    .bench_count = sizeof bench / sizeof bench[0],
+    BENCH(bench),
 };

@@ -1,16 +1,56 @@
-/* infonce_bounds.c - bounds of gradients, costs and fills that InfoNCE and the sigmoid loss share; the
- * derivations stand in infonce_cases.c.
+/* infonce_bounds.c - error bounds of InfoNCE: logits, lse, loss, G, and the gradients of all losses.
  * SPDX-License-Identifier: MIT
+ *
+ * Bounds, with u = 2^-24, chain() and e_ij = error of sim_ij as for the similarity matrix. Errors
+ * of exponents become relative errors of what is summed, so everything scales with s by itself.
+ *
+ * Logit, with s log2(e) rounded and multiplied into x before the product:
+ *     delta_ij = s (e_ij + u sum_k |x_ik y_jk|) + 2u |L_ij|
+ * Term e^{L_ij - M} of a sum; an integer M (in base 2) is taken out without rounding, and where a row is
+ * done again M_i is its greatest logit but the positive's; exp:
+ *     epsilon_ij = delta_ij + 2u |L_ij - M_i| + 4u
+ * lse_i, rounded once at its end:
+ *     sum_j P_ij epsilon_ij + (chain(n) + 4) u + 2u |lse_i|
+ * loss_i is log(1 + sum of the others e^{L_ij - L_ip}), so that only the others' errors count:
+ *     sum_{j != p} P_ij (epsilon_ij + epsilon_ip + (chain(n) + 4) u) + 4u loss_i
+ * With several targets p is the one of the greatest logit, as rounded, and sum_j t_ij (L_ip - L_ij) is
+ * added: sum_{j != p} t_ij (delta_ij + delta_ip) more, with the greatest epsilon of a target for p's.
+ * loss: the weighted mean of these, and (chain(m) + 4) u loss.
+ *
+ * P_ij, relative:
+ *     gamma_ij = e^{delta_ij + error of lse_i + 3u (|L_ij| + |lse_i|) + 4u} - 1
+ * Both may be made from one exponential and two factors 2^(c - lse): 6u more.
+ * Uniformity has no targets: the loss of a row is lse_i - log n, bounded as lse_i and 2u log n.
+ * G_ij, for each direction; on the positive the sum of the others' errors and (chain(n) + 4) u of
+ * their sum:
+ *     weight/m P_ij (gamma_ij + 4u)
+ * and u weight/m t_ij on a target that is not its row's only one.
+ * dX, with W_ij = error of G_ij + (chain(n) + 4) u |G_ij|, for dot, neg_sq_l2 and cosine:
+ *     s sum_j W_ij |y_jk|
+ *     2 s sum_j W_ij (|x_ik| + |y_jk|)
+ *     s/|x_i| (V_k + A |unit_x_ik|)
+ * where V_k = sum_j W_ij |unit_y_jk|, W with the rounding of the normalised rows, and
+ * A = sum_k V_k |unit_x_ik| + sum_j |G_ij| e_ij is the error of the part along x_i.
+ * dlogit_scale, made from the products of the gradients' rows with their own x (and y), which hold
+ * mag_ij = sum_k |x_ik y_jk|, for neg_sq_l2 sum_k (|x_ik| + |y_jk|)^2:
+ *     sum_ij (error of G_ij) |sim_ij| + (chain(m) + chain(n) + lanes(d) + 8) u |G_ij| mag_ij
+ *
+ * Terms below 2^-126 of 2^c are flushed to 0. Forward, and backward with it: a sum below 2^-60 of 2^c is
+ * not used, so that a flush is an error of 2^-66 of the sum. The backward alone has c at the least lse,
+ * or just as much above it as the greatest lse is more than 100 binary digits away.
  */
 #include "infonce_bounds.h"
 
 #include "cases.h"
 #include "matmul.h"
-#include "sweep.h"
+#include "similarity_bounds.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+
+#define FLUSH_NEAR  0x1p-125 /* of the backward alone, no lse far from another */
+#define SPREAD_NEAR (100 * 0.6931471805599453)
 
 void infonce_bounds_open(struct infonce_bounds *b, const struct infonce_ref *r)
 {
@@ -54,6 +94,121 @@ void infonce_bounds_close(struct infonce_bounds *b)
     free(b->delta_y);
     free(b->lse_x);
     free(b->lse_y);
+}
+
+/* The greatest logit of row i but its targets'. */
+static double greatest_other(const struct infonce_direction *dir, size_t i, const double *t)
+{
+    double max = -(double)INFINITY;
+    for (size_t j = 0; j < dir->cols; j++)
+        if (t[j] == 0)
+            max = fmax(max, dir->logits[i * dir->cols + j]);
+    return max;
+}
+
+/* The target of the greatest logit of row i. */
+static size_t greatest_target(const struct infonce_direction *dir, size_t i)
+{
+    size_t greatest = dir->column[dir->start[i]];
+    for (size_t e = dir->start[i]; e < dir->start[i + 1]; e++)
+        if (dir->logits[i * dir->cols + dir->column[e]] > dir->logits[i * dir->cols + greatest])
+            greatest = dir->column[e];
+    return greatest;
+}
+
+double infonce_forward_bounds(const struct infonce_direction *dir, const double *delta,
+                              double flush, double *lse_error)
+{
+    double u = BOUND_U, cols = (double)dir->cols, total = 0;
+#pragma omp parallel for if (dir->rows * dir->cols > 10000) schedule(static) reduction(+ : total)
+    for (size_t i = 0; i < dir->rows; i++) {
+        const double *logits = dir->logits + i * dir->cols;
+        double lse = dir->lse[i];
+        if (!isfinite(lse))
+            continue;
+        double *t = ref_doubles(dir->cols);
+        infonce_ref_targets(dir, i, t);
+        size_t pivot = infonce_ref_target_count(dir, i) > 0 ? greatest_target(dir, i) : SIZE_MAX;
+        bool has_loss = pivot != SIZE_MAX && isfinite(dir->loss[i]);
+        double pivot_error = 0, max = greatest_other(dir, i, t);
+        for (size_t e = dir->start[i]; has_loss && e < dir->start[i + 1]; e++)
+            pivot_error = fmax(pivot_error, delta[i * dir->cols + dir->column[e]] + 4 * u);
+        double all = 0, others = 0, others_sum = 0;
+        for (size_t j = 0; j < dir->cols; j++) {
+            double p = exp(logits[j] - lse);
+            if (j != pivot)
+                others += t[j] * (delta[i * dir->cols + j] + pivot_error);
+            if (p == 0)
+                continue;
+            double epsilon = delta[i * dir->cols + j] + 4 * u;
+            if (t[j] == 0)
+                epsilon += 2 * u * fabs(logits[j] - max);
+            all += p * expm1(epsilon);
+            if (j != pivot) {
+                others += p * expm1(epsilon + pivot_error);
+                others_sum += p;
+            }
+        }
+        free(t);
+        double sums = (bound_chain(dir->cols) + 4) * u;
+        lse_error[i] = all + sums + 2 * u * fabs(lse) + cols * flush;
+        if (dir->uniform)
+            total += dir->weight * (lse_error[i] + 2 * u * log(cols));
+        if (has_loss)
+            total +=
+                dir->weight * (others + sums * others_sum + 4 * u * dir->loss[i] + cols * flush);
+    }
+    return total;
+}
+
+void infonce_g_bounds(const struct infonce_direction *dir, const double *delta, double factors,
+                      double flush, const double *lse_error, double *error)
+{
+    double u = BOUND_U, cols = (double)dir->cols;
+#pragma omp parallel for if (dir->rows * dir->cols > 10000) schedule(static)
+    for (size_t i = 0; i < dir->rows; i++) {
+        size_t targets = infonce_ref_target_count(dir, i);
+        if (targets == 0 && !dir->uniform)
+            continue;
+        double *t = ref_doubles(dir->cols);
+        infonce_ref_targets(dir, i, t);
+        double others = (bound_chain(dir->cols) + 4) * u * dir->others[i] + cols * flush;
+        for (size_t j = 0; j < dir->cols; j++) {
+            size_t at = i * dir->cols + j;
+            double p = dir->p[at];
+            if ((t[j] > 0 && targets == 1) || (t[j] == 0 && p == 0))
+                continue;
+            double gamma =
+                expm1(delta[at] + lse_error[i] +
+                      3 * u * (fabs(dir->logits[at]) + fabs(dir->lse[i])) + 4 * u + factors);
+            double p_error = p * (gamma + 4 * u) + flush;
+            error[at] += dir->weight * (p_error + u * t[j]);
+            others += p_error;
+        }
+        if (targets == 1)
+            error[i * dir->cols + dir->column[dir->start[i]]] += dir->weight * others;
+        free(t);
+    }
+}
+
+/* Greatest distance of two lse. */
+static double lse_spread(const struct infonce_ref *r)
+{
+    double low = (double)INFINITY, high = -(double)INFINITY;
+    for (size_t i = 0; i < r->m; i++) {
+        low = fmin(low, r->dir_x.lse[i]);
+        high = fmax(high, r->dir_x.lse[i]);
+    }
+    for (size_t j = 0; j < r->n; j++) {
+        low = fmin(low, r->dir_y.lse[j]);
+        high = fmax(high, r->dir_y.lse[j]);
+    }
+    return high - low;
+}
+
+double infonce_backward_flush(const struct infonce_ref *r)
+{
+    return lse_spread(r) < SPREAD_NEAR ? FLUSH_NEAR : INFONCE_FLUSH;
 }
 
 /* Whether some G_ij is 0 by definition (no targets in its row and column) while sim_ij, made from the
@@ -173,47 +328,4 @@ void infonce_gradient_bounds(struct trial *t, const struct infonce_ref *r,
     free(transposed);
     free(g_transposed);
     free(e_transposed);
-}
-
-double infonce_forward_flops(const struct shape *s)
-{
-    return 2 * (double)s->m * (double)s->n * (double)s->d;
-}
-
-double infonce_backward_flops(const struct shape *s)
-{
-    return 6 * (double)s->m * (double)s->n * (double)s->d;
-}
-
-double infonce_forward_bytes(const struct shape *s)
-{
-    return 4 * (double)(s->m + s->n) * (double)s->d;
-}
-
-double infonce_backward_bytes(const struct shape *s)
-{
-    return 8 * (double)(s->m + s->n) * (double)s->d;
-}
-
-/* Unless the similarity is the cosine, rows of 1e20 make logits overflow, and long rows of integers
- * make them so large that float keeps nothing of the softmax. Large shapes are there for the
- * blocking: a few fills are enough for them. */
-bool infonce_forward_fill_fits(const struct shape *s, enum fill fill)
-{
-    if (s->m * s->n > 1000000)
-        return fill == FILL_NORMAL;
-    if (s->m * s->n * (s->d + 4) > 60000 || sweep_is_plain(s->d))
-        return fill == FILL_NORMAL || fill == FILL_NAN_TAIL || fill == FILL_ALIGNED;
-    if (s->similarity != MMK_COSINE &&
-        (fill == FILL_HUGE || (s->d > 12 && (fill == FILL_INTEGER || fill == FILL_TIES))))
-        return false;
-    return fill_is_of_rows(fill);
-}
-
-/* With an Inf among the logits a gradient is 0 * Inf or tiny * Inf, as a softmax underflows. */
-bool infonce_backward_fill_fits(const struct shape *s, enum fill fill)
-{
-    if (fill == FILL_INF && s->similarity != MMK_COSINE)
-        return false;
-    return infonce_forward_fill_fits(s, fill);
 }

@@ -1,8 +1,8 @@
-/* infonce_bounds.h - bounds of gradients, costs and fills that InfoNCE and the sigmoid loss share.
+/* infonce_bounds.h - error bounds of InfoNCE: logits, lse, loss, G, and the gradients of all losses.
  * SPDX-License-Identifier: MIT
  */
-#ifndef MMK_INFONCE_SHARED_H
-#define MMK_INFONCE_SHARED_H
+#ifndef MMK_INFONCE_BOUNDS_H
+#define MMK_INFONCE_BOUNDS_H
 
 #include "case.h"
 #include "infonce_ref.h"
@@ -19,17 +19,26 @@ struct infonce_bounds {
 void infonce_bounds_open(struct infonce_bounds *b, const struct infonce_ref *r);
 void infonce_bounds_close(struct infonce_bounds *b);
 
+/* Absolute error of a softmax by terms that are flushed to 0: of a forward, and of a backward in one
+ * call with it. */
+#define INFONCE_FLUSH 0x1p-66
+
+/* The same of a backward alone, which knows the lse. */
+double infonce_backward_flush(const struct infonce_ref *r);
+
+/* Of one direction: the error of every lse, and of the weighted sum of the rows' losses (returned). */
+double infonce_forward_bounds(const struct infonce_direction *dir, const double *delta,
+                              double flush, double *lse_error);
+
+/* error of the direction's part of G, added to error (rows x cols); factors: of an exponent made as
+ * a product, flush: absolute, of a softmax. */
+void infonce_g_bounds(const struct infonce_direction *dir, const double *delta, double factors,
+                      double flush, const double *lse_error, double *error);
+
 /* Expected values and bounds of the buffers of that number, from r->g, dx, dy, dscale and the error of
  * G (m x n). */
 void infonce_gradient_bounds(struct trial *t, const struct infonce_ref *r,
                              const struct infonce_bounds *bounds, const double *g_error, int dx,
                              int dy, int dscale);
-
-double infonce_forward_flops(const struct shape *s);
-double infonce_backward_flops(const struct shape *s);
-double infonce_forward_bytes(const struct shape *s);
-double infonce_backward_bytes(const struct shape *s);
-bool infonce_forward_fill_fits(const struct shape *s, enum fill fill);
-bool infonce_backward_fill_fits(const struct shape *s, enum fill fill);
 
 #endif

@@ -3,8 +3,8 @@
  */
 #include "infonce_ref.h"
 
-#include "cosine_ref.h"
 #include "matmul.h"
+#include "similarity_ref.h"
 
 #include <math.h>
 #include <stdint.h>
@@ -187,10 +187,10 @@ static void direction_forward(struct infonce_direction *dir)
 static void similarities(struct infonce_ref *r)
 {
     size_t m = r->m, n = r->n, d = r->d;
-    cosine_ref_matrix(r->config.similarity, m, n, d, r->x, r->y, r->sim, r->magnitude);
+    similarity_ref_matrix(r->config.similarity, m, n, d, r->x, r->y, r->sim, r->magnitude);
     if (r->config.similarity == MMK_COSINE) {
-        cosine_ref_normalize(m, d, r->x, r->unit_x, r->norm_x);
-        cosine_ref_normalize(n, d, r->y, r->unit_y, r->norm_y);
+        similarity_ref_normalize(m, d, r->x, r->unit_x, r->norm_x);
+        similarity_ref_normalize(n, d, r->y, r->unit_y, r->norm_y);
     } else {
         memcpy(r->unit_x, r->x, m * d * sizeof(double));
         memcpy(r->unit_y, r->y, n * d * sizeof(double));

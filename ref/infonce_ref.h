@@ -1,7 +1,7 @@
 /* infonce_ref.h - oracle of InfoNCE in double: loss, log-sum-exps, gradients.
  * SPDX-License-Identifier: MIT
  *
- * The whole m x n matrices are kept, because the bounds in infonce_cases.c are made from them. One-to-one
+ * The whole m x n matrices are kept, because the bounds in infonce_bounds.c are made from them. One-to-one
  * InfoNCE is the case of one target a row, in column i + offset.
  */
 #ifndef MMK_INFONCE_REF_H
@@ -33,9 +33,8 @@ struct infonce_ref {
     bool exclude_self;
     double scale; /* s, in double so that it can be varied */
     size_t m, n, d;
-    double *x, *y; /* rows as they were passed */
-    double *unit_x,
-        *unit_y; /* the rows that are multiplied: x_i / |x_i| for cosine, else the rows */
+    double *x, *y;           /* rows as they were passed */
+    double *unit_x, *unit_y; /* the rows that are multiplied: x_i / |x_i| for cosine, else x_i */
     double *norm_x, *norm_y; /* cosine: |x_i| */
     double *sim, *magnitude; /* m x n; magnitude = sum_k |x_ik y_jk| of the multiplied rows */
     struct infonce_direction dir_x, dir_y;

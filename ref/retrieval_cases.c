@@ -15,11 +15,6 @@
 enum { RANKINGS, ROW_START, COLUMN, WEIGHT, RECALL, R_PRECISION, MAP_AT_R };
 enum { RECALLS = 4 };
 
-static size_t least(size_t a, size_t b)
-{
-    return a < b ? a : b;
-}
-
 static size_t depth_of(const struct trial *t)
 {
     return least(t->shape.k, t->shape.n);
@@ -174,10 +169,12 @@ static const struct shape bench[] = {{.m = 5000, .n = 25000, .k = 50},
 
 const struct kernel kernel_retrieval_metrics = {
     .name = "retrieval_metrics",
+    .rooms = "retrieval",
     .family = "retrieval",
     .formula = "Recall@K, R-Precision, mAP@R of m rankings of k out of n items",
+    .synthetic_only = true,
     .dims = "mnk",
-    .similarity = SIMILARITY_FROM_SHAPE,
+    .similarity = SIMILARITY_NONE,
     .layout = layout,
     .fill = fill,
     .call = call,
@@ -186,6 +183,5 @@ const struct kernel kernel_retrieval_metrics = {
     .bytes = bytes,
     .fill_fits = fits,
     .sweep = sweep,
-    .bench = bench,
-    .bench_count = sizeof bench / sizeof bench[0],
+    BENCH(bench),
 };

@@ -12,6 +12,7 @@
  */
 #include "cases.h"
 #include "matmul.h"
+#include "similarity_bounds.h"
 #include "sweep.h"
 
 #include <stdio.h>
@@ -88,7 +89,7 @@ static enum mmk_status both_call(struct trial *t)
         mmk_search_both(s->similarity, s->m, s->n, s->d, x->data, x->ld, y->data, y->ld, s->k,
                         values->data, t->buffer[INDICES].data, values->ld, s->k, values_y->data,
                         t->buffer[INDICES_Y].data, values_y->ld, &t->options);
-    t->count = s->k < s->n ? s->k : s->n; /* it has no count */
+    t->count = least(s->k, s->n); /* it has no count */
     return status;
 }
 
@@ -100,11 +101,6 @@ static enum mmk_status gallery_call(struct trial *t)
 }
 
 /* ---- Oracle ---------------------------------------------------------------------------------- */
-
-static size_t least(size_t a, size_t b)
-{
-    return a < b ? a : b;
-}
 
 /* How many rows of a direction are judged, spread evenly; all where that does not take long. */
 static size_t judged_count(const struct shape *s, size_t rows)
@@ -343,38 +339,38 @@ static const struct shape both_bench[] = {
 };
 
 #define PARTS                                                                                      \
-    .family = "search", .dims = "mndk", .similarity = SIMILARITY_FROM_SHAPE, .oracle = oracle,     \
-    .judged = judged_share, .judge = judge, .flops = flops, .bytes = bytes, .takes_threads = true, \
-    .fill_fits = fits, .sweep = sweep
+    .family = "search", .allowance = ALLOWANCE_SCORES, .dims = "mndk",                             \
+    .similarity = SIMILARITY_FROM_SHAPE, .oracle = oracle, .judged = judged_share, .judge = judge, \
+    .flops = flops, .bytes = bytes, .takes_threads = true, .fill_fits = fits, .sweep = sweep
 
 const struct kernel kernel_search = {
     .name = "search",
+    .rooms = "search tile topk",
     .formula = "first k of sim(x_i, y_j) for each i",
     .layout = layout,
     .call = search_call,
-    .bench = search_bench,
-    .bench_count = sizeof search_bench / sizeof search_bench[0],
+    BENCH(search_bench),
     PARTS,
 };
 
 const struct kernel kernel_search_both = {
     .name = "search_both",
+    .rooms = "search tile topk",
     .formula = "first k of sim(x_i, y_j) for each i, and for each j",
     .layout = both_layout,
     .call = both_call,
-    .bench = both_bench,
-    .bench_count = sizeof both_bench / sizeof both_bench[0],
+    BENCH(both_bench),
     PARTS,
 };
 
 const struct kernel kernel_gallery_search = {
     .name = "gallery_search",
+    .rooms = "search tile topk",
     .formula = "the same, Y packed before",
     .layout = layout,
     .prepare = gallery_prepare,
     .release = gallery_release,
     .call = gallery_call,
-    .bench = gallery_bench,
-    .bench_count = sizeof gallery_bench / sizeof gallery_bench[0],
+    BENCH(gallery_bench),
     PARTS,
 };

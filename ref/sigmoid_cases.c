@@ -1,8 +1,8 @@
 /* sigmoid_cases.c - cases of the sigmoid loss.
  * SPDX-License-Identifier: MIT
  *
- * Bounds, with u, chain(), e_ij and delta_ij as in infonce_cases.c. To the product the bias is added, both
- * in base 2 and rounded:
+ * Bounds, with u, chain(), e_ij and delta_ij as in infonce_bounds.c. To the product the bias is
+ * added, both in base 2 and rounded:
  *     eta_ij = delta_ij + 2u |bias| + 2u (|L_ij| + |bias|),   L_ij = s sim_ij + bias
  * Since log(1 + a e^eta) - log(1 + a) <= a/(1 + a) (e^eta - 1), each softplus(v) of the sum, made from an
  * exponential (2u) and a polynomial (4u) that is 0 where the exponential is below 2^-126, is off by
@@ -15,12 +15,13 @@
  * dlog_var_x, a product of e^p with the sum of a row of G:
  *     s e^p sum_j (error of G_ij + (chain(n) + 8) u |G_ij|)
  * and dlogit_scale the sum of (error of G_ij + (chain(m) + chain(n) + lanes(d) + 18) u |G_ij|) V_ij more.
- * dX, dY, dlogit_scale as in infonce_cases.c; dbias: the sum of these and
+ * dX, dY, dlogit_scale as in infonce_bounds.c; dbias: the sum of these and
  * (chain(m) + chain(n) + 8) u sum |G_ij|.
  */
 #include "cases.h"
-#include "infonce_ref.h"
 #include "infonce_bounds.h"
+#include "infonce_cases.h"
+#include "infonce_ref.h"
 #include "matmul.h"
 #include "sweep.h"
 #include "targets.h"
@@ -306,36 +307,42 @@ static size_t sweep(bool quick, struct shape *shapes)
     size_t dim_count = sweep_dims(quick, dims);
     for (size_t i = 0; i < dim_count; i += quick ? 3 : 1)
         add_all(shapes, &count,
-                (struct shape){
-                    .m = 5, .n = 7, .d = dims[i], .k = 1 + i % 6, .offset = i % 3, .ld_extra = 1});
+                (struct shape){.m = 5,
+                               .n = 7,
+                               .d = dims[i],
+                               .positives = 1 + i % 6,
+                               .offset = i % 3,
+                               .ld_extra = 1});
     for (size_t m = 0; m <= (quick ? 18u : 70u); m += quick ? 6 : 1)
         for (size_t k = 1; k < 6; k += 2)
-            add_all(shapes, &count, (struct shape){.m = m, .n = m / 2 + k, .d = 5, .k = k});
-    add_all(shapes, &count, (struct shape){.m = 170, .n = 90, .d = 3, .k = 9});
-    add_all(shapes, &count, (struct shape){.m = 86, .n = 700, .d = 3, .k = 30});
+            add_all(shapes, &count, (struct shape){.m = m, .n = m / 2 + k, .d = 5, .positives = k});
+    add_all(shapes, &count, (struct shape){.m = 170, .n = 90, .d = 3, .positives = 9});
+    add_all(shapes, &count, (struct shape){.m = 86, .n = 700, .d = 3, .positives = 30});
     if (quick)
         return count;
-    add_all(shapes, &count, (struct shape){.m = 169, .n = 257, .d = 33, .k = 17, .offset = 60});
-    add_all(shapes, &count, (struct shape){.m = 1350, .n = 1360, .d = 3, .k = 20});
+    add_all(shapes, &count,
+            (struct shape){.m = 169, .n = 257, .d = 33, .positives = 17, .offset = 60});
+    add_all(shapes, &count, (struct shape){.m = 1350, .n = 1360, .d = 3, .positives = 20});
     return count;
 }
 
 /* SigLIP at the start of training; one positive a row, and as many as ECCV Caption has. */
 #define SIGLIP(B, D, K)                                                                            \
     {                                                                                              \
-        .m = (B), .n = (B), .d = (D), .k = (K), .similarity = MMK_COSINE, .logit_scale = 10        \
+        .m = (B), .n = (B), .d = (D), .positives = (K), .similarity = MMK_COSINE,                  \
+        .logit_scale = 10                                                                          \
     }
 
 static const struct shape bench[] = {SIGLIP(256, 512, 1), SIGLIP(1024, 512, 1),
                                      SIGLIP(4096, 512, 1), SIGLIP(4096, 512, 17)};
 
 #define SHARED_PARTS                                                                               \
-    .family = "infonce", .dims = "mndk", .similarity = SIMILARITY_FROM_SHAPE,                      \
-    .fill = targets_fill, .sweep = sweep, .takes_threads = true, .bench = bench,                   \
-    .bench_count = sizeof bench / sizeof bench[0]
+    .dims = "mndk", .has_positives = true, .similarity = SIMILARITY_FROM_SHAPE,                    \
+    .fill = targets_fill, .sweep = sweep, .takes_threads = true, INFONCE_PARTS, BENCH(bench)
 
 const struct kernel kernel_sigmoid_forward = {
     .name = "sigmoid_forward",
+    .rooms = "infonce tile",
     .formula = "loss = 1/m sum_ij log(1 + e^(-z_ij (s sim_ij + b))), k positives a row",
     .layout = forward_layout,
     .call = forward_call,
@@ -348,7 +355,9 @@ const struct kernel kernel_sigmoid_forward = {
 
 const struct kernel kernel_sigmoid_forward_backward = {
     .name = "sigmoid_forward_backward",
+    .rooms = "infonce tile",
     .formula = "loss, dX, dY, d logit_scale, d bias of the sigmoid loss",
+    .gradients = true,
     .layout = both_layout,
     .call = both_call,
     .oracle = both_oracle,
@@ -372,14 +381,22 @@ static size_t csd_sweep(bool quick, struct shape *shapes)
 }
 
 static const struct shape csd_bench[] = {
-    {.m = 1024, .n = 1024, .d = 512, .k = 1, .similarity = MMK_NEG_SQ_L2, .logit_scale = 5},
-    {.m = 4096, .n = 4096, .d = 512, .k = 17, .similarity = MMK_NEG_SQ_L2, .logit_scale = 5}};
+    {.m = 1024, .n = 1024, .d = 512, .positives = 1, .similarity = MMK_NEG_SQ_L2, .logit_scale = 5},
+    {.m = 4096,
+     .n = 4096,
+     .d = 512,
+     .positives = 17,
+     .similarity = MMK_NEG_SQ_L2,
+     .logit_scale = 5}};
 
 const struct kernel kernel_csd_sigmoid_forward_backward = {
     .name = "csd_sigmoid_forward_backward",
-    .family = "infonce",
+    .rooms = "infonce tile exp",
+    INFONCE_PARTS,
     .formula = "the sigmoid loss of -a (|mu - nu|^2 + sum of the variances) + b, and its gradients",
+    .gradients = true,
     .dims = "mndk",
+    .has_positives = true,
     .similarity = MMK_NEG_SQ_L2,
     .layout = csd_layout,
     .fill = csd_fill,
@@ -390,6 +407,5 @@ const struct kernel kernel_csd_sigmoid_forward_backward = {
     .fill_fits = infonce_backward_fill_fits,
     .sweep = csd_sweep,
     .takes_threads = true,
-    .bench = csd_bench,
-    .bench_count = sizeof csd_bench / sizeof csd_bench[0],
+    BENCH(csd_bench),
 };

@@ -17,8 +17,8 @@ static size_t entries_of(const struct trial *t, size_t i)
 {
     if (candidates_of(&t->shape) == 0)
         return 0;
-    return t->fill == FILL_NORMAL ? t->shape.k
-                                  : (size_t)(fill_hash(t->shape.n, i) % (t->shape.k + 1));
+    return t->fill == FILL_NORMAL ? t->shape.positives
+                                  : (size_t)(fill_hash(t->shape.n, i) % (t->shape.positives + 1));
 }
 
 void targets_layout(struct trial *t)

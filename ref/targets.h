@@ -6,7 +6,8 @@
 
 #include "case.h"
 
-/* Adds row_start, column and weight: shape.k entries a row with the normal fill, else up to that. */
+/* Adds row_start, column and weight: shape.positives entries a row with the normal fill, else up to
+ * that. */
 void targets_layout(struct trial *trial);
 
 /* Fills them, after the common fill. */

@@ -74,7 +74,7 @@ static void oracle(struct trial *t)
 {
     size_t m = t->shape.m, n = t->shape.n, k = t->shape.k;
     struct buffer *values = &t->buffer[VALUES], *indices = &t->buffer[INDICES];
-    t->expected_count = k < n ? k : n;
+    t->expected_count = least(k, n);
 #pragma omp parallel for if (m * n > 10000) schedule(static)
     for (size_t i = 0; i < m; i++) {
         const float *scores = (const float *)t->buffer[SCORES].data + i * t->buffer[SCORES].ld;
@@ -170,10 +170,12 @@ static const struct shape rows_bench[] = {{.m = 1000, .n = 5000, .k = 10},
 
 const struct kernel kernel_topk = {
     .name = "topk",
+    .rooms = "topk",
     .family = "topk",
     .formula = "first k of n scores: value descending, then index",
+    .allowance = ALLOWANCE_TIES,
     .dims = "nk",
-    .similarity = SIMILARITY_FROM_SHAPE,
+    .similarity = SIMILARITY_NONE,
     .layout = row_layout,
     .fill = scores_fill,
     .call = row_call,
@@ -182,16 +184,17 @@ const struct kernel kernel_topk = {
     .bytes = bytes,
     .fill_fits = scores_fit,
     .sweep = row_sweep,
-    .bench = row_bench,
-    .bench_count = sizeof row_bench / sizeof row_bench[0],
+    BENCH(row_bench),
 };
 
 const struct kernel kernel_topk_rows = {
     .name = "topk_rows",
+    .rooms = "topk",
     .family = "topk",
     .formula = "the first k of n scores of each of m rows",
+    .allowance = ALLOWANCE_TIES,
     .dims = "mnk",
-    .similarity = SIMILARITY_FROM_SHAPE,
+    .similarity = SIMILARITY_NONE,
     .layout = rows_layout,
     .fill = scores_fill,
     .call = rows_call,
@@ -201,6 +204,5 @@ const struct kernel kernel_topk_rows = {
     .takes_threads = true,
     .fill_fits = scores_fit,
     .sweep = rows_sweep,
-    .bench = rows_bench,
-    .bench_count = sizeof rows_bench / sizeof rows_bench[0],
+    BENCH(rows_bench),
 };

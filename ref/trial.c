@@ -47,7 +47,7 @@ bool trial_open(struct trial *t, const struct kernel *kernel, const struct shape
     memset(t, 0, sizeof *t);
     t->kernel = kernel;
     t->shape = *shape;
-    if (kernel->similarity != SIMILARITY_FROM_SHAPE)
+    if (kernel->similarity >= 0)
         t->shape.similarity = (enum mmk_similarity)kernel->similarity;
     t->fill = fill;
     t->seed = seed;

@@ -4,11 +4,16 @@
  *     struct trial t;
  *     struct verdict v;
  *     if (trial_open(&t, kernel, &shape, FILL_NORMAL, seed)) {
- *         trial_fill(&t);            case.h; with FILL_GIVEN write x and y (or scores) before: it
- * then only makes the inputs that follow from them (lse of a backward) trial_oracle(&t); once: it
- * does not depend on who runs the trial for (every variant) { trial_poison(&t); isa_use_row(row),
- * t.options.threads = ...; status = kernel->call(&t); if (status == MMK_OK && trial_check(&t, &v))
- * ...
+ *         trial_fill(&t);                           case.h; with FILL_GIVEN write x and y (or
+ *                                                   scores) before: it then only makes the inputs
+ *                                                   that follow from them (lse of a backward)
+ *         trial_oracle(&t);                         once: it does not depend on who runs the trial
+ *         for (every variant) {
+ *             trial_poison(&t);
+ *             isa_use_row(row), t.options.threads = ...;
+ *             status = trial_call(&t);
+ *             if (status == MMK_OK && trial_check(&t, &v))
+ *                 ...
  *         }
  *         trial_close(&t);
  *     }
@@ -22,13 +27,12 @@
 
 struct verdict {
     bool pass;
-    size_t judged; /* output elements compared with the oracle */
-    size_t wrong;  /* of these (and of padding, canaries, count) how many are wrong */
-    double
-        worst_share;   /* greatest |error| / bound: 1 is the limit. 0 where the bound itself is 0 */
-    double worst_abs;  /* greatest |error| among the finite ones */
-    double worst_ulp;  /* the greatest in units of the last place of the expected float */
-    char message[320]; /* the first wrong element, in one sentence; "" when pass */
+    size_t judged;      /* output elements compared with the oracle */
+    size_t wrong;       /* of these (and of padding, canaries, count) how many are wrong */
+    double worst_share; /* greatest |error| / bound: 1 is the limit. 0 where the bound is 0 */
+    double worst_abs;   /* greatest |error| among the finite ones */
+    double worst_ulp;   /* the greatest in units of the last place of the expected float */
+    char message[320];  /* the first wrong element, in one sentence; "" when pass */
 };
 
 /* Lays out a trial and allocates inputs, outputs, expected and bound. Data is aligned to 64 bytes
@@ -52,8 +56,7 @@ bool trial_check(const struct trial *trial, struct verdict *verdict);
 /* prepare, call and release of the kernel. */
 enum mmk_status trial_call(struct trial *trial);
 
-/* A hash of every output and count: equal on every ISA, thread count and machine. Never of padding.
- */
+/* A hash of every output and count, not of padding: equal on every ISA and machine. */
 uint64_t trial_fingerprint(const struct trial *trial);
 
 /* The buffer of that name; NULL when the kernel has none. */

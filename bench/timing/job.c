@@ -245,7 +245,8 @@ static size_t small_n(const struct kernel *kernel, const struct shape *shape, si
 {
     if (strchr(kernel->dims, 'k') == NULL)
         return side;
-    return shape->k > SMALL_SCORES / SCORES_BY_K ? shape->k * SCORES_BY_K : SMALL_SCORES;
+    size_t k = shape_size(kernel, shape, 'k');
+    return k > SMALL_SCORES / SCORES_BY_K ? k * SCORES_BY_K : SMALL_SCORES;
 }
 
 double job_estimate(const struct plan_case *plan, const struct variant *variant, uint64_t seed)

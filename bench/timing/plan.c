@@ -53,11 +53,6 @@ double plan_work(const struct kernel *kernel, const struct shape *shape)
     return kernel->flops(shape) + kernel->bytes(shape);
 }
 
-static size_t size_of(const struct shape *s, char dim)
-{
-    return dim == 'm' ? s->m : dim == 'n' ? s->n : dim == 'd' ? s->d : s->k;
-}
-
 static const char *const similarities[] = {"dot", "cosine", "neg_sq_l2"};
 
 __attribute__((format(printf, 3, 4))) static void append(char *text, size_t bytes,
@@ -104,7 +99,7 @@ void plan_shape_text(const struct plan_case *c, char *text, size_t bytes)
                dim == c->kernel->dims ? ""
                : *dim == 'k'          ? " k="
                                       : "x",
-               size_of(&c->shape, *dim));
+               shape_size(c->kernel, &c->shape, *dim));
     append_words(c, ' ', text, bytes);
     if (keeps_logits(c->kernel))
         append_workspace(c, ' ', text, bytes);
@@ -115,7 +110,7 @@ void plan_shape_word(const struct plan_case *c, char *text, size_t bytes)
     text[0] = '\0';
     for (const char *dim = c->kernel->dims; *dim; dim++)
         append(text, bytes, "%s%c=%zu", dim == c->kernel->dims ? "" : ",", *dim,
-               size_of(&c->shape, *dim));
+               shape_size(c->kernel, &c->shape, *dim));
     append_words(c, ':', text, bytes);
     if (c->workspace != default_workspace(c->kernel))
         append_workspace(c, ':', text, bytes);
@@ -339,7 +334,8 @@ static bool shape_for(const struct shape_text *text, struct plan_case *c)
     *shape = kernel->bench[0];
     const size_t named[4] = {text->m, text->n, text->d, text->k};
     const char letters[4] = {'m', 'n', 'd', 'k'};
-    size_t *const slots[4] = {&shape->m, &shape->n, &shape->d, &shape->k};
+    size_t *const slots[4] = {&shape->m, &shape->n, &shape->d,
+                              kernel->has_positives ? &shape->positives : &shape->k};
     size_t dims = strlen(kernel->dims), unnamed = 0, next = 0;
     for (int i = 0; i < 4; i++) {
         if (named[i] != SIZE_MAX && !has(kernel, letters[i]))
@@ -532,7 +528,7 @@ static void add_real(struct plan *plan, const struct plan_options *options,
 static bool has_no_work(const struct plan_case *c)
 {
     for (const char *dim = c->kernel->dims; *dim; dim++)
-        if (size_of(&c->shape, *dim) == 0)
+        if (shape_size(c->kernel, &c->shape, *dim) == 0)
             return true;
     return false;
 }

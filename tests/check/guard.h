@@ -3,8 +3,7 @@
  *
  *     PLACE_END     [guard]            [canary][data][guard]      one element too far on faults
  *     PLACE_BEGIN   [guard][data][canary]            [guard]      one element before faults
- *     PLACE_SHIFTED [guard] [canary][data][canary]   [guard]      data 4 to 60 bytes off a 64-byte
- * line
+ *     PLACE_SHIFTED [guard] [canary][data][canary]   [guard]      data 4 to 60 bytes off a line
  *
  * Needed although there are sanitizers: gcc 12's AddressSanitizer does not see masked loads and
  * stores, gather and compress-store, clang 14's not the last two.
@@ -28,8 +27,7 @@ struct guard {
     size_t data_bytes;
 };
 
-/* Room for bytes; shift (0..14) varies the address of PLACE_SHIFTED. Exits when there is no memory.
- */
+/* Room for bytes; shift (0..14) varies the address of PLACE_SHIFTED. Exits without memory. */
 void *guard_place(struct guard *guard, size_t bytes, enum placement placement, size_t shift);
 
 /* Whether all bytes around the data are as guard_place() left them. */

@@ -1,5 +1,5 @@
-/* probe.c - mmk-probe: prints which instruction set is used, and a hash of what each function
- * returns. SPDX-License-Identifier: MIT
+/* probe.c - mmk-probe: prints the instruction set in use, and a hash of what each function returns.
+ * SPDX-License-Identifier: MIT
  *
  * Small enough to run in seconds in an emulator, and linked like a user's program. Two machines, or
  * two instruction sets, agree when all lines after the first are the same. Exit status 2: the

@@ -1,5 +1,8 @@
-/* test_forms.c - ways to call that mmk-check's trials do not take: outputs left out, in place, one
- * matrix twice, a workspace that spares all allocation, logits so large that each softmax picks one. SPDX-License-Identifier: MIT
+/* test_forms.c - ways to call that the trials of mmk-check do not take.
+ * SPDX-License-Identifier: MIT
+ *
+ * Outputs left out, in place, one matrix twice, a workspace that spares all allocation, logits so
+ * large that each softmax picks one.
  */
 #include "../../kernels/isa/isa.h"
 #include "../../ref/cases.h"
@@ -13,8 +16,7 @@
 #include <string.h>
 #include <cmocka.h>
 
-/* ---- Counting allocations: glibc lets a program bring its own ----------------------------------
- */
+/* ---- Counting allocations: glibc lets a program bring its own -------------------------------- */
 
 #if defined(__GLIBC__) && !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
 #define COUNTS_ALLOCATIONS 1
@@ -70,8 +72,7 @@ static void fill_floats(float *v, size_t count, uint64_t stream)
         v[e] = (float)fill_normal(stream, e);
 }
 
-/* ---- Top-k with an output left out --------------------------------------------------------------
- */
+/* ---- Top-k with an output left out ----------------------------------------------------------- */
 
 static void topk_parts(void)
 {
@@ -113,8 +114,7 @@ static void topk_without_values_or_indices(void **state)
     on_every_isa(topk_parts);
 }
 
-/* ---- In place, and one matrix as both
- * ------------------------------------------------------------ */
+/* ---- In place, and one matrix as both -------------------------------------------------------- */
 
 static void normalize_both_ways(void)
 {
@@ -212,8 +212,7 @@ static void query_has_the_bits_of_pairs(void **state)
     on_every_isa(query_and_pairs);
 }
 
-/* ---- Workspace
- * ------------------------------------------------------------------------------------ */
+/* ---- Workspace ------------------------------------------------------------------------------- */
 
 struct results {
     float loss, scale, lse_x[100], lse_y[130], dx[100 * 20], dy[130 * 20];
@@ -306,8 +305,7 @@ static void workspace_spares_allocation(void **state)
     on_every_isa(workspaces);
 }
 
-/* ---- Logits in the tens of thousands ------------------------------------------------------------
- */
+/* ---- Logits in the tens of thousands --------------------------------------------------------- */
 
 /* Each column's softmax is 1 at its greatest logit, far above the next: dY_j is logit_scale/m times
  * the difference of that x and the positive's. It takes log-sum-exps and gradients that are made from

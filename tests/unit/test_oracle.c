@@ -2,7 +2,7 @@
  * SPDX-License-Identifier: MIT
  */
 #include "../../ref/cases.h"
-#include "../../ref/cosine_ref.h"
+#include "../../ref/similarity_ref.h"
 #include "../../ref/infonce_ref.h"
 #include "../../ref/matmul.h"
 #include "../../ref/topk_ref.h"
@@ -369,12 +369,12 @@ static void similarities_are_exact(void **state)
             magnitude += fabs((double)x[k] * (double)y[k]);
         }
         double rounding = (double)d * 0x1p-52;
-        double dot = cosine_ref_pair(MMK_DOT, d, x, y);
+        double dot = similarity_ref_pair(MMK_DOT, d, x, y);
         assert_true(fabs(dot - mpfr_get_d(xy, MPFR_RNDN)) <= rounding * magnitude);
-        double far = cosine_ref_pair(MMK_NEG_SQ_L2, d, x, y);
+        double far = similarity_ref_pair(MMK_NEG_SQ_L2, d, x, y);
         double right = mpfr_get_d(distance, MPFR_RNDN);
         assert_true(fabs(far + right) <= (rounding + 0x1p-50) * right);
-        double cosine = cosine_ref_pair(MMK_COSINE, d, x, y);
+        double cosine = similarity_ref_pair(MMK_COSINE, d, x, y);
         if (d == 0) {
             assert_true(cosine == 0);
             continue;
@@ -394,12 +394,12 @@ static void edge_rows(void **state)
     (void)state;
     const float zero[3] = {0, -0.0f, 0}, one[3] = {1, 2, 3}, bad[3] = {1, NAN, 3};
     const float infinite[3] = {1, INFINITY, 3}, tiny[3] = {1e-45f, 0, 0};
-    assert_true(cosine_ref_pair(MMK_COSINE, 3, zero, one) == 0);
-    assert_true(isnan(cosine_ref_pair(MMK_COSINE, 3, zero, bad)));
-    assert_true(isnan(cosine_ref_pair(MMK_COSINE, 3, infinite, one)));
-    assert_true(fabs(cosine_ref_pair(MMK_COSINE, 3, tiny, tiny) - 1) < 1e-15);
-    assert_true(cosine_ref_pair(MMK_NEG_SQ_L2, 3, one, one) == 0);
-    assert_true(cosine_ref_pair(MMK_DOT, 3, infinite, one) == (double)INFINITY);
+    assert_true(similarity_ref_pair(MMK_COSINE, 3, zero, one) == 0);
+    assert_true(isnan(similarity_ref_pair(MMK_COSINE, 3, zero, bad)));
+    assert_true(isnan(similarity_ref_pair(MMK_COSINE, 3, infinite, one)));
+    assert_true(fabs(similarity_ref_pair(MMK_COSINE, 3, tiny, tiny) - 1) < 1e-15);
+    assert_true(similarity_ref_pair(MMK_NEG_SQ_L2, 3, one, one) == 0);
+    assert_true(similarity_ref_pair(MMK_DOT, 3, infinite, one) == (double)INFINITY);
 }
 
 /* Pair from the differences, matrix expanded: the same numbers but for rounding. */
@@ -416,12 +416,12 @@ static void matrix_is_pairs(void **state)
     ref_from_float(M, D, x, D, wide_x);
     ref_from_float(N, D, y, D, wide_y);
     for (int similarity = 0; similarity < MMK_SIMILARITY_COUNT; similarity++) {
-        cosine_ref_matrix((enum mmk_similarity)similarity, M, N, D, wide_x, wide_y, matrix,
-                          magnitude);
+        similarity_ref_matrix((enum mmk_similarity)similarity, M, N, D, wide_x, wide_y, matrix,
+                              magnitude);
         for (size_t i = 0; i < M; i++)
             for (size_t j = 0; j < N; j++) {
                 double pair =
-                    cosine_ref_pair((enum mmk_similarity)similarity, D, x + i * D, y + j * D);
+                    similarity_ref_pair((enum mmk_similarity)similarity, D, x + i * D, y + j * D);
                 assert_true(fabs(matrix[i * N + j] - pair) < 1e-13);
             }
     }

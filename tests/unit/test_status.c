@@ -1,14 +1,17 @@
-/* test_status.c - every way a public function can refuse its arguments; on an error nothing is
- * written. SPDX-License-Identifier: MIT
+/* test_status.c - every public function refuses wrong arguments, and on an error writes nothing.
+ * SPDX-License-Identifier: MIT
  *
  * Each case takes arguments that are right, spoils one, and tells the status that must come back.
- * All outputs are filled with a pattern before and compared after.
+ * All outputs are filled with a pattern before and compared after. That no function is left out is
+ * seen from mmk.h itself. What is wrong within a CSR matrix, a ranking or a gallery is tried in
+ * test_targets.c, test_retrieval.c and test_search.c.
  */
 #include "../../kernels/isa/isa.h"
 
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -26,9 +29,11 @@ struct arguments {
     enum mmk_similarity similarity;
     struct mmk_infonce_config config, *config_pointer;
     struct mmk_options options, *options_pointer;
-    size_t m, n, d, k, ldx, ldy, ldout, lddx, lddy;
-    const float *x, *y, *lse_x_in, *lse_y_in;
-    float *result, *loss, *lse_x, *lse_y, *dx, *dy, *dlogit_scale;
+    float bias;
+    const struct mmk_targets *targets;
+    size_t m, n, d, k, ldx, ldy, ldout, lddx, lddy, entries;
+    const float *x, *y, *lse_x_in, *lse_y_in, *log_var_x, *log_var_y;
+    float *result, *loss, *lse_x, *lse_y, *dx, *dy, *dlogit_scale, *dbias, *dlog_var_x, *dlog_var_y;
     uint32_t *indices;
     size_t *count, *streamed, *stored;
     int threads;
@@ -37,13 +42,20 @@ struct arguments {
 /* What the outputs point at. */
 static struct {
     float result[ELEMENTS], loss[ELEMENTS], lse_x[ELEMENTS], lse_y[ELEMENTS], dx[ELEMENTS],
-        dy[ELEMENTS], dlogit_scale[ELEMENTS];
+        dy[ELEMENTS], dlogit_scale[ELEMENTS], dbias[ELEMENTS], dlog_var_x[ELEMENTS],
+        dlog_var_y[ELEMENTS];
     uint32_t indices[ELEMENTS], indices_y[ELEMENTS];
-    size_t count[ELEMENTS], streamed[ELEMENTS], stored[ELEMENTS];
+    size_t count[ELEMENTS], count_y[ELEMENTS], streamed[ELEMENTS], stored[ELEMENTS];
 } out;
 
 static float in_x[ELEMENTS], in_y[ELEMENTS], in_norms[ELEMENTS], in_lse_x[ELEMENTS],
-    in_lse_y[ELEMENTS];
+    in_lse_y[ELEMENTS], in_log_var[ELEMENTS];
+
+/* One target a row, and rows enough for the greatest m that is right. */
+static const size_t in_row_start[N + 2] = {0, 1, 2, 3, 4, 5, 6};
+static const uint32_t in_column[N + 1] = {1, 2, 3, 4, 0, 1};
+static const struct mmk_targets in_targets = {{in_row_start, in_column, NULL}, 0};
+
 static char workspace[1 << 16];
 
 static struct arguments right_arguments(void)
@@ -51,6 +63,8 @@ static struct arguments right_arguments(void)
     struct arguments a = {
         .similarity = MMK_COSINE,
         .config = {MMK_COSINE, 10.0f, 0.5f, 0.5f, 1},
+        .bias = -10.0f,
+        .targets = &in_targets,
         .m = M,
         .n = N,
         .d = D,
@@ -60,10 +74,13 @@ static struct arguments right_arguments(void)
         .ldout = N,
         .lddx = D,
         .lddy = D,
+        .entries = M,
         .x = in_x,
         .y = in_y,
         .lse_x_in = in_lse_x,
         .lse_y_in = in_lse_y,
+        .log_var_x = in_log_var,
+        .log_var_y = in_log_var,
         .result = out.result,
         .loss = out.loss,
         .lse_x = out.lse_x,
@@ -71,6 +88,9 @@ static struct arguments right_arguments(void)
         .dx = out.dx,
         .dy = out.dy,
         .dlogit_scale = out.dlogit_scale,
+        .dbias = out.dbias,
+        .dlog_var_x = out.dlog_var_x,
+        .dlog_var_y = out.dlog_var_y,
         .indices = out.indices,
         .count = out.count,
         .streamed = out.streamed,
@@ -79,8 +99,7 @@ static struct arguments right_arguments(void)
     return a;
 }
 
-/* ---- The functions, each taking its part of the arguments ---------------------------------------
- */
+/* ---- The functions, each taking its part of the arguments ------------------------------------ */
 
 static enum mmk_status call_pair(struct arguments *a)
 {
@@ -136,6 +155,85 @@ static enum mmk_status call_forward_backward(struct arguments *a)
 static enum mmk_status call_workspace(struct arguments *a)
 {
     return mmk_infonce_workspace_bytes(a->m, a->n, a->d, a->threads, a->streamed, a->stored);
+}
+
+static enum mmk_status call_multi_forward(struct arguments *a)
+{
+    return mmk_multi_infonce_forward(a->config_pointer, a->targets, a->m, a->n, a->d, a->x, a->ldx,
+                                     a->y, a->ldy, a->loss, a->lse_x, a->lse_y, a->count,
+                                     out.count_y, a->options_pointer);
+}
+
+static enum mmk_status call_multi_backward(struct arguments *a)
+{
+    return mmk_multi_infonce_backward(a->config_pointer, a->targets, a->m, a->n, a->d, a->x, a->ldx,
+                                      a->y, a->ldy, a->lse_x_in, a->lse_y_in, a->dx, a->lddx, a->dy,
+                                      a->lddy, a->dlogit_scale, a->options_pointer);
+}
+
+static enum mmk_status call_multi_forward_backward(struct arguments *a)
+{
+    return mmk_multi_infonce_forward_backward(a->config_pointer, a->targets, a->m, a->n, a->d, a->x,
+                                              a->ldx, a->y, a->ldy, a->loss, a->lse_x, a->lse_y,
+                                              a->count, out.count_y, a->dx, a->lddx, a->dy, a->lddy,
+                                              a->dlogit_scale, a->options_pointer);
+}
+
+static enum mmk_status call_multi_workspace(struct arguments *a)
+{
+    return mmk_multi_infonce_workspace_bytes(a->m, a->n, a->d, a->entries, a->threads, a->streamed,
+                                             a->stored);
+}
+
+static enum mmk_status call_uniformity(struct arguments *a)
+{
+    return mmk_uniformity_forward(a->config_pointer, a->m, a->n, a->d, a->x, a->ldx, a->y, a->ldy,
+                                  a->loss, a->lse_x, a->lse_y, a->options_pointer);
+}
+
+static enum mmk_status call_uniformity_both(struct arguments *a)
+{
+    return mmk_uniformity_forward_backward(a->config_pointer, a->m, a->n, a->d, a->x, a->ldx, a->y,
+                                           a->ldy, a->loss, a->lse_x, a->lse_y, a->dx, a->lddx,
+                                           a->dy, a->lddy, a->dlogit_scale, a->options_pointer);
+}
+
+static enum mmk_status call_alignment(struct arguments *a)
+{
+    return mmk_alignment_forward_backward(a->config_pointer, a->m, a->d, a->x, a->ldx, a->y, a->ldy,
+                                          a->loss, a->dx, a->lddx, a->dy, a->lddy, a->dlogit_scale,
+                                          a->options_pointer);
+}
+
+static struct mmk_sigmoid_config sigmoid_config(const struct arguments *a)
+{
+    return (struct mmk_sigmoid_config){a->config.similarity, a->config.logit_scale, a->bias,
+                                       a->config.offset};
+}
+
+/* Without positives: the offset matters. */
+static enum mmk_status call_sigmoid(struct arguments *a)
+{
+    struct mmk_sigmoid_config config = sigmoid_config(a);
+    return mmk_sigmoid_forward(a->config_pointer ? &config : NULL, NULL, a->m, a->n, a->d, a->x,
+                               a->ldx, a->y, a->ldy, a->loss, a->options_pointer);
+}
+
+static enum mmk_status call_sigmoid_both(struct arguments *a)
+{
+    struct mmk_sigmoid_config config = sigmoid_config(a);
+    return mmk_sigmoid_forward_backward(a->config_pointer ? &config : NULL, NULL, a->m, a->n, a->d,
+                                        a->x, a->ldx, a->y, a->ldy, a->loss, a->dx, a->lddx, a->dy,
+                                        a->lddy, a->dlogit_scale, a->dbias, a->options_pointer);
+}
+
+static enum mmk_status call_csd(struct arguments *a)
+{
+    struct mmk_sigmoid_config config = sigmoid_config(a);
+    return mmk_csd_sigmoid_forward_backward(
+        a->config_pointer ? &config : NULL, NULL, a->m, a->n, a->d, a->x, a->log_var_x, a->ldx,
+        a->y, a->log_var_y, a->ldy, a->loss, a->dx, a->dlog_var_x, a->lddx, a->dy, a->dlog_var_y,
+        a->lddy, a->dlogit_scale, a->dbias, a->options_pointer);
 }
 
 static enum mmk_status call_topk(struct arguments *a)
@@ -237,14 +335,35 @@ enum {
     GALLERY_PACK = 1 << 17,
     GALLERY_MATRIX = 1 << 18,
     GALLERY_SEARCH = 1 << 19,
-    FUNCTIONS = 20,
+    MULTI_FORWARD = 1 << 20,
+    MULTI_BACKWARD = 1 << 21,
+    MULTI_BOTH = 1 << 22,
+    MULTI_WORKSPACE = 1 << 23,
+    UNIFORMITY_FORWARD = 1 << 24,
+    UNIFORMITY_BOTH = 1 << 25,
+    ALIGNMENT = 1 << 26,
+    SIGMOID_FORWARD = 1 << 27,
+    SIGMOID_BOTH = 1 << 28,
+    CSD = 1 << 29,
+    FUNCTIONS = 30,
     SEARCHES = SEARCH | SEARCH_BOTH,
     GALLERY = GALLERY_MATRIX | GALLERY_SEARCH,
     FIND = SEARCHES | GALLERY_SEARCH,
     QUERIES = QUERY | QUERY_NORMS,
     INFONCE = FORWARD | BACKWARD | BOTH,
+    MULTI = MULTI_FORWARD | MULTI_BACKWARD | MULTI_BOTH,
+    UNIFORMITY = UNIFORMITY_FORWARD | UNIFORMITY_BOTH,
+    SIGMOID = SIGMOID_FORWARD | SIGMOID_BOTH | CSD,
+    SOFTMAX = INFONCE | MULTI | UNIFORMITY,
+    TWO_SIDED = SOFTMAX | SIGMOID, /* m rows of x, n of y */
+    LOSSES = TWO_SIDED | ALIGNMENT,
+    WITH_OFFSET = INFONCE | SIGMOID,
+    LSE_OUT = FORWARD | BOTH | MULTI_FORWARD | MULTI_BOTH | UNIFORMITY,
+    LSE_IN = BACKWARD | MULTI_BACKWARD,
+    GRADIENTS = LSE_IN | BOTH | MULTI_BOTH | UNIFORMITY_BOTH | ALIGNMENT | SIGMOID_BOTH | CSD,
+    WORKSPACES = WORKSPACE | MULTI_WORKSPACE,
     SIMILARITIES = PAIR | QUERIES | MATRIX,
-    WITH_OPTIONS = MATRIX | INFONCE | TOPK_ROWS | SEARCHES | GALLERY_PACK | GALLERY,
+    WITH_OPTIONS = MATRIX | LOSSES | TOPK_ROWS | SEARCHES | GALLERY_PACK | GALLERY,
     ALL = (1 << FUNCTIONS) - 1
 };
 
@@ -272,10 +391,19 @@ static const struct {
     {"gallery_pack", call_gallery_pack},
     {"gallery_matrix", call_gallery_matrix},
     {"gallery_search", call_gallery_search},
+    {"multi_infonce_forward", call_multi_forward},
+    {"multi_infonce_backward", call_multi_backward},
+    {"multi_infonce_forward_backward", call_multi_forward_backward},
+    {"multi_infonce_workspace_bytes", call_multi_workspace},
+    {"uniformity_forward", call_uniformity},
+    {"uniformity_forward_backward", call_uniformity_both},
+    {"alignment_forward_backward", call_alignment},
+    {"sigmoid_forward", call_sigmoid},
+    {"sigmoid_forward_backward", call_sigmoid_both},
+    {"csd_sigmoid_forward_backward", call_csd},
 };
 
-/* ---- The ways to spoil them
- * ---------------------------------------------------------------------- */
+/* ---- The ways to spoil them ------------------------------------------------------------------ */
 
 #define SPOIL(name, ...)                                                                           \
     static void name(struct arguments *a)                                                          \
@@ -296,6 +424,12 @@ SPOIL(null_lse_y_in, a->lse_y_in = NULL)
 SPOIL(null_dx, a->dx = NULL)
 SPOIL(null_dy, a->dy = NULL)
 SPOIL(null_dlogit_scale, a->dlogit_scale = NULL)
+SPOIL(null_dbias, a->dbias = NULL)
+SPOIL(null_log_var_x, a->log_var_x = NULL)
+SPOIL(null_log_var_y, a->log_var_y = NULL)
+SPOIL(null_dlog_var_x, a->dlog_var_x = NULL)
+SPOIL(null_dlog_var_y, a->dlog_var_y = NULL)
+SPOIL(null_targets, a->targets = NULL)
 SPOIL(null_values_and_count, a->result = NULL; a->count = NULL)
 SPOIL(null_indices_and_count, a->indices = NULL; a->count = NULL)
 SPOIL(null_all_of_topk, a->result = NULL; a->indices = NULL; a->count = NULL)
@@ -326,6 +460,7 @@ SPOIL(big_ldy, a->ldy = BIG_SIZE)
 SPOIL(huge_ldout, a->ldout = HUGE_SIZE)
 SPOIL(huge_lddx, a->lddx = HUGE_SIZE)
 SPOIL(huge_lddy, a->lddy = HUGE_SIZE)
+SPOIL(huge_entries, a->entries = HUGE_SIZE)
 SPOIL(n_beyond_index, a->n = (size_t)UINT32_MAX + 1; a->ldx = (size_t)UINT32_MAX + 1)
 
 SPOIL(similarity_3,
@@ -342,6 +477,10 @@ SPOIL(weight_x_inf, a->config.weight_x = INFINITY)
 SPOIL(weight_y_negative, a->config.weight_y = -0.5f)
 SPOIL(weight_y_nan, a->config.weight_y = -NAN)
 SPOIL(weight_y_inf, a->config.weight_y = -INFINITY)
+SPOIL(bias_nan, a->bias = NAN)
+SPOIL(bias_inf, a->bias = INFINITY)
+SPOIL(bias_minus_inf, a->bias = -INFINITY)
+SPOIL(bias_too_great, a->bias = 0x1.000002p100f)
 SPOIL(offset_one_too_far, a->config.offset = N - M + 1)
 SPOIL(offset_overflows, a->config.offset = SIZE_MAX)
 SPOIL(offset_overflows_to_fit, a->config.offset = SIZE_MAX - M + 1)
@@ -369,6 +508,7 @@ SPOIL(tiny_workspace, a->options.workspace = workspace; a->options.workspace_byt
 SPOIL(three_threads, a->options.threads = 3; a->options_pointer = &a->options)
 SPOIL(no_weights, a->config.weight_x = 0.0f; a->config.weight_y = 0.0f)
 SPOIL(smallest_scale, a->config.logit_scale = 0x1p-149f)
+SPOIL(greatest_bias, a->bias = -0x1p100f)
 SPOIL(last_offset, a->config.offset = N - M)
 
 static const struct {
@@ -383,84 +523,101 @@ static const struct {
     }
     CASE(nothing, ALL, MMK_OK),
 
-    CASE(null_config, INFONCE, MMK_ERR_NULL),
-    CASE(null_x, ALL & ~(WORKSPACE | SQUARED_NORMS | RETRIEVAL | GALLERY_PACK), MMK_ERR_NULL),
-    CASE(null_y, SIMILARITIES | SQUARED_NORMS | INFONCE | SEARCHES | GALLERY_PACK, MMK_ERR_NULL),
+    CASE(null_config, LOSSES, MMK_ERR_NULL),
+    CASE(null_x, ALL & ~(WORKSPACES | SQUARED_NORMS | RETRIEVAL | GALLERY_PACK), MMK_ERR_NULL),
+    CASE(null_y, SIMILARITIES | SQUARED_NORMS | LOSSES | SEARCHES | GALLERY_PACK, MMK_ERR_NULL),
     CASE(null_result, SIMILARITIES | SQUARED_NORMS | NORMALIZE | EXP | LOGSUMEXP | GALLERY_MATRIX,
          MMK_ERR_NULL),
-    CASE(null_loss, FORWARD | BOTH, MMK_ERR_NULL),
-    CASE(null_lse_x, FORWARD | BOTH, MMK_ERR_NULL),
-    CASE(null_lse_y, FORWARD | BOTH, MMK_ERR_NULL),
-    CASE(null_lse_x_in, BACKWARD, MMK_ERR_NULL),
-    CASE(null_lse_y_in, BACKWARD, MMK_ERR_NULL),
-    CASE(null_dx, BACKWARD | BOTH, MMK_ERR_NULL),
-    CASE(null_dy, BACKWARD | BOTH, MMK_ERR_NULL),
-    CASE(null_dlogit_scale, BACKWARD | BOTH, MMK_ERR_NULL),
+    CASE(null_loss, LSE_OUT | ALIGNMENT | SIGMOID, MMK_ERR_NULL),
+    CASE(null_lse_x, LSE_OUT, MMK_ERR_NULL),
+    CASE(null_lse_y, LSE_OUT, MMK_ERR_NULL),
+    CASE(null_lse_x_in, LSE_IN, MMK_ERR_NULL),
+    CASE(null_lse_y_in, LSE_IN, MMK_ERR_NULL),
+    CASE(null_dx, GRADIENTS, MMK_ERR_NULL),
+    CASE(null_dy, GRADIENTS, MMK_ERR_NULL),
+    CASE(null_dlogit_scale, GRADIENTS, MMK_ERR_NULL),
+    CASE(null_dbias, SIGMOID_BOTH | CSD, MMK_ERR_NULL),
+    CASE(null_log_var_x, CSD, MMK_ERR_NULL),
+    CASE(null_log_var_y, CSD, MMK_ERR_NULL),
+    CASE(null_dlog_var_x, CSD, MMK_ERR_NULL),
+    CASE(null_dlog_var_y, CSD, MMK_ERR_NULL),
+    CASE(null_targets, MULTI, MMK_ERR_NULL),
     CASE(null_values_and_count, TOPK | TOPK_ROWS | FIND, MMK_OK),
     CASE(null_indices_and_count, TOPK | TOPK_ROWS | FIND, MMK_OK),
     CASE(null_all_of_topk, TOPK | TOPK_ROWS | FIND, MMK_OK),
-    CASE(null_streamed, WORKSPACE, MMK_OK),
-    CASE(null_stored, WORKSPACE, MMK_OK),
+    CASE(null_streamed, WORKSPACES, MMK_OK),
+    CASE(null_stored, WORKSPACES, MMK_OK),
 
-    CASE(small_ldx, MATRIX | NORMALIZE | INFONCE | SEARCHES | GALLERY, MMK_ERR_LEADING_DIMENSION),
+    CASE(small_ldx, MATRIX | NORMALIZE | LOSSES | SEARCHES | GALLERY, MMK_ERR_LEADING_DIMENSION),
     CASE(small_ldx_of_scores, TOPK_ROWS, MMK_ERR_LEADING_DIMENSION),
-    CASE(small_ldy, QUERIES | SQUARED_NORMS | MATRIX | INFONCE | SEARCHES | GALLERY_PACK,
+    CASE(small_ldy, QUERIES | SQUARED_NORMS | MATRIX | LOSSES | SEARCHES | GALLERY_PACK,
          MMK_ERR_LEADING_DIMENSION),
     CASE(small_ldresult, MATRIX | GALLERY_MATRIX, MMK_ERR_LEADING_DIMENSION),
     CASE(small_ldout_of_rows, NORMALIZE, MMK_ERR_LEADING_DIMENSION),
     CASE(small_ldout_of_topk, TOPK_ROWS | FIND, MMK_ERR_LEADING_DIMENSION),
-    CASE(small_lddx, BACKWARD | BOTH, MMK_ERR_LEADING_DIMENSION),
-    CASE(small_lddy, BACKWARD | BOTH, MMK_ERR_LEADING_DIMENSION),
-    CASE(zero_ld, QUERIES | SQUARED_NORMS | MATRIX | NORMALIZE | INFONCE | TOPK_ROWS,
+    CASE(small_lddx, GRADIENTS, MMK_ERR_LEADING_DIMENSION),
+    CASE(small_lddy, GRADIENTS, MMK_ERR_LEADING_DIMENSION),
+    CASE(zero_ld, QUERIES | SQUARED_NORMS | MATRIX | NORMALIZE | LOSSES | TOPK_ROWS,
          MMK_ERR_LEADING_DIMENSION),
-    CASE(huge_d, ALL & ~(WORKSPACE | TOPK | TOPK_ROWS | RETRIEVAL | GALLERY), MMK_ERR_SIZE),
-    CASE(big_d, QUERIES | SQUARED_NORMS | MATRIX | NORMALIZE | INFONCE | SEARCHES | GALLERY_PACK,
+    CASE(huge_d, ALL & ~(TOPK | TOPK_ROWS | RETRIEVAL | GALLERY), MMK_ERR_SIZE),
+    CASE(big_d, QUERIES | SQUARED_NORMS | MATRIX | NORMALIZE | LOSSES | SEARCHES | GALLERY_PACK,
          MMK_ERR_SIZE),
-    CASE(huge_d, WORKSPACE, MMK_ERR_SIZE),
-    CASE(huge_m, MATRIX | INFONCE | WORKSPACE | SEARCHES | GALLERY, MMK_ERR_SIZE),
-    CASE(huge_m_alone, MATRIX | NORMALIZE | WORKSPACE | TOPK_ROWS | SEARCHES | GALLERY,
+    CASE(huge_m, MATRIX | TWO_SIDED | WORKSPACES | SEARCHES | GALLERY, MMK_ERR_SIZE),
+    CASE(huge_m_alone, MATRIX | NORMALIZE | LOSSES | WORKSPACES | TOPK_ROWS | SEARCHES | GALLERY,
          MMK_ERR_SIZE),
-    CASE(huge_n, QUERIES | SQUARED_NORMS | MATRIX | INFONCE | WORKSPACE | SEARCHES | GALLERY_PACK,
+    CASE(huge_n,
+         QUERIES | SQUARED_NORMS | MATRIX | TWO_SIDED | WORKSPACES | SEARCHES | GALLERY_PACK,
          MMK_ERR_SIZE),
-    CASE(huge_ldx, MATRIX | NORMALIZE | INFONCE | TOPK_ROWS | SEARCHES | GALLERY, MMK_ERR_SIZE),
-    CASE(huge_ldy, QUERIES | SQUARED_NORMS | MATRIX | INFONCE | SEARCHES | GALLERY_PACK,
+    CASE(huge_ldx, MATRIX | NORMALIZE | LOSSES | TOPK_ROWS | SEARCHES | GALLERY, MMK_ERR_SIZE),
+    CASE(huge_ldy, QUERIES | SQUARED_NORMS | MATRIX | LOSSES | SEARCHES | GALLERY_PACK,
          MMK_ERR_SIZE),
-    CASE(big_ldx, MATRIX | NORMALIZE | INFONCE | TOPK_ROWS | SEARCHES | GALLERY, MMK_ERR_SIZE),
-    CASE(big_ldy, QUERIES | SQUARED_NORMS | MATRIX | INFONCE | SEARCHES | GALLERY_PACK,
+    CASE(big_ldx, MATRIX | NORMALIZE | LOSSES | TOPK_ROWS | SEARCHES | GALLERY, MMK_ERR_SIZE),
+    CASE(big_ldy, QUERIES | SQUARED_NORMS | MATRIX | LOSSES | SEARCHES | GALLERY_PACK,
          MMK_ERR_SIZE),
     CASE(huge_ldout, MATRIX | NORMALIZE | TOPK_ROWS | FIND | GALLERY_MATRIX, MMK_ERR_SIZE),
-    CASE(huge_lddx, BACKWARD | BOTH, MMK_ERR_SIZE),
-    CASE(huge_lddy, BACKWARD | BOTH, MMK_ERR_SIZE),
+    CASE(huge_lddx, GRADIENTS, MMK_ERR_SIZE),
+    CASE(huge_lddy, GRADIENTS, MMK_ERR_SIZE),
+    CASE(huge_entries, MULTI_WORKSPACE, MMK_ERR_SIZE),
     CASE(n_beyond_index, TOPK | TOPK_ROWS | SEARCHES, MMK_ERR_SIZE),
 
-    CASE(similarity_3, SIMILARITIES | INFONCE | SEARCHES | GALLERY_PACK, MMK_ERR_SIMILARITY),
-    CASE(similarity_minus_1, SIMILARITIES | INFONCE | SEARCHES | GALLERY_PACK, MMK_ERR_SIMILARITY),
-    CASE(scale_zero, INFONCE, MMK_ERR_LOGIT_SCALE),
-    CASE(scale_minus_zero, INFONCE, MMK_ERR_LOGIT_SCALE),
-    CASE(scale_negative, INFONCE, MMK_ERR_LOGIT_SCALE),
-    CASE(scale_nan, INFONCE, MMK_ERR_LOGIT_SCALE),
-    CASE(scale_inf, INFONCE, MMK_ERR_LOGIT_SCALE),
-    CASE(weight_x_negative, INFONCE, MMK_ERR_WEIGHT),
-    CASE(weight_x_nan, INFONCE, MMK_ERR_WEIGHT),
-    CASE(weight_x_inf, INFONCE, MMK_ERR_WEIGHT),
-    CASE(weight_y_negative, INFONCE, MMK_ERR_WEIGHT),
-    CASE(weight_y_nan, INFONCE, MMK_ERR_WEIGHT),
-    CASE(weight_y_inf, INFONCE, MMK_ERR_WEIGHT),
-    CASE(offset_one_too_far, INFONCE, MMK_ERR_OFFSET),
-    CASE(offset_overflows, INFONCE, MMK_ERR_OFFSET),
-    CASE(offset_overflows_to_fit, INFONCE, MMK_ERR_OFFSET),
-    CASE(more_x_than_y, INFONCE, MMK_ERR_OFFSET),
+    CASE(similarity_3, SIMILARITIES | (LOSSES & ~CSD) | SEARCHES | GALLERY_PACK,
+         MMK_ERR_SIMILARITY),
+    CASE(similarity_minus_1, SIMILARITIES | (LOSSES & ~CSD) | SEARCHES | GALLERY_PACK,
+         MMK_ERR_SIMILARITY),
+    CASE(similarity_3, CSD, MMK_OK), /* not looked at */
+    CASE(scale_zero, LOSSES, MMK_ERR_LOGIT_SCALE),
+    CASE(scale_minus_zero, LOSSES, MMK_ERR_LOGIT_SCALE),
+    CASE(scale_negative, LOSSES, MMK_ERR_LOGIT_SCALE),
+    CASE(scale_nan, LOSSES, MMK_ERR_LOGIT_SCALE),
+    CASE(scale_inf, LOSSES, MMK_ERR_LOGIT_SCALE),
+    CASE(weight_x_negative, SOFTMAX, MMK_ERR_WEIGHT),
+    CASE(weight_x_nan, SOFTMAX, MMK_ERR_WEIGHT),
+    CASE(weight_x_inf, SOFTMAX, MMK_ERR_WEIGHT),
+    CASE(weight_y_negative, SOFTMAX, MMK_ERR_WEIGHT),
+    CASE(weight_y_nan, SOFTMAX, MMK_ERR_WEIGHT),
+    CASE(weight_y_inf, SOFTMAX, MMK_ERR_WEIGHT),
+    CASE(offset_one_too_far, WITH_OFFSET, MMK_ERR_OFFSET),
+    CASE(offset_overflows, WITH_OFFSET, MMK_ERR_OFFSET),
+    CASE(offset_overflows_to_fit, WITH_OFFSET, MMK_ERR_OFFSET),
+    CASE(more_x_than_y, WITH_OFFSET, MMK_ERR_OFFSET),
+
+    CASE(offset_one_too_far, MULTI | UNIFORMITY | ALIGNMENT, MMK_OK), /* not looked at */
+    CASE(more_x_than_y, MULTI | UNIFORMITY, MMK_OK),
+    CASE(bias_nan, SIGMOID, MMK_ERR_BIAS),
+    CASE(bias_inf, SIGMOID, MMK_ERR_BIAS),
+    CASE(bias_minus_inf, SIGMOID, MMK_ERR_BIAS),
+    CASE(bias_too_great, SIGMOID, MMK_ERR_BIAS),
 
     CASE(threads_negative, WITH_OPTIONS, MMK_ERR_THREADS),
-    CASE(threads_argument_negative, WORKSPACE, MMK_ERR_THREADS),
+    CASE(threads_argument_negative, WORKSPACES, MMK_ERR_THREADS),
     CASE(workspace_without_bytes, WITH_OPTIONS, MMK_ERR_WORKSPACE),
     CASE(bytes_without_workspace, WITH_OPTIONS, MMK_ERR_WORKSPACE),
 
-    CASE(no_rows, MATRIX | NORMALIZE | INFONCE | TOPK_ROWS | SEARCHES | GALLERY, MMK_OK),
+    CASE(no_rows, MATRIX | NORMALIZE | LOSSES | TOPK_ROWS | SEARCHES | GALLERY, MMK_OK),
     CASE(no_rows_of_y, QUERIES | SQUARED_NORMS | MATRIX | SEARCHES | GALLERY_PACK, MMK_OK),
-    CASE(no_rows_at_all, MATRIX | INFONCE | SEARCHES, MMK_OK),
+    CASE(no_rows_at_all, MATRIX | LOSSES | SEARCHES, MMK_OK),
     CASE(no_dimensions,
-         SIMILARITIES | SQUARED_NORMS | NORMALIZE | INFONCE | EXP | LOGSUMEXP | SEARCHES |
+         SIMILARITIES | SQUARED_NORMS | NORMALIZE | LOSSES | EXP | LOGSUMEXP | SEARCHES |
              GALLERY_PACK,
          MMK_OK),
     CASE(no_scores, TOPK | TOPK_ROWS, MMK_OK),
@@ -468,9 +625,10 @@ static const struct {
     CASE(k_above_n, TOPK | TOPK_ROWS | FIND, MMK_OK),
     CASE(tiny_workspace, WITH_OPTIONS, MMK_OK),
     CASE(three_threads, WITH_OPTIONS, MMK_OK),
-    CASE(no_weights, INFONCE, MMK_OK),
-    CASE(smallest_scale, INFONCE, MMK_OK),
-    CASE(last_offset, INFONCE, MMK_OK),
+    CASE(no_weights, SOFTMAX, MMK_OK),
+    CASE(smallest_scale, LOSSES, MMK_OK),
+    CASE(greatest_bias, SIGMOID, MMK_OK),
+    CASE(last_offset, WITH_OFFSET, MMK_OK),
 };
 
 static void fill_inputs(void)
@@ -554,7 +712,7 @@ static void bad_environment(void **state)
 #endif
     int wrong = 0;
     for (int f = 0; f < FUNCTIONS; f++) {
-        if (1 << f == WORKSPACE)
+        if (1 << f & WORKSPACES)
             continue; /* computes nothing with the instruction set */
         setenv("MMK_ISA", "bogus", 1);
         isa_use_row(NULL);
@@ -566,6 +724,91 @@ static void bad_environment(void **state)
     unsetenv("MMK_ISA");
     isa_use_row(NULL);
     assert_int_equal(wrong, 0);
+}
+
+/* ---- None is left out ------------------------------------------------------------------------ */
+
+static void refuse_isa_usable(void)
+{
+    assert_int_equal(mmk_isa_usable((enum mmk_isa)MMK_ISA_COUNT), MMK_ERR_ISA_UNKNOWN);
+}
+
+static void refuse_isa_use(void)
+{
+    assert_int_equal(mmk_isa_use("bogus"), MMK_ERR_ISA_UNKNOWN);
+}
+
+static void refuse_isa_in_use(void)
+{
+    assert_int_equal(mmk_isa_in_use(NULL), MMK_ERR_NULL);
+}
+
+/* Public functions that are not among those above: how they refuse, or why they cannot. */
+static const struct {
+    const char *name;
+    void (*refuse)(void);
+    const char *cannot;
+} others[] = {
+    {"isa_usable", refuse_isa_usable, NULL},
+    {"isa_use", refuse_isa_use, NULL},
+    {"isa_in_use", refuse_isa_in_use, NULL},
+    {"isa_name", NULL, "a value that is none has the name NULL"},
+    {"status_string", NULL, "a value that is none has a sentence, too"},
+    {"version", NULL, "it takes nothing"},
+    {"gallery_free", NULL, "it returns nothing, and NULL is allowed"},
+};
+
+static bool is_covered(const char *name)
+{
+    for (int f = 0; f < FUNCTIONS; f++) {
+        size_t length = strcspn(functions[f].name, " "); /* "similarity_query with norms" */
+        if (strncmp(functions[f].name, name, length) == 0 && name[length] == '\0')
+            return true;
+    }
+    for (size_t o = 0; o < sizeof others / sizeof others[0]; o++)
+        if (strcmp(others[o].name, name) == 0)
+            return others[o].refuse != NULL || others[o].cannot != NULL;
+    return false;
+}
+
+/* The next function that mmk.h declares with MMK_API, without mmk_; false at the end. */
+static bool next_function(FILE *header, char name[64])
+{
+    char word[128];
+    bool declared = false;
+    while (fscanf(header, "%127s", word) == 1) {
+        char *at = word + strspn(word, "*");
+        if (strcmp(word, "#define") == 0) { /* of MMK_API itself */
+            if (fscanf(header, "%*s") < 0)
+                return false;
+        } else if (strcmp(word, "MMK_API") == 0)
+            declared = true;
+        else if (declared && strncmp(at, "mmk_", 4) == 0 && strchr(at, '(') != NULL)
+            return sscanf(at, "mmk_%63[a-z0-9_]", name) == 1;
+    }
+    return false;
+}
+
+static void every_function_is_tried(void **state)
+{
+    (void)state;
+    FILE *header = fopen("kernels/mmk.h", "r"); /* tests run at the top of the tree */
+    assert_non_null(header);
+    char name[64];
+    int count = 0, missing = 0;
+    for (; next_function(header, name); count++)
+        if (!is_covered(name)) {
+            print_error("mmk_%s: no refusal is tried here\n", name);
+            missing++;
+        }
+    fclose(header);
+    for (size_t o = 0; o < sizeof others / sizeof others[0]; o++)
+        if (others[o].refuse)
+            others[o].refuse();
+    print_message("%d functions in mmk.h\n", count);
+    assert_int_equal(missing, 0);
+    /* similarity_query stands twice: with norms, and without. */
+    assert_int_equal(count, FUNCTIONS - 1 + (int)(sizeof others / sizeof others[0]));
 }
 
 static void k_above_n_says_so(void **state)
@@ -631,11 +874,9 @@ static void version_is_the_header_s(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(bad_arguments),
-        cmocka_unit_test(bad_environment),
-        cmocka_unit_test(k_above_n_says_so),
-        cmocka_unit_test(no_rows_has_loss_zero),
-        cmocka_unit_test(every_status_has_its_sentence),
+        cmocka_unit_test(bad_arguments),           cmocka_unit_test(bad_environment),
+        cmocka_unit_test(every_function_is_tried), cmocka_unit_test(k_above_n_says_so),
+        cmocka_unit_test(no_rows_has_loss_zero),   cmocka_unit_test(every_status_has_its_sentence),
         cmocka_unit_test(version_is_the_header_s),
     };
     unsetenv("MMK_ISA");

@@ -1,9 +1,9 @@
-/* cosine_ref.c - oracle of the similarities and of row normalisation, in double.
+/* similarity_ref.c - oracle of the similarities and of row normalisation, in double.
  * SPDX-License-Identifier: MIT
  *
  * The square of any float fits a double's range, so no scaling is needed here.
  */
-#include "cosine_ref.h"
+#include "similarity_ref.h"
 
 #include "matmul.h"
 
@@ -15,7 +15,7 @@ static double norm_of(double sum_of_squares)
     return isfinite(sum_of_squares) ? sqrt(sum_of_squares) : (double)NAN;
 }
 
-double cosine_ref_norm(size_t d, const float *x)
+double similarity_ref_norm(size_t d, const float *x)
 {
     double sum = 0;
     for (size_t k = 0; k < d; k++)
@@ -23,7 +23,7 @@ double cosine_ref_norm(size_t d, const float *x)
     return norm_of(sum);
 }
 
-double cosine_ref_pair(enum mmk_similarity similarity, size_t d, const float *x, const float *y)
+double similarity_ref_pair(enum mmk_similarity similarity, size_t d, const float *x, const float *y)
 {
     double sum = 0;
     if (similarity == MMK_NEG_SQ_L2) {
@@ -37,7 +37,7 @@ double cosine_ref_pair(enum mmk_similarity similarity, size_t d, const float *x,
         sum += (double)x[k] * (double)y[k];
     if (similarity == MMK_DOT)
         return sum;
-    double norm_x = cosine_ref_norm(d, x), norm_y = cosine_ref_norm(d, y);
+    double norm_x = similarity_ref_norm(d, x), norm_y = similarity_ref_norm(d, y);
     if (isnan(norm_x) || isnan(norm_y))
         return (double)NAN;
     if (norm_x == 0 || norm_y == 0)
@@ -45,14 +45,14 @@ double cosine_ref_pair(enum mmk_similarity similarity, size_t d, const float *x,
     return sum / (norm_x * norm_y);
 }
 
-void cosine_ref_query(enum mmk_similarity similarity, size_t n, size_t d, const float *x,
-                      const float *y, size_t ldy, double *result)
+void similarity_ref_query(enum mmk_similarity similarity, size_t n, size_t d, const float *x,
+                          const float *y, size_t ldy, double *result)
 {
     for (size_t j = 0; j < n; j++)
-        result[j] = cosine_ref_pair(similarity, d, x, y + j * ldy);
+        result[j] = similarity_ref_pair(similarity, d, x, y + j * ldy);
 }
 
-void cosine_ref_normalize(size_t m, size_t d, const double *x, double *out, double *norms)
+void similarity_ref_normalize(size_t m, size_t d, const double *x, double *out, double *norms)
 {
     for (size_t i = 0; i < m; i++) {
         double sum = 0;
@@ -84,14 +84,14 @@ static double differences(size_t d, const double *x, const double *y)
     return 0 - sum;
 }
 
-void cosine_ref_matrix(enum mmk_similarity similarity, size_t m, size_t n, size_t d,
-                       const double *x, const double *y, double *result, double *magnitude)
+void similarity_ref_matrix(enum mmk_similarity similarity, size_t m, size_t n, size_t d,
+                           const double *x, const double *y, double *result, double *magnitude)
 {
     double *rows = ref_doubles(m * (d + 1)), *cols = ref_doubles(n * (d + 1)); /* or squares */
     double *transposed = ref_doubles(n * d);
     if (similarity == MMK_COSINE) {
-        cosine_ref_normalize(m, d, x, rows, NULL);
-        cosine_ref_normalize(n, d, y, cols, NULL);
+        similarity_ref_normalize(m, d, x, rows, NULL);
+        similarity_ref_normalize(n, d, y, cols, NULL);
         ref_transpose(n, d, cols, transposed);
         ref_matmul(m, d, n, rows, NULL, transposed, result, magnitude);
     } else {

@@ -1,0 +1,177 @@
+/* pair_cases.c - cases of the similarity of a pair of vectors, and of row normalisation.
+ * SPDX-License-Identifier: MIT
+ */
+#include "cases.h"
+#include "matmul.h"
+#include "similarity_bounds.h"
+#include "similarity_ref.h"
+#include "sweep.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+enum { X, Y, RESULT }; /* order of the buffers */
+
+/* ---- Pair ------------------------------------------------------------------------------------ */
+
+static void pair_layout(struct trial *t)
+{
+    add_buffer(t, "x", false, 1, t->shape.d);
+    add_buffer(t, "y", false, 1, t->shape.d);
+    add_result(t, 1, 1);
+}
+
+static enum mmk_status pair_call(struct trial *t)
+{
+    return mmk_similarity_pair(t->shape.similarity, t->shape.d, t->buffer[X].data,
+                               t->buffer[Y].data, t->buffer[RESULT].data);
+}
+
+static void pair_oracle(struct trial *t)
+{
+    const float *x = t->buffer[X].data, *y = t->buffer[Y].data;
+    enum mmk_similarity similarity = t->shape.similarity;
+    double expected = similarity_ref_pair(similarity, t->shape.d, x, y);
+    *t->buffer[RESULT].expected = expected;
+    *t->buffer[RESULT].bound = bound_pair(similarity, t->fill, t->shape.d, x, y, expected);
+}
+
+/* ---- normalize_rows --------------------------------------------------------------------------
+ *
+ * An element is one rounded product with an inverse norm, which errs by half of the sum of squares'
+ * (c + 7) u and two roundings.
+ */
+
+static void normalize_layout(struct trial *t)
+{
+    add_buffer(t, "x", false, t->shape.m, t->shape.d);
+    add_buffer(t, "out", true, t->shape.m, t->shape.d);
+}
+
+static enum mmk_status normalize_call(struct trial *t)
+{
+    const struct buffer *x = &t->buffer[0], *out = &t->buffer[1];
+    return mmk_normalize_rows(t->shape.m, t->shape.d, x->data, x->ld, out->data, out->ld);
+}
+
+static void normalize_oracle(struct trial *t)
+{
+    size_t m = t->shape.m, d = t->shape.d;
+    double *expected = t->buffer[1].expected, *bound = t->buffer[1].bound;
+    double *x = ref_doubles(m * d);
+    ref_from_float(m, d, t->buffer[0].data, t->buffer[0].ld, x);
+    similarity_ref_normalize(m, d, x, expected, NULL);
+    for (size_t e = 0; e < m * d; e++) {
+        double relative = (bound_lanes(d) / 2 + 4) * BOUND_U;
+        bound[e] = isfinite(expected[e]) && expected[e] != 0
+                       ? relative * fabs(expected[e]) + 2 * BOUND_UNDERFLOW
+                       : 0;
+    }
+    free(x);
+}
+
+/* ---- Costs and shapes ------------------------------------------------------------------------ */
+
+static double pair_flops_2d(const struct shape *s)
+{
+    return 2 * (double)s->d;
+}
+
+static double pair_flops_3d(const struct shape *s)
+{
+    return 3 * (double)s->d;
+}
+
+static double pair_flops_6d(const struct shape *s)
+{
+    return 6 * (double)s->d;
+}
+
+static double pair_bytes(const struct shape *s)
+{
+    return 8 * (double)s->d;
+}
+
+static double normalize_flops(const struct shape *s)
+{
+    return 3 * (double)s->m * (double)s->d;
+}
+
+static double normalize_bytes(const struct shape *s)
+{
+    return 8 * (double)s->m * (double)s->d;
+}
+
+static size_t pair_sweep(bool quick, struct shape *shapes)
+{
+    size_t count = 0, dims[SWEEP_DIMS];
+    size_t dim_count = sweep_dims(quick, dims);
+    for (size_t i = 0; i < dim_count; i++)
+        sweep_add(shapes, &count, (struct shape){.d = dims[i]});
+    return count;
+}
+
+static size_t normalize_sweep(bool quick, struct shape *shapes)
+{
+    size_t count = 0, dims[SWEEP_DIMS];
+    size_t dim_count = sweep_dims(quick, dims);
+    for (size_t i = 0; i < dim_count; i++)
+        sweep_add(shapes, &count, (struct shape){.m = 4, .d = dims[i], .ld_extra = i % 3});
+    for (size_t m = 0; m <= 9; m++)
+        sweep_add(shapes, &count, (struct shape){.m = m, .d = 10});
+    return count;
+}
+
+static const struct shape pair_bench[] = {{.d = 128}, {.d = 768}, {.d = 1536}};
+
+static const struct shape normalize_bench[] = {
+    {.m = 1024, .d = 128}, {.m = 1024, .d = 768}, {.m = 25000, .d = 512}};
+
+#define PAIR_PARTS                                                                                 \
+    .family = "cosine", .allowance = ALLOWANCE_SIMILARITY, .dims = "d", .layout = pair_layout,     \
+    .call = pair_call, .oracle = pair_oracle, .bytes = pair_bytes, .sweep = pair_sweep,            \
+    BENCH(pair_bench)
+
+const struct kernel kernel_dot_pair = {
+    .name = "dot_pair",
+    .rooms = "pair",
+    .formula = "x.y",
+    .similarity = MMK_DOT,
+    .flops = pair_flops_2d,
+    PAIR_PARTS,
+};
+
+const struct kernel kernel_cosine_pair = {
+    .name = "cosine_pair",
+    .rooms = "pair",
+    .formula = "x.y / (|x| |y|)",
+    .similarity = MMK_COSINE,
+    .flops = pair_flops_6d,
+    PAIR_PARTS,
+};
+
+const struct kernel kernel_neg_sq_l2_pair = {
+    .name = "neg_sq_l2_pair",
+    .rooms = "pair",
+    .formula = "-|x - y|^2",
+    .similarity = MMK_NEG_SQ_L2,
+    .flops = pair_flops_3d,
+    PAIR_PARTS,
+};
+
+const struct kernel kernel_normalize_rows = {
+    .name = "normalize_rows",
+    .rooms = "pair",
+    .family = "cosine",
+    .formula = "x_i / |x_i|",
+    .dims = "md",
+    .similarity = SIMILARITY_NONE,
+    .both_signs = true,
+    .layout = normalize_layout,
+    .call = normalize_call,
+    .oracle = normalize_oracle,
+    .flops = normalize_flops,
+    .bytes = normalize_bytes,
+    .sweep = normalize_sweep,
+    BENCH(normalize_bench),
+};

@@ -1,0 +1,31 @@
+/* similarity_bounds.h - error bounds of a pair's similarity and of the similarity matrix.
+ * SPDX-License-Identifier: MIT
+ */
+#ifndef MMK_SIMILARITY_BOUNDS_H
+#define MMK_SIMILARITY_BOUNDS_H
+
+#include "case.h"
+
+/* Bound of a pair's similarity, whose right value is expected. */
+double bound_pair(enum mmk_similarity similarity, enum fill fill, size_t d, const float *x,
+                  const float *y, double expected);
+
+/* Bound of an element of the similarity matrix. magnitude = sum_k |x_k y_k| of the rows
+ * that are multiplied; squares = |x|^2 + |y|^2, read for neg_sq_l2 only. */
+double bound_similarity(enum mmk_similarity similarity, size_t d, double expected, double magnitude,
+                        double squares);
+
+/* m x n similarities as a matrix takes them, in double, and their bounds. */
+struct similarities {
+    enum mmk_similarity similarity;
+    enum fill fill;
+    size_t m, n, d;
+    const float *x;
+    size_t ldx;
+    const float *y;
+    size_t ldy;
+};
+
+void oracle_similarities(const struct similarities *s, double *expected, double *bound);
+
+#endif

@@ -1,0 +1,256 @@
+/* check.c - runs every trial that was asked for on every variant, and judges what comes back.
+ * SPDX-License-Identifier: MIT
+ *
+ * Outputs are judged against the oracle once, those of the first variant; all others must have its
+ * bits, and are judged only where they have not, to say which of the two is wrong.
+ */
+#include "check.h"
+
+#include <inttypes.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { CRASHES_PER_CELL = 10, SECONDS_PER_TRIAL = 300 };
+
+/* The first variant of a trial that came through: the others are compared with it. Its outputs are at
+ * home. */
+struct first {
+    bool there;
+    char name[64];
+    struct verdict verdict;
+};
+
+/* ---- One trial ------------------------------------------------------------------------------- */
+
+/* The element's value, and its bits where the value may not tell all. */
+static void element_text(const struct buffer *b, const void *data, size_t e, char *text,
+                         size_t size)
+{
+    const char *at = (const char *)data + e * element_bytes(b->element);
+    if (b->element == ELEMENT_F64) {
+        uint64_t bits;
+        double value;
+        memcpy(&bits, at, sizeof bits);
+        memcpy(&value, at, sizeof value);
+        snprintf(text, size, "%.17g (0x%016" PRIx64 ")", value, bits);
+    } else {
+        uint32_t bits;
+        float value;
+        memcpy(&bits, at, sizeof bits);
+        memcpy(&value, at, sizeof value);
+        snprintf(text, size, "%.9g (0x%08" PRIx32 ")", (double)value, bits);
+    }
+}
+
+/* Whether the outputs have the bits of the first variant's; else how says where not. */
+static bool same_bits(const struct placed *p, const struct first *first_variant, char *how,
+                      size_t size)
+{
+    const struct trial *t = &p->trial;
+    for (int i = 0; i < t->buffer_count; i++) {
+        const struct buffer *b = &t->buffer[i];
+        if (!b->output || memcmp(b->data, p->home[i], buffer_bytes(b)) == 0)
+            continue;
+        const char *got = b->data, *first = p->home[i];
+        size_t e = 0, bytes = element_bytes(b->element);
+        while (memcmp(got + e * bytes, first + e * bytes, bytes) == 0)
+            e++;
+        char ours[64], theirs[64];
+        element_text(b, got, e, ours, sizeof ours);
+        element_text(b, first, e, theirs, sizeof theirs);
+        snprintf(how, size, "%s[%zu,%zu] is %s, but %s on %s", b->name, e / b->ld, e % b->ld, ours,
+                 theirs, first_variant->name);
+        return false;
+    }
+    return true;
+}
+
+/* Calls the kernel once, as the variant and options of the trial say, and judges what it did. */
+static void check(struct run *run, struct placed *p, struct first *first, struct cell *cell,
+                  int variant, const char *where, const char *again)
+{
+    struct trial *t = &p->trial;
+    char how[512];
+    struct verdict verdict;
+    bool same = false;
+    trial_poison(t);
+    isa_use_row(&run->variants[variant].row);
+    run->note->running = true;
+    enum mmk_status status = trial_call(t);
+    run->note->running = false;
+
+    if (status != MMK_OK) {
+        snprintf(how, sizeof how, "returned an error: %s", mmk_status_string(status));
+        report_fail(cell, where, how, again);
+        return;
+    }
+    if (place_damage(&run->places, p, how, sizeof how)) {
+        report_fail(cell, where, how, again);
+        place_buffers(&run->places, p, PLACE_END); /* whole again for the next check */
+        return;
+    }
+    if (!first->there) {
+        trial_check(t, &first->verdict);
+        first->there = true;
+        snprintf(first->name, sizeof first->name, "%s", run->variants[variant].name);
+        for (int i = 0; i < t->buffer_count; i++)
+            if (t->buffer[i].output)
+                memcpy(p->home[i], t->buffer[i].data, buffer_bytes(&t->buffer[i]));
+        verdict = first->verdict;
+    } else if (same_bits(p, first, how, sizeof how)) {
+        same = true;
+        verdict = first->verdict; /* the same bits, the same verdict */
+        if (t->count != t->expected_count && t->count != SIZE_MAX)
+            trial_check(t, &verdict);
+    } else {
+        trial_check(t, &verdict);
+        if (verdict.pass) {
+            report_fail(cell, where, how, again);
+            return;
+        }
+    }
+    if (verdict.pass)
+        report_pass(cell, &verdict, where);
+    else
+        report_fail(cell, where, verdict.message, same ? NULL : again);
+}
+
+/* The name of the check, and the command that repeats it. */
+static void describe(struct run *run, const struct trial *t, const char *shape, int variant,
+                     enum placement placement)
+{
+    struct crash_note *note = run->note;
+    const char *isa = run->variants[variant].name, *kernel = t->kernel->name;
+    char threads[32] = "";
+    if (t->kernel->takes_threads)
+        snprintf(threads, sizeof threads, " threads %d", t->options.threads);
+    snprintf(note->where, sizeof note->where,
+             "%s %s%s, shape %s, fill %s, seed %" PRIu64 ", pass %s", kernel, isa, threads, shape,
+             fill_name(t->fill), t->seed, placement_name(placement));
+    snprintf(note->again, sizeof note->again,
+             "mmk-check --kernel %s --isa %s%s --shape '%s' --fill %s --seed %" PRIu64 "%s", kernel,
+             strcmp(isa, "scalar") == 0 ? "" : "scalar,", isa, shape, fill_name(t->fill), t->seed,
+             run->options.quick ? " --quick" : "");
+}
+
+/* How many checks a trial is made of. */
+static size_t checks_of(const struct run *run)
+{
+    size_t variants = 0;
+    for (int v = 0; v < run->variant_count; v++)
+        variants += run->chosen[v];
+    return variants * PLACE_COUNT;
+}
+
+static void run_trial(struct run *run, size_t kernel_index, const struct shape *shape,
+                      const char *shape_text, enum fill fill, uint64_t seed)
+{
+    const struct kernel *kernel = kernels[kernel_index];
+    size_t checks = checks_of(run);
+    if (run->ordinal + checks < run->first) { /* all done before a crash */
+        run->ordinal += checks;
+        return;
+    }
+    struct placed p = {0};
+    struct first first = {0};
+    struct trial *t = &p.trial;
+    if (!trial_open(t, kernel, shape, fill, seed))
+        options_error("no memory for %s, shape %s; use a smaller --shape.", kernel->name,
+                      shape_text);
+    alarm(SECONDS_PER_TRIAL);
+    trial_fill(t);
+    trial_oracle(t);
+    for (int i = 0; i < t->buffer_count; i++)
+        p.home[i] = t->buffer[i].data;
+    /* Every pass has a thread count, and over the shapes every thread count is in every pass. */
+    bool one_block = shape->m * shape->n <
+                     64; /* no work for a second thread; see default_threads in options.c */
+    int thread_count =
+        kernel->takes_threads && !(run->options.quick && one_block) ? run->options.thread_count : 1;
+    for (int placement = 0; placement < PLACE_COUNT; placement++) {
+        place_buffers(&run->places, &p, (enum placement)placement);
+        int thread = (placement + (int)(shape->m + shape->n + shape->d)) % thread_count;
+        for (int v = 0; v < run->variant_count; v++) {
+            if (!run->chosen[v])
+                continue;
+            run->note->ordinal = ++run->ordinal;
+            if (run->ordinal < run->first)
+                continue;
+            struct cell *cell = &run->report->cell[kernel_index][v];
+            if (run->variants[v].usable != MMK_OK || cell->crashed >= CRASHES_PER_CELL) {
+                cell->skipped++;
+                continue;
+            }
+            t->options.threads = kernel->takes_threads ? run->options.threads[thread] : 1;
+            run->note->kernel = kernel_index;
+            run->note->variant = v;
+            describe(run, t, shape_text, v, (enum placement)placement);
+            check(run, &p, &first, cell, v, run->note->where, run->note->again);
+        }
+    }
+    alarm(0);
+    for (int i = 0; i < t->buffer_count; i++)
+        t->buffer[i].data = p.home[i];
+    trial_close(t);
+}
+
+/* ---- All trials ------------------------------------------------------------------------------ */
+
+void check_each(struct run *run,
+                void (*visit)(struct run *run, size_t kernel, const struct shape *shape,
+                              const char *shape_text, enum fill fill, uint64_t seed))
+{
+    for (size_t k = 0; k < kernel_count; k++) {
+        const struct kernel *kernel = kernels[k];
+        if (!options_have_kernel(&run->options, kernel))
+            continue;
+        size_t count = kernel->sweep(run->options.quick, NULL);
+        struct shape *shapes = calloc(count ? count : 1, sizeof *shapes);
+        if (!shapes)
+            options_error("no memory for the list of shapes.");
+        kernel->sweep(run->options.quick, shapes);
+        for (size_t s = 0; s < count; s++) {
+            char text[128];
+            if (kernel->similarity >= 0)
+                shapes[s].similarity = (enum mmk_similarity)kernel->similarity;
+            shape_format(kernel, &shapes[s], text, sizeof text);
+            if (!options_have_shape(&run->options, text))
+                continue;
+            for (int fill = 0; fill < FILL_GIVEN; fill++)
+                for (unsigned long r = 0;
+                     r < run->options.repeat &&
+                     options_have_fill(&run->options, kernel, &shapes[s], (enum fill)fill);
+                     r++)
+                    visit(run, k, &shapes[s], text, (enum fill)fill, run->options.seed + r);
+        }
+        free(shapes);
+    }
+}
+
+void check_run(void *context, size_t first)
+{
+    struct run *run = context;
+    run->first = first;
+    run->ordinal = 0;
+    check_each(run, run_trial);
+}
+
+void check_crashed(void *context)
+{
+    struct run *run = context;
+    struct crash_note *note = run->note;
+    struct cell *cell = &run->report->cell[note->kernel][note->variant];
+    char how[256];
+    if (note->signal == SIGALRM)
+        snprintf(how, sizeof how, "did not end within %d seconds", SECONDS_PER_TRIAL);
+    else
+        snprintf(how, sizeof how, "crashed: %s at address %p%s", strsignal(note->signal),
+                 note->address, note->running ? "" : " (in the checker, not in the kernel)");
+    report_fail(cell, note->where, how, note->again);
+    if (++cell->crashed == CRASHES_PER_CELL)
+        fprintf(stderr, "FAIL %s %s crashed %d times; the rest of its checks is skipped\n",
+                kernels[note->kernel]->name, run->variants[note->variant].name, CRASHES_PER_CELL);
+}

@@ -1,0 +1,31 @@
+/* place.h - a trial's buffers between guard pages, pass by pass, and what was written beside them.
+ * SPDX-License-Identifier: MIT
+ *
+ * A trial keeps one home for its buffers, where the inputs are as they were filled and the outputs
+ * those of the first variant. Each pass copies the inputs from there into a place of its own.
+ */
+#ifndef MMK_CHECK_PLACE_H
+#define MMK_CHECK_PLACE_H
+
+#include "../../ref/trial.h"
+#include "guard.h"
+
+/* The mappings that trial after trial is placed in: one a buffer, the last for the workspace. All
+ * zero at first. */
+struct places {
+    struct guard guard[TRIAL_BUFFERS + 1];
+};
+
+struct placed {
+    struct trial trial;
+    void *home[TRIAL_BUFFERS]; /* where trial_open put them */
+};
+
+/* Moves the buffers there, inputs with their values, and sets the trial's workspace: none, just what
+ * streaming needs, all of it or half way, by the placement. */
+void place_buffers(struct places *places, struct placed *placed, enum placement placement);
+
+/* Whether anything but the outputs was written: memory next to a buffer, or an input. how says what. */
+bool place_damage(const struct places *places, const struct placed *placed, char *how, size_t size);
+
+#endif
