@@ -6,6 +6,7 @@
  */
 #include "plot_curves.h"
 
+#include "../base/gnuplot.h"
 #include "curve_points.h"
 #include "../timing/plan.h"
 #include "../report/percent_of_peak.h"

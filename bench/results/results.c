@@ -3,6 +3,7 @@
  */
 #include "results.h"
 
+#include "../base/gnuplot.h"
 #include "../curves/curve_report.h"
 #include "../base/new_file.h"
 #include "../report/percent_of_peak.h"
