@@ -4,7 +4,7 @@
 #include "data.h"
 
 #include "idx.h"
-#include "vectors.h"
+#include "open_vectors.h"
 
 #include <stdint.h>
 #include <stdio.h>

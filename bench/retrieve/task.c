@@ -1,4 +1,4 @@
-/* retrieve_task.c - what mmk-bench retrieve works on: options, vectors, what is relevant, rankings.
+/* task.c - what mmk-bench retrieve works on: options, vectors, what is relevant, rankings.
  * SPDX-License-Identifier: MIT
  */
 #include "task.h"
@@ -7,6 +7,7 @@
 #include "../data/data.h"
 #include "../data/idx.h"
 #include "../data/npy.h"
+#include "../data/open_vectors.h"
 
 #include <stdio.h>
 #include <stdlib.h>

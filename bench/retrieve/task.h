@@ -1,4 +1,4 @@
-/* retrieve_task.h - what mmk-bench retrieve works on: options, vectors, what is relevant, rankings.
+/* task.h - what mmk-bench retrieve works on: options, vectors, what is relevant, rankings.
  * SPDX-License-Identifier: MIT
  */
 #ifndef MMK_BENCH_RETRIEVE_TASK_H
