@@ -4,7 +4,7 @@
 #include "script.h"
 
 #include "../base/child.h"
-#include "peers.h"
+#include "path.h"
 
 #include <limits.h>
 #include <sched.h>
