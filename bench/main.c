@@ -8,6 +8,7 @@
 #include "pick.h"
 #include "profile.h"
 #include "report/report.h"
+#include "results/json.h"
 #include "results/results.h"
 #include "retrieve/retrieve.h"
 #include "schedule.h"
