@@ -30,7 +30,7 @@ static void print_list(void)
             struct plan_case c = {
                 .kernel = kernel, .shape = kernel->bench[s], .workspace = WORKSPACE_STORED};
             char text[96];
-            plan_shape_text(&c, text, sizeof text);
+            shape_write(&c, text, sizeof text);
             printf("%s%s", s ? ", " : "", text);
         }
         printf("\n");

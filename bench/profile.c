@@ -45,7 +45,7 @@ int profile_loop(const struct arguments *a)
     variant_select(variants[0]);
     if (!variant_prepare(variants[0], &job.trial, error, sizeof error))
         refuse("%s: %s", a->profile, error);
-    plan_shape_text(c, text, sizeof text);
+    shape_write(c, text, sizeof text);
     if (!job_can_be_judged(c, error, sizeof error)) {
         printf("%s %s: not checked: %s\n", a->profile, text, error);
     } else {

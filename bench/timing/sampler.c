@@ -83,7 +83,7 @@ static void describe(struct result *result, const struct plan_case *plan, const 
     const struct shape *shape = &job->trial.shape;
     snprintf(result->kernel, sizeof result->kernel, "%s", plan->kernel->name);
     snprintf(result->family, sizeof result->family, "%s", plan->kernel->family);
-    plan_shape_text(plan, result->shape, sizeof result->shape);
+    shape_write(plan, result->shape, sizeof result->shape);
     snprintf(result->data, sizeof result->data, "%s",
              plan->source ? plan->source->name : fill_name(plan->fill));
     result->curve = plan->curve;
