@@ -3,7 +3,7 @@
  */
 #include "base/console.h"
 #include "base/new_file.h"
-#include "curves/curve_report.h"
+#include "curves/report.h"
 #include "gate_mode.h"
 #include "pick.h"
 #include "profile.h"

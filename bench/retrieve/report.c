@@ -1,4 +1,4 @@
-/* retrieve_report.c - what mmk-bench retrieve prints.
+/* report.c - what mmk-bench retrieve prints.
  * SPDX-License-Identifier: MIT
  */
 #include "report.h"

@@ -1,4 +1,4 @@
-/* curve_memory.c - how much memory a call takes, measured in a process that does nothing else.
+/* memory.c - how much memory a call takes, measured in a process that does nothing else.
  * SPDX-License-Identifier: MIT
  *
  * A child opens the case, makes the call, and reads VmHWM, the most that was resident since it

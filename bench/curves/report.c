@@ -1,9 +1,9 @@
-/* curve_report.c - the curves of a run as tables.
+/* report.c - the curves of a run as tables.
  * SPDX-License-Identifier: MIT
  */
-#include "curve_report.h"
+#include "report.h"
 
-#include "curve_points.h"
+#include "points.h"
 #include "../timing/plan.h"
 #include "../base/table.h"
 #include "../base/text.h"

@@ -1,7 +1,7 @@
-/* curve_points.c - the curves of a run, found again among its results.
+/* points.c - the curves of a run, found again among its results.
  * SPDX-License-Identifier: MIT
  */
-#include "curve_points.h"
+#include "points.h"
 
 #include "../timing/plan.h"
 

@@ -1,13 +1,13 @@
-/* plot_curves.c - the curves of a run as SVG.
+/* plot.c - the curves of a run as SVG.
  * SPDX-License-Identifier: MIT
  *
  * All four are figures of lines, each named at its end in its own colour, so that nobody has to go
  * back and forth between lines and a key.
  */
-#include "plot_curves.h"
+#include "plot.h"
 
 #include "../base/gnuplot.h"
-#include "curve_points.h"
+#include "points.h"
 #include "../timing/plan.h"
 #include "../report/percent_of_peak.h"
 
