@@ -7,8 +7,8 @@
 #include "pick.h"
 #include "timing/gate.h"
 
-/* For each kernel the largest standard shape of which a hundred calls take no more than a second.
- */
+/* For each kernel the largest standard shape of which a hundred calls take no more than a
+ * second. */
 static void keep_gate_cases(struct plan *plan)
 {
     const double most_work = 1e9, most_bytes = 32e6;

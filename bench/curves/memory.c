@@ -35,7 +35,7 @@ static double data_bytes(const struct plan_case *c)
     return bytes;
 }
 
-/* ---- The child ------------------------------------------------------------------------------ */
+/* ---- The child ------------------------------------------------------------------------------- */
 
 /* Of the process that makes the variant's calls: this one, or its only child. */
 static double most_resident(const struct variant *variant)
@@ -103,7 +103,7 @@ bool curve_call(const struct plan_case *c, const struct variant *variant, uint64
     return good;
 }
 
-/* ---- The parent ----------------------------------------------------------------------------- */
+/* ---- The parent ------------------------------------------------------------------------------ */
 
 /* A kernel in one mode by one variant. What its last point took tells what the next one will. */
 struct series {

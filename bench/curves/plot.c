@@ -37,7 +37,7 @@ struct figure {
     size_t count;
 };
 
-/* ---- Lines ---------------------------------------------------------------------------------- */
+/* ---- Lines ----------------------------------------------------------------------------------- */
 
 /* A new line, or where there are too many the last once more. */
 static struct line *next_line(struct figure *figure)
@@ -185,7 +185,7 @@ static void add_workspaces(struct figure *figure, const struct run *run)
     curve_points_close(&points);
 }
 
-/* ---- Drawing -------------------------------------------------------------------------------- */
+/* ---- Drawing --------------------------------------------------------------------------------- */
 
 struct range {
     double least, most;
@@ -336,7 +336,7 @@ static void write_script(FILE *out, const char *output, const void *context)
     fprintf(out, "\n");
 }
 
-/* ---- The plots ------------------------------------------------------------------------------ */
+/* ---- The plots ------------------------------------------------------------------------------- */
 
 const char *plot_curve_name(enum plot_curve plot)
 {

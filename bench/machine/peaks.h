@@ -1,5 +1,6 @@
 /* peaks.h - the machine's limits: FMA rate per instruction set, read bandwidth per memory level,
- * clock. SPDX-License-Identifier: MIT
+ * clock.
+ * SPDX-License-Identifier: MIT
  *
  * They are timed in the same rounds as the kernels, so that "percent of peak" is a paired ratio.
  */

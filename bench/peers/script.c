@@ -32,8 +32,8 @@ struct running {
 
 /* ---- The process ----------------------------------------------------------------------------- */
 
-/* The Python of PATH may be another than the distribution's, which has the distribution's modules.
- */
+/* The Python of PATH may be another than the distribution's, which has the distribution's
+ * modules. */
 static const char *find_python(const char *module)
 {
     static const char *const pythons[] = {"python3", "/usr/bin/python3"};

@@ -91,8 +91,8 @@ void analyse(const struct result *result, const struct column *column, struct ro
                  column->note[0] ? column->note : "it was not run");
         return;
     }
-    /* One round in three may be lost to a noisy machine; more, and what is left is no fair choice.
-     */
+    /* One round in three may be lost to a noisy machine; more, and what is left is no fair
+     * choice. */
     if (column->voided[UNDISTURBED] * 3 < column->run * 2) {
         explain_void(column, row->why, sizeof row->why);
         return;

@@ -9,8 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- Cells ------------------------------------------------------------------------------------
- */
+/* ---- Cells ----------------------------------------------------------------------------------- */
 
 /* "1.46 [1.30, 1.56]", with a ? where the interval rests on too few rounds. */
 static void text_speedup(const struct estimate *speedup, char *text, size_t bytes)
@@ -68,8 +67,7 @@ static void text_rows(const struct column *column, char *text, size_t bytes)
         text[0] = '\0';
 }
 
-/* ---- Terminal ---------------------------------------------------------------------------------
- */
+/* ---- Terminal -------------------------------------------------------------------------------- */
 
 static void print_machine(FILE *out, const struct run *run)
 {
@@ -256,8 +254,7 @@ void report_summary(FILE *out, const struct run *run)
             run->seconds);
 }
 
-/* ---- CSV --------------------------------------------------------------------------------------
- */
+/* ---- CSV ------------------------------------------------------------------------------------- */
 
 static void csv_text(FILE *out, const char *text)
 {
@@ -327,8 +324,7 @@ void report_csv(FILE *out, const struct run *run)
     free(list);
 }
 
-/* ---- Markdown ---------------------------------------------------------------------------------
- */
+/* ---- Markdown -------------------------------------------------------------------------------- */
 
 static void heading(FILE *out, int level, const char *text)
 {

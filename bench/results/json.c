@@ -12,8 +12,7 @@
 
 #define FORMAT "mmk-bench-1"
 
-/* ---- Writing ----------------------------------------------------------------------------------
- */
+/* ---- Writing --------------------------------------------------------------------------------- */
 
 /* Samples to six digits: more than any clock here gives. Void ones are null. */
 static json_t *samples_to_json(const double *samples, size_t count)
@@ -127,8 +126,7 @@ bool results_write_json(const struct run *run, const char *path, char *error, si
     return new_file_close(&n, write_run(n.file, run), error, error_bytes);
 }
 
-/* ---- Reading ----------------------------------------------------------------------------------
- */
+/* ---- Reading --------------------------------------------------------------------------------- */
 
 static void get_text(const json_t *object, const char *key, char *text, size_t bytes)
 {

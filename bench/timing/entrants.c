@@ -179,7 +179,7 @@ bool entrants_list(struct group *group)
 void entrants_drop_slow(struct group *group, double spent)
 {
     double part[KINDS];
-    size_t left = 0;
+    size_t kept = 0;
     entrants_fair_parts(group, group->share, part);
     for (size_t e = 0; e < group->entrant_count; e++) {
         struct entrant entrant = group->entrants[e];
@@ -198,9 +198,9 @@ void entrants_drop_slow(struct group *group, double spent)
             continue;
         }
         spent += needed;
-        group->entrants[left++] = entrant;
+        group->entrants[kept++] = entrant;
     }
-    group->entrant_count = left;
+    group->entrant_count = kept;
 }
 
 void entrants_drop_all(struct group *group, const char *note)
@@ -287,13 +287,13 @@ static bool admit(struct group *group, struct entrant *entrant, double part)
 
 void entrants_admit(struct group *group)
 {
-    size_t left = 0;
+    size_t kept = 0;
     double part[KINDS];
     entrants_fair_parts(group, group->share, part);
     for (size_t e = 0; e < group->entrant_count; e++)
         if (admit(group, &group->entrants[e], part[entrant_kind(group->entrants[e].variant)]))
-            group->entrants[left++] = group->entrants[e];
+            group->entrants[kept++] = group->entrants[e];
         else
             entrant_release(group, &group->entrants[e]);
-    group->entrant_count = left;
+    group->entrant_count = kept;
 }

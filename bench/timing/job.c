@@ -30,8 +30,7 @@ static size_t least(size_t a, size_t b)
     return a < b ? a : b;
 }
 
-/* ---- Opening ----------------------------------------------------------------------------------
- */
+/* ---- Opening --------------------------------------------------------------------------------- */
 
 /* Shapes are small here, so that the layout shows which sizes an output has. */
 bool job_rows_are_independent(const struct plan_case *plan)
@@ -185,8 +184,7 @@ bool job_retarget(struct job *job, const struct plan_case *plan)
     return true;
 }
 
-/* ---- Running ----------------------------------------------------------------------------------
- */
+/* ---- Running --------------------------------------------------------------------------------- */
 
 static void use_input(struct job *job, size_t row)
 {
@@ -351,8 +349,7 @@ double job_loop(struct job *job, const struct variant *variant, double seconds)
     return (double)calls / taken;
 }
 
-/* ---- Checking ---------------------------------------------------------------------------------
- */
+/* ---- Checking -------------------------------------------------------------------------------- */
 
 /* Row r of the part stands for this row of the whole. */
 static size_t whole_row(const struct job *job, size_t r)

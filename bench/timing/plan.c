@@ -15,8 +15,8 @@ enum { REPRESENTATIVE_D = 512 };
 /* Above this many a case is left to those who ask for all, or for it. */
 #define GREATEST_FLOPS 6e10
 
-/* Threaded rows are for cases in which starting the threads does not matter, and that end in time.
- */
+/* Threaded rows are for cases in which starting the threads does not matter, and that end in
+ * time. */
 #define THREADED_FLOPS      2e9
 #define THREADED_BYTES      1e7
 #define THREADED_MOST_FLOPS 1e11
@@ -26,8 +26,7 @@ double plan_work(const struct kernel *kernel, const struct shape *shape)
     return kernel->flops(shape) + kernel->bytes(shape);
 }
 
-/* ---- Options ----------------------------------------------------------------------------------
- */
+/* ---- Options --------------------------------------------------------------------------------- */
 
 static bool is_kernel_name(const char *name, size_t length)
 {
@@ -74,8 +73,7 @@ static bool check_kernel_list(const char *list, char *error, size_t error_bytes)
     return true;
 }
 
-/* ---- Cases ------------------------------------------------------------------------------------
- */
+/* ---- Cases ----------------------------------------------------------------------------------- */
 
 bool plan_add(struct plan *plan, const struct plan_case *c)
 {

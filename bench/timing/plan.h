@@ -12,7 +12,7 @@ struct plan {
 };
 
 struct plan_options {
-    const char *kernel; /* comma-separated names, or prefixes such as "infonce"; NULL: all */
+    const char *kernel; /* comma-separated names or families, or "all"; NULL: all */
     const char *shape;  /* separated by ; or /; NULL: the descriptors' bench shapes */
     int threads;        /* 0: one, and the large cases on all CPUs too */
     int cpus;

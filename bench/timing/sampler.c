@@ -31,8 +31,7 @@ static void say(const struct group *group, const char *what)
     group->options->progress(text);
 }
 
-/* ---- Opening ----------------------------------------------------------------------------------
- */
+/* ---- Opening --------------------------------------------------------------------------------- */
 
 static void describe(struct result *result, const struct plan_case *plan, const struct job *job)
 {
@@ -57,8 +56,8 @@ static void describe(struct result *result, const struct plan_case *plan, const 
     result->rotated = job->pool_rows;
 }
 
-/* The job of the group before: the next is often the same with other threads or another workspace.
- */
+/* The job of the group before: the next is often the same with other threads or another
+ * workspace. */
 static struct job kept;
 
 void sampler_end(void)
@@ -94,8 +93,7 @@ static bool open_group(struct group *group, char *error, size_t error_bytes)
     return good;
 }
 
-/* ---- Rounds -----------------------------------------------------------------------------------
- */
+/* ---- Rounds ---------------------------------------------------------------------------------- */
 
 /* Evenly spread: `rounds` of `total` rounds. */
 static bool is_due(size_t rounds, size_t total, size_t round)
@@ -194,8 +192,7 @@ static void measure_ipc(struct group *group)
     timer_unpin();
 }
 
-/* ---- A group ----------------------------------------------------------------------------------
- */
+/* ---- A group --------------------------------------------------------------------------------- */
 
 /* Runs the oracle where there is someone to be judged, and time for it. */
 static bool run_oracle(struct group *group)

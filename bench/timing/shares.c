@@ -43,7 +43,7 @@ double shares_peaks_cost(const struct group *group)
 void shares_give_rounds(struct group *group, double share, double left)
 {
     double part[KINDS], spent = 0.0;
-    size_t kept_count = 0;
+    size_t kept = 0;
     entrants_fair_parts(group, share, part);
     for (size_t e = 0; e < group->entrant_count; e++) {
         struct entrant entrant = group->entrants[e];
@@ -58,9 +58,9 @@ void shares_give_rounds(struct group *group, double share, double left)
                          : fair < (double)group->options->max_rounds ? (size_t)fair
                                                                      : group->options->max_rounds;
         spent += needed;
-        group->entrants[kept_count++] = entrant;
+        group->entrants[kept++] = entrant;
     }
-    group->entrant_count = kept_count;
+    group->entrant_count = kept;
 }
 
 size_t shares_most_rounds(const struct group *group)
