@@ -4,7 +4,7 @@
 #include "data.h"
 
 #include "idx.h"
-#include "vectors.h"
+#include "open_vectors.h"
 
 #include <stdint.h>
 #include <stdio.h>
@@ -146,26 +146,16 @@ bool data_open_files(struct source *source, const char *data, const char *pairs,
     return true;
 }
 
-static bool is_infonce(const struct kernel *kernel)
-{
-    return strcmp(kernel->family, "infonce") == 0;
-}
-
-bool data_feeds(const struct kernel *kernel)
-{
-    return strcmp(kernel->family, "retrieval") != 0;
-}
-
 bool data_fits(const struct source *source, const struct kernel *kernel, const struct shape *shape)
 {
-    if (!data_feeds(kernel))
+    if (kernel->synthetic_only)
         return false;
     if (strchr(kernel->dims, 'd') && shape->d != source->d)
         return false;
     if (strchr(kernel->dims, 'm') && shape->m > source->query_rows)
         return false;
     if (strchr(kernel->dims, 'n') &&
-        shape->n > (is_infonce(kernel) ? source->pair_rows : source->gallery_rows))
+        shape->n > (kernel->paired ? source->pair_rows : source->gallery_rows))
         return false;
     return true;
 }
@@ -203,7 +193,7 @@ void data_fill(const struct source *source, struct trial *trial, size_t turn)
             continue;
         if (strcmp(buffer->name, "x") == 0)
             copy_rows(source->queries, source->query_rows, source->d, turn, buffer);
-        else if (strcmp(buffer->name, "y") == 0 && is_infonce(trial->kernel))
+        else if (strcmp(buffer->name, "y") == 0 && trial->kernel->paired)
             copy_rows(source->pairs, source->pair_rows, source->d, turn, buffer);
         else if (strcmp(buffer->name, "y") == 0)
             copy_rows(source->gallery, source->gallery_rows, source->d, turn, buffer);

@@ -31,9 +31,6 @@ bool data_open_files(struct source *source, const char *data, const char *pairs,
                      size_t error_bytes);
 void data_close(struct source *source);
 
-/* Whether the kernel's inputs are vectors, or scores of vectors; of rankings they are neither. */
-bool data_feeds(const struct kernel *kernel);
-
 /* Whether the source feeds the kernel and has the rows and the dimension that the shape needs. */
 bool data_fits(const struct source *source, const struct kernel *kernel, const struct shape *shape);
 

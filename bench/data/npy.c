@@ -54,7 +54,7 @@ __attribute__((format(printf, 2, 3))) static bool fail(const struct reader *r, c
     return false;
 }
 
-/* ---- The header's dict ---------------------------------------------------------------------- */
+/* ---- The header's dict ----------------------------------------------------------------------- */
 
 static void skip_spaces(struct cursor *c)
 {

@@ -1,23 +1,12 @@
-/* vectors.c - embeddings from a file, one row a vector.
+/* vectors.c - a matrix of embeddings in memory, mapped or its own.
  * SPDX-License-Identifier: MIT
  */
 #include "vectors.h"
-
-#include "fbin.h"
-#include "npy.h"
 
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-
-bool vectors_open(const char *path, struct vectors *vectors, char *error, size_t error_bytes)
-{
-    const char *dot = strrchr(path, '.');
-    if (dot && strcmp(dot, ".fbin") == 0)
-        return fbin_open(path, vectors, error, error_bytes);
-    return npy_open(path, vectors, error, error_bytes);
-}
 
 void vectors_close(struct vectors *vectors)
 {

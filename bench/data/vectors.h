@@ -1,4 +1,4 @@
-/* vectors.h - embeddings from a file, one row a vector.
+/* vectors.h - a matrix of embeddings in memory, one row a vector.
  * SPDX-License-Identifier: MIT
  */
 #ifndef MMK_BENCH_VECTORS_H
@@ -15,9 +15,7 @@ struct vectors {
     float *owned;
 };
 
-/* Opens FILE.fbin as fbin.h says, any other as npy.h says. False: error is one sentence that names
- * the file, the problem and the remedy. */
-bool vectors_open(const char *path, struct vectors *vectors, char *error, size_t error_bytes);
+/* Gives back what a reader opened. */
 void vectors_close(struct vectors *vectors);
 
 /* All of it will be read soon: the kernel may begin to fetch what is mapped. */

@@ -43,8 +43,10 @@ static const struct peak_loops *loops_of(enum mmk_isa isa)
     if (mmk_isa_usable(isa) != MMK_OK)
         return NULL;
     switch (isa) {
+#if !defined(__aarch64__)
     case MMK_ISA_SCALAR:
         return &peak_loops_scalar;
+#endif
 #if defined(__x86_64__)
     case MMK_ISA_AVX2:
         return &peak_loops_avx2;
@@ -52,6 +54,7 @@ static const struct peak_loops *loops_of(enum mmk_isa isa)
         return &peak_loops_avx512;
 #endif
 #if defined(__aarch64__)
+    case MMK_ISA_SCALAR: /* the compiler makes NEON of scalar source */
     case MMK_ISA_NEON:
         return &peak_loops_neon;
 #endif
@@ -71,14 +74,14 @@ static const struct peak_loops *widest_loops(void)
 const char *peak_name(enum peak peak)
 {
     static const char *const names[PEAK_COUNT] = {
-        "FMA scalar",    "FMA avx2", "FMA avx512", "FMA neon",    "read L1",
-        "read small L2", "read L2",  "read L3",    "read memory", "clock"};
+        "mul+add scalar", "FMA avx2", "FMA avx512", "FMA neon",    "read L1",
+        "read small L2",  "read L2",  "read L3",    "read memory", "clock"};
     return names[peak];
 }
 
 const char *peak_label(enum peak peak)
 {
-    static const char *const labels[PEAK_COUNT] = {"FMA",      "FMA", "FMA", "FMA",    "L1",
+    static const char *const labels[PEAK_COUNT] = {"mul+add",  "FMA", "FMA", "FMA",    "L1",
                                                    "small L2", "L2",  "L3",  "memory", "clock"};
     return labels[peak];
 }
@@ -198,7 +201,7 @@ static double work(enum peak peak, bool ahead, int thread, float *slice, size_t 
         return (double)amount;
     default:
         loops = loops_of((enum mmk_isa)peak);
-        sink = loops->fma(amount);
+        sink = loops->multiply_add(amount);
         return (double)amount * loops->flops_per_iteration;
     }
 }
@@ -224,7 +227,7 @@ static size_t amount_of(enum peak peak)
     case PEAK_CLOCK:
         amount = 64 * 5000;
         break;
-    case PEAK_FMA_SCALAR:
+    case PEAK_MULTIPLY_ADD_SCALAR:
         amount = 80000;
         break;
     default:

@@ -1,5 +1,6 @@
-/* peaks.h - the machine's limits: FMA rate per instruction set, read bandwidth per memory level,
- * clock. SPDX-License-Identifier: MIT
+/* peaks.h - the machine's limits: rate of multiply-adds per instruction set, read bandwidth per
+ * memory level, clock.
+ * SPDX-License-Identifier: MIT
  *
  * They are timed in the same rounds as the kernels, so that "percent of peak" is a paired ratio.
  */
@@ -14,7 +15,7 @@
 /* The hand-written loops of one instruction set: peaks_<isa>.c. */
 struct peak_loops {
     /* iterations x flops_per_iteration flops in enough independent chains to fill the units. */
-    float (*fma)(size_t iterations);
+    float (*multiply_add)(size_t iterations);
     double flops_per_iteration;
     /* Reads `floats` floats (a multiple of PEAK_BLOCK) at data (64-byte aligned) `passes` times. */
     float (*read)(const float *data, size_t floats, size_t passes);
@@ -33,7 +34,7 @@ extern const struct peak_loops peak_loops_neon;
 
 /* What is measured in a round. */
 enum peak {
-    PEAK_FMA_SCALAR, /* in the order of enum mmk_isa */
+    PEAK_MULTIPLY_ADD_SCALAR, /* in the order of enum mmk_isa; fused or not */
     PEAK_FMA_AVX2,
     PEAK_FMA_AVX512,
     PEAK_FMA_NEON,
@@ -46,8 +47,8 @@ enum peak {
     PEAK_COUNT
 };
 
-const char *peak_name(enum peak peak);  /* "FMA avx512", "read L2", "clock" */
-const char *peak_label(enum peak peak); /* short, for tables: "FMA", "L2" */
+const char *peak_name(enum peak peak);  /* "FMA avx512", "mul+add scalar", "read L2", "clock" */
+const char *peak_label(enum peak peak); /* short, for tables: "FMA", "mul+add", "L2" */
 const char *peak_unit(enum peak peak);  /* "GFLOP/s", "GB/s", "GHz" */
 
 /* Buffers for up to max_threads threads, which the read peaks need. False: no memory. */

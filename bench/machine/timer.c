@@ -12,8 +12,8 @@
 #include <time.h>
 #include <unistd.h>
 
-/* Of a thread on a quiet machine at most; a busy one takes it off its CPU every few milliseconds.
- */
+/* Of a thread on a quiet machine at most; a busy one takes it off its CPU every few
+ * milliseconds. */
 #define SWITCHES_PER_SECOND 30.0
 
 static cpu_set_t original_mask;

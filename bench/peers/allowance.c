@@ -205,14 +205,22 @@ static bool check_allowed(const struct trial *trial, struct verdict *verdict)
         *verdict = (struct verdict){.message = "no memory for the check"};
         return false;
     }
-    if (strcmp(trial->kernel->family, "infonce") == 0)
-        allow_infonce(&allowed);
-    else if (strcmp(trial->kernel->family, "topk") == 0)
-        allow_ties(&allowed);
-    else if (strcmp(trial->kernel->family, "search") == 0)
-        allow_search(&allowed);
-    else if (find(trial, "result") >= 0)
+    switch (trial->kernel->allowance) {
+    case ALLOWANCE_NONE:
+        break;
+    case ALLOWANCE_SIMILARITY:
         allow_similarity(&allowed);
+        break;
+    case ALLOWANCE_SCORES:
+        allow_search(&allowed);
+        break;
+    case ALLOWANCE_TIES:
+        allow_ties(&allowed);
+        break;
+    case ALLOWANCE_SOFTMAX:
+        allow_infonce(&allowed);
+        break;
+    }
     bool pass = trial_check(&allowed, verdict);
     free_copies(&allowed);
     return pass;

@@ -3,6 +3,7 @@
  */
 #include "peers.h"
 
+#include "path.h"
 #include "script.h"
 
 #include <dlfcn.h>
@@ -48,17 +49,6 @@ static void clean_environment(void)
                                         "ONEDNN_MAX_CPU_ISA",   "ATEN_CPU_CAPABILITY"};
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
         unsetenv(names[i]);
-}
-
-void peers_path(const char *file, char *path, size_t bytes)
-{
-    char program[PATH_MAX];
-    ssize_t length = readlink("/proc/self/exe", program, sizeof program - 1);
-    program[length > 0 ? length : 0] = '\0';
-    char *slash = strrchr(program, '/');
-    if (slash)
-        *slash = '\0';
-    snprintf(path, bytes, "%s/../lib/peers/%s", program, file);
 }
 
 static struct peer *find_object(const char *name, char *error, size_t error_bytes)

@@ -22,7 +22,4 @@ bool peers_open(struct peer *peer, char *error, size_t error_bytes);
 /* Closes those that are open. */
 void peers_close(void);
 
-/* The path of a file in lib/peers/, which lies beside the folder of this program. */
-void peers_path(const char *file, char *path, size_t bytes);
-
 #endif

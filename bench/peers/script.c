@@ -4,7 +4,7 @@
 #include "script.h"
 
 #include "../base/child.h"
-#include "peers.h"
+#include "path.h"
 
 #include <limits.h>
 #include <sched.h>
@@ -32,8 +32,8 @@ struct running {
 
 /* ---- The process ----------------------------------------------------------------------------- */
 
-/* The Python of PATH may be another than the distribution's, which has the distribution's modules.
- */
+/* The Python of PATH may be another than the distribution's, which has the distribution's
+ * modules. */
 static const char *find_python(const char *module)
 {
     static const char *const pythons[] = {"python3", "/usr/bin/python3"};
@@ -154,12 +154,11 @@ static void copy_arguments(const struct trial *trial, float *shared, bool output
 static void write_order(const struct trial *trial, const struct running *running, char *order,
                         size_t bytes)
 {
-    static const char *const similarities[] = {"dot", "cosine", "neg_sq_l2"};
     const struct shape *s = &trial->shape;
     int used = snprintf(order, bytes,
                         "prepare kernel=%s m=%zu n=%zu d=%zu k=%zu similarity=%s logit_scale=%.9g "
                         "weight_x=%.9g weight_y=%.9g offset=%zu threads=%d file=/proc/%ld/fd/%d",
-                        trial->kernel->name, s->m, s->n, s->d, s->k, similarities[s->similarity],
+                        trial->kernel->name, s->m, s->n, s->d, s->k, similarity_name(s->similarity),
                         (double)s->logit_scale, (double)s->weight_x, (double)s->weight_y, s->offset,
                         running->threads, (long)getpid(), running->shared_file);
     for (int b = 0; b < trial->buffer_count; b++)
@@ -212,8 +211,7 @@ static bool run(struct peer *peer, size_t warm_up, size_t calls, struct peer_sam
 
 static bool runs_infonce(const struct kernel *kernel)
 {
-    return strcmp(kernel->name, "infonce_forward") == 0 ||
-           strcmp(kernel->name, "infonce_forward_backward") == 0;
+    return kernel->clip_loss;
 }
 
 /* AVX-512 in its own loops, which it leaves out by default; memory that malloc keeps in place of

@@ -8,13 +8,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-static bool find_fma(const char *isa, enum peak *peak)
+/* The rate of multiply-adds that bounds a variant of the instruction set. */
+static bool find_rate(const char *isa, enum peak *peak)
 {
-    char name[32];
-    snprintf(name, sizeof name, "FMA %s", isa);
-    for (int p = PEAK_FMA_SCALAR; p <= PEAK_FMA_NEON; p++) {
-        if (strcmp(peak_name((enum peak)p), name) == 0) {
-            *peak = (enum peak)p;
+    for (int i = 0; i < MMK_ISA_COUNT; i++) {
+        if (strcmp(mmk_isa_name((enum mmk_isa)i), isa) == 0) {
+            *peak = (enum peak)(PEAK_MULTIPLY_ADD_SCALAR + i);
             return true;
         }
     }
@@ -27,18 +26,18 @@ static double peak_median(const struct result *result, enum peak peak)
                               : (double)NAN;
 }
 
-/* The bound is the larger of two times: flops at the FMA rate, bytes at the bandwidth of the level
- * that the working set lives in. */
+/* The bound is the larger of two times: flops at the rate of multiply-adds, bytes at the bandwidth
+ * of the level that the working set lives in. */
 static void analyse_share(struct row *row)
 {
     const struct result *result = row->result;
-    enum peak fma;
-    if (!find_fma(row->column->isa, &fma))
+    enum peak rate;
+    if (!find_rate(row->column->isa, &rate))
         return;
-    double compute = result->flops / peak_median(result, fma);
+    double compute = result->flops / peak_median(result, rate);
     double transfer = result->bytes / peak_median(result, result->level);
     bool by_compute = result->flops > 0.0 && !(transfer > compute);
-    row->bound = by_compute ? fma : result->level;
+    row->bound = by_compute ? rate : result->level;
     double work = by_compute ? result->flops : result->bytes;
     const double *peak = result->peak[row->bound];
     double *needed = malloc((result->rounds ? result->rounds : 1) * sizeof *needed);
@@ -91,8 +90,8 @@ void analyse(const struct result *result, const struct column *column, struct ro
                  column->note[0] ? column->note : "it was not run");
         return;
     }
-    /* One round in three may be lost to a noisy machine; more, and what is left is no fair choice.
-     */
+    /* One round in three may be lost to a noisy machine; more, and what is left is no fair
+     * choice. */
     if (column->voided[UNDISTURBED] * 3 < column->run * 2) {
         explain_void(column, row->why, sizeof row->why);
         return;

@@ -15,11 +15,11 @@ struct row {
     struct estimate seconds; /* a call */
     double rate;             /* flop/s, or byte/s where by_bytes */
     bool by_bytes;
-    bool bounded;          /* whether the next three are known */
-    enum peak bound;       /* what would be reached first: FMA rate or a read bandwidth */
+    bool bounded;    /* whether the next three are known */
+    enum peak bound; /* what would be reached first: a rate of multiply-adds or a read bandwidth */
     struct estimate share; /* of that peak, paired; 1 is the peak */
-    bool
-        over; /* above a peak of the core's own with the whole interval: a bug in harness or model */
+    /* Above a peak of the core's own with the whole interval: a bug in harness or model. */
+    bool over;
     struct estimate speedup; /* over column->baseline; n = 0: none */
     enum comparison comparison;
 };

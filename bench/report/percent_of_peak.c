@@ -1,18 +1,16 @@
-/* percent_of_peak.c - plots as SVG through gnuplot; percent of peak by kernel and instruction set.
+/* percent_of_peak.c - a plot as SVG: percent of peak by kernel and instruction set.
  * SPDX-License-Identifier: MIT
  *
- * gnuplot gets script and data through a pipe. Percent of peak has one line a case, one mark a
- * variant: with forty cases that is read more easily than bars.
+ * One line a case, one mark a variant: with forty cases that is read more easily than bars.
  */
 #include "percent_of_peak.h"
 
+#include "../base/gnuplot.h"
 #include "analysis.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 /* How the variants look: hand-written ones filled, the compiler's hollow, one colour an ISA; other
  * libraries are triangles. */
@@ -36,33 +34,6 @@ const char *plot_colour(const char *variant, size_t *others)
         if (strcmp(ours[l].variant, variant) == 0)
             return ours[l].colour;
     return more[(*others)++ % (sizeof more / sizeof more[0])];
-}
-
-void plot_name(const char *plot, const char *slug, char *name, size_t bytes)
-{
-    snprintf(name, bytes, "%s%s%s.svg", plot, slug ? "-" : "", slug ? slug : "");
-}
-
-bool plot_make(const char *path,
-               void (*write_script)(FILE *gnuplot, const char *output, const void *context),
-               const void *context, char *error, size_t error_bytes)
-{
-    if (system("command -v gnuplot >/dev/null 2>&1") != 0) {
-        fprintf(stderr, "%s: %s was not made, gnuplot is not there; `make deps` installs it\n",
-                program_invocation_short_name, path);
-        return true;
-    }
-    char temporary[4096];
-    snprintf(temporary, sizeof temporary, "%s.%ld.part", path, (long)getpid());
-    FILE *gnuplot = popen("gnuplot", "w");
-    if (gnuplot)
-        write_script(gnuplot, temporary, context);
-    if (gnuplot && pclose(gnuplot) == 0 && rename(temporary, path) == 0)
-        return true;
-    remove(temporary);
-    snprintf(error, error_bytes,
-             "%s could not be plotted; is gnuplot whole and the folder writable?", path);
-    return false;
 }
 
 static bool find_row(const struct result *result, const char *variant, struct row *row)

@@ -9,8 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- Cells ------------------------------------------------------------------------------------
- */
+/* ---- Cells ----------------------------------------------------------------------------------- */
 
 /* "1.46 [1.30, 1.56]", with a ? where the interval rests on too few rounds. */
 static void text_speedup(const struct estimate *speedup, char *text, size_t bytes)
@@ -68,8 +67,7 @@ static void text_rows(const struct column *column, char *text, size_t bytes)
         text[0] = '\0';
 }
 
-/* ---- Terminal ---------------------------------------------------------------------------------
- */
+/* ---- Terminal -------------------------------------------------------------------------------- */
 
 static void print_machine(FILE *out, const struct run *run)
 {
@@ -256,8 +254,7 @@ void report_summary(FILE *out, const struct run *run)
             run->seconds);
 }
 
-/* ---- CSV --------------------------------------------------------------------------------------
- */
+/* ---- CSV ------------------------------------------------------------------------------------- */
 
 static void csv_text(FILE *out, const char *text)
 {
@@ -327,8 +324,7 @@ void report_csv(FILE *out, const struct run *run)
     free(list);
 }
 
-/* ---- Markdown ---------------------------------------------------------------------------------
- */
+/* ---- Markdown -------------------------------------------------------------------------------- */
 
 static void heading(FILE *out, int level, const char *text)
 {
@@ -402,9 +398,11 @@ void report_markdown_legend(FILE *out, int level)
         "- **rate**: GFLOP/s after the kernel's flop model, whatever is recomputed; GB/s of the "
         "bytes that must move for kernels\n  that do nothing but compare.\n"
         "- **%% of peak**: how much of the limit that binds this case is reached: the FMA rate of "
-        "the variant's own instruction\n  set, or the read bandwidth of the level that the "
-        "working set lives in (named behind the number), whichever\n  takes longer. Over 100 %% "
-        "with the whole interval would be a bug and is marked BUG, but of L3 and memory:\n  the "
+        "the variant's own instruction\n  set (without FMA, `scalar` on x86-64, the rate of "
+        "multiplications with additions in vectors of four), or the read\n  bandwidth of the level "
+        "that the working set lives in (named behind the number), whichever takes longer. Over "
+        "100 %%\n  with the whole interval would be a bug and is marked BUG, but of L3 and "
+        "memory:\n  the "
         "host shares these with others, and part of what lies in memory may still be in L3.\n"
         "- **over autovec**: how many times as fast as the compiler's version for the same "
         "instruction set (`ref` and\n  `scalar`: the widest one), with its 95 %% interval; "

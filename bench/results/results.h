@@ -1,4 +1,4 @@
-/* results.h - runs on disk: raw samples as JSON, and the tables and plots made from them.
+/* results.h - the folder of results: runs, and the tables and plots made from them.
  * SPDX-License-Identifier: MIT
  */
 #ifndef MMK_BENCH_RESULTS_H
@@ -9,13 +9,6 @@
 /* Whether results_save or results_make_tables will be able to write there: asked before a long run.
  * The folder is made where it is missing. False: error is one sentence. */
 bool results_can_save(const char *folder, char *error, size_t error_bytes);
-
-/* Writes a run: everything measured, nothing derived. The file is complete or not there (a
- * temporary file is renamed). False: error is one sentence. */
-bool results_write_json(const struct run *run, const char *path, char *error, size_t error_bytes);
-
-/* Reads what results_write_json wrote. */
-bool results_read_json(struct run *run, const char *path, char *error, size_t error_bytes);
 
 /* Names of a run's file, of all kernels and of the curves. */
 #define RESULTS_RUN    "run.json"

@@ -1,9 +1,11 @@
-/* retrieve_report.c - what mmk-bench retrieve prints.
+/* report.c - what mmk-bench retrieve prints.
  * SPDX-License-Identifier: MIT
  */
 #include "report.h"
 
+#include "../../ref/case.h"
 #include "../base/console.h"
+#include "../machine/peaks.h"
 #include "../machine/resident.h"
 #include "../base/stats.h"
 #include "../base/table.h"
@@ -106,13 +108,16 @@ static void print_search(const struct retrieve_options *a, const struct task *ta
 {
     struct estimate seconds = stats_estimate(timing->seconds, timing->rounds);
     struct estimate share = stats_paired_ratio(timing->rate, timing->peak, timing->rounds);
+    const char *peak = peak_label((enum peak)timing->isa);
     char took[32];
     text_seconds(seconds.median, took, sizeof took);
     printf("search   %s, %.3g GFLOP/s", took, timing->flops / seconds.median / 1e9);
     if (share.n > 0)
-        printf(", %.1f %% of the FMA peak measured right before and after", 100.0 * share.median);
+        printf(", %.1f %% of the %s peak measured right before and after", 100.0 * share.median,
+               peak);
     else
-        printf(", percent of the FMA peak unknown (others took the CPUs while it was measured)");
+        printf(", percent of the %s peak unknown (others took the CPUs while it was measured)",
+               peak);
     if (timing->rounds > 1)
         printf(" (median of %zu)", timing->rounds);
     printf("; %s, %d thread%s, %zu deep", mmk_isa_name(timing->isa), a->threads,
@@ -148,7 +153,7 @@ static void print_heading(const struct retrieve_options *a, const struct task *t
     printf("%s (%zu x %zu, %s) in %s (%zu x %zu, %s), %s\n\n",
            a->queries ? a->queries : "Fashion-MNIST's test images", x->rows, x->cols, x->dtype,
            a->gallery ? a->gallery : "its training images", y->rows, y->cols, y->dtype,
-           similarity_names[a->similarity]);
+           similarity_name(a->similarity));
 }
 
 void report_search(const struct retrieve_options *a, const struct task *task,

@@ -1,4 +1,4 @@
-/* retrieve_report.h - what mmk-bench retrieve prints.
+/* report.h - what mmk-bench retrieve prints.
  * SPDX-License-Identifier: MIT
  */
 #ifndef MMK_BENCH_RETRIEVE_REPORT_H

@@ -8,6 +8,7 @@
  */
 #include "retrieve.h"
 
+#include "../../ref/case.h"
 #include "../base/console.h"
 #include "../base/new_file.h"
 #include "../machine/peaks.h"
@@ -103,7 +104,7 @@ static void parse_k(struct metrics_wanted *wanted, char *list)
 static enum mmk_similarity parse_similarity(const char *text)
 {
     for (int s = 0; s < MMK_SIMILARITY_COUNT; s++)
-        if (strcmp(similarity_names[s], text) == 0)
+        if (strcmp(similarity_name((enum mmk_similarity)s), text) == 0)
             return (enum mmk_similarity)s;
     refuse("--similarity %s: there is no such similarity; it is cosine, dot or neg_sq_l2", text);
 }
@@ -213,7 +214,7 @@ static void search(const struct retrieve_options *a, struct task *task)
 }
 
 /* The median of some samples: one that was disturbed is none. */
-static double fma_peak(enum mmk_isa isa, int threads)
+static double multiply_add_peak(enum mmk_isa isa, int threads)
 {
     double samples[PEAK_SAMPLES];
     for (int s = 0; s < PEAK_SAMPLES; s++)
@@ -235,16 +236,17 @@ static struct search_timing time_search(const struct retrieve_options *a, struct
         timer_pin();
     vectors_expect(x);
     vectors_expect(y);
-    double before = fma_peak(timing.isa, a->threads);
+    double before = multiply_add_peak(timing.isa, a->threads);
     text_seconds(timing.flops / before, expected, sizeof expected);
-    snprintf(text, sizeof text, "searching %zu x %zu x %zu, at the FMA peak %s", x->rows, y->rows,
-             x->cols, isnan(before) ? "in unknown time" : expected);
+    snprintf(text, sizeof text, "searching %zu x %zu x %zu, at the %s peak %s", x->rows, y->rows,
+             x->cols, peak_label((enum peak)timing.isa),
+             isnan(before) ? "in unknown time" : expected);
     progress(text);
     while (timing.rounds < MOST_ROUNDS && total < LEAST_SECONDS) {
         double start = timer_now();
         search(a, task);
         double seconds = timer_now() - start;
-        double after = fma_peak(timing.isa, a->threads);
+        double after = multiply_add_peak(timing.isa, a->threads);
         timing.seconds[timing.rounds] = seconds;
         timing.rate[timing.rounds] = timing.flops / seconds;
         timing.peak[timing.rounds] = (before + after) / 2.0;

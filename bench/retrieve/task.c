@@ -1,4 +1,4 @@
-/* retrieve_task.c - what mmk-bench retrieve works on: options, vectors, what is relevant, rankings.
+/* task.c - what mmk-bench retrieve works on: options, vectors, what is relevant, rankings.
  * SPDX-License-Identifier: MIT
  */
 #include "task.h"
@@ -7,14 +7,13 @@
 #include "../data/data.h"
 #include "../data/idx.h"
 #include "../data/npy.h"
+#include "../data/open_vectors.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define MOST_ROWS ((size_t)UINT32_MAX)
-
-const char *const similarity_names[MMK_SIMILARITY_COUNT] = {"dot", "cosine", "neg_sq_l2"};
 
 __attribute__((noreturn)) static void refuse_memory(const char *what)
 {

@@ -1,4 +1,4 @@
-/* retrieve_task.h - what mmk-bench retrieve works on: options, vectors, what is relevant, rankings.
+/* task.h - what mmk-bench retrieve works on: options, vectors, what is relevant, rankings.
  * SPDX-License-Identifier: MIT
  */
 #ifndef MMK_BENCH_RETRIEVE_TASK_H
@@ -43,8 +43,5 @@ void task_close(struct task *task);
 /* Reads rankings from a file as a side without vectors, and what they should have found among *n
  * rows. */
 void task_open_rankings(struct side *side, const struct retrieve_options *options, size_t *n);
-
-/* "cosine" */
-extern const char *const similarity_names[MMK_SIMILARITY_COUNT];
 
 #endif

@@ -4,7 +4,7 @@
 #include "bars.h"
 
 #include "../base/console.h"
-#include "../report/percent_of_peak.h"
+#include "../base/gnuplot.h"
 
 enum { PANEL_HEIGHT = 300 };
 

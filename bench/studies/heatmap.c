@@ -4,7 +4,7 @@
 #include "heatmap.h"
 
 #include "../base/console.h"
-#include "../report/percent_of_peak.h"
+#include "../base/gnuplot.h"
 
 #include <math.h>
 

@@ -118,8 +118,7 @@ int gate_serve(void)
     return 0;
 }
 
-/* ---- The parent -------------------------------------------------------------------------------
- */
+/* ---- The parent ------------------------------------------------------------------------------ */
 
 static bool start(struct child *child, const char *program)
 {
@@ -239,8 +238,8 @@ enum gate_verdict gate_run(FILE *out, const char *baseline, const struct plan *p
             const struct plan_case *c = &plan->cases[i];
             char shape[96], text[96], order[256], why[LINE], range[64];
             bool failed;
-            plan_shape_word(c, shape, sizeof shape);
-            plan_shape_text(c, text, sizeof text);
+            shape_write_word(c, shape, sizeof shape);
+            shape_write(c, text, sizeof text);
             snprintf(order, sizeof order, "open %s %s %d %s %llu", c->kernel->name, shape,
                      c->threads, variants[v], (unsigned long long)seed);
             compare_case(program, order, share, samples, &state, why, sizeof why, &failed);

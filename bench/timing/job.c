@@ -30,8 +30,7 @@ static size_t least(size_t a, size_t b)
     return a < b ? a : b;
 }
 
-/* ---- Opening ----------------------------------------------------------------------------------
- */
+/* ---- Opening --------------------------------------------------------------------------------- */
 
 /* Shapes are small here, so that the layout shows which sizes an output has. */
 bool job_rows_are_independent(const struct plan_case *plan)
@@ -185,8 +184,7 @@ bool job_retarget(struct job *job, const struct plan_case *plan)
     return true;
 }
 
-/* ---- Running ----------------------------------------------------------------------------------
- */
+/* ---- Running --------------------------------------------------------------------------------- */
 
 static void use_input(struct job *job, size_t row)
 {
@@ -352,8 +350,7 @@ double job_loop(struct job *job, const struct variant *variant, double seconds)
     return (double)calls / taken;
 }
 
-/* ---- Checking ---------------------------------------------------------------------------------
- */
+/* ---- Checking -------------------------------------------------------------------------------- */
 
 /* Row r of the part stands for this row of the whole. */
 static size_t whole_row(const struct job *job, size_t r)
@@ -395,10 +392,8 @@ static bool open_part(struct job *job)
 
 bool job_can_be_judged(const struct plan_case *plan, char *error, size_t error_bytes)
 {
-    /* The oracle of InfoNCE keeps about sixteen m x n matrices of doubles. */
-    if (strcmp(plan->kernel->family, "infonce") != 0)
-        return true;
-    double needed = 128.0 * (double)plan->shape.m * (double)plan->shape.n;
+    double matrices = (double)plan->kernel->oracle_matrices;
+    double needed = matrices * (double)plan->shape.m * (double)plan->shape.n * sizeof(double);
     double there = (double)sysconf(_SC_PHYS_PAGES) * (double)sysconf(_SC_PAGESIZE);
     if (needed < 0.7 * there)
         return true;

@@ -47,8 +47,8 @@ bool job_workspace(const struct plan_case *plan, size_t *bytes, size_t *logits);
  * leaves that one prepared. */
 double job_estimate(const struct plan_case *plan, const struct variant *variant, uint64_t seed);
 
-/* Prepares the check: the oracle on all rows, or where allowed and that would take longer than
- * `seconds`, on some of them. */
+/* Prepares the check: the oracle on all rows, or unless these are asked for, on some of a case that
+ * has many which are independent. Done once for a job. False: no memory. */
 bool job_oracle(struct job *job, bool all_rows);
 /* Whether there is the memory for the oracle; else error says how much it would need. */
 bool job_can_be_judged(const struct plan_case *plan, char *error, size_t error_bytes);

@@ -11,7 +11,7 @@
 
 struct variant {
     const char *name;
-    const char *isa;           /* whose FMA rate bounds it; "" for the oracle */
+    const char *isa;           /* whose rate of multiply-adds bounds it; "" for the oracle */
     const char *baseline;      /* what its speed-up is against: the compiler's version of its ISA */
     const struct isa_row *row; /* ours; NULL: the oracle, or */
     struct peer *peer;         /* another library; NULL: none */

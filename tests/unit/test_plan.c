@@ -33,9 +33,9 @@ static void means(const char *kernel, const char *shape, const char *text)
     if (!make(&first, kernel, shape, error, sizeof error))
         fail_msg("%s: %s", shape, error);
     assert_int_equal(first.count, 1);
-    plan_shape_text(&first.cases[0], out, sizeof out);
+    shape_write(&first.cases[0], out, sizeof out);
     assert_string_equal(out, text);
-    plan_shape_word(&first.cases[0], word, sizeof word);
+    shape_write_word(&first.cases[0], word, sizeof word);
     assert_null(strchr(word, ' '));
     const char *const other[] = {out, word};
     for (int i = 0; i < 2; i++) {

@@ -39,13 +39,12 @@ static struct {
 
 static bool is_both(const struct trial *trial)
 {
-    return strcmp(trial->kernel->name, "infonce_forward_backward") == 0;
+    return trial->kernel->gradients;
 }
 
 static bool runs(const struct kernel *kernel)
 {
-    return strcmp(kernel->name, "infonce_forward") == 0 ||
-           strcmp(kernel->name, "infonce_forward_backward") == 0;
+    return kernel->clip_loss;
 }
 
 /* ---- Buffers --------------------------------------------------------------------------------- */

@@ -1,9 +1,9 @@
-/* curve_report.c - the curves of a run as tables.
+/* report.c - the curves of a run as tables.
  * SPDX-License-Identifier: MIT
  */
-#include "curve_report.h"
+#include "report.h"
 
-#include "curve_points.h"
+#include "points.h"
 #include "../timing/plan.h"
 #include "../base/table.h"
 #include "../base/text.h"
@@ -84,7 +84,7 @@ static void explain_missing(FILE *out, const struct curve_points *points)
         fprintf(out, "\n");
 }
 
-/* ---- Time against the batch ----------------------------------------------------------------- */
+/* ---- Time against the batch ------------------------------------------------------------------ */
 
 static void batch_cell(struct table *table, const struct row *row)
 {
@@ -179,7 +179,7 @@ static void report_batches(FILE *out, const struct run *run, int level)
     curve_points_close(&points);
 }
 
-/* ---- Memory against the batch --------------------------------------------------------------- */
+/* ---- Memory against the batch ---------------------------------------------------------------- */
 
 /* "infonce_forward_backward stored" */
 static void text_kernel(const struct memory *m, char *text, size_t bytes)
@@ -263,7 +263,7 @@ void curve_memory_csv(FILE *out, const struct run *run)
     }
 }
 
-/* ---- Speed against the workspace ------------------------------------------------------------ */
+/* ---- Speed against the workspace ------------------------------------------------------------- */
 
 /* The point of the same group that satisfies what is asked for; NULL: none that was timed. */
 static const struct column *partner(const struct curve_points *points, const struct result *result,
@@ -329,7 +329,7 @@ static void report_workspaces(FILE *out, const struct run *run, int level)
     curve_points_close(&points);
 }
 
-/* ---- Threads -------------------------------------------------------------------------------- */
+/* ---- Threads --------------------------------------------------------------------------------- */
 
 static void report_threads(FILE *out, const struct run *run, int level)
 {

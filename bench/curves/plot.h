@@ -1,8 +1,8 @@
-/* plot_curves.h - the curves of a run as SVG.
+/* plot.h - the curves of a run as SVG.
  * SPDX-License-Identifier: MIT
  */
-#ifndef MMK_BENCH_PLOT_CURVES_H
-#define MMK_BENCH_PLOT_CURVES_H
+#ifndef MMK_BENCH_CURVES_PLOT_H
+#define MMK_BENCH_CURVES_PLOT_H
 
 #include "../timing/run.h"
 

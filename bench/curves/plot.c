@@ -1,12 +1,13 @@
-/* plot_curves.c - the curves of a run as SVG.
+/* plot.c - the curves of a run as SVG.
  * SPDX-License-Identifier: MIT
  *
  * All four are figures of lines, each named at its end in its own colour, so that nobody has to go
  * back and forth between lines and a key.
  */
-#include "plot_curves.h"
+#include "plot.h"
 
-#include "curve_points.h"
+#include "../base/gnuplot.h"
+#include "points.h"
 #include "../timing/plan.h"
 #include "../report/percent_of_peak.h"
 
@@ -36,7 +37,7 @@ struct figure {
     size_t count;
 };
 
-/* ---- Lines ---------------------------------------------------------------------------------- */
+/* ---- Lines ----------------------------------------------------------------------------------- */
 
 /* A new line, or where there are too many the last once more. */
 static struct line *next_line(struct figure *figure)
@@ -184,7 +185,7 @@ static void add_workspaces(struct figure *figure, const struct run *run)
     curve_points_close(&points);
 }
 
-/* ---- Drawing -------------------------------------------------------------------------------- */
+/* ---- Drawing --------------------------------------------------------------------------------- */
 
 struct range {
     double least, most;
@@ -335,7 +336,7 @@ static void write_script(FILE *out, const char *output, const void *context)
     fprintf(out, "\n");
 }
 
-/* ---- The plots ------------------------------------------------------------------------------ */
+/* ---- The plots ------------------------------------------------------------------------------- */
 
 const char *plot_curve_name(enum plot_curve plot)
 {

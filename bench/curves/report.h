@@ -1,8 +1,8 @@
-/* curve_report.h - the curves of a run as tables.
+/* report.h - the curves of a run as tables.
  * SPDX-License-Identifier: MIT
  */
-#ifndef MMK_BENCH_CURVE_REPORT_H
-#define MMK_BENCH_CURVE_REPORT_H
+#ifndef MMK_BENCH_CURVES_REPORT_H
+#define MMK_BENCH_CURVES_REPORT_H
 
 #include "../timing/run.h"
 

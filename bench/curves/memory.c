@@ -1,4 +1,4 @@
-/* curve_memory.c - how much memory a call takes, measured in a process that does nothing else.
+/* memory.c - how much memory a call takes, measured in a process that does nothing else.
  * SPDX-License-Identifier: MIT
  *
  * A child opens the case, makes the call, and reads VmHWM, the most that was resident since it
@@ -35,7 +35,7 @@ static double data_bytes(const struct plan_case *c)
     return bytes;
 }
 
-/* ---- The child ------------------------------------------------------------------------------ */
+/* ---- The child ------------------------------------------------------------------------------- */
 
 /* Of the process that makes the variant's calls: this one, or its only child. */
 static double most_resident(const struct variant *variant)
@@ -103,7 +103,7 @@ bool curve_call(const struct plan_case *c, const struct variant *variant, uint64
     return good;
 }
 
-/* ---- The parent ----------------------------------------------------------------------------- */
+/* ---- The parent ------------------------------------------------------------------------------ */
 
 /* A kernel in one mode by one variant. What its last point took tells what the next one will. */
 struct series {
@@ -120,7 +120,7 @@ static void run_child(const struct series *series, const struct plan_case *c, ui
                       char *line, size_t line_bytes)
 {
     char shape[128], threads[16], seed_text[24];
-    plan_shape_word(c, shape, sizeof shape);
+    shape_write_word(c, shape, sizeof shape);
     snprintf(threads, sizeof threads, "%d", c->threads);
     snprintf(seed_text, sizeof seed_text, "%" PRIu64, seed);
     const char *const argv[] = {"/proc/self/exe",
@@ -196,7 +196,7 @@ static bool measure(struct run *run, struct series *series, const struct plan_ca
     double expected = expected_seconds(series, c->shape.m);
     if (!is_possible(series, c, m->data_bytes, expected, seconds, m->note, sizeof m->note))
         return true;
-    plan_shape_text(c, shape, sizeof shape);
+    shape_write(c, shape, sizeof shape);
     snprintf(text, sizeof text, "%s %s, %s: memory, about %.0f s", c->kernel->name, shape,
              m->variant, ceil(expected));
     progress(text);

@@ -1,7 +1,7 @@
-/* curve_points.c - the curves of a run, found again among its results.
+/* points.c - the curves of a run, found again among its results.
  * SPDX-License-Identifier: MIT
  */
-#include "curve_points.h"
+#include "points.h"
 
 #include "../timing/plan.h"
 
@@ -91,7 +91,7 @@ bool curve_find(const struct curve_points *points, const struct curve_series *se
 double curve_limit(const struct result *result)
 {
     double rate = 0.0;
-    for (int p = PEAK_FMA_SCALAR; p <= PEAK_FMA_NEON; p++)
+    for (int p = PEAK_MULTIPLY_ADD_SCALAR; p <= PEAK_FMA_NEON; p++)
         if (result->peak[p])
             rate = fmax(rate, stats_estimate(result->peak[p], result->rounds).median);
     return rate > 0.0 ? result->flops / rate : (double)NAN;

@@ -1,8 +1,8 @@
-/* curve_points.h - the curves of a run, found again among its results; what tables and plots share.
+/* points.h - the curves of a run, found again among its results; what tables and plots share.
  * SPDX-License-Identifier: MIT
  */
-#ifndef MMK_BENCH_CURVE_POINTS_H
-#define MMK_BENCH_CURVE_POINTS_H
+#ifndef MMK_BENCH_CURVES_POINTS_H
+#define MMK_BENCH_CURVES_POINTS_H
 
 #include "../report/analysis.h"
 
