@@ -32,7 +32,14 @@ struct isa_row {
     const struct search_ops *search;
 };
 
-/* The row in use; NULL until the first call. Relaxed order is enough: rows are constants. */
+/* One page each: kernels/rows/row_<isa>.c. A build has those of its architecture. */
+extern const struct isa_row isa_row_scalar;
+extern const struct isa_row isa_row_avx2;
+extern const struct isa_row isa_row_avx512;
+extern const struct isa_row isa_row_neon;
+
+/* The row in use; NULL until the first call. Loaded with acquire, stored with release: a row that a
+ * tool has just filled in is seen whole by other threads. */
 extern _Atomic(const struct isa_row *) isa_row_in_use;
 
 /* First use (or a bad MMK_ISA): finds the row, or says why there is none. */
@@ -49,7 +56,8 @@ static inline enum mmk_status isa_current(const struct isa_row **row)
 /* The built-in row of an instruction set, usable here or not; NULL when this build has none. */
 const struct isa_row *isa_builtin_row(enum mmk_isa isa);
 
-/* Makes row the one in use (tools and tests only: nothing is verified). */
+/* Makes row the one in use: for mmk_isa_use, and for tools and tests, which may have rows of their own.
+ * Whether this machine can run it, the caller has to know. */
 void isa_use_row(const struct isa_row *row);
 
 #endif
