@@ -493,6 +493,7 @@ asm: $(LIB)/libmmk-internal.a ## disassemble a kernel's inner loops: K=kernel [I
 	$(need_kernel)
 	family=$$(grep -ls '"$(K)"' ref/*_cases.c | head -n 1 | sed 's|ref/||; s|_cases.c||'); \
 	case $(K) in *pair|*query|normalize*|topk*) files=;; *) files=$(OBJ)/kernels/tile/tile_$(ISA).o;; esac; \
+	[ $$family != cosine ] || case $(K) in *query*|squared_norms) family=query;; *) family=pair;; esac; \
 	for o in $(OBJ)/kernels/$$family/$${family}_$(ISA).o $$files; do \
 	    [ -f "$$o" ] || { echo "make asm: no $$o: '$(ISA)' is none of $(ISAS)"; exit 2; }; \
 	    $(OBJDUMP) -d --no-show-raw-insn "$$o"; \

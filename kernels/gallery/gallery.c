@@ -65,7 +65,7 @@ enum mmk_status mmk_gallery_pack(enum mmk_similarity similarity, size_t n, size_
     struct tile_operand rows = {.data = y,
                                 .ld = ldy,
                                 .rows = n,
-                                .normalize = similarity == MMK_COSINE ? isa->cosine : NULL,
+                                .normalize = similarity == MMK_COSINE ? isa->pair : NULL,
                                 .factor = 1.0f};
     pack_rows(made, &rows,
               args_threads(options != NULL ? options->threads : 0, n / isa->tile->nr + 1));

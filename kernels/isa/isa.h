@@ -15,7 +15,8 @@
 #include <stdbool.h>
 
 struct tile_ops;
-struct cosine_ops;
+struct pair_ops;
+struct query_ops;
 struct infonce_ops;
 struct topk_ops;
 struct exp_ops;
@@ -25,7 +26,11 @@ struct isa_row {
     const char *name;
     enum mmk_isa isa;
     const struct tile_ops *tile;
-    const struct cosine_ops *cosine;
+    union {
+        const struct pair_ops *pair;
+        const struct pair_ops *cosine; /* the name that infonce/ still uses */
+    };
+    const struct query_ops *query;
     const struct infonce_ops *infonce;
     const struct topk_ops *topk;
     const struct exp_ops *exp;

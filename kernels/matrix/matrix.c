@@ -71,7 +71,7 @@ static void matrix_block(const struct matrix *p, const struct super_block *s, si
     struct tile_operand y = p->y;
     if (p->gallery != NULL)
         y.spare = p->spare + worker * p->d;
-    tile_neg_sq_l2_block(tile, p->isa->cosine, p->d, &p->x, s->row + i, rows, p->xx + i, &y,
+    tile_neg_sq_l2_block(tile, p->isa->pair, p->d, &p->x, s->row + i, rows, p->xx + i, &y,
                          s->col + j, cols, s->yy + s->packed_col + j, 1.0f, c, p->ldresult);
 }
 
@@ -185,7 +185,7 @@ enum mmk_status mmk_similarity_matrix(enum mmk_similarity similarity, size_t m, 
         return MMK_ERR_SIMILARITY;
     if ((status = args_matrix(y, n, d, ldy)) != MMK_OK)
         return status;
-    const struct cosine_ops *normalize = similarity == MMK_COSINE ? isa->cosine : NULL;
+    const struct pair_ops *normalize = similarity == MMK_COSINE ? isa->pair : NULL;
     struct matrix p = {
         .isa = isa,
         .similarity = similarity,
@@ -213,7 +213,7 @@ enum mmk_status mmk_gallery_matrix(const struct mmk_gallery *gallery, size_t m, 
         .x = {.data = x,
               .ld = ldx,
               .rows = m,
-              .normalize = gallery->similarity == MMK_COSINE ? isa->cosine : NULL,
+              .normalize = gallery->similarity == MMK_COSINE ? isa->pair : NULL,
               .factor = 1.0f},
         .y = gallery_operand(gallery),
         .gallery = gallery,

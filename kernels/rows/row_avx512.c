@@ -3,10 +3,11 @@
  *
  * 32 registers of 16 floats, masks for tails.
  */
-#include "../cosine/cosine.h"
 #include "../exp/exp.h"
 #include "../infonce/infonce.h"
 #include "../isa/isa.h"
+#include "../pair/pair.h"
+#include "../query/query.h"
 #include "../search/search.h"
 #include "../tile/tile.h"
 #include "../topk/topk.h"
@@ -15,7 +16,8 @@ const struct isa_row isa_row_avx512 = {
     .name = "avx512",
     .isa = MMK_ISA_AVX512,
     .tile = &tile_ops_avx512,
-    .cosine = &cosine_ops_avx512,
+    .pair = &pair_ops_avx512,
+    .query = &query_ops_avx512,
     .infonce = &infonce_ops_avx512,
     .topk = &topk_ops_avx512,
     .exp = &exp_ops_avx512,

@@ -186,9 +186,8 @@ static void multiply_strip(const struct search *p, struct worker *w, const struc
         return;
     struct tile_operand y = p->y;
     y.spare = w->spare;
-    tile_neg_sq_l2_block(tile, p->isa->cosine, p->d, &p->x, batch_row + row, strip->rows,
-                         p->xx + row, &y, chunk->col + j, strip->cols, yy, 1.0f, w->strip,
-                         SEARCH_STRIP);
+    tile_neg_sq_l2_block(tile, p->isa->pair, p->d, &p->x, batch_row + row, strip->rows, p->xx + row,
+                         &y, chunk->col + j, strip->cols, yy, 1.0f, w->strip, SEARCH_STRIP);
 }
 
 /* X as it is multiplied with, and its squared norms; each worker does a part. */
@@ -208,7 +207,7 @@ static void hold_batch(const struct search *p, size_t row, size_t rows, size_t i
         struct row_scale scale = {1, 1};
         if (p->x.normalize != NULL)
             scale = p->x.normalize->row_scale(p->d, x);
-        p->isa->cosine->scale_row(p->d, x, scale, out);
+        p->isa->pair->scale_row(p->d, x, scale, out);
         if (norms) {
             tile_multiply_row(tile, p->d, out, &p->x, row + r, 1, dot, square);
             p->xx[r] = square[0];
@@ -476,7 +475,7 @@ static enum mmk_status search_rows_of(enum mmk_similarity similarity, size_t m, 
         return status;
     if ((unsigned)similarity >= MMK_SIMILARITY_COUNT)
         return MMK_ERR_SIMILARITY;
-    const struct cosine_ops *normalize = similarity == MMK_COSINE ? p->isa->cosine : NULL;
+    const struct pair_ops *normalize = similarity == MMK_COSINE ? p->isa->pair : NULL;
     p->similarity = similarity;
     p->d = d;
     p->x = (struct tile_operand){
@@ -521,7 +520,7 @@ enum mmk_status mmk_gallery_search(const struct mmk_gallery *gallery, size_t m, 
     p.x = (struct tile_operand){.data = x,
                                 .ld = ldx,
                                 .rows = m,
-                                .normalize = p.similarity == MMK_COSINE ? p.isa->cosine : NULL,
+                                .normalize = p.similarity == MMK_COSINE ? p.isa->pair : NULL,
                                 .factor = 1.0f};
     p.y = gallery_operand(gallery);
     return search_call(&p, options, count);

@@ -14,7 +14,7 @@
 #ifndef MMK_TILE_H
 #define MMK_TILE_H
 
-#include "../cosine/cosine.h"
+#include "../pair/pair.h"
 
 #include <stdbool.h>
 
@@ -123,13 +123,12 @@ extern const struct tile_ops tile_ops_neon;
 struct tile_operand {
     const float *data;
     size_t ld, rows;
-    const struct row_scale *scale; /* one a row, or NULL */
-    const uint32_t *pick;          /* row r stands for row pick[r] of data, or NULL */
-    float factor;                  /* of every element as it is packed */
-    const struct cosine_ops
-        *normalize;      /* finds the scales while packing; NULL: they are as above */
-    const float *packed; /* as B, all rows; only where data is NULL */
-    float *spare;        /* d floats; only where data is NULL */
+    const struct row_scale *scale;    /* one a row, or NULL */
+    const uint32_t *pick;             /* row r stands for row pick[r] of data, or NULL */
+    float factor;                     /* of every element as it is packed */
+    const struct pair_ops *normalize; /* finds the scales while packing; NULL: they are as above */
+    const float *packed;              /* as B, all rows; only where data is NULL */
+    float *spare;                     /* d floats; only where data is NULL */
 };
 
 /* Fetches a row that will be needed next: streams of rows, several at once, are not seen by the machine
@@ -180,12 +179,12 @@ void tile_multiply(const struct tile_ops *ops, size_t d, const float *packed_a, 
                    struct tile_fetch fetch);
 
 /* scale[r] for the rows r of the operand that this worker owns. */
-void tile_row_scales(const struct cosine_ops *cosine, const struct tile_operand *operand, size_t d,
+void tile_row_scales(const struct pair_ops *pair, const struct tile_operand *operand, size_t d,
                      struct row_scale *scale, size_t worker, size_t workers);
 
 /* Turns a block of dot products into scale times neg_sq_l2, given the squared norms of its rows and
  * columns. Where a norm has left the range of float, the element is that of the pair function. */
-void tile_neg_sq_l2_block(const struct tile_ops *ops, const struct cosine_ops *cosine, size_t d,
+void tile_neg_sq_l2_block(const struct tile_ops *ops, const struct pair_ops *pair, size_t d,
                           const struct tile_operand *x, size_t row, size_t rows, const float *xx,
                           const struct tile_operand *y, size_t col, size_t cols, const float *yy,
                           float scale, float *c, size_t ldc);

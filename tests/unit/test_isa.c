@@ -1,12 +1,13 @@
 /* test_isa.c - the CPUID decoder on recorded CPUs, and the choice of the instruction set.
  * SPDX-License-Identifier: MIT
  */
-#include "../../kernels/cosine/cosine.h"
 #include "../../kernels/exp/exp.h"
 #include "../../kernels/infonce/infonce.h"
 #include "../../kernels/isa/decode.h"
 #include "../../kernels/isa/isa.h"
 #include "../../kernels/isa/machine.h"
+#include "../../kernels/pair/pair.h"
+#include "../../kernels/query/query.h"
 #include "../../kernels/rows/autovec.h"
 #include "../../kernels/search/search.h"
 #include "../../kernels/tile/tile.h"
@@ -354,7 +355,7 @@ struct table {
     size_t words;
 };
 
-enum { TABLES = 6, ROWS_MAX = 2 * MMK_ISA_COUNT };
+enum { TABLES = 7, ROWS_MAX = 2 * MMK_ISA_COUNT };
 
 static_assert(sizeof(struct isa_row) ==
                   offsetof(struct isa_row, isa) + sizeof(uintptr_t) * (1 + TABLES),
@@ -366,7 +367,8 @@ static void list_tables(const struct isa_row *row, struct table table[TABLES])
 {
     const struct table all[] = {
         {"tile", (const void *)row->tile, sizeof *row->tile},
-        {"cosine", (const void *)row->cosine, sizeof *row->cosine},
+        {"pair", (const void *)row->pair, sizeof *row->pair},
+        {"query", (const void *)row->query, sizeof *row->query},
         {"infonce", (const void *)row->infonce, sizeof *row->infonce},
         {"topk", (const void *)row->topk, sizeof *row->topk},
         {"exp", (const void *)row->exp, sizeof *row->exp},
