@@ -55,7 +55,7 @@ void infonce_strip(const struct infonce *p, const struct operands *o, const stru
     tile_multiply(tile, p->d, p->packed_a, held->rows, row, strip->rows, p->packed_b, held->cols,
                   col, strip->cols, next_col, z, ldz, 0, fetch);
     if (p->config.similarity == MMK_NEG_SQ_L2)
-        tile_neg_sq_l2_block(tile, p->isa->cosine, p->d, o->a, strip->row, strip->rows, p->xx + row,
+        tile_neg_sq_l2_block(tile, p->isa->pair, p->d, o->a, strip->row, strip->rows, p->xx + row,
                              o->b, strip->col, strip->cols, p->yy + col, p->alpha, z, ldz);
     else if (!p->fold)
         for (size_t r = 0; r < strip->rows; r++)
@@ -255,8 +255,7 @@ static size_t next_negative(const struct infonce *p, size_t i, size_t j)
  * outlier does not move it. */
 static float choose_shift(const struct infonce *p)
 {
-    float (*pair)(size_t, const float *, const float *) =
-        p->isa->cosine->pair[p->config.similarity];
+    float (*pair)(size_t, const float *, const float *) = p->isa->pair->pair[p->config.similarity];
     float greatest[SAMPLE_ROWS], middle[SAMPLE_ROWS];
     size_t count = least(p->m / 8 + 1, SAMPLE_ROWS), used = 0;
     for (size_t t = 0; t < count; t++) {
