@@ -26,10 +26,7 @@ struct isa_row {
     const char *name;
     enum mmk_isa isa;
     const struct tile_ops *tile;
-    union {
-        const struct pair_ops *pair;
-        const struct pair_ops *cosine; /* the name that infonce/ still uses */
-    };
+    const struct pair_ops *pair;
     const struct query_ops *query;
     const struct infonce_ops *infonce;
     const struct topk_ops *topk;

@@ -35,7 +35,4 @@ extern const struct pair_ops pair_ops_avx2;
 extern const struct pair_ops pair_ops_avx512;
 extern const struct pair_ops pair_ops_neon;
 
-/* The name that infonce/ still uses. */
-#define cosine_ops pair_ops
-
 #endif
