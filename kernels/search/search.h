@@ -10,7 +10,7 @@
 #define MMK_SEARCH_H
 
 #include "../tile/tile.h"
-#include "../topk/topk.h"
+#include "../topk/topk_stream.h"
 
 /* Columns of a strip: a multiple of every nr. */
 enum { SEARCH_STRIP = 32 };

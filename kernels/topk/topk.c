@@ -1,7 +1,7 @@
 /* topk.c - mmk_topk and mmk_topk_rows: argument checks, memory, threads.
  * SPDX-License-Identifier: MIT
  */
-#include "topk.h"
+#include "topk_stream.h"
 
 #include "../call/args.h"
 #include "../isa/isa.h"
