@@ -1,8 +1,9 @@
 /* gallery.c - mmk_gallery_pack and mmk_gallery_free.
  * SPDX-License-Identifier: MIT
  *
- * The panels are those that mmk_similarity_matrix and mmk_search pack for themselves in every call, so
- * the bits are theirs.
+ * Packing is bound by reading the rows and writing the panels; the cosine reads each row once more, in cache,
+ * for its norm. The panels are those that mmk_similarity_matrix and mmk_search pack for themselves in
+ * every call, so the bits are theirs.
  */
 #include "gallery.h"
 

@@ -1,5 +1,10 @@
-/* isa.c - the rows of instruction sets, and which one is in use.
+/* isa.c - which of the rows is in use.
  * SPDX-License-Identifier: MIT
+ *
+ * What the machine can run comes from machine.c and decode.c: on x86 libcpuid's raw CPUID leaves and XCR0
+ * through a pure function that is tested on recorded and hand-edited machines, on aarch64 getauxval. It
+ * is asked once, when that is first needed. After that a call costs one load of
+ * isa_row_in_use, and a compare that is never taken.
  */
 #include "isa.h"
 

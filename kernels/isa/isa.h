@@ -2,9 +2,16 @@
  * SPDX-License-Identifier: MIT
  *
  * One row per instruction set: its name, its test, and its complete set of inner-loop tables. No
- * entry of a table falls back to another instruction set. Public functions fetch the row in use with
- * isa_current() and call through it; tools and tests may put in a row of their own (the bench's
+ * entry of a table falls back to another instruction set. Checks, blocking, threads and joins are
+ * written once, in plain C, in the drivers (<family>/<family>.c); what is small and hot is written with
+ * intrinsics, in one file a family and instruction set. A driver fetches the row in use with
+ * isa_current() and calls through its tables; tools and tests may put in a row of their own (the bench's
  * autovec baseline is such a row).
+ *
+ *   isa.c       which row is in use
+ *   decode.c    from CPUID leaves to the instruction sets that may be used
+ *   machine.c   asks this machine; what it is, for reports
+ *   ../rows/    the rows
  */
 #ifndef MMK_ISA_H
 #define MMK_ISA_H

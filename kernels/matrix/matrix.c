@@ -1,6 +1,9 @@
 /* matrix.c - the m x n similarity matrix: blocking, packing and threads around the register tile.
  * SPDX-License-Identifier: MIT
  *
+ * mmk_similarity_matrix and mmk_gallery_matrix are bound by the FMAs of the tile, up to the last tenth or
+ * so, which is packing and, with a small d, the store of the result.
+ *
  * A super-block of the result (SUPER_ROWS x SUPER_COLS) has its rows of X and Y packed once, unless
  * the gallery is packed already; within it every block of TILE_BLOCK_ROWS x TILE_BLOCK_COLS is a task.
  * The block of A stays in L2 while B comes through from L3. The rows of Y that will be packed next are

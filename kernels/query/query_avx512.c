@@ -26,7 +26,6 @@
 #include "query.h"
 
 #include "../pair/lanes_avx512.h"
-#include "../pair/pair.h"
 
 /* Pairs of rows whose trees are summed together: one vector of results. */
 enum { PAIRS = 8, GROUP = 2 * PAIRS };

@@ -1,13 +1,21 @@
 /* search.c - mmk_search, mmk_search_both and mmk_gallery_search: the products, and what is kept.
  * SPDX-License-Identifier: MIT
  *
+ * All three are bound by the FMAs of the products while k is small. Candidates cost their share beside
+ * them: the more, the greater k, the smaller d, and in both directions more than in one. One or two
+ * queries are bound by reading the gallery from memory.
+ *
  * The score matrix never exists. X is packed once, as many rows of it as SUPER_ROWS and the candidates'
  * memory allow; the gallery goes by in chunks of columns, which workers take as they come free. Within
- * a chunk a block of A stays in L2 while B comes through, strip by strip; each strip is filtered while
- * it is in L1.
+ * a chunk a block of A stays in L2 while B comes through, strip by strip; each strip is compared with the
+ * thresholds of its rows, and of its columns where both directions are wanted, while it is in L1. The
+ * next chunk's rows come from memory during the products.
  *
- * One or two queries alone do not pay for packing: their products take the gallery's rows as they lie
- * (tile_multiply_row), as fast as memory gives them.
+ * The few scores that pass are appended to that row's candidates; when these are full, a bisection over
+ * their bits finds a new threshold, and they are cut back (topk_stream_refine).
+ *
+ * One or two queries alone do not pay for packing: their products take the gallery's rows as they lie,
+ * transposed in registers (tile_multiply_row), as fast as memory gives them.
  *
  * Each worker has candidates of its own for every row of X; in the end those of all workers are joined
  * row by row. A column's candidates need only last as long as its chunk, since one worker takes all

@@ -5,6 +5,9 @@
  * contraction index in order, starting at +0 or at what the element holds. Blocking and the shape of
  * the tile therefore never show in the bits.
  *
+ *   tile.c         whole operands
+ *   tile_<isa>.c   the register tile, and packing its panels; the head says what bounds it
+ *
  * Packed panel: `width` rows of the operand side by side, [k][width]; rows that are missing at the edge
  * are zero. A panels are mr wide, B panels nr wide. A packed operand is its panels one after the other
  * within a chunk of k, and its chunks one after the other (tile_chunk_depth).
@@ -58,12 +61,15 @@ static inline struct tile_ahead tile_fetch_some(struct tile_fetch *fetch, size_t
 }
 
 enum tile_flags {
-    TILE_ACCUMULATE = 1, /* start from what c holds */
-    TILE_CANONICAL = 2,  /* NaN results are canonical: c is what the caller sees */
-    TILE_PAST_CACHE =
-        4,         /* c is far greater than the caches, and its rows are aligned to 64 bytes: it
-                          * may be stored past them, with a fence left to the caller */
-    TILE_EXACT = 8 /* tile_multiply: c has no room for whole tiles at its edges */
+    /* Start from what c holds. */
+    TILE_ACCUMULATE = 1,
+    /* NaN results are canonical: c is what the caller sees. */
+    TILE_CANONICAL = 2,
+    /* c is far greater than the caches, and its rows are aligned to 64 bytes: it may be stored past them,
+     * with a fence left to the caller. */
+    TILE_PAST_CACHE = 4,
+    /* tile_multiply: c has no room for whole tiles at its edges. */
+    TILE_EXACT = 8
 };
 
 struct tile_ops {
