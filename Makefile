@@ -141,7 +141,9 @@ ALL_SRC    := $(KERNEL_SRC) $(REF_SRC) $(CHECK_SRC) $(BENCH_SRC) $(STUDY_SRC) $(
 
 # The autovec baseline: every *_scalar.c once more with the flags of each wide instruction set.
 AUTOVEC_ISAS := $(filter-out scalar,$(ISAS))
-AUTOVEC_OBJ  := $(foreach isa,$(AUTOVEC_ISAS),$(SCALAR_SRC:%.c=$(OBJ)/autovec-$(isa)/%.o))
+autovec       = $(SCALAR_SRC:%.c=$(OBJ)/autovec/$1/%.o)
+AUTOVEC_OBJ  := $(foreach isa,$(AUTOVEC_ISAS),$(call autovec,$(isa)))
+AUTOVEC_ROWS := $(AUTOVEC_ISAS:%=$(OBJ)/autovec/%.o)
 
 UNIT_BIN := $(if $(CROSS),,$(UNIT_MAIN:tests/unit/test_%.c=$(BIN)/test-%))
 PROGRAMS := $(if $(CHECK_SRC),$(BIN)/mmk-check) \
@@ -315,14 +317,18 @@ $(OBJ)/%.o: %.c $(FLAGS_STAMP)
 	mkdir -p $(@D)
 	$(COMPILE) $(FLAGS_$(call ending,$<)) -c $< -o $@
 
-# $(call autovec_rule,isa): the one global symbol of topk_scalar.c becomes topk_ops_autovec_<isa>.
-# Without sanitizers: the source is sanitized as scalar, and ASan takes the renamed twin for an error.
+# $(call autovec_rule,isa): one object whose only global symbol is the row; isa_row_scalar becomes
+# isa_row_autovec_<isa>. Without sanitizers: the source is sanitized as scalar, and ASan takes the renamed
+# twin for an error.
 define autovec_rule
-$(OBJ)/autovec-$1/%.o: %.c $(FLAGS_STAMP)
+$(OBJ)/autovec/$1/%.o: %.c $(FLAGS_STAMP)
 	$$(call say,AUTOVEC,$$< ($1))
 	mkdir -p $$(@D)
 	$$(PLAIN_COMPILE) -O3 $(FLAGS_$1) -c $$< -o $$@
-	$(OBJCOPY) --redefine-sym $$(subst _scalar,_ops_scalar,$$(*F))=$$(subst _scalar,_ops_autovec_$1,$$(*F)) $$@
+
+$(OBJ)/autovec/$1.o: $(call autovec,$1) $(SOURCES_STAMP)
+	$(CC) -r -nostdlib -o $$@ $$(filter %.o,$$^)
+	$(OBJCOPY) --redefine-sym isa_row_scalar=isa_row_autovec_$1 --keep-global-symbol isa_row_autovec_$1 $$@
 endef
 $(foreach isa,$(AUTOVEC_ISAS),$(eval $(call autovec_rule,$(isa))))
 
@@ -378,7 +384,7 @@ endef
 $(LIB)/libmmk-internal.a: $(call objects,$(KERNEL_SRC)) $(SOURCES_STAMP)
 	$(archive)
 
-$(LIB)/libmmk-autovec.a: $(AUTOVEC_OBJ) $(SOURCES_STAMP)
+$(LIB)/libmmk-autovec.a: $(AUTOVEC_ROWS)
 	$(archive)
 
 $(LIB)/libmmk-ref.a: $(call objects,$(REF_SRC)) $(SOURCES_STAMP)
@@ -424,7 +430,7 @@ QUIET_LIBGOMP = 2>$(OBJ)/$(@F).log || { cat $(OBJ)/$(@F).log; exit 1; }; \
     grep -v -e goacc_profiling -e "'dlopen' in statically" $(OBJ)/$(@F).log || true
 endif
 
-TOOL_LIBS := $(if $(AUTOVEC_OBJ),$(LIB)/libmmk-autovec.a) $(LIB)/libmmk-internal.a
+TOOL_LIBS := $(if $(AUTOVEC_ROWS),$(LIB)/libmmk-autovec.a) $(LIB)/libmmk-internal.a
 
 $(BIN)/mmk-check: $(call objects,$(CHECK_SRC) $(REF_SRC)) $(TOOL_LIBS)
 	$(call link)

@@ -3,6 +3,7 @@
  */
 #include "product.h"
 
+#include "../../ref/cases.h"
 #include "../base/console.h"
 
 #include <stdlib.h>
@@ -35,11 +36,6 @@ void product(size_t m, size_t n, size_t k, const float *a, const float *b, float
     struct mmk_options one = {.threads = 1};
     must_be_good(mmk_similarity_matrix(MMK_DOT, m, n, k, a, k, b, k, c, n, &one),
                  "mmk_similarity_matrix");
-}
-
-static size_t least(size_t a, size_t b)
-{
-    return a < b ? a : b;
 }
 
 void transpose(size_t rows, size_t cols, const float *in, float *out)

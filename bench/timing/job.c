@@ -3,6 +3,7 @@
  */
 #include "job.h"
 
+#include "../../ref/cases.h"
 #include "../peers/allowance.h"
 
 #include <math.h>
@@ -24,11 +25,6 @@ enum {
     LONG_ROW_BYTES = 1 << 20,
 };
 #define ROTATED_LARGE_BYTES ((size_t)8 << 20)
-
-static size_t least(size_t a, size_t b)
-{
-    return a < b ? a : b;
-}
 
 /* ---- Opening --------------------------------------------------------------------------------- */
 

@@ -5,6 +5,10 @@
  * two floats; the first has 16 bits, so that x - n * HI is exact, and with r in the natural
  * logarithm only the second step of the reduction rounds: worst 0.8914 ulp over all floats
  * (tests/unit/test_exp.c tries every one). By way of 2^(x log2(e)) it would be 1.011.
+ *
+ *   exp.c         mmk_exp, mmk_logsumexp
+ *   exp_<isa>.c   the table; its head says what bounds it
+ *   lse.h         logarithm and exponential in double, for the last step of a row
  */
 #ifndef MMK_EXP_H
 #define MMK_EXP_H

@@ -4,8 +4,8 @@
  * libm's log and exp are not the same function on every machine; these are, being plain C without
  * contraction. Relative error below 1e-12: the results are rounded to float.
  */
-#ifndef MMK_INFONCE_LSE_H
-#define MMK_INFONCE_LSE_H
+#ifndef MMK_EXP_LSE_H
+#define MMK_EXP_LSE_H
 
 #include <math.h>
 #include <stdint.h>

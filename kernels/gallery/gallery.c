@@ -1,8 +1,9 @@
 /* gallery.c - mmk_gallery_pack and mmk_gallery_free.
  * SPDX-License-Identifier: MIT
  *
- * The panels are those that mmk_similarity_matrix and mmk_search pack for themselves in every call, so
- * the bits are theirs.
+ * Packing is bound by reading the rows and writing the panels; the cosine reads each row once more, in cache,
+ * for its norm. The panels are those that mmk_similarity_matrix and mmk_search pack for themselves in
+ * every call, so the bits are theirs.
  */
 #include "gallery.h"
 
@@ -66,7 +67,7 @@ enum mmk_status mmk_gallery_pack(enum mmk_similarity similarity, size_t n, size_
     struct tile_operand rows = {.data = y,
                                 .ld = ldy,
                                 .rows = n,
-                                .normalize = similarity == MMK_COSINE ? isa->cosine : NULL,
+                                .normalize = similarity == MMK_COSINE ? isa->pair : NULL,
                                 .factor = 1.0f};
     pack_rows(made, &rows,
               args_threads(options != NULL ? options->threads : 0, n / isa->tile->nr + 1));

@@ -1,5 +1,7 @@
-/* gallery.h - a gallery packed once for many searches (internal).
+/* gallery.h - a gallery packed once for many calls (internal).
  * SPDX-License-Identifier: MIT
+ *
+ * gallery.c packs it; matrix/ and search/ take it in place of rows.
  */
 #ifndef MMK_GALLERY_H
 #define MMK_GALLERY_H

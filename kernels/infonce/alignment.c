@@ -55,12 +55,12 @@ static void gradient_row(const struct alignment *a, bool of_x, uint32_t i, float
 static void pair(const struct alignment *a, uint32_t i, float *dx, float *dy)
 {
     const struct infonce *p = &a->p;
-    const struct cosine_ops *cosine = p->isa->cosine;
+    const struct pair_ops *ops = p->isa->pair;
     const float *x = p->x.data + i * p->x.ld, *y = p->y.data + i * p->y.ld;
-    a->sim[i] = cosine->pair[p->config.similarity](p->d, x, y);
+    a->sim[i] = ops->pair[p->config.similarity](p->d, x, y);
     if (p->config.similarity == MMK_COSINE) {
-        p->packed.x_scale[i] = cosine->row_scale(p->d, x);
-        p->packed.y_scale[i] = cosine->row_scale(p->d, y);
+        p->packed.x_scale[i] = ops->row_scale(p->d, x);
+        p->packed.y_scale[i] = ops->row_scale(p->d, y);
     } else {
         p->packed.x_scale[i] = p->packed.y_scale[i] = (struct row_scale){1.0f, 1.0f};
     }

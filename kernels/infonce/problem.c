@@ -160,8 +160,8 @@ enum mmk_status infonce_open(struct infonce *p, struct scratch *s, enum infonce_
 #pragma omp parallel num_threads(p->threads) if (p->threads > 1)
         {
             size_t worker = (size_t)omp_get_thread_num(), workers = (size_t)omp_get_num_threads();
-            tile_row_scales(p->isa->cosine, &p->x, p->d, p->packed.x_scale, worker, workers);
-            tile_row_scales(p->isa->cosine, &p->y, p->d, p->packed.y_scale, worker, workers);
+            tile_row_scales(p->isa->pair, &p->x, p->d, p->packed.x_scale, worker, workers);
+            tile_row_scales(p->isa->pair, &p->y, p->d, p->packed.y_scale, worker, workers);
         }
     }
     return MMK_OK;

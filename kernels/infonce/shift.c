@@ -8,7 +8,7 @@
  */
 #include "shift.h"
 
-#include "../cosine/cosine.h"
+#include "../pair/pair.h"
 
 #include <math.h>
 
@@ -57,8 +57,7 @@ static size_t next_negative(const struct infonce *p, size_t i, size_t j)
  * that an outlier does not move it. */
 float infonce_choose_shift(const struct infonce *p)
 {
-    float (*pair)(size_t, const float *, const float *) =
-        p->isa->cosine->pair[p->config.similarity];
+    float (*pair)(size_t, const float *, const float *) = p->isa->pair->pair[p->config.similarity];
     float greatest[SAMPLE_ROWS], middle[SAMPLE_ROWS];
     size_t count = size_min(p->m / 8 + 1, SAMPLE_ROWS), used = 0;
     for (size_t t = 0; t < count; t++) {

@@ -183,7 +183,7 @@ static double variance_gradients(const struct infonce *p, const struct infonce_s
         float *out = gradient + i * ldgradient;
         struct row_scale scale = {1.0f, (float)(-(double)p->config.logit_scale * sum)};
         p->isa->exp->each(p->d, log_var + i * ld, out);
-        p->isa->cosine->scale_row(p->d, out, scale, out);
+        p->isa->pair->scale_row(p->d, out, scale, out);
     }
     for (size_t i = 0; i < rows; i++)
         part -= sum_of_row(p, side, i, negatives[i]) * var[i];

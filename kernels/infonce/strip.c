@@ -59,7 +59,7 @@ void infonce_strip(const struct infonce *p, const struct operands *o, const stru
     tile_multiply(tile, p->d, p->packed.a, held->rows, row, strip->rows, p->packed.b, held->cols,
                   col, strip->cols, next_col, z, ldz, 0, fetch);
     if (p->config.similarity == MMK_NEG_SQ_L2)
-        tile_neg_sq_l2_block(tile, p->isa->cosine, p->d, o->a, strip->row, strip->rows,
+        tile_neg_sq_l2_block(tile, p->isa->pair, p->d, o->a, strip->row, strip->rows,
                              p->packed.xx + row, o->b, strip->col, strip->cols, p->packed.yy + col,
                              p->alpha, z, ldz);
     else if (!p->fold)

@@ -1,31 +1,26 @@
-/* isa.c - the rows of instruction sets, and which one is in use.
+/* isa.c - which of the rows is in use.
  * SPDX-License-Identifier: MIT
+ *
+ * What the machine can run comes from machine.c and decode.c: on x86 libcpuid's raw CPUID leaves and XCR0
+ * through a pure function that is tested on recorded and hand-edited machines, on aarch64 getauxval. It
+ * is asked once, when that is first needed. After that a call costs one load of
+ * isa_row_in_use, and a compare that is never taken.
  */
 #include "isa.h"
 
-#include "../cosine/cosine.h"
-#include "../exp/exp.h"
-#include "../infonce/infonce.h"
-#include "../search/search.h"
-#include "../tile/tile.h"
-#include "../topk/topk.h"
 #include "decode.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 /* In the order of enum mmk_isa, which on each architecture is also narrow to wide. */
-static const struct isa_row rows[] = {
-    {"scalar", MMK_ISA_SCALAR, &tile_ops_scalar, &cosine_ops_scalar, &infonce_ops_scalar,
-     &topk_ops_scalar, &exp_ops_scalar, &search_ops_scalar},
+static const struct isa_row *const rows[] = {
+    &isa_row_scalar,
 #if defined(__x86_64__)
-    {"avx2", MMK_ISA_AVX2, &tile_ops_avx2, &cosine_ops_avx2, &infonce_ops_avx2, &topk_ops_avx2,
-     &exp_ops_avx2, &search_ops_avx2},
-    {"avx512", MMK_ISA_AVX512, &tile_ops_avx512, &cosine_ops_avx512, &infonce_ops_avx512,
-     &topk_ops_avx512, &exp_ops_avx512, &search_ops_avx512},
+    &isa_row_avx2,
+    &isa_row_avx512,
 #elif defined(__aarch64__)
-    {"neon", MMK_ISA_NEON, &tile_ops_neon, &cosine_ops_neon, &infonce_ops_neon, &topk_ops_neon,
-     &exp_ops_neon, &search_ops_neon},
+    &isa_row_neon,
 #endif
 };
 
@@ -43,8 +38,8 @@ static bool usable(enum mmk_isa isa)
 const struct isa_row *isa_builtin_row(enum mmk_isa isa)
 {
     for (int i = 0; i < ROWS; i++)
-        if (rows[i].isa == isa)
-            return &rows[i];
+        if (rows[i]->isa == isa)
+            return rows[i];
     return NULL;
 }
 
@@ -69,12 +64,12 @@ static enum mmk_status default_row(const struct isa_row **row)
     if (name != NULL && name[0] != '\0')
         return row_by_name(name, row);
     for (int i = ROWS - 1; i > 0; i--) {
-        if (usable(rows[i].isa)) {
-            *row = &rows[i];
+        if (usable(rows[i]->isa)) {
+            *row = rows[i];
             return MMK_OK;
         }
     }
-    *row = &rows[0];
+    *row = rows[0];
     return MMK_OK;
 }
 

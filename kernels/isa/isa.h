@@ -2,9 +2,16 @@
  * SPDX-License-Identifier: MIT
  *
  * One row per instruction set: its name, its test, and its complete set of inner-loop tables. No
- * entry of a table falls back to another instruction set. Public functions fetch the row in use with
- * isa_current() and call through it; tools and tests may put in a row of their own (the bench's
+ * entry of a table falls back to another instruction set. Checks, blocking, threads and joins are
+ * written once, in plain C, in the drivers (<family>/<family>.c); what is small and hot is written with
+ * intrinsics, in one file a family and instruction set. A driver fetches the row in use with
+ * isa_current() and calls through its tables; tools and tests may put in a row of their own (the bench's
  * autovec baseline is such a row).
+ *
+ *   isa.c       which row is in use
+ *   decode.c    from CPUID leaves to the instruction sets that may be used
+ *   machine.c   asks this machine; what it is, for reports
+ *   ../rows/    the rows
  */
 #ifndef MMK_ISA_H
 #define MMK_ISA_H
@@ -15,7 +22,8 @@
 #include <stdbool.h>
 
 struct tile_ops;
-struct cosine_ops;
+struct pair_ops;
+struct query_ops;
 struct infonce_ops;
 struct topk_ops;
 struct exp_ops;
@@ -25,14 +33,22 @@ struct isa_row {
     const char *name;
     enum mmk_isa isa;
     const struct tile_ops *tile;
-    const struct cosine_ops *cosine;
+    const struct pair_ops *pair;
+    const struct query_ops *query;
     const struct infonce_ops *infonce;
     const struct topk_ops *topk;
     const struct exp_ops *exp;
     const struct search_ops *search;
 };
 
-/* The row in use; NULL until the first call. Relaxed order is enough: rows are constants. */
+/* One page each: kernels/rows/row_<isa>.c. A build has those of its architecture. */
+extern const struct isa_row isa_row_scalar;
+extern const struct isa_row isa_row_avx2;
+extern const struct isa_row isa_row_avx512;
+extern const struct isa_row isa_row_neon;
+
+/* The row in use; NULL until the first call. Loaded with acquire, stored with release: a row that a
+ * tool has just filled in is seen whole by other threads. */
 extern _Atomic(const struct isa_row *) isa_row_in_use;
 
 /* First use (or a bad MMK_ISA): finds the row, or says why there is none. */
@@ -49,7 +65,8 @@ static inline enum mmk_status isa_current(const struct isa_row **row)
 /* The built-in row of an instruction set, usable here or not; NULL when this build has none. */
 const struct isa_row *isa_builtin_row(enum mmk_isa isa);
 
-/* Makes row the one in use (tools and tests only: nothing is verified). */
+/* Makes row the one in use: for mmk_isa_use, and for tools and tests, which may have rows of their own.
+ * Whether this machine can run it, the caller has to know. */
 void isa_use_row(const struct isa_row *row);
 
 #endif

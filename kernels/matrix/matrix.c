@@ -1,6 +1,9 @@
 /* matrix.c - the m x n similarity matrix: blocking, packing and threads around the register tile.
  * SPDX-License-Identifier: MIT
  *
+ * mmk_similarity_matrix and mmk_gallery_matrix are bound by the FMAs of the tile, up to the last tenth or
+ * so, which is packing and, with a small d, the store of the result.
+ *
  * A super-block of the result (SUPER_ROWS x SUPER_COLS) has its rows of X and Y packed once, unless
  * the gallery is packed already; within it every block of TILE_BLOCK_ROWS x TILE_BLOCK_COLS is a task.
  * The block of A stays in L2 while B comes through from L3. The rows of Y that will be packed next are
@@ -69,7 +72,7 @@ static void matrix_block(const struct matrix *p, const struct super_block *s, si
     struct tile_operand y = p->y;
     if (p->gallery != NULL)
         y.spare = p->spare + worker * p->d;
-    tile_neg_sq_l2_block(tile, p->isa->cosine, p->d, &p->x, s->row + i, rows, p->xx + i, &y,
+    tile_neg_sq_l2_block(tile, p->isa->pair, p->d, &p->x, s->row + i, rows, p->xx + i, &y,
                          s->col + j, cols, s->yy + s->packed_col + j, 1.0f, c, p->ldresult);
 }
 
@@ -183,7 +186,7 @@ enum mmk_status mmk_similarity_matrix(enum mmk_similarity similarity, size_t m, 
         return MMK_ERR_SIMILARITY;
     if ((status = args_matrix(y, n, d, ldy)) != MMK_OK)
         return status;
-    const struct cosine_ops *normalize = similarity == MMK_COSINE ? isa->cosine : NULL;
+    const struct pair_ops *normalize = similarity == MMK_COSINE ? isa->pair : NULL;
     struct matrix p = {
         .isa = isa,
         .similarity = similarity,
@@ -211,7 +214,7 @@ enum mmk_status mmk_gallery_matrix(const struct mmk_gallery *gallery, size_t m, 
         .x = {.data = x,
               .ld = ldx,
               .rows = m,
-              .normalize = gallery->similarity == MMK_COSINE ? isa->cosine : NULL,
+              .normalize = gallery->similarity == MMK_COSINE ? isa->pair : NULL,
               .factor = 1.0f},
         .y = gallery_operand(gallery),
         .gallery = gallery,

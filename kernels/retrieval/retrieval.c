@@ -1,4 +1,4 @@
-/* retrieval.c - Recall@K, R-Precision and mAP@R of rankings.
+/* retrieval.c - mmk_retrieval_metrics: Recall@K, R-Precision and mAP@R of rankings.
  * SPDX-License-Identifier: MIT
  *
  * One file for every instruction set: what there is to do is to look each ranked item up in a hash

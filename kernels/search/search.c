@@ -1,13 +1,21 @@
 /* search.c - mmk_search, mmk_search_both and mmk_gallery_search: the products, and what is kept.
  * SPDX-License-Identifier: MIT
  *
+ * All three are bound by the FMAs of the products while k is small. Candidates cost their share beside
+ * them: the more, the greater k, the smaller d, and in both directions more than in one. One or two
+ * queries are bound by reading the gallery from memory.
+ *
  * The score matrix never exists. X is packed once, as many rows of it as SUPER_ROWS and the candidates'
  * memory allow; the gallery goes by in chunks of columns, which workers take as they come free. Within
- * a chunk a block of A stays in L2 while B comes through, strip by strip; each strip is filtered while
- * it is in L1.
+ * a chunk a block of A stays in L2 while B comes through, strip by strip; each strip is compared with the
+ * thresholds of its rows, and of its columns where both directions are wanted, while it is in L1. The
+ * next chunk's rows come from memory during the products.
  *
- * One or two queries alone do not pay for packing: their products take the gallery's rows as they lie
- * (tile_multiply_row), as fast as memory gives them.
+ * The few scores that pass are appended to that row's candidates; when these are full, a bisection over
+ * their bits finds a new threshold, and they are cut back (topk_stream_refine).
+ *
+ * One or two queries alone do not pay for packing: their products take the gallery's rows as they lie,
+ * transposed in registers (tile_multiply_row), as fast as memory gives them.
  *
  * Each worker has candidates of its own for every row of X; in the end those of all workers are joined
  * row by row. A column's candidates need only last as long as its chunk, since one worker takes all
@@ -178,9 +186,8 @@ static void multiply_strip(const struct search *p, struct worker *w, const struc
         return;
     struct tile_operand y = p->y;
     y.spare = w->spare;
-    tile_neg_sq_l2_block(tile, p->isa->cosine, p->d, &p->x, batch_row + row, strip->rows,
-                         p->xx + row, &y, chunk->col + j, strip->cols, yy, 1.0f, w->strip,
-                         SEARCH_STRIP);
+    tile_neg_sq_l2_block(tile, p->isa->pair, p->d, &p->x, batch_row + row, strip->rows, p->xx + row,
+                         &y, chunk->col + j, strip->cols, yy, 1.0f, w->strip, SEARCH_STRIP);
 }
 
 /* X as it is multiplied with, and its squared norms; each worker does a part. */
@@ -200,7 +207,7 @@ static void hold_batch(const struct search *p, size_t row, size_t rows, size_t i
         struct row_scale scale = {1, 1};
         if (p->x.normalize != NULL)
             scale = p->x.normalize->row_scale(p->d, x);
-        p->isa->cosine->scale_row(p->d, x, scale, out);
+        p->isa->pair->scale_row(p->d, x, scale, out);
         if (norms) {
             tile_multiply_row(tile, p->d, out, &p->x, row + r, 1, dot, square);
             p->xx[r] = square[0];
@@ -468,7 +475,7 @@ static enum mmk_status search_rows_of(enum mmk_similarity similarity, size_t m, 
         return status;
     if ((unsigned)similarity >= MMK_SIMILARITY_COUNT)
         return MMK_ERR_SIMILARITY;
-    const struct cosine_ops *normalize = similarity == MMK_COSINE ? p->isa->cosine : NULL;
+    const struct pair_ops *normalize = similarity == MMK_COSINE ? p->isa->pair : NULL;
     p->similarity = similarity;
     p->d = d;
     p->x = (struct tile_operand){
@@ -513,7 +520,7 @@ enum mmk_status mmk_gallery_search(const struct mmk_gallery *gallery, size_t m, 
     p.x = (struct tile_operand){.data = x,
                                 .ld = ldx,
                                 .rows = m,
-                                .normalize = p.similarity == MMK_COSINE ? p.isa->cosine : NULL,
+                                .normalize = p.similarity == MMK_COSINE ? p.isa->pair : NULL,
                                 .factor = 1.0f};
     p.y = gallery_operand(gallery);
     return search_call(&p, options, count);

@@ -5,12 +5,15 @@
  * out of the register tile and still in L1. Few of them matter: each is compared with the threshold of
  * its row (and of its column, where both directions are wanted), and what reaches it is appended to
  * that row's (column's) candidates, a topk_stream.
+ *
+ *   search.c         mmk_search, mmk_search_both, mmk_gallery_search
+ *   search_<isa>.c   the table; an avx512 row takes some 3 clocks, against 32 d / 64 of products
  */
 #ifndef MMK_SEARCH_H
 #define MMK_SEARCH_H
 
 #include "../tile/tile.h"
-#include "../topk/topk.h"
+#include "../topk/topk_stream.h"
 
 /* Columns of a strip: a multiple of every nr. */
 enum { SEARCH_STRIP = 32 };

@@ -23,6 +23,20 @@ static inline __m256 simd_load_first(const float *p, size_t first)
     return _mm256_maskload_ps(p, simd_first(first));
 }
 
+/* The first min(d, 8) elements, zeros after them; d > 0. */
+static inline __m256 simd_load_tail(const float *p, size_t d)
+{
+    return simd_load_first(p, d < 8 ? d : 8);
+}
+
+/* A load that stays one load: gcc 12 would read memory again for every use of the value. */
+static inline __m256 simd_load_once(const float *p)
+{
+    __m256 v = _mm256_loadu_ps(p);
+    __asm__("" : "+x"(v));
+    return v;
+}
+
 static inline void simd_store_first(float *p, size_t first, __m256 v)
 {
     _mm256_maskstore_ps(p, simd_first(first), v);
@@ -49,22 +63,36 @@ static inline float simd_hmax8(__m256 v)
     return _mm_cvtss_f32(q);
 }
 
-/* low holds lanes 0..7, high 8..15. */
-static inline float simd_sum16x8(__m256 low, __m256 high)
+/* The last levels of a tree, 8 -> 1 lane. */
+static inline float simd_sum8x8(__m256 h)
 {
-    __m256 h = _mm256_add_ps(low, high);
     __m128 q = _mm_add_ps(_mm256_castps256_ps128(h), _mm256_extractf128_ps(h, 1));
     q = _mm_add_ps(q, _mm_movehl_ps(q, q));     /* 0+2 1+3 */
     q = _mm_add_ss(q, _mm_shuffle_ps(q, q, 1)); /* 0+1 */
     return _mm_cvtss_f32(_mm_add_ss(q, _mm_setzero_ps()));
 }
 
+/* low holds lanes 0..7, high 8..15. */
+static inline float simd_sum16x8(__m256 low, __m256 high)
+{
+    return simd_sum8x8(_mm256_add_ps(low, high));
+}
+
+/* The first three levels of the tree, 64 -> 8 lanes; s0 holds canonical lanes 0..7, s1 8..15, and so
+ * on. */
+static inline __m256 simd_fold64x8(__m256 s0, __m256 s1, __m256 s2, __m256 s3, __m256 s4, __m256 s5,
+                                   __m256 s6, __m256 s7)
+{
+    __m256 even = _mm256_add_ps(_mm256_add_ps(s0, s4), _mm256_add_ps(s2, s6));
+    __m256 odd = _mm256_add_ps(_mm256_add_ps(s1, s5), _mm256_add_ps(s3, s7));
+    return _mm256_add_ps(even, odd);
+}
+
 /* lane[i] holds canonical lanes 8i .. 8i+7. */
 static inline float simd_sum64x8(const __m256 lane[8])
 {
-    __m256 a = _mm256_add_ps(_mm256_add_ps(lane[0], lane[4]), _mm256_add_ps(lane[2], lane[6]));
-    __m256 b = _mm256_add_ps(_mm256_add_ps(lane[1], lane[5]), _mm256_add_ps(lane[3], lane[7]));
-    return simd_sum16x8(a, b);
+    return simd_sum8x8(
+        simd_fold64x8(lane[0], lane[1], lane[2], lane[3], lane[4], lane[5], lane[6], lane[7]));
 }
 
 static inline __m256 simd_exp2_join8(__m256 t, __m256 r)

@@ -22,6 +22,21 @@ static inline __m512 simd_load_first(const float *p, size_t first)
     return _mm512_maskz_loadu_ps(simd_first(first), p);
 }
 
+/* The first min(d, 16) elements, zeros after them; d > 0. */
+static inline __m512 simd_load_tail(const float *p, size_t d)
+{
+    return simd_load_first(p, d < 16 ? d : 16);
+}
+
+/* A load that stays one load: gcc 12 would read memory again for every use of the value, and two
+ * loads a clock is what there is. */
+static inline __m512 simd_load_once(const float *p)
+{
+    __m512 v = _mm512_loadu_ps(p);
+    __asm__("" : "+v"(v));
+    return v;
+}
+
 static inline void simd_store_first(float *p, size_t first, __m512 v)
 {
     _mm512_mask_storeu_ps(p, simd_first(first), v);
@@ -59,10 +74,16 @@ static inline float simd_sum16x16(__m512 v)
     return _mm_cvtss_f32(_mm_add_ss(q, _mm_setzero_ps()));
 }
 
-/* lane0 holds canonical lanes 0..15, lane1 16..31, and so on. */
-static inline float simd_sum64x16(__m512 lane0, __m512 lane1, __m512 lane2, __m512 lane3)
+/* The first two levels of the tree, 64 -> 16 lanes; s0 holds canonical lanes 0..15, s1 16..31, and so
+ * on. */
+static inline __m512 simd_fold64x16(__m512 s0, __m512 s1, __m512 s2, __m512 s3)
 {
-    return simd_sum16x16(_mm512_add_ps(_mm512_add_ps(lane0, lane2), _mm512_add_ps(lane1, lane3)));
+    return _mm512_add_ps(_mm512_add_ps(s0, s2), _mm512_add_ps(s1, s3));
+}
+
+static inline float simd_sum64x16(__m512 s0, __m512 s1, __m512 s2, __m512 s3)
+{
+    return simd_sum16x16(simd_fold64x16(s0, s1, s2, s3));
 }
 
 static inline __m512 simd_exp2_join16(__m512 t, __m512 r)

@@ -58,12 +58,28 @@ static inline float simd_hmax4(float32x4_t v)
     return vmaxvq_f32(v);
 }
 
+/* The last levels of a tree, 4 -> 1 lane. */
+static inline float simd_sum4x4(float32x4_t t)
+{
+    float32x2_t q = vadd_f32(vget_low_f32(t), vget_high_f32(t)); /* 0+2 1+3 */
+    return vget_lane_f32(q, 0) + vget_lane_f32(q, 1) + 0.0f;
+}
+
 /* lane[i] holds lanes 4i .. 4i+3 of 16. */
 static inline float simd_sum16x4(const float32x4_t lane[4])
 {
-    float32x4_t t = vaddq_f32(vaddq_f32(lane[0], lane[2]), vaddq_f32(lane[1], lane[3]));
-    float32x2_t q = vadd_f32(vget_low_f32(t), vget_high_f32(t)); /* 0+2 1+3 */
-    return vget_lane_f32(q, 0) + vget_lane_f32(q, 1) + 0.0f;
+    return simd_sum4x4(vaddq_f32(vaddq_f32(lane[0], lane[2]), vaddq_f32(lane[1], lane[3])));
+}
+
+/* Three levels of the tree from the second on, 32 -> 4 lanes; t0 holds lanes 0..3, t1 4..7, and so
+ * on. */
+static inline float32x4_t simd_fold32x4(float32x4_t t0, float32x4_t t1, float32x4_t t2,
+                                        float32x4_t t3, float32x4_t t4, float32x4_t t5,
+                                        float32x4_t t6, float32x4_t t7)
+{
+    float32x4_t even = vaddq_f32(vaddq_f32(t0, t4), vaddq_f32(t2, t6));
+    float32x4_t odd = vaddq_f32(vaddq_f32(t1, t5), vaddq_f32(t3, t7));
+    return vaddq_f32(even, odd);
 }
 
 /* lane[i] holds canonical lanes 4i .. 4i+3. */
@@ -72,9 +88,7 @@ static inline float simd_sum64x4(const float32x4_t lane[16])
     float32x4_t t[8];
     for (int i = 0; i < 8; i++)
         t[i] = vaddq_f32(lane[i], lane[i + 8]);
-    for (int i = 0; i < 4; i++)
-        t[i] = vaddq_f32(t[i], t[i + 4]);
-    return simd_sum16x4(t);
+    return simd_sum4x4(simd_fold32x4(t[0], t[1], t[2], t[3], t[4], t[5], t[6], t[7]));
 }
 
 static inline float32x4_t simd_exp2_join4(float32x4_t t, float32x4_t r)

@@ -3,6 +3,16 @@
  *
  * The same names stand in avx2.h, avx512.h and neon.h, on the vectors of that ISA. A "first" argument
  * counts how many elements at the start of a vector are there at all.
+ *
+ * Why the bits are the same everywhere, and instruction sets can be compared with memcmp:
+ *   sums         A long sum of one vector runs in 64 canonical lanes joined by a fixed tree: 4 zmm, 8 ymm
+ *                or 16 q registers. In a matrix product every element is one chain over k (tile/tile.h).
+ *                Sums over blocks belong to blocks whose size no ISA and no thread count changes, and
+ *                are joined in the order of blocks.
+ *   functions    one polynomial each, one order of FMAs.
+ *   NaN          Results are one NaN.
+ *   compiler     -ffp-contract=off, never -ffast-math: an FMA is where one is written.
+ * Tolerance is needed only against the oracle in double.
  */
 #ifndef MMK_SIMD_SCALAR_H
 #define MMK_SIMD_SCALAR_H

@@ -1,5 +1,9 @@
 /* tile.c - packing and multiplying whole operands; the loops around the register tile.
  * SPDX-License-Identifier: MIT
+ *
+ * What a product costs is in tile_<isa>.c: all but a few per cent are its FMAs, if B comes from L2 in
+ * time. So one panel of B, which the tiles before have fetched, meets all of a block of A, which stays in
+ * L2. Packing is a pass over each operand; it matters where the other has few rows.
  */
 #include "tile.h"
 
@@ -185,13 +189,13 @@ void tile_sum_squares(const struct tile_ops *ops, bool of_b, size_t d, const flo
     }
 }
 
-void tile_row_scales(const struct cosine_ops *cosine, const struct tile_operand *operand, size_t d,
+void tile_row_scales(const struct pair_ops *pair, const struct tile_operand *operand, size_t d,
                      struct row_scale *scale, size_t worker, size_t workers)
 {
     for (size_t r = worker; r < operand->rows; r += workers) {
         size_t source;
         const float *row = operand_row(operand, r, &source);
-        scale[r] = cosine->row_scale(d, row);
+        scale[r] = pair->row_scale(d, row);
     }
 }
 
@@ -222,7 +226,7 @@ static const float *unpack_row(const struct tile_ops *ops, const struct tile_ope
     return operand->spare;
 }
 
-void tile_neg_sq_l2_block(const struct tile_ops *ops, const struct cosine_ops *cosine, size_t d,
+void tile_neg_sq_l2_block(const struct tile_ops *ops, const struct pair_ops *pair, size_t d,
                           const struct tile_operand *x, size_t row, size_t rows, const float *xx,
                           const struct tile_operand *y, size_t col, size_t cols, const float *yy,
                           float scale, float *c, size_t ldc)
@@ -241,7 +245,7 @@ void tile_neg_sq_l2_block(const struct tile_ops *ops, const struct cosine_ops *c
             if (y_row == NULL)
                 y_row = y->data != NULL ? operand_row(y, col + j, &source)
                                         : unpack_row(ops, y, col + j, d);
-            c[r * ldc + j] = scale * cosine->pair[MMK_NEG_SQ_L2](d, x_row, y_row);
+            c[r * ldc + j] = scale * pair->pair[MMK_NEG_SQ_L2](d, x_row, y_row);
         }
     }
 }

@@ -5,6 +5,9 @@
  * contraction index in order, starting at +0 or at what the element holds. Blocking and the shape of
  * the tile therefore never show in the bits.
  *
+ *   tile.c         whole operands
+ *   tile_<isa>.c   the register tile, and packing its panels; the head says what bounds it
+ *
  * Packed panel: `width` rows of the operand side by side, [k][width]; rows that are missing at the edge
  * are zero. A panels are mr wide, B panels nr wide. A packed operand is its panels one after the other
  * within a chunk of k, and its chunks one after the other (tile_chunk_depth).
@@ -15,7 +18,7 @@
 #define MMK_TILE_H
 
 #include "../call/size.h"
-#include "../cosine/cosine.h"
+#include "../pair/pair.h"
 
 #include <stdbool.h>
 
@@ -59,12 +62,15 @@ static inline struct tile_ahead tile_fetch_some(struct tile_fetch *fetch, size_t
 }
 
 enum tile_flags {
-    TILE_ACCUMULATE = 1, /* start from what c holds */
-    TILE_CANONICAL = 2,  /* NaN results are canonical: c is what the caller sees */
-    TILE_PAST_CACHE =
-        4,         /* c is far greater than the caches, and its rows are aligned to 64 bytes: it
-                          * may be stored past them, with a fence left to the caller */
-    TILE_EXACT = 8 /* tile_multiply: c has no room for whole tiles at its edges */
+    /* Start from what c holds. */
+    TILE_ACCUMULATE = 1,
+    /* NaN results are canonical: c is what the caller sees. */
+    TILE_CANONICAL = 2,
+    /* c is far greater than the caches, and its rows are aligned to 64 bytes: it may be stored past them,
+     * with a fence left to the caller. */
+    TILE_PAST_CACHE = 4,
+    /* tile_multiply: c has no room for whole tiles at its edges. */
+    TILE_EXACT = 8
 };
 
 struct tile_ops {
@@ -124,13 +130,12 @@ extern const struct tile_ops tile_ops_neon;
 struct tile_operand {
     const float *data;
     size_t ld, rows;
-    const struct row_scale *scale; /* one a row, or NULL */
-    const uint32_t *pick;          /* row r stands for row pick[r] of data, or NULL */
-    float factor;                  /* of every element as it is packed */
-    const struct cosine_ops
-        *normalize;      /* finds the scales while packing; NULL: they are as above */
-    const float *packed; /* as B, all rows; only where data is NULL */
-    float *spare;        /* d floats; only where data is NULL */
+    const struct row_scale *scale;    /* one a row, or NULL */
+    const uint32_t *pick;             /* row r stands for row pick[r] of data, or NULL */
+    float factor;                     /* of every element as it is packed */
+    const struct pair_ops *normalize; /* finds the scales while packing; NULL: they are as above */
+    const float *packed;              /* as B, all rows; only where data is NULL */
+    float *spare;                     /* d floats; only where data is NULL */
 };
 
 /* Fetches a row that will be needed next: streams of rows, several at once, are not seen by the machine
@@ -176,12 +181,12 @@ void tile_multiply(const struct tile_ops *ops, size_t d, const float *packed_a, 
                    struct tile_fetch fetch);
 
 /* scale[r] for the rows r of the operand that this worker owns. */
-void tile_row_scales(const struct cosine_ops *cosine, const struct tile_operand *operand, size_t d,
+void tile_row_scales(const struct pair_ops *pair, const struct tile_operand *operand, size_t d,
                      struct row_scale *scale, size_t worker, size_t workers);
 
 /* Turns a block of dot products into scale times neg_sq_l2, given the squared norms of its rows and
  * columns. Where a norm has left the range of float, the element is that of the pair function. */
-void tile_neg_sq_l2_block(const struct tile_ops *ops, const struct cosine_ops *cosine, size_t d,
+void tile_neg_sq_l2_block(const struct tile_ops *ops, const struct pair_ops *pair, size_t d,
                           const struct tile_operand *x, size_t row, size_t rows, const float *xx,
                           const struct tile_operand *y, size_t col, size_t cols, const float *yy,
                           float scale, float *c, size_t ldc);

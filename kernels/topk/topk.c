@@ -1,7 +1,11 @@
 /* topk.c - mmk_topk and mmk_topk_rows: argument checks, memory, threads.
  * SPDX-License-Identifier: MIT
+ *
+ * A row is one stream (topk_stream.h), and threads take rows. All time is in the stream's loops: for few
+ * results the read of the row, for many the candidates and their sort (topk_<isa>.c has figures).
+ * mmk_topk is mmk_topk_rows of one row on the caller's thread; up to k = 256 it allocates nothing.
  */
-#include "topk.h"
+#include "topk_stream.h"
 
 #include "../call/args.h"
 #include "../isa/isa.h"

@@ -6,7 +6,7 @@
  * at most 32 passes over its maxima, and the buffer is refined (at most 32 passes over it) only
  * after it took in 3/4 k new candidates or more. The radix sort of the end is linear.
  */
-#include "topk.h"
+#include "topk_stream.h"
 
 #include "order.h"
 #include "../call/size.h"

@@ -1,5 +1,5 @@
 # the first level of the tree joins lanes l and l + 16, not l + 32
-# file: kernels/cosine/cosine_avx512.c
+# file: kernels/simd/avx512.h
 # kernel: dot_query
 # isa: avx512
 # dies: but .* on scalar

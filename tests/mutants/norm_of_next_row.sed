@@ -1,5 +1,5 @@
 # rows of a query take the squared norm given for the row after
-# file: kernels/cosine/cosine_avx512.c
+# file: kernels/query/query_avx512.c
 # kernel: cosine_query_norms
 # isa: avx512
 # dies: of the bound|but .* on scalar

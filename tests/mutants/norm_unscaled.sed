@@ -1,5 +1,5 @@
 # rows whose square leaves the safe range are not scaled
-# file: kernels/cosine/norm.h
+# file: kernels/pair/norm.h
 # kernel: cosine_pair
 # isa: scalar
 # dies: of the bound

@@ -1,5 +1,5 @@
 # the tail is not multiplied and added in one rounding
-# file: kernels/cosine/cosine_scalar.c
+# file: kernels/pair/lanes_scalar.h
 # kernel: dot_pair
 # isa: scalar
 # dies: but .* on scalar

@@ -1,5 +1,5 @@
 # the last 1 to 15 elements beyond lane 48 of a row are left out
-# file: kernels/cosine/cosine_avx512.c
+# file: kernels/pair/lanes_avx512.h
 # kernel: dot_pair
 # isa: avx512
 # dies: of the bound|but .* on scalar

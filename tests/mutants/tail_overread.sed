@@ -1,5 +1,5 @@
 # one element too many is loaded at the end of a row
-# file: kernels/cosine/cosine_avx512.c
+# file: kernels/simd/avx512.h
 # kernel: dot_pair
 # isa: avx512
 # dies: crashed|nan

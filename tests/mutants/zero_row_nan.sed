@@ -1,5 +1,5 @@
 # a zero row is normalised to NaN
-# file: kernels/cosine/cosine_scalar.c
+# file: kernels/pair/pair_scalar.c
 # kernel: normalize_rows
 # isa: scalar
 # dies: right is -?0 

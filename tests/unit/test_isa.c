@@ -1,14 +1,19 @@
 /* test_isa.c - the CPUID decoder on recorded CPUs, and the choice of the instruction set.
  * SPDX-License-Identifier: MIT
  */
-#include "../../kernels/cosine/cosine.h"
+#include "../../kernels/exp/exp.h"
 #include "../../kernels/infonce/infonce.h"
 #include "../../kernels/isa/decode.h"
 #include "../../kernels/isa/isa.h"
 #include "../../kernels/isa/machine.h"
+#include "../../kernels/pair/pair.h"
+#include "../../kernels/query/query.h"
+#include "../../kernels/rows/autovec.h"
+#include "../../kernels/search/search.h"
 #include "../../kernels/tile/tile.h"
 #include "../../kernels/topk/topk.h"
 
+#include <assert.h>
 #include <omp.h>
 #include <sched.h>
 #include <setjmp.h>
@@ -343,56 +348,99 @@ static void tools_may_put_in_a_row(void **state)
 
 /* ---- The rows -------------------------------------------------------------------------------- */
 
-/* A table as words: function pointers, and small numbers such as a tile's width. */
-struct words {
+/* A table as words: function pointers, and small numbers such as a tile's width, none of them 0. */
+struct table {
+    const char *name;
     const uintptr_t *word;
-    size_t count;
+    size_t words;
 };
 
-static void row_words(const struct isa_row *row, struct words words[4])
+enum { TABLES = 7, ROWS_MAX = 2 * MMK_ISA_COUNT };
+
+static_assert(sizeof(struct isa_row) ==
+                  offsetof(struct isa_row, isa) + sizeof(uintptr_t) * (1 + TABLES),
+              "a table that struct isa_row has and list_tables has not");
+static_assert(sizeof(size_t) == sizeof(uintptr_t) && sizeof(void (*)(void)) == sizeof(uintptr_t),
+              "a table is not an array of words");
+
+static void list_tables(const struct isa_row *row, struct table table[TABLES])
 {
-    words[0] = (struct words){(const void *)row->tile, sizeof *row->tile / sizeof(uintptr_t)};
-    words[1] = (struct words){(const void *)row->cosine, sizeof *row->cosine / sizeof(uintptr_t)};
-    words[2] = (struct words){(const void *)row->infonce, sizeof *row->infonce / sizeof(uintptr_t)};
-    words[3] = (struct words){(const void *)row->topk, sizeof *row->topk / sizeof(uintptr_t)};
+    const struct table all[] = {
+        {"tile", (const void *)row->tile, sizeof *row->tile},
+        {"pair", (const void *)row->pair, sizeof *row->pair},
+        {"query", (const void *)row->query, sizeof *row->query},
+        {"infonce", (const void *)row->infonce, sizeof *row->infonce},
+        {"topk", (const void *)row->topk, sizeof *row->topk},
+        {"exp", (const void *)row->exp, sizeof *row->exp},
+        {"search", (const void *)row->search, sizeof *row->search},
+    };
+    static_assert(sizeof all / sizeof all[0] == TABLES, "every table once");
+    for (int t = 0; t < TABLES; t++) {
+        if (all[t].word == NULL)
+            fail_msg("%s: there is no table %s", row->name, all[t].name);
+        assert_int_equal(all[t].words % sizeof(uintptr_t), 0);
+        table[t] = all[t];
+        table[t].words /= sizeof(uintptr_t);
+    }
 }
 
-static void rows_are_complete(void **state)
+/* The rows of this build, usable here or not, and the autovec rows. */
+static size_t list_rows(struct isa_row rows[ROWS_MAX])
 {
-    (void)state;
+    size_t count = 0;
     for (unsigned i = 0; i < MMK_ISA_COUNT; i++) {
         const struct isa_row *row = isa_builtin_row((enum mmk_isa)i);
         if (row == NULL)
             continue;
         assert_string_equal(row->name, mmk_isa_name((enum mmk_isa)i));
         assert_int_equal(row->isa, i);
-        struct words words[4];
-        row_words(row, words);
-        for (int t = 0; t < 4; t++)
-            for (size_t w = 0; w < words[t].count; w++)
-                if (words[t].word[w] == 0)
-                    fail_msg("%s: table %d has nothing at word %zu", row->name, t, w);
+        rows[count++] = *row;
+    }
+    for (unsigned i = 0; i < MMK_ISA_COUNT; i++) {
+        if (!autovec_row((enum mmk_isa)i, &rows[count]))
+            continue;
+        assert_int_equal(rows[count].isa, i);
+        assert_non_null(isa_builtin_row((enum mmk_isa)i));
+        count++;
+    }
+    assert_true(count > 1);
+    return count;
+}
+
+static void rows_are_complete(void **state)
+{
+    (void)state;
+    struct isa_row rows[ROWS_MAX];
+    size_t count = list_rows(rows);
+    for (size_t i = 0; i < count; i++) {
+        struct table table[TABLES];
+        list_tables(&rows[i], table);
+        for (int t = 0; t < TABLES; t++)
+            for (size_t w = 0; w < table[t].words; w++)
+                if (table[t].word[w] == 0)
+                    fail_msg("%s: table %s has nothing at word %zu", rows[i].name, table[t].name,
+                             w);
     }
 }
 
-/* No entry of a wide row is the scalar one or another row's. */
+/* No entry of a row is the scalar one or another row's; an autovec row that was linked with the scalar
+ * objects would have theirs. */
 static void rows_fall_back_to_nothing(void **state)
 {
     (void)state;
-    for (unsigned i = 0; i < MMK_ISA_COUNT; i++)
-        for (unsigned j = 0; j < i; j++) {
-            const struct isa_row *a = isa_builtin_row((enum mmk_isa)i);
-            const struct isa_row *b = isa_builtin_row((enum mmk_isa)j);
-            if (a == NULL || b == NULL)
-                continue;
-            struct words of_a[4], of_b[4];
-            row_words(a, of_a);
-            row_words(b, of_b);
-            for (int t = 0; t < 4; t++)
-                for (size_t w = 0; w < of_a[t].count; w++)
-                    for (size_t v = 0; v < of_b[t].count; v++)
+    struct isa_row rows[ROWS_MAX];
+    size_t count = list_rows(rows);
+    for (size_t i = 0; i < count; i++)
+        for (size_t j = 0; j < i; j++) {
+            struct table of_a[TABLES], of_b[TABLES];
+            list_tables(&rows[i], of_a);
+            list_tables(&rows[j], of_b);
+            for (int t = 0; t < TABLES; t++)
+                for (size_t w = 0; w < of_a[t].words; w++)
+                    for (size_t v = 0; v < of_b[t].words; v++)
                         if (of_a[t].word[w] > 0xffff && of_a[t].word[w] == of_b[t].word[v])
-                            fail_msg("%s and %s share an entry of table %d", a->name, b->name, t);
+                            fail_msg("%s and %s share an entry of table %s", rows[i].name,
+                                     rows[j].name, of_a[t].name);
         }
 }
 

@@ -10,6 +10,7 @@
  * normalised copy, for neg_sq_l2 |y|^2 / 2.
  */
 #include "assembled.h"
+#include "../../../ref/cases.h"
 #include "rows.h"
 
 #include <math.h>
@@ -32,11 +33,6 @@ static struct {
     uint32_t *places;                  /* where it stood in its row of the strip, */
     uint32_t *indices;                 /* and in the gallery */
 } prepared;
-
-static size_t least(size_t a, size_t b)
-{
-    return a < b ? a : b;
-}
 
 static void free_prepared(void)
 {

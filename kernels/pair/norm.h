@@ -6,8 +6,8 @@
  * stays a normal float. Outside, every row is multiplied by a power of two that brings its greatest
  * element into [1, 2), which is exact, and the sums are taken again.
  */
-#ifndef MMK_COSINE_NORM_H
-#define MMK_COSINE_NORM_H
+#ifndef MMK_PAIR_NORM_H
+#define MMK_PAIR_NORM_H
 
 #include "../simd/scalar.h"
 

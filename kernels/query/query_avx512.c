@@ -1,22 +1,12 @@
-/* cosine_avx512.c - pair, query and row norms on __m512.
+/* query_avx512.c - one vector against many on __m512.
  * SPDX-License-Identifier: MIT
  *
- * The 64 canonical lanes of a sum are 4 zmm; a block of 64 floats of a row is 4 loads.
- *
  *                registers                       a block of 64 floats   bound on Zen 5
- *   pair dot     4 sums, 4 x                     8 loads, 4 FMA         2 loads a clock
- *   pair cosine  12 sums (xy, xx, yy), x, y      8 loads, 12 FMA        2 FMA a clock
  *   query dot    8 sums, x, of two rows          12 loads, 8 FMA        L2, L3 or memory
  *   query cosine 16 sums (xy, yy), x, y          12 loads, 16 FMA       2 FMA, 64 bytes a clock
  *   65..128      4 or 8 sums, 8 x, of one row    4 loads, 4 or 8 FMA    the same; the trees
  *
- * Pair. From d = 512 on the table's bound is what one sees (92 % of the FMA rate at 768). Below,
- * calls overlap as far as the reorder buffer reaches (448 instructions): what counts is how few
- * instructions a call has and how short its last chain is (three trees, square root, division: 60
- * of 85 clocks). So the three trees are summed together, and the first block multiplies instead of
- * adding to zeros.
- *
- * Query. What brings a gallery from L2 at 47 to 63 bytes a clock is the hardware's own prefetching into
+ * What brings a gallery from L2 at 47 to 63 bytes a clock is the hardware's own prefetching into
  * L1, and it wants streams that it knows: without it, 32. Measured with plain reads, it follows loads
  * that each move on by less than 2 KB from one execution to the next, and it loses two streams that run
  * within a page of each other. Software prefetch cannot stand in for it, and costs up to 15 %. Hence two
@@ -30,34 +20,18 @@
  * The trees of 16 rows are summed together: 15 adds and 30 shuffles in place of 4 adds and 3 shuffles a
  * row, each waiting for the one before.
  *
- * Tails are masked loads. Other ISAs: AVX2 and NEON have no registers for three sums of 64 lanes
- * and take them in two passes, nor for an x that stays.
+ * Tails are masked loads. Other ISAs: AVX2 and NEON have no registers for an x that stays, and take the
+ * sums of a cosine in two passes.
  */
-#include "cosine.h"
-#include "norm.h"
+#include "query.h"
 
-#include "../simd/avx512.h"
+#include "../pair/lanes_avx512.h"
 
 /* Pairs of rows whose trees are summed together: one vector of results. */
 enum { PAIRS = 8, GROUP = 2 * PAIRS };
 
 /* How far ahead short rows are prefetched, in bytes. From 1024 to 8192 little changes. */
 enum { PREFETCH = 2048 };
-
-/* The first min(d, 16) elements, zeros after them; d > 0. */
-static inline __m512 load_tail_avx512(const float *p, size_t d)
-{
-    return simd_load_first(p, d < 16 ? d : 16);
-}
-
-/* A load that stays one load: gcc 12 would read memory again for every use of the value, and two
- * loads a clock is what there is. */
-static inline __m512 load_once_avx512(const float *p)
-{
-    __m512 v = _mm512_loadu_ps(p);
-    __asm__("" : "+v"(v));
-    return v;
-}
 
 /* Prefetches the line that is PREFETCH bytes on. The address may lie behind the array: a prefetch of
  * nothing does nothing. One with every load, not four at once: a burst holds up the loads behind it
@@ -66,96 +40,6 @@ static inline __m512 load_once_avx512(const float *p)
 __attribute__((always_inline)) static inline void prefetch_line_avx512(const float *p)
 {
     _mm_prefetch((const char *)((uintptr_t)p + PREFETCH), _MM_HINT_T0);
-}
-
-/* First two levels of the tree, 64 -> 16 lanes. */
-static inline __m512 fold_avx512(__m512 s0, __m512 s1, __m512 s2, __m512 s3)
-{
-    return _mm512_add_ps(_mm512_add_ps(s0, s2), _mm512_add_ps(s1, s3));
-}
-
-/* The rest of the tree for one row, 16 -> 1. */
-static inline float sum16_avx512(__m512 s)
-{
-    __m256 h = _mm256_add_ps(_mm512_castps512_ps256(s), _mm512_extractf32x8_ps(s, 1));
-    __m128 q = _mm_add_ps(_mm256_castps256_ps128(h), _mm256_extractf128_ps(h, 1));
-    q = _mm_add_ps(q, _mm_movehl_ps(q, q));     /* 0+2 1+3 */
-    q = _mm_add_ss(q, _mm_shuffle_ps(q, q, 1)); /* 0+1 */
-    return _mm_cvtss_f32(_mm_add_ss(q, _mm_setzero_ps()));
-}
-
-/* ---- Sums of one row, 16 lanes ------------------------------------------------------------- */
-
-/* x.y */
-static inline __m512 dot_row_avx512(size_t d, const float *x, const float *y)
-{
-    __m512 s0 = _mm512_setzero_ps();
-    __m512 s1 = _mm512_setzero_ps();
-    __m512 s2 = _mm512_setzero_ps();
-    __m512 s3 = _mm512_setzero_ps();
-    size_t k = 0;
-    for (; k + 64 <= d; k += 64) {
-        s0 = _mm512_fmadd_ps(_mm512_loadu_ps(x + k), _mm512_loadu_ps(y + k), s0);
-        s1 = _mm512_fmadd_ps(_mm512_loadu_ps(x + k + 16), _mm512_loadu_ps(y + k + 16), s1);
-        s2 = _mm512_fmadd_ps(_mm512_loadu_ps(x + k + 32), _mm512_loadu_ps(y + k + 32), s2);
-        s3 = _mm512_fmadd_ps(_mm512_loadu_ps(x + k + 48), _mm512_loadu_ps(y + k + 48), s3);
-    }
-    if (d - k > 0) {
-        s0 = _mm512_fmadd_ps(load_tail_avx512(x + k, d - k), load_tail_avx512(y + k, d - k), s0);
-        if (d - k > 16) {
-            s1 = _mm512_fmadd_ps(load_tail_avx512(x + k + 16, d - k - 16),
-                                 load_tail_avx512(y + k + 16, d - k - 16), s1);
-        }
-        if (d - k > 32) {
-            s2 = _mm512_fmadd_ps(load_tail_avx512(x + k + 32, d - k - 32),
-                                 load_tail_avx512(y + k + 32, d - k - 32), s2);
-        }
-        if (d - k > 48) {
-            s3 = _mm512_fmadd_ps(load_tail_avx512(x + k + 48, d - k - 48),
-                                 load_tail_avx512(y + k + 48, d - k - 48), s3);
-        }
-    }
-    return fold_avx512(s0, s1, s2, s3);
-}
-
-/* |x - y|^2 */
-static inline __m512 sq_l2_row_avx512(size_t d, const float *x, const float *y)
-{
-    __m512 s0 = _mm512_setzero_ps();
-    __m512 s1 = _mm512_setzero_ps();
-    __m512 s2 = _mm512_setzero_ps();
-    __m512 s3 = _mm512_setzero_ps();
-    size_t k = 0;
-    for (; k + 64 <= d; k += 64) {
-        __m512 d0 = _mm512_sub_ps(_mm512_loadu_ps(x + k), _mm512_loadu_ps(y + k));
-        s0 = _mm512_fmadd_ps(d0, d0, s0);
-        __m512 d1 = _mm512_sub_ps(_mm512_loadu_ps(x + k + 16), _mm512_loadu_ps(y + k + 16));
-        s1 = _mm512_fmadd_ps(d1, d1, s1);
-        __m512 d2 = _mm512_sub_ps(_mm512_loadu_ps(x + k + 32), _mm512_loadu_ps(y + k + 32));
-        s2 = _mm512_fmadd_ps(d2, d2, s2);
-        __m512 d3 = _mm512_sub_ps(_mm512_loadu_ps(x + k + 48), _mm512_loadu_ps(y + k + 48));
-        s3 = _mm512_fmadd_ps(d3, d3, s3);
-    }
-    if (d - k > 0) {
-        __m512 dv0 = _mm512_sub_ps(load_tail_avx512(x + k, d - k), load_tail_avx512(y + k, d - k));
-        s0 = _mm512_fmadd_ps(dv0, dv0, s0);
-        if (d - k > 16) {
-            __m512 dv1 = _mm512_sub_ps(load_tail_avx512(x + k + 16, d - k - 16),
-                                       load_tail_avx512(y + k + 16, d - k - 16));
-            s1 = _mm512_fmadd_ps(dv1, dv1, s1);
-        }
-        if (d - k > 32) {
-            __m512 dv2 = _mm512_sub_ps(load_tail_avx512(x + k + 32, d - k - 32),
-                                       load_tail_avx512(y + k + 32, d - k - 32));
-            s2 = _mm512_fmadd_ps(dv2, dv2, s2);
-        }
-        if (d - k > 48) {
-            __m512 dv3 = _mm512_sub_ps(load_tail_avx512(x + k + 48, d - k - 48),
-                                       load_tail_avx512(y + k + 48, d - k - 48));
-            s3 = _mm512_fmadd_ps(dv3, dv3, s3);
-        }
-    }
-    return fold_avx512(s0, s1, s2, s3);
 }
 
 /* ---- Two rows against one x ----------------------------------------------------------------- */
@@ -183,18 +67,18 @@ static inline __m512 dot_two_avx512(size_t d, const float *x, const float *y, co
     xz0 = xz1 = xz2 = xz3 = _mm512_setzero_ps();
     size_t k = 0;
     for (; k + 64 <= d; k += 64) {
-        __m512 x0 = load_once_avx512(x + k);
-        xy0 = _mm512_fmadd_ps(x0, load_once_avx512(y + k), xy0);
-        xz0 = _mm512_fmadd_ps(x0, load_once_avx512(z + k), xz0);
-        __m512 x1 = load_once_avx512(x + k + 16);
-        xy1 = _mm512_fmadd_ps(x1, load_once_avx512(y + k + 16), xy1);
-        xz1 = _mm512_fmadd_ps(x1, load_once_avx512(z + k + 16), xz1);
-        __m512 x2 = load_once_avx512(x + k + 32);
-        xy2 = _mm512_fmadd_ps(x2, load_once_avx512(y + k + 32), xy2);
-        xz2 = _mm512_fmadd_ps(x2, load_once_avx512(z + k + 32), xz2);
-        __m512 x3 = load_once_avx512(x + k + 48);
-        xy3 = _mm512_fmadd_ps(x3, load_once_avx512(y + k + 48), xy3);
-        xz3 = _mm512_fmadd_ps(x3, load_once_avx512(z + k + 48), xz3);
+        __m512 x0 = simd_load_once(x + k);
+        xy0 = _mm512_fmadd_ps(x0, simd_load_once(y + k), xy0);
+        xz0 = _mm512_fmadd_ps(x0, simd_load_once(z + k), xz0);
+        __m512 x1 = simd_load_once(x + k + 16);
+        xy1 = _mm512_fmadd_ps(x1, simd_load_once(y + k + 16), xy1);
+        xz1 = _mm512_fmadd_ps(x1, simd_load_once(z + k + 16), xz1);
+        __m512 x2 = simd_load_once(x + k + 32);
+        xy2 = _mm512_fmadd_ps(x2, simd_load_once(y + k + 32), xy2);
+        xz2 = _mm512_fmadd_ps(x2, simd_load_once(z + k + 32), xz2);
+        __m512 x3 = simd_load_once(x + k + 48);
+        xy3 = _mm512_fmadd_ps(x3, simd_load_once(y + k + 48), xy3);
+        xz3 = _mm512_fmadd_ps(x3, simd_load_once(z + k + 48), xz3);
     }
     if (k < d) {
         __mmask16 m0 = live_avx512(d - k, 0);
@@ -214,7 +98,7 @@ static inline __m512 dot_two_avx512(size_t d, const float *x, const float *y, co
         xy3 = _mm512_fmadd_ps(x3, _mm512_maskz_loadu_ps(m3, y + k + 48), xy3);
         xz3 = _mm512_fmadd_ps(x3, _mm512_maskz_loadu_ps(m3, z + k + 48), xz3);
     }
-    return join16_avx512(fold_avx512(xy0, xy1, xy2, xy3), fold_avx512(xz0, xz1, xz2, xz3));
+    return join16_avx512(simd_fold64x16(xy0, xy1, xy2, xy3), simd_fold64x16(xz0, xz1, xz2, xz3));
 }
 
 /* |x - y|^2 and |x - z|^2 */
@@ -226,24 +110,24 @@ static inline __m512 sq_l2_two_avx512(size_t d, const float *x, const float *y, 
     xz0 = xz1 = xz2 = xz3 = _mm512_setzero_ps();
     size_t k = 0;
     for (; k + 64 <= d; k += 64) {
-        __m512 x0 = load_once_avx512(x + k);
-        __m512 y0 = _mm512_sub_ps(x0, load_once_avx512(y + k));
-        __m512 z0 = _mm512_sub_ps(x0, load_once_avx512(z + k));
+        __m512 x0 = simd_load_once(x + k);
+        __m512 y0 = _mm512_sub_ps(x0, simd_load_once(y + k));
+        __m512 z0 = _mm512_sub_ps(x0, simd_load_once(z + k));
         xy0 = _mm512_fmadd_ps(y0, y0, xy0);
         xz0 = _mm512_fmadd_ps(z0, z0, xz0);
-        __m512 x1 = load_once_avx512(x + k + 16);
-        __m512 y1 = _mm512_sub_ps(x1, load_once_avx512(y + k + 16));
-        __m512 z1 = _mm512_sub_ps(x1, load_once_avx512(z + k + 16));
+        __m512 x1 = simd_load_once(x + k + 16);
+        __m512 y1 = _mm512_sub_ps(x1, simd_load_once(y + k + 16));
+        __m512 z1 = _mm512_sub_ps(x1, simd_load_once(z + k + 16));
         xy1 = _mm512_fmadd_ps(y1, y1, xy1);
         xz1 = _mm512_fmadd_ps(z1, z1, xz1);
-        __m512 x2 = load_once_avx512(x + k + 32);
-        __m512 y2 = _mm512_sub_ps(x2, load_once_avx512(y + k + 32));
-        __m512 z2 = _mm512_sub_ps(x2, load_once_avx512(z + k + 32));
+        __m512 x2 = simd_load_once(x + k + 32);
+        __m512 y2 = _mm512_sub_ps(x2, simd_load_once(y + k + 32));
+        __m512 z2 = _mm512_sub_ps(x2, simd_load_once(z + k + 32));
         xy2 = _mm512_fmadd_ps(y2, y2, xy2);
         xz2 = _mm512_fmadd_ps(z2, z2, xz2);
-        __m512 x3 = load_once_avx512(x + k + 48);
-        __m512 y3 = _mm512_sub_ps(x3, load_once_avx512(y + k + 48));
-        __m512 z3 = _mm512_sub_ps(x3, load_once_avx512(z + k + 48));
+        __m512 x3 = simd_load_once(x + k + 48);
+        __m512 y3 = _mm512_sub_ps(x3, simd_load_once(y + k + 48));
+        __m512 z3 = _mm512_sub_ps(x3, simd_load_once(z + k + 48));
         xy3 = _mm512_fmadd_ps(y3, y3, xy3);
         xz3 = _mm512_fmadd_ps(z3, z3, xz3);
     }
@@ -273,7 +157,7 @@ static inline __m512 sq_l2_two_avx512(size_t d, const float *x, const float *y, 
         xy3 = _mm512_fmadd_ps(y3, y3, xy3);
         xz3 = _mm512_fmadd_ps(z3, z3, xz3);
     }
-    return join16_avx512(fold_avx512(xy0, xy1, xy2, xy3), fold_avx512(xz0, xz1, xz2, xz3));
+    return join16_avx512(simd_fold64x16(xy0, xy1, xy2, xy3), simd_fold64x16(xz0, xz1, xz2, xz3));
 }
 
 /* x.y and x.z; *squares = |y|^2 and |z|^2 */
@@ -290,32 +174,32 @@ static inline __m512 cosine_two_avx512(size_t d, const float *x, const float *y,
     zz0 = zz1 = zz2 = zz3 = _mm512_setzero_ps();
     size_t k = 0;
     for (; k + 64 <= d; k += 64) {
-        __m512 x0 = load_once_avx512(x + k);
-        __m512 y0 = load_once_avx512(y + k);
+        __m512 x0 = simd_load_once(x + k);
+        __m512 y0 = simd_load_once(y + k);
         xy0 = _mm512_fmadd_ps(x0, y0, xy0);
         yy0 = _mm512_fmadd_ps(y0, y0, yy0);
-        __m512 z0 = load_once_avx512(z + k);
+        __m512 z0 = simd_load_once(z + k);
         xz0 = _mm512_fmadd_ps(x0, z0, xz0);
         zz0 = _mm512_fmadd_ps(z0, z0, zz0);
-        __m512 x1 = load_once_avx512(x + k + 16);
-        __m512 y1 = load_once_avx512(y + k + 16);
+        __m512 x1 = simd_load_once(x + k + 16);
+        __m512 y1 = simd_load_once(y + k + 16);
         xy1 = _mm512_fmadd_ps(x1, y1, xy1);
         yy1 = _mm512_fmadd_ps(y1, y1, yy1);
-        __m512 z1 = load_once_avx512(z + k + 16);
+        __m512 z1 = simd_load_once(z + k + 16);
         xz1 = _mm512_fmadd_ps(x1, z1, xz1);
         zz1 = _mm512_fmadd_ps(z1, z1, zz1);
-        __m512 x2 = load_once_avx512(x + k + 32);
-        __m512 y2 = load_once_avx512(y + k + 32);
+        __m512 x2 = simd_load_once(x + k + 32);
+        __m512 y2 = simd_load_once(y + k + 32);
         xy2 = _mm512_fmadd_ps(x2, y2, xy2);
         yy2 = _mm512_fmadd_ps(y2, y2, yy2);
-        __m512 z2 = load_once_avx512(z + k + 32);
+        __m512 z2 = simd_load_once(z + k + 32);
         xz2 = _mm512_fmadd_ps(x2, z2, xz2);
         zz2 = _mm512_fmadd_ps(z2, z2, zz2);
-        __m512 x3 = load_once_avx512(x + k + 48);
-        __m512 y3 = load_once_avx512(y + k + 48);
+        __m512 x3 = simd_load_once(x + k + 48);
+        __m512 y3 = simd_load_once(y + k + 48);
         xy3 = _mm512_fmadd_ps(x3, y3, xy3);
         yy3 = _mm512_fmadd_ps(y3, y3, yy3);
-        __m512 z3 = load_once_avx512(z + k + 48);
+        __m512 z3 = simd_load_once(z + k + 48);
         xz3 = _mm512_fmadd_ps(x3, z3, xz3);
         zz3 = _mm512_fmadd_ps(z3, z3, zz3);
     }
@@ -353,8 +237,9 @@ static inline __m512 cosine_two_avx512(size_t d, const float *x, const float *y,
         xz3 = _mm512_fmadd_ps(x3, z3, xz3);
         zz3 = _mm512_fmadd_ps(z3, z3, zz3);
     }
-    *squares = join16_avx512(fold_avx512(yy0, yy1, yy2, yy3), fold_avx512(zz0, zz1, zz2, zz3));
-    return join16_avx512(fold_avx512(xy0, xy1, xy2, xy3), fold_avx512(xz0, xz1, xz2, xz3));
+    *squares =
+        join16_avx512(simd_fold64x16(yy0, yy1, yy2, yy3), simd_fold64x16(zz0, zz1, zz2, zz3));
+    return join16_avx512(simd_fold64x16(xy0, xy1, xy2, xy3), simd_fold64x16(xz0, xz1, xz2, xz3));
 }
 
 /* a a b b and c c e e, 8 -> 4 lanes each: blocks a b c e. */
@@ -443,7 +328,7 @@ static void dot_short_rows_avx512(size_t rows, size_t d, const float *x, const f
         s2 = _mm512_fmadd_ps(x6, _mm512_maskz_loadu_ps(m6, y + 96), s2);
         prefetch_line_avx512(y + 112);
         s3 = _mm512_fmadd_ps(x7, _mm512_maskz_loadu_ps(m7, y + 112), s3);
-        s[r] = fold_avx512(s0, s1, s2, s3);
+        s[r] = simd_fold64x16(s0, s1, s2, s3);
     }
     for (size_t r = rows; r < GROUP; r++)
         s[r] = _mm512_setzero_ps();
@@ -490,7 +375,7 @@ static void sq_l2_short_rows_avx512(size_t rows, size_t d, const float *x, const
         s1 = _mm512_fmadd_ps(d5, d5, s1);
         s2 = _mm512_fmadd_ps(d6, d6, s2);
         s3 = _mm512_fmadd_ps(d7, d7, s3);
-        s[r] = fold_avx512(s0, s1, s2, s3);
+        s[r] = simd_fold64x16(s0, s1, s2, s3);
     }
     for (size_t r = rows; r < GROUP; r++)
         s[r] = _mm512_setzero_ps();
@@ -514,13 +399,13 @@ static void cosine_short_rows_avx512(size_t rows, size_t d, const float *x, cons
     const __m512 x7 = _mm512_maskz_loadu_ps(m7, x + 112);
     for (size_t r = 0; r < rows; r++, y += ldy) {
         prefetch_line_avx512(y);
-        __m512 y0 = load_once_avx512(y);
+        __m512 y0 = simd_load_once(y);
         prefetch_line_avx512(y + 16);
-        __m512 y1 = load_once_avx512(y + 16);
+        __m512 y1 = simd_load_once(y + 16);
         prefetch_line_avx512(y + 32);
-        __m512 y2 = load_once_avx512(y + 32);
+        __m512 y2 = simd_load_once(y + 32);
         prefetch_line_avx512(y + 48);
-        __m512 y3 = load_once_avx512(y + 48);
+        __m512 y3 = simd_load_once(y + 48);
         prefetch_line_avx512(y + 64);
         __m512 y4 = _mm512_maskz_loadu_ps(m4, y + 64);
         prefetch_line_avx512(y + 80);
@@ -545,209 +430,14 @@ static void cosine_short_rows_avx512(size_t rows, size_t d, const float *x, cons
         yy2 = _mm512_fmadd_ps(y6, y6, yy2);
         xy3 = _mm512_fmadd_ps(x7, y7, xy3);
         yy3 = _mm512_fmadd_ps(y7, y7, yy3);
-        xy[r] = fold_avx512(xy0, xy1, xy2, xy3);
-        yy[r] = fold_avx512(yy0, yy1, yy2, yy3);
+        xy[r] = simd_fold64x16(xy0, xy1, xy2, xy3);
+        yy[r] = simd_fold64x16(yy0, yy1, yy2, yy3);
     }
     for (size_t r = rows; r < GROUP; r++)
         xy[r] = yy[r] = _mm512_setzero_ps();
 }
 
-/* ---- Pair ---------------------------------------------------------------------------------- */
-
-static float pair_dot_avx512(size_t d, const float *x, const float *y)
-{
-    return simd_canonical_nan(sum16_avx512(dot_row_avx512(d, x, y)));
-}
-
-static float pair_neg_sq_l2_avx512(size_t d, const float *x, const float *y)
-{
-    return simd_canonical_nan(0.0f - sum16_avx512(sq_l2_row_avx512(d, x, y)));
-}
-
-/* Greatest magnitude of a row, as bits: NORM_INFINITY or more where a NaN or Inf is. */
-static uint32_t greatest_avx512(size_t d, const float *x)
-{
-    const __m512i magnitude = _mm512_set1_epi32(NORM_MAGNITUDE);
-    __m512i greatest = _mm512_setzero_si512();
-    for (; d > 0; d -= d < 16 ? d : 16, x += 16) {
-        __m512i bits = _mm512_castps_si512(load_tail_avx512(x, d));
-        greatest = _mm512_max_epu32(greatest, _mm512_and_si512(bits, magnitude));
-    }
-    return _mm512_reduce_max_epu32(greatest);
-}
-
-/* sum (x_k px)(y_k py) */
-static float scaled_dot_avx512(size_t d, const float *x, float px, const float *y, float py)
-{
-    const __m512 pxv = _mm512_set1_ps(px);
-    const __m512 pyv = _mm512_set1_ps(py);
-    __m512 s0 = _mm512_setzero_ps();
-    __m512 s1 = _mm512_setzero_ps();
-    __m512 s2 = _mm512_setzero_ps();
-    __m512 s3 = _mm512_setzero_ps();
-    for (; d >= 64; d -= 64, x += 64, y += 64) {
-        __m512 x0 = _mm512_mul_ps(_mm512_loadu_ps(x), pxv);
-        __m512 y0 = _mm512_mul_ps(_mm512_loadu_ps(y), pyv);
-        __m512 x1 = _mm512_mul_ps(_mm512_loadu_ps(x + 16), pxv);
-        __m512 y1 = _mm512_mul_ps(_mm512_loadu_ps(y + 16), pyv);
-        __m512 x2 = _mm512_mul_ps(_mm512_loadu_ps(x + 32), pxv);
-        __m512 y2 = _mm512_mul_ps(_mm512_loadu_ps(y + 32), pyv);
-        __m512 x3 = _mm512_mul_ps(_mm512_loadu_ps(x + 48), pxv);
-        __m512 y3 = _mm512_mul_ps(_mm512_loadu_ps(y + 48), pyv);
-        s0 = _mm512_fmadd_ps(x0, y0, s0);
-        s1 = _mm512_fmadd_ps(x1, y1, s1);
-        s2 = _mm512_fmadd_ps(x2, y2, s2);
-        s3 = _mm512_fmadd_ps(x3, y3, s3);
-    }
-    if (d > 0) {
-        __m512 xv = _mm512_mul_ps(load_tail_avx512(x, d), pxv);
-        __m512 yv = _mm512_mul_ps(load_tail_avx512(y, d), pyv);
-        s0 = _mm512_fmadd_ps(xv, yv, s0);
-    }
-    if (d > 16) {
-        __m512 xv = _mm512_mul_ps(load_tail_avx512(x + 16, d - 16), pxv);
-        __m512 yv = _mm512_mul_ps(load_tail_avx512(y + 16, d - 16), pyv);
-        s1 = _mm512_fmadd_ps(xv, yv, s1);
-    }
-    if (d > 32) {
-        __m512 xv = _mm512_mul_ps(load_tail_avx512(x + 32, d - 32), pxv);
-        __m512 yv = _mm512_mul_ps(load_tail_avx512(y + 32, d - 32), pyv);
-        s2 = _mm512_fmadd_ps(xv, yv, s2);
-    }
-    if (d > 48) {
-        __m512 xv = _mm512_mul_ps(load_tail_avx512(x + 48, d - 48), pxv);
-        __m512 yv = _mm512_mul_ps(load_tail_avx512(y + 48, d - 48), pyv);
-        s3 = _mm512_fmadd_ps(xv, yv, s3);
-    }
-    return simd_sum64x16(s0, s1, s2, s3);
-}
-
-/* Cosine where a square sum leaves the safe range: zero rows, NaN, Inf, very small, very great. Out
- * of line, so that the ordinary path stays one straight piece of code. */
-__attribute__((noinline)) static float scaled_cosine_avx512(size_t d, const float *x,
-                                                            const float *y)
-{
-    uint32_t greatest_x = greatest_avx512(d, x);
-    uint32_t greatest_y = greatest_avx512(d, y);
-    if (greatest_x >= NORM_INFINITY || greatest_y >= NORM_INFINITY)
-        return simd_canonical_nan(NAN);
-    if (greatest_x == 0 || greatest_y == 0)
-        return 0.0f;
-    float px = norm_power(greatest_x);
-    float py = norm_power(greatest_y);
-    float xy = scaled_dot_avx512(d, x, px, y, py);
-    float xx = scaled_dot_avx512(d, x, px, x, px);
-    float yy = scaled_dot_avx512(d, y, py, y, py);
-    return xy / (sqrtf(xx) * sqrtf(yy));
-}
-
-static float pair_cosine_avx512(size_t d, const float *x, const float *y)
-{
-    __m512 xy0, xy1, xy2, xy3;
-    __m512 xx0, xx1, xx2, xx3;
-    __m512 yy0, yy1, yy2, yy3;
-    size_t k = 0;
-    if (d >= 64) {
-        /* The first block multiplies: 12 instructions less than zeros to add to. */
-        __m512 x0 = load_once_avx512(x);
-        __m512 y0 = load_once_avx512(y);
-        xy0 = _mm512_mul_ps(x0, y0);
-        xx0 = _mm512_mul_ps(x0, x0);
-        yy0 = _mm512_mul_ps(y0, y0);
-        __m512 x1 = load_once_avx512(x + 16);
-        __m512 y1 = load_once_avx512(y + 16);
-        xy1 = _mm512_mul_ps(x1, y1);
-        xx1 = _mm512_mul_ps(x1, x1);
-        yy1 = _mm512_mul_ps(y1, y1);
-        __m512 x2 = load_once_avx512(x + 32);
-        __m512 y2 = load_once_avx512(y + 32);
-        xy2 = _mm512_mul_ps(x2, y2);
-        xx2 = _mm512_mul_ps(x2, x2);
-        yy2 = _mm512_mul_ps(y2, y2);
-        __m512 x3 = load_once_avx512(x + 48);
-        __m512 y3 = load_once_avx512(y + 48);
-        xy3 = _mm512_mul_ps(x3, y3);
-        xx3 = _mm512_mul_ps(x3, x3);
-        yy3 = _mm512_mul_ps(y3, y3);
-        k = 64;
-    } else {
-        xy0 = xy1 = xy2 = xy3 = _mm512_setzero_ps();
-        xx0 = xx1 = xx2 = xx3 = _mm512_setzero_ps();
-        yy0 = yy1 = yy2 = yy3 = _mm512_setzero_ps();
-    }
-    for (; k + 64 <= d; k += 64) {
-        __m512 x0 = load_once_avx512(x + k);
-        __m512 y0 = load_once_avx512(y + k);
-        xy0 = _mm512_fmadd_ps(x0, y0, xy0);
-        xx0 = _mm512_fmadd_ps(x0, x0, xx0);
-        yy0 = _mm512_fmadd_ps(y0, y0, yy0);
-        __m512 x1 = load_once_avx512(x + k + 16);
-        __m512 y1 = load_once_avx512(y + k + 16);
-        xy1 = _mm512_fmadd_ps(x1, y1, xy1);
-        xx1 = _mm512_fmadd_ps(x1, x1, xx1);
-        yy1 = _mm512_fmadd_ps(y1, y1, yy1);
-        __m512 x2 = load_once_avx512(x + k + 32);
-        __m512 y2 = load_once_avx512(y + k + 32);
-        xy2 = _mm512_fmadd_ps(x2, y2, xy2);
-        xx2 = _mm512_fmadd_ps(x2, x2, xx2);
-        yy2 = _mm512_fmadd_ps(y2, y2, yy2);
-        __m512 x3 = load_once_avx512(x + k + 48);
-        __m512 y3 = load_once_avx512(y + k + 48);
-        xy3 = _mm512_fmadd_ps(x3, y3, xy3);
-        xx3 = _mm512_fmadd_ps(x3, x3, xx3);
-        yy3 = _mm512_fmadd_ps(y3, y3, yy3);
-    }
-    if (d - k > 0) {
-        __m512 xv = load_tail_avx512(x + k, d - k);
-        __m512 yv = load_tail_avx512(y + k, d - k);
-        xy0 = _mm512_fmadd_ps(xv, yv, xy0);
-        xx0 = _mm512_fmadd_ps(xv, xv, xx0);
-        yy0 = _mm512_fmadd_ps(yv, yv, yy0);
-    }
-    if (d - k > 16) {
-        __m512 xv = load_tail_avx512(x + k + 16, d - k - 16);
-        __m512 yv = load_tail_avx512(y + k + 16, d - k - 16);
-        xy1 = _mm512_fmadd_ps(xv, yv, xy1);
-        xx1 = _mm512_fmadd_ps(xv, xv, xx1);
-        yy1 = _mm512_fmadd_ps(yv, yv, yy1);
-    }
-    if (d - k > 32) {
-        __m512 xv = load_tail_avx512(x + k + 32, d - k - 32);
-        __m512 yv = load_tail_avx512(y + k + 32, d - k - 32);
-        xy2 = _mm512_fmadd_ps(xv, yv, xy2);
-        xx2 = _mm512_fmadd_ps(xv, xv, xx2);
-        yy2 = _mm512_fmadd_ps(yv, yv, yy2);
-    }
-    if (d - k > 48) {
-        __m512 xv = load_tail_avx512(x + k + 48, d - k - 48);
-        __m512 yv = load_tail_avx512(y + k + 48, d - k - 48);
-        xy3 = _mm512_fmadd_ps(xv, yv, xy3);
-        xx3 = _mm512_fmadd_ps(xv, xv, xx3);
-        yy3 = _mm512_fmadd_ps(yv, yv, yy3);
-    }
-
-    /* The three trees together. 16 lanes of each sum: */
-    __m512 xy = _mm512_add_ps(_mm512_add_ps(xy0, xy2), _mm512_add_ps(xy1, xy3));
-    __m512 xx = _mm512_add_ps(_mm512_add_ps(xx0, xx2), _mm512_add_ps(xx1, xx3));
-    __m512 yy = _mm512_add_ps(_mm512_add_ps(yy0, yy2), _mm512_add_ps(yy1, yy3));
-    /* 8 lanes, as blocks of 4: xx xx yy yy, and xy xy - - */
-    __m512 squares = _mm512_add_ps(_mm512_shuffle_f32x4(xx, yy, _MM_SHUFFLE(1, 0, 1, 0)),
-                                   _mm512_shuffle_f32x4(xx, yy, _MM_SHUFFLE(3, 2, 3, 2)));
-    __m512 product = _mm512_add_ps(xy, _mm512_shuffle_f32x4(xy, xy, _MM_SHUFFLE(3, 2, 3, 2)));
-    /* 4 lanes: xx yy xy xy */
-    __m512 t = _mm512_add_ps(_mm512_shuffle_f32x4(squares, product, _MM_SHUFFLE(0, 0, 2, 0)),
-                             _mm512_shuffle_f32x4(squares, product, _MM_SHUFFLE(1, 1, 3, 1)));
-    t = _mm512_add_ps(t, _mm512_permute_ps(t, _MM_SHUFFLE(1, 0, 3, 2)));
-    t = _mm512_add_ps(t, _mm512_permute_ps(t, _MM_SHUFFLE(2, 3, 0, 1)));
-    float sum_xx = _mm512_cvtss_f32(t);
-    float sum_yy = _mm_cvtss_f32(_mm512_extractf32x4_ps(t, 1));
-    float sum_xy = _mm_cvtss_f32(_mm512_extractf32x4_ps(t, 2));
-    if (__builtin_expect(!(norm_is_safe(sum_xx) && norm_is_safe(sum_yy)), 0))
-        return scaled_cosine_avx512(d, x, y);
-    return (sum_xy + 0.0f) / sqrtf(sum_xx * sum_yy);
-}
-
-/* ---- Query --------------------------------------------------------------------------------- */
+/* ---- Groups of rows -------------------------------------------------------------------------- */
 
 /* Rows whose trees are summed together: at, at + 1, ... and those half the gallery on, so that each
  * side is a stream of its own. Where second < first, the last pair has its first row twice. */
@@ -831,6 +521,8 @@ static inline __m512 cosine_group_avx512(struct group g, size_t d, const float *
     return sum_pairs_avx512(xy);
 }
 
+/* ---- Query ----------------------------------------------------------------------------------- */
+
 static void query_dot_avx512(size_t n, size_t d, const float *x, const float *y, size_t ldy,
                              float *result)
 {
@@ -892,17 +584,17 @@ static inline void store_cosines_avx512(struct group g, size_t d, const float *x
     for (; __builtin_expect(unsafe != 0, 0); unsafe &= unsafe - 1) {
         size_t i = (size_t)__builtin_ctz(unsafe);
         size_t j = g.at + (i < PAIRS ? i : i - PAIRS + g.apart);
-        result[j] = scaled_cosine_avx512(d, x, y + j * ldy);
+        result[j] = pair_scaled_cosine_avx512(d, x, y + j * ldy);
     }
 }
 
 static void query_cosine_avx512(size_t n, size_t d, const float *x, const float *y, size_t ldy,
                                 float *result)
 {
-    float xx = sum16_avx512(dot_row_avx512(d, x, x));
+    float xx = simd_sum16x16(pair_dot_row_avx512(d, x, x));
     if (!norm_is_safe(xx)) {
         for (size_t j = 0; j < n; j++)
-            result[j] = scaled_cosine_avx512(d, x, y + j * ldy);
+            result[j] = pair_scaled_cosine_avx512(d, x, y + j * ldy);
         return;
     }
     if (rows_are_short(d)) {
@@ -916,7 +608,7 @@ static void query_cosine_avx512(size_t n, size_t d, const float *x, const float 
             unsigned unsafe = unsafe_avx512(sum_yy) & simd_first(rows);
             for (; __builtin_expect(unsafe != 0, 0); unsafe &= unsafe - 1) {
                 size_t r = (size_t)__builtin_ctz(unsafe);
-                result[r] = scaled_cosine_avx512(d, x, y + r * ldy);
+                result[r] = pair_scaled_cosine_avx512(d, x, y + r * ldy);
             }
         }
         return;
@@ -932,10 +624,10 @@ static void query_cosine_avx512(size_t n, size_t d, const float *x, const float 
 static void query_norms_avx512(size_t n, size_t d, const float *x, const float *y, size_t ldy,
                                const float *squared_norms, float *result)
 {
-    float xx = sum16_avx512(dot_row_avx512(d, x, x));
+    float xx = simd_sum16x16(pair_dot_row_avx512(d, x, x));
     if (!norm_is_safe(xx)) {
         for (size_t j = 0; j < n; j++)
-            result[j] = scaled_cosine_avx512(d, x, y + j * ldy);
+            result[j] = pair_scaled_cosine_avx512(d, x, y + j * ldy);
         return;
     }
     if (rows_are_short(d)) {
@@ -949,7 +641,7 @@ static void query_norms_avx512(size_t n, size_t d, const float *x, const float *
             unsigned unsafe = unsafe_avx512(yy) & simd_first(rows);
             for (; __builtin_expect(unsafe != 0, 0); unsafe &= unsafe - 1) {
                 size_t r = (size_t)__builtin_ctz(unsafe);
-                result[r] = scaled_cosine_avx512(d, x, y + r * ldy);
+                result[r] = pair_scaled_cosine_avx512(d, x, y + r * ldy);
             }
         }
         return;
@@ -970,51 +662,16 @@ static void squared_norms_avx512(size_t n, size_t d, const float *y, size_t ldy,
             s[i] = _mm512_setzero_ps();
         for (size_t i = 0; i < g.first; i++) {
             const float *a = first_of(g, y, ldy, i), *b = second_of(g, y, ldy, i);
-            s[i] = join16_avx512(dot_row_avx512(d, a, a), dot_row_avx512(d, b, b));
+            s[i] = join16_avx512(pair_dot_row_avx512(d, a, a), pair_dot_row_avx512(d, b, b));
         }
         store_group_avx512(g, simd_canonical_nan16(sum_pairs_avx512(s)), out);
     }
 }
 
-/* ---- Rows ---------------------------------------------------------------------------------- */
-
-static struct row_scale row_scale_avx512(size_t d, const float *x)
-{
-    float xx = pair_dot_avx512(d, x, x);
-    if (norm_is_safe(xx))
-        return (struct row_scale){1.0f, 1.0f / sqrtf(xx)};
-    uint32_t greatest = greatest_avx512(d, x);
-    if (greatest >= NORM_INFINITY)
-        return (struct row_scale){1.0f, simd_canonical_nan(NAN)};
-    if (greatest == 0)
-        return (struct row_scale){1.0f, 0.0f};
-    float power = norm_power(greatest);
-    return (struct row_scale){power, 1.0f / sqrtf(scaled_dot_avx512(d, x, power, x, power))};
-}
-
-static void scale_row_avx512(size_t d, const float *x, struct row_scale scale, float *out)
-{
-    const __m512 power = _mm512_set1_ps(scale.power);
-    const __m512 inverse = _mm512_set1_ps(scale.inverse);
-    for (; d >= 16; d -= 16, x += 16, out += 16) {
-        __m512 v = _mm512_mul_ps(_mm512_mul_ps(_mm512_loadu_ps(x), power), inverse);
-        _mm512_storeu_ps(out, simd_canonical_nan16(v));
-    }
-    if (d > 0) {
-        __m512 v = _mm512_mul_ps(_mm512_mul_ps(simd_load_first(x, d), power), inverse);
-        simd_store_first(out, d, simd_canonical_nan16(v));
-    }
-}
-
-const struct cosine_ops cosine_ops_avx512 = {
-    .pair = {[MMK_DOT] = pair_dot_avx512,
-             [MMK_COSINE] = pair_cosine_avx512,
-             [MMK_NEG_SQ_L2] = pair_neg_sq_l2_avx512},
+const struct query_ops query_ops_avx512 = {
     .query = {[MMK_DOT] = query_dot_avx512,
               [MMK_COSINE] = query_cosine_avx512,
               [MMK_NEG_SQ_L2] = query_neg_sq_l2_avx512},
     .query_norms = query_norms_avx512,
     .squared_norms = squared_norms_avx512,
-    .row_scale = row_scale_avx512,
-    .scale_row = scale_row_avx512,
 };

@@ -1,0 +1,256 @@
+/* lanes_neon.h - what pair/ and query/ share on float32x4_t (internal).
+ * SPDX-License-Identifier: MIT
+ *
+ * Sums of one row: the 64 canonical lanes are 16 q registers, and what is returned are the 4 lanes that
+ * four levels of the tree leave.
+ *
+ * The cosine of rows that must be scaled is here as a static function, and not in a table: the compiler
+ * knows then which registers such a call leaves alone, and keeps the loop beside it free of stores.
+ *
+ * NEON has no masked loads. A tail is copied into a block of zeros and goes through the same code
+ * as the whole blocks (pair_tail).
+ */
+#ifndef MMK_PAIR_LANES_NEON_H
+#define MMK_PAIR_LANES_NEON_H
+
+#include "norm.h"
+
+#include "../simd/neon.h"
+
+/* Longest row, in floats, that two passes of a cosine find in L1: x and y take 32 KB. */
+enum { PAIR_LONG_ROW = 4096 };
+
+/* The last elements of a row of x and of y, with zeros up to a whole block. */
+struct pair_tail {
+    float x[SIMD_LANES], y[SIMD_LANES];
+};
+
+/* Returns the number of blocks, tail included. Done before the loop over the blocks: a call within
+ * it would make gcc keep sums on the stack. */
+static inline size_t pair_fill_tail_neon(struct pair_tail *tail, size_t d, const float *x,
+                                         const float *y)
+{
+    size_t whole = d / SIMD_LANES;
+    size_t rest = d % SIMD_LANES;
+    if (rest == 0)
+        return whole;
+    memset(tail, 0, sizeof *tail);
+    memcpy(tail->x, x + d - rest, rest * sizeof *x);
+    memcpy(tail->y, y + d - rest, rest * sizeof *y);
+    return whole + 1;
+}
+
+/* 32 -> 4 lanes, from both passes. */
+static inline float32x4_t pair_fold_passes_neon(const float32x4_t a[4], const float32x4_t b[4])
+{
+    return simd_fold32x4(a[0], a[1], a[2], a[3], b[0], b[1], b[2], b[3]);
+}
+
+/* x.y */
+static float32x4_t pair_dot_row_neon(size_t d, const float *x, const float *y)
+{
+    float32x4_t s0 = vdupq_n_f32(0.0f);
+    float32x4_t s1 = vdupq_n_f32(0.0f);
+    float32x4_t s2 = vdupq_n_f32(0.0f);
+    float32x4_t s3 = vdupq_n_f32(0.0f);
+    float32x4_t s4 = vdupq_n_f32(0.0f);
+    float32x4_t s5 = vdupq_n_f32(0.0f);
+    float32x4_t s6 = vdupq_n_f32(0.0f);
+    float32x4_t s7 = vdupq_n_f32(0.0f);
+    float32x4_t s8 = vdupq_n_f32(0.0f);
+    float32x4_t s9 = vdupq_n_f32(0.0f);
+    float32x4_t s10 = vdupq_n_f32(0.0f);
+    float32x4_t s11 = vdupq_n_f32(0.0f);
+    float32x4_t s12 = vdupq_n_f32(0.0f);
+    float32x4_t s13 = vdupq_n_f32(0.0f);
+    float32x4_t s14 = vdupq_n_f32(0.0f);
+    float32x4_t s15 = vdupq_n_f32(0.0f);
+    struct pair_tail tail;
+    const size_t whole = d / 64;
+    const size_t blocks = pair_fill_tail_neon(&tail, d, x, y);
+    for (size_t b = 0; b < blocks; b++, x += 64, y += 64) {
+        if (b == whole) {
+            x = tail.x;
+            y = tail.y;
+        }
+        s0 = vfmaq_f32(s0, vld1q_f32(x), vld1q_f32(y));
+        s1 = vfmaq_f32(s1, vld1q_f32(x + 4), vld1q_f32(y + 4));
+        s2 = vfmaq_f32(s2, vld1q_f32(x + 8), vld1q_f32(y + 8));
+        s3 = vfmaq_f32(s3, vld1q_f32(x + 12), vld1q_f32(y + 12));
+        s4 = vfmaq_f32(s4, vld1q_f32(x + 16), vld1q_f32(y + 16));
+        s5 = vfmaq_f32(s5, vld1q_f32(x + 20), vld1q_f32(y + 20));
+        s6 = vfmaq_f32(s6, vld1q_f32(x + 24), vld1q_f32(y + 24));
+        s7 = vfmaq_f32(s7, vld1q_f32(x + 28), vld1q_f32(y + 28));
+        s8 = vfmaq_f32(s8, vld1q_f32(x + 32), vld1q_f32(y + 32));
+        s9 = vfmaq_f32(s9, vld1q_f32(x + 36), vld1q_f32(y + 36));
+        s10 = vfmaq_f32(s10, vld1q_f32(x + 40), vld1q_f32(y + 40));
+        s11 = vfmaq_f32(s11, vld1q_f32(x + 44), vld1q_f32(y + 44));
+        s12 = vfmaq_f32(s12, vld1q_f32(x + 48), vld1q_f32(y + 48));
+        s13 = vfmaq_f32(s13, vld1q_f32(x + 52), vld1q_f32(y + 52));
+        s14 = vfmaq_f32(s14, vld1q_f32(x + 56), vld1q_f32(y + 56));
+        s15 = vfmaq_f32(s15, vld1q_f32(x + 60), vld1q_f32(y + 60));
+    }
+    return simd_fold32x4(vaddq_f32(s0, s8), vaddq_f32(s1, s9), vaddq_f32(s2, s10),
+                         vaddq_f32(s3, s11), vaddq_f32(s4, s12), vaddq_f32(s5, s13),
+                         vaddq_f32(s6, s14), vaddq_f32(s7, s15));
+}
+
+/* |x - y|^2 */
+static float32x4_t pair_sq_l2_row_neon(size_t d, const float *x, const float *y)
+{
+    float32x4_t s0 = vdupq_n_f32(0.0f);
+    float32x4_t s1 = vdupq_n_f32(0.0f);
+    float32x4_t s2 = vdupq_n_f32(0.0f);
+    float32x4_t s3 = vdupq_n_f32(0.0f);
+    float32x4_t s4 = vdupq_n_f32(0.0f);
+    float32x4_t s5 = vdupq_n_f32(0.0f);
+    float32x4_t s6 = vdupq_n_f32(0.0f);
+    float32x4_t s7 = vdupq_n_f32(0.0f);
+    float32x4_t s8 = vdupq_n_f32(0.0f);
+    float32x4_t s9 = vdupq_n_f32(0.0f);
+    float32x4_t s10 = vdupq_n_f32(0.0f);
+    float32x4_t s11 = vdupq_n_f32(0.0f);
+    float32x4_t s12 = vdupq_n_f32(0.0f);
+    float32x4_t s13 = vdupq_n_f32(0.0f);
+    float32x4_t s14 = vdupq_n_f32(0.0f);
+    float32x4_t s15 = vdupq_n_f32(0.0f);
+    struct pair_tail tail;
+    const size_t whole = d / 64;
+    const size_t blocks = pair_fill_tail_neon(&tail, d, x, y);
+    for (size_t b = 0; b < blocks; b++, x += 64, y += 64) {
+        if (b == whole) {
+            x = tail.x;
+            y = tail.y;
+        }
+        float32x4_t d0 = vsubq_f32(vld1q_f32(x), vld1q_f32(y));
+        s0 = vfmaq_f32(s0, d0, d0);
+        float32x4_t d1 = vsubq_f32(vld1q_f32(x + 4), vld1q_f32(y + 4));
+        s1 = vfmaq_f32(s1, d1, d1);
+        float32x4_t d2 = vsubq_f32(vld1q_f32(x + 8), vld1q_f32(y + 8));
+        s2 = vfmaq_f32(s2, d2, d2);
+        float32x4_t d3 = vsubq_f32(vld1q_f32(x + 12), vld1q_f32(y + 12));
+        s3 = vfmaq_f32(s3, d3, d3);
+        float32x4_t d4 = vsubq_f32(vld1q_f32(x + 16), vld1q_f32(y + 16));
+        s4 = vfmaq_f32(s4, d4, d4);
+        float32x4_t d5 = vsubq_f32(vld1q_f32(x + 20), vld1q_f32(y + 20));
+        s5 = vfmaq_f32(s5, d5, d5);
+        float32x4_t d6 = vsubq_f32(vld1q_f32(x + 24), vld1q_f32(y + 24));
+        s6 = vfmaq_f32(s6, d6, d6);
+        float32x4_t d7 = vsubq_f32(vld1q_f32(x + 28), vld1q_f32(y + 28));
+        s7 = vfmaq_f32(s7, d7, d7);
+        float32x4_t d8 = vsubq_f32(vld1q_f32(x + 32), vld1q_f32(y + 32));
+        s8 = vfmaq_f32(s8, d8, d8);
+        float32x4_t d9 = vsubq_f32(vld1q_f32(x + 36), vld1q_f32(y + 36));
+        s9 = vfmaq_f32(s9, d9, d9);
+        float32x4_t d10 = vsubq_f32(vld1q_f32(x + 40), vld1q_f32(y + 40));
+        s10 = vfmaq_f32(s10, d10, d10);
+        float32x4_t d11 = vsubq_f32(vld1q_f32(x + 44), vld1q_f32(y + 44));
+        s11 = vfmaq_f32(s11, d11, d11);
+        float32x4_t d12 = vsubq_f32(vld1q_f32(x + 48), vld1q_f32(y + 48));
+        s12 = vfmaq_f32(s12, d12, d12);
+        float32x4_t d13 = vsubq_f32(vld1q_f32(x + 52), vld1q_f32(y + 52));
+        s13 = vfmaq_f32(s13, d13, d13);
+        float32x4_t d14 = vsubq_f32(vld1q_f32(x + 56), vld1q_f32(y + 56));
+        s14 = vfmaq_f32(s14, d14, d14);
+        float32x4_t d15 = vsubq_f32(vld1q_f32(x + 60), vld1q_f32(y + 60));
+        s15 = vfmaq_f32(s15, d15, d15);
+    }
+    return simd_fold32x4(vaddq_f32(s0, s8), vaddq_f32(s1, s9), vaddq_f32(s2, s10),
+                         vaddq_f32(s3, s11), vaddq_f32(s4, s12), vaddq_f32(s5, s13),
+                         vaddq_f32(s6, s14), vaddq_f32(s7, s15));
+}
+
+/* ---- Rows that must be scaled ---------------------------------------------------------------- */
+
+/* sum (x_k px)(y_k py) */
+static float32x4_t pair_scaled_dot_row_neon(size_t d, const float *x, const float *y, float px,
+                                            float py)
+{
+    float32x4_t s0 = vdupq_n_f32(0.0f);
+    float32x4_t s1 = vdupq_n_f32(0.0f);
+    float32x4_t s2 = vdupq_n_f32(0.0f);
+    float32x4_t s3 = vdupq_n_f32(0.0f);
+    float32x4_t s4 = vdupq_n_f32(0.0f);
+    float32x4_t s5 = vdupq_n_f32(0.0f);
+    float32x4_t s6 = vdupq_n_f32(0.0f);
+    float32x4_t s7 = vdupq_n_f32(0.0f);
+    float32x4_t s8 = vdupq_n_f32(0.0f);
+    float32x4_t s9 = vdupq_n_f32(0.0f);
+    float32x4_t s10 = vdupq_n_f32(0.0f);
+    float32x4_t s11 = vdupq_n_f32(0.0f);
+    float32x4_t s12 = vdupq_n_f32(0.0f);
+    float32x4_t s13 = vdupq_n_f32(0.0f);
+    float32x4_t s14 = vdupq_n_f32(0.0f);
+    float32x4_t s15 = vdupq_n_f32(0.0f);
+    struct pair_tail tail;
+    const size_t whole = d / 64;
+    const size_t blocks = pair_fill_tail_neon(&tail, d, x, y);
+    for (size_t b = 0; b < blocks; b++, x += 64, y += 64) {
+        if (b == whole) {
+            x = tail.x;
+            y = tail.y;
+        }
+        s0 = vfmaq_f32(s0, vmulq_n_f32(vld1q_f32(x), px), vmulq_n_f32(vld1q_f32(y), py));
+        s1 = vfmaq_f32(s1, vmulq_n_f32(vld1q_f32(x + 4), px), vmulq_n_f32(vld1q_f32(y + 4), py));
+        s2 = vfmaq_f32(s2, vmulq_n_f32(vld1q_f32(x + 8), px), vmulq_n_f32(vld1q_f32(y + 8), py));
+        s3 = vfmaq_f32(s3, vmulq_n_f32(vld1q_f32(x + 12), px), vmulq_n_f32(vld1q_f32(y + 12), py));
+        s4 = vfmaq_f32(s4, vmulq_n_f32(vld1q_f32(x + 16), px), vmulq_n_f32(vld1q_f32(y + 16), py));
+        s5 = vfmaq_f32(s5, vmulq_n_f32(vld1q_f32(x + 20), px), vmulq_n_f32(vld1q_f32(y + 20), py));
+        s6 = vfmaq_f32(s6, vmulq_n_f32(vld1q_f32(x + 24), px), vmulq_n_f32(vld1q_f32(y + 24), py));
+        s7 = vfmaq_f32(s7, vmulq_n_f32(vld1q_f32(x + 28), px), vmulq_n_f32(vld1q_f32(y + 28), py));
+        s8 = vfmaq_f32(s8, vmulq_n_f32(vld1q_f32(x + 32), px), vmulq_n_f32(vld1q_f32(y + 32), py));
+        s9 = vfmaq_f32(s9, vmulq_n_f32(vld1q_f32(x + 36), px), vmulq_n_f32(vld1q_f32(y + 36), py));
+        s10 =
+            vfmaq_f32(s10, vmulq_n_f32(vld1q_f32(x + 40), px), vmulq_n_f32(vld1q_f32(y + 40), py));
+        s11 =
+            vfmaq_f32(s11, vmulq_n_f32(vld1q_f32(x + 44), px), vmulq_n_f32(vld1q_f32(y + 44), py));
+        s12 =
+            vfmaq_f32(s12, vmulq_n_f32(vld1q_f32(x + 48), px), vmulq_n_f32(vld1q_f32(y + 48), py));
+        s13 =
+            vfmaq_f32(s13, vmulq_n_f32(vld1q_f32(x + 52), px), vmulq_n_f32(vld1q_f32(y + 52), py));
+        s14 =
+            vfmaq_f32(s14, vmulq_n_f32(vld1q_f32(x + 56), px), vmulq_n_f32(vld1q_f32(y + 56), py));
+        s15 =
+            vfmaq_f32(s15, vmulq_n_f32(vld1q_f32(x + 60), px), vmulq_n_f32(vld1q_f32(y + 60), py));
+    }
+    return simd_fold32x4(vaddq_f32(s0, s8), vaddq_f32(s1, s9), vaddq_f32(s2, s10),
+                         vaddq_f32(s3, s11), vaddq_f32(s4, s12), vaddq_f32(s5, s13),
+                         vaddq_f32(s6, s14), vaddq_f32(s7, s15));
+}
+
+static float pair_scaled_dot_neon(size_t d, const float *x, float px, const float *y, float py)
+{
+    return simd_sum4x4(pair_scaled_dot_row_neon(d, x, y, px, py));
+}
+
+/* Greatest magnitude of a row, as bits: NORM_INFINITY or more where a NaN or Inf is. */
+static uint32_t pair_greatest_neon(size_t d, const float *x)
+{
+    const uint32x4_t magnitude = vdupq_n_u32(NORM_MAGNITUDE);
+    uint32x4_t greatest = vdupq_n_u32(0);
+    for (; d >= 4; d -= 4, x += 4)
+        greatest = vmaxq_u32(greatest, vandq_u32(vreinterpretq_u32_f32(vld1q_f32(x)), magnitude));
+    uint32x4_t last = vreinterpretq_u32_f32(simd_load_first(x, d));
+    return vmaxvq_u32(vmaxq_u32(greatest, vandq_u32(last, magnitude)));
+}
+
+/* Cosine where a square sum leaves the safe range: zero rows, NaN, Inf, very small, very great. Out
+ * of line, so that the ordinary path stays one straight piece of code. */
+__attribute__((noinline)) static float pair_scaled_cosine_neon(size_t d, const float *x,
+                                                               const float *y)
+{
+    uint32_t greatest_x = pair_greatest_neon(d, x);
+    uint32_t greatest_y = pair_greatest_neon(d, y);
+    if (greatest_x >= NORM_INFINITY || greatest_y >= NORM_INFINITY)
+        return simd_canonical_nan(NAN);
+    if (greatest_x == 0 || greatest_y == 0)
+        return 0.0f;
+    float px = norm_power(greatest_x);
+    float py = norm_power(greatest_y);
+    float xy = pair_scaled_dot_neon(d, x, px, y, py);
+    float xx = pair_scaled_dot_neon(d, x, px, x, px);
+    float yy = pair_scaled_dot_neon(d, y, py, y, py);
+    return xy / (sqrtf(xx) * sqrtf(yy));
+}
+
+#endif

@@ -1,0 +1,38 @@
+/* pair.h - inner loops over two vectors or one, and their contract (internal).
+ * SPDX-License-Identifier: MIT
+ *
+ * All sums of one vector run in 64 canonical lanes (simd/scalar.h), so that every ISA returns the same
+ * bits. A call takes nanoseconds: what bounds it is the arithmetic of rows in L1 and, below some 512
+ * floats, the chain of adds, square root and division at its end (pair_avx512.c has figures).
+ *
+ *   pair.c           mmk_similarity_pair, mmk_normalize_rows
+ *   pair_<isa>.c     the table
+ *   lanes_<isa>.h    sums of one row, and the cosine of rows that must be scaled, for query/ too
+ *   norm.h           which norms are safe
+ */
+#ifndef MMK_PAIR_H
+#define MMK_PAIR_H
+
+#include "../mmk.h"
+
+/* A row x is normalised as (x_k * power) * inverse. power is an exact power of two, 1 unless |x|^2
+ * leaves [2^-60, 2^60], where float would lose digits or overflow. Zero row: inverse 0; a row with NaN
+ * or Inf: inverse NaN. */
+struct row_scale {
+    float power, inverse;
+};
+
+struct pair_ops {
+    /* sim(x, y), indexed by enum mmk_similarity. */
+    float (*pair[MMK_SIMILARITY_COUNT])(size_t d, const float *x, const float *y);
+    struct row_scale (*row_scale)(size_t d, const float *x);
+    /* out_k = (x_k * power) * inverse, NaN canonical; out == x is allowed. */
+    void (*scale_row)(size_t d, const float *x, struct row_scale scale, float *out);
+};
+
+extern const struct pair_ops pair_ops_scalar;
+extern const struct pair_ops pair_ops_avx2;
+extern const struct pair_ops pair_ops_avx512;
+extern const struct pair_ops pair_ops_neon;
+
+#endif

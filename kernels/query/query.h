@@ -1,0 +1,32 @@
+/* query.h - inner loops of one vector against many, and their contract (internal).
+ * SPDX-License-Identifier: MIT
+ *
+ * The bits are those of pair. A gallery is read once, 4 bytes for each multiply-add: beyond L1 its way
+ * to the core is what a query takes, but for the cosine without given norms, which has twice the
+ * arithmetic (query_avx512.c has figures). squared_norms is a dot product with one row in place of two.
+ *
+ *   query.c          mmk_similarity_query, mmk_squared_norms
+ *   query_<isa>.c    the table
+ */
+#ifndef MMK_QUERY_H
+#define MMK_QUERY_H
+
+#include "../mmk.h"
+
+struct query_ops {
+    /* result[j] = sim(x, y_j), indexed by enum mmk_similarity. */
+    void (*query[MMK_SIMILARITY_COUNT])(size_t n, size_t d, const float *x, const float *y,
+                                        size_t ldy, float *result);
+    /* query[MMK_COSINE], the same bits, with what squared_norms gives for the rows of y. */
+    void (*query_norms)(size_t n, size_t d, const float *x, const float *y, size_t ldy,
+                        const float *squared_norms, float *result);
+    /* out[j] = |y_j|^2, the sum that pair and query take, NaN canonical. */
+    void (*squared_norms)(size_t n, size_t d, const float *y, size_t ldy, float *out);
+};
+
+extern const struct query_ops query_ops_scalar;
+extern const struct query_ops query_ops_avx2;
+extern const struct query_ops query_ops_avx512;
+extern const struct query_ops query_ops_neon;
+
+#endif

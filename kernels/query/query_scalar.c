@@ -1,0 +1,76 @@
+/* query_scalar.c - one vector against many in portable C: the definition of the bits.
+ * SPDX-License-Identifier: MIT
+ *
+ * They are those of the pair functions, which are called for each row; only the cosine is written out,
+ * because |x|^2 is the same for all of them. The loops over lanes are as in lanes_scalar.h.
+ */
+#include "query.h"
+
+#include "../pair/lanes_scalar.h"
+
+static void query_dot_scalar(size_t n, size_t d, const float *x, const float *y, size_t ldy,
+                             float *result)
+{
+    for (size_t j = 0; j < n; j++)
+        result[j] = pair_dot_scalar(d, x, y + j * ldy);
+}
+
+static void query_cosine_scalar(size_t n, size_t d, const float *x, const float *y, size_t ldy,
+                                float *result)
+{
+    float xx = pair_dot_scalar(d, x, x);
+    for (size_t j = 0; j < n; j++) {
+        const float *row = y + j * ldy;
+        float xy[SIMD_LANES] = {0};
+        float yy[SIMD_LANES] = {0};
+        size_t k = 0;
+        for (; d - k >= SIMD_LANES; k += SIMD_LANES) {
+            for (size_t l = 0; l < SIMD_LANES; l++) {
+                xy[l] = fmaf(x[k + l], row[k + l], xy[l]);
+                yy[l] = fmaf(row[k + l], row[k + l], yy[l]);
+            }
+        }
+        for (size_t l = 0; l < d - k; l++) {
+            xy[l] = fmaf(x[k + l], row[k + l], xy[l]);
+            yy[l] = fmaf(row[k + l], row[k + l], yy[l]);
+        }
+        float sum_yy = simd_sum64(yy);
+        if (norm_is_safe(xx) && norm_is_safe(sum_yy))
+            result[j] = simd_sum64(xy) / sqrtf(xx * sum_yy);
+        else
+            result[j] = pair_scaled_cosine_scalar(d, x, row);
+    }
+}
+
+static void query_norms_scalar(size_t n, size_t d, const float *x, const float *y, size_t ldy,
+                               const float *squared_norms, float *result)
+{
+    float xx = pair_dot_scalar(d, x, x);
+    for (size_t j = 0; j < n; j++) {
+        if (norm_is_safe(xx) && norm_is_safe(squared_norms[j]))
+            result[j] = pair_dot_scalar(d, x, y + j * ldy) / sqrtf(xx * squared_norms[j]);
+        else
+            result[j] = pair_scaled_cosine_scalar(d, x, y + j * ldy);
+    }
+}
+
+static void squared_norms_scalar(size_t n, size_t d, const float *y, size_t ldy, float *out)
+{
+    for (size_t j = 0; j < n; j++)
+        out[j] = pair_dot_scalar(d, y + j * ldy, y + j * ldy);
+}
+
+static void query_neg_sq_l2_scalar(size_t n, size_t d, const float *x, const float *y, size_t ldy,
+                                   float *result)
+{
+    for (size_t j = 0; j < n; j++)
+        result[j] = pair_neg_sq_l2_scalar(d, x, y + j * ldy);
+}
+
+const struct query_ops query_ops_scalar = {
+    .query = {[MMK_DOT] = query_dot_scalar,
+              [MMK_COSINE] = query_cosine_scalar,
+              [MMK_NEG_SQ_L2] = query_neg_sq_l2_scalar},
+    .query_norms = query_norms_scalar,
+    .squared_norms = squared_norms_scalar,
+};

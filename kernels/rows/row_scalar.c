@@ -1,0 +1,26 @@
+/* row_scalar.c - what is there in portable C.
+ * SPDX-License-Identifier: MIT
+ *
+ * The definition of the bits, and what every machine can run. The same sources compiled for a wide
+ * instruction set are the autovec rows (autovec.h).
+ */
+#include "../exp/exp.h"
+#include "../infonce/infonce.h"
+#include "../isa/isa.h"
+#include "../pair/pair.h"
+#include "../query/query.h"
+#include "../search/search.h"
+#include "../tile/tile.h"
+#include "../topk/topk.h"
+
+const struct isa_row isa_row_scalar = {
+    .name = "scalar",
+    .isa = MMK_ISA_SCALAR,
+    .tile = &tile_ops_scalar,
+    .pair = &pair_ops_scalar,
+    .query = &query_ops_scalar,
+    .infonce = &infonce_ops_scalar,
+    .topk = &topk_ops_scalar,
+    .exp = &exp_ops_scalar,
+    .search = &search_ops_scalar,
+};
