@@ -5,7 +5,7 @@
  * levels of the tree leave.
  *
  * The cosine of rows that must be scaled is here as a static function, and not in a table: the compiler
- * knows then which registers such a call leaves alone, and keeps the loop beside it free of stores.
+ * knows then which registers such a rare call leaves alone, and the loops beside it keep theirs.
  */
 #ifndef MMK_PAIR_LANES_AVX2_H
 #define MMK_PAIR_LANES_AVX2_H

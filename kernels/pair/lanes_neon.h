@@ -5,7 +5,7 @@
  * four levels of the tree leave.
  *
  * The cosine of rows that must be scaled is here as a static function, and not in a table: the compiler
- * knows then which registers such a call leaves alone, and keeps the loop beside it free of stores.
+ * knows then which registers such a rare call leaves alone, and the loops beside it keep theirs.
  *
  * NEON has no masked loads. A tail is copied into a block of zeros and goes through the same code
  * as the whole blocks (pair_tail).
