@@ -2,7 +2,7 @@
 # pytorch.py - peer: InfoNCE in PyTorch, as CLIP's own code computes it.
 # SPDX-License-Identifier: MIT
 #
-# mmk-bench runs this as a child; the orders and answers are described in bench/script.h.
+# mmk-bench runs this as a child; the orders and answers are described in bench/peers/script.h.
 import ctypes
 import os
 import re
