@@ -216,7 +216,7 @@ static error_t parse_option(int key, char *text, struct argp_state *state)
 static void print_version(FILE *out, struct argp_state *state)
 {
     (void)state;
-    fprintf(out, "mmk-bench %s\n", mmk_version());
+    fprintf(out, "mmk-bench %s, numerics %d\n", mmk_version(), mmk_numerics_version());
 }
 
 void options_parse(int argc, char **argv, struct arguments *a)

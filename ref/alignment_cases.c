@@ -28,29 +28,36 @@ static void layout(struct trial *t)
     add_buffer(t, "dlogit_scale", true, 1, 1);
 }
 
-static struct mmk_infonce_config config_of(const struct shape *s)
-{
-    return (struct mmk_infonce_config){s->similarity, s->logit_scale, 1, 1, 0};
-}
-
 static enum mmk_status call(struct trial *t)
 {
-    struct mmk_infonce_config config = config_of(&t->shape);
     const struct buffer *b = t->buffer;
-    return mmk_alignment_forward_backward(&config, t->shape.m, t->shape.d, b[X].data, b[X].ld,
-                                          b[Y].data, b[Y].ld, b[LOSS].data, b[DX].data, b[DX].ld,
-                                          b[DY].data, b[DY].ld, b[DSCALE].data, &t->options);
+    const struct mmk_infonce_problem problem = {
+        .x = MATRIX(&b[X]),
+        .y = MATRIX(&b[Y]),
+        .similarity = t->shape.similarity,
+        .logit_scale = t->shape.logit_scale,
+    };
+    const struct mmk_infonce_results results = {
+        .loss = wanted(&b[LOSS]),
+        .dx = WANTED_MATRIX(&b[DX]),
+        .dy = WANTED_MATRIX(&b[DY]),
+        .dlogit_scale = wanted(&b[DSCALE]),
+    };
+    return mmk_alignment(&problem, &results, &t->options);
 }
 
 static void oracle(struct trial *t)
 {
-    struct mmk_infonce_config config = config_of(&t->shape);
+    const struct mmk_infonce_problem problem = {
+        .x = MATRIX(&t->buffer[X]),
+        .y = MATRIX(&t->buffer[Y]),
+        .similarity = t->shape.similarity,
+        .logit_scale = t->shape.logit_scale,
+    };
     struct infonce_ref r;
     struct infonce_bounds bounds;
     size_t m = t->shape.m;
-    infonce_ref_open(&r, &config, NULL, m, m, t->shape.d);
-    ref_from_float(m, r.d, t->buffer[X].data, t->buffer[X].ld, r.x);
-    ref_from_float(m, r.d, t->buffer[Y].data, t->buffer[Y].ld, r.y);
+    infonce_ref_open(&r, &problem);
     infonce_ref_alignment(&r);
     infonce_bounds_open(&bounds, &r);
     double *g_error = ref_doubles(m * m), error = 0;

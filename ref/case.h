@@ -43,10 +43,12 @@ struct shape {
     size_t m, n, d;
     size_t k;         /* results */
     size_t positives; /* of a row; in texts a k, too */
+    size_t negatives; /* further columns that belong to no row; in texts a q */
     size_t ld_extra;  /* added to every leading dimension */
     enum mmk_similarity similarity;
     float logit_scale;
     float weight_x, weight_y;
+    float upstream; /* of InfoNCE with negatives; 0: none is passed, which is the same as 1 */
     size_t offset;
 };
 
@@ -66,6 +68,7 @@ struct buffer {
                          one of the two below */
     enum sign sign;   /* outputs that never have one of the signs */
     bool exact;       /* outputs that copy bits (top-k values): the sign of zero counts too */
+    bool unwanted;    /* outputs: the call passes NULL in its place */
     void *memory;     /* what trial_close() gives back */
 };
 
@@ -85,10 +88,11 @@ struct trial {
     struct mmk_options options; /* threads and workspace, set by who runs it */
     int buffer_count;
     struct buffer buffer[TRIAL_BUFFERS];
-    size_t count;          /* kernels with a k: what *count (*counted) came back as, */
+    size_t count;          /* kernels that count: what *count (*counted) came back as, */
     size_t expected_count; /* and what is right, from the oracle: of top-k min(k, n) */
-    void *prepared;        /* what the kernel's prepare() made */
-    size_t judged_rows;    /* of each output, where the oracle judges a few only; 0: all */
+    bool count_unwanted;
+    void *prepared;     /* what the kernel's prepare() made */
+    size_t judged_rows; /* of each output, where the oracle judges a few only; 0: all */
 };
 
 /* What struct kernel has in place of a value of enum mmk_similarity. */
@@ -114,6 +118,7 @@ struct kernel {
     bool has_logit_scale; /* shapes have a logit scale and, as InfoNCE, weights and an offset */
     bool clip_loss;       /* it computes what CLIP's loss is elsewhere: one positive a row */
     bool gradients;       /* it writes gradients */
+    bool counts;          /* its call sets trial->count */
     int similarity;       /* enum mmk_similarity, or one of the two above */
     bool both_signs; /* huge rows hold both signs, as for MMK_COSINE: nothing becomes Inf - Inf */
 
@@ -126,7 +131,7 @@ struct kernel {
      * called; NULL: nothing. */
     enum mmk_status (*prepare)(struct trial *trial);
     void (*release)(struct trial *trial);
-    /* Calls the public function on the trial's buffers. */
+    /* Calls the public function on the trial's buffers, for the outputs that are wanted. */
     enum mmk_status (*call)(struct trial *trial);
     /* expected and bound of every output, in double; written as the formula in mmk.h. */
     void (*oracle)(struct trial *trial);
@@ -136,11 +141,8 @@ struct kernel {
      * first); NULL: there are none. False: one is wrong, and message says which. */
     bool (*judge)(const struct trial *trial, size_t *judged, char *message, size_t message_bytes);
 
-    /* What a workspace does for it: with `streamed` bytes it allocates nothing, with `stored` it is
-     * fastest. NULL: it takes none. */
-    enum mmk_status (*workspace)(const struct shape *shape, int threads, size_t *streamed,
-                                 size_t *stored);
-
+    /* Benched with a workspace, as trial_workspace() says. (All that take threads take one.) */
+    bool workspace;
     bool keeps_exponentials; /* a workspace may hold some or all of its exponentials */
 
     enum allowance allowance;
@@ -151,7 +153,7 @@ struct kernel {
     double (*flops)(const struct shape *shape); /* 0: the kernel is bound by bytes alone */
     double (*bytes)(const struct shape *shape); /* bytes that must move */
 
-    bool takes_threads; /* run for 1, 2 and 3 threads */
+    bool takes_threads; /* and a workspace: run for 1, 2 and 3 threads, with and without one */
     /* Which fills mean something for it at a shape; NULL: all but GIVEN and those for scores. */
     bool (*fill_fits)(const struct shape *shape, enum fill fill);
 

@@ -26,6 +26,7 @@ const struct kernel *const kernels[] = {
     &kernel_infonce_forward,
     &kernel_infonce_backward,
     &kernel_infonce_forward_backward,
+    &kernel_infonce_negatives_forward_backward,
     &kernel_multi_infonce_forward,
     &kernel_multi_infonce_backward,
     &kernel_multi_infonce_forward_backward,
@@ -126,6 +127,13 @@ void shape_format(const struct kernel *kernel, const struct shape *shape, char *
         if (shape->offset)
             used += snprintf(out + used, sizeof out - (size_t)used, " offset=%zu", shape->offset);
     }
+    if (shape->negatives)
+        used += snprintf(out + used, sizeof out - (size_t)used, " q=%zu", shape->negatives);
+    if (shape->positives && !kernel->has_positives)
+        used += snprintf(out + used, sizeof out - (size_t)used, " k=%zu", shape->positives);
+    if (shape->upstream != 0)
+        used += snprintf(out + used, sizeof out - (size_t)used, " upstream=%g",
+                         (double)shape->upstream);
     if (shape->ld_extra)
         used += snprintf(out + used, sizeof out - (size_t)used, " ld+%zu", shape->ld_extra);
     snprintf(text, size, "%s", out);

@@ -16,6 +16,7 @@ extern const struct kernel kernel_dot_matrix, kernel_cosine_matrix, kernel_neg_s
 extern const struct kernel kernel_normalize_rows;
 extern const struct kernel kernel_infonce_forward, kernel_infonce_backward;
 extern const struct kernel kernel_infonce_forward_backward;
+extern const struct kernel kernel_infonce_negatives_forward_backward;
 extern const struct kernel kernel_multi_infonce_forward, kernel_multi_infonce_backward;
 extern const struct kernel kernel_multi_infonce_forward_backward;
 extern const struct kernel kernel_sigmoid_forward, kernel_sigmoid_forward_backward;
@@ -74,6 +75,40 @@ static inline void add_result(struct trial *t, size_t rows, size_t cols)
     if (t->shape.similarity == MMK_NEG_SQ_L2)
         result->sign = SIGN_NOT_POSITIVE;
 }
+
+/* ---- Arguments: buffers as the interface takes them ---- */
+
+static inline struct mmk_matrix matrix_of(const struct buffer *b)
+{
+    return (struct mmk_matrix){
+        .data = b->data, .rows = b->rows, .columns = b->cols, .leading_dimension = b->ld};
+}
+
+static inline struct mmk_matrix_out matrix_out_of(const struct buffer *b)
+{
+    return (struct mmk_matrix_out){
+        .data = b->data, .rows = b->rows, .columns = b->cols, .leading_dimension = b->ld};
+}
+
+static inline void *wanted(const struct buffer *b)
+{
+    return b->unwanted ? NULL : b->data;
+}
+
+static inline size_t *wanted_count(struct trial *t)
+{
+    return t->count_unwanted ? NULL : &t->count;
+}
+
+/* Both of two counts in one number, as the trial has one only. */
+static inline size_t count_of(size_t count_x, size_t count_y)
+{
+    return count_x << 32 | count_y;
+}
+
+/* Pointers to what lives as long as the block that they stand in. */
+#define MATRIX(b)        ((const struct mmk_matrix[]){matrix_of(b)})
+#define WANTED_MATRIX(b) ((b)->unwanted ? NULL : (const struct mmk_matrix_out[]){matrix_out_of(b)})
 
 /* A descriptor's shapes for the bench. */
 #define BENCH(shapes) .bench = (shapes), .bench_count = sizeof(shapes) / sizeof((shapes)[0])

@@ -10,10 +10,10 @@ enum { X, Y, RESULT };
 
 enum mmk_status gallery_prepare(struct trial *t)
 {
-    const struct buffer *y = &t->buffer[Y];
+    const struct mmk_matrix y = matrix_of(&t->buffer[Y]);
+    const struct mmk_options options = {.threads = t->options.threads}; /* a query is of the call */
     struct mmk_gallery *gallery;
-    enum mmk_status status = mmk_gallery_pack(t->shape.similarity, t->shape.n, t->shape.d, y->data,
-                                              y->ld, &t->options, &gallery);
+    enum mmk_status status = mmk_gallery_pack(t->shape.similarity, &y, &options, &gallery);
     if (status == MMK_OK)
         t->prepared = gallery;
     return status;
@@ -27,9 +27,9 @@ void gallery_release(struct trial *t)
 
 static enum mmk_status gallery_matrix_call(struct trial *t)
 {
-    const struct buffer *x = &t->buffer[X], *result = &t->buffer[RESULT];
-    return mmk_gallery_matrix(t->prepared, t->shape.m, x->data, x->ld, result->data, result->ld,
-                              &t->options);
+    const struct mmk_matrix x = matrix_of(&t->buffer[X]), y = {.packed = t->prepared};
+    const struct mmk_matrix_out result = matrix_out_of(&t->buffer[RESULT]);
+    return mmk_similarity_matrix(t->shape.similarity, &x, &y, &result, &t->options);
 }
 
 static void layout(struct trial *t)

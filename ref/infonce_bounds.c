@@ -24,7 +24,8 @@
  * G_ij, for each direction; on the positive the sum of the others' errors and (chain(n) + 4) u of
  * their sum:
  *     weight/m P_ij (gamma_ij + 4u)
- * and u weight/m t_ij on a target that is not its row's only one.
+ * and u weight/m t_ij on a target that is not its row's only one. An upstream factor multiplies
+ * this, and with the weights is rounded: 2u |G_ij| more.
  * dX, with W_ij = error of G_ij + (chain(n) + 4) u |G_ij|, for dot, neg_sq_l2 and cosine:
  *     s sum_j W_ij |y_jk|
  *     2 s sum_j W_ij (|x_ik| + |y_jk|)
@@ -44,6 +45,7 @@
 #include "cases.h"
 #include "matmul.h"
 #include "similarity_bounds.h"
+#include "trial.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -55,7 +57,7 @@
 void infonce_bounds_open(struct infonce_bounds *b, const struct infonce_ref *r)
 {
     size_t m = r->m, n = r->n, d = r->d;
-    bool cosine = r->config.similarity == MMK_COSINE;
+    bool cosine = r->similarity == MMK_COSINE;
     b->e = ref_doubles(m * n);
     b->squares = ref_doubles(m * n);
     b->delta_x = ref_doubles(m * n);
@@ -75,8 +77,8 @@ void infonce_bounds_open(struct infonce_bounds *b, const struct infonce_ref *r)
         for (size_t j = 0; j < n; j++) {
             size_t at = i * n + j;
             b->squares[at] = squares_x[i] + squares_y[j];
-            b->e[at] = bound_similarity(r->config.similarity, d, r->sim[at], r->magnitude[at],
-                                        b->squares[at]);
+            b->e[at] =
+                bound_similarity(r->similarity, d, r->sim[at], r->magnitude[at], b->squares[at]);
             double logit = r->dir_x.logits[at];
             double error = b->e[at] + BOUND_U * r->magnitude[at];
             b->delta_x[at] = isfinite(logit) ? r->scale * error + 2 * BOUND_U * fabs(logit) : 0;
@@ -232,11 +234,10 @@ static void gradient_bounds(const struct infonce_ref *r, size_t rows, size_t col
                             double *bound)
 {
     size_t d = r->d;
-    bool cosine = r->config.similarity == MMK_COSINE;
+    bool cosine = r->similarity == MMK_COSINE;
     double u = BOUND_U, s = r->scale, norm_roundings = bound_lanes(d) / 2 + 4;
     double per_term = bound_chain(cols) + 4 + (cosine ? norm_roundings : 0);
     double underflow = (double)(cols + d + 4) * BOUND_UNDERFLOW;
-    bool one_sided = r->config.weight_x == 0 || r->config.weight_y == 0;
     double *weight = ref_doubles(rows * cols), *v = ref_doubles(rows * d);
     bool *finite_b = ref_zeros(cols, sizeof *finite_b);
     for (size_t j = 0; j < cols; j++) {
@@ -268,10 +269,10 @@ static void gradient_bounds(const struct infonce_ref *r, size_t rows, size_t col
                 bound[at] = 0; /* nothing is summed, whatever the rows hold */
             } else if (!isfinite(expected[at])) {
                 /* 0 * NaN where a direction has weight 0: may be left out or not */
-                bound[at] = one_sided ? BOUND_OPEN : 0;
-            } else if (r->config.similarity == MMK_DOT) {
+                bound[at] = r->one_sided ? BOUND_OPEN : 0;
+            } else if (r->similarity == MMK_DOT) {
                 bound[at] = s * (bound[at] + underflow) + 3 * u * fabs(expected[at]);
-            } else if (r->config.similarity == MMK_NEG_SQ_L2) {
+            } else if (r->similarity == MMK_NEG_SQ_L2) {
                 double parts = fabs(sum_g * a[k]) + fabs(v[at]);
                 bound[at] =
                     2 * s * (bound[at] + sum_weight * fabs(a[k]) + 4 * u * parts + underflow);
@@ -294,28 +295,33 @@ static void gradient_bounds(const struct infonce_ref *r, size_t rows, size_t col
     free(v);
 }
 
+static void put_rows(struct buffer *b, const double *expected, const double *bound)
+{
+    memcpy(b->expected, expected, b->rows * b->cols * sizeof *expected);
+    memcpy(b->bound, bound, b->rows * b->cols * sizeof *bound);
+}
+
 void infonce_gradient_bounds(struct trial *t, const struct infonce_ref *r,
                              const struct infonce_bounds *bounds, const double *g_error, int dx,
                              int dy, int dscale)
 {
     size_t m = r->m, n = r->n, d = r->d;
+    double *dy_bound = ref_doubles(n * d);
     memcpy(t->buffer[dx].expected, r->dx, m * d * sizeof(double));
-    memcpy(t->buffer[dy].expected, r->dy, n * d * sizeof(double));
     *t->buffer[dscale].expected = r->dscale;
 
     double *transposed = ref_doubles(m * n);
     double error = 0, sum = 0;
     for (size_t at = 0; at < m * n; at++) {
         error += g_error[at] * fabs(r->sim[at]);
-        sum += fabs(r->g[at]) * (r->config.similarity == MMK_NEG_SQ_L2
+        sum += fabs(r->g[at]) * (r->similarity == MMK_NEG_SQ_L2
                                      ? 2 * r->magnitude[at] + bounds->squares[at]
                                      : r->magnitude[at]);
     }
-    bool one_sided = r->config.weight_x == 0 || r->config.weight_y == 0;
     double roundings = bound_chain(m) + bound_chain(n) + bound_lanes(d) + 8;
     *t->buffer[dscale].bound = isfinite(r->dscale) ? error + roundings * BOUND_U * sum +
                                                          ((double)(m * n) + 1) * BOUND_UNDERFLOW
-                                                   : (one_sided ? BOUND_OPEN : 0);
+                                                   : (r->one_sided ? BOUND_OPEN : 0);
 
     gradient_bounds(r, m, n, r->g, g_error, bounds->e, r->unit_x, r->norm_x, r->unit_y, r->dx,
                     t->buffer[dx].bound);
@@ -324,7 +330,12 @@ void infonce_gradient_bounds(struct trial *t, const struct infonce_ref *r,
     ref_transpose(m, n, r->g, g_transposed);
     ref_transpose(m, n, bounds->e, e_transposed);
     gradient_bounds(r, n, m, g_transposed, transposed, e_transposed, r->unit_y, r->norm_y,
-                    r->unit_x, r->dy, t->buffer[dy].bound);
+                    r->unit_x, r->dy, dy_bound);
+    put_rows(&t->buffer[dy], r->dy, dy_bound);
+    if (trial_buffer(t, "dnegatives") != NULL)
+        put_rows(trial_buffer(t, "dnegatives"), r->dy + t->buffer[dy].rows * d,
+                 dy_bound + t->buffer[dy].rows * d);
+    free(dy_bound);
     free(transposed);
     free(g_transposed);
     free(e_transposed);

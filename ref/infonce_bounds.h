@@ -35,8 +35,8 @@ double infonce_forward_bounds(const struct infonce_direction *dir, const double 
 void infonce_g_bounds(const struct infonce_direction *dir, const double *delta, double factors,
                       double flush, const double *lse_error, double *error);
 
-/* Expected values and bounds of the buffers of that number, from r->g, dx, dy, dscale and the error of
- * G (m x n). */
+/* Expected values and bounds of the buffers of that number, and of dnegatives, from r->g, dx, dy,
+ * dscale and the error of G (m x n). */
 void infonce_gradient_bounds(struct trial *t, const struct infonce_ref *r,
                              const struct infonce_bounds *bounds, const double *g_error, int dx,
                              int dy, int dscale);

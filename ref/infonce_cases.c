@@ -17,6 +17,7 @@
 /* Order of the buffers: x, y, then those of the call. */
 enum { X, Y };
 enum { FORWARD_LOSS = 2, FORWARD_LSE_X, FORWARD_LSE_Y, BOTH_DX, BOTH_DY, BOTH_DSCALE };
+enum { NEGATIVES = BOTH_DSCALE + 1, DNEGATIVES };
 enum { BACKWARD_LSE_X = 2, BACKWARD_LSE_Y, BACKWARD_DX, BACKWARD_DY, BACKWARD_DSCALE };
 
 static void add_rows(struct trial *t)
@@ -58,6 +59,11 @@ static void both_layout(struct trial *t)
     add_gradients(t);
 }
 
+static bool is_multi(const struct trial *t)
+{
+    return t->shape.positives > 0;
+}
+
 static void multi_forward_layout(struct trial *t)
 {
     forward_layout(t);
@@ -76,9 +82,18 @@ static void multi_both_layout(struct trial *t)
     targets_layout(t);
 }
 
-static bool is_multi(const struct trial *t)
+static void negatives_layout(struct trial *t)
 {
-    return t->shape.positives > 0;
+    both_layout(t);
+    add_buffer(t, "negatives", false, t->shape.negatives, t->shape.d);
+    add_buffer(t, "dnegatives", true, t->shape.negatives, t->shape.d);
+    if (is_multi(t))
+        targets_layout(t);
+}
+
+static bool has_negatives(const struct trial *t)
+{
+    return t->kernel == &kernel_infonce_negatives_forward_backward;
 }
 
 static bool is_uniformity(const struct trial *t)
@@ -87,90 +102,121 @@ static bool is_uniformity(const struct trial *t)
            t->kernel == &kernel_uniformity_forward_backward;
 }
 
-static struct mmk_infonce_config config_of(const struct shape *s)
+/* The problem of a trial, and what it points to. */
+struct arguments {
+    struct mmk_infonce_problem problem;
+    struct mmk_matrix x, y, negatives;
+    struct mmk_csr targets;
+};
+
+/* With targets, an offset says which pairs are left out. */
+static struct mmk_infonce_problem *problem_of(struct trial *t, struct arguments *a)
 {
-    return (struct mmk_infonce_config){.similarity = s->similarity,
-                                       .logit_scale = s->logit_scale,
-                                       .weight_x = s->weight_x,
-                                       .weight_y = s->weight_y,
-                                       .offset = s->offset};
+    const struct shape *s = &t->shape;
+    a->x = matrix_of(&t->buffer[X]);
+    a->y = matrix_of(&t->buffer[Y]);
+    a->problem = (struct mmk_infonce_problem){
+        .x = &a->x,
+        .y = &a->y,
+        .similarity = s->similarity,
+        .logit_scale = s->logit_scale,
+        .weight_x = s->weight_x,
+        .weight_y = s->weight_y,
+        .offset = s->offset,
+        .exclude_self = is_multi(t) && s->offset > 0,
+        .upstream = s->upstream != 0 ? &s->upstream : NULL,
+    };
+    if (is_multi(t)) {
+        a->targets = targets_of(t);
+        a->problem.targets = &a->targets;
+    }
+    if (has_negatives(t)) {
+        a->negatives = matrix_of(&t->buffer[NEGATIVES]);
+        a->problem.negatives = &a->negatives;
+    }
+    return &a->problem;
+}
+
+typedef enum mmk_status loss_function(const struct mmk_infonce_problem *,
+                                      const struct mmk_infonce_results *,
+                                      const struct mmk_options *);
+
+/* Calls it with the results, and the counts of the kernels that have them. */
+static enum mmk_status call_with(struct trial *t, loss_function *function,
+                                 const struct mmk_infonce_problem *problem,
+                                 struct mmk_infonce_results *results)
+{
+    size_t rows = 0, columns = 0;
+    bool counts = t->kernel->counts && !t->count_unwanted;
+    results->rows_counted = counts ? &rows : NULL;
+    results->columns_counted = counts ? &columns : NULL;
+    enum mmk_status status = function(problem, results, &t->options);
+    if (counts)
+        t->count = count_of(rows, columns);
+    return status;
+}
+
+static enum mmk_status forward_with(struct trial *t, loss_function *function)
+{
+    struct arguments a;
+    const struct buffer *b = t->buffer;
+    struct mmk_infonce_results results = {
+        .loss = wanted(&b[FORWARD_LOSS]),
+        .lse_x = wanted(&b[FORWARD_LSE_X]),
+        .lse_y = wanted(&b[FORWARD_LSE_Y]),
+    };
+    return call_with(t, function, problem_of(t, &a), &results);
+}
+
+static enum mmk_status both_with(struct trial *t, loss_function *function)
+{
+    struct arguments a;
+    const struct buffer *b = t->buffer;
+    struct mmk_infonce_results results = {
+        .loss = wanted(&b[FORWARD_LOSS]),
+        .lse_x = wanted(&b[FORWARD_LSE_X]),
+        .lse_y = wanted(&b[FORWARD_LSE_Y]),
+        .dx = WANTED_MATRIX(&b[BOTH_DX]),
+        .dy = WANTED_MATRIX(&b[BOTH_DY]),
+        .dnegatives = has_negatives(t) ? WANTED_MATRIX(&b[DNEGATIVES]) : NULL,
+        .dlogit_scale = wanted(&b[BOTH_DSCALE]),
+    };
+    return call_with(t, function, problem_of(t, &a), &results);
 }
 
 static enum mmk_status forward_call(struct trial *t)
 {
-    struct mmk_infonce_config config = config_of(&t->shape);
-    const struct buffer *b = t->buffer;
-    return mmk_infonce_forward(&config, t->shape.m, t->shape.n, t->shape.d, b[X].data, b[X].ld,
-                               b[Y].data, b[Y].ld, b[FORWARD_LOSS].data, b[FORWARD_LSE_X].data,
-                               b[FORWARD_LSE_Y].data, &t->options);
+    return forward_with(t, mmk_infonce);
 }
 
 static enum mmk_status backward_call(struct trial *t)
 {
-    struct mmk_infonce_config config = config_of(&t->shape);
+    struct arguments a;
     const struct buffer *b = t->buffer;
-    return mmk_infonce_backward(&config, t->shape.m, t->shape.n, t->shape.d, b[X].data, b[X].ld,
-                                b[Y].data, b[Y].ld, b[BACKWARD_LSE_X].data, b[BACKWARD_LSE_Y].data,
-                                b[BACKWARD_DX].data, b[BACKWARD_DX].ld, b[BACKWARD_DY].data,
-                                b[BACKWARD_DY].ld, b[BACKWARD_DSCALE].data, &t->options);
+    struct mmk_infonce_problem *problem = problem_of(t, &a);
+    struct mmk_infonce_results results = {
+        .dx = WANTED_MATRIX(&b[BACKWARD_DX]),
+        .dy = WANTED_MATRIX(&b[BACKWARD_DY]),
+        .dlogit_scale = wanted(&b[BACKWARD_DSCALE]),
+    };
+    problem->lse_x = b[BACKWARD_LSE_X].data;
+    problem->lse_y = b[BACKWARD_LSE_Y].data;
+    return call_with(t, mmk_infonce, problem, &results);
 }
 
 static enum mmk_status both_call(struct trial *t)
 {
-    struct mmk_infonce_config config = config_of(&t->shape);
-    const struct buffer *b = t->buffer;
-    return mmk_infonce_forward_backward(
-        &config, t->shape.m, t->shape.n, t->shape.d, b[X].data, b[X].ld, b[Y].data, b[Y].ld,
-        b[FORWARD_LOSS].data, b[FORWARD_LSE_X].data, b[FORWARD_LSE_Y].data, b[BOTH_DX].data,
-        b[BOTH_DX].ld, b[BOTH_DY].data, b[BOTH_DY].ld, b[BOTH_DSCALE].data, &t->options);
+    return both_with(t, mmk_infonce);
 }
 
-/* Both counts in one number. */
-static size_t count_of(size_t counted_x, size_t counted_y)
+static enum mmk_status uniformity_call(struct trial *t)
 {
-    return counted_x << 32 | counted_y;
+    return forward_with(t, mmk_uniformity);
 }
 
-static enum mmk_status multi_forward_call(struct trial *t)
+static enum mmk_status uniformity_both_call(struct trial *t)
 {
-    struct mmk_infonce_config config = config_of(&t->shape);
-    struct mmk_targets targets = targets_of(t);
-    const struct buffer *b = t->buffer;
-    size_t counted_x = 0, counted_y = 0;
-    enum mmk_status status = mmk_multi_infonce_forward(
-        &config, &targets, t->shape.m, t->shape.n, t->shape.d, b[X].data, b[X].ld, b[Y].data,
-        b[Y].ld, b[FORWARD_LOSS].data, b[FORWARD_LSE_X].data, b[FORWARD_LSE_Y].data, &counted_x,
-        &counted_y, &t->options);
-    t->count = count_of(counted_x, counted_y);
-    return status;
-}
-
-static enum mmk_status multi_backward_call(struct trial *t)
-{
-    struct mmk_infonce_config config = config_of(&t->shape);
-    struct mmk_targets targets = targets_of(t);
-    const struct buffer *b = t->buffer;
-    t->count = 0;
-    return mmk_multi_infonce_backward(&config, &targets, t->shape.m, t->shape.n, t->shape.d,
-                                      b[X].data, b[X].ld, b[Y].data, b[Y].ld,
-                                      b[BACKWARD_LSE_X].data, b[BACKWARD_LSE_Y].data,
-                                      b[BACKWARD_DX].data, b[BACKWARD_DX].ld, b[BACKWARD_DY].data,
-                                      b[BACKWARD_DY].ld, b[BACKWARD_DSCALE].data, &t->options);
-}
-
-static enum mmk_status multi_both_call(struct trial *t)
-{
-    struct mmk_infonce_config config = config_of(&t->shape);
-    struct mmk_targets targets = targets_of(t);
-    const struct buffer *b = t->buffer;
-    size_t counted_x = 0, counted_y = 0;
-    enum mmk_status status = mmk_multi_infonce_forward_backward(
-        &config, &targets, t->shape.m, t->shape.n, t->shape.d, b[X].data, b[X].ld, b[Y].data,
-        b[Y].ld, b[FORWARD_LOSS].data, b[FORWARD_LSE_X].data, b[FORWARD_LSE_Y].data, &counted_x,
-        &counted_y, b[BOTH_DX].data, b[BOTH_DX].ld, b[BOTH_DY].data, b[BOTH_DY].ld,
-        b[BOTH_DSCALE].data, &t->options);
-    t->count = count_of(counted_x, counted_y);
-    return status;
+    return both_with(t, mmk_uniformity);
 }
 
 static void uniformity_layout(struct trial *t)
@@ -186,37 +232,16 @@ static void uniformity_both_layout(struct trial *t)
     add_gradients(t);
 }
 
-static enum mmk_status uniformity_call(struct trial *t)
-{
-    struct mmk_infonce_config config = config_of(&t->shape);
-    const struct buffer *b = t->buffer;
-    return mmk_uniformity_forward(&config, t->shape.m, t->shape.n, t->shape.d, b[X].data, b[X].ld,
-                                  b[Y].data, b[Y].ld, b[FORWARD_LOSS].data, b[FORWARD_LSE_X].data,
-                                  b[FORWARD_LSE_Y].data, &t->options);
-}
-
-static enum mmk_status uniformity_both_call(struct trial *t)
-{
-    struct mmk_infonce_config config = config_of(&t->shape);
-    const struct buffer *b = t->buffer;
-    return mmk_uniformity_forward_backward(
-        &config, t->shape.m, t->shape.n, t->shape.d, b[X].data, b[X].ld, b[Y].data, b[Y].ld,
-        b[FORWARD_LOSS].data, b[FORWARD_LSE_X].data, b[FORWARD_LSE_Y].data, b[BOTH_DX].data,
-        b[BOTH_DX].ld, b[BOTH_DY].data, b[BOTH_DY].ld, b[BOTH_DSCALE].data, &t->options);
-}
-
 /* ---- Oracles --------------------------------------------------------------------------------- */
 
 static void run_reference(struct trial *t, struct infonce_ref *r)
 {
-    struct mmk_infonce_config config = config_of(&t->shape);
-    struct mmk_targets targets = {{NULL, NULL, NULL}, 0}; /* none */
-    if (is_multi(t))
-        targets = targets_of(t);
-    infonce_ref_open(r, &config, is_multi(t) || is_uniformity(t) ? &targets : NULL, t->shape.m,
-                     t->shape.n, t->shape.d);
-    ref_from_float(r->m, r->d, t->buffer[X].data, t->buffer[X].ld, r->x);
-    ref_from_float(r->n, r->d, t->buffer[Y].data, t->buffer[Y].ld, r->y);
+    static const struct mmk_csr none;
+    struct arguments a;
+    struct mmk_infonce_problem *problem = problem_of(t, &a);
+    if (is_uniformity(t))
+        problem->targets = &none;
+    infonce_ref_open(r, problem);
     infonce_ref_forward(r);
 }
 
@@ -232,7 +257,7 @@ static bool open_lse(const struct infonce_direction *dir)
 
 static void set_lse(struct buffer *b, const struct infonce_direction *dir, const double *error)
 {
-    for (size_t i = 0; i < dir->rows; i++) {
+    for (size_t i = 0; i < b->cols; i++) { /* of y, the negatives' are left out */
         b->expected[i] = dir->lse[i];
         b->bound[i] = isfinite(dir->lse[i]) ? error[i] : 0;
         if (dir->cols > 0 && dir->lse[i] == -(double)INFINITY)
@@ -259,7 +284,7 @@ static void set_forward(struct trial *t, const struct infonce_ref *r, struct inf
         *loss->bound = BOUND_OPEN;
     if (r->m <= 1 && r->n <= 1 && isfinite(r->loss) && !r->dir_x.uniform)
         *loss->bound = 0; /* exactly 0 */
-    if (is_multi(t))
+    if (t->kernel->counts)
         t->expected_count = count_of(r->dir_x.counted, r->dir_y.counted);
     set_lse(&t->buffer[FORWARD_LSE_X], &r->dir_x, bounds->lse_x);
     set_lse(&t->buffer[FORWARD_LSE_Y], &r->dir_y, bounds->lse_y);
@@ -275,6 +300,8 @@ static void set_backward(struct trial *t, struct infonce_ref *r,
     infonce_g_bounds(&r->dir_y, bounds->delta_y, 6 * BOUND_U, flush, bounds->lse_y, transposed);
     ref_transpose(n, m, transposed, g_error);
     infonce_g_bounds(&r->dir_x, bounds->delta_x, 6 * BOUND_U, flush, bounds->lse_x, g_error);
+    for (size_t at = 0; at < m * n && r->upstream != 1; at++)
+        g_error[at] = fabs(r->upstream) * g_error[at] + 2 * BOUND_U * fabs(r->g[at]);
     infonce_gradient_bounds(t, r, bounds, g_error, dx, dy, dscale);
     free(g_error);
     free(transposed);
@@ -334,13 +361,14 @@ static void backward_fill(struct trial *t)
     infonce_ref_close(&r);
 }
 
-static enum mmk_status workspace(const struct shape *s, int threads, size_t *streamed,
-                                 size_t *stored)
+/* Where the last element is a NaN, that of the negatives, too. */
+static void negatives_fill(struct trial *t)
 {
-    if (s->positives > 0)
-        return mmk_multi_infonce_workspace_bytes(s->m, s->n, s->d, s->m * s->positives, threads,
-                                                 streamed, stored);
-    return mmk_infonce_workspace_bytes(s->m, s->n, s->d, threads, streamed, stored);
+    const struct buffer *b = &t->buffer[NEGATIVES];
+    if (t->fill == FILL_NAN_LAST && b->rows > 0 && b->cols > 0)
+        ((float *)b->data)[(b->rows - 1) * b->ld + b->cols - 1] = -NAN;
+    if (is_multi(t))
+        targets_fill(t);
 }
 
 /* ---- Costs and shapes ------------------------------------------------------------------------ */
@@ -520,6 +548,66 @@ static size_t uniformity_sweep(bool quick, struct shape *shapes)
     return count;
 }
 
+/* The negatives stand for columns of y. */
+static struct shape as_columns(const struct shape *s)
+{
+    struct shape shape = *s;
+    shape.n += s->negatives;
+    return shape;
+}
+
+static double negatives_flops(const struct shape *s)
+{
+    const struct shape columns = as_columns(s);
+    return infonce_backward_flops(&columns);
+}
+
+static double negatives_bytes(const struct shape *s)
+{
+    const struct shape columns = as_columns(s);
+    return infonce_backward_bytes(&columns);
+}
+
+static bool negatives_fill_fits(const struct shape *s, enum fill fill)
+{
+    const struct shape columns = as_columns(s);
+    return infonce_backward_fill_fits(&columns, fill);
+}
+
+/* Also with an upstream factor, and with targets (and pairs left out). Blocks have 672 columns. */
+static size_t negatives_sweep(bool quick, struct shape *shapes)
+{
+    static const float upstreams[] = {0, -2.5f, 0.3f};
+    static const struct shape some[] = {
+        {.m = 0, .n = 4, .negatives = 3, .d = 5},
+        {.m = 5, .n = 0, .negatives = 4, .d = 3, .positives = 2},
+        {.m = 1, .n = 1, .d = 5},
+        {.m = 1, .n = 1, .negatives = 1, .d = 5, .upstream = -1},
+        {.m = 6, .n = 6, .negatives = 17, .d = 10, .upstream = 128},
+        {.m = 20, .n = 671, .negatives = 2, .d = 4, .offset = 600},
+        {.m = 86, .n = 90, .negatives = 700, .d = 3, .upstream = 0.7f},
+        {.m = 40, .n = 90, .negatives = 1350, .d = 3, .positives = 9, .offset = 50},
+        {.m = 170, .n = 180, .negatives = 1350, .d = 9, .upstream = -0.1f},
+        {.m = 1350, .n = 1360, .negatives = 700, .d = 3, .offset = 9},
+        {.m = 30, .n = 40, .negatives = 5400, .d = 3, .positives = 3},
+    };
+    size_t count = 0, dims[SWEEP_DIMS], all = sizeof some / sizeof some[0];
+    size_t dim_count = sweep_dims(quick, dims);
+    for (size_t i = 0; i < dim_count; i += quick ? 2 : 1)
+        add_all(shapes, &count,
+                (struct shape){.m = 5,
+                               .n = 7,
+                               .negatives = i % 5,
+                               .d = dims[i],
+                               .positives = i % 4 == 2 ? 3 : 0,
+                               .offset = i % 3,
+                               .upstream = upstreams[i / 2 % 3],
+                               .ld_extra = i % 2});
+    for (size_t i = 0; i < (quick ? all - 3 : all); i++)
+        add_all(shapes, &count, some[i]);
+    return count;
+}
+
 /* CLIP: cosine, temperature 0.07, both directions. */
 #define CLIP(B, D)                                                                                 \
     {                                                                                              \
@@ -546,9 +634,17 @@ static const struct shape uniformity_bench[] = {
     {.m = 512, .n = 512, .d = 10, .similarity = MMK_NEG_SQ_L2, .logit_scale = 1, .weight_x = 1},
     {.m = 4096, .n = 4096, .d = 512, .similarity = MMK_NEG_SQ_L2, .logit_scale = 1, .weight_x = 1}};
 
+/* MoCo's batch, width and temperature, and a queue of 4,096. */
+static const struct shape negatives_bench[] = {{.m = 256,
+                                                .n = 256,
+                                                .negatives = 4096,
+                                                .d = 128,
+                                                .similarity = MMK_COSINE,
+                                                .logit_scale = 14.3f,
+                                                .weight_x = 1}};
+
 #define SHARED_PARTS                                                                               \
-    .similarity = SIMILARITY_FROM_SHAPE, .workspace = workspace, .takes_threads = true,            \
-    INFONCE_PARTS
+    .similarity = SIMILARITY_FROM_SHAPE, .workspace = true, .takes_threads = true, INFONCE_PARTS
 
 const struct kernel kernel_infonce_forward = {
     .name = "infonce_forward",
@@ -604,13 +700,35 @@ const struct kernel kernel_infonce_forward_backward = {
     SHARED_PARTS,
 };
 
+const struct kernel kernel_infonce_negatives_forward_backward = {
+    .name = "infonce_negatives_forward_backward",
+    .rooms = "infonce tile",
+    .formula = "the same with q columns that belong to no row, their gradient, d upstream",
+    .keeps_exponentials = true,
+    .gradients = true,
+    .counts = true,
+    .synthetic_only = true,
+    .layout = negatives_layout,
+    .fill = negatives_fill,
+    .call = both_call,
+    .oracle = both_oracle,
+    .flops = negatives_flops,
+    .bytes = negatives_bytes,
+    .fill_fits = negatives_fill_fits,
+    .sweep = negatives_sweep,
+    .dims = "mnd",
+    BENCH(negatives_bench),
+    SHARED_PARTS,
+};
+
 const struct kernel kernel_multi_infonce_forward = {
     .name = "multi_infonce_forward",
     .rooms = "infonce tile",
     .formula = "InfoNCE with k positives a row: mean_i sum_j t_ij (lse_i - L_ij), columns alike",
     .layout = multi_forward_layout,
     .fill = targets_fill,
-    .call = multi_forward_call,
+    .call = forward_call,
+    .counts = true,
     .oracle = forward_oracle,
     .flops = infonce_forward_flops,
     .bytes = infonce_forward_bytes,
@@ -629,7 +747,7 @@ const struct kernel kernel_multi_infonce_backward = {
     .gradients = true,
     .layout = multi_backward_layout,
     .fill = backward_fill,
-    .call = multi_backward_call,
+    .call = backward_call,
     .oracle = backward_oracle,
     .flops = infonce_backward_flops,
     .bytes = infonce_backward_bytes,
@@ -649,7 +767,8 @@ const struct kernel kernel_multi_infonce_forward_backward = {
     .gradients = true,
     .layout = multi_both_layout,
     .fill = targets_fill,
-    .call = multi_both_call,
+    .call = both_call,
+    .counts = true,
     .oracle = both_oracle,
     .flops = infonce_backward_flops,
     .bytes = infonce_backward_bytes,

@@ -11,7 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Row by row what T holds, equal entries added up; T NULL: 1 in column i + offset. */
+/* Row by row what T holds, equal entries added up; T NULL: 1 in column i + offset. n counts
+ * negatives. */
 static double *dense_weights(const struct mmk_csr *T, size_t offset, size_t m, size_t n)
 {
     double *weights = ref_doubles(m * n);
@@ -72,13 +73,28 @@ static void direction_close(struct infonce_direction *dir)
     free(dir->others);
 }
 
-void infonce_ref_open(struct infonce_ref *r, const struct mmk_infonce_config *config,
-                      const struct mmk_targets *targets, size_t m, size_t n, size_t d)
+static void read_matrix(const struct mmk_matrix *matrix, double *to)
 {
+    size_t ld = matrix->leading_dimension ? matrix->leading_dimension : matrix->columns;
+    if (matrix->data != NULL)
+        ref_from_float(matrix->rows, matrix->columns, matrix->data, ld, to);
+}
+
+void infonce_ref_open(struct infonce_ref *r, const struct mmk_infonce_problem *problem)
+{
+    const struct mmk_csr *targets = problem->targets;
+    size_t m = problem->x->rows, d = problem->x->columns;
+    size_t n = problem->y->rows + (problem->negatives != NULL ? problem->negatives->rows : 0);
+    bool unweighted = problem->weight_x == 0 && problem->weight_y == 0;
+    float weight_x = unweighted ? 0.5f : problem->weight_x;
+    float weight_y = unweighted ? 0.5f : problem->weight_y;
     memset(r, 0, sizeof *r);
-    r->config = *config;
-    r->exclude_self = targets != NULL && targets->exclude_self;
-    r->scale = (double)config->logit_scale;
+    r->similarity = problem->similarity;
+    r->offset = problem->offset;
+    r->exclude_self = problem->exclude_self != 0;
+    r->one_sided = weight_x == 0 || weight_y == 0;
+    r->upstream = problem->upstream != NULL ? (double)*problem->upstream : 1;
+    r->scale = (double)problem->logit_scale;
     r->m = m;
     r->n = n;
     r->d = d;
@@ -90,19 +106,22 @@ void infonce_ref_open(struct infonce_ref *r, const struct mmk_infonce_config *co
     r->norm_y = ref_doubles(n);
     r->sim = ref_doubles(m * n);
     r->magnitude = ref_doubles(m * n);
-    double *weights =
-        dense_weights(targets != NULL ? &targets->weights : NULL, config->offset, m, n);
+    double *weights = dense_weights(targets, problem->offset, m, n);
     double *transposed = ref_doubles(m * n);
     ref_transpose(m, n, weights, transposed);
-    bool uniform = targets != NULL && targets->weights.row_start == NULL;
-    direction_open(&r->dir_x, m, n, config->weight_x, weights, uniform);
-    direction_open(&r->dir_y, n, m, config->weight_y, transposed, uniform);
+    bool uniform = targets != NULL && targets->row_start == NULL;
+    direction_open(&r->dir_x, m, n, weight_x, weights, uniform);
+    direction_open(&r->dir_y, n, m, weight_y, transposed, uniform);
     free(weights);
     free(transposed);
     r->var_x = ref_doubles(m);
     r->var_y = ref_doubles(n);
     r->dx = ref_doubles(m * d);
     r->dy = ref_doubles(n * d);
+    read_matrix(problem->x, r->x);
+    read_matrix(problem->y, r->y);
+    if (problem->negatives != NULL)
+        read_matrix(problem->negatives, r->y + problem->y->rows * d);
 }
 
 void infonce_ref_close(struct infonce_ref *r)
@@ -187,8 +206,8 @@ static void direction_forward(struct infonce_direction *dir)
 static void similarities(struct infonce_ref *r)
 {
     size_t m = r->m, n = r->n, d = r->d;
-    similarity_ref_matrix(r->config.similarity, m, n, d, r->x, r->y, r->sim, r->magnitude);
-    if (r->config.similarity == MMK_COSINE) {
+    similarity_ref_matrix(r->similarity, m, n, d, r->x, r->y, r->sim, r->magnitude);
+    if (r->similarity == MMK_COSINE) {
         similarity_ref_normalize(m, d, r->x, r->unit_x, r->norm_x);
         similarity_ref_normalize(n, d, r->y, r->unit_y, r->norm_y);
     } else {
@@ -198,7 +217,7 @@ static void similarities(struct infonce_ref *r)
     for (size_t e = 0; e < m * n; e++)
         r->dir_x.logits[e] = r->scale * r->sim[e];
     for (size_t i = 0; r->exclude_self && i < m; i++)
-        r->dir_x.logits[i * n + i + r->config.offset] = -(double)INFINITY;
+        r->dir_x.logits[i * n + i + r->offset] = -(double)INFINITY;
     ref_transpose(m, n, r->dir_x.logits, r->dir_y.logits);
 }
 
@@ -267,10 +286,10 @@ static void gradient(const struct infonce_ref *r, size_t rows, size_t cols, cons
     for (size_t i = 0; i < rows; i++) {
         double *v = da + i * d;
         const double *a = unit_a + i * d;
-        if (r->config.similarity == MMK_DOT) {
+        if (r->similarity == MMK_DOT) {
             for (size_t k = 0; k < d; k++)
                 v[k] *= r->scale;
-        } else if (r->config.similarity == MMK_NEG_SQ_L2) {
+        } else if (r->similarity == MMK_NEG_SQ_L2) {
             double sum = 0;
             for (size_t j = 0; j < cols; j++)
                 sum += g[i * cols + j];
@@ -312,7 +331,7 @@ void infonce_ref_backward(struct infonce_ref *r)
     direction_gradient(&r->dir_y, transposed);
     ref_transpose(n, m, transposed, part_y);
     for (size_t e = 0; e < m * n; e++)
-        r->g[e] += part_y[e];
+        r->g[e] = r->upstream * (r->g[e] + part_y[e]);
     free(part_y);
     free(transposed);
     gradients(r);

@@ -1,8 +1,9 @@
 /* infonce_ref.h - oracle of InfoNCE in double: loss, log-sum-exps, gradients.
  * SPDX-License-Identifier: MIT
  *
- * The whole m x n matrices are kept, because the bounds in infonce_bounds.c are made from them. One-to-one
- * InfoNCE is the case of one target a row, in column i + offset.
+ * The whole m x n matrices are kept, because the bounds in infonce_bounds.c are made from them.
+ * One-to-one InfoNCE is the case of one target a row, in column i + offset, and negatives are
+ * columns without any.
  */
 #ifndef MMK_INFONCE_REF_H
 #define MMK_INFONCE_REF_H
@@ -29,17 +30,20 @@ struct infonce_direction {
 };
 
 struct infonce_ref {
-    struct mmk_infonce_config config;
+    enum mmk_similarity similarity;
+    size_t offset;
     bool exclude_self;
-    double scale; /* s, in double so that it can be varied */
+    bool one_sided;  /* one of the weights is 0 */
+    double upstream; /* of infonce_ref_backward() */
+    double scale;    /* s, in double so that it can be varied */
     size_t m, n, d;
-    double *x, *y;           /* rows as they were passed */
+    double *x, *y;           /* rows as they were passed; the negatives are the last of y */
     double *unit_x, *unit_y; /* the rows that are multiplied: x_i / |x_i| for cosine, else x_i */
     double *norm_x, *norm_y; /* cosine: |x_i| */
     double *sim, *magnitude; /* m x n; magnitude = sum_k |x_ik y_jk| of the multiplied rows */
     struct infonce_direction dir_x, dir_y;
     double loss;
-    double *g;                       /* backward: m x n, G_ij */
+    double *g;                       /* backward: m x n, G_ij, upstream in it */
     double *dx, *dy;                 /* backward: m x d and n x d */
     double dscale;                   /* backward: d loss / d s */
     double bias, dbias;              /* sigmoid loss */
@@ -48,10 +52,9 @@ struct infonce_ref {
     double *var_x, *var_y;           /* m, n: sum_k e^{log_var}; 0 where there are none */
 };
 
-/* Allocates; the caller then fills x and y (dense rows). targets NULL: one-to-one; without row_start:
- * none, for uniformity. */
-void infonce_ref_open(struct infonce_ref *r, const struct mmk_infonce_config *config,
-                      const struct mmk_targets *targets, size_t m, size_t n, size_t d);
+/* Allocates, and reads the matrices that have data; without, the caller fills x and y (dense rows).
+ * n counts y and the negatives. Targets without row_start are none, for uniformity. */
+void infonce_ref_open(struct infonce_ref *r, const struct mmk_infonce_problem *problem);
 void infonce_ref_close(struct infonce_ref *r);
 
 /* From r->x, r->y, r->scale: sim, both directions, loss. */

@@ -16,9 +16,9 @@ static void matrix_layout(struct trial *t)
 
 static enum mmk_status matrix_call(struct trial *t)
 {
-    const struct buffer *x = &t->buffer[X], *y = &t->buffer[Y], *result = &t->buffer[RESULT];
-    return mmk_similarity_matrix(t->shape.similarity, t->shape.m, t->shape.n, t->shape.d, x->data,
-                                 x->ld, y->data, y->ld, result->data, result->ld, &t->options);
+    const struct mmk_matrix x = matrix_of(&t->buffer[X]), y = matrix_of(&t->buffer[Y]);
+    const struct mmk_matrix_out result = matrix_out_of(&t->buffer[RESULT]);
+    return mmk_similarity_matrix(t->shape.similarity, &x, &y, &result, &t->options);
 }
 
 static void matrix_oracle(struct trial *t)

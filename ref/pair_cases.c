@@ -50,8 +50,7 @@ static void normalize_layout(struct trial *t)
 
 static enum mmk_status normalize_call(struct trial *t)
 {
-    const struct buffer *x = &t->buffer[0], *out = &t->buffer[1];
-    return mmk_normalize_rows(t->shape.m, t->shape.d, x->data, x->ld, out->data, out->ld);
+    return mmk_normalize_rows(MATRIX(&t->buffer[0]), WANTED_MATRIX(&t->buffer[1]));
 }
 
 static void normalize_oracle(struct trial *t)

@@ -26,8 +26,9 @@ static void query_layout(struct trial *t)
 
 static enum mmk_status query_call(struct trial *t)
 {
-    return mmk_similarity_query(t->shape.similarity, t->shape.n, t->shape.d, t->buffer[X].data,
-                                t->buffer[Y].data, t->buffer[Y].ld, NULL, t->buffer[RESULT].data);
+    const struct mmk_matrix y = matrix_of(&t->buffer[Y]);
+    return mmk_similarity_query(t->shape.similarity, t->buffer[X].data, &y, NULL,
+                                t->buffer[RESULT].data);
 }
 
 static void query_oracle(struct trial *t)
@@ -53,15 +54,14 @@ static void query_norms_layout(struct trial *t)
 
 static void query_norms_fill(struct trial *t)
 {
-    const struct buffer *y = &t->buffer[Y];
-    if (mmk_squared_norms(t->shape.n, t->shape.d, y->data, y->ld, t->buffer[NORMS].data) != MMK_OK)
+    if (mmk_squared_norms(MATRIX(&t->buffer[Y]), t->buffer[NORMS].data) != MMK_OK)
         abort();
 }
 
 static enum mmk_status query_norms_call(struct trial *t)
 {
-    return mmk_similarity_query(t->shape.similarity, t->shape.n, t->shape.d, t->buffer[X].data,
-                                t->buffer[Y].data, t->buffer[Y].ld, t->buffer[NORMS].data,
+    const struct mmk_matrix y = matrix_of(&t->buffer[Y]);
+    return mmk_similarity_query(t->shape.similarity, t->buffer[X].data, &y, t->buffer[NORMS].data,
                                 t->buffer[RESULT].data);
 }
 
@@ -75,8 +75,7 @@ static void norms_layout(struct trial *t)
 
 static enum mmk_status norms_call(struct trial *t)
 {
-    const struct buffer *y = &t->buffer[0];
-    return mmk_squared_norms(t->shape.n, t->shape.d, y->data, y->ld, t->buffer[1].data);
+    return mmk_squared_norms(MATRIX(&t->buffer[0]), t->buffer[1].data);
 }
 
 /* Bounded as the dot product y_j.y_j. */

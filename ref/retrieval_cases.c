@@ -94,10 +94,23 @@ static enum mmk_status call(struct trial *t)
     struct mmk_csr relevant = relevant_of(t);
     size_t K[RECALLS];
     recall_at(t, K);
-    return mmk_retrieval_metrics(t->shape.m, t->shape.n, depth_of(t), t->buffer[RANKINGS].data,
-                                 t->buffer[RANKINGS].ld, &relevant, RECALLS, K,
-                                 t->buffer[RECALL].data, t->buffer[R_PRECISION].data,
-                                 t->buffer[MAP_AT_R].data, &t->count);
+    const struct mmk_retrieval_problem problem = {
+        .m = t->shape.m,
+        .n = t->shape.n,
+        .depth = depth_of(t),
+        .rankings = t->buffer[RANKINGS].data,
+        .leading_dimension = t->buffer[RANKINGS].ld,
+        .relevant = &relevant,
+        .recall_count = RECALLS,
+        .recall_at = K,
+    };
+    const struct mmk_retrieval_results results = {
+        .recall = wanted(&t->buffer[RECALL]),
+        .r_precision = wanted(&t->buffer[R_PRECISION]),
+        .map_at_r = wanted(&t->buffer[MAP_AT_R]),
+        .counted = wanted_count(t),
+    };
+    return mmk_retrieval_metrics(&problem, &results);
 }
 
 static void oracle(struct trial *t)
@@ -178,6 +191,7 @@ const struct kernel kernel_retrieval_metrics = {
     .layout = layout,
     .fill = fill,
     .call = call,
+    .counts = true,
     .oracle = oracle,
     .flops = no_flops,
     .bytes = bytes,

@@ -72,32 +72,48 @@ static void both_layout(struct trial *t)
 
 /* ---- Calls ----------------------------------------------------------------------------------- */
 
+static enum mmk_status call_with(struct trial *t, const struct mmk_matrix *y, bool both)
+{
+    const struct buffer *b = t->buffer;
+    size_t count_y = 0;
+    const struct mmk_search_problem problem = {
+        .x = MATRIX(&b[X]), .y = y, .similarity = t->shape.similarity};
+    const struct mmk_topk_results for_x = {
+        .k = t->shape.k,
+        .values = wanted(&b[VALUES]),
+        .indices = wanted(&b[INDICES]),
+        .leading_dimension = b[VALUES].ld,
+        .count = wanted_count(t),
+    };
+    const struct mmk_topk_results for_y = {
+        .k = t->shape.k,
+        .values = both ? wanted(&b[VALUES_Y]) : NULL,
+        .indices = both ? wanted(&b[INDICES_Y]) : NULL,
+        .leading_dimension = both ? b[VALUES_Y].ld : 0,
+        .count = t->count_unwanted ? NULL : &count_y,
+    };
+    const struct mmk_search_results results = {
+        .for_x = for_x.values || for_x.indices || for_x.count ? &for_x : NULL,
+        .for_y = both && (for_y.values || for_y.indices || for_y.count) ? &for_y : NULL};
+    enum mmk_status status = mmk_search(&problem, &results, &t->options);
+    if (both && !t->count_unwanted)
+        t->count = count_of(t->count, count_y);
+    return status;
+}
+
 static enum mmk_status search_call(struct trial *t)
 {
-    const struct shape *s = &t->shape;
-    const struct buffer *x = &t->buffer[X], *y = &t->buffer[Y], *values = &t->buffer[VALUES];
-    return mmk_search(s->similarity, s->m, s->n, s->d, x->data, x->ld, y->data, y->ld, s->k,
-                      values->data, t->buffer[INDICES].data, values->ld, &t->count, &t->options);
+    return call_with(t, MATRIX(&t->buffer[Y]), false);
 }
 
 static enum mmk_status both_call(struct trial *t)
 {
-    const struct shape *s = &t->shape;
-    const struct buffer *x = &t->buffer[X], *y = &t->buffer[Y], *values = &t->buffer[VALUES],
-                        *values_y = &t->buffer[VALUES_Y];
-    enum mmk_status status =
-        mmk_search_both(s->similarity, s->m, s->n, s->d, x->data, x->ld, y->data, y->ld, s->k,
-                        values->data, t->buffer[INDICES].data, values->ld, s->k, values_y->data,
-                        t->buffer[INDICES_Y].data, values_y->ld, &t->options);
-    t->count = least(s->k, s->n); /* it has no count */
-    return status;
+    return call_with(t, MATRIX(&t->buffer[Y]), true);
 }
 
 static enum mmk_status gallery_call(struct trial *t)
 {
-    const struct buffer *x = &t->buffer[X], *values = &t->buffer[VALUES];
-    return mmk_gallery_search(t->prepared, t->shape.m, x->data, x->ld, t->shape.k, values->data,
-                              t->buffer[INDICES].data, values->ld, &t->count, &t->options);
+    return call_with(t, &(const struct mmk_matrix){.packed = t->prepared}, false);
 }
 
 /* ---- Oracle ---------------------------------------------------------------------------------- */
@@ -187,6 +203,8 @@ static void oracle(struct trial *t)
     const struct direction rows = rows_of(t), columns = columns_of(t);
     size_t judged = judged_count(&t->shape, t->shape.m);
     t->expected_count = least(t->shape.k, t->shape.n);
+    if (has_both(t))
+        t->expected_count = count_of(t->expected_count, least(t->shape.k, t->shape.m));
     t->judged_rows = judged < t->shape.m ? judged : 0;
     direction_oracle(t, &rows);
     if (has_both(t))
@@ -339,7 +357,7 @@ static const struct shape both_bench[] = {
 };
 
 #define PARTS                                                                                      \
-    .family = "search", .allowance = ALLOWANCE_SCORES, .dims = "mndk",                             \
+    .counts = true, .family = "search", .allowance = ALLOWANCE_SCORES, .dims = "mndk",             \
     .similarity = SIMILARITY_FROM_SHAPE, .oracle = oracle, .judged = judged_share, .judge = judge, \
     .flops = flops, .bytes = bytes, .takes_threads = true, .fill_fits = fits, .sweep = sweep
 

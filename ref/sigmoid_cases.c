@@ -93,52 +93,59 @@ static float bias_of(const struct shape *s)
     return biases[s->d % 16 == 0 ? 0 : s->d % 3];
 }
 
-static struct mmk_sigmoid_config config_of(const struct shape *s)
-{
-    return (struct mmk_sigmoid_config){s->similarity, s->logit_scale, bias_of(s), s->offset};
-}
+/* The problem of a trial, and what it points to. Shapes with an offset have one positive a row, by
+ * the offset. */
+struct arguments {
+    struct mmk_sigmoid_problem problem;
+    struct mmk_matrix x, y, log_var_x, log_var_y;
+    struct mmk_csr positives;
+};
 
-/* Shapes with an offset have one positive a row, by the offset. */
-static const struct mmk_csr *positives_of(struct trial *t, struct mmk_targets *targets)
+static const struct mmk_sigmoid_problem *problem_of(struct trial *t, struct arguments *a)
 {
-    *targets = targets_of(t);
-    return t->shape.offset > 0 ? NULL : &targets->weights;
+    const struct shape *s = &t->shape;
+    a->x = matrix_of(&t->buffer[X]);
+    a->y = matrix_of(&t->buffer[Y]);
+    a->positives = targets_of(t);
+    a->problem = (struct mmk_sigmoid_problem){
+        .x = &a->x,
+        .y = &a->y,
+        .similarity = s->similarity,
+        .logit_scale = s->logit_scale,
+        .bias = bias_of(s),
+        .positives = s->offset > 0 ? NULL : &a->positives,
+        .offset = s->offset,
+    };
+    if (has_variances(t)) {
+        a->log_var_x = matrix_of(&t->buffer[LOG_VAR_X]);
+        a->log_var_y = matrix_of(&t->buffer[LOG_VAR_Y]);
+        a->problem.log_variance_x = &a->log_var_x;
+        a->problem.log_variance_y = &a->log_var_y;
+    }
+    return &a->problem;
 }
 
 static enum mmk_status forward_call(struct trial *t)
 {
-    struct mmk_sigmoid_config config = config_of(&t->shape);
-    struct mmk_targets targets;
-    const struct buffer *b = t->buffer;
-    t->count = 0;
-    return mmk_sigmoid_forward(&config, positives_of(t, &targets), t->shape.m, t->shape.n,
-                               t->shape.d, b[X].data, b[X].ld, b[Y].data, b[Y].ld, b[LOSS].data,
-                               &t->options);
+    struct arguments a;
+    const struct mmk_sigmoid_results results = {.loss = wanted(&t->buffer[LOSS])};
+    return mmk_sigmoid(problem_of(t, &a), &results, &t->options);
 }
 
 static enum mmk_status both_call(struct trial *t)
 {
-    struct mmk_sigmoid_config config = config_of(&t->shape);
-    struct mmk_targets targets;
+    struct arguments a;
     const struct buffer *b = t->buffer;
-    t->count = 0;
-    return mmk_sigmoid_forward_backward(&config, positives_of(t, &targets), t->shape.m, t->shape.n,
-                                        t->shape.d, b[X].data, b[X].ld, b[Y].data, b[Y].ld,
-                                        b[LOSS].data, b[DX].data, b[DX].ld, b[DY].data, b[DY].ld,
-                                        b[DSCALE].data, b[DBIAS].data, &t->options);
-}
-
-static enum mmk_status csd_call(struct trial *t)
-{
-    struct mmk_sigmoid_config config = config_of(&t->shape);
-    struct mmk_targets targets;
-    const struct buffer *b = t->buffer;
-    t->count = 0;
-    return mmk_csd_sigmoid_forward_backward(
-        &config, positives_of(t, &targets), t->shape.m, t->shape.n, t->shape.d, b[X].data,
-        b[LOG_VAR_X].data, b[X].ld, b[Y].data, b[LOG_VAR_Y].data, b[Y].ld, b[LOSS].data, b[DX].data,
-        b[DLOG_VAR_X].data, b[DX].ld, b[DY].data, b[DLOG_VAR_Y].data, b[DY].ld, b[DSCALE].data,
-        b[DBIAS].data, &t->options);
+    const struct mmk_sigmoid_results results = {
+        .loss = wanted(&b[LOSS]),
+        .dx = WANTED_MATRIX(&b[DX]),
+        .dy = WANTED_MATRIX(&b[DY]),
+        .dlog_variance_x = has_variances(t) ? WANTED_MATRIX(&b[DLOG_VAR_X]) : NULL,
+        .dlog_variance_y = has_variances(t) ? WANTED_MATRIX(&b[DLOG_VAR_Y]) : NULL,
+        .dlogit_scale = wanted(&b[DSCALE]),
+        .dbias = wanted(&b[DBIAS]),
+    };
+    return mmk_sigmoid(problem_of(t, &a), &results, &t->options);
 }
 
 static double *read_rows(const struct buffer *b)
@@ -159,17 +166,17 @@ static void close_reference(struct infonce_ref *r)
 
 static void run_reference(struct trial *t, struct infonce_ref *r)
 {
-    /* the weights only have to be there: a gradient has both of its sides */
-    struct mmk_infonce_config config = {t->shape.similarity, t->shape.logit_scale, 1, 1,
-                                        t->shape.offset};
-    struct mmk_targets targets;
-    const struct mmk_csr *positives = positives_of(t, &targets);
-    targets.exclude_self = 0;
-    infonce_ref_open(r, &config, positives != NULL ? &targets : NULL, t->shape.m, t->shape.n,
-                     t->shape.d);
+    struct arguments a;
+    const struct mmk_sigmoid_problem *problem = problem_of(t, &a);
+    infonce_ref_open(r, &(const struct mmk_infonce_problem){
+                            .x = problem->x,
+                            .y = problem->y,
+                            .similarity = problem->similarity,
+                            .logit_scale = problem->logit_scale,
+                            .targets = problem->positives,
+                            .offset = problem->offset,
+                        });
     r->bias = (double)bias_of(&t->shape);
-    ref_from_float(r->m, r->d, t->buffer[X].data, t->buffer[X].ld, r->x);
-    ref_from_float(r->n, r->d, t->buffer[Y].data, t->buffer[Y].ld, r->y);
     if (has_variances(t)) {
         r->log_var_x = read_rows(&t->buffer[LOG_VAR_X]);
         r->log_var_y = read_rows(&t->buffer[LOG_VAR_Y]);
@@ -400,7 +407,7 @@ const struct kernel kernel_csd_sigmoid_forward_backward = {
     .similarity = MMK_NEG_SQ_L2,
     .layout = csd_layout,
     .fill = csd_fill,
-    .call = csd_call,
+    .call = both_call,
     .oracle = both_oracle,
     .flops = infonce_backward_flops,
     .bytes = infonce_backward_bytes,

@@ -6,6 +6,8 @@
 #include "cases.h"
 #include "trial.h"
 
+#include <string.h>
+
 /* Candidates of a row: all columns, but for the one that is left out. */
 static size_t candidates_of(const struct shape *s)
 {
@@ -63,10 +65,17 @@ void targets_fill(struct trial *t)
         fill_row(t, i, row_start, column, weight);
 }
 
-struct mmk_targets targets_of(struct trial *t)
+struct mmk_csr targets_of(struct trial *t)
 {
-    return (struct mmk_targets){{trial_buffer(t, "row_start")->data,
-                                 trial_buffer(t, "column")->data,
-                                 t->fill == FILL_NORMAL ? NULL : trial_buffer(t, "weight")->data},
-                                t->shape.offset > 0};
+    return (struct mmk_csr){
+        .row_start = trial_buffer(t, "row_start")->data,
+        .column = trial_buffer(t, "column")->data,
+        .weight = t->fill == FILL_NORMAL ? NULL : trial_buffer(t, "weight")->data,
+    };
+}
+
+bool is_of_targets(const struct buffer *b)
+{
+    return strcmp(b->name, "row_start") == 0 || strcmp(b->name, "column") == 0 ||
+           strcmp(b->name, "weight") == 0;
 }

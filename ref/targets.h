@@ -13,8 +13,11 @@ void targets_layout(struct trial *trial);
 /* Fills them, after the common fill. */
 void targets_fill(struct trial *trial);
 
-/* As they are passed. With a shape that has an offset, x_i and y_{i+offset} are left out; normal fills
- * have no weights (NULL: all 1). */
-struct mmk_targets targets_of(struct trial *trial);
+/* As they are passed; normal fills have no weights (NULL: all 1). With a shape that has an offset
+ * there is none for x_i and y_{i+offset}, so that these may be left out. */
+struct mmk_csr targets_of(struct trial *trial);
+
+/* Whether the buffer is one of the three. */
+bool is_of_targets(const struct buffer *buffer);
 
 #endif

@@ -57,17 +57,17 @@ static void scores_fill(struct trial *t)
     }
 }
 
-static enum mmk_status row_call(struct trial *t)
+static enum mmk_status call(struct trial *t)
 {
-    return mmk_topk(t->shape.n, t->buffer[SCORES].data, t->shape.k, t->buffer[VALUES].data,
-                    t->buffer[INDICES].data, &t->count);
-}
-
-static enum mmk_status rows_call(struct trial *t)
-{
-    return mmk_topk_rows(t->shape.m, t->shape.n, t->buffer[SCORES].data, t->buffer[SCORES].ld,
-                         t->shape.k, t->buffer[VALUES].data, t->buffer[INDICES].data,
-                         t->buffer[VALUES].ld, &t->count, &t->options);
+    const struct mmk_matrix scores = matrix_of(&t->buffer[SCORES]);
+    const struct mmk_topk_results results = {
+        .k = t->shape.k,
+        .values = wanted(&t->buffer[VALUES]),
+        .indices = wanted(&t->buffer[INDICES]),
+        .leading_dimension = t->buffer[VALUES].ld,
+        .count = wanted_count(t),
+    };
+    return mmk_topk(&scores, &results, &t->options);
 }
 
 static void oracle(struct trial *t)
@@ -178,7 +178,8 @@ const struct kernel kernel_topk = {
     .similarity = SIMILARITY_NONE,
     .layout = row_layout,
     .fill = scores_fill,
-    .call = row_call,
+    .call = call,
+    .counts = true,
     .oracle = oracle,
     .flops = no_flops,
     .bytes = bytes,
@@ -197,7 +198,8 @@ const struct kernel kernel_topk_rows = {
     .similarity = SIMILARITY_NONE,
     .layout = rows_layout,
     .fill = scores_fill,
-    .call = rows_call,
+    .call = call,
+    .counts = true,
     .oracle = oracle,
     .flops = no_flops,
     .bytes = bytes,

@@ -4,6 +4,8 @@
 #define _DEFAULT_SOURCE /* madvise */
 #include "trial.h"
 
+#include "targets.h"
+
 #include <float.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -41,8 +43,8 @@ struct buffer *trial_buffer(struct trial *t, const char *name)
     return NULL;
 }
 
-bool trial_open(struct trial *t, const struct kernel *kernel, const struct shape *shape,
-                enum fill fill, uint64_t seed)
+static void lay_out(struct trial *t, const struct kernel *kernel, const struct shape *shape,
+                    enum fill fill, uint64_t seed)
 {
     memset(t, 0, sizeof *t);
     t->kernel = kernel;
@@ -52,6 +54,12 @@ bool trial_open(struct trial *t, const struct kernel *kernel, const struct shape
     t->fill = fill;
     t->seed = seed;
     kernel->layout(t);
+}
+
+bool trial_open(struct trial *t, const struct kernel *kernel, const struct shape *shape,
+                enum fill fill, uint64_t seed)
+{
+    lay_out(t, kernel, shape, fill, seed);
     for (int i = 0; i < t->buffer_count; i++) {
         struct buffer *b = &t->buffer[i];
         const size_t large = (size_t)2 << 20;
@@ -256,7 +264,7 @@ bool trial_check(const struct trial *t, struct verdict *v)
     if (v->pass && t->kernel->judge && !t->kernel->judge(t, &judged, message, sizeof message))
         wrong(v, "%s", message);
     v->judged += judged;
-    if (strchr(t->kernel->dims, 'k')) {
+    if (t->kernel->counts) {
         v->judged++;
         if (t->count != t->expected_count)
             wrong(v, "count is %zu; right is %zu", t->count, t->expected_count);
@@ -272,6 +280,41 @@ enum mmk_status trial_call(struct trial *t)
     status = t->kernel->call(t);
     if (t->kernel->release)
         t->kernel->release(t);
+    return status;
+}
+
+enum mmk_status trial_query(struct trial *t, int threads, struct mmk_workspace_bytes *bytes)
+{
+    const struct mmk_options options = t->options;
+    size_t count = t->count;
+    *bytes = (struct mmk_workspace_bytes){0};
+    t->options = (struct mmk_options){.threads = threads, .query = bytes};
+    enum mmk_status status = trial_call(t);
+    t->options = options;
+    t->count = count;
+    return status;
+}
+
+/* Only the sparse matrix has to be there: its entries are counted. */
+enum mmk_status trial_workspace(const struct kernel *kernel, const struct shape *shape, int threads,
+                                struct mmk_workspace_bytes *bytes)
+{
+    static double nothing;
+    struct trial t;
+    lay_out(&t, kernel, shape, FILL_NORMAL, 1);
+    bool there = true;
+    for (int i = 0; i < t.buffer_count; i++) {
+        struct buffer *b = &t.buffer[i];
+        b->data = &nothing;
+        if (!is_of_targets(b))
+            continue;
+        b->memory = b->data = malloc(buffer_bytes(b) + 1);
+        there = there && b->data;
+    }
+    if (there && t.shape.positives > 0)
+        targets_fill(&t);
+    enum mmk_status status = there ? trial_query(&t, threads, bytes) : MMK_ERR_NO_MEMORY;
+    trial_close(&t);
     return status;
 }
 

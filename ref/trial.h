@@ -56,6 +56,15 @@ bool trial_check(const struct trial *trial, struct verdict *verdict);
 /* prepare, call and release of the kernel. */
 enum mmk_status trial_call(struct trial *trial);
 
+/* How much workspace the call of the trial would use; the trial stays as it is. For kernels that
+ * take threads. */
+enum mmk_status trial_query(struct trial *trial, int threads, struct mmk_workspace_bytes *bytes);
+
+/* The same for a shape, without its rows: it costs neither the memory nor the time to fill it. Not
+ * for kernels that have something to prepare. */
+enum mmk_status trial_workspace(const struct kernel *kernel, const struct shape *shape, int threads,
+                                struct mmk_workspace_bytes *bytes);
+
 /* A hash of every output and count, not of padding: equal on every ISA and machine. */
 uint64_t trial_fingerprint(const struct trial *trial);
 

@@ -1,4 +1,4 @@
-/* text.c - numbers as a reader of a table wants them.
+/* text.c - numbers as a reader of a table wants them, and errors of the library in words.
  * SPDX-License-Identifier: MIT
  */
 #include "text.h"
@@ -36,4 +36,11 @@ void text_bytes(double bytes_value, char *text, size_t bytes)
     char number[24];
     text_3(bytes_value, number, sizeof number);
     snprintf(text, bytes, "%s %s", number, names[u]);
+}
+
+void text_status(enum mmk_status status, char *text, size_t bytes)
+{
+    const char *detail = mmk_error_detail();
+    snprintf(text, bytes, "%s%s%s%s", mmk_status_string(status), detail[0] ? " (" : "", detail,
+             detail[0] ? ")" : "");
 }

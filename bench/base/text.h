@@ -1,8 +1,10 @@
-/* text.h - numbers as a reader of a table wants them.
+/* text.h - numbers as a reader of a table wants them, and errors of the library in words.
  * SPDX-License-Identifier: MIT
  */
 #ifndef MMK_BENCH_TEXT_H
 #define MMK_BENCH_TEXT_H
+
+#include "../../kernels/mmk.h"
 
 #include <stddef.h>
 
@@ -10,5 +12,10 @@
 void text_3(double value, char *text, size_t bytes);
 void text_seconds(double seconds, char *text, size_t bytes);   /* "1.18 ms" */
 void text_bytes(double bytes_value, char *text, size_t bytes); /* "164 MB" */
+
+/* What the last call of this thread that failed returned: "rows or columns ... (y has 4 columns, x
+ * has 3)". ERROR_BYTES hold it. */
+enum { ERROR_BYTES = 480 };
+void text_status(enum mmk_status status, char *text, size_t bytes);
 
 #endif

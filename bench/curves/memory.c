@@ -8,6 +8,7 @@
 #include "curve.h"
 
 #include "../base/child.h"
+#include "../base/text.h"
 #include "../timing/job.h"
 #include "../machine/resident.h"
 
@@ -55,7 +56,7 @@ static double most_resident(const struct variant *variant)
 /* Makes the call, and says on stdout what memory and time it took, or what went wrong. */
 static bool call(struct trial *trial, const struct plan_case *c, const struct variant *variant)
 {
-    char error[256];
+    char error[ERROR_BYTES];
     bool elsewhere = variant->peer && variant->peer->run; /* where the data is not yet */
     double program = most_resident(variant) - (elsewhere ? 0.0 : data_bytes(c));
     omp_set_num_threads(c->threads);
@@ -67,12 +68,17 @@ static bool call(struct trial *trial, const struct plan_case *c, const struct va
     double start = timer_now();
     enum mmk_status status = variant_call(variant, trial);
     double seconds = timer_now() - start;
-    if (status == MMK_OK)
+    if (status == MMK_OK) {
         printf("%.0f bytes resident at most, %.0f of them the program, %.6f s\n",
                most_resident(variant), program, seconds);
+        return true;
+    }
+    if (variant->peer) /* no call of ours */
+        snprintf(error, sizeof error, "%s", mmk_status_string(status));
     else
-        printf("the call returned an error: %s\n", mmk_status_string(status));
-    return status == MMK_OK;
+        text_status(status, error, sizeof error);
+    printf("the call returned an error: %s\n", error);
+    return false;
 }
 
 bool curve_call(const struct plan_case *c, const struct variant *variant, uint64_t seed)

@@ -296,7 +296,7 @@ static void report_workspaces(FILE *out, const struct run *run, int level)
         heading(out, level, "Speed against the workspace");
         fprintf(out,
                 "forward + backward at B = %zu, %d thread%s, with workspaces from what streaming "
-                "takes to what holds all logits (`mmk_infonce_workspace_bytes`); a call keeps as "
+                "takes to what holds all logits (`options.query`); a call keeps as "
                 "many rows of logits as fit and computes the others again. All sizes in the same "
                 "rounds; percent of the FMA peak as 6 B² d flops: 75 %% is the ceiling of a call "
                 "that keeps none.\n\n",
@@ -374,10 +374,11 @@ static void report_threads(FILE *out, const struct run *run, int level)
 void curve_report(FILE *out, const struct run *run, int level)
 {
     const struct machine *m = &run->machine;
+    char library[64];
+    machine_text_library(m, library, sizeof library);
     heading(out, level, "InfoNCE: curves");
     fprintf(out, "%s, %d CPUs; mmk %s, commit %s; %s; %s, %.0f s, seed %llu.\n\n", m->cpu, m->cpus,
-            m->library, m->commit, m->compiler, m->date, run->seconds,
-            (unsigned long long)run->seed);
+            library, m->commit, m->compiler, m->date, run->seconds, (unsigned long long)run->seed);
     report_batches(out, run, level + 1);
     report_memory(out, run, level + 1);
     report_workspaces(out, run, level + 1);

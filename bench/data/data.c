@@ -177,12 +177,12 @@ static void fill_scores(const struct source *source, size_t first, struct buffer
     bool vector = scores->rows == 1 || scores->cols == 1;
     size_t rows = vector ? 1 : scores->rows,
            n = vector ? scores->rows * scores->cols : scores->cols;
+    const struct mmk_matrix gallery = {.data = source->gallery, .rows = n, .columns = source->d};
 #pragma omp parallel for schedule(dynamic)
     for (size_t i = 0; i < rows; i++)
-        mmk_similarity_query(MMK_COSINE, n, source->d,
+        mmk_similarity_query(MMK_COSINE,
                              source->queries + (first + i) % source->query_rows * source->d,
-                             source->gallery, source->d, NULL,
-                             (float *)scores->data + i * scores->ld);
+                             &gallery, NULL, (float *)scores->data + i * scores->ld);
 }
 
 void data_fill(const struct source *source, struct trial *trial, size_t turn)

@@ -132,12 +132,22 @@ static enum mmk_status measure_one(const struct relevance *relevance, size_t que
 {
     /* A query is a matrix of one row, so that those of a label share a list. */
     const struct lists *lists = &relevance->lists;
-    struct mmk_csr relevant = {lists->row_start + list_of(relevance, query), lists->items, NULL};
+    const struct mmk_retrieval_problem problem = {
+        .m = 1,
+        .n = n,
+        .depth = depth,
+        .rankings = ranking,
+        .relevant = &(struct mmk_csr){.row_start = lists->row_start + list_of(relevance, query),
+                                      .column = lists->items},
+        .recall_count = wanted->k_count,
+        .recall_at = wanted->k};
+    const struct mmk_retrieval_results results = {.recall = one->recall,
+                                                  .r_precision =
+                                                      wanted->deep ? &one->r_precision : NULL,
+                                                  .map_at_r = wanted->deep ? &one->map_at_r : NULL,
+                                                  .counted = &one->counted};
     memset(one, 0, sizeof *one);
-    enum mmk_status status =
-        mmk_retrieval_metrics(1, n, depth, ranking, depth, &relevant, wanted->k_count, wanted->k,
-                              one->recall, wanted->deep ? &one->r_precision : NULL,
-                              wanted->deep ? &one->map_at_r : NULL, &one->counted);
+    enum mmk_status status = mmk_retrieval_metrics(&problem, &results);
     one->left_out = 1 - one->counted;
     return status;
 }
@@ -160,21 +170,27 @@ enum mmk_status relevance_measure(const struct relevance *relevance, size_t n, s
                                   struct metrics *by_class)
 {
     struct metrics block[BLOCK];
-    int worst = MMK_OK;
+    bool good = true;
     memset(all, 0, sizeof *all);
-    for (size_t begin = 0; begin < relevance->queries && worst == MMK_OK; begin += BLOCK) {
+    for (size_t begin = 0; begin < relevance->queries; begin += BLOCK) {
         size_t left = relevance->queries - begin, count = left < BLOCK ? left : BLOCK;
-#pragma omp parallel for num_threads(threads) schedule(dynamic, 16) reduction(max : worst)
+#pragma omp parallel for num_threads(threads) schedule(dynamic, 16) reduction(&& : good)
+        for (size_t i = 0; i < count; i++)
+            good = measure_one(relevance, begin + i, n, depth, rankings + (begin + i) * depth,
+                               wanted, &block[i]) == MMK_OK &&
+                   good;
         for (size_t i = 0; i < count; i++) {
-            int status = (int)measure_one(relevance, begin + i, n, depth,
-                                          rankings + (begin + i) * depth, wanted, &block[i]);
-            worst = status > worst ? status : worst;
-        }
-        for (size_t i = 0; i < count && worst == MMK_OK; i++) {
+            /* Again, by the caller's thread: the detail of an error is that thread's. */
+            enum mmk_status status =
+                good ? MMK_OK
+                     : measure_one(relevance, begin + i, n, depth, rankings + (begin + i) * depth,
+                                   wanted, &block[i]);
+            if (status != MMK_OK)
+                return status;
             add(all, &block[i]);
             if (by_class)
                 add(&by_class[class_of[begin + i]], &block[i]);
         }
     }
-    return (enum mmk_status)worst;
+    return MMK_OK;
 }

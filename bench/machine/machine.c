@@ -70,6 +70,14 @@ static void make_slug(const char *text, char *slug, size_t bytes)
         snprintf(slug, bytes, "unknown-cpu");
 }
 
+void machine_text_library(const struct machine *machine, char *text, size_t bytes)
+{
+    char numerics[16] = "unknown";
+    if (machine->numerics > 0)
+        snprintf(numerics, sizeof numerics, "%d", machine->numerics);
+    snprintf(text, bytes, "%s, numerics %s", machine->library, numerics);
+}
+
 void machine_describe(struct machine *machine)
 {
     memset(machine, 0, sizeof *machine);
@@ -118,6 +126,7 @@ void machine_describe(struct machine *machine)
     snprintf(machine->flags, sizeof machine->flags, "unknown");
 #endif
     snprintf(machine->library, sizeof machine->library, "%s", mmk_version());
+    machine->numerics = mmk_numerics_version();
     read_commit(machine->commit, sizeof machine->commit);
     time_t now = time(NULL);
     struct tm utc;

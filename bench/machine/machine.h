@@ -23,10 +23,14 @@ struct machine {
     char compiler[96];
     char flags[256];
     char library[32]; /* mmk's version */
+    int numerics;     /* and that of its bits; 0: unknown */
     char commit[64];  /* git describe, of the sources at run time */
     char date[32];    /* 2026-01-31T12:00:00Z */
 };
 
 void machine_describe(struct machine *machine);
+
+/* "0.1.0, numerics 1": the library of a run. */
+void machine_text_library(const struct machine *machine, char *text, size_t bytes);
 
 #endif

@@ -72,7 +72,8 @@ static void text_rows(const struct column *column, char *text, size_t bytes)
 static void print_machine(FILE *out, const struct run *run)
 {
     const struct machine *m = &run->machine;
-    char l1[32], l2[32], l3[32];
+    char l1[32], l2[32], l3[32], library[64];
+    machine_text_library(m, library, sizeof library);
     snprintf(l1, sizeof l1, "%zu KB", m->l1d >> 10);
     snprintf(l2, sizeof l2, "%zu KB", m->l2 >> 10);
     snprintf(l3, sizeof l3, "%zu MB", m->l3 >> 20);
@@ -83,7 +84,7 @@ static void print_machine(FILE *out, const struct run *run)
     fprintf(out, "system    %s, governor %s, hardware counters %s\n", m->system, m->governor,
             m->counters);
     fprintf(out, "build     %s, flags %s\n", m->compiler, m->flags);
-    fprintf(out, "mmk       %s, commit %s, %s, seed %llu\n", m->library, m->commit, m->date,
+    fprintf(out, "mmk       %s, commit %s, %s, seed %llu\n", library, m->commit, m->date,
             (unsigned long long)run->seed);
 }
 
@@ -559,7 +560,8 @@ static size_t greatest_rounds(const struct run *run, size_t *fewest)
 void report_markdown(FILE *out, const struct run *run, int level)
 {
     const struct machine *m = &run->machine;
-    char title[160];
+    char title[160], library[64];
+    machine_text_library(m, library, sizeof library);
     size_t fewest, most = greatest_rounds(run, &fewest);
     snprintf(title, sizeof title, "%s, %.10s", m->cpu, m->date);
     heading(out, level, title);
@@ -572,7 +574,7 @@ void report_markdown(FILE *out, const struct run *run, int level)
     fprintf(out, "| system | %s, governor %s, hardware counters %s |\n", m->system, m->governor,
             m->counters);
     fprintf(out, "| build | %s; `%s` |\n", m->compiler, m->flags);
-    fprintf(out, "| mmk | %s, commit %s |\n", m->library, m->commit);
+    fprintf(out, "| mmk | %s, commit %s |\n", library, m->commit);
     const struct column *peers[PEERS_LISTED];
     size_t peer_count = list_peers(run, peers);
     for (size_t p = 0; p < peer_count; p++) {

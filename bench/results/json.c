@@ -75,13 +75,13 @@ static json_t *machine_to_json(const struct machine *m)
 {
     return json_pack(
         "{s:s, s:s, s:s, s:s, s:s, s:i, s:I, s:I, s:I, s:b, s:s, s:s, s:s, s:s, s:s, s:s, "
-        "s:s, s:s}",
+        "s:s, s:s, s:i}",
         "cpu", m->cpu, "slug", m->slug, "architecture", m->architecture, "extensions",
         m->extensions, "hypervisor", m->hypervisor, "cpus", m->cpus, "l1d_bytes",
         (json_int_t)m->l1d, "l2_bytes", (json_int_t)m->l2, "l3_bytes", (json_int_t)m->l3,
         "caches_known", m->caches_known, "governor", m->governor, "counters", m->counters, "system",
         m->system, "compiler", m->compiler, "flags", m->flags, "library", m->library, "commit",
-        m->commit, "date", m->date);
+        m->commit, "date", m->date, "numerics", m->numerics);
 }
 
 static bool write_value(FILE *file, json_t *value)
@@ -190,6 +190,7 @@ static void get_machine(const json_t *object, struct machine *m)
     get_text(object, "library", m->library, sizeof m->library);
     get_text(object, "commit", m->commit, sizeof m->commit);
     get_text(object, "date", m->date, sizeof m->date);
+    m->numerics = (int)get_size(object, "numerics"); /* older runs have none */
 }
 
 static bool get_column(const json_t *object, struct column *c, size_t rounds)

@@ -78,9 +78,11 @@ static struct metrics measure(const struct side *side, size_t others, int thread
     enum mmk_status status =
         relevance_measure(&side->relevance, others, side->depth, side->rankings, &side->wanted,
                           threads, &all, class_of, by_class);
-    if (status != MMK_OK)
-        refuse("the metrics: %s", mmk_status_string(status));
-    return all;
+    if (status == MMK_OK)
+        return all;
+    char error[ERROR_BYTES];
+    text_status(status, error, sizeof error);
+    refuse("the metrics: %s", error);
 }
 
 static void print_classes(const struct metrics_wanted *wanted, const struct metrics *by_class)

@@ -198,19 +198,27 @@ static void use_isa(const char *name)
 
 /* ---- The search ------------------------------------------------------------------------------ */
 
+static struct mmk_matrix matrix_of(const struct vectors *vectors)
+{
+    return (struct mmk_matrix){
+        .data = vectors->data, .rows = vectors->rows, .columns = vectors->cols};
+}
+
 static void search(const struct retrieve_options *a, struct task *task)
 {
     struct side *q = &task->queries, *g = &task->gallery;
-    struct mmk_options options = {.threads = a->threads};
-    const struct vectors *x = &q->vectors, *y = &g->vectors;
+    const struct mmk_matrix x = matrix_of(&q->vectors), y = matrix_of(&g->vectors);
+    const struct mmk_topk_results for_x = {.k = q->depth, .indices = q->rankings},
+                                  for_y = {.k = g->depth, .indices = g->rankings};
     enum mmk_status status =
-        a->both ? mmk_search_both(a->similarity, x->rows, y->rows, x->cols, x->data, x->cols,
-                                  y->data, y->cols, q->depth, NULL, q->rankings, q->depth, g->depth,
-                                  NULL, g->rankings, g->depth, &options)
-                : mmk_search(a->similarity, x->rows, y->rows, x->cols, x->data, x->cols, y->data,
-                             y->cols, q->depth, NULL, q->rankings, q->depth, NULL, &options);
-    if (status != MMK_OK)
-        refuse("the search: %s", mmk_status_string(status));
+        mmk_search(&(struct mmk_search_problem){.x = &x, .y = &y, .similarity = a->similarity},
+                   &(struct mmk_search_results){.for_x = &for_x, .for_y = a->both ? &for_y : NULL},
+                   &(struct mmk_options){.threads = a->threads});
+    if (status == MMK_OK)
+        return;
+    char error[ERROR_BYTES];
+    text_status(status, error, sizeof error);
+    refuse("the search: %s", error);
 }
 
 /* The median of some samples: one that was disturbed is none. */

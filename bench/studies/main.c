@@ -110,6 +110,12 @@ static void wait_passively(char **argv)
     execv("/proc/self/exe", argv);
 }
 
+static void print_version(FILE *out, struct argp_state *state)
+{
+    (void)state;
+    fprintf(out, "mmk-study %s, numerics %d\n", mmk_version(), mmk_numerics_version());
+}
+
 int main(int argc, char **argv)
 {
     wait_passively(argv);
@@ -123,6 +129,7 @@ int main(int argc, char **argv)
                               NULL,
                               NULL};
     argp_err_exit_status = EXIT_USAGE;
+    argp_program_version_hook = print_version;
     int next;
     argp_parse(&argp, argc, argv, 0, &next, &options);
     if (next + 1 != argc)

@@ -3,8 +3,8 @@
  *
  * After Chun 2025, "Multiplicity is an Inevitable and Inherent Challenge in Multimodal Learning" (arXiv
  * 2505.19614). In a batch of n images and their captions other captions fit an image, too. One-to-one
- * losses push them away; losses with several positives (mmk_multi_infonce_forward_backward,
- * mmk_sigmoid_forward_backward) know them, all of them or the share that somebody annotated. Two
+ * losses push them away; losses with several positives (mmk_infonce with
+ * targets, mmk_sigmoid) know them, all of them or the share that somebody annotated. Two
  * encoders, d-128-128-128-16 with LeakyReLU 0.01, are trained with each on cosine similarities with a
  * learned scale, and retrieve in both directions. Measured by the caption that was written for an image
  * (R@1 own) and by all that fit (R@1 any, R-Precision, mAP@R), the losses change places.
@@ -88,7 +88,7 @@ static const struct mmk_csr *positives(void *context, size_t step)
                 f->column[count++] = (uint32_t)j;
     }
     f->row_start[BATCH] = count;
-    f->positives = (struct mmk_csr){f->row_start, f->column, NULL};
+    f->positives = (struct mmk_csr){.row_start = f->row_start, .column = f->column};
     return &f->positives;
 }
 
@@ -123,6 +123,11 @@ static float *encode(struct trainer *t, const struct dataset *s, int side, bool 
     encoder_encode(&t->encoder[side], rows, observed, encoded);
     free(observed);
     return encoded;
+}
+
+static struct mmk_matrix encodings(const float *encoded, size_t rows)
+{
+    return (struct mmk_matrix){.data = encoded, .rows = rows, .columns = OUTPUTS};
 }
 
 /* Labels of the test items of a side: by what fits, or each by the image it belongs to. */
@@ -171,18 +176,23 @@ static void evaluate(struct trainer *t, const struct dataset *s, int threads, st
     float *encoded[2];
     uint32_t *rankings[2];
     size_t depth[2];
+    struct mmk_matrix matrix[2];
+    struct mmk_topk_results best[2];
     for (int side = 0; side < 2; side++) {
         struct relevance relevance = relevance_to(s, side, false);
         depth[side] = relevance_count(&relevance, relevance_largest(&relevance));
         relevance_free(&relevance);
         encoded[side] = encode(t, s, side, true, 0, s->test[side]);
         rankings[side] = allocate(s->test[side] * depth[side] * sizeof **rankings);
+        matrix[side] = encodings(encoded[side], s->test[side]);
+        best[side] = (struct mmk_topk_results){.k = depth[side], .indices = rankings[side]};
     }
-    must_be_good(mmk_search_both(MMK_COSINE, s->test[0], s->test[1], OUTPUTS, encoded[0], OUTPUTS,
-                                 encoded[1], OUTPUTS, depth[0], NULL, rankings[0], depth[0],
-                                 depth[1], NULL, rankings[1], depth[1],
-                                 &(struct mmk_options){.threads = threads}),
-                 "mmk_search_both");
+    must_be_good(mmk_search(&(struct mmk_search_problem){.x = &matrix[0],
+                                                         .y = &matrix[1],
+                                                         .similarity = MMK_COSINE},
+                            &(struct mmk_search_results){.for_x = &best[0], .for_y = &best[1]},
+                            &(struct mmk_options){.threads = threads}),
+                 "mmk_search");
     for (int side = 0; side < 2; side++) {
         measure(s, side, depth[side], rankings[side], threads, out->value[side]);
         free(encoded[side]);
@@ -205,20 +215,24 @@ struct cost {
 static struct cost count_cost(struct trainer *t, const struct dataset *s, size_t rows, int threads)
 {
     struct mmk_options options = {.threads = threads};
-    float scale = expf(t->objective.parameters[LOG_SCALE]), loss;
-    struct mmk_infonce_config config = {MMK_COSINE, scale, 0.5f, 0.5f, 0};
-    float *x = encode(t, s, 0, false, cost_pairs, rows),
-          *y = encode(t, s, 1, false, cost_pairs, rows);
+    float scale = expf(t->objective.parameters[LOG_SCALE]);
+    float *encoded_x = encode(t, s, 0, false, cost_pairs, rows),
+          *encoded_y = encode(t, s, 1, false, cost_pairs, rows);
+    const struct mmk_matrix x = encodings(encoded_x, rows), y = encodings(encoded_y, rows);
     float *similarity = floats(rows * rows), *lse_x = floats(rows), *lse_y = floats(rows);
     int64_t *label = allocate(rows * sizeof *label);
     for (size_t i = 0; i < rows; i++)
         label[i] = s->label(s, 0, false, cost_pairs + i);
-    must_be_good(mmk_similarity_matrix(MMK_COSINE, rows, rows, OUTPUTS, x, OUTPUTS, y, OUTPUTS,
-                                       similarity, rows, &options),
+    must_be_good(mmk_similarity_matrix(
+                     MMK_COSINE, &x, &y,
+                     &(struct mmk_matrix_out){.data = similarity, .rows = rows, .columns = rows},
+                     &options),
                  "mmk_similarity_matrix");
-    must_be_good(mmk_infonce_forward(&config, rows, rows, OUTPUTS, x, OUTPUTS, y, OUTPUTS, &loss,
-                                     lse_x, lse_y, &options),
-                 "mmk_infonce_forward");
+    must_be_good(mmk_infonce(
+                     &(struct mmk_infonce_problem){
+                         .x = &x, .y = &y, .similarity = MMK_COSINE, .logit_scale = scale},
+                     &(struct mmk_infonce_results){.lse_x = lse_x, .lse_y = lse_y}, &options),
+                 "mmk_infonce");
     double matches = 0, on_matches = 0, all = 0;
     for (size_t i = 0; i < rows; i++)
         for (size_t j = 0; j < rows; j++) {
@@ -232,8 +246,8 @@ static struct cost count_cost(struct trainer *t, const struct dataset *s, size_t
                 on_matches += g;
             }
         }
-    free(x);
-    free(y);
+    free(encoded_x);
+    free(encoded_y);
     free(similarity);
     free(lse_x);
     free(lse_y);

@@ -24,9 +24,8 @@ struct objective {
     bool learned; /* then the scale is at most 100 */
     float parameters[OBJECTIVE_PARAMETERS], gradient[OBJECTIVE_PARAMETERS];
     int threads;
-    float *lse_x, *lse_y; /* rows each */
-    float *push;          /* rows x d, alignment only: a part of a gradient */
-    void *workspace;      /* for the exponentials of all logits */
+    float *push;     /* rows x d, alignment only: a part of a gradient */
+    void *workspace; /* for the exponentials of all logits */
     size_t workspace_bytes;
     double seconds; /* in the loss, so far */
 };

@@ -5,16 +5,20 @@
 
 #include "../../ref/cases.h"
 #include "../base/console.h"
+#include "../base/text.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 enum { TILE = 16 }; /* of a transposition: lines of 64 bytes on both sides */
 
-void must_be_good(enum mmk_status status, const char *kernel)
+void must_be_good(enum mmk_status status, const char *function)
 {
-    if (status != MMK_OK)
-        refuse("%s: %s", kernel, mmk_status_string(status));
+    if (status == MMK_OK)
+        return;
+    char error[ERROR_BYTES];
+    text_status(status, error, sizeof error);
+    refuse("%s: %s", function, error);
 }
 
 void *allocate(size_t bytes)
@@ -33,9 +37,12 @@ float *floats(size_t count)
 
 void product(size_t m, size_t n, size_t k, const float *a, const float *b, float *c)
 {
-    struct mmk_options one = {.threads = 1};
-    must_be_good(mmk_similarity_matrix(MMK_DOT, m, n, k, a, k, b, k, c, n, &one),
-                 "mmk_similarity_matrix");
+    const struct mmk_matrix x = {.data = a, .rows = m, .columns = k},
+                            y = {.data = b, .rows = n, .columns = k};
+    const struct mmk_matrix_out result = {.data = c, .rows = m, .columns = n};
+    must_be_good(
+        mmk_similarity_matrix(MMK_DOT, &x, &y, &result, &(struct mmk_options){.threads = 1}),
+        "mmk_similarity_matrix");
 }
 
 void transpose(size_t rows, size_t cols, const float *in, float *out)

@@ -20,7 +20,8 @@ void transpose(size_t rows, size_t cols, const float *in, float *out);
 void *allocate(size_t bytes);
 float *floats(size_t count);
 
-/* Ends the program where a kernel says something else than MMK_OK. */
-void must_be_good(enum mmk_status status, const char *kernel);
+/* Ends the program where a function of the library, called by this thread, says something else than
+ * MMK_OK. */
+void must_be_good(enum mmk_status status, const char *function);
 
 #endif

@@ -4,6 +4,7 @@
 #include "job.h"
 
 #include "../../ref/cases.h"
+#include "../base/text.h"
 #include "../peers/allowance.h"
 
 #include <math.h>
@@ -93,14 +94,15 @@ static bool open_pool(struct job *job)
 
 bool job_workspace(const struct plan_case *plan, size_t *bytes, size_t *logits)
 {
-    size_t streamed, stored;
+    struct mmk_workspace_bytes workspace;
     *bytes = *logits = 0;
     if (plan->workspace == WORKSPACE_NONE)
         return true;
-    if (plan->kernel->workspace(&plan->shape, plan->threads, &streamed, &stored) != MMK_OK)
+    if (trial_workspace(plan->kernel, &plan->shape, plan->threads, &workspace) != MMK_OK)
         return false;
-    *logits = (size_t)((double)(stored - streamed) / WORKSPACE_STORED * plan->workspace);
-    *bytes = streamed + *logits;
+    *logits =
+        (size_t)((double)(workspace.all - workspace.least) / WORKSPACE_STORED * plan->workspace);
+    *bytes = workspace.least + *logits;
     return true;
 }
 
@@ -389,7 +391,8 @@ static bool open_part(struct job *job)
 bool job_can_be_judged(const struct plan_case *plan, char *error, size_t error_bytes)
 {
     double matrices = (double)plan->kernel->oracle_matrices;
-    double needed = matrices * (double)plan->shape.m * (double)plan->shape.n * sizeof(double);
+    double columns = (double)plan->shape.n + (double)plan->shape.negatives;
+    double needed = matrices * (double)plan->shape.m * columns * sizeof(double);
     double there = (double)sysconf(_SC_PHYS_PAGES) * (double)sysconf(_SC_PAGESIZE);
     if (needed < 0.7 * there)
         return true;
@@ -426,8 +429,9 @@ static bool judge(struct job *job, const struct variant *variant, struct column 
         return false;
     }
     if (status != MMK_OK) {
-        snprintf(column->note, sizeof column->note, "returned an error: %s",
-                 mmk_status_string(status));
+        char error[ERROR_BYTES];
+        text_status(status, error, sizeof error);
+        snprintf(column->note, sizeof column->note, "returned an error: %.280s", error);
         return false;
     }
     if (job->sampled) {

@@ -17,9 +17,14 @@ bool shape_has(const struct kernel *kernel, char dim)
 
 int shape_default_workspace(const struct kernel *kernel)
 {
-    if (kernel->workspace == NULL)
+    if (!kernel->workspace)
         return WORKSPACE_NONE;
     return kernel->keeps_exponentials ? WORKSPACE_STORED : WORKSPACE_STREAMED;
+}
+
+static bool has_negatives(const struct kernel *kernel)
+{
+    return kernel->bench[0].negatives > 0;
 }
 
 /* ---- To text --------------------------------------------------------------------------------- */
@@ -38,6 +43,8 @@ __attribute__((format(printf, 3, 4))) static void append(char *text, size_t byte
 static void append_words(const struct plan_case *c, char join, char *text, size_t bytes)
 {
     const struct shape *s = &c->shape, *standard = &c->kernel->bench[0];
+    if (has_negatives(c->kernel))
+        append(text, bytes, "%cq=%zu", join, s->negatives);
     if (shape_has_similarity(c->kernel) && s->similarity != standard->similarity)
         append(text, bytes, "%c%s", join, similarity_name(s->similarity));
     if (c->kernel->has_logit_scale) {
@@ -129,11 +136,12 @@ static bool parse_float(const char **at, float least, float most, float *value)
     return *value >= least && *value <= most;
 }
 
-/* "w=1,0" without its beginning. */
+/* "w=1,0" without its beginning. Both 0 would mean 1/2 and 1/2 to the library. */
 static bool parse_weights(const char **at, struct shape_text *s)
 {
     return parse_float(at, 0.0f, FLT_MAX, &s->weight_x) && *(*at)++ == ',' &&
-           parse_float(at, 0.0f, FLT_MAX, &s->weight_y);
+           parse_float(at, 0.0f, FLT_MAX, &s->weight_y) &&
+           (s->weight_x > 0.0f || s->weight_y > 0.0f);
 }
 
 static bool parse_percent(const char **at, int *percent)
@@ -176,13 +184,15 @@ static bool parse_word(const char **at, struct shape_text *s)
         return parse_weights(at, s);
     if (take(at, "offset="))
         return parse_number(at, &s->offset);
+    if (take(at, "q="))
+        return parse_number(at, &s->negatives);
     return take(at, "ld+") && parse_number(at, &s->ld_extra);
 }
 
 bool shape_parse(const char *text, struct shape_text *s)
 {
     memset(s, 0, sizeof *s);
-    s->m = s->n = s->d = s->k = SIZE_MAX;
+    s->m = s->n = s->d = s->k = s->negatives = SIZE_MAX;
     s->similarity = s->workspace = s->fill = -1;
     s->weight_x = -1.0f;
     const char *at = text;
@@ -214,6 +224,11 @@ static bool words_for(const struct shape_text *text, struct plan_case *c)
     struct shape *shape = &c->shape;
     shape->offset = text->offset;
     shape->ld_extra = text->ld_extra;
+    if (text->negatives != SIZE_MAX) {
+        if (!has_negatives(c->kernel))
+            return false;
+        shape->negatives = text->negatives;
+    }
     if (text->similarity >= 0)
         shape->similarity = (enum mmk_similarity)text->similarity;
     if (text->logit_scale > 0.0f)

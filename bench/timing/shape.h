@@ -43,7 +43,7 @@ void shape_write_word(const struct plan_case *c, char *text, size_t bytes);
 struct shape_text {
     size_t unnamed[4]; /* sizes in the order of the kernel's dims */
     size_t unnamed_count;
-    size_t m, n, d, k; /* by name; SIZE_MAX: not given */
+    size_t m, n, d, k, negatives; /* by name; SIZE_MAX: not given */
     /* By words, and -1 or 0 where they say nothing. */
     int similarity, workspace, fill;
     float logit_scale, weight_x, weight_y;

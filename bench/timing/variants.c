@@ -7,6 +7,7 @@
 #include "variants.h"
 
 #include "../../kernels/rows/autovec.h"
+#include "../base/text.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -82,7 +83,7 @@ bool variant_prepare(const struct variant *variant, struct trial *trial, char *e
     kernel->release(trial);
     enum mmk_status status = kernel->prepare(trial);
     if (status != MMK_OK)
-        snprintf(error, error_bytes, "%s", mmk_status_string(status));
+        text_status(status, error, error_bytes);
     return status == MMK_OK;
 }
 

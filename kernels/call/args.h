@@ -1,5 +1,9 @@
-/* args.h - argument checks that the drivers share (internal).
+/* args.h - argument checks shared by the drivers, and the sentence that says what was wrong
+ * (internal).
  * SPDX-License-Identifier: MIT
+ *
+ * Every check returns a status and, where that is not MMK_OK, has written the thread's
+ * mmk_error_detail() with the name of the argument as mmk.h spells it.
  */
 #ifndef MMK_ARGS_H
 #define MMK_ARGS_H
@@ -7,40 +11,88 @@
 #include "../mmk.h"
 
 #include <omp.h>
-#include <stdint.h>
+#include <stdbool.h>
 
-/* A rows x cols matrix with leading dimension ld: a pointer where there is something to point at,
- * rows that do not overlap, and a size that can be addressed. */
-static inline enum mmk_status args_matrix(const void *data, size_t rows, size_t cols, size_t ld)
+/* Writes the sentence, and returns the status. */
+enum mmk_status args_error(enum mmk_status status, const char *format, ...)
+    __attribute__((format(printf, 2, 3), cold));
+
+/* MMK_ERR_NULL for a pointer that must be there. */
+static inline enum mmk_status args_pointer(const char *name, const void *pointer)
 {
-    if (rows == 0 || cols == 0)
-        return MMK_OK;
-    if (data == NULL)
-        return MMK_ERR_NULL;
-    if (ld < cols)
-        return MMK_ERR_LEADING_DIMENSION;
-    size_t floats;
-    if (__builtin_mul_overflow(rows, ld, &floats) || floats > PTRDIFF_MAX / sizeof(float))
-        return MMK_ERR_SIZE;
-    return MMK_OK;
+    return pointer != NULL ? MMK_OK : args_error(MMK_ERR_NULL, "%s is NULL", name);
 }
 
-static inline enum mmk_status args_options(const struct mmk_options *options)
+/* The reserved fields of a struct. */
+enum mmk_status args_reserved(const char *name, const void *const *reserved, size_t count);
+
+#define ARGS_RESERVED(name, pointer)                                                               \
+    args_reserved(name, (pointer)->reserved,                                                       \
+                  sizeof(pointer)->reserved / sizeof(pointer)->reserved[0])
+
+/* A matrix with its leading dimension found. */
+struct args_rows {
+    const float *data;
+    size_t rows, columns, ld;
+    const struct mmk_gallery *packed; /* where it is allowed */
+};
+
+/* What a call does with a matrix. */
+enum args_use {
+    ARGS_READ,          /* its elements: data must be there */
+    ARGS_READ_OR_PACKED /* or a gallery in their place */
+};
+
+/* An input: a matrix of f32 rows that do not overlap, whose size can be addressed. Without elements
+ * data may be NULL, and of a query of workspace bytes (options) too. */
+enum mmk_status args_matrix(const char *name, const struct mmk_matrix *matrix, enum args_use use,
+                            const struct mmk_options *options, struct args_rows *rows);
+
+/* An output of rows x columns; `of` says of what it has the shape. */
+struct args_out {
+    float *data;
+    size_t ld;
+};
+
+enum mmk_status args_matrix_out(const char *name, const struct mmk_matrix_out *matrix, size_t rows,
+                                size_t columns, const char *of, const struct mmk_options *options,
+                                struct args_out *out);
+
+/* As many columns as the matrix `of` has. */
+enum mmk_status args_same_columns(const char *name, size_t columns, const char *of,
+                                  size_t of_columns);
+
+enum mmk_status args_same_shape(const char *name, const struct args_rows *rows, const char *of,
+                                size_t of_rows, size_t of_columns);
+
+/* count elements of `size` bytes at a pointer that may be NULL for none. */
+enum mmk_status args_array(const char *name, const void *data, size_t count, size_t size);
+
+/* A count that indices of 32 bits must reach: `what` of `name` ("columns" of "scores"). */
+enum mmk_status args_below_2_32(const char *name, const char *what, size_t count);
+
+/* Where the first k of each of `rows` rows of `candidates` go. */
+struct args_topk {
+    size_t k, found; /* as asked for, and min(k, candidates) */
+    float *values;
+    uint32_t *indices;
+    size_t ld;
+    size_t *count;
+};
+
+enum mmk_status args_topk_results(const char *name, const struct mmk_topk_results *results,
+                                  size_t rows, size_t candidates, struct args_topk *out);
+
+enum mmk_status args_similarity(enum mmk_similarity similarity);
+enum mmk_status args_options(const struct mmk_options *options);
+
+/* A call that only asks for its workspace. */
+static inline bool args_is_query(const struct mmk_options *options)
 {
-    if (options == NULL)
-        return MMK_OK;
-    if (options->threads < 0)
-        return MMK_ERR_THREADS;
-    if ((options->workspace == NULL) != (options->workspace_bytes == 0))
-        return MMK_ERR_WORKSPACE;
-    return MMK_OK;
+    return options != NULL && options->query != NULL;
 }
 
 /* The thread count that 0 stands for, but no more than there are tasks to share. */
-static inline int args_threads(int threads, size_t tasks)
-{
-    int wanted = threads > 0 ? threads : omp_get_max_threads();
-    return (size_t)wanted <= tasks ? wanted : tasks > 0 ? (int)tasks : 1;
-}
+int args_threads(const struct mmk_options *options, size_t tasks);
 
 #endif

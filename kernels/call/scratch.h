@@ -4,7 +4,7 @@
 #ifndef MMK_SCRATCH_H
 #define MMK_SCRATCH_H
 
-#include "../mmk.h"
+#include "args.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -39,13 +39,36 @@ static inline size_t scratch_bytes(const struct scratch *measured)
     return measured->used + SCRATCH_ALIGNMENT;
 }
 
+/* Whether what was measured can be addressed. */
+static inline enum mmk_status scratch_check(const struct scratch *measured)
+{
+    return measured->overflow
+               ? args_error(MMK_ERR_SIZE, "the memory that a call of this size takes cannot be "
+                                          "addressed")
+               : MMK_OK;
+}
+
+/* Answers a query of workspace bytes from what was measured; `kept` bytes more save time. */
+static inline enum mmk_status scratch_answer(const struct scratch *measured, size_t kept,
+                                             const struct mmk_options *options)
+{
+    struct scratch all = *measured;
+    scratch_take(&all, 1, kept);
+    enum mmk_status status = scratch_check(&all);
+    if (status == MMK_OK)
+        *options->query =
+            (struct mmk_workspace_bytes){scratch_bytes(measured), scratch_bytes(measured) + kept};
+    return status;
+}
+
 /* Opens the memory for what was measured: the caller's workspace where it is large enough, else one
  * allocation. *spare is what the workspace has beyond it. */
 static inline enum mmk_status scratch_open(struct scratch *scratch,
                                            const struct mmk_options *options, size_t *spare)
 {
-    if (scratch->overflow)
-        return MMK_ERR_SIZE;
+    enum mmk_status status = scratch_check(scratch);
+    if (status != MMK_OK)
+        return status;
     size_t bytes = scratch_bytes(scratch);
     *spare = 0;
     if (options != NULL && options->workspace_bytes >= bytes) {
@@ -54,7 +77,8 @@ static inline enum mmk_status scratch_open(struct scratch *scratch,
     } else {
         scratch->base = scratch->owned = malloc(bytes);
         if (scratch->base == NULL)
-            return MMK_ERR_NO_MEMORY;
+            return args_error(MMK_ERR_NO_MEMORY,
+                              "%zu bytes of working memory could not be allocated", bytes);
     }
     scratch->base += -(uintptr_t)scratch->base % SCRATCH_ALIGNMENT;
     scratch->used = 0;

@@ -1,4 +1,4 @@
-/* status.c - status codes in words, and the version.
+/* status.c - status codes in words, and the versions.
  * SPDX-License-Identifier: MIT
  */
 #include "../mmk.h"
@@ -10,18 +10,28 @@ const char *mmk_status_string(enum mmk_status status)
         return "success";
     case MMK_ERR_NULL:
         return "a required pointer is NULL";
+    case MMK_ERR_RESERVED:
+        return "a reserved field of a struct is not 0";
+    case MMK_ERR_TYPE:
+        return "an element type that the function does not take";
     case MMK_ERR_SIZE:
         return "a product of sizes overflows, or an index would not fit 32 bits";
+    case MMK_ERR_SHAPE:
+        return "rows or columns of two arguments do not fit each other";
     case MMK_ERR_LEADING_DIMENSION:
         return "a leading dimension is smaller than the row it must hold";
+    case MMK_ERR_CONFLICT:
+        return "two arguments exclude each other, or one needs another";
     case MMK_ERR_SIMILARITY:
-        return "similarity is not a value of enum mmk_similarity";
+        return "similarity is not a value of enum mmk_similarity, or not the one that is required";
     case MMK_ERR_LOGIT_SCALE:
         return "logit_scale must be greater than zero and at most 1.7e38";
     case MMK_ERR_WEIGHT:
         return "a weight is negative, NaN or infinite";
     case MMK_ERR_BIAS:
         return "the bias is NaN, infinite or beyond 2^100";
+    case MMK_ERR_UPSTREAM:
+        return "the upstream factor is NaN or infinite";
     case MMK_ERR_OFFSET:
         return "offset + m exceeds n: some x_i would have no positive";
     case MMK_ERR_ROW_START:
@@ -43,8 +53,8 @@ const char *mmk_status_string(enum mmk_status status)
     case MMK_ERR_ISA_UNUSABLE:
         return "this machine or build cannot run that instruction set (mmk_isa_use or MMK_ISA)";
     case MMK_ERR_GALLERY:
-        return "the gallery was packed for another instruction set than the one in use; "
-               "pack it again after mmk_isa_use";
+        return "a packed gallery where rows are needed, or one of another instruction set or "
+               "similarity";
     }
     return "not a value of enum mmk_status";
 }
@@ -56,4 +66,10 @@ const char *mmk_status_string(enum mmk_status status)
 const char *mmk_version(void)
 {
     return VERSION_OF(MMK_VERSION_MAJOR, MMK_VERSION_MINOR, MMK_VERSION_PATCH);
+}
+
+/* 1: InfoNCE, sigmoid, search and similarities of version 0.1.0. */
+int mmk_numerics_version(void)
+{
+    return 1;
 }

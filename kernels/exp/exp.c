@@ -1,9 +1,9 @@
 /* exp.c - mmk_exp and mmk_logsumexp: checks, blocks, and the joining of their sums.
  * SPDX-License-Identifier: MIT
  *
- * All time is in the tables. mmk_exp is bound by the FMAs of its polynomial (exp_<isa>.c), and by memory
- * where x and y are there. mmk_logsumexp reads each block twice, for its maximum from wherever it lies
- * and for its sum from L1; a block adds one exponential in double.
+ * All time is in the tables. mmk_exp is bound by the FMAs of its polynomial (exp_<isa>.c), and by
+ * memory where x and y are there. mmk_logsumexp reads each block twice, for its maximum from
+ * wherever it lies and for its sum from L1; a block adds one exponential in double.
  */
 #include "exp.h"
 
@@ -21,8 +21,8 @@ enum mmk_status mmk_exp(size_t n, const float *x, float *y)
     enum mmk_status status = isa_current(&isa);
     if (status != MMK_OK)
         return status;
-    if ((status = args_matrix(x, 1, n, n)) != MMK_OK ||
-        (status = args_matrix(y, 1, n, n)) != MMK_OK)
+    if ((status = args_array("x", x, n, sizeof *x)) != MMK_OK ||
+        (status = args_array("y", y, n, sizeof *y)) != MMK_OK)
         return status;
     isa->exp->each(n, x, y);
     return MMK_OK;
@@ -62,9 +62,8 @@ enum mmk_status mmk_logsumexp(size_t n, const float *x, float *result)
     enum mmk_status status = isa_current(&isa);
     if (status != MMK_OK)
         return status;
-    if (result == NULL)
-        return MMK_ERR_NULL;
-    if ((status = args_matrix(x, 1, n, n)) != MMK_OK)
+    if ((status = args_pointer("result", result)) != MMK_OK ||
+        (status = args_array("x", x, n, sizeof *x)) != MMK_OK)
         return status;
     *result = log_sum_exp(isa->exp, n, x);
     return MMK_OK;

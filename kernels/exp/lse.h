@@ -1,4 +1,5 @@
-/* lse.h - logarithm and exponential in double for the last step of a row, and joining its positives.
+/* lse.h - logarithm and exponential in double for the last step of a row, and joining its
+ * positives.
  * SPDX-License-Identifier: MIT
  *
  * libm's log and exp are not the same function on every machine; these are, being plain C without
@@ -71,8 +72,8 @@ static inline double lse_exp2(double t)
     return p * scale;
 }
 
-/* lse - L for one of the logits L: log(1 + the others / e^L), never negative. The others are
- * sum 2^(above + z), z being that logit in base 2, and what is `joined` of them already, relative to
+/* lse - L for one of the logits L: log(1 + the others / e^L), never negative. The others are sum
+ * 2^(above + z), z being that logit in base 2, and what is `joined` of them already, relative to
  * e^L. */
 static inline double lse_minus_logit(double above, double sum, double joined)
 {

@@ -1,9 +1,9 @@
-/* gallery.c - mmk_gallery_pack and mmk_gallery_free.
+/* gallery.c - mmk_gallery_pack and mmk_gallery_free; what takes rows or a gallery.
  * SPDX-License-Identifier: MIT
  *
- * Packing is bound by reading the rows and writing the panels; the cosine reads each row once more, in cache,
- * for its norm. The panels are those that mmk_similarity_matrix and mmk_search pack for themselves in
- * every call, so the bits are theirs.
+ * Packing is bound by reading the rows and writing the panels; the cosine reads each row once more,
+ * in cache, for its norm. The panels are those that mmk_similarity_matrix and mmk_search pack for
+ * themselves in every call, so the bits are theirs.
  */
 #include "gallery.h"
 
@@ -31,47 +31,52 @@ static void pack_rows(struct mmk_gallery *gallery, const struct tile_operand *y,
     }
 }
 
-enum mmk_status mmk_gallery_pack(enum mmk_similarity similarity, size_t n, size_t d, const float *y,
-                                 size_t ldy, const struct mmk_options *options,
-                                 struct mmk_gallery **gallery)
+static struct tile_operand operand_of(const struct isa_row *isa, enum mmk_similarity similarity,
+                                      const struct args_rows *rows)
+{
+    return (struct tile_operand){.data = rows->data,
+                                 .ld = rows->ld,
+                                 .rows = rows->rows,
+                                 .normalize = similarity == MMK_COSINE ? isa->pair : NULL,
+                                 .factor = 1.0f};
+}
+
+enum mmk_status mmk_gallery_pack(enum mmk_similarity similarity, const struct mmk_matrix *y,
+                                 const struct mmk_options *options, struct mmk_gallery **gallery)
 {
     const struct isa_row *isa;
+    struct args_rows rows;
     enum mmk_status status = isa_current(&isa);
-    if (status != MMK_OK)
-        return status;
-    if (gallery == NULL)
-        return MMK_ERR_NULL;
-    if ((unsigned)similarity >= MMK_SIMILARITY_COUNT)
-        return MMK_ERR_SIMILARITY;
-    if ((status = args_matrix(y, n, d, ldy)) != MMK_OK ||
+    if (status != MMK_OK || (status = args_pointer("gallery", gallery)) != MMK_OK ||
+        (status = args_similarity(similarity)) != MMK_OK ||
+        (status = args_matrix("y", y, ARGS_READ, options, &rows)) != MMK_OK ||
         (status = args_options(options)) != MMK_OK)
         return status;
 
-    struct mmk_gallery *made = calloc(1, sizeof *made);
-    if (made == NULL)
-        return MMK_ERR_NO_MEMORY;
-    *made = (struct mmk_gallery){.isa = isa, .similarity = similarity, .n = n, .d = d};
+    struct mmk_gallery made = {
+        .isa = isa, .similarity = similarity, .n = rows.rows, .d = rows.columns};
     struct scratch scratch = {0};
-    gallery_layout(made, &scratch);
-    if (scratch.overflow) {
-        free(made);
-        return MMK_ERR_SIZE;
+    gallery_layout(&made, &scratch);
+    if ((status = scratch_check(&scratch)) != MMK_OK)
+        return status;
+    if (args_is_query(options)) { /* what it keeps is the gallery's own */
+        *options->query = (struct mmk_workspace_bytes){0, 0};
+        return MMK_OK;
     }
-    made->memory = scratch.base = aligned_alloc(SCRATCH_ALIGNMENT, scratch.used);
-    if (made->memory == NULL) {
-        free(made);
-        return MMK_ERR_NO_MEMORY;
+    struct mmk_gallery *kept = malloc(sizeof *kept);
+    made.memory = scratch.base = aligned_alloc(SCRATCH_ALIGNMENT, scratch.used);
+    if (kept == NULL || made.memory == NULL) {
+        free(kept);
+        free(made.memory);
+        return args_error(MMK_ERR_NO_MEMORY, "%zu bytes for the gallery could not be allocated",
+                          scratch.used);
     }
     scratch.used = 0;
-    gallery_layout(made, &scratch);
-    struct tile_operand rows = {.data = y,
-                                .ld = ldy,
-                                .rows = n,
-                                .normalize = similarity == MMK_COSINE ? isa->pair : NULL,
-                                .factor = 1.0f};
-    pack_rows(made, &rows,
-              args_threads(options != NULL ? options->threads : 0, n / isa->tile->nr + 1));
-    *gallery = made;
+    gallery_layout(&made, &scratch);
+    struct tile_operand operand = operand_of(isa, similarity, &rows);
+    pack_rows(&made, &operand, args_threads(options, made.n / isa->tile->nr + 1));
+    *kept = made;
+    *gallery = kept;
     return MMK_OK;
 }
 
@@ -81,4 +86,52 @@ void mmk_gallery_free(struct mmk_gallery *gallery)
         return;
     free(gallery->memory);
     free(gallery);
+}
+
+/* A gallery of the same similarity, for the instruction set in use, of the size that y says. */
+static enum mmk_status check_gallery(const struct mmk_gallery *gallery,
+                                     enum mmk_similarity similarity, const struct isa_row *isa,
+                                     const struct args_rows *y)
+{
+    if (gallery->isa != isa)
+        return args_error(MMK_ERR_GALLERY,
+                          "y was packed for %s, and %s is in use; pack it again after mmk_isa_use",
+                          gallery->isa->name, isa->name);
+    if (gallery->similarity != similarity)
+        return args_error(MMK_ERR_GALLERY,
+                          "y was packed for another similarity (%d) than the one asked for (%d)",
+                          (int)gallery->similarity, (int)similarity);
+    if ((y->rows != 0 && y->rows != gallery->n) || (y->columns != 0 && y->columns != gallery->d))
+        return args_error(MMK_ERR_SHAPE, "y is %zu x %zu, and packed %zu x %zu", y->rows,
+                          y->columns, gallery->n, gallery->d);
+    return MMK_OK;
+}
+
+enum mmk_status gallery_operands(enum mmk_similarity similarity, const struct mmk_matrix *x,
+                                 const struct mmk_matrix *y, const struct mmk_options *options,
+                                 const struct isa_row **isa, struct gallery_operands *operands)
+{
+    struct args_rows x_rows, y_rows;
+    enum mmk_status status = isa_current(isa);
+    if (status != MMK_OK || (status = args_similarity(similarity)) != MMK_OK ||
+        (status = args_matrix("x", x, ARGS_READ, options, &x_rows)) != MMK_OK ||
+        (status = args_matrix("y", y, ARGS_READ_OR_PACKED, options, &y_rows)) != MMK_OK)
+        return status;
+    const struct mmk_gallery *gallery = y_rows.packed;
+    *operands = (struct gallery_operands){.m = x_rows.rows,
+                                          .d = x_rows.columns,
+                                          .x = operand_of(*isa, similarity, &x_rows),
+                                          .gallery = gallery};
+    if (gallery != NULL) {
+        if ((status = check_gallery(gallery, similarity, *isa, &y_rows)) != MMK_OK)
+            return status;
+        operands->n = gallery->n;
+        operands->y =
+            (struct tile_operand){.rows = gallery->n, .factor = 1.0f, .packed = gallery->packed};
+        y_rows.columns = gallery->d;
+    } else {
+        operands->n = y_rows.rows;
+        operands->y = operand_of(*isa, similarity, &y_rows);
+    }
+    return args_same_columns("y", y_rows.columns, "x", x_rows.columns);
 }

@@ -18,22 +18,16 @@ struct mmk_gallery {
     float *yy;     /* neg_sq_l2: squared norms */
 };
 
-/* The gallery's rows as an operand, without a spare row. */
-static inline struct tile_operand gallery_operand(const struct mmk_gallery *gallery)
-{
-    return (struct tile_operand){.rows = gallery->n, .factor = 1.0f, .packed = gallery->packed};
-}
+/* Both sides of a call as operands: X, and Y as its rows or packed. */
+struct gallery_operands {
+    size_t m, n, d;
+    struct tile_operand x, y;
+    const struct mmk_gallery *gallery; /* Y packed; NULL: it is not */
+};
 
-/* MMK_OK where the gallery may be used with the instruction set in use, which is *isa then. */
-static inline enum mmk_status gallery_usable(const struct mmk_gallery *gallery,
-                                             const struct isa_row **isa)
-{
-    enum mmk_status status = isa_current(isa);
-    if (status != MMK_OK)
-        return status;
-    if (gallery == NULL)
-        return MMK_ERR_NULL;
-    return gallery->isa == *isa ? MMK_OK : MMK_ERR_GALLERY;
-}
+/* Checks similarity, X and Y, and finds the row of the instruction set in use. */
+enum mmk_status gallery_operands(enum mmk_similarity similarity, const struct mmk_matrix *x,
+                                 const struct mmk_matrix *y, const struct mmk_options *options,
+                                 const struct isa_row **isa, struct gallery_operands *operands);
 
 #endif

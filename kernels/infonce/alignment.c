@@ -1,8 +1,8 @@
 /* alignment.c - the alignment of pairs: mean_i -s sim(x_i, y_i).
  * SPDX-License-Identifier: MIT
  *
- * O(m d), bound by reading X and Y. A gradient's row is InfoNCE's last step with one positive and
- * nothing summed before.
+ * O(m d), bound by reading X and Y and writing dX and dY. A gradient's row is InfoNCE's last step
+ * with one positive and nothing summed before.
  */
 #include "problem.h"
 
@@ -10,6 +10,7 @@
 
 struct alignment {
     struct infonce p;
+    struct gradients out;
     float *sim;  /* m */
     float *zero; /* d */
 };
@@ -23,14 +24,14 @@ static void layout(struct alignment *a, struct scratch *s)
 }
 
 /* d loss / d self_i, of x_i or y_i. */
-static void gradient_row(const struct alignment *a, bool of_x, uint32_t i, float *gradient)
+static void finish(const struct alignment *a, bool of_x, uint32_t i, float *gradient)
 {
     static const float minus_one = -1.0f;
     static const uint32_t first = 0;
     const struct infonce *p = &a->p;
     const struct tile_operand *self = of_x ? &p->x : &p->y, *other = of_x ? &p->y : &p->x;
     enum mmk_similarity similarity = p->config.similarity;
-    double scale = (double)p->config.logit_scale / (double)p->m;
+    double scale = p->config.upstream * (double)p->config.logit_scale / (double)p->m;
     const struct infonce_row row = {
         .d = p->d,
         .sum = a->zero,
@@ -52,52 +53,101 @@ static void gradient_row(const struct alignment *a, bool of_x, uint32_t i, float
     p->isa->infonce->finish_row[similarity](&row);
 }
 
-static void pair(const struct alignment *a, uint32_t i, float *dx, float *dy)
+static void pair(const struct alignment *a, uint32_t i)
 {
     const struct infonce *p = &a->p;
     const struct pair_ops *ops = p->isa->pair;
     const float *x = p->x.data + i * p->x.ld, *y = p->y.data + i * p->y.ld;
     a->sim[i] = ops->pair[p->config.similarity](p->d, x, y);
+    if (a->out.x.data == NULL && a->out.y.data == NULL)
+        return;
     if (p->config.similarity == MMK_COSINE) {
         p->packed.x_scale[i] = ops->row_scale(p->d, x);
         p->packed.y_scale[i] = ops->row_scale(p->d, y);
     } else {
         p->packed.x_scale[i] = p->packed.y_scale[i] = (struct row_scale){1.0f, 1.0f};
     }
-    gradient_row(a, true, i, dx);
-    gradient_row(a, false, i, dy);
+    if (a->out.x.data != NULL)
+        finish(a, true, i, a->out.x.data + i * a->out.x.ld);
+    if (a->out.y.data != NULL)
+        finish(a, false, i, a->out.y.data + i * a->out.y.ld);
 }
 
-enum mmk_status mmk_alignment_forward_backward(const struct mmk_infonce_config *config, size_t m,
-                                               size_t d, const float *x, size_t ldx, const float *y,
-                                               size_t ldy, float *loss, float *dx, size_t lddx,
-                                               float *dy, size_t lddy, float *dlogit_scale,
-                                               const struct mmk_options *options)
+/* What goes with InfoNCE only must be left out. */
+static enum mmk_status check_unused(const struct mmk_infonce_problem *problem,
+                                    const struct mmk_infonce_results *results)
 {
-    struct alignment a = {.p = infonce_arguments(m, m, d, x, ldx, y, ldy)};
+    enum mmk_status status = infonce_refuse_targets("mmk_alignment", problem);
+    if (status != MMK_OK)
+        return status;
+    if (problem->weight_x != 0 || problem->weight_y != 0)
+        return args_error(MMK_ERR_CONFLICT, "weight_%c is %g, and mmk_alignment has no directions",
+                          problem->weight_x != 0 ? 'x' : 'y',
+                          (double)(problem->weight_x != 0 ? problem->weight_x : problem->weight_y));
+    const char *unknown = results->lse_x != NULL             ? "lse_x"
+                          : results->lse_y != NULL           ? "lse_y"
+                          : results->rows_counted != NULL    ? "rows_counted"
+                          : results->columns_counted != NULL ? "columns_counted"
+                          : results->dnegatives != NULL      ? "dnegatives"
+                                                             : NULL;
+    return unknown == NULL
+               ? MMK_OK
+               : args_error(MMK_ERR_CONFLICT, "%s is wanted, and mmk_alignment has none", unknown);
+}
+
+static enum mmk_status take(struct alignment *a, const struct mmk_infonce_problem *problem,
+                            const struct mmk_infonce_results *results,
+                            const struct mmk_options *options)
+{
+    struct infonce *p = &a->p;
+    enum mmk_status status;
+    if ((status = args_pointer("problem", problem)) != MMK_OK ||
+        (status = ARGS_RESERVED("problem", problem)) != MMK_OK ||
+        (status = args_pointer("results", results)) != MMK_OK ||
+        (status = ARGS_RESERVED("results", results)) != MMK_OK ||
+        (status = check_unused(problem, results)) != MMK_OK ||
+        (status = infonce_take_rows(p, problem->x, problem->y, NULL, problem->similarity,
+                                    options)) != MMK_OK)
+        return status;
+    if (p->m != p->n)
+        return args_error(MMK_ERR_SHAPE, "y has %zu rows, x has %zu: they are pairs", p->n, p->m);
+    if ((status = infonce_take_scale(p, problem->logit_scale, problem->upstream)) != MMK_OK ||
+        (status = infonce_take_gradient("dx", results->dx, p->m, p->d, "x", options, &a->out.x)) !=
+            MMK_OK)
+        return status;
+    return infonce_take_gradient("dy", results->dy, p->n, p->d, "y", options, &a->out.y);
+}
+
+enum mmk_status mmk_alignment(const struct mmk_infonce_problem *problem,
+                              const struct mmk_infonce_results *results,
+                              const struct mmk_options *options)
+{
+    struct alignment a = {.p.targets.none = true};
     struct scratch scratch = {0};
     size_t spare;
-    a.p.targets.none = true;
-    enum mmk_status status = infonce_check(&a.p, config, options);
-    if (status == MMK_OK && (loss == NULL || dlogit_scale == NULL))
-        status = MMK_ERR_NULL;
-    if (status != MMK_OK || (status = infonce_check_gradients(&a.p, dx, lddx, dy, lddy)) != MMK_OK)
+    enum mmk_status status = take(&a, problem, results, options);
+    if (status != MMK_OK)
         return status;
+    size_t m = a.p.m;
     layout(&a, &scratch);
+    if (args_is_query(options))
+        return scratch_answer(&scratch, 0, options);
     if ((status = scratch_open(&scratch, options, &spare)) != MMK_OK)
         return status;
     layout(&a, &scratch);
-    for (size_t k = 0; k < d; k++)
+    for (size_t k = 0; k < a.p.d; k++)
         a.zero[k] = 0.0f;
 #pragma omp parallel for schedule(static) num_threads(a.p.threads) if (a.p.threads > 1)
     for (size_t i = 0; i < m; i++)
-        pair(&a, (uint32_t)i, dx + i * lddx, dy + i * lddy);
+        pair(&a, (uint32_t)i);
     double sum = 0;
     for (size_t i = 0; i < m; i++)
         sum += (double)a.sim[i];
     double mean = m > 0 ? -sum / (double)m : 0;
-    *loss = simd_canonical_nan((float)((double)config->logit_scale * mean));
-    *dlogit_scale = simd_canonical_nan((float)mean);
+    if (results->loss != NULL)
+        *results->loss = simd_canonical_nan((float)((double)problem->logit_scale * mean));
+    if (results->dlogit_scale != NULL)
+        *results->dlogit_scale = simd_canonical_nan((float)(a.p.config.upstream * mean));
     scratch_close(&scratch);
     return MMK_OK;
 }

@@ -27,9 +27,21 @@ static float logit_scale_gradient(const struct infonce *p)
     return simd_canonical_nan((float)ldexp(sum, -p->gradient.weight_bits));
 }
 
-/* dX, dY and d logit_scale of what is prepared. */
-static void run_prepared(struct infonce *p, float *dx, size_t lddx, float *dy, size_t lddy,
-                         float *dlogit_scale)
+/* Where the rows of gradients that are not wanted go, if they are needed all the same. */
+static struct gradients with_stand_ins(const struct infonce *p, const struct gradients *wanted)
+{
+    struct gradients out = *wanted;
+    if (p->wanted.stand_in_rows)
+        out.x = (struct args_out){p->products.stand_in_x, p->d};
+    if (p->wanted.stand_in_columns && out.y.data == NULL)
+        out.y = (struct args_out){p->products.stand_in_y, p->d};
+    if (p->wanted.stand_in_columns && out.negatives.data == NULL)
+        out.negatives = (struct args_out){p->products.stand_in_y + p->own * p->d, p->d};
+    return out;
+}
+
+/* Gradients of what is prepared. */
+static void run_prepared(struct infonce *p, const struct gradients *out, float *dlogit_scale)
 {
     struct tile_operand x = infonce_scaled_rows(p);
     struct operands operands = {&x, &p->y, &p->targets.x, &p->targets.y,
@@ -40,7 +52,7 @@ static void run_prepared(struct infonce *p, float *dx, size_t lddx, float *dy, s
         struct stage stage = {
             .p = p,
             .operands = operands,
-            .out = {dx, dy, lddx, lddy},
+            .out = with_stand_ins(p, out),
             .held = p->packed.held,
             .worker = (size_t)omp_get_thread_num(),
             .workers = (size_t)omp_get_num_threads(),
@@ -54,21 +66,22 @@ static void run_prepared(struct infonce *p, float *dx, size_t lddx, float *dy, s
             infonce_finish_waiting(&stage);
         }
     }
-    *dlogit_scale = logit_scale_gradient(p);
+    if (p->wanted.dlogit_scale)
+        *dlogit_scale = logit_scale_gradient(p);
 }
 
-void infonce_run_backward(struct infonce *p, float *dx, size_t lddx, float *dy, size_t lddy,
-                          float *dlogit_scale)
+void infonce_run_backward(struct infonce *p, const struct gradients *out, float *dlogit_scale)
 {
     infonce_prepare_softmax(p);
-    run_prepared(p, dx, lddx, dy, lddy, dlogit_scale);
+    run_prepared(p, out, dlogit_scale);
 }
 
-void infonce_run_sigmoid_backward(struct infonce *p, float *dx, size_t lddx, float *dy, size_t lddy,
+void infonce_run_sigmoid_backward(struct infonce *p, const struct gradients *out,
                                   float *dlogit_scale)
 {
-    infonce_set_weight_bits(p, 1 / (double)p->m);
-    p->sigmoid.g_scale = (float)ldexp(1 / (double)p->m, p->gradient.weight_bits);
+    double weight = p->config.upstream / (double)p->m;
+    infonce_set_weight_bits(p, weight);
+    p->sigmoid.g_scale = (float)ldexp(weight, p->gradient.weight_bits);
     p->gradient.sums_g = true;
-    run_prepared(p, dx, lddx, dy, lddy, dlogit_scale);
+    run_prepared(p, out, dlogit_scale);
 }

@@ -6,11 +6,10 @@
 
 #include "problem.h"
 
-/* dX, dY and d logit_scale of InfoNCE. */
-void infonce_run_backward(struct infonce *p, float *dx, size_t lddx, float *dy, size_t lddy,
-                          float *dlogit_scale);
+/* Gradients of InfoNCE, and d logit_scale where p->wanted says so. */
+void infonce_run_backward(struct infonce *p, const struct gradients *out, float *dlogit_scale);
 /* The same for the sigmoid loss, with row_e, row_g and the positives' G for what else there is. */
-void infonce_run_sigmoid_backward(struct infonce *p, float *dx, size_t lddx, float *dy, size_t lddy,
+void infonce_run_sigmoid_backward(struct infonce *p, const struct gradients *out,
                                   float *dlogit_scale);
 
 #endif

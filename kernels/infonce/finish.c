@@ -48,6 +48,8 @@ void infonce_finish_row(const struct stage *s, bool of_x, size_t i, const float 
                         size_t panel_rows)
 {
     const struct infonce *p = s->p;
+    if (gradient_row(s, of_x, i) == NULL)
+        return;
     const struct tile_operand *self = of_x ? &p->x : &p->y, *other = of_x ? &p->y : &p->x;
     const struct infonce_side *side = of_x ? &p->targets.x : &p->targets.y;
     const struct row_scale none = {1.0f, 1.0f};
@@ -58,8 +60,8 @@ void infonce_finish_row(const struct stage *s, bool of_x, size_t i, const float 
         .sum = sum,
         .nr = p->isa->tile->nr,
         .panel_rows = panel_rows,
-        .gradient = of_x ? s->out.dx + i * s->out.lddx : s->out.dy + i * s->out.lddy,
-        .self = self->data + i * self->ld,
+        .gradient = gradient_row(s, of_x, i),
+        .self = tile_operand_row(self, i),
         .positives = p->gradient.late ? positives : 0,
         .index = side->index + first,
         .entry = side->entry + first,
@@ -76,8 +78,8 @@ void infonce_finish_row(const struct stage *s, bool of_x, size_t i, const float 
         for (size_t q = 0; q < positives; q++)
             row.sum_g += row.coef[row.entry[q]];
     }
-    tile_fetch_row(row.gradient + (of_x ? s->out.lddx : s->out.lddy), p->d);
-    tile_fetch_row(row.self + self->ld, p->d);
+    tile_fetch_row(gradient_row(s, of_x, i + 1), p->d);
+    tile_fetch_row(tile_operand_row(self, i + 1), p->d);
     (of_x ? p->gradient.along_x : p->gradient.along_y)[i] =
         p->isa->infonce->finish_row[p->config.similarity](&row);
 }
@@ -85,8 +87,8 @@ void infonce_finish_row(const struct stage *s, bool of_x, size_t i, const float 
 void infonce_finish_waiting(const struct stage *s)
 {
     const struct infonce *p = s->p;
-    for (size_t i = s->worker; i < p->m; i += s->workers)
-        infonce_finish_row(s, true, i, s->out.dx + i * s->out.lddx, 1);
-    for (size_t j = s->worker; j < p->n; j += s->workers)
-        infonce_finish_row(s, false, j, s->out.dy + j * s->out.lddy, 1);
+    for (size_t i = s->worker; p->wanted.rows && i < p->m; i += s->workers)
+        infonce_finish_row(s, true, i, gradient_row(s, true, i), 1);
+    for (size_t j = s->worker; p->wanted.columns && j < p->n; j += s->workers)
+        infonce_finish_row(s, false, j, gradient_row(s, false, j), 1);
 }

@@ -150,7 +150,8 @@ static double finish_lse(const struct infonce *p, const struct infonce_side *sid
     double nats = bits * ((double)p->config.logit_scale / (double)p->alpha);
     if (p->targets.none)
         loss = nats - lse_log((double)(side == &p->targets.x ? p->n : p->m));
-    *lse = simd_canonical_nan((float)nats);
+    if (lse != NULL)
+        *lse = simd_canonical_nan((float)nats);
     if (lse2 != NULL)
         *lse2 = bits;
     return loss;
@@ -182,13 +183,16 @@ void infonce_run_forward(struct infonce *p, float *loss, float *lse_x, float *ls
 
     double loss_x = 0, loss_y = 0;
     for (size_t i = 0; i < p->m; i++)
-        loss_x +=
-            finish_lse(p, &t->x, i, (double)p->forward.row_base[i], (double)p->forward.row_sum[i],
-                       &lse_x[i], p->softmax.lse2_x ? &p->softmax.lse2_x[i] : NULL);
+        loss_x += finish_lse(p, &t->x, i, (double)p->forward.row_base[i],
+                             (double)p->forward.row_sum[i], lse_x != NULL ? &lse_x[i] : NULL,
+                             p->softmax.lse2_x != NULL ? &p->softmax.lse2_x[i] : NULL);
     for (size_t j = 0; j < p->n; j++)
         loss_y +=
             finish_lse(p, &t->y, j, (double)p->forward.col_base[j], (double)p->forward.col_sum[j],
-                       &lse_y[j], p->softmax.lse2_y ? &p->softmax.lse2_y[j] : NULL);
-    *loss = simd_canonical_nan((float)((double)p->config.weight_x * mean_of(loss_x, t->x.counted) +
+                       lse_y != NULL && j < p->own ? &lse_y[j] : NULL,
+                       p->softmax.lse2_y != NULL ? &p->softmax.lse2_y[j] : NULL);
+    if (loss != NULL)
+        *loss =
+            simd_canonical_nan((float)((double)p->config.weight_x * mean_of(loss_x, t->x.counted) +
                                        (double)p->config.weight_y * mean_of(loss_y, t->y.counted)));
 }

@@ -8,7 +8,7 @@
 
 void infonce_layout_forward(struct infonce *p, struct scratch *s);
 
-/* Loss and log-sum-exps; leaves the sums of E for a backward. */
+/* Loss and log-sum-exps, where the pointers are not NULL; leaves the sums of E for a backward. */
 void infonce_run_forward(struct infonce *p, float *loss, float *lse_x, float *lse_y);
 
 #endif

@@ -6,16 +6,11 @@
 
 #include "problem.h"
 
-struct gradients {
-    float *dx, *dy;
-    size_t lddx, lddy;
-};
-
 /* What is being worked on: rows of G that exist at once, one column of blocks, packed operands. */
 struct stage {
     const struct infonce *p;
     struct operands operands;
-    struct gradients out;
+    struct gradients out; /* or what stands in for them */
     struct region super, held;
     size_t stride; /* from stripe to stripe of G */
     size_t worker, workers;
@@ -26,6 +21,17 @@ static inline float *g_at(const struct stage *s, size_t row, size_t col)
 {
     size_t stripe = s->p->isa->tile->stripe;
     return s->p->products.g + col / stripe * s->stride + row * stripe + col % stripe;
+}
+
+/* Row i of dX, or row i of dY and the further negatives' gradient; NULL: not wanted. */
+static inline float *gradient_row(const struct stage *s, bool of_x, size_t i)
+{
+    const struct args_out *out = of_x ? &s->out.x : &s->out.y;
+    if (!of_x && i >= s->p->own) {
+        out = &s->out.negatives;
+        i -= s->p->own;
+    }
+    return out->data != NULL ? out->data + i * out->ld : NULL;
 }
 
 void infonce_layout_gradient(struct infonce *p, struct scratch *s);

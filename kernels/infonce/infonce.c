@@ -1,4 +1,4 @@
-/* infonce.c - InfoNCE's public functions: one-to-one, many-to-many, uniformity.
+/* infonce.c - mmk_infonce, with any targets, and mmk_uniformity.
  * SPDX-License-Identifier: MIT
  *
  * Forward. Register tiles of logits gather in a strip of 84 x 32 that is still in L1 when it
@@ -20,11 +20,11 @@
  * infonce.h.
  *
  * Where the time goes: into the register tile's products, of 2 m n d flops each and bound by the
- * FMA ports. A forward, uniformity's too, is one, a backward three. forward_backward is three where
- * the workspace keeps all exponentials, four where it keeps none. Beside them stands one
- * exponential for an element of each product that makes logits. Positives, joins and the last step
- * of a gradient's row are O((m + n + positives) d), and show in small batches. workspace_bytes only
- * adds up.
+ * FMA ports. A forward, uniformity's too, is one; dX and dY are one each, and d logit_scale needs
+ * dX's (neg_sq_l2 both). Where the workspace does not keep all exponentials, gradients make the
+ * logits once more. Beside them stands one exponential for an element of each product that makes
+ * logits. Positives, joins and the last step of a gradient's row are O((m + n + positives) d), and
+ * show in small batches. A query of workspace bytes only adds up.
  */
 #include "backward.h"
 #include "forward.h"
@@ -33,240 +33,184 @@
 
 #include <math.h>
 
-/* What a call is given to write to; which of it is used depends on its parts. */
-struct outputs {
-    float *loss, *lse_x, *lse_y;
-    size_t *counted_x, *counted_y; /* NULL: not wanted */
-    float *dx;
-    size_t lddx;
-    float *dy;
-    size_t lddy;
-    float *dlogit_scale;
-    const float *given_lse_x, *given_lse_y; /* INFONCE_BACKWARD alone reads them */
+struct call {
+    const struct mmk_infonce_problem *problem;
+    const struct mmk_infonce_results *results;
+    const struct mmk_options *options;
+    struct gradients out;
+    bool given; /* the log-sum-exps of an earlier call */
+    enum infonce_parts parts;
 };
 
-static enum mmk_status check_outputs(const struct infonce *p, enum infonce_parts parts,
-                                     const struct outputs *o)
+enum mmk_status infonce_refuse_targets(const char *function,
+                                       const struct mmk_infonce_problem *problem)
 {
-    if (parts & INFONCE_BACKWARD) {
-        enum mmk_status status;
-        if (o->dlogit_scale == NULL)
-            return MMK_ERR_NULL;
-        if ((status = infonce_check_gradients(p, o->dx, o->lddx, o->dy, o->lddy)) != MMK_OK)
-            return status;
-    }
-    const float *lse_x = parts & INFONCE_FORWARD ? o->lse_x : o->given_lse_x;
-    const float *lse_y = parts & INFONCE_FORWARD ? o->lse_y : o->given_lse_y;
-    if ((parts & INFONCE_FORWARD && o->loss == NULL) || (lse_x == NULL && p->m > 0) ||
-        (lse_y == NULL && p->n > 0))
-        return MMK_ERR_NULL;
+    const char *given = problem->targets != NULL     ? "targets"
+                        : problem->offset != 0       ? "offset"
+                        : problem->exclude_self != 0 ? "exclude_self"
+                        : problem->negatives != NULL ? "negatives"
+                        : problem->lse_x != NULL     ? "lse_x"
+                        : problem->lse_y != NULL     ? "lse_y"
+                                                     : NULL;
+    return given == NULL
+               ? MMK_OK
+               : args_error(MMK_ERR_CONFLICT, "%s is given, and %s has none", given, function);
+}
+
+static bool weight_valid(float v)
+{
+    return v >= 0.0f && isfinite(v);
+}
+
+/* Both 0 stands for CLIP's. */
+static enum mmk_status take_weights(struct infonce *p, const struct mmk_infonce_problem *problem)
+{
+    float x = problem->weight_x, y = problem->weight_y;
+    if (!weight_valid(x) || !weight_valid(y))
+        return args_error(MMK_ERR_WEIGHT, "weight_%c is %g", weight_valid(x) ? 'y' : 'x',
+                          (double)(weight_valid(x) ? y : x));
+    bool none = x == 0 && y == 0;
+    p->config.weight_x = none ? 0.5f : x;
+    p->config.weight_y = none ? 0.5f : y;
+    return MMK_OK;
+}
+
+/* Log-sum-exps of an earlier call come for both sides, and then only gradients are left to do. */
+static enum mmk_status take_given_lse(const struct infonce *p, struct call *c)
+{
+    const struct mmk_infonce_problem *problem = c->problem;
+    const struct mmk_infonce_results *r = c->results;
+    c->given = problem->lse_x != NULL || problem->lse_y != NULL;
+    if (!c->given)
+        return MMK_OK;
+    if ((problem->lse_x == NULL && p->m > 0) || (problem->lse_y == NULL && p->own > 0))
+        return args_error(MMK_ERR_CONFLICT, "problem.lse_%c is given and lse_%c is not",
+                          problem->lse_x != NULL ? 'x' : 'y', problem->lse_x != NULL ? 'y' : 'x');
+    const char *made = r->loss != NULL    ? "loss"
+                       : r->lse_x != NULL ? "lse_x"
+                       : r->lse_y != NULL ? "lse_y"
+                                          : NULL;
+    return made == NULL ? MMK_OK
+                        : args_error(MMK_ERR_CONFLICT,
+                                     "results.%s is wanted, and with problem.lse_x given only "
+                                     "gradients are made",
+                                     made);
+}
+
+static enum mmk_status take_results(struct infonce *p, struct call *c)
+{
+    const struct mmk_infonce_results *r = c->results;
+    enum mmk_status status;
+    if (c->problem->negatives == NULL && r->dnegatives != NULL)
+        return args_error(MMK_ERR_CONFLICT,
+                          "dnegatives is wanted and the problem has no negatives");
+    if ((status = take_given_lse(p, c)) != MMK_OK ||
+        (status = infonce_take_gradient("dx", r->dx, p->m, p->d, "x", c->options, &c->out.x)) !=
+            MMK_OK ||
+        (status = infonce_take_gradient("dy", r->dy, p->own, p->d, "y", c->options, &c->out.y)) !=
+            MMK_OK ||
+        (status = infonce_take_gradient("dnegatives", r->dnegatives, p->n - p->own, p->d,
+                                        "negatives", c->options, &c->out.negatives)) != MMK_OK)
+        return status;
+    infonce_want(p, &c->out, r->dlogit_scale != NULL);
+    bool gradients = p->wanted.rows || p->wanted.columns;
+    bool forward = r->loss != NULL || r->lse_x != NULL || r->lse_y != NULL || gradients;
+    c->parts = (forward && !c->given ? INFONCE_FORWARD : 0) | (gradients ? INFONCE_BACKWARD : 0);
     return MMK_OK;
 }
 
 static void fill(size_t count, float *v, float value)
 {
-    for (size_t i = 0; i < count; i++)
+    for (size_t i = 0; v != NULL && i < count; i++)
         v[i] = value;
 }
 
 /* Without rows or without columns the loss and all gradients are 0. */
-static void run_empty(const struct infonce *p, enum infonce_parts parts, const struct outputs *o)
+static void run_empty(const struct infonce *p, const struct call *c)
 {
-    if (parts & INFONCE_FORWARD) {
-        *o->loss = 0.0f;
-        fill(p->m, o->lse_x, -INFINITY);
-        fill(p->n, o->lse_y, -INFINITY);
-    }
-    if (parts & INFONCE_BACKWARD) {
-        infonce_clear_rows(p->m, p->d, o->dx, o->lddx);
-        infonce_clear_rows(p->n, p->d, o->dy, o->lddy);
-        *o->dlogit_scale = 0.0f;
-    }
+    const struct mmk_infonce_results *r = c->results;
+    fill(1, r->loss, 0.0f);
+    fill(p->m, r->lse_x, -INFINITY);
+    fill(p->own, r->lse_y, -INFINITY);
+    fill(1, r->dlogit_scale, 0.0f);
+    infonce_clear_gradients(p, &c->out);
 }
 
-static enum mmk_status run(struct infonce *p, const struct mmk_infonce_config *config,
-                           enum infonce_parts parts, const struct outputs *o,
-                           const struct mmk_options *options)
+/* Counts alone need no logits, but the lists of targets. */
+static enum mmk_status run(struct infonce *p, const struct call *c)
 {
+    const struct mmk_infonce_results *r = c->results;
     struct scratch scratch;
-    enum mmk_status status = infonce_check(p, config, options);
-    if (status != MMK_OK || (status = check_outputs(p, parts, o)) != MMK_OK)
+    enum mmk_status status = infonce_open(p, &scratch, c->parts, c->options);
+    if (status != MMK_OK)
         return status;
-    if (p->m == 0 || p->n == 0) {
-        run_empty(p, parts, o);
-    } else {
-        if ((status = infonce_open(p, &scratch, parts, options)) != MMK_OK)
-            return status;
-        if (parts & INFONCE_FORWARD)
-            infonce_run_forward(p, o->loss, o->lse_x, o->lse_y);
-        else
-            infonce_take_lse(p, o->given_lse_x, o->given_lse_y);
-        if (parts & INFONCE_BACKWARD)
-            infonce_run_backward(p, o->dx, o->lddx, o->dy, o->lddy, o->dlogit_scale);
-        scratch_close(&scratch);
-    }
-    if (o->counted_x != NULL)
-        *o->counted_x = p->targets.x.counted;
-    if (o->counted_y != NULL)
-        *o->counted_y = p->targets.y.counted;
+    if (c->parts & INFONCE_FORWARD)
+        infonce_run_forward(p, r->loss, r->lse_x, r->lse_y);
+    else if (c->parts & INFONCE_BACKWARD)
+        infonce_take_lse(p, c->problem->lse_x, c->problem->lse_y);
+    if (c->parts & INFONCE_BACKWARD)
+        infonce_run_backward(p, &c->out, r->dlogit_scale);
+    scratch_close(&scratch);
     return MMK_OK;
 }
 
-enum mmk_status mmk_infonce_forward(const struct mmk_infonce_config *config, size_t m, size_t n,
-                                    size_t d, const float *x, size_t ldx, const float *y,
-                                    size_t ldy, float *loss, float *lse_x, float *lse_y,
-                                    const struct mmk_options *options)
+/* The whole call, when targets are taken. */
+static enum mmk_status finish(struct infonce *p, struct call *c)
 {
-    struct infonce p = infonce_arguments(m, n, d, x, ldx, y, ldy);
-    struct outputs o = {.loss = loss, .lse_x = lse_x, .lse_y = lse_y};
-    return run(&p, config, INFONCE_FORWARD, &o, options);
-}
-
-enum mmk_status mmk_infonce_backward(const struct mmk_infonce_config *config, size_t m, size_t n,
-                                     size_t d, const float *x, size_t ldx, const float *y,
-                                     size_t ldy, const float *lse_x, const float *lse_y, float *dx,
-                                     size_t lddx, float *dy, size_t lddy, float *dlogit_scale,
-                                     const struct mmk_options *options)
-{
-    struct infonce p = infonce_arguments(m, n, d, x, ldx, y, ldy);
-    struct outputs o = {.dx = dx,
-                        .lddx = lddx,
-                        .dy = dy,
-                        .lddy = lddy,
-                        .dlogit_scale = dlogit_scale,
-                        .given_lse_x = lse_x,
-                        .given_lse_y = lse_y};
-    return run(&p, config, INFONCE_BACKWARD, &o, options);
-}
-
-enum mmk_status mmk_infonce_forward_backward(const struct mmk_infonce_config *config, size_t m,
-                                             size_t n, size_t d, const float *x, size_t ldx,
-                                             const float *y, size_t ldy, float *loss, float *lse_x,
-                                             float *lse_y, float *dx, size_t lddx, float *dy,
-                                             size_t lddy, float *dlogit_scale,
-                                             const struct mmk_options *options)
-{
-    struct infonce p = infonce_arguments(m, n, d, x, ldx, y, ldy);
-    struct outputs o = {.loss = loss,
-                        .lse_x = lse_x,
-                        .lse_y = lse_y,
-                        .dx = dx,
-                        .lddx = lddx,
-                        .dy = dy,
-                        .lddy = lddy,
-                        .dlogit_scale = dlogit_scale};
-    return run(&p, config, INFONCE_FORWARD | INFONCE_BACKWARD, &o, options);
-}
-
-/* MMK_ERR_NULL without targets: one-to-one InfoNCE has functions of its own. */
-static enum mmk_status many_to_many(struct infonce *p, const struct mmk_targets *targets)
-{
-    if (targets == NULL)
-        return MMK_ERR_NULL;
-    p->targets.weights = &targets->weights;
-    p->targets.exclude_self = targets->exclude_self != 0;
+    enum mmk_status status;
+    if ((status = take_results(p, c)) != MMK_OK)
+        return status;
+    if (args_is_query(c->options))
+        return infonce_answer(p, c->parts, c->options);
+    if (p->m == 0 || p->n == 0)
+        run_empty(p, c);
+    else if ((status = run(p, c)) != MMK_OK)
+        return status;
+    if (c->results->rows_counted != NULL)
+        *c->results->rows_counted = p->targets.x.counted;
+    if (c->results->columns_counted != NULL)
+        *c->results->columns_counted = p->targets.y.counted;
     return MMK_OK;
 }
 
-enum mmk_status mmk_multi_infonce_forward(const struct mmk_infonce_config *config,
-                                          const struct mmk_targets *targets, size_t m, size_t n,
-                                          size_t d, const float *x, size_t ldx, const float *y,
-                                          size_t ldy, float *loss, float *lse_x, float *lse_y,
-                                          size_t *counted_x, size_t *counted_y,
-                                          const struct mmk_options *options)
+/* What InfoNCE and uniformity have in common before their targets. */
+static enum mmk_status begin(struct infonce *p, struct call *c)
 {
-    struct infonce p = infonce_arguments(m, n, d, x, ldx, y, ldy);
-    struct outputs o = {.loss = loss,
-                        .lse_x = lse_x,
-                        .lse_y = lse_y,
-                        .counted_x = counted_x,
-                        .counted_y = counted_y};
-    enum mmk_status status = many_to_many(&p, targets);
-    return status != MMK_OK ? status : run(&p, config, INFONCE_FORWARD, &o, options);
+    const struct mmk_infonce_problem *problem = c->problem;
+    enum mmk_status status;
+    if ((status = args_pointer("problem", problem)) != MMK_OK ||
+        (status = ARGS_RESERVED("problem", problem)) != MMK_OK ||
+        (status = args_pointer("results", c->results)) != MMK_OK ||
+        (status = ARGS_RESERVED("results", c->results)) != MMK_OK ||
+        (status = infonce_take_rows(p, problem->x, problem->y, problem->negatives,
+                                    problem->similarity, c->options)) != MMK_OK ||
+        (status = infonce_take_scale(p, problem->logit_scale, problem->upstream)) != MMK_OK)
+        return status;
+    return take_weights(p, problem);
 }
 
-enum mmk_status mmk_multi_infonce_backward(const struct mmk_infonce_config *config,
-                                           const struct mmk_targets *targets, size_t m, size_t n,
-                                           size_t d, const float *x, size_t ldx, const float *y,
-                                           size_t ldy, const float *lse_x, const float *lse_y,
-                                           float *dx, size_t lddx, float *dy, size_t lddy,
-                                           float *dlogit_scale, const struct mmk_options *options)
+enum mmk_status mmk_infonce(const struct mmk_infonce_problem *problem,
+                            const struct mmk_infonce_results *results,
+                            const struct mmk_options *options)
 {
-    struct infonce p = infonce_arguments(m, n, d, x, ldx, y, ldy);
-    struct outputs o = {.dx = dx,
-                        .lddx = lddx,
-                        .dy = dy,
-                        .lddy = lddy,
-                        .dlogit_scale = dlogit_scale,
-                        .given_lse_x = lse_x,
-                        .given_lse_y = lse_y};
-    enum mmk_status status = many_to_many(&p, targets);
-    return status != MMK_OK ? status : run(&p, config, INFONCE_BACKWARD, &o, options);
+    struct infonce p = {0};
+    struct call c = {.problem = problem, .results = results, .options = options};
+    enum mmk_status status = begin(&p, &c);
+    if (status != MMK_OK ||
+        (status = infonce_take_targets(&p, "targets", problem->targets, problem->offset,
+                                       problem->exclude_self != 0)) != MMK_OK)
+        return status;
+    return finish(&p, &c);
 }
 
-enum mmk_status mmk_multi_infonce_forward_backward(
-    const struct mmk_infonce_config *config, const struct mmk_targets *targets, size_t m, size_t n,
-    size_t d, const float *x, size_t ldx, const float *y, size_t ldy, float *loss, float *lse_x,
-    float *lse_y, size_t *counted_x, size_t *counted_y, float *dx, size_t lddx, float *dy,
-    size_t lddy, float *dlogit_scale, const struct mmk_options *options)
+enum mmk_status mmk_uniformity(const struct mmk_infonce_problem *problem,
+                               const struct mmk_infonce_results *results,
+                               const struct mmk_options *options)
 {
-    struct infonce p = infonce_arguments(m, n, d, x, ldx, y, ldy);
-    struct outputs o = {.loss = loss,
-                        .lse_x = lse_x,
-                        .lse_y = lse_y,
-                        .counted_x = counted_x,
-                        .counted_y = counted_y,
-                        .dx = dx,
-                        .lddx = lddx,
-                        .dy = dy,
-                        .lddy = lddy,
-                        .dlogit_scale = dlogit_scale};
-    enum mmk_status status = many_to_many(&p, targets);
-    return status != MMK_OK ? status
-                            : run(&p, config, INFONCE_FORWARD | INFONCE_BACKWARD, &o, options);
-}
-
-enum mmk_status mmk_uniformity_forward(const struct mmk_infonce_config *config, size_t m, size_t n,
-                                       size_t d, const float *x, size_t ldx, const float *y,
-                                       size_t ldy, float *loss, float *lse_x, float *lse_y,
-                                       const struct mmk_options *options)
-{
-    struct infonce p = infonce_arguments(m, n, d, x, ldx, y, ldy);
-    struct outputs o = {.loss = loss, .lse_x = lse_x, .lse_y = lse_y};
-    p.targets.none = true;
-    return run(&p, config, INFONCE_FORWARD, &o, options);
-}
-
-enum mmk_status mmk_uniformity_forward_backward(const struct mmk_infonce_config *config, size_t m,
-                                                size_t n, size_t d, const float *x, size_t ldx,
-                                                const float *y, size_t ldy, float *loss,
-                                                float *lse_x, float *lse_y, float *dx, size_t lddx,
-                                                float *dy, size_t lddy, float *dlogit_scale,
-                                                const struct mmk_options *options)
-{
-    struct infonce p = infonce_arguments(m, n, d, x, ldx, y, ldy);
-    struct outputs o = {.loss = loss,
-                        .lse_x = lse_x,
-                        .lse_y = lse_y,
-                        .dx = dx,
-                        .lddx = lddx,
-                        .dy = dy,
-                        .lddy = lddy,
-                        .dlogit_scale = dlogit_scale};
-    p.targets.none = true;
-    return run(&p, config, INFONCE_FORWARD | INFONCE_BACKWARD, &o, options);
-}
-
-enum mmk_status mmk_infonce_workspace_bytes(size_t m, size_t n, size_t d, int threads,
-                                            size_t *streamed, size_t *stored)
-{
-    struct infonce p = {.m = m, .n = n, .d = d, .targets.most = m};
-    return infonce_workspace_bytes(&p, threads, streamed, stored);
-}
-
-enum mmk_status mmk_multi_infonce_workspace_bytes(size_t m, size_t n, size_t d, size_t entries,
-                                                  int threads, size_t *streamed, size_t *stored)
-{
-    struct infonce p = {.m = m, .n = n, .d = d, .targets = {.most = entries, .exclude_self = true}};
-    return infonce_workspace_bytes(&p, threads, streamed, stored);
+    struct infonce p = {.targets.none = true};
+    struct call c = {.problem = problem, .results = results, .options = options};
+    enum mmk_status status = begin(&p, &c);
+    if (status != MMK_OK || (status = infonce_refuse_targets("mmk_uniformity", problem)) != MMK_OK)
+        return status;
+    return finish(&p, &c);
 }

@@ -52,9 +52,10 @@ struct infonce_gradient {
     const float *lse_x, *lse_x_low, *lse_y, *lse_y_low;
     float *out[2]; /* G of the first 16 columns and of the next, */
     size_t ldout;  /* their leading dimension */
-    float *row_e,
-        *row_g; /* lanes of each row's sums of E and of G, continued; NULL: not asked for */
-    float *col_e, *col_g; /* sums of E and of G of each column, started; with row_e and row_g */
+    /* Lanes of each row's sums of E and of G, continued (NULL: not asked for), and the columns'
+     * sums, started. */
+    float *row_e, *row_g;
+    float *col_e, *col_g;
 };
 
 /* What a strip of the sigmoid loss is made from, and what it gives: with

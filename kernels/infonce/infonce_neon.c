@@ -7,7 +7,8 @@
  *                 latency of the polynomial; the column sums and all constants stay in registers.
  * gradient_strip  one exponential for both softmaxes, and beside it an add and a multiply.
  * sigmoid_strip   an exponential, a logarithm (two polynomials, one after the other) and, for G, a
- *                 division
+ *                 division: bound by the number of instructions, as in infonce_avx512.c
+ * finish_row      a row of sums from L2 or memory to the gradient, with its x: bound by moving them
  * Differs         the 16 lanes of a row sum are four q registers, and a step is 16 columns.
  */
 #include "infonce.h"

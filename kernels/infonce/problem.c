@@ -15,6 +15,7 @@
 #include "strip.h"
 #include "weights.h"
 
+#include <inttypes.h>
 #include <math.h>
 
 static bool positive_finite(float v)
@@ -27,77 +28,165 @@ static bool weight_valid(float v)
     return v >= 0.0f && isfinite(v);
 }
 
-/* How many entries there are, where they are valid. */
-static enum mmk_status check_targets(const struct infonce *p, size_t offset, size_t *entries)
+static float infonce_nothing;
+
+/* The entries of row i. `columns` is a name for what they index. */
+static enum mmk_status check_row(const struct infonce *p, const char *name, const struct mmk_csr *w,
+                                 size_t i, size_t offset)
 {
-    const struct mmk_csr *w = p->targets.weights;
-    *entries = p->targets.none ? 0 : p->m;
-    if (w == NULL || p->m == 0)
+    for (size_t e = w->row_start[i]; e < w->row_start[i + 1]; e++) {
+        float weight = w->weight != NULL ? w->weight[e] : 1.0f;
+        if (w->column[e] >= p->own)
+            return args_error(MMK_ERR_INDEX, "%s.column[%zu] is %" PRIu32 ", y has %zu rows", name,
+                              e, w->column[e], p->own);
+        if (!weight_valid(weight))
+            return args_error(MMK_ERR_WEIGHT, "%s.weight[%zu] is %g", name, e, (double)weight);
+        if (p->targets.exclude_self && weight > 0 && w->column[e] == i + offset)
+            return args_error(MMK_ERR_INDEX,
+                              "%s.column[%zu] is %" PRIu32 ", in row %zu a pair that exclude_self "
+                              "leaves out",
+                              name, e, w->column[e], i);
+    }
+    return MMK_OK;
+}
+
+/* How many entries there are, where they are valid. */
+static enum mmk_status check_targets(const struct infonce *p, const char *name,
+                                     const struct mmk_csr *w, size_t offset, size_t *entries)
+{
+    enum mmk_status status;
+    *entries = 0;
+    if (p->m == 0)
         return MMK_OK;
     if (w->row_start == NULL)
-        return MMK_ERR_NULL;
+        return args_error(MMK_ERR_NULL, "%s.row_start is NULL", name);
     for (size_t i = 0; i < p->m; i++)
         if (w->row_start[i + 1] < w->row_start[i])
-            return MMK_ERR_ROW_START;
+            return args_error(MMK_ERR_ROW_START,
+                              "%s.row_start goes down from %zu to %zu after row %zu", name,
+                              w->row_start[i], w->row_start[i + 1], i);
     *entries = w->row_start[p->m] - w->row_start[0];
     if (*entries > 0 && w->column == NULL)
-        return MMK_ERR_NULL;
+        return args_error(MMK_ERR_NULL, "%s.column is NULL", name);
     if (*entries >= INFONCE_NO_ENTRY)
-        return MMK_ERR_SIZE;
+        return args_error(MMK_ERR_SIZE, "%s has %zu entries, and must have below 2^32 - 1", name,
+                          *entries);
     for (size_t i = 0; i < p->m; i++)
-        for (size_t e = w->row_start[i]; e < w->row_start[i + 1]; e++) {
-            float weight = w->weight != NULL ? w->weight[e] : 1.0f;
-            if (w->column[e] >= p->n)
-                return MMK_ERR_INDEX;
-            if (!weight_valid(weight))
-                return MMK_ERR_WEIGHT;
-            if (p->targets.exclude_self && weight > 0 && w->column[e] == i + offset)
-                return MMK_ERR_INDEX;
-        }
+        if ((status = check_row(p, name, w, i, offset)) != MMK_OK)
+            return status;
     return MMK_OK;
 }
 
-struct infonce infonce_arguments(size_t m, size_t n, size_t d, const float *x, size_t ldx,
-                                 const float *y, size_t ldy)
+static struct tile_operand operand_of(const struct args_rows *rows)
 {
-    return (struct infonce){.m = m,
-                            .n = n,
-                            .d = d,
-                            .x = {.data = x, .ld = ldx, .rows = m, .factor = 1},
-                            .y = {.data = y, .ld = ldy, .rows = n, .factor = 1}};
+    return (struct tile_operand){
+        .data = rows->data, .ld = rows->ld, .rows = rows->rows, .factor = 1};
 }
 
-enum mmk_status infonce_check(struct infonce *p, const struct mmk_infonce_config *config,
-                              const struct mmk_options *options)
+enum mmk_status infonce_take_rows(struct infonce *p, const struct mmk_matrix *x,
+                                  const struct mmk_matrix *y, const struct mmk_matrix *negatives,
+                                  enum mmk_similarity similarity, const struct mmk_options *options)
 {
+    struct args_rows x_rows, y_rows, further = {.data = NULL};
     enum mmk_status status = isa_current(&p->isa);
-    if (status != MMK_OK)
+    if (status != MMK_OK || (status = args_matrix("x", x, ARGS_READ, options, &x_rows)) != MMK_OK ||
+        (status = args_matrix("y", y, ARGS_READ, options, &y_rows)) != MMK_OK ||
+        (status = args_same_columns("y", y_rows.columns, "x", x_rows.columns)) != MMK_OK)
         return status;
-    if (config == NULL)
-        return MMK_ERR_NULL;
-    if ((unsigned)config->similarity >= MMK_SIMILARITY_COUNT)
-        return MMK_ERR_SIMILARITY;
-    float alpha = (float)((double)config->logit_scale * LSE_LOG2E);
-    if (!positive_finite(config->logit_scale) || !isfinite(alpha) ||
-        !isfinite(2 * config->logit_scale)) /* a factor of neg_sq_l2's gradient */
-        return MMK_ERR_LOGIT_SCALE;
-    if (!weight_valid(config->weight_x) || !weight_valid(config->weight_y))
-        return MMK_ERR_WEIGHT;
-    if (p->m > UINT32_MAX || p->n > UINT32_MAX)
-        return MMK_ERR_SIZE;
-    if ((p->targets.weights == NULL && !p->targets.none) || p->targets.exclude_self)
-        if (config->offset > p->n || p->m > p->n - config->offset)
-            return MMK_ERR_OFFSET;
-    if ((status = args_matrix(p->x.data, p->m, p->d, p->x.ld)) != MMK_OK ||
-        (status = args_matrix(p->y.data, p->n, p->d, p->y.ld)) != MMK_OK ||
-        (status = args_options(options)) != MMK_OK ||
-        (status = check_targets(p, config->offset, &p->targets.most)) != MMK_OK)
+    if (negatives != NULL &&
+        ((status = args_matrix("negatives", negatives, ARGS_READ, options, &further)) != MMK_OK ||
+         (status = args_same_columns("negatives", further.columns, "x", x_rows.columns)) != MMK_OK))
         return status;
-    p->config = *config;
-    p->alpha = alpha;
+    p->m = x_rows.rows;
+    p->own = y_rows.rows;
+    p->d = x_rows.columns;
+    if (__builtin_add_overflow(y_rows.rows, further.rows, &p->n) || p->m > UINT32_MAX ||
+        p->n > UINT32_MAX)
+        return args_error(MMK_ERR_SIZE,
+                          "x has %zu rows, y and negatives %zu and %zu: both sides must "
+                          "have below 2^32",
+                          p->m, y_rows.rows, further.rows);
+    if ((status = args_similarity(similarity)) != MMK_OK ||
+        (status = args_options(options)) != MMK_OK)
+        return status;
+    p->config.similarity = similarity;
+    p->x = operand_of(&x_rows);
+    p->y = operand_of(&y_rows);
+    if (further.rows > 0) {
+        p->y.further = further.data;
+        p->y.ldfurther = further.ld;
+        p->y.split = p->own;
+        p->y.rows = p->n;
+    }
     size_t tasks = size_blocks(p->m, TILE_BLOCK_ROWS) * size_blocks(p->n, TILE_BLOCK_COLS);
-    p->threads = args_threads(options != NULL ? options->threads : 0, tasks);
+    p->threads = args_threads(options, tasks);
     return MMK_OK;
+}
+
+enum mmk_status infonce_take_scale(struct infonce *p, float logit_scale, const float *upstream)
+{
+    float alpha = (float)((double)logit_scale * LSE_LOG2E);
+    if (!positive_finite(logit_scale) || !isfinite(alpha) ||
+        !isfinite(2 * logit_scale)) /* a factor of neg_sq_l2's gradient */
+        return args_error(MMK_ERR_LOGIT_SCALE,
+                          "logit_scale is %g; it must be above 0 and at most 1.7e38",
+                          (double)logit_scale);
+    p->config.logit_scale = logit_scale;
+    p->alpha = alpha;
+    p->config.upstream = upstream != NULL ? (double)*upstream : 1;
+    if (!isfinite(p->config.upstream))
+        return args_error(MMK_ERR_UPSTREAM, "*upstream is %g", p->config.upstream);
+    return MMK_OK;
+}
+
+enum mmk_status infonce_take_targets(struct infonce *p, const char *name,
+                                     const struct mmk_csr *weights, size_t offset,
+                                     bool exclude_self)
+{
+    p->config.offset = offset;
+    p->targets.weights = weights;
+    p->targets.exclude_self = exclude_self;
+    if (exclude_self && weights == NULL)
+        return args_error(MMK_ERR_CONFLICT,
+                          "exclude_self without %s: the pairs left out would be the positives",
+                          name);
+    if (weights != NULL && offset != 0 && !exclude_self)
+        return args_error(MMK_ERR_CONFLICT, "offset is %zu, and %s say what belongs together",
+                          offset, name);
+    if (weights == NULL || exclude_self)
+        if (offset > p->own || p->m > p->own - offset)
+            return args_error(MMK_ERR_OFFSET,
+                              "offset %zu and the %zu rows of x exceed the %zu of y", offset, p->m,
+                              p->own);
+    p->targets.most = p->m;
+    return weights != NULL ? check_targets(p, name, weights, offset, &p->targets.most) : MMK_OK;
+}
+
+enum mmk_status infonce_take_gradient(const char *name, const struct mmk_matrix_out *matrix,
+                                      size_t rows, size_t d, const char *of,
+                                      const struct mmk_options *options, struct args_out *out)
+{
+    *out = (struct args_out){NULL, 0};
+    if (matrix == NULL)
+        return MMK_OK;
+    enum mmk_status status = args_matrix_out(name, matrix, rows, d, of, options, out);
+    /* One that is wanted has data, even where there is nothing to write. */
+    if (status == MMK_OK && out->data == NULL)
+        out->data = &infonce_nothing;
+    return status;
+}
+
+void infonce_want(struct infonce *p, const struct gradients *out, bool dlogit_scale)
+{
+    bool dx = out->x.data != NULL, dy = out->y.data != NULL;
+    bool further = out->negatives.data != NULL, by_columns = p->config.similarity == MMK_NEG_SQ_L2;
+    p->wanted = (struct infonce_wanted){
+        .dlogit_scale = dlogit_scale,
+        .rows = dx || dlogit_scale,
+        .columns = dy || further || (dlogit_scale && by_columns),
+        .stand_in_rows = dlogit_scale && !dx,
+        .stand_in_columns = dlogit_scale && by_columns && (!dy || (p->n > p->own && !further)),
+    };
 }
 
 /* Whether alpha times any element of X is far from overflow, so that it can go into the product. */
@@ -167,37 +256,29 @@ enum mmk_status infonce_open(struct infonce *p, struct scratch *s, enum infonce_
     return MMK_OK;
 }
 
-enum mmk_status infonce_workspace_bytes(struct infonce *p, int threads, size_t *streamed,
-                                        size_t *stored)
+enum mmk_status infonce_answer(struct infonce *p, enum infonce_parts parts,
+                               const struct mmk_options *options)
 {
-    if (threads < 0)
-        return MMK_ERR_THREADS;
-    p->threads = args_threads(threads, SIZE_MAX);
-    p->config.similarity = MMK_COSINE; /* takes the most */
     struct scratch s = {0};
-    layout(p, &s, INFONCE_FORWARD | INFONCE_BACKWARD);
-    size_t kept;
-    if (s.overflow || p->m > PTRDIFF_MAX ||
-        __builtin_mul_overflow(size_blocks(p->m, TILE_BLOCK_ROWS), kept_bytes(p), &kept) ||
-        __builtin_add_overflow(kept, scratch_bytes(&s), &kept) || kept > PTRDIFF_MAX)
-        return MMK_ERR_SIZE;
-    if (streamed != NULL)
-        *streamed = scratch_bytes(&s);
-    if (stored != NULL)
-        *stored = kept;
-    return MMK_OK;
+    size_t kept = 0;
+    if (p->m > 0 && p->n > 0)
+        layout(p, &s, parts);
+    if (parts == (INFONCE_FORWARD | INFONCE_BACKWARD) &&
+        __builtin_mul_overflow(size_blocks(p->m, TILE_BLOCK_ROWS), kept_bytes(p), &kept))
+        s.overflow = true;
+    return scratch_answer(&s, kept, options);
 }
 
-enum mmk_status infonce_check_gradients(const struct infonce *p, const float *dx, size_t lddx,
-                                        const float *dy, size_t lddy)
+void infonce_clear_rows(size_t rows, size_t d, const struct args_out *out)
 {
-    enum mmk_status status = args_matrix(dx, p->m, p->d, lddx);
-    return status != MMK_OK ? status : args_matrix(dy, p->n, p->d, lddy);
-}
-
-void infonce_clear_rows(size_t rows, size_t d, float *matrix, size_t ld)
-{
-    for (size_t i = 0; i < rows; i++)
+    for (size_t i = 0; out->data != NULL && i < rows; i++)
         for (size_t k = 0; k < d; k++)
-            matrix[i * ld + k] = 0.0f;
+            out->data[i * out->ld + k] = 0.0f;
+}
+
+void infonce_clear_gradients(const struct infonce *p, const struct gradients *out)
+{
+    infonce_clear_rows(p->m, p->d, &out->x);
+    infonce_clear_rows(p->own, p->d, &out->y);
+    infonce_clear_rows(p->n - p->own, p->d, &out->negatives);
 }

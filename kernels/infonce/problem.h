@@ -2,19 +2,21 @@
  * SPDX-License-Identifier: MIT
  *
  * The workspace, in order. Each struct below is laid out by an infonce_layout_... of the file
- * beside its name, each piece on cache lines of its own. l is the greater of m and n, q the entries
+ * beside its name (strip with packed, kept by infonce_open), each piece on cache lines of its own;
+ * alignment.c has a small layout of its own. l is the greater of m and n, q the entries
  * of the targets, t the threads, 84 x 672 a block. Sizes are in floats where nothing else is said,
  * and the most: packed rows, for one, are no more than there are. Readers and writers are files of
  * this folder.
  *
  *   piece                  size                        written by       read by
  * +-- packed -------------- strip.c -------------------------------------------------------------+
- * | x_scale, y_scale       m, n row scales (cosine)    infonce_open     strip, finish            |
+ * | x_scale, y_scale       m, n row scales (cosine)    infonce_open     strip, products, finish  |
  * | a, b                   HELD_ROWS, HELD_COLS of d   strip            strip                    |
  * | xx, yy                 HELD_ROWS, HELD_COLS        strip            strip                    |
  * +-- strip --------------- strip.c -------------------------------------------------------------+
  * | z                      t x STRIP_FLOATS            strip            pass, gradient           |
- * | lane                   t x 2 LANE_FLOATS           pass, gradient   pass, gradient           |
+ * | lane                   t x 2 LANE_FLOATS           pass, gradient,  pass, gradient           |
+ * |                                                    forward                                   |
  * +-- targets ------------- targets.c -----------------------------------------------------------+
  * | x, y: start            m + 1, n + 1 size_t         infonce_open     all                      |
  * |       index, entry     q, q u32                    infonce_open     all                      |
@@ -24,7 +26,8 @@
  * | e                      q                           forward          forward                  |
  * | coef                   q                           finish; gradient gradient, finish, sigmoid|
  * | place_start            blocks of l, + 1 size_t     before a pass    strip, gradient          |
- * | place, row_of          q (+ m), l u32              before a pass    strip, gradient          |
+ * | place                  q (+ m)                     before a pass    strip, gradient          |
+ * | row_of                 l u32                       before a pass    targets                  |
  * +-- forward ------------- forward.c --------- where a forward runs ----------------------------+
  * | row_base, col_base     m, n                        forward          forward, weights         |
  * | row_sum, col_sum       m, n                        pass, forward    forward, weights, finish,|
@@ -50,6 +53,7 @@
  * | columns_x, columns_y   GRADIENT_ROWS, 672 of d     products         products                 |
  * | tiles_x, tiles_y       GRADIENT_ROWS, 672 of d     products         products, finish         |
  * | g                      GRADIENT_ROWS x 672         gradient         products                 |
+ * | stand_in_x, stand_in_y m, n of d, where d logit_scale is wanted without dX (dY for neg_sq_l2)|
  * +-- sigmoid ------------- sigmoid.c --------- for a sigmoid loss ------------------------------+
  * | row_term, col_term     m, n                        sigmoid          pass, gradient           |
  * | var_x, var_y           m, n double                 sigmoid          sigmoid                  |
@@ -57,7 +61,7 @@
  * | e                      all blocks, at most         pass             gradient                 |
  * +----------------------------------------------------------------------------------------------+
  *
- * mmk_infonce_workspace_bytes: `streamed` is all but kept, `stored` has kept for all blocks.
+ * A query of workspace bytes: `least` is all but kept, `all` has kept for all blocks.
  */
 #ifndef MMK_INFONCE_PROBLEM_H
 #define MMK_INFONCE_PROBLEM_H
@@ -123,9 +127,10 @@ struct gradient_state {
 
 /* The operands and results of the two products with G. */
 struct products_state {
-    float *columns_x, *columns_y; /* column panels */
-    float *tiles_x, *tiles_y;     /* the gradients of as many rows, in register tiles */
-    float *g;                     /* in stripes */
+    float *columns_x, *columns_y;   /* column panels */
+    float *tiles_x, *tiles_y;       /* the gradients of as many rows, in register tiles */
+    float *g;                       /* in stripes */
+    float *stand_in_x, *stand_in_y; /* m x d, n x d: in place of gradients that are not wanted */
 };
 
 /* w_ij = z_ij + row_term_i + col_term_j; row_sum and row_e sum log2(1 + 2^w). */
@@ -142,15 +147,39 @@ struct kept_state {
     size_t row_blocks;
 };
 
+/* What is asked of the logits, one to one with mmk.h's fields. */
+struct infonce_config {
+    enum mmk_similarity similarity;
+    float logit_scale;
+    float weight_x, weight_y;
+    size_t offset;
+    double upstream;
+};
+
+/* Where gradients go; data NULL: not wanted. The rows of dY are followed by those of dnegatives. */
+struct gradients {
+    struct args_out x, y, negatives;
+};
+
+/* Which of the products with G are needed, for a gradient or for d logit_scale, whose sum is taken
+ * from the gradients' rows. */
+struct infonce_wanted {
+    bool dlogit_scale;
+    bool rows, columns;                   /* G Y, G^T X */
+    bool stand_in_rows, stand_in_columns; /* gradients that are not wanted, but their rows are */
+};
+
 struct infonce {
     const struct isa_row *isa;
-    struct mmk_infonce_config config;
-    size_t m, n, d;
+    struct infonce_config config;
+    size_t m, n, d; /* n with the further negatives, */
+    size_t own;     /* and the rows of Y alone */
     struct tile_operand x, y;
     int threads;
     float alpha; /* logit_scale log2(e): logits in base 2 are alpha times the similarity */
     bool fold;   /* alpha goes into the rows of X as they are packed, else into the logits */
     float shift; /* E = 2^(z - shift) */
+    struct infonce_wanted wanted;
     struct infonce_targets targets;
     struct packed_state packed;
     struct strip_state strip;
@@ -189,14 +218,27 @@ static inline struct tile_operand infonce_scaled_rows(const struct infonce *p)
     return x;
 }
 
-/* The arguments that every loss has. Targets are one-to-one where the caller says nothing else. */
-struct infonce infonce_arguments(size_t m, size_t n, size_t d, const float *x, size_t ldx,
-                                 const float *y, size_t ldy);
-/* The first thing that is wrong with a call; the row of the instruction set, alpha and threads. */
-enum mmk_status infonce_check(struct infonce *p, const struct mmk_infonce_config *config,
-                              const struct mmk_options *options);
-enum mmk_status infonce_check_gradients(const struct infonce *p, const float *dx, size_t lddx,
-                                        const float *dy, size_t lddy);
+/* The rows and the similarity that every loss has, and the options. */
+enum mmk_status infonce_take_rows(struct infonce *p, const struct mmk_matrix *x,
+                                  const struct mmk_matrix *y, const struct mmk_matrix *negatives,
+                                  enum mmk_similarity similarity,
+                                  const struct mmk_options *options);
+enum mmk_status infonce_take_scale(struct infonce *p, float logit_scale, const float *upstream);
+/* Targets by weights, or one to one where they are NULL. `name` is theirs. */
+enum mmk_status infonce_take_targets(struct infonce *p, const char *name,
+                                     const struct mmk_csr *weights, size_t offset,
+                                     bool exclude_self);
+
+/* MMK_ERR_CONFLICT where the problem has what goes with InfoNCE alone (infonce.c). */
+enum mmk_status infonce_refuse_targets(const char *function,
+                                       const struct mmk_infonce_problem *problem);
+
+/* An output of the shape of x, or of y; NULL: not wanted. */
+enum mmk_status infonce_take_gradient(const char *name, const struct mmk_matrix_out *matrix,
+                                      size_t rows, size_t d, const char *of,
+                                      const struct mmk_options *options, struct args_out *out);
+/* Sets wanted from where gradients go. */
+void infonce_want(struct infonce *p, const struct gradients *out, bool dlogit_scale);
 
 enum infonce_parts { INFONCE_FORWARD = 1, INFONCE_BACKWARD = 2 };
 
@@ -204,10 +246,12 @@ enum infonce_parts { INFONCE_FORWARD = 1, INFONCE_BACKWARD = 2 };
  * backward. */
 enum mmk_status infonce_open(struct infonce *p, struct scratch *s, enum infonce_parts parts,
                              const struct mmk_options *options);
-/* What mmk_infonce_workspace_bytes answers for m, n, d and targets.most. */
-enum mmk_status infonce_workspace_bytes(struct infonce *p, int threads, size_t *streamed,
-                                        size_t *stored);
+/* Answers a query in place of that. */
+enum mmk_status infonce_answer(struct infonce *p, enum infonce_parts parts,
+                               const struct mmk_options *options);
 
-void infonce_clear_rows(size_t rows, size_t d, float *matrix, size_t ld);
+/* Gradients of 0, for a call without rows or columns. */
+void infonce_clear_gradients(const struct infonce *p, const struct gradients *out);
+void infonce_clear_rows(size_t rows, size_t d, const struct args_out *out);
 
 #endif

@@ -27,12 +27,17 @@ void infonce_layout_products(struct infonce *p, struct scratch *s)
 {
     const size_t f = sizeof(float);
     size_t rows = size_round_up(size_min(p->m, GRADIENT_ROWS), TILE_BLOCK_ROWS);
-    p->products.columns_x = scratch_take(s, tile_packed_floats(rows, p->d), f);
+    size_t by_rows = p->wanted.rows ? f : 0, by_columns = p->wanted.columns ? f : 0;
+    p->products.columns_x = scratch_take(s, tile_packed_floats(rows, p->d), by_columns);
     p->products.columns_y =
-        scratch_take(s, tile_packed_floats(size_min(p->n, TILE_BLOCK_COLS), p->d), f);
-    p->products.tiles_x = scratch_take(s, tile_packed_floats(rows, p->d), f);
-    p->products.tiles_y = scratch_take(s, tile_packed_floats(TILE_BLOCK_COLS, p->d), f);
+        scratch_take(s, tile_packed_floats(size_min(p->n, TILE_BLOCK_COLS), p->d), by_rows);
+    p->products.tiles_x = scratch_take(s, tile_packed_floats(rows, p->d), by_rows);
+    p->products.tiles_y = scratch_take(s, tile_packed_floats(TILE_BLOCK_COLS, p->d), by_columns);
     p->products.g = scratch_take(s, rows, TILE_BLOCK_COLS * f);
+    if (p->wanted.stand_in_rows)
+        p->products.stand_in_x = scratch_take(s, p->m, p->d * f);
+    if (p->wanted.stand_in_columns)
+        p->products.stand_in_y = scratch_take(s, p->n, p->d * f);
 }
 
 /* While they are added to, gradients lie in whole register tiles, one after the other as they are
@@ -46,17 +51,20 @@ static float *result_tile(const struct infonce *p, float *tiles, size_t count, s
            row % count * tile->nr;
 }
 
-/* Rows [row, row + rows) from their tiles to the matrix, or back. */
-static void copy_result(const struct infonce *p, float *tiles, size_t count, size_t row,
-                        size_t rows, float *matrix, size_t ld, bool to_matrix)
+/* Rows [row, row + rows) from their tiles to the gradient's rows from `first` + row on, or back. */
+static void copy_result(const struct stage *s, bool of_x, size_t first, float *tiles, size_t count,
+                        size_t row, size_t rows, bool to_matrix)
 {
+    const struct infonce *p = s->p;
     size_t nr = p->isa->tile->nr;
-    for (size_t r = 0; r < rows; r++)
-        for (size_t k = 0; k < p->d; k += nr) {
+    for (size_t r = row; r < row + rows; r++) {
+        float *matrix = gradient_row(s, of_x, first + r);
+        for (size_t k = 0; matrix != NULL && k < p->d; k += nr) {
             size_t bytes = size_min(p->d - k, nr) * sizeof(float);
-            float *in_tile = result_tile(p, tiles, count, row + r, k), *out = matrix + r * ld + k;
+            float *in_tile = result_tile(p, tiles, count, r, k), *out = matrix + k;
             memcpy(to_matrix ? out : in_tile, to_matrix ? in_tile : out, bytes);
         }
+    }
 }
 
 /* Rows of a gradient whose sums are complete, from their tiles: finished, where the sums over the
@@ -65,10 +73,8 @@ static void leave_tiles(const struct stage *s, bool of_x, float *tiles, size_t c
                         size_t rows)
 {
     size_t first = of_x ? s->super.row : s->super.col;
-    size_t ld = of_x ? s->out.lddx : s->out.lddy;
     if (s->p->gradient.late)
-        copy_result(s->p, tiles, count, row, rows,
-                    (of_x ? s->out.dx : s->out.dy) + (first + row) * ld, ld, true);
+        copy_result(s, of_x, first, tiles, count, row, rows, true);
     else
         for (size_t r = row; r < row + rows; r++)
             infonce_finish_row(s, of_x, first + r, result_tile(s->p, tiles, count, r, 0), count);
@@ -163,12 +169,11 @@ static void gradient_columns(const struct stage *s, size_t first)
     const struct infonce *p = s->p;
     const struct tile_ops *tile = p->isa->tile;
     size_t width = gradient_columns_width(tile), end = size_min(s->super.cols, first + width);
-    size_t rows = s->super.rows, ld = s->out.lddy;
+    size_t rows = s->super.rows;
     size_t step = COLUMN_PANEL_FLOATS / (p->d + 1) / TILE_BLOCK_ROWS * TILE_BLOCK_ROWS;
     step = step < TILE_BLOCK_ROWS ? TILE_BLOCK_ROWS : step;
-    float *dy = s->out.dy + (s->super.col + first) * ld;
     if (s->super.row != 0)
-        copy_result(p, p->products.tiles_y, width, first, end - first, dy, ld, false);
+        copy_result(s, false, s->super.col, p->products.tiles_y, width, first, end - first, false);
     for (size_t row = 0; row < rows; row += step) {
         size_t depth = size_min(rows - row, step);
         bool last = row + depth == rows;
@@ -201,7 +206,7 @@ static void gradient_columns(const struct stage *s, size_t first)
     if (s->super.row + rows == p->m)
         leave_tiles(s, false, p->products.tiles_y, width, first, end - first);
     else
-        copy_result(p, p->products.tiles_y, width, first, end - first, dy, ld, true);
+        copy_result(s, false, s->super.col, p->products.tiles_y, width, first, end - first, true);
 }
 
 /* The column sums of the blocks of G, in their order. */
@@ -226,6 +231,8 @@ static void super_run(const struct stage *s)
 #pragma omp for schedule(dynamic, 1)
     for (size_t row = 0; row < s->super.rows; row += TILE_BLOCK_ROWS) {
         infonce_gradient_block(s, row);
+        if (!p->wanted.rows)
+            continue;
         gradient_rows(s, row);
         if (s->super.col + s->super.cols == p->n)
             leave_tiles(s, true, p->products.tiles_x, TILE_BLOCK_ROWS, row,
@@ -235,7 +242,8 @@ static void super_run(const struct stage *s)
 #pragma omp for schedule(dynamic, 1)
     for (size_t first = 0; first < s->super.cols; first += width) {
         join_columns(s, first, size_min(s->super.cols - first, width));
-        gradient_columns(s, first);
+        if (p->wanted.columns)
+            gradient_columns(s, first);
     }
 }
 
@@ -251,14 +259,16 @@ void infonce_run_stage(struct stage *s)
             s->super.row = held + row;
             s->super.rows = size_min(held_rows - row, step);
             s->stride = size_round_up(s->super.rows, TILE_BLOCK_ROWS) * tile->stripe;
-            tile_pack_columns(tile, &p->x, s->super.row, s->super.rows, p->d, p->products.columns_x,
-                              s->worker, s->workers);
+            if (p->wanted.columns)
+                tile_pack_columns(tile, &p->x, s->super.row, s->super.rows, p->d,
+                                  p->products.columns_x, s->worker, s->workers);
             bool kept = kept_block(p, s->super.row + s->super.rows - 1, 0) != NULL;
             for (size_t col = 0; col < p->n; col += TILE_BLOCK_COLS) {
                 s->super.col = col;
                 s->super.cols = size_min(p->n - col, TILE_BLOCK_COLS);
-                tile_pack_columns(tile, &p->y, col, s->super.cols, p->d, p->products.columns_y,
-                                  s->worker, s->workers);
+                if (p->wanted.rows)
+                    tile_pack_columns(tile, &p->y, col, s->super.cols, p->d, p->products.columns_y,
+                                      s->worker, s->workers);
                 size_t held_col = col / HELD_COLS * HELD_COLS;
                 struct region needed = {held, held_rows, held_col,
                                         size_min(p->n - held_col, HELD_COLS)};

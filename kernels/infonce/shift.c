@@ -70,7 +70,8 @@ float infonce_choose_shift(const struct infonce *p)
             continue;
         for (size_t k = 0; k < SAMPLE_NEGATIVES; k++) {
             size_t j = next_negative(p, i, (first + 1 + k * (p->n - 1) / SAMPLE_NEGATIVES) % p->n);
-            logit[k] = p->alpha * pair(p->d, p->x.data + i * p->x.ld, p->y.data + j * p->y.ld);
+            logit[k] =
+                p->alpha * pair(p->d, tile_operand_row(&p->x, i), tile_operand_row(&p->y, j));
         }
         sort_few(SAMPLE_NEGATIVES, logit);
         greatest[used] = logit[SAMPLE_NEGATIVES - 1];

@@ -1,4 +1,4 @@
-/* sigmoid.c - the sigmoid losses' public functions, of rows and of Gaussian embeddings.
+/* sigmoid.c - mmk_sigmoid: the sigmoid loss of rows, and of Gaussian embeddings.
  * SPDX-License-Identifier: MIT
  *
  * InfoNCE's strips become log(1 + 2^w) and its derivative (sigmoid_strip in infonce.h). Every pair
@@ -7,10 +7,10 @@
  * gradients come from one pass over the logits. Variances of Gaussian embeddings enter as a term of
  * the row and one of the column.
  *
- * Where the time goes: into InfoNCE's products, one for mmk_sigmoid_forward (pass.c) and three
- * where there are gradients (products.c), and beside the first into an exponential, a logarithm
- * and, for G, a division for each element: more than InfoNCE has, so that short rows cost more.
- * What Gaussian embeddings add is O((m + n) d): two exponentials for each log-variance.
+ * Where the time goes: into InfoNCE's products, one for the loss alone (pass.c) and one more for
+ * each of dX and dY (products.c), and beside the first into an exponential, a logarithm and, for G,
+ * a division for each element: more than InfoNCE has, so that short rows cost more. What Gaussian
+ * embeddings add is O((m + n) d): two exponentials for each log-variance.
  */
 #include "sigmoid.h"
 
@@ -80,87 +80,15 @@ static void set_terms(struct infonce *p, float bias, const double *var_x, const 
         p->sigmoid.col_term[j] = 0.0f;
 }
 
-/* What the two functions have in common before they compute. */
-static enum mmk_status check(struct infonce *p, const struct mmk_sigmoid_config *config,
-                             const struct mmk_csr *positives, const float *loss,
-                             const struct mmk_options *options)
-{
-    if (config == NULL || loss == NULL)
-        return MMK_ERR_NULL;
-    const struct mmk_infonce_config shared = {.similarity = config->similarity,
-                                              .logit_scale = config->logit_scale,
-                                              .offset = config->offset};
-    p->sigmoid.on = true;
-    p->targets.weights = positives;
-    enum mmk_status status = infonce_check(p, &shared, options);
-    if (status != MMK_OK)
-        return status;
-    return isfinite(config->bias) && fabsf(config->bias) <= 0x1p100f ? MMK_OK : MMK_ERR_BIAS;
-}
-
-enum mmk_status mmk_sigmoid_forward(const struct mmk_sigmoid_config *config,
-                                    const struct mmk_csr *positives, size_t m, size_t n, size_t d,
-                                    const float *x, size_t ldx, const float *y, size_t ldy,
-                                    float *loss, const struct mmk_options *options)
-{
-    struct infonce p = infonce_arguments(m, n, d, x, ldx, y, ldy);
-    struct scratch scratch;
-    enum mmk_status status = check(&p, config, positives, loss, options);
-    if (status != MMK_OK)
-        return status;
-    if (m == 0 || n == 0) {
-        *loss = 0.0f;
-        return MMK_OK;
-    }
-    if ((status = infonce_open(&p, &scratch, INFONCE_FORWARD, options)) != MMK_OK)
-        return status;
-    set_terms(&p, config->bias, NULL, NULL);
-    infonce_run_sigmoid(&p);
-    *loss = sigmoid_loss(&p, p.forward.row_sum);
-    scratch_close(&scratch);
-    return MMK_OK;
-}
-
-enum mmk_status mmk_sigmoid_forward_backward(const struct mmk_sigmoid_config *config,
-                                             const struct mmk_csr *positives, size_t m, size_t n,
-                                             size_t d, const float *x, size_t ldx, const float *y,
-                                             size_t ldy, float *loss, float *dx, size_t lddx,
-                                             float *dy, size_t lddy, float *dlogit_scale,
-                                             float *dbias, const struct mmk_options *options)
-{
-    struct infonce p = infonce_arguments(m, n, d, x, ldx, y, ldy);
-    struct scratch scratch;
-    enum mmk_status status = check(&p, config, positives, loss, options);
-    if (status == MMK_OK && (dlogit_scale == NULL || dbias == NULL))
-        status = MMK_ERR_NULL;
-    if (status != MMK_OK || (status = infonce_check_gradients(&p, dx, lddx, dy, lddy)) != MMK_OK)
-        return status;
-    if (m == 0 || n == 0) {
-        *loss = *dlogit_scale = *dbias = 0.0f;
-        infonce_clear_rows(m, d, dx, lddx);
-        infonce_clear_rows(n, d, dy, lddy);
-        return MMK_OK;
-    }
-    if ((status = infonce_open(&p, &scratch, INFONCE_BACKWARD, options)) != MMK_OK)
-        return status;
-    set_terms(&p, config->bias, NULL, NULL);
-    infonce_run_sigmoid_backward(&p, dx, lddx, dy, lddy, dlogit_scale);
-    *loss = sigmoid_loss(&p, p.gradient.row_e);
-    *dbias = bias_gradient(&p);
-    scratch_close(&scratch);
-    return MMK_OK;
-}
-
 /* ---- Closed-form sampled distance ---------------------------------------------------------- */
 
 /* var[i] = sum_k e^{log_var_ik} */
-static void sum_variances(const struct infonce *p, size_t rows, const float *log_var, size_t ld,
-                          double *var)
+static void sum_variances(const struct infonce *p, const struct args_rows *log_var, double *var)
 {
     const struct exp_ops *exp = p->isa->exp;
 #pragma omp parallel for schedule(static) num_threads(p->threads) if (p->threads > 1)
-    for (size_t i = 0; i < rows; i++) {
-        const float *row = log_var + i * ld;
+    for (size_t i = 0; i < log_var->rows; i++) {
+        const float *row = log_var->data + i * log_var->ld;
         float max = exp->max(p->d, row);
         double bits = (double)max * LSE_LOG2E;
         if (!(fabs(bits) <= 1000)) /* no k, NaN, or far out of float */
@@ -173,16 +101,19 @@ static void sum_variances(const struct infonce *p, size_t rows, const float *log
 /* d loss / d log_var_ik = -a (sum_j G_ij) e^{log_var_ik}. Returns the rows' part of d loss / d a,
  * which is -sum_i (sum_j G_ij) var_i. */
 static double variance_gradients(const struct infonce *p, const struct infonce_side *side,
-                                 size_t rows, const float *negatives, const float *log_var,
-                                 size_t ld, const double *var, float *gradient, size_t ldgradient)
+                                 size_t rows, const float *negatives,
+                                 const struct args_rows *log_var, const double *var,
+                                 const struct args_out *gradient)
 {
     double part = 0;
 #pragma omp parallel for schedule(static) num_threads(p->threads) if (p->threads > 1)
     for (size_t i = 0; i < rows; i++) {
         double sum = sum_of_row(p, side, i, negatives[i]);
-        float *out = gradient + i * ldgradient;
+        if (gradient->data == NULL)
+            continue;
+        float *out = gradient->data + i * gradient->ld;
         struct row_scale scale = {1.0f, (float)(-(double)p->config.logit_scale * sum)};
-        p->isa->exp->each(p->d, log_var + i * ld, out);
+        p->isa->exp->each(p->d, log_var->data + i * log_var->ld, out);
         p->isa->pair->scale_row(p->d, out, scale, out);
     }
     for (size_t i = 0; i < rows; i++)
@@ -190,50 +121,152 @@ static double variance_gradients(const struct infonce *p, const struct infonce_s
     return part;
 }
 
-enum mmk_status mmk_csd_sigmoid_forward_backward(
-    const struct mmk_sigmoid_config *config, const struct mmk_csr *positives, size_t m, size_t n,
-    size_t d, const float *mu, const float *log_var_x, size_t ldx, const float *nu,
-    const float *log_var_y, size_t ldy, float *loss, float *dmu, float *dlog_var_x, size_t lddx,
-    float *dnu, float *dlog_var_y, size_t lddy, float *dlogit_scale, float *dbias,
-    const struct mmk_options *options)
+/* ---- The call -------------------------------------------------------------------------------- */
+
+struct call {
+    const struct mmk_sigmoid_problem *problem;
+    const struct mmk_sigmoid_results *results;
+    const struct mmk_options *options;
+    struct args_rows log_variance_x, log_variance_y;
+    bool variances;
+    struct gradients out;
+    struct args_out dlog_variance_x, dlog_variance_y;
+    enum infonce_parts parts; /* forward: the loss alone */
+};
+
+/* Log-variances come for both sides, in the shape of the means. */
+static enum mmk_status take_variances(const struct infonce *p, struct call *c)
 {
-    struct infonce p = infonce_arguments(m, n, d, mu, ldx, nu, ldy);
-    struct scratch scratch;
-    if (config == NULL)
-        return MMK_ERR_NULL;
-    struct mmk_sigmoid_config distance = *config;
-    distance.similarity = MMK_NEG_SQ_L2;
-    enum mmk_status status = check(&p, &distance, positives, loss, options);
-    if (status == MMK_OK && (dlogit_scale == NULL || dbias == NULL))
-        status = MMK_ERR_NULL;
-    if (status != MMK_OK || (status = args_matrix(log_var_x, m, d, ldx)) != MMK_OK ||
-        (status = args_matrix(log_var_y, n, d, ldy)) != MMK_OK ||
-        (status = infonce_check_gradients(&p, dmu, lddx, dnu, lddy)) != MMK_OK ||
-        (status = infonce_check_gradients(&p, dlog_var_x, lddx, dlog_var_y, lddy)) != MMK_OK)
+    const struct mmk_matrix *x = c->problem->log_variance_x, *y = c->problem->log_variance_y;
+    enum mmk_status status;
+    c->variances = x != NULL;
+    if ((x == NULL) != (y == NULL))
+        return args_error(MMK_ERR_CONFLICT, "log_variance_%c is given and log_variance_%c is not",
+                          x != NULL ? 'x' : 'y', x != NULL ? 'y' : 'x');
+    if (x == NULL)
+        return MMK_OK;
+    if (c->problem->similarity != MMK_NEG_SQ_L2)
+        return args_error(MMK_ERR_SIMILARITY, "log-variances need MMK_NEG_SQ_L2, similarity is %d",
+                          (int)c->problem->similarity);
+    if ((status = args_matrix("log_variance_x", x, ARGS_READ, c->options, &c->log_variance_x)) !=
+            MMK_OK ||
+        (status = args_matrix("log_variance_y", y, ARGS_READ, c->options, &c->log_variance_y)) !=
+            MMK_OK ||
+        (status = args_same_shape("log_variance_x", &c->log_variance_x, "x", p->m, p->d)) != MMK_OK)
         return status;
-    if (m == 0 || n == 0) {
-        *loss = *dlogit_scale = *dbias = 0.0f;
-        infonce_clear_rows(m, d, dmu, lddx);
-        infonce_clear_rows(m, d, dlog_var_x, lddx);
-        infonce_clear_rows(n, d, dnu, lddy);
-        infonce_clear_rows(n, d, dlog_var_y, lddy);
+    return args_same_shape("log_variance_y", &c->log_variance_y, "y", p->n, p->d);
+}
+
+static enum mmk_status take_problem(struct infonce *p, struct call *c)
+{
+    const struct mmk_sigmoid_problem *problem = c->problem;
+    enum mmk_status status;
+    if ((status = args_pointer("problem", problem)) != MMK_OK ||
+        (status = ARGS_RESERVED("problem", problem)) != MMK_OK ||
+        (status = infonce_take_rows(p, problem->x, problem->y, NULL, problem->similarity,
+                                    c->options)) != MMK_OK ||
+        (status = infonce_take_scale(p, problem->logit_scale, problem->upstream)) != MMK_OK ||
+        (status = take_variances(p, c)) != MMK_OK)
+        return status;
+    if (!(fabsf(problem->bias) <= 0x1p100f))
+        return args_error(MMK_ERR_BIAS, "bias is %g; it must be within 2^100",
+                          (double)problem->bias);
+    p->sigmoid.on = true;
+    return infonce_take_targets(p, "positives", problem->positives, problem->offset, false);
+}
+
+static enum mmk_status take_results(struct infonce *p, struct call *c)
+{
+    const struct mmk_sigmoid_results *r = c->results;
+    enum mmk_status status;
+    if ((status = args_pointer("results", r)) != MMK_OK ||
+        (status = ARGS_RESERVED("results", r)) != MMK_OK)
+        return status;
+    if (!c->variances && (r->dlog_variance_x != NULL || r->dlog_variance_y != NULL))
+        return args_error(MMK_ERR_CONFLICT,
+                          "dlog_variance_%c is wanted and the problem has no "
+                          "log-variances",
+                          r->dlog_variance_x != NULL ? 'x' : 'y');
+    if ((status = infonce_take_gradient("dx", r->dx, p->m, p->d, "x", c->options, &c->out.x)) !=
+            MMK_OK ||
+        (status = infonce_take_gradient("dy", r->dy, p->n, p->d, "y", c->options, &c->out.y)) !=
+            MMK_OK ||
+        (status = infonce_take_gradient("dlog_variance_x", r->dlog_variance_x, p->m, p->d, "x",
+                                        c->options, &c->dlog_variance_x)) != MMK_OK ||
+        (status = infonce_take_gradient("dlog_variance_y", r->dlog_variance_y, p->n, p->d, "y",
+                                        c->options, &c->dlog_variance_y)) != MMK_OK)
+        return status;
+    infonce_want(p, &c->out, r->dlogit_scale != NULL);
+    bool gradients = p->wanted.rows || p->wanted.columns || r->dbias != NULL ||
+                     r->dlog_variance_x != NULL || r->dlog_variance_y != NULL;
+    c->parts = gradients ? INFONCE_BACKWARD : r->loss != NULL ? INFONCE_FORWARD : 0;
+    return MMK_OK;
+}
+
+static void run_empty(const struct infonce *p, const struct call *c)
+{
+    const struct mmk_sigmoid_results *r = c->results;
+    if (r->loss != NULL)
+        *r->loss = 0.0f;
+    if (r->dlogit_scale != NULL)
+        *r->dlogit_scale = 0.0f;
+    if (r->dbias != NULL)
+        *r->dbias = 0.0f;
+    infonce_clear_gradients(p, &c->out);
+    infonce_clear_rows(p->m, p->d, &c->dlog_variance_x);
+    infonce_clear_rows(p->n, p->d, &c->dlog_variance_y);
+}
+
+static void run_gradients(struct infonce *p, const struct call *c)
+{
+    const struct mmk_sigmoid_results *r = c->results;
+    float dscale;
+    infonce_run_sigmoid_backward(p, &c->out, &dscale);
+    double da = p->wanted.dlogit_scale ? (double)dscale : 0;
+    if (c->variances) {
+        da += variance_gradients(p, &p->targets.x, p->m, p->gradient.row_g, &c->log_variance_x,
+                                 p->sigmoid.var_x, &c->dlog_variance_x);
+        da += variance_gradients(p, &p->targets.y, p->n, p->gradient.col_g, &c->log_variance_y,
+                                 p->sigmoid.var_y, &c->dlog_variance_y);
+    }
+    if (r->loss != NULL)
+        *r->loss = sigmoid_loss(p, p->gradient.row_e);
+    if (r->dlogit_scale != NULL)
+        *r->dlogit_scale = simd_canonical_nan((float)da);
+    if (r->dbias != NULL)
+        *r->dbias = bias_gradient(p);
+}
+
+enum mmk_status mmk_sigmoid(const struct mmk_sigmoid_problem *problem,
+                            const struct mmk_sigmoid_results *results,
+                            const struct mmk_options *options)
+{
+    struct infonce p = {0};
+    struct call c = {.problem = problem, .results = results, .options = options};
+    struct scratch scratch;
+    enum mmk_status status;
+    if ((status = take_problem(&p, &c)) != MMK_OK || (status = take_results(&p, &c)) != MMK_OK)
+        return status;
+    if (args_is_query(options))
+        return infonce_answer(&p, c.parts, options);
+    if (p.m == 0 || p.n == 0 || c.parts == 0) {
+        run_empty(&p, &c);
         return MMK_OK;
     }
-    if ((status = infonce_open(&p, &scratch, INFONCE_BACKWARD, options)) != MMK_OK)
+    if ((status = infonce_open(&p, &scratch, c.parts, options)) != MMK_OK)
         return status;
-    sum_variances(&p, m, log_var_x, ldx, p.sigmoid.var_x);
-    sum_variances(&p, n, log_var_y, ldy, p.sigmoid.var_y);
-    set_terms(&p, config->bias, p.sigmoid.var_x, p.sigmoid.var_y);
-    float dscale;
-    infonce_run_sigmoid_backward(&p, dmu, lddx, dnu, lddy, &dscale);
-    double da = (double)dscale;
-    da += variance_gradients(&p, &p.targets.x, m, p.gradient.row_g, log_var_x, ldx, p.sigmoid.var_x,
-                             dlog_var_x, lddx);
-    da += variance_gradients(&p, &p.targets.y, n, p.gradient.col_g, log_var_y, ldy, p.sigmoid.var_y,
-                             dlog_var_y, lddy);
-    *loss = sigmoid_loss(&p, p.gradient.row_e);
-    *dlogit_scale = simd_canonical_nan((float)da);
-    *dbias = bias_gradient(&p);
+    if (c.variances) {
+        sum_variances(&p, &c.log_variance_x, p.sigmoid.var_x);
+        sum_variances(&p, &c.log_variance_y, p.sigmoid.var_y);
+    }
+    set_terms(&p, problem->bias, c.variances ? p.sigmoid.var_x : NULL,
+              c.variances ? p.sigmoid.var_y : NULL);
+    if (c.parts == INFONCE_FORWARD) {
+        infonce_run_sigmoid(&p);
+        *results->loss = sigmoid_loss(&p, p.forward.row_sum);
+    } else {
+        run_gradients(&p, &c);
+    }
     scratch_close(&scratch);
     return MMK_OK;
 }

@@ -47,8 +47,10 @@ void infonce_take_lse(struct infonce *p, const float *lse_x, const float *lse_y)
     double to_bits = (double)p->alpha / (double)p->config.logit_scale;
     for (size_t i = 0; i < p->m; i++)
         p->softmax.lse2_x[i] = (double)lse_x[i] * to_bits;
-    for (size_t j = 0; j < p->n; j++)
+    for (size_t j = 0; j < p->own; j++)
         p->softmax.lse2_y[j] = (double)lse_y[j] * to_bits;
+    for (size_t j = p->own; j < p->n; j++) /* has no part in the loss, and bounds nothing */
+        p->softmax.lse2_y[j] = -INFINITY;
 }
 
 /* v as the sum of two floats. */
@@ -115,8 +117,8 @@ static void prepare_half(const struct infonce *p, const struct half *h)
 {
     double shift = (double)p->shift;
     for (size_t i = 0; i < h->count; i++) {
-        if (!infonce_counts(&p->targets, h->side,
-                            i)) { /* has no part in the loss: its softmax is 0 */
+        if (!infonce_counts(&p->targets, h->side, i)) {
+            /* It has no part in the loss: its softmax is 0. */
             h->lse[i] = FLT_MAX;
             h->lse_low[i] = h->weight[i] = 0.0f;
             h->factor[i] = 0;
@@ -147,9 +149,9 @@ void infonce_prepare_softmax(struct infonce *p)
 {
     const struct infonce_targets *t = &p->targets;
     bool forward = p->forward.row_sum != NULL;
-    double weight_x = direction_weight(p->config.weight_x, &t->x);
-    double weight_y = direction_weight(p->config.weight_y, &t->y);
-    infonce_set_weight_bits(p, fmax(weight_x, weight_y));
+    double weight_x = p->config.upstream * direction_weight(p->config.weight_x, &t->x);
+    double weight_y = p->config.upstream * direction_weight(p->config.weight_y, &t->y);
+    infonce_set_weight_bits(p, fmax(fabs(weight_x), fabs(weight_y)));
     p->softmax.weight_x = ldexp(weight_x, p->gradient.weight_bits);
     p->softmax.weight_y = ldexp(weight_y, p->gradient.weight_bits);
     const struct half half[2] = {

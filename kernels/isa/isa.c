@@ -1,13 +1,14 @@
 /* isa.c - which of the rows is in use.
  * SPDX-License-Identifier: MIT
  *
- * What the machine can run comes from machine.c and decode.c: on x86 libcpuid's raw CPUID leaves and XCR0
- * through a pure function that is tested on recorded and hand-edited machines, on aarch64 getauxval. It
- * is asked once, when that is first needed. After that a call costs one load of
+ * What the machine can run comes from machine.c and decode.c: on x86 libcpuid's raw CPUID leaves
+ * and XCR0 through a pure function that is tested on recorded and hand-edited machines, on aarch64
+ * getauxval. It is asked once, when that is first needed. After that a call costs one load of
  * isa_row_in_use, and a compare that is never taken.
  */
 #include "isa.h"
 
+#include "../call/args.h"
 #include "decode.h"
 
 #include <stdlib.h>
@@ -43,18 +44,22 @@ const struct isa_row *isa_builtin_row(enum mmk_isa isa)
     return NULL;
 }
 
-static enum mmk_status row_by_name(const char *name, const struct isa_row **row)
+/* `from` is who gave the name. */
+static enum mmk_status row_by_name(const char *from, const char *name, const struct isa_row **row)
 {
     for (unsigned isa = 0; isa < MMK_ISA_COUNT; isa++) {
         if (strcmp(name, names[isa]) != 0)
             continue;
         const struct isa_row *found = isa_builtin_row((enum mmk_isa)isa);
         if (found == NULL || !usable((enum mmk_isa)isa))
-            return MMK_ERR_ISA_UNUSABLE;
+            return args_error(MMK_ERR_ISA_UNUSABLE, "%s: this machine or build cannot run %s", from,
+                              name);
         *row = found;
         return MMK_OK;
     }
-    return MMK_ERR_ISA_UNKNOWN;
+    return args_error(MMK_ERR_ISA_UNKNOWN,
+                      "%s: '%s' is no instruction set; there are scalar, avx2, avx512 and neon",
+                      from, name);
 }
 
 /* What MMK_ISA names, exactly; without it (or with an empty one) the widest usable. */
@@ -62,7 +67,7 @@ static enum mmk_status default_row(const struct isa_row **row)
 {
     const char *name = getenv("MMK_ISA");
     if (name != NULL && name[0] != '\0')
-        return row_by_name(name, row);
+        return row_by_name("MMK_ISA", name, row);
     for (int i = ROWS - 1; i > 0; i--) {
         if (usable(rows[i]->isa)) {
             *row = rows[i];
@@ -105,7 +110,8 @@ enum mmk_status mmk_isa_usable(enum mmk_isa isa)
 enum mmk_status mmk_isa_use(const char *name)
 {
     const struct isa_row *row;
-    enum mmk_status status = name != NULL ? row_by_name(name, &row) : default_row(&row);
+    enum mmk_status status =
+        name != NULL ? row_by_name("mmk_isa_use", name, &row) : default_row(&row);
     if (status == MMK_OK)
         isa_use_row(row);
     return status;
@@ -113,10 +119,10 @@ enum mmk_status mmk_isa_use(const char *name)
 
 enum mmk_status mmk_isa_in_use(enum mmk_isa *isa)
 {
-    if (isa == NULL)
-        return MMK_ERR_NULL;
     const struct isa_row *row;
-    enum mmk_status status = isa_current(&row);
+    enum mmk_status status = args_pointer("isa", isa);
+    if (status == MMK_OK)
+        status = isa_current(&row);
     if (status == MMK_OK)
         *isa = row->isa;
     return status;

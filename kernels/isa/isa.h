@@ -1,12 +1,12 @@
 /* isa.h - which instruction sets this machine has, and the kernel tables of each (internal).
  * SPDX-License-Identifier: MIT
  *
- * One row per instruction set: its name, its test, and its complete set of inner-loop tables. No
+ * One row per instruction set: its name and its complete set of inner-loop tables. No
  * entry of a table falls back to another instruction set. Checks, blocking, threads and joins are
- * written once, in plain C, in the drivers (<family>/<family>.c); what is small and hot is written with
- * intrinsics, in one file a family and instruction set. A driver fetches the row in use with
- * isa_current() and calls through its tables; tools and tests may put in a row of their own (the bench's
- * autovec baseline is such a row).
+ * written once, in plain C, in the drivers (<family>/<family>.c); what is small and hot is written
+ * with intrinsics, in one file a family and instruction set. A driver fetches the row in use with
+ * isa_current() and calls through its tables; tools and tests may put in a row of their own (the
+ * bench's autovec baseline is such a row).
  *
  *   isa.c       which row is in use
  *   decode.c    from CPUID leaves to the instruction sets that may be used
@@ -65,8 +65,8 @@ static inline enum mmk_status isa_current(const struct isa_row **row)
 /* The built-in row of an instruction set, usable here or not; NULL when this build has none. */
 const struct isa_row *isa_builtin_row(enum mmk_isa isa);
 
-/* Makes row the one in use: for mmk_isa_use, and for tools and tests, which may have rows of their own.
- * Whether this machine can run it, the caller has to know. */
+/* Makes row the one in use: for mmk_isa_use, and for tools and tests, which may have rows of their
+ * own. Whether this machine can run it, the caller has to know. */
 void isa_use_row(const struct isa_row *row);
 
 #endif

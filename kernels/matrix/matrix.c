@@ -1,13 +1,13 @@
 /* matrix.c - the m x n similarity matrix: blocking, packing and threads around the register tile.
  * SPDX-License-Identifier: MIT
  *
- * mmk_similarity_matrix and mmk_gallery_matrix are bound by the FMAs of the tile, up to the last tenth or
- * so, which is packing and, with a small d, the store of the result.
+ * mmk_similarity_matrix, of rows and of a packed gallery, is bound by the FMAs of the tile, up to
+ * the last tenth or so, which is packing and, with a small d, the store of the result.
  *
  * A super-block of the result (SUPER_ROWS x SUPER_COLS) has its rows of X and Y packed once, unless
- * the gallery is packed already; within it every block of TILE_BLOCK_ROWS x TILE_BLOCK_COLS is a task.
- * The block of A stays in L2 while B comes through from L3. The rows of Y that will be packed next are
- * fetched from memory meanwhile: packing them takes 5 clocks for 16 floats then, not 15.
+ * the gallery is packed already; within it every block of TILE_BLOCK_ROWS x TILE_BLOCK_COLS is a
+ * task. The block of A stays in L2 while B comes through from L3. The rows of Y that will be packed
+ * next are fetched from memory meanwhile: packing them takes 5 clocks for 16 floats then, not 15.
  */
 #include "../gallery/gallery.h"
 #include "../call/args.h"
@@ -18,8 +18,8 @@
 
 enum { SUPER_ROWS = 50 * TILE_BLOCK_ROWS, SUPER_COLS = 2 * TILE_BLOCK_COLS };
 
-/* A result greater than this is stored past the caches (64 bytes aligned): nobody will find it there,
- * and reading each line before it is overwritten costs 4 % at d = 128. */
+/* A result greater than this is stored past the caches (64 bytes aligned): nobody will find it
+ * there, and reading each line before it is overwritten costs 4 % at d = 128. */
 enum { PAST_CACHE_BYTES = 32 << 20 };
 
 struct matrix {
@@ -148,24 +148,21 @@ static unsigned product_flags(const struct matrix *p)
     return TILE_CANONICAL | TILE_EXACT | (past_cache ? TILE_PAST_CACHE : 0);
 }
 
-/* Everything of p but its options and memory is set. */
 static enum mmk_status matrix_call(struct matrix *p, const struct mmk_options *options)
 {
-    enum mmk_status status;
     size_t m = p->x.rows, n = p->y.rows;
-    if ((status = args_matrix(p->x.data, m, p->d, p->x.ld)) != MMK_OK ||
-        (status = args_matrix(p->result, m, n, p->ldresult)) != MMK_OK ||
-        (status = args_options(options)) != MMK_OK)
-        return status;
-    if (m == 0 || n == 0)
-        return MMK_OK;
-    p->threads = args_threads(options != NULL ? options->threads : 0,
-                              ((m - 1) / TILE_BLOCK_ROWS + 1) * ((n - 1) / TILE_BLOCK_COLS + 1));
-    p->flags = product_flags(p);
+    p->threads =
+        args_threads(options, size_blocks(m, TILE_BLOCK_ROWS) * size_blocks(n, TILE_BLOCK_COLS));
     struct scratch scratch = {0};
     size_t spare;
     matrix_layout(p, &scratch);
-    if ((status = scratch_open(&scratch, options, &spare)) != MMK_OK)
+    if (args_is_query(options))
+        return scratch_answer(&scratch, 0, options);
+    if (m == 0 || n == 0)
+        return MMK_OK;
+    p->flags = product_flags(p);
+    enum mmk_status status = scratch_open(&scratch, options, &spare);
+    if (status != MMK_OK)
         return status;
     matrix_layout(p, &scratch);
     matrix_run(p);
@@ -173,53 +170,26 @@ static enum mmk_status matrix_call(struct matrix *p, const struct mmk_options *o
     return MMK_OK;
 }
 
-enum mmk_status mmk_similarity_matrix(enum mmk_similarity similarity, size_t m, size_t n, size_t d,
-                                      const float *x, size_t ldx, const float *y, size_t ldy,
-                                      float *result, size_t ldresult,
+enum mmk_status mmk_similarity_matrix(enum mmk_similarity similarity, const struct mmk_matrix *x,
+                                      const struct mmk_matrix *y,
+                                      const struct mmk_matrix_out *result,
                                       const struct mmk_options *options)
 {
     const struct isa_row *isa;
-    enum mmk_status status = isa_current(&isa);
-    if (status != MMK_OK)
+    struct gallery_operands o;
+    struct args_out out;
+    enum mmk_status status = gallery_operands(similarity, x, y, options, &isa, &o);
+    if (status != MMK_OK ||
+        (status = args_matrix_out("result", result, o.m, o.n, "x by y", options, &out)) != MMK_OK ||
+        (status = args_options(options)) != MMK_OK)
         return status;
-    if ((unsigned)similarity >= MMK_SIMILARITY_COUNT)
-        return MMK_ERR_SIMILARITY;
-    if ((status = args_matrix(y, n, d, ldy)) != MMK_OK)
-        return status;
-    const struct pair_ops *normalize = similarity == MMK_COSINE ? isa->pair : NULL;
-    struct matrix p = {
-        .isa = isa,
-        .similarity = similarity,
-        .d = d,
-        .x = {.data = x, .ld = ldx, .rows = m, .normalize = normalize, .factor = 1.0f},
-        .y = {.data = y, .ld = ldy, .rows = n, .normalize = normalize, .factor = 1.0f},
-        .result = result,
-        .ldresult = ldresult,
-    };
-    return matrix_call(&p, options);
-}
-
-enum mmk_status mmk_gallery_matrix(const struct mmk_gallery *gallery, size_t m, const float *x,
-                                   size_t ldx, float *result, size_t ldresult,
-                                   const struct mmk_options *options)
-{
-    const struct isa_row *isa;
-    enum mmk_status status = gallery_usable(gallery, &isa);
-    if (status != MMK_OK)
-        return status;
-    struct matrix p = {
-        .isa = isa,
-        .similarity = gallery->similarity,
-        .d = gallery->d,
-        .x = {.data = x,
-              .ld = ldx,
-              .rows = m,
-              .normalize = gallery->similarity == MMK_COSINE ? isa->pair : NULL,
-              .factor = 1.0f},
-        .y = gallery_operand(gallery),
-        .gallery = gallery,
-        .result = result,
-        .ldresult = ldresult,
-    };
+    struct matrix p = {.isa = isa,
+                       .similarity = similarity,
+                       .d = o.d,
+                       .x = o.x,
+                       .y = o.y,
+                       .gallery = o.gallery,
+                       .result = out.data,
+                       .ldresult = out.ld};
     return matrix_call(&p, options);
 }

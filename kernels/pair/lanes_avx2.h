@@ -1,11 +1,12 @@
 /* lanes_avx2.h - what pair/ and query/ share on __m256 (internal).
  * SPDX-License-Identifier: MIT
  *
- * Sums of one row: the 64 canonical lanes are 8 ymm, and what is returned are the 8 lanes that three
- * levels of the tree leave.
+ * Sums of one row: the 64 canonical lanes are 8 ymm, and what is returned are the 8 lanes that
+ * three levels of the tree leave.
  *
- * The cosine of rows that must be scaled is here as a static function, and not in a table: the compiler
- * knows then which registers such a rare call leaves alone, and the loops beside it keep theirs.
+ * The cosine of rows that must be scaled is here as a static function, and not in a table: the
+ * compiler knows then which registers such a rare call leaves alone, and the loops beside it keep
+ * theirs.
  */
 #ifndef MMK_PAIR_LANES_AVX2_H
 #define MMK_PAIR_LANES_AVX2_H

@@ -4,8 +4,9 @@
  * Sums of one row: the 64 canonical lanes are 4 zmm, and what is returned are the 16 lanes that two
  * levels of the tree leave.
  *
- * The cosine of rows that must be scaled is here as a static function, and not in a table: the compiler
- * knows then which registers such a rare call leaves alone, and the loops beside it keep theirs.
+ * The cosine of rows that must be scaled is here as a static function, and not in a table: the
+ * compiler knows then which registers such a rare call leaves alone, and the loops beside it keep
+ * theirs.
  */
 #ifndef MMK_PAIR_LANES_AVX512_H
 #define MMK_PAIR_LANES_AVX512_H

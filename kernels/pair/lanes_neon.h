@@ -1,11 +1,12 @@
 /* lanes_neon.h - what pair/ and query/ share on float32x4_t (internal).
  * SPDX-License-Identifier: MIT
  *
- * Sums of one row: the 64 canonical lanes are 16 q registers, and what is returned are the 4 lanes that
- * four levels of the tree leave.
+ * Sums of one row: the 64 canonical lanes are 16 q registers, and what is returned are the 4 lanes
+ * that four levels of the tree leave.
  *
- * The cosine of rows that must be scaled is here as a static function, and not in a table: the compiler
- * knows then which registers such a rare call leaves alone, and the loops beside it keep theirs.
+ * The cosine of rows that must be scaled is here as a static function, and not in a table: the
+ * compiler knows then which registers such a rare call leaves alone, and the loops beside it keep
+ * theirs.
  *
  * NEON has no masked loads. A tail is copied into a block of zeros and goes through the same code
  * as the whole blocks (pair_tail).

@@ -1,9 +1,10 @@
 /* pair.h - inner loops over two vectors or one, and their contract (internal).
  * SPDX-License-Identifier: MIT
  *
- * All sums of one vector run in 64 canonical lanes (simd/scalar.h), so that every ISA returns the same
- * bits. A call takes nanoseconds: what bounds it is the arithmetic of rows in L1 and, below some 512
- * floats, the chain of adds, square root and division at its end (pair_avx512.c has figures).
+ * All sums of one vector run in 64 canonical lanes (simd/scalar.h), so that every ISA returns the
+ * same bits. A call takes nanoseconds: what bounds it is the arithmetic of rows in L1 and, below
+ * some 512 floats, the chain of adds, square root and division at its end (pair_avx512.c has
+ * figures).
  *
  *   pair.c           mmk_similarity_pair, mmk_normalize_rows
  *   pair_<isa>.c     the table
@@ -16,8 +17,8 @@
 #include "../mmk.h"
 
 /* A row x is normalised as (x_k * power) * inverse. power is an exact power of two, 1 unless |x|^2
- * leaves [2^-60, 2^60], where float would lose digits or overflow. Zero row: inverse 0; a row with NaN
- * or Inf: inverse NaN. */
+ * leaves [2^-60, 2^60], where float would lose digits or overflow. Zero row: inverse 0; a row with
+ * NaN or Inf: inverse NaN. */
 struct row_scale {
     float power, inverse;
 };

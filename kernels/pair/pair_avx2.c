@@ -10,8 +10,8 @@
  * Three sums of 64 lanes are 24 registers of 16, so a cosine is taken in two passes over the row,
  * which must stay in L1 between them: lanes 0-15 and 32-47, then 16-31 and 48-63. Each pass can do
  * the first level of the tree by itself (lane l + lane l + 32), and where rows are aligned it reads
- * lines that the other does not. Rows of more than PAIR_LONG_ROW floats are cut into pieces of L1 size,
- * with the lanes of each sum kept in memory between them.
+ * lines that the other does not. Rows of more than PAIR_LONG_ROW floats are cut into pieces of L1
+ * size, with the lanes of each sum kept in memory between them.
  *
  * Tails are vmaskmovps, only of vectors that have at least one element.
  */

@@ -13,8 +13,8 @@
  * of 85 clocks). So the three trees are summed together, and the first block multiplies instead of
  * adding to zeros.
  *
- * Tails are masked loads. Other ISAs: AVX2 and NEON have no registers for three sums of 64 lanes and
- * take them in two passes.
+ * Tails are masked loads. Other ISAs: AVX2 and NEON have no registers for three sums of 64 lanes
+ * and take them in two passes.
  */
 #include "pair.h"
 

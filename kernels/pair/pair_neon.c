@@ -10,8 +10,8 @@
  * 16 chains of latency 4 are enough for the cores with 4 FMA pipes too. Three sums of 64 lanes are
  * 48 registers of 32, so a cosine is taken in two passes over the row, which must stay in L1
  * between them: lanes 0-15 and 32-47, then 16-31 and 48-63; each pass does the first level of the
- * tree by itself (lane l + lane l + 32). Rows of more than PAIR_LONG_ROW floats are cut into pieces of
- * L1 size, with the lanes of each sum kept in memory between them.
+ * tree by itself (lane l + lane l + 32). Rows of more than PAIR_LONG_ROW floats are cut into pieces
+ * of L1 size, with the lanes of each sum kept in memory between them.
  *
  * Nothing is prefetched: only emulated so far, no timing to judge it by.
  */

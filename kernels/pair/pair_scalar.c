@@ -1,7 +1,8 @@
 /* pair_scalar.c - two vectors, and row norms, in portable C: the definition of their bits.
  * SPDX-License-Identifier: MIT
  *
- * The dot product and the squared distance are in lanes_scalar.h, which says how the loops are made.
+ * The dot product and the squared distance are in lanes_scalar.h, which says how the loops are
+ * made.
  *
  * Worst error seen against double, over d = 0..400 and to 8255, as a part of the bound
  * (ceil(d/64) + 7) * 2^-24 * sum|terms|: dot 0.48, neg_sq_l2 0.25, cosine 0.16.

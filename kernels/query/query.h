@@ -1,9 +1,10 @@
 /* query.h - inner loops of one vector against many, and their contract (internal).
  * SPDX-License-Identifier: MIT
  *
- * The bits are those of pair. A gallery is read once, 4 bytes for each multiply-add: beyond L1 its way
- * to the core is what a query takes, but for the cosine without given norms, which has twice the
- * arithmetic (query_avx512.c has figures). squared_norms is a dot product with one row in place of two.
+ * The bits are those of pair. A gallery is read once, 4 bytes for each multiply-add: beyond L1 its
+ * way to the core is what a query takes, but for the cosine without given norms, which has twice
+ * the arithmetic (query_avx512.c has figures). squared_norms is a dot product with one row in place
+ * of two.
  *
  *   query.c          mmk_similarity_query, mmk_squared_norms
  *   query_<isa>.c    the table

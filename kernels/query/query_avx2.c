@@ -5,12 +5,13 @@
  *   query dot   8 sums, 1-8 x                          16 loads, 8 FMA          loads; L2 to memory
  *   query cos.  2 passes: 8 sums (xy, yy), y           16 loads, 16 FMA         2 FMA a clock
  *
- * A cosine is taken in two passes over the row, as pair_avx2.c does it and for its reason; rows of more
- * than PAIR_LONG_ROW floats are left to it.
+ * A cosine is taken in two passes over the row, as pair_avx2.c does it and for its reason; rows of
+ * more than PAIR_LONG_ROW floats are left to it.
  *
- * One gallery row comes after the other, so that memory is read in order, as the hardware's prefetching
- * wants it (query_avx512.c says what that is worth). Software prefetch beside it: 5 % slower from L2 and
- * up to 20 % from L3. Every row leaves 8 partial sums; the trees of 8 rows are summed together.
+ * One gallery row comes after the other, so that memory is read in order, as the hardware's
+ * prefetching wants it (query_avx512.c says what that is worth). Software prefetch beside it: 5 %
+ * slower from L2 and up to 20 % from L3. Every row leaves 8 partial sums; the trees of 8 rows are
+ * summed together.
  */
 #include "query.h"
 
@@ -20,8 +21,8 @@
 /* Rows whose trees are summed together: one vector of results. */
 enum { GROUP = 8 };
 
-/* One pass of two over the lanes of xy and yy: first is 0 or 16, the first lane. t has 16 lanes of 32
- * of xy, then of yy. */
+/* One pass of two over the lanes of xy and yy: first is 0 or 16, the first lane. t has 16 lanes of
+ * 32 of xy, then of yy. */
 static inline void query_cosine_pass_avx2(size_t d, const float *x, const float *y, size_t first,
                                           __m256 t[4])
 {

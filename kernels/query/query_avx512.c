@@ -7,21 +7,21 @@
  *   65..128      4 or 8 sums, 8 x, of one row    4 loads, 4 or 8 FMA    the same; the trees
  *
  * What brings a gallery from L2 at 47 to 63 bytes a clock is the hardware's own prefetching into
- * L1, and it wants streams that it knows: without it, 32. Measured with plain reads, it follows loads
- * that each move on by less than 2 KB from one execution to the next, and it loses two streams that run
- * within a page of each other. Software prefetch cannot stand in for it, and costs up to 15 %. Hence two
- * rows are taken at a time, for four more chains of FMAs and half the loads of x, but rows that stand
- * half the gallery apart. Tried and given up: neighbouring rows two at a time, in turns of 4, 16 or
- * 32 lines, with or without prefetch (32 bytes a clock); 4 short rows a turn (the same).
- * Short rows of 65 to 128 floats keep x in registers, have no loop, and come one after the other with
- * software prefetch, which helps them by 10 %: theirs are the stores between (each zmm store takes about
- * as long as two FMAs) and the trees, a quarter of the time of the cosine. Fewer shuffles with blends
- * instead, four rows joined in registers: no gain.
- * The trees of 16 rows are summed together: 15 adds and 30 shuffles in place of 4 adds and 3 shuffles a
- * row, each waiting for the one before.
+ * L1, and it wants streams that it knows: without it, 32. Measured with plain reads, it follows
+ * loads that each move on by less than 2 KB from one execution to the next, and it loses two
+ * streams that run within a page of each other. Software prefetch cannot stand in for it, and costs
+ * up to 15 %. Hence two rows are taken at a time, for four more chains of FMAs and half the loads
+ * of x, but rows that stand half the gallery apart. Tried and given up: neighbouring rows two at a
+ * time, in turns of 4, 16 or 32 lines, with or without prefetch (32 bytes a clock); 4 short rows a
+ * turn (the same). Short rows of 65 to 128 floats keep x in registers, have no loop, and come one
+ * after the other with software prefetch, which helps them by 10 %: theirs are the stores between
+ * (each zmm store takes about as long as two FMAs) and the trees, a quarter of the time of the
+ * cosine. Fewer shuffles with blends instead, four rows joined in registers: no gain. The trees of
+ * 16 rows are summed together: 15 adds and 30 shuffles in place of 4 adds and 3 shuffles a row,
+ * each waiting for the one before.
  *
- * Tails are masked loads. Other ISAs: AVX2 and NEON have no registers for an x that stays, and take the
- * sums of a cosine in two passes.
+ * Tails are masked loads. Other ISAs: AVX2 and NEON have no registers for an x that stays, and take
+ * the sums of a cosine in two passes.
  */
 #include "query.h"
 
@@ -33,10 +33,10 @@ enum { PAIRS = 8, GROUP = 2 * PAIRS };
 /* How far ahead short rows are prefetched, in bytes. From 1024 to 8192 little changes. */
 enum { PREFETCH = 2048 };
 
-/* Prefetches the line that is PREFETCH bytes on. The address may lie behind the array: a prefetch of
- * nothing does nothing. One with every load, not four at once: a burst holds up the loads behind it
- * (clang keeps the order). always_inline because gcc 12 takes a function that only prefetches for one
- * without effect and drops the calls. */
+/* Prefetches the line that is PREFETCH bytes on. The address may lie behind the array: a prefetch
+ * of nothing does nothing. One with every load, not four at once: a burst holds up the loads behind
+ * it (clang keeps the order). always_inline because gcc 12 takes a function that only prefetches
+ * for one without effect and drops the calls. */
 __attribute__((always_inline)) static inline void prefetch_line_avx512(const float *p)
 {
     _mm_prefetch((const char *)((uintptr_t)p + PREFETCH), _MM_HINT_T0);

@@ -5,9 +5,9 @@
  *   query dot   16 sums, x, y                          32 loads, 16 FMA        loads; L2 to memory
  *   query cos.  2 passes: 16 sums (xy, yy), x, y       32 loads, 32 FMA        2 FMA a clock
  *
- * A cosine is taken in two passes over the row, as pair_neon.c does it and for its reason; rows of more
- * than PAIR_LONG_ROW floats are left to it. Nothing is prefetched: only emulated so far, no timing to
- * judge it by.
+ * A cosine is taken in two passes over the row, as pair_neon.c does it and for its reason; rows of
+ * more than PAIR_LONG_ROW floats are left to it. Nothing is prefetched: only emulated so far, no
+ * timing to judge it by.
  */
 #include "query.h"
 
@@ -17,8 +17,8 @@
 /* Rows whose trees are summed together: one vector of results. */
 enum { GROUP = 4 };
 
-/* One pass of two over the lanes of xy and yy: first is 0 or 16, the first lane. t has 16 lanes of 32
- * of xy, then of yy. */
+/* One pass of two over the lanes of xy and yy: first is 0 or 16, the first lane. t has 16 lanes of
+ * 32 of xy, then of yy. */
 static inline void query_cosine_pass_neon(size_t d, const float *x, const float *y, size_t first,
                                           const struct pair_tail *tail, size_t blocks,
                                           float32x4_t t[8])

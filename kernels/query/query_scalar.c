@@ -1,8 +1,8 @@
 /* query_scalar.c - one vector against many in portable C: the definition of the bits.
  * SPDX-License-Identifier: MIT
  *
- * They are those of the pair functions, which are called for each row; only the cosine is written out,
- * because |x|^2 is the same for all of them. The loops over lanes are as in lanes_scalar.h.
+ * They are those of the pair functions, which are called for each row; only the cosine is written
+ * out, because |x|^2 is the same for all of them. The loops over lanes are as in lanes_scalar.h.
  */
 #include "query.h"
 

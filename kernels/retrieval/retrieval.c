@@ -10,6 +10,7 @@
 #include "../call/scratch.h"
 #include "../isa/isa.h"
 
+#include <inttypes.h>
 #include <math.h>
 #include <string.h>
 
@@ -66,18 +67,20 @@ static enum mmk_status longest_row(const struct mmk_csr *relevant, size_t m, siz
     *longest = 0;
     if (m == 0)
         return MMK_OK;
-    if (relevant == NULL || relevant->row_start == NULL)
-        return MMK_ERR_NULL;
+    enum mmk_status status;
+    if ((status = args_pointer("relevant", relevant)) != MMK_OK ||
+        (status = args_pointer("relevant.row_start", relevant->row_start)) != MMK_OK)
+        return status;
     for (size_t i = 0; i < m; i++) {
         size_t begin = relevant->row_start[i], end = relevant->row_start[i + 1];
         if (end < begin)
-            return MMK_ERR_ROW_START;
+            return args_error(MMK_ERR_ROW_START,
+                              "relevant.row_start goes down from %zu to %zu after row %zu", begin,
+                              end, i);
         if (end - begin > *longest)
             *longest = end - begin;
     }
-    if (*longest > 0 && relevant->column == NULL)
-        return MMK_ERR_NULL;
-    return *longest <= PTRDIFF_MAX / sizeof(uint32_t) ? MMK_OK : MMK_ERR_SIZE;
+    return args_array("relevant.column", relevant->column, *longest, sizeof *relevant->column);
 }
 
 /* Puts row i of relevant into the set, each item once; *count is how many there are. */
@@ -93,9 +96,10 @@ static enum mmk_status collect(const struct problem *p, size_t i, struct item_se
         uint32_t item = relevant->column[e];
         float weight = relevant->weight != NULL ? relevant->weight[e] : 1.0f;
         if (item >= p->n)
-            return MMK_ERR_INDEX;
+            return args_error(MMK_ERR_INDEX, "relevant.column[%zu] is %" PRIu32 ", n is %zu", e,
+                              item, p->n);
         if (!(weight >= 0.0f && weight < INFINITY))
-            return MMK_ERR_WEIGHT;
+            return args_error(MMK_ERR_WEIGHT, "relevant.weight[%zu] is %g", e, (double)weight);
         uint64_t *slot = set_slot(set, item);
         if (weight > 0.0f && *slot == 0) {
             *slot = SLOT_USED | item;
@@ -142,9 +146,13 @@ static enum mmk_status add_query(const struct problem *p, size_t i, const uint32
         return status;
     for (size_t r = 0; r < p->depth; r++)
         if (ranking[r] >= p->n)
-            return MMK_ERR_INDEX;
+            return args_error(MMK_ERR_INDEX,
+                              "rankings: item %zu of query %zu is %" PRIu32 ", n is %zu", r, i,
+                              ranking[r], p->n);
     if (p->wants_r_deep && R > p->depth)
-        return MMK_ERR_DEPTH;
+        return args_error(MMK_ERR_DEPTH,
+                          "query %zu has %zu relevant items, and rankings are %zu deep", i, R,
+                          p->depth);
     if (R > 0)
         score(p, ranking, set, R, sums);
     return MMK_OK;
@@ -156,11 +164,12 @@ static enum mmk_status check_recall_at(const struct problem *p, size_t *deepest)
 {
     *deepest = 0;
     if (p->recall_count > 0 && p->recall_at == NULL)
-        return MMK_ERR_NULL;
+        return args_error(MMK_ERR_NULL, "recall_at is NULL");
     for (size_t k = 0; k < p->recall_count; k++) {
         size_t last = p->recall_at[k] < p->n ? p->recall_at[k] : p->n;
         if (last > p->depth)
-            return MMK_ERR_DEPTH;
+            return args_error(MMK_ERR_DEPTH, "recall_at[%zu] is %zu, and rankings are %zu deep", k,
+                              p->recall_at[k], p->depth);
         if (last > *deepest)
             *deepest = last;
     }
@@ -179,51 +188,74 @@ static double mean(double sum, size_t count)
     return count > 0 ? sum / (double)count : (double)NAN;
 }
 
-enum mmk_status mmk_retrieval_metrics(size_t m, size_t n, size_t depth, const uint32_t *rankings,
-                                      size_t ldrankings, const struct mmk_csr *relevant,
-                                      size_t recall_count, const size_t *recall_at, double *recall,
-                                      double *r_precision, double *map_at_r, size_t *counted)
+/* The rankings: m rows that do not overlap. */
+static enum mmk_status check_rankings(const struct mmk_retrieval_problem *problem, size_t *ld)
 {
-    const struct isa_row *row;
-    struct problem p = {.n = n,
-                        .depth = depth,
-                        .relevant = relevant,
-                        .recall_count = recall != NULL ? recall_count : 0,
-                        .recall_at = recall_at,
-                        .wants_r_deep = r_precision != NULL || map_at_r != NULL};
+    size_t depth = problem->depth, items;
+    *ld = problem->leading_dimension != 0 ? problem->leading_dimension : depth;
+    if (problem->m == 0 || depth == 0)
+        return MMK_OK;
+    if (*ld < depth)
+        return args_error(MMK_ERR_LEADING_DIMENSION,
+                          "leading_dimension is %zu, less than the depth of rankings, %zu", *ld,
+                          depth);
+    if (__builtin_mul_overflow(problem->m, *ld, &items))
+        return args_error(MMK_ERR_SIZE, "rankings: %zu rows of %zu items cannot be addressed",
+                          problem->m, *ld);
+    return args_array("rankings", problem->rankings, items, sizeof *problem->rankings);
+}
+
+static enum mmk_status run(struct problem *p, const struct mmk_retrieval_problem *problem,
+                           size_t ld, size_t longest, const struct mmk_retrieval_results *results)
+{
     struct item_set set = {NULL, 0};
     struct sums sums = {0, NULL, 0.0, 0.0};
     struct scratch scratch = {0};
-    size_t longest = 0, spare;
-    enum mmk_status status = isa_current(&row); /* a bad MMK_ISA is an error everywhere */
-    if (status == MMK_OK && n > UINT32_MAX)
-        status = MMK_ERR_SIZE;
-    if (status == MMK_OK)
-        status = args_matrix(rankings, m, depth, ldrankings);
-    if (status == MMK_OK)
-        status = check_recall_at(&p, &p.deepest);
-    if (status == MMK_OK)
-        status = longest_row(relevant, m, &longest);
+    size_t spare;
+    lay_out(&scratch, longest, p->recall_count, &set, &sums);
+    enum mmk_status status = scratch_open(&scratch, NULL, &spare);
     if (status != MMK_OK)
         return status;
-
-    lay_out(&scratch, longest, p.recall_count, &set, &sums);
-    if ((status = scratch_open(&scratch, NULL, &spare)) != MMK_OK)
-        return status;
-    lay_out(&scratch, longest, p.recall_count, &set, &sums);
-    memset(sums.hits, 0, p.recall_count * sizeof *sums.hits);
-    for (size_t i = 0; i < m && status == MMK_OK; i++)
-        status = add_query(&p, i, rankings + i * ldrankings, &set, &sums);
+    lay_out(&scratch, longest, p->recall_count, &set, &sums);
+    memset(sums.hits, 0, p->recall_count * sizeof *sums.hits);
+    for (size_t i = 0; i < problem->m && status == MMK_OK; i++)
+        status = add_query(p, i, problem->rankings + i * ld, &set, &sums);
     if (status == MMK_OK) {
-        for (size_t k = 0; k < p.recall_count; k++)
-            recall[k] = mean((double)sums.hits[k], sums.counted);
-        if (r_precision != NULL)
-            *r_precision = mean(sums.r_precision, sums.counted);
-        if (map_at_r != NULL)
-            *map_at_r = mean(sums.map_at_r, sums.counted);
-        if (counted != NULL)
-            *counted = sums.counted;
+        for (size_t k = 0; k < p->recall_count; k++)
+            results->recall[k] = mean((double)sums.hits[k], sums.counted);
+        if (results->r_precision != NULL)
+            *results->r_precision = mean(sums.r_precision, sums.counted);
+        if (results->map_at_r != NULL)
+            *results->map_at_r = mean(sums.map_at_r, sums.counted);
+        if (results->counted != NULL)
+            *results->counted = sums.counted;
     }
     scratch_close(&scratch);
     return status;
+}
+
+enum mmk_status mmk_retrieval_metrics(const struct mmk_retrieval_problem *problem,
+                                      const struct mmk_retrieval_results *results)
+{
+    const struct isa_row *isa;
+    size_t ld, longest = 0;
+    enum mmk_status status = isa_current(&isa); /* a bad MMK_ISA is an error everywhere */
+    if (status != MMK_OK || (status = args_pointer("problem", problem)) != MMK_OK ||
+        (status = ARGS_RESERVED("problem", problem)) != MMK_OK ||
+        (status = args_pointer("results", results)) != MMK_OK ||
+        (status = ARGS_RESERVED("results", results)) != MMK_OK)
+        return status;
+    struct problem p = {.n = problem->n,
+                        .depth = problem->depth,
+                        .relevant = problem->relevant,
+                        .recall_count = results->recall != NULL ? problem->recall_count : 0,
+                        .recall_at = problem->recall_at,
+                        .wants_r_deep = results->r_precision != NULL || results->map_at_r != NULL};
+    if (p.n > UINT32_MAX)
+        return args_error(MMK_ERR_SIZE, "n is %zu, and must be below 2^32", p.n);
+    if ((status = check_rankings(problem, &ld)) != MMK_OK ||
+        (status = check_recall_at(&p, &p.deepest)) != MMK_OK ||
+        (status = longest_row(p.relevant, problem->m, &longest)) != MMK_OK)
+        return status;
+    return run(&p, problem, ld, longest, results);
 }

@@ -1,10 +1,10 @@
 /* autovec.h - the rows that the compiler makes by itself (for tools and tests, not in the library).
  * SPDX-License-Identifier: MIT
  *
- * The Makefile compiles every *_scalar.c once more with the flags of each wide instruction set, links
- * these objects into one and renames its only global symbol: row_scalar.c compiled for AVX2 is
- * isa_row_autovec_avx2. What the compiler makes of the scalar source is the honest baseline of what is
- * written by hand.
+ * The Makefile compiles every *_scalar.c once more with the flags of each wide instruction set,
+ * links these objects into one and renames its only global symbol: row_scalar.c compiled for AVX2
+ * is isa_row_autovec_avx2. What the compiler makes of the scalar source is the honest baseline of
+ * what is written by hand.
  */
 #ifndef MMK_ROWS_AUTOVEC_H
 #define MMK_ROWS_AUTOVEC_H

@@ -1,26 +1,26 @@
-/* search.c - mmk_search, mmk_search_both and mmk_gallery_search: the products, and what is kept.
+/* search.c - mmk_search: the products, and what is kept of them.
  * SPDX-License-Identifier: MIT
  *
- * All three are bound by the FMAs of the products while k is small. Candidates cost their share beside
- * them: the more, the greater k, the smaller d, and in both directions more than in one. One or two
- * queries are bound by reading the gallery from memory.
+ * A search is bound by the FMAs of the products while k is small. Candidates cost their share
+ * beside them: the more, the greater k, the smaller d, and in both directions more than in one. One
+ * or two queries are bound by reading the gallery from memory.
  *
- * The score matrix never exists. X is packed once, as many rows of it as SUPER_ROWS and the candidates'
- * memory allow; the gallery goes by in chunks of columns, which workers take as they come free. Within
- * a chunk a block of A stays in L2 while B comes through, strip by strip; each strip is compared with the
- * thresholds of its rows, and of its columns where both directions are wanted, while it is in L1. The
- * next chunk's rows come from memory during the products.
+ * The score matrix never exists. X is packed once, as many rows of it as SUPER_ROWS and the
+ * candidates' memory allow; the gallery goes by in chunks of columns, which workers take as they
+ * come free. Within a chunk a block of A stays in L2 while B comes through, strip by strip; each
+ * strip is compared with the thresholds of its rows, and of its columns where both directions are
+ * wanted, while it is in L1. The next chunk's rows come from memory during the products.
  *
- * The few scores that pass are appended to that row's candidates; when these are full, a bisection over
- * their bits finds a new threshold, and they are cut back (topk_stream_refine).
+ * The few scores that pass are appended to that row's candidates; when these are full, a bisection
+ * over their bits finds a new threshold, and they are cut back (topk_stream_refine).
  *
- * One or two queries alone do not pay for packing: their products take the gallery's rows as they lie,
- * transposed in registers (tile_multiply_row), as fast as memory gives them.
+ * One or two queries alone do not pay for packing: their products take the gallery's rows as they
+ * lie, transposed in registers (tile_multiply_row), as fast as memory gives them.
  *
- * Each worker has candidates of its own for every row of X; in the end those of all workers are joined
- * row by row. A column's candidates need only last as long as its chunk, since one worker takes all
- * rows of X through it. What is selected is the first k of a total order, so that neither chunks nor
- * workers show in the result.
+ * Each worker has candidates of its own for every row of X; in the end those of all workers are
+ * joined row by row. A column's candidates need only last as long as its chunk, since one worker
+ * takes all rows of X through it. What is selected is the first k of a total order, so that neither
+ * chunks nor workers show in the result.
  */
 #include "search.h"
 
@@ -162,8 +162,8 @@ static void filter_columns(const struct search *p, struct worker *w,
                      SEARCH_COLUMN_ROOM);
 }
 
-/* A strip of scores, as mmk_similarity_matrix gives them: rows [row, row + ..) of the batch against the
- * columns from j on of the chunk. */
+/* A strip of scores, as mmk_similarity_matrix gives them: rows [row, row + ..) of the batch against
+ * the columns from j on of the chunk. */
 static void multiply_strip(const struct search *p, struct worker *w, const struct chunk *chunk,
                            size_t batch_row, size_t batch_rows, size_t row, size_t j,
                            const struct search_strip *strip, struct tile_fetch fetch)
@@ -300,15 +300,17 @@ static void search_run(const struct search *p)
         for (size_t row = 0; row < m; row += p->batch) {
             size_t rows = size_min(m - row, p->batch);
             hold_batch(p, row, rows, id, team);
-            /* A team may be smaller than it was asked to be: the candidates of all are looked at. */
+            /* A team may be smaller than it was asked to be: the candidates of all are looked
+             * at. */
             for (size_t other = id; other < (size_t)p->threads; other += team)
                 if (p->row_side.k != 0) {
                     candidates_reset(&p->workers[other].rows, &p->row_side, rows);
                     memset(p->workers[other].open, 1, rows / TILE_BLOCK_ROWS + 1);
                 }
 #pragma omp barrier
-                /* Monotonic: a stream's candidates come in the order of their indices, of which the lower wins
-             * where scores are equal. Without it a team may be handed later chunks first. */
+                /* Monotonic: a stream's candidates come in the order of their indices, of which the
+                 * lower wins where scores are equal. Without it a team may be handed later chunks
+                 * first. */
 #pragma omp for schedule(monotonic : dynamic, 1)
             for (size_t c = 0; c < chunks; c++)
                 search_chunk(p, w, row, rows, c * p->chunk);
@@ -380,8 +382,8 @@ static void workers_init(struct search *p)
     }
 }
 
-/* How many columns are a chunk: enough for packing not to matter, few enough for all workers to have
- * some to the end, and for one block of A no more than what stays in L2. */
+/* How many columns are a chunk: enough for packing not to matter, few enough for all workers to
+ * have some to the end, and for one block of A no more than what stays in L2. */
 static size_t chunk_cols(const struct search *p)
 {
     size_t m = p->x.rows, n = p->y.rows, cols = CHUNK_COLS;
@@ -407,121 +409,80 @@ static size_t batch_rows(const struct search *p)
 
 /* ---- Calls ----------------------------------------------------------------------------------- */
 
-/* The outputs hold k elements for each of `count`, of which only the first found are written. */
-static enum mmk_status check_side(const struct side *side, size_t count, size_t found)
-{
-    if (side->k != 0 && side->ldout < side->k)
-        return MMK_ERR_LEADING_DIMENSION;
-    if (count <= 1 || (side->values == NULL && side->indices == NULL))
-        return MMK_OK;
-    return args_matrix(side->values != NULL ? (const void *)side->values : side->indices, count,
-                       found, side->ldout);
-}
-
 /* Leaves of a side what there is to do. */
-static void trim_side(struct side *side, size_t found, size_t room)
+static struct side side_of(const struct args_topk *out, size_t room)
 {
-    side->k = side->values != NULL || side->indices != NULL ? found : 0;
-    /* A stream is refined once for every k + room new candidates or so. */
-    side->capacity = 2 * found + 2 * room;
+    bool wanted = out->values != NULL || out->indices != NULL;
+    return (struct side){.k = wanted ? out->found : 0,
+                         .values = out->values,
+                         .indices = out->indices,
+                         .ldout = out->ld,
+                         /* A stream is refined once for every k + room new candidates or so. */
+                         .capacity = 2 * out->found + 2 * room};
 }
 
-/* Everything of p but its options and memory is set, the sides as the caller gave them. */
-static enum mmk_status search_call(struct search *p, const struct mmk_options *options,
-                                   size_t *count)
+static enum mmk_status search_call(struct search *p, const struct mmk_options *options)
 {
-    enum mmk_status status;
     size_t m = p->x.rows, n = p->y.rows;
-    size_t found_x = size_min(p->row_side.k, n), found_y = size_min(p->col_side.k, m);
-    if (n > UINT32_MAX || m > UINT32_MAX)
-        return MMK_ERR_SIZE;
-    if ((status = args_matrix(p->x.data, m, p->d, p->x.ld)) != MMK_OK ||
-        (status = check_side(&p->row_side, m, found_x)) != MMK_OK ||
-        (status = check_side(&p->col_side, n, found_y)) != MMK_OK ||
-        (status = args_options(options)) != MMK_OK)
-        return status;
-    trim_side(&p->row_side, found_x, SEARCH_ROW_ROOM);
-    trim_side(&p->col_side, found_y, SEARCH_COLUMN_ROOM);
-    if (m == 0 || n == 0 || (p->row_side.k == 0 && p->col_side.k == 0)) {
-        if (count != NULL)
-            *count = found_x;
-        return MMK_OK;
-    }
-
-    p->threads = args_threads(options != NULL ? options->threads : 0, (n - 1) / SEARCH_STRIP + 1);
-    p->unpacked = m <= UNPACKED_ROWS && p->gallery == NULL;
-    p->chunk = chunk_cols(p);
-    p->batch = batch_rows(p);
+    bool work = m != 0 && n != 0 && (p->row_side.k != 0 || p->col_side.k != 0);
     struct scratch scratch = {0};
     size_t spare;
-    search_layout(p, &scratch);
+    enum mmk_status status;
+    if (work) {
+        p->threads = args_threads(options, size_blocks(n, SEARCH_STRIP));
+        p->unpacked = m <= UNPACKED_ROWS && p->gallery == NULL;
+        p->chunk = chunk_cols(p);
+        p->batch = batch_rows(p);
+        search_layout(p, &scratch);
+    }
+    if (args_is_query(options))
+        return scratch_answer(&scratch, 0, options);
+    if (!work)
+        return MMK_OK;
     if ((status = scratch_open(&scratch, options, &spare)) != MMK_OK)
         return status;
     search_layout(p, &scratch);
     workers_init(p);
     search_run(p);
     scratch_close(&scratch);
-    if (count != NULL)
-        *count = found_x;
     return MMK_OK;
 }
 
-static enum mmk_status search_rows_of(enum mmk_similarity similarity, size_t m, size_t n, size_t d,
-                                      const float *x, size_t ldx, const float *y, size_t ldy,
-                                      struct search *p)
-{
-    enum mmk_status status = isa_current(&p->isa);
-    if (status != MMK_OK)
-        return status;
-    if ((unsigned)similarity >= MMK_SIMILARITY_COUNT)
-        return MMK_ERR_SIMILARITY;
-    const struct pair_ops *normalize = similarity == MMK_COSINE ? p->isa->pair : NULL;
-    p->similarity = similarity;
-    p->d = d;
-    p->x = (struct tile_operand){
-        .data = x, .ld = ldx, .rows = m, .normalize = normalize, .factor = 1.0f};
-    p->y = (struct tile_operand){
-        .data = y, .ld = ldy, .rows = n, .normalize = normalize, .factor = 1.0f};
-    return args_matrix(y, n, d, ldy);
-}
-
-enum mmk_status mmk_search(enum mmk_similarity similarity, size_t m, size_t n, size_t d,
-                           const float *x, size_t ldx, const float *y, size_t ldy, size_t k,
-                           float *values, uint32_t *indices, size_t ldout, size_t *count,
+enum mmk_status mmk_search(const struct mmk_search_problem *problem,
+                           const struct mmk_search_results *results,
                            const struct mmk_options *options)
 {
-    struct search p = {.row_side = {k, values, indices, ldout, 0}};
-    enum mmk_status status = search_rows_of(similarity, m, n, d, x, ldx, y, ldy, &p);
-    return status != MMK_OK ? status : search_call(&p, options, count);
-}
-
-enum mmk_status mmk_search_both(enum mmk_similarity similarity, size_t m, size_t n, size_t d,
-                                const float *x, size_t ldx, const float *y, size_t ldy, size_t k_x,
-                                float *values_x, uint32_t *indices_x, size_t ldout_x, size_t k_y,
-                                float *values_y, uint32_t *indices_y, size_t ldout_y,
-                                const struct mmk_options *options)
-{
-    struct search p = {.row_side = {k_x, values_x, indices_x, ldout_x, 0},
-                       .col_side = {k_y, values_y, indices_y, ldout_y, 0}};
-    enum mmk_status status = search_rows_of(similarity, m, n, d, x, ldx, y, ldy, &p);
-    return status != MMK_OK ? status : search_call(&p, options, NULL);
-}
-
-enum mmk_status mmk_gallery_search(const struct mmk_gallery *gallery, size_t m, const float *x,
-                                   size_t ldx, size_t k, float *values, uint32_t *indices,
-                                   size_t ldout, size_t *count, const struct mmk_options *options)
-{
-    struct search p = {.row_side = {k, values, indices, ldout, 0}, .gallery = gallery};
-    enum mmk_status status = gallery_usable(gallery, &p.isa);
-    if (status != MMK_OK)
+    const struct isa_row *isa;
+    struct gallery_operands o;
+    struct args_topk for_x = {0}, for_y = {0};
+    enum mmk_status status;
+    if ((status = args_pointer("problem", problem)) != MMK_OK ||
+        (status = ARGS_RESERVED("problem", problem)) != MMK_OK ||
+        (status = args_pointer("results", results)) != MMK_OK ||
+        (status = ARGS_RESERVED("results", results)) != MMK_OK ||
+        (status = gallery_operands(problem->similarity, problem->x, problem->y, options, &isa,
+                                   &o)) != MMK_OK ||
+        (status = args_below_2_32("x", "rows", o.m)) != MMK_OK ||
+        (status = args_below_2_32("y", "rows", o.n)) != MMK_OK ||
+        (results->for_x != NULL &&
+         (status = args_topk_results("for_x", results->for_x, o.m, o.n, &for_x)) != MMK_OK) ||
+        (results->for_y != NULL &&
+         (status = args_topk_results("for_y", results->for_y, o.n, o.m, &for_y)) != MMK_OK) ||
+        (status = args_options(options)) != MMK_OK)
         return status;
-    p.similarity = gallery->similarity;
-    p.d = gallery->d;
-    p.x = (struct tile_operand){.data = x,
-                                .ld = ldx,
-                                .rows = m,
-                                .normalize = p.similarity == MMK_COSINE ? p.isa->pair : NULL,
-                                .factor = 1.0f};
-    p.y = gallery_operand(gallery);
-    return search_call(&p, options, count);
+    struct search p = {.isa = isa,
+                       .similarity = problem->similarity,
+                       .d = o.d,
+                       .x = o.x,
+                       .y = o.y,
+                       .gallery = o.gallery,
+                       .row_side = side_of(&for_x, SEARCH_ROW_ROOM),
+                       .col_side = side_of(&for_y, SEARCH_COLUMN_ROOM)};
+    if ((status = search_call(&p, options)) != MMK_OK || args_is_query(options))
+        return status;
+    if (for_x.count != NULL)
+        *for_x.count = for_x.found;
+    if (for_y.count != NULL)
+        *for_y.count = for_y.found;
+    return MMK_OK;
 }

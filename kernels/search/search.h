@@ -1,12 +1,12 @@
 /* search.h - inner loops of fused search and their contract (internal).
  * SPDX-License-Identifier: MIT
  *
- * Scores come in strips of up to TILE_BLOCK_ROWS x SEARCH_STRIP, leading dimension SEARCH_STRIP, just
- * out of the register tile and still in L1. Few of them matter: each is compared with the threshold of
- * its row (and of its column, where both directions are wanted), and what reaches it is appended to
- * that row's (column's) candidates, a topk_stream.
+ * Scores come in strips of up to TILE_BLOCK_ROWS x SEARCH_STRIP, leading dimension SEARCH_STRIP,
+ * just out of the register tile and still in L1. Few of them matter: each is compared with the
+ * threshold of its row (and of its column, where both directions are wanted), and what reaches it
+ * is appended to that row's (column's) candidates, a topk_stream.
  *
- *   search.c         mmk_search, mmk_search_both, mmk_gallery_search
+ *   search.c         mmk_search
  *   search_<isa>.c   the table; an avx512 row takes some 3 clocks, against 32 d / 64 of products
  */
 #ifndef MMK_SEARCH_H
@@ -29,12 +29,12 @@ struct search_strip {
 };
 
 struct search_ops {
-    /* Appends to streams[r] the scores (r, j) >= at_least[r] with index first_col + j. Writes the r of
-     * the streams that have no room for another strip; returns how many. */
+    /* Appends to streams[r] the scores (r, j) >= at_least[r] with index first_col + j. Writes the r
+     * of the streams that have no room for another strip; returns how many. */
     size_t (*filter_rows)(const struct search_strip *strip, const float *at_least,
                           struct topk_stream *streams, uint32_t *full);
-    /* Appends to streams[j] the scores (r, j) >= at_least[j] with index first_row + r, and likewise.
-     * at_least has SEARCH_STRIP elements. */
+    /* Appends to streams[j] the scores (r, j) >= at_least[j] with index first_row + r, and
+     * likewise. at_least has SEARCH_STRIP elements. */
     size_t (*filter_columns)(const struct search_strip *strip, const float *at_least,
                              struct topk_stream *streams, uint32_t *full);
 };

@@ -1,8 +1,8 @@
 /* search_avx2.c - inner loops of fused search, AVX2.
  * SPDX-License-Identifier: MIT
  *
- * A row is four vcmpps, three vorps and a vtestps; AVX2 has no compress, so what passes is appended bit
- * by bit, which is rare once the thresholds stand.
+ * A row is four vcmpps, three vorps and a vtestps; AVX2 has no compress, so what passes is appended
+ * bit by bit, which is rare once the thresholds stand.
  */
 #include "search.h"
 

@@ -1,12 +1,13 @@
 /* search_avx512.c - inner loops of fused search, AVX-512.
  * SPDX-License-Identifier: MIT
  *
- * filter_rows     a row is two vcmpps to masks and one store of these: 3 clocks, against 32 d / 64 for
- *                 the products. Rows with a hit are listed without a branch, as none could be foretold
- *                 (a branch a row takes 4 % longer in all at k = 100, d = 128); theirs are compressed in
- *                 registers and stored whole (vpcompress to memory is microcode on Zen).
- * filter_columns  the same with the thresholds of the 32 columns in two registers; candidates go to as
- *                 many streams as there are hits, one by one.
+ * filter_rows     a row is two vcmpps to masks and one store of these: 3 clocks, against 32 d / 64
+ *                 for the products. Rows with a hit are listed without a branch, as none could be
+ *                 foretold (a branch a row takes 4 % longer in all at k = 100, d = 128); theirs are
+ *                 compressed in registers and stored whole (vpcompress to memory is microcode on
+ *                 Zen).
+ * filter_columns  the same with the thresholds of the 32 columns in two registers; candidates go to
+ *                 as many streams as there are hits, one by one.
  */
 #include "search.h"
 
@@ -69,9 +70,9 @@ static size_t search_filter_rows_avx512(const struct search_strip *strip, const 
     return full_count;
 }
 
-/* First a list of what passes, compressed like a row's; then one loop over it, without a branch that
- * depends on where the hits are: 26 clocks for each of them if it is one loop over rows and bits, some
- * 10 so. */
+/* First a list of what passes, compressed like a row's; then one loop over it, without a branch
+ * that depends on where the hits are: 26 clocks for each of them if it is one loop over rows and
+ * bits, some 10 so. */
 static size_t search_filter_columns_avx512(const struct search_strip *strip, const float *at_least,
                                            struct topk_stream *streams, uint32_t *full)
 {

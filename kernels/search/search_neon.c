@@ -1,8 +1,8 @@
 /* search_neon.c - inner loops of fused search, NEON.
  * SPDX-License-Identifier: MIT
  *
- * A row is eight compares, seven ors and one horizontal maximum; NEON has no compress and no movemask,
- * so a row that passes is walked score by score, which is rare once the thresholds stand.
+ * A row is eight compares, seven ors and one horizontal maximum; NEON has no compress and no
+ * movemask, so a row that passes is walked score by score, which is rare once the thresholds stand.
  */
 #include "search.h"
 

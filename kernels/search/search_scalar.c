@@ -1,8 +1,8 @@
 /* search_scalar.c - inner loops of fused search in portable C.
  * SPDX-License-Identifier: MIT
  *
- * The greatest score of a row decides whether it is looked at again: a loop without branches, of which
- * a compiler may make vectors.
+ * The greatest score of a row decides whether it is looked at again: a loop without branches, of
+ * which a compiler may make vectors.
  */
 #include "search.h"
 

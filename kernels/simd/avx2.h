@@ -1,8 +1,8 @@
 /* avx2.h - building blocks on __m256 (AVX2 and FMA).
  * SPDX-License-Identifier: MIT
  *
- * The names and results are those of scalar.h, 8 elements at a time. Tails are vmaskmovps, which does
- * not fault on the elements that are masked off.
+ * The names and results are those of scalar.h, 8 elements at a time. Tails are vmaskmovps, which
+ * does not fault on the elements that are masked off.
  */
 #ifndef MMK_SIMD_AVX2_H
 #define MMK_SIMD_AVX2_H
@@ -78,8 +78,8 @@ static inline float simd_sum16x8(__m256 low, __m256 high)
     return simd_sum8x8(_mm256_add_ps(low, high));
 }
 
-/* The first three levels of the tree, 64 -> 8 lanes; s0 holds canonical lanes 0..7, s1 8..15, and so
- * on. */
+/* The first three levels of the tree, 64 -> 8 lanes; s0 holds canonical lanes 0..7, s1 8..15, and
+ * so on. */
 static inline __m256 simd_fold64x8(__m256 s0, __m256 s1, __m256 s2, __m256 s3, __m256 s4, __m256 s5,
                                    __m256 s6, __m256 s7)
 {

@@ -74,8 +74,8 @@ static inline float simd_sum16x16(__m512 v)
     return _mm_cvtss_f32(_mm_add_ss(q, _mm_setzero_ps()));
 }
 
-/* The first two levels of the tree, 64 -> 16 lanes; s0 holds canonical lanes 0..15, s1 16..31, and so
- * on. */
+/* The first two levels of the tree, 64 -> 16 lanes; s0 holds canonical lanes 0..15, s1 16..31, and
+ * so on. */
 static inline __m512 simd_fold64x16(__m512 s0, __m512 s1, __m512 s2, __m512 s3)
 {
     return _mm512_add_ps(_mm512_add_ps(s0, s2), _mm512_add_ps(s1, s3));
@@ -118,8 +118,8 @@ static inline __m512 simd_exp2_shifted16(__m512 z, struct simd_shift c)
     z = _mm512_max_ps(_mm512_set1_ps(c.lowest), z);
     z = _mm512_min_ps(_mm512_set1_ps(c.highest), z);
     const __m512 magic = _mm512_set1_ps(c.magic);
-    /* Zen 5 has two ports for FMAs and two for adds, maxima and shifts, which are the fuller: an add of
-     * one's choice as z * 1 + magic, the same bits. */
+    /* Zen 5 has two ports for FMAs and two for adds, maxima and shifts, which are the fuller: an
+     * add of one's choice as z * 1 + magic, the same bits. */
     __m512 t = _mm512_fmadd_ps(z, _mm512_set1_ps(1.0f), magic);
     __m512 r = _mm512_sub_ps(z, _mm512_sub_ps(t, magic));
     __m512 p = _mm512_set1_ps(SIMD_EXP2_SHORT_C5);

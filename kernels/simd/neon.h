@@ -1,8 +1,8 @@
 /* neon.h - building blocks on float32x4_t (AArch64 Advanced SIMD).
  * SPDX-License-Identifier: MIT
  *
- * The names and results are those of scalar.h, 4 elements at a time. NEON has no masked loads: tails
- * go through single lanes, so that nothing beyond the first elements is touched.
+ * The names and results are those of scalar.h, 4 elements at a time. NEON has no masked loads:
+ * tails go through single lanes, so that nothing beyond the first elements is touched.
  */
 #ifndef MMK_SIMD_NEON_H
 #define MMK_SIMD_NEON_H

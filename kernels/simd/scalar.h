@@ -1,14 +1,14 @@
 /* scalar.h - building blocks in portable C; the definition of the bits that every ISA returns.
  * SPDX-License-Identifier: MIT
  *
- * The same names stand in avx2.h, avx512.h and neon.h, on the vectors of that ISA. A "first" argument
- * counts how many elements at the start of a vector are there at all.
+ * The same names stand in avx2.h, avx512.h and neon.h, on the vectors of that ISA. A "first"
+ * argument counts how many elements at the start of a vector are there at all.
  *
  * Why the bits are the same everywhere, and instruction sets can be compared with memcmp:
- *   sums         A long sum of one vector runs in 64 canonical lanes joined by a fixed tree: 4 zmm, 8 ymm
- *                or 16 q registers. In a matrix product every element is one chain over k (tile/tile.h).
- *                Sums over blocks belong to blocks whose size no ISA and no thread count changes, and
- *                are joined in the order of blocks.
+ *   sums         A long sum of one vector runs in 64 canonical lanes joined by a fixed tree: 4 zmm,
+ *                8 ymm or 16 q registers. In a matrix product every element is one chain over k
+ *                (tile/tile.h). Sums over blocks belong to blocks whose size no ISA and no thread
+ *                count changes, and are joined in the order of blocks.
  *   functions    one polynomial each, one order of FMAs.
  *   NaN          Results are one NaN.
  *   compiler     -ffp-contract=off, never -ffast-math: an FMA is where one is written.
@@ -50,8 +50,8 @@ static inline float simd_max(float v, float acc)
     return v > acc ? v : acc;
 }
 
-/* Tree over the canonical lanes: lane l joins lane l + 32, then 16, 8, 4, 2, 1. The last + 0.0f makes
- * -0 into +0, because an ISA that feeds zeros for missing lanes never has a -0. */
+/* Tree over the canonical lanes: lane l joins lane l + 32, then 16, 8, 4, 2, 1. The last + 0.0f
+ * makes -0 into +0, because an ISA that feeds zeros for missing lanes never has a -0. */
 static inline float simd_sum64(const float lane[SIMD_LANES])
 {
     float t[SIMD_LANES / 2];
@@ -75,7 +75,8 @@ static inline float simd_sum16(const float lane[16])
     return t[0] + 0.0f;
 }
 
-/* 2^r for |r| <= 1/2: minimax of relative error 0.061 * 2^-24 (Sollya, fpminimax), Horner in FMAs. */
+/* 2^r for |r| <= 1/2: minimax of relative error 0.061 * 2^-24 (Sollya, fpminimax), Horner in
+ * FMAs. */
 #define SIMD_EXP2_C1 0x1.62e43p-1f
 #define SIMD_EXP2_C2 0x1.ebfbd8p-3f
 #define SIMD_EXP2_C3 0x1.c6af76p-5f
@@ -109,8 +110,8 @@ static inline float simd_exp2(float z)
     return z < -126.0f ? 0.0f : e;
 }
 
-/* 2^r for |r| <= 1/2 and no more than float needs in a sum: minimax of relative error 1.61 * 2^-24 with
- * 2^0 = 1 exactly (Remez, then a search over the roundings of the coefficients). */
+/* 2^r for |r| <= 1/2 and no more than float needs in a sum: minimax of relative error 1.61 * 2^-24
+ * with 2^0 = 1 exactly (Remez, then a search over the roundings of the coefficients). */
 #define SIMD_EXP2_SHORT_C1 0x1.62e42ap-1f
 #define SIMD_EXP2_SHORT_C2 0x1.ebf9bep-3f
 #define SIMD_EXP2_SHORT_C3 0x1.c6b712p-5f
@@ -129,8 +130,8 @@ static inline struct simd_shift simd_shift(float c)
 }
 
 /* 2^(z - c), relative error below 3 * 2^-24 however large z is, since nothing is rounded before the
- * fraction of z is known: the constant that rounds z takes c off the exponent. 0 for z <= c - 127, +Inf
- * for z >= c + 128; below 2^-126 the result has few digits or none. NaN as for simd_exp2. */
+ * fraction of z is known: the constant that rounds z takes c off the exponent. 0 for z <= c - 127,
+ * +Inf for z >= c + 128; below 2^-126 the result has few digits or none. NaN as for simd_exp2. */
 static inline float simd_exp2_shifted(float z, struct simd_shift c)
 {
     z = z < c.lowest ? c.lowest : z;
@@ -157,7 +158,8 @@ static inline float simd_exp2_shifted(float z, struct simd_shift c)
 #define SIMD_LOG2_1P_C7 -0x1.5f76a2p-5f
 #define SIMD_LOG2_1P_C8 0x1.f3e176p-8f
 
-/* base + log2(1 + q) for 0 <= q <= 1. With base 0 the relative error is below 2.5 * 2^-24, and 0 gives 0. */
+/* base + log2(1 + q) for 0 <= q <= 1. With base 0 the relative error is below 2.5 * 2^-24, and 0
+ * gives 0. */
 static inline float simd_log2_1p(float q, float base)
 {
     float p = SIMD_LOG2_1P_C8;

@@ -1,9 +1,9 @@
 /* tile.c - packing and multiplying whole operands; the loops around the register tile.
  * SPDX-License-Identifier: MIT
  *
- * What a product costs is in tile_<isa>.c: all but a few per cent are its FMAs, if B comes from L2 in
- * time. So one panel of B, which the tiles before have fetched, meets all of a block of A, which stays in
- * L2. Packing is a pass over each operand; it matters where the other has few rows.
+ * What a product costs is in tile_<isa>.c: all but a few per cent are its FMAs, if B comes from L2
+ * in time. So one panel of B, which the tiles before have fetched, meets all of a block of A, which
+ * stays in L2. Packing is a pass over each operand; it matters where the other has few rows.
  */
 #include "tile.h"
 
@@ -46,7 +46,7 @@ size_t tile_packed_floats(size_t rows, size_t d)
 static const float *operand_row(const struct tile_operand *operand, size_t r, size_t *source)
 {
     *source = operand->pick != NULL ? operand->pick[r] : r;
-    return operand->data + *source * operand->ld;
+    return tile_operand_row(operand, *source);
 }
 
 static struct row_scale operand_scale(const struct tile_operand *operand, size_t d,
@@ -125,8 +125,8 @@ void tile_multiply(const struct tile_ops *ops, size_t d, const float *packed_a, 
         const float *b = packed_b + k * padded_b + col * depth;
         const float *b_after = end < d ? packed_b + end * padded_b + col * next_depth
                                        : packed_b + next_col * (d < chunk ? d : chunk);
-        /* one B panel against all A panels of the block: A stays in L2, B comes through once. The first
-         * tiles of a panel fetch the next one of B. */
+        /* one B panel against all A panels of the block: A stays in L2, B comes through once. The
+         * first tiles of a panel fetch the next one of B. */
         for (size_t j = 0; j < cols; j += ops->nr) {
             const float *b_next = j + ops->nr < cols ? b + (j + ops->nr) * depth : b_after;
             for (size_t i = 0; i < rows; i += ops->mr) {

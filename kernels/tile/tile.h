@@ -1,16 +1,17 @@
-/* tile.h - packing and the register-tile product that every matrix-shaped kernel stands on (internal).
+/* tile.h - packing and the register-tile product that every matrix-shaped kernel stands on
+ * (internal).
  * SPDX-License-Identifier: MIT
  *
  * Every product here is, for each element of the result, one chain of fused multiply-adds over the
- * contraction index in order, starting at +0 or at what the element holds. Blocking and the shape of
- * the tile therefore never show in the bits.
+ * contraction index in order, starting at +0 or at what the element holds. Blocking and the shape
+ * of the tile therefore never show in the bits.
  *
  *   tile.c         whole operands
  *   tile_<isa>.c   the register tile, and packing its panels; the head says what bounds it
  *
- * Packed panel: `width` rows of the operand side by side, [k][width]; rows that are missing at the edge
- * are zero. A panels are mr wide, B panels nr wide. A packed operand is its panels one after the other
- * within a chunk of k, and its chunks one after the other (tile_chunk_depth).
+ * Packed panel: `width` rows of the operand side by side, [k][width]; rows that are missing at the
+ * edge are zero. A panels are mr wide, B panels nr wide. A packed operand is its panels one after
+ * the other within a chunk of k, and its chunks one after the other (tile_chunk_depth).
  *
  * Column panel: nr columns of an operand, [row][nr]; columns missing at the edge are zero.
  */
@@ -29,12 +30,12 @@ enum { TILE_MAX_MR = 14, TILE_MAX_NR = 32 };
  * 14 * 48 = 12 * 56 = 6 * 112 for mr where columns become rows, 112 * 6 = 48 * 14 for stripes. */
 enum { TILE_BLOCK_ROWS = 84, TILE_BLOCK_COLS = 672, TILE_LEAST_STRIPE = 48 };
 
-/* Leading dimension of a block kept in scratch memory: 43 cache lines, an odd number, so that the rows
- * of a tile do not fall into the same cache sets. */
+/* Leading dimension of a block kept in scratch memory: 43 cache lines, an odd number, so that the
+ * rows of a tile do not fall into the same cache sets. */
 enum { TILE_BLOCK_LD = TILE_BLOCK_COLS + 16 };
 
-/* Memory that will be needed soon: while a product runs it brings the cache line at `at` into L2 every
- * step of its contraction, and moves `at` on by `step` floats. */
+/* Memory that will be needed soon: while a product runs it brings the cache line at `at` into L2
+ * every step of its contraction, and moves `at` on by `step` floats. */
 struct tile_ahead {
     const float *at;
     size_t step;
@@ -66,8 +67,8 @@ enum tile_flags {
     TILE_ACCUMULATE = 1,
     /* NaN results are canonical: c is what the caller sees. */
     TILE_CANONICAL = 2,
-    /* c is far greater than the caches, and its rows are aligned to 64 bytes: it may be stored past them,
-     * with a fence left to the caller. */
+    /* c is far greater than the caches, and its rows are aligned to 64 bytes: it may be stored past
+     * them, with a fence left to the caller. */
     TILE_PAST_CACHE = 4,
     /* tile_multiply: c has no room for whole tiles at its edges. */
     TILE_EXACT = 8
@@ -75,13 +76,13 @@ enum tile_flags {
 
 struct tile_ops {
     size_t mr, nr;
-    /* Columns of a stripe: a left operand that is made by a kernel lies in stripes, [stripe][row][..],
-     * so that the rows of a few columns stay within few pages. A multiple of mr and of 16, an odd
-     * number of cache lines, a divisor of TILE_BLOCK_COLS. */
+    /* Columns of a stripe: a left operand that is made by a kernel lies in stripes,
+     * [stripe][row][..], so that the rows of a few columns stay within few pages. A multiple of mr
+     * and of 16, an odd number of cache lines, a divisor of TILE_BLOCK_COLS. */
     size_t stripe;
 
-    /* Packs columns [0, depth) of `count` rows (given by pointer) into a panel of width mr or nr, each
-     * as ((v * power) * inverse) * factor. NaN is made canonical. */
+    /* Packs columns [0, depth) of `count` rows (given by pointer) into a panel of width mr or nr,
+     * each as ((v * power) * inverse) * factor. NaN is made canonical. */
     void (*pack_a)(size_t count, const float *const *row, const struct row_scale *scale,
                    float factor, size_t depth, float *panel);
     void (*pack_b)(size_t count, const float *const *row, const struct row_scale *scale,
@@ -90,9 +91,9 @@ struct tile_ops {
     void (*copy_columns)(size_t d, const float *row, const struct row_scale *scale, float *out,
                          size_t stride);
 
-    /* c[r][0..nr) (leading dimension ldc) for r < rows <= mr, and maybe for the other rows up to mr: sum
-     * over k < depth of a(r, k) b[k][..], starting from 0 or from c. Meanwhile `ahead` is fetched. A is
-     * a packed panel, a(r, k) = a[k * mr + r]; */
+    /* c[r][0..nr) (leading dimension ldc) for r < rows <= mr, and maybe for the other rows up to
+     * mr: sum over k < depth of a(r, k) b[k][..], starting from 0 or from c. Meanwhile `ahead` is
+     * fetched. A is a packed panel, a(r, k) = a[k * mr + r]; */
     void (*product)(size_t rows, size_t depth, const float *a, const float *b, float *c, size_t ldc,
                     unsigned flags, struct tile_ahead ahead);
     /* rows of a matrix in stripes that are `stride` apart,
@@ -103,10 +104,10 @@ struct tile_ops {
     void (*product_columns)(size_t rows, size_t depth, const float *a, const float *b, float *c,
                             size_t ldc, unsigned flags, struct tile_ahead ahead);
 
-    /* For one row of A against rows that are not packed, count <= TILE_MAX_NR of them: c[j] = sum over
-     * k < depth of a[k] b(j, k), where b(j, k) is row[j][k], scaled (scale NULL: not) as pack_b does it;
-     * squares[j] (unless that is NULL) the same of b(j, k)^2. Sets c and squares up to TILE_MAX_NR.
-     * Meanwhile the count * depth floats at `ahead` are fetched. */
+    /* For one row of A against rows that are not packed, count <= TILE_MAX_NR of them: c[j] = sum
+     * over k < depth of a[k] b(j, k), where b(j, k) is row[j][k], scaled (scale NULL: not) as
+     * pack_b does it; squares[j] (unless that is NULL) the same of b(j, k)^2. Sets c and squares up
+     * to TILE_MAX_NR. Meanwhile the count * depth floats at `ahead` are fetched. */
     void (*row_product)(size_t count, size_t depth, const float *a, const float *const *row,
                         const struct row_scale *scale, float *c, float *squares,
                         const float *ahead);
@@ -125,11 +126,13 @@ extern const struct tile_ops tile_ops_neon;
 
 /* ---- Drivers over whole operands (tile.c) --------------------------------------------------- */
 
-/* A matrix with what is needed to pack its rows. One that is packed already has no data: where a single
- * row is wanted, it is unpacked to `spare` (one for each thread). */
+/* A matrix with what is needed to pack its rows. One that is packed already has no data: where a
+ * single row is wanted, it is unpacked to `spare` (one for each thread). */
 struct tile_operand {
     const float *data;
     size_t ld, rows;
+    const float *further; /* rows from `split` on stand here; NULL: all in data */
+    size_t ldfurther, split;
     const struct row_scale *scale;    /* one a row, or NULL */
     const uint32_t *pick;             /* row r stands for row pick[r] of data, or NULL */
     float factor;                     /* of every element as it is packed */
@@ -138,19 +141,28 @@ struct tile_operand {
     float *spare;                     /* d floats; only where data is NULL */
 };
 
-/* Fetches a row that will be needed next: streams of rows, several at once, are not seen by the machine
- * itself. */
+/* Row r of the data (not of what pick picks). */
+static inline const float *tile_operand_row(const struct tile_operand *operand, size_t r)
+{
+    if (operand->further != NULL && r >= operand->split)
+        return operand->further + (r - operand->split) * operand->ldfurther;
+    return operand->data + r * operand->ld;
+}
+
+/* Fetches a row that will be needed next: streams of rows, several at once, are not seen by the
+ * machine itself. */
 static inline void tile_fetch_row(const float *row, size_t d)
 {
     for (size_t k = 0; k < d; k += TILE_LINE)
         __builtin_prefetch(row + k);
 }
 
-/* The contraction is cut so that a panel of each operand stays in cache; the chain goes on through c. */
+/* The contraction is cut so that a panel of each operand stays in cache; the chain goes on through
+ * c. */
 size_t tile_chunk_depth(size_t d);
 
-/* Floats that `rows` packed rows (of either kind) or column panels of d columns may take; SIZE_MAX when
- * that overflows. */
+/* Floats that `rows` packed rows (of either kind) or column panels of d columns may take; SIZE_MAX
+ * when that overflows. */
 size_t tile_packed_floats(size_t rows, size_t d);
 
 /* The same for packed rows alone. */
@@ -161,8 +173,8 @@ size_t tile_panel_floats(size_t rows, size_t d);
 void tile_pack(const struct tile_ops *ops, bool as_b, const struct tile_operand *operand,
                size_t first, size_t count, size_t d, float *packed, size_t worker, size_t workers);
 
-/* Rows between the column panels of `count` rows: one more, so that the panels of a power of two do not
- * all begin in the same cache set. */
+/* Rows between the column panels of `count` rows: one more, so that the panels of a power of two do
+ * not all begin in the same cache set. */
 static inline size_t tile_column_rows(size_t count)
 {
     return count + 1;
@@ -172,9 +184,10 @@ static inline size_t tile_column_rows(size_t count)
 void tile_pack_columns(const struct tile_ops *ops, const struct tile_operand *operand, size_t first,
                        size_t count, size_t d, float *packed, size_t worker, size_t workers);
 
-/* c = A B^T for A rows [row, row + rows) of a packed operand with packed_rows rows in all, and B alike.
- * row is a multiple of mr, col of nr. c must have room for whole tiles, but for TILE_EXACT. next_col is
- * where the caller will go on in B, so that it is there by then; what else is to be fetched comes from `fetch`. */
+/* c = A B^T for A rows [row, row + rows) of a packed operand with packed_rows rows in all, and B
+ * alike. row is a multiple of mr, col of nr. c must have room for whole tiles, but for TILE_EXACT.
+ * next_col is where the caller will go on in B, so that it is there by then; what else is to be
+ * fetched comes from `fetch`. */
 void tile_multiply(const struct tile_ops *ops, size_t d, const float *packed_a, size_t packed_rows,
                    size_t row, size_t rows, const float *packed_b, size_t packed_cols, size_t col,
                    size_t cols, size_t next_col, float *c, size_t ldc, unsigned flags,
@@ -191,14 +204,14 @@ void tile_neg_sq_l2_block(const struct tile_ops *ops, const struct pair_ops *pai
                           const struct tile_operand *y, size_t col, size_t cols, const float *yy,
                           float scale, float *c, size_t ldc);
 
-/* Rows [col, col + count) of B, count <= TILE_MAX_NR, that are not packed, against one row of A (scaled,
- * not packed): ops->row_product. What comes after them is fetched. */
+/* Rows [col, col + count) of B, count <= TILE_MAX_NR, that are not packed, against one row of A
+ * (scaled, not packed): ops->row_product. What comes after them is fetched. */
 void tile_multiply_row(const struct tile_ops *ops, size_t d, const float *a,
                        const struct tile_operand *b, size_t col, size_t count, float *c,
                        float *squares);
 
-/* Squared norms of the packed rows that this worker has packed, each one FMA chain: the bits that the
- * tile gives for x.x. */
+/* Squared norms of the packed rows that this worker has packed, each one FMA chain: the bits that
+ * the tile gives for x.x. */
 void tile_sum_squares(const struct tile_ops *ops, bool of_b, size_t d, const float *packed,
                       size_t rows, float *sums, size_t worker, size_t workers);
 

@@ -1,8 +1,8 @@
 /* tile_avx2.c - register tile 6 x 16 and its packing, AVX2 and FMA.
  * SPDX-License-Identifier: MIT
  *
- * Registers   12 accumulators, 2 of B, 2 broadcasts of A: all 16 ymm.
- * Bound by    the FMA ports: 12 FMAs a step against 8 loads (2 of B, 6 broadcasts); at two of each a
+ * Registers   12 accumulators, 2 of B, 2 broadcasts of A: all 16 ymm. Bound by    the FMA ports: 12
+ * FMAs a step against 8 loads (2 of B, 6 broadcasts); at two of each a
  *             clock 6 clocks against 4. 12 independent chains cover an FMA latency of 4 to 5.
  * Differs     AVX-512 has 14 x 32, NEON 12 x 8.
  * Packing     8 x 8 transposes in registers.

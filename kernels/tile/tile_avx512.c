@@ -16,9 +16,9 @@ enum { MR = 14, NR = 32, STRIPE = 112 };
 
 enum tile_left { LEFT_PANEL, LEFT_ROWS, LEFT_COLUMNS };
 
-/* All products. Fetched into L1: B 16 steps (224 clocks) ahead, and A where it lies in stripes, of which
- * every line comes from L2: in rows two lines ahead, one row a step; in columns 8 steps. A packed A is
- * followed by the machine itself; fetching it too costs 2 to 8 %. */
+/* All products. Fetched into L1: B 16 steps (224 clocks) ahead, and A where it lies in stripes, of
+ * which every line comes from L2: in rows two lines ahead, one row a step; in columns 8 steps. A
+ * packed A is followed by the machine itself; fetching it too costs 2 to 8 %. */
 static inline __attribute__((always_inline)) void
 tile_accumulate_avx512(enum tile_left left, size_t rows, size_t depth, const float *a,
                        size_t stride, const float *b, float *c, size_t ldc, unsigned flags,
@@ -145,10 +145,11 @@ static inline __attribute__((always_inline)) void tile_transpose_avx512(__m512 z
     z[3] = _mm512_castpd_ps(_mm512_unpackhi_pd(ab2, cd2));
 }
 
-/* Columns k .. k + cols of up to 16 rows, transposed: v[e] has element k + e of every row; whole: of 16
- * columns. Rows i, i + 4, i + 8 and i + 12 come as the four lanes of a register, which loads do with a
- * mask: of 64 shuffles for a transpose of 16 x 16 this leaves the 32 within lanes. All 16 columns at
- * once, since rows a power of two apart share cache sets and may not be there a second time. */
+/* Columns k .. k + cols of up to 16 rows, transposed: v[e] has element k + e of every row; whole:
+ * of 16 columns. Rows i, i + 4, i + 8 and i + 12 come as the four lanes of a register, which loads
+ * do with a mask: of 64 shuffles for a transpose of 16 x 16 this leaves the 32 within lanes. All 16
+ * columns at once, since rows a power of two apart share cache sets and may not be there a second
+ * time. */
 static inline __attribute__((always_inline)) void tile_gather_avx512(size_t count,
                                                                      const float *const *row,
                                                                      size_t k, size_t cols,
@@ -189,8 +190,8 @@ static inline __attribute__((always_inline)) void tile_canonical_avx512(__m512 v
             v[e] = simd_canonical_nan16(v[e]);
 }
 
-/* What 16 rows are multiplied with. Most often all powers are 1, and the results of v * 1 * inverse * 1
- * are those of v * inverse. */
+/* What 16 rows are multiplied with. Most often all powers are 1, and the results of v * 1 * inverse
+ * * 1 are those of v * inverse. */
 struct tile_scale_avx512 {
     __m512 power, inverse, factor;
     bool by_inverse, in_full;
@@ -276,8 +277,8 @@ static void tile_pack_b_avx512(size_t count, const float *const *row, const stru
     }
 }
 
-/* Both groups of 16 rows go side by side: a chain of FMAs alone takes 64 clocks for 16 x 16 elements,
- * more than all the rest. */
+/* Both groups of 16 rows go side by side: a chain of FMAs alone takes 64 clocks for 16 x 16
+ * elements, more than all the rest. */
 static inline __attribute__((always_inline)) void
 tile_row_product32_avx512(size_t count, size_t depth, const float *a, const float *const *row,
                           const struct row_scale *scale, float *c, float *squares,

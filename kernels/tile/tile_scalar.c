@@ -3,8 +3,8 @@
  *
  * The order of operations that every ISA keeps. On a baseline x86-64 build fmaf is a call into libm
  * (exact, slow); built with an ISA's flags a compiler turns the loops over c into vectors, which is
- * the bench's autovec baseline. (gcc 12 sees that only with the omp simd: 6 GFLOP/s without it, 123 with
- * AVX2 and 179 with AVX-512 flags.)
+ * the bench's autovec baseline. (gcc 12 sees that only with the omp simd: 6 GFLOP/s without it, 123
+ * with AVX2 and 179 with AVX-512 flags.)
  */
 #include "tile.h"
 

@@ -1,13 +1,14 @@
-/* topk.c - mmk_topk and mmk_topk_rows: argument checks, memory, threads.
+/* topk.c - mmk_topk: argument checks, memory, threads.
  * SPDX-License-Identifier: MIT
  *
- * A row is one stream (topk_stream.h), and threads take rows. All time is in the stream's loops: for few
- * results the read of the row, for many the candidates and their sort (topk_<isa>.c has figures).
- * mmk_topk is mmk_topk_rows of one row on the caller's thread; up to k = 256 it allocates nothing.
+ * A row is one stream (topk_stream.h), and threads take rows. All time is in the stream's loops:
+ * for few results the read of the row, for many the candidates and their sort (topk_<isa>.c has
+ * figures). Up to k = 256 it allocates nothing.
  */
 #include "topk_stream.h"
 
 #include "../call/args.h"
+#include "../call/size.h"
 #include "../isa/isa.h"
 
 #include <stdlib.h>
@@ -34,108 +35,102 @@ static void selector_init(struct selector *selector, size_t n, size_t k, unsigne
                      memory + topk_scratch_bytes(k));
 }
 
-static void select_rows(const struct topk_ops *ops, struct selector *selector, size_t begin,
-                        size_t end, size_t n, const float *scores, size_t ldscores, float *values,
-                        uint32_t *indices, size_t ldout)
+/* What is selected from, and where it goes. */
+struct selection {
+    const struct topk_ops *ops;
+    size_t n;
+    const float *scores;
+    size_t ldscores;
+    size_t k; /* at most n */
+    float *values;
+    uint32_t *indices;
+    size_t ldout;
+};
+
+static void select_rows(const struct selection *s, struct selector *selector, size_t begin,
+                        size_t end)
 {
     for (size_t i = begin; i < end; i++) {
         topk_stream_reset(&selector->stream);
-        topk_stream_push(ops, &selector->stream, &selector->scratch, n, scores + i * ldscores, 0);
-        topk_stream_finish(ops, &selector->stream, &selector->scratch,
-                           values != NULL ? values + i * ldout : NULL,
-                           indices != NULL ? indices + i * ldout : NULL);
+        topk_stream_push(s->ops, &selector->stream, &selector->scratch, s->n,
+                         s->scores + i * s->ldscores, 0);
+        topk_stream_finish(s->ops, &selector->stream, &selector->scratch,
+                           s->values != NULL ? s->values + i * s->ldout : NULL,
+                           s->indices != NULL ? s->indices + i * s->ldout : NULL);
     }
 }
 
-static void select_rows_on_stack(const struct topk_ops *ops, size_t begin, size_t end, size_t n,
-                                 const float *scores, size_t ldscores, size_t k, float *values,
-                                 uint32_t *indices, size_t ldout)
+static void select_rows_on_stack(const struct selection *s, size_t begin, size_t end)
 {
     unsigned char memory[STACK_BYTES];
     struct selector selector;
-    selector_init(&selector, n, k, memory);
-    select_rows(ops, &selector, begin, end, n, scores, ldscores, values, indices, ldout);
+    selector_init(&selector, s->n, s->k, memory);
+    select_rows(s, &selector, begin, end);
 }
 
-/* The outputs hold k elements a row, of which only the first found are written. */
-static enum mmk_status check_outputs(size_t m, size_t k, size_t found, const float *values,
-                                     const uint32_t *indices, size_t ldout)
+/* Selects the rows of one worker. */
+static void select_part(const struct selection *s, size_t begin, size_t end, unsigned char *memory)
 {
-    if (ldout < k)
-        return MMK_ERR_LEADING_DIMENSION;
-    if (m <= 1 || (values == NULL && indices == NULL))
-        return MMK_OK;
-    return args_matrix(values != NULL ? (const void *)values : indices, m, found, ldout);
-}
-
-enum mmk_status mmk_topk_rows(size_t m, size_t n, const float *scores, size_t ldscores, size_t k,
-                              float *values, uint32_t *indices, size_t ldout, size_t *count,
-                              const struct mmk_options *options)
-{
-    const struct isa_row *row;
-    size_t found = k < n ? k : n;
-    enum mmk_status status = isa_current(&row);
-    if (status == MMK_OK)
-        status = args_options(options);
-    if (status == MMK_OK && n > UINT32_MAX)
-        status = MMK_ERR_SIZE;
-    if (status == MMK_OK)
-        status = args_matrix(scores, m, n, ldscores);
-    if (status == MMK_OK)
-        status = check_outputs(m, k, found, values, indices, ldout);
-    if (status != MMK_OK)
-        return status;
-    if (m == 0 || found == 0 || (values == NULL && indices == NULL)) {
-        if (count != NULL)
-            *count = found;
-        return MMK_OK;
-    }
-
-    size_t bytes = selector_bytes(n, found);
-    size_t threads = (size_t)args_threads(options != NULL ? options->threads : 0, m);
-    unsigned char *memory = NULL, *allocated = NULL;
-    if (bytes > STACK_BYTES) {
-        size_t total;
-        if (__builtin_mul_overflow(bytes, threads, &total))
-            return MMK_ERR_SIZE;
-        if (options != NULL && options->workspace_bytes >= total)
-            memory = options->workspace;
-        else
-            memory = allocated = malloc(total);
-        if (memory == NULL)
-            return MMK_ERR_NO_MEMORY;
-    }
-
-    if (threads == 1 && memory == NULL) {
-        select_rows_on_stack(row->topk, 0, m, n, scores, ldscores, found, values, indices, ldout);
+    if (memory == NULL) {
+        select_rows_on_stack(s, begin, end);
     } else {
-#pragma omp parallel num_threads((int)threads) if (threads > 1)
-        {
-            size_t team = (size_t)omp_get_num_threads();
-            size_t me = (size_t)omp_get_thread_num();
-            size_t share = m / team, left = m % team;
-            size_t begin = me * share + (me < left ? me : left);
-            size_t end = begin + share + (me < left);
-            if (memory == NULL) {
-                select_rows_on_stack(row->topk, begin, end, n, scores, ldscores, found, values,
-                                     indices, ldout);
-            } else {
-                struct selector selector;
-                selector_init(&selector, n, found, memory + me * bytes);
-                select_rows(row->topk, &selector, begin, end, n, scores, ldscores, values, indices,
-                            ldout);
-            }
-        }
+        struct selector selector;
+        selector_init(&selector, s->n, s->k, memory);
+        select_rows(s, &selector, begin, end);
     }
-    free(allocated);
-    if (count != NULL)
-        *count = found;
-    return MMK_OK;
 }
 
-enum mmk_status mmk_topk(size_t n, const float *scores, size_t k, float *values, uint32_t *indices,
-                         size_t *count)
+static void select_all(const struct selection *s, size_t m, size_t threads, unsigned char *memory,
+                       size_t bytes)
 {
-    static const struct mmk_options one_thread = {1, NULL, 0};
-    return mmk_topk_rows(1, n, scores, n, k, values, indices, k, count, &one_thread);
+    if (threads == 1) {
+        select_part(s, 0, m, memory);
+        return;
+    }
+#pragma omp parallel num_threads((int)threads)
+    {
+        size_t team = (size_t)omp_get_num_threads(), me = (size_t)omp_get_thread_num();
+        size_t share = m / team, left = m % team;
+        size_t begin = me * share + size_min(me, left);
+        select_part(s, begin, begin + share + (me < left),
+                    memory != NULL ? memory + me * bytes : NULL);
+    }
+}
+
+enum mmk_status mmk_topk(const struct mmk_matrix *scores, const struct mmk_topk_results *results,
+                         const struct mmk_options *options)
+{
+    const struct isa_row *isa;
+    struct args_rows rows;
+    struct args_topk out;
+    enum mmk_status status = isa_current(&isa);
+    if (status != MMK_OK || (status = args_options(options)) != MMK_OK ||
+        (status = args_matrix("scores", scores, ARGS_READ, options, &rows)) != MMK_OK ||
+        (status = args_below_2_32("scores", "columns", rows.columns)) != MMK_OK ||
+        (status = args_topk_results("results", results, rows.rows, rows.columns, &out)) != MMK_OK)
+        return status;
+
+    size_t m = rows.rows, bytes = selector_bytes(rows.columns, out.found), total = 0;
+    size_t threads = (size_t)args_threads(options, m);
+    bool wanted = m != 0 && out.found != 0 && (out.values != NULL || out.indices != NULL);
+    if (wanted && bytes > STACK_BYTES && __builtin_mul_overflow(bytes, threads, &total))
+        return args_error(MMK_ERR_SIZE, "the memory that this k takes cannot be addressed");
+    if (args_is_query(options)) {
+        *options->query = (struct mmk_workspace_bytes){total, total};
+        return MMK_OK;
+    }
+    if (wanted) {
+        const struct selection selection = {isa->topk, rows.columns, rows.data,   rows.ld,
+                                            out.found, out.values,   out.indices, out.ld};
+        bool given = total != 0 && options != NULL && options->workspace_bytes >= total;
+        unsigned char *allocated = total != 0 && !given ? malloc(total) : NULL;
+        if (total != 0 && !given && allocated == NULL)
+            return args_error(MMK_ERR_NO_MEMORY,
+                              "%zu bytes of working memory could not be allocated", total);
+        select_all(&selection, m, threads, given ? options->workspace : allocated, bytes);
+        free(allocated);
+    }
+    if (out.count != NULL)
+        *out.count = out.found;
+    return MMK_OK;
 }

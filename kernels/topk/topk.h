@@ -1,7 +1,7 @@
 /* topk.h - inner loops of top-k, and their contract (internal).
  * SPDX-License-Identifier: MIT
  *
- *   topk.c          mmk_topk, mmk_topk_rows
+ *   topk.c          mmk_topk
  *   topk_stream.c   the running selection, built from the table, once for all ISAs
  *   topk_<isa>.c    the table
  *   order.h         the total order of scores as an integer
@@ -23,8 +23,8 @@
  *   6. finish     At the end what is left is sorted as 64-bit keys: the total order is one compare.
  *
  * Branches depend on counts, hardly ever on a single score: rows are new each time, and a branch
- * predictor cannot learn them. With a small k what bounds it all is the read of the row in step 1; the
- * other steps grow with k.
+ * predictor cannot learn them. With a small k what bounds it all is the read of the row in step 1;
+ * the other steps grow with k.
  */
 #ifndef MMK_TOPK_H
 #define MMK_TOPK_H
@@ -74,9 +74,9 @@ struct topk_ops {
     /* Keeps the values >= at_least with their indices, in order, in place; returns how many. */
     size_t (*compact)(size_t n, float *values, uint32_t *indices, float at_least);
 
-    /* keys[i] = order of the value in the high half (topk_order below), ~index in the low half: the
-     * greater key comes first. Returns whether a value is -0, which the order does not tell from
-     * +0. */
+    /* keys[i] = order of the value in the high half (topk_order of order.h), ~index in the low
+     * half: the greater key comes first. Returns whether a value is -0, which the order does not
+     * tell from +0. */
     bool (*pack)(size_t n, const float *values, const uint32_t *indices, uint64_t *keys);
 
     /* Sorts n <= sort_max keys, greatest first. keys has room for the next power of two. */

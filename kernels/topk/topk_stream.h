@@ -1,8 +1,8 @@
 /* topk_stream.h - the running selection: the first k of scores that come piece by piece (internal).
  * SPDX-License-Identifier: MIT
  *
- * topk.h tells the method. A stream keeps candidates, in the order of their indices, and the threshold
- * that a score must reach to be one.
+ * topk.h tells the method. A stream keeps candidates, in the order of their indices, and the
+ * threshold that a score must reach to be one.
  */
 #ifndef MMK_TOPK_STREAM_H
 #define MMK_TOPK_STREAM_H
@@ -55,12 +55,13 @@ static inline size_t topk_refined(size_t k)
     return k + k / 4;
 }
 
-/* Cuts a stream that holds more than topk_refined(k) candidates back to that, and raises its threshold:
- * for those who fill its buffer themselves, in the order of the indices. */
+/* Cuts a stream that holds more than topk_refined(k) candidates back to that, and raises its
+ * threshold: for those who fill its buffer themselves, in the order of the indices. */
 void topk_stream_refine(const struct topk_ops *ops, struct topk_stream *stream);
 
-/* Makes `out` (capacity at least 2 topk_refined(k)) hold the candidates of two streams whose indices
- * are different, in order of these. Both are refined if need be; out holds no more than refined then. */
+/* Makes `out` (capacity at least 2 topk_refined(k)) hold the candidates of two streams whose
+ * indices are different, in order of these. Both are refined if need be; out holds no more than
+ * refined then. */
 void topk_stream_join(const struct topk_ops *ops, struct topk_stream *out, struct topk_stream *a,
                       struct topk_stream *b);
 

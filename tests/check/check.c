@@ -19,7 +19,7 @@ enum { CRASHES_PER_CELL = 10, SECONDS_PER_TRIAL = 300 };
  * home. */
 struct first {
     bool there;
-    char name[64];
+    char from[64]; /* "on scalar" */
     struct verdict verdict;
 };
 
@@ -45,14 +45,14 @@ static void element_text(const struct buffer *b, const void *data, size_t e, cha
     }
 }
 
-/* Whether the outputs have the bits of the first variant's; else how says where not. */
-static bool same_bits(const struct placed *p, const struct first *first_variant, char *how,
-                      size_t size)
+/* Whether the wanted outputs have the bits of those at home, which came from there; else how says
+ * where not. */
+static bool same_bits(const struct placed *p, const char *from, char *how, size_t size)
 {
     const struct trial *t = &p->trial;
     for (int i = 0; i < t->buffer_count; i++) {
         const struct buffer *b = &t->buffer[i];
-        if (!b->output || memcmp(b->data, p->home[i], buffer_bytes(b)) == 0)
+        if (!b->output || b->unwanted || memcmp(b->data, p->home[i], buffer_bytes(b)) == 0)
             continue;
         const char *got = b->data, *first = p->home[i];
         size_t e = 0, bytes = element_bytes(b->element);
@@ -61,17 +61,69 @@ static bool same_bits(const struct placed *p, const struct first *first_variant,
         char ours[64], theirs[64];
         element_text(b, got, e, ours, sizeof ours);
         element_text(b, first, e, theirs, sizeof theirs);
-        snprintf(how, size, "%s[%zu,%zu] is %s, but %s on %s", b->name, e / b->ld, e % b->ld, ours,
-                 theirs, first_variant->name);
+        snprintf(how, size, "%s[%zu,%zu] is %s, but %s %s", b->name, e / b->ld, e % b->ld, ours,
+                 theirs, from);
         return false;
     }
     return true;
 }
 
-/* Calls the kernel once, as the variant and options of the trial say, and judges what it did. */
-static void check(struct run *run, struct placed *p, struct first *first, struct cell *cell,
-                  int variant, const char *where, const char *again)
+/* Calls the kernel for one output only, or for the count (only = -1): it must have the bits at
+ * home. */
+static bool same_alone(struct run *run, struct placed *p, int only, char *how, size_t size)
 {
+    struct trial *t = &p->trial;
+    const char *name = only < 0 ? "the count" : t->buffer[only].name;
+    char what[400];
+    for (int i = 0; i < t->buffer_count; i++)
+        t->buffer[i].unwanted = i != only;
+    t->count_unwanted = only >= 0;
+    place_workspace(&run->places, p);
+    trial_poison(t);
+    run->note->running = true;
+    enum mmk_status status = trial_call(t);
+    run->note->running = false;
+
+    bool good = false;
+    if (status != MMK_OK)
+        snprintf(what, sizeof what, "it returned an error: %s", mmk_error_detail());
+    else if (place_damage(&run->places, p, what, sizeof what) ||
+             !same_bits(p, "when all are asked", what, sizeof what))
+        ;
+    else if (only < 0 && t->count != t->expected_count)
+        snprintf(what, sizeof what, "it is %zu; right is %zu", t->count, t->expected_count);
+    else
+        good = true;
+    if (!good)
+        snprintf(how, size, "%s asked alone: %s", name, what);
+    for (int i = 0; i < t->buffer_count; i++)
+        t->buffer[i].unwanted = false;
+    t->count_unwanted = false;
+    return good;
+}
+
+/* Whether no output depends on which others are asked. */
+static bool same_apart(struct run *run, struct placed *p, char *how, size_t size)
+{
+    const struct trial *t = &p->trial;
+    int outputs = t->kernel->counts;
+    for (int i = 0; i < t->buffer_count; i++)
+        outputs += t->buffer[i].output;
+    if (outputs == 1)
+        return true;
+    bool same = true;
+    for (int only = t->kernel->counts ? -1 : 0; same && only < t->buffer_count; only++)
+        same = (only >= 0 && !t->buffer[only].output) || same_alone(run, p, only, how, size);
+    place_workspace(&run->places, p);
+    return same;
+}
+
+/* Calls the kernel as the variant and options of the trial say, and judges what it did; with apart,
+ * also for each output alone. */
+static void check(struct run *run, struct placed *p, struct first *first, struct cell *cell,
+                  int variant, bool apart)
+{
+    const char *where = run->note->where, *again = run->note->again;
     struct trial *t = &p->trial;
     char how[512];
     struct verdict verdict;
@@ -83,7 +135,8 @@ static void check(struct run *run, struct placed *p, struct first *first, struct
     run->note->running = false;
 
     if (status != MMK_OK) {
-        snprintf(how, sizeof how, "returned an error: %s", mmk_status_string(status));
+        snprintf(how, sizeof how, "returned an error: %s (%s)", mmk_status_string(status),
+                 mmk_error_detail());
         report_fail(cell, where, how, again);
         return;
     }
@@ -95,12 +148,12 @@ static void check(struct run *run, struct placed *p, struct first *first, struct
     if (!first->there) {
         trial_check(t, &first->verdict);
         first->there = true;
-        snprintf(first->name, sizeof first->name, "%s", run->variants[variant].name);
+        snprintf(first->from, sizeof first->from, "on %s", run->variants[variant].name);
         for (int i = 0; i < t->buffer_count; i++)
             if (t->buffer[i].output)
                 memcpy(p->home[i], t->buffer[i].data, buffer_bytes(&t->buffer[i]));
         verdict = first->verdict;
-    } else if (same_bits(p, first, how, sizeof how)) {
+    } else if (same_bits(p, first->from, how, sizeof how)) {
         same = true;
         verdict = first->verdict; /* the same bits, the same verdict */
         if (t->count != t->expected_count && t->count != SIZE_MAX)
@@ -112,7 +165,9 @@ static void check(struct run *run, struct placed *p, struct first *first, struct
             return;
         }
     }
-    if (verdict.pass)
+    if (verdict.pass && apart && !same_apart(run, p, how, sizeof how))
+        report_fail(cell, where, how, again);
+    else if (verdict.pass)
         report_pass(cell, &verdict, where);
     else
         report_fail(cell, where, verdict.message, same ? NULL : again);
@@ -170,6 +225,9 @@ static void run_trial(struct run *run, size_t kernel_index, const struct shape *
                      64; /* no work for a second thread; see default_threads in options.c */
     int thread_count =
         kernel->takes_threads && !(run->options.quick && one_block) ? run->options.thread_count : 1;
+    size_t apart =
+        (shape->m + shape->n + 3 * shape->d + (size_t)shape->similarity + 7 * (size_t)fill) %
+        checks; /* and which of the checks asks each output alone */
     for (int placement = 0; placement < PLACE_COUNT; placement++) {
         place_buffers(&run->places, &p, (enum placement)placement);
         int thread = (placement + (int)(shape->m + shape->n + shape->d)) % thread_count;
@@ -188,7 +246,7 @@ static void run_trial(struct run *run, size_t kernel_index, const struct shape *
             run->note->kernel = kernel_index;
             run->note->variant = v;
             describe(run, t, shape_text, v, (enum placement)placement);
-            check(run, &p, &first, cell, v, run->note->where, run->note->again);
+            check(run, &p, &first, cell, v, (run->ordinal + apart) % checks == 0);
         }
     }
     alarm(0);

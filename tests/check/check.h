@@ -4,7 +4,8 @@
  * A check is one kernel, variant (instruction set and thread count), shape, fill and pass (where
  * the buffers lie, see guard.h). Its outputs are judged against the double oracle within the
  * derived bound and must have the bits of every other variant and pass; nothing but the outputs may
- * have changed.
+ * have changed. In one check of each trial, every output is also asked alone: it must have the same
+ * bits.
  */
 #ifndef MMK_CHECK_CHECK_H
 #define MMK_CHECK_CHECK_H

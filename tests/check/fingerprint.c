@@ -24,7 +24,8 @@ static void fingerprint_trial(struct run *run, size_t k, const struct shape *sha
     trial_fill(&t);
     trial_poison(&t);
     if (trial_call(&t) != MMK_OK)
-        options_error("%s, shape %s returned an error.", kernels[k]->name, shape_text);
+        options_error("%s, shape %s returned an error: %s.", kernels[k]->name, shape_text,
+                      mmk_error_detail());
     struct fingerprint *f = &fingerprints[k][fill];
     f->hash = (f->hash ^ trial_fingerprint(&t)) * 0x9e3779b97f4a7c15u;
     f->hash ^= f->hash >> 29;
@@ -43,6 +44,7 @@ void fingerprint_print(struct run *run)
         options_error("--fingerprint needs one of the library's own instruction sets.");
     isa_use_row(&run->variants[last].row);
     check_each(run, fingerprint_trial);
+    printf("numerics version %d\n", mmk_numerics_version());
     for (size_t k = 0; k < kernel_count; k++)
         for (int fill = 0; fill < FILL_GIVEN; fill++)
             if (fingerprints[k][fill].trials)

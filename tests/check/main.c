@@ -159,7 +159,8 @@ int main(int argc, char **argv)
     run.report = crash_shared(sizeof *run.report);
     run.note = crash_shared(sizeof *run.note);
     if (!run.options.quiet) {
-        printf("mmk-check %s, seed %" PRIu64 ", runs on:", mmk_version(), run.options.seed);
+        printf("mmk-check %s, numerics version %d, seed %" PRIu64 ", runs on:", mmk_version(),
+               mmk_numerics_version(), run.options.seed);
         for (int v = 0; v < run.variant_count; v++)
             if (run.chosen[v])
                 printf(" %s%s", run.variants[v].name,

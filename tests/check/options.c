@@ -80,7 +80,9 @@ static const struct argp_option argp_options[] = {
     {"require", OPT_REQUIRE, "NAME", 0, "A skip of this instruction set is a failure", 0},
     {"list", OPT_LIST, NULL, 0, "List kernels, fills and variants, and end", 0},
     {"fingerprint", OPT_FINGERPRINT, NULL, 0,
-     "Print one hash per kernel and fill, the same on every machine, and end", 0},
+     "Print the numerics version and one hash per kernel and fill, the same on every machine, and "
+     "end",
+     0},
     {"tap", OPT_TAP, NULL, 0, "Report as TAP on standard output", 0},
     {"junit", OPT_JUNIT, "FILE", 0, "Write a JUnit XML report as well", 0},
     {"quiet", OPT_QUIET, NULL, 0, "Print failures and the closing line only", 0},
@@ -163,7 +165,7 @@ static void default_threads(struct options *o)
 static void print_version(FILE *out, struct argp_state *state)
 {
     (void)state;
-    fprintf(out, "mmk-check %s\n", mmk_version());
+    fprintf(out, "mmk-check %s, numerics %d\n", mmk_version(), mmk_numerics_version());
 }
 
 void options_parse(struct options *o, int argc, char **argv)

@@ -6,6 +6,23 @@
 #include <stdio.h>
 #include <string.h>
 
+void place_workspace(struct places *places, struct placed *p)
+{
+    struct trial *t = &p->trial;
+    struct mmk_workspace_bytes need;
+    t->options = (struct mmk_options){.threads = t->options.threads};
+    if (!t->kernel->takes_threads || p->placement == PLACE_END ||
+        trial_query(t, 3, &need) != MMK_OK) /* the error comes again where it is judged */
+        return;
+    size_t bytes = need.least;
+    if (p->placement == PLACE_SHIFTED)
+        bytes = t->shape.m % 2 ? need.all : need.least + (need.all - need.least) / 2;
+    if (bytes > 0) {
+        t->options.workspace = guard_place(&places->guard[TRIAL_BUFFERS], bytes, PLACE_END, 0);
+        t->options.workspace_bytes = bytes;
+    }
+}
+
 void place_buffers(struct places *places, struct placed *p, enum placement placement)
 {
     struct trial *t = &p->trial;
@@ -18,19 +35,8 @@ void place_buffers(struct places *places, struct placed *p, enum placement place
         if (!b->output)
             memcpy(b->data, p->home[i], buffer_bytes(b));
     }
-    /* No workspace, exactly what streaming needs, or all of it or half way. */
-    t->options = (struct mmk_options){0};
-    size_t streamed, stored;
-    if (t->kernel->workspace != NULL && placement != PLACE_END &&
-        t->kernel->workspace(&t->shape, 3, &streamed, &stored) == MMK_OK) {
-        size_t bytes = streamed;
-        if (placement == PLACE_SHIFTED)
-            bytes = t->shape.m % 2 ? stored : streamed + (stored - streamed) / 2;
-        if (bytes > 0) {
-            t->options.workspace = guard_place(&places->guard[TRIAL_BUFFERS], bytes, PLACE_END, 0);
-            t->options.workspace_bytes = bytes;
-        }
-    }
+    p->placement = placement;
+    place_workspace(places, p);
 }
 
 bool place_damage(const struct places *places, const struct placed *p, char *how, size_t size)

@@ -19,11 +19,15 @@ struct places {
 struct placed {
     struct trial trial;
     void *home[TRIAL_BUFFERS]; /* where trial_open put them */
+    enum placement placement;
 };
 
-/* Moves the buffers there, inputs with their values, and sets the trial's workspace: none, just what
- * streaming needs, all of it or half way, by the placement. */
+/* Moves the buffers there, inputs with their values, and places the workspace. */
 void place_buffers(struct places *places, struct placed *placed, enum placement placement);
+
+/* Sets the trial's workspace: by the placement none, exactly the least for the outputs that are
+ * wanted, or all of it or half way. Behind its end is a guard page. */
+void place_workspace(struct places *places, struct placed *placed);
 
 /* Whether anything but the outputs was written: memory next to a buffer, or an input. how says what. */
 bool place_damage(const struct places *places, const struct placed *placed, char *how, size_t size);

@@ -5,7 +5,7 @@
  * two instruction sets, agree when all lines after the first are the same. Exit status 2: the
  * instruction set that was asked for cannot be used.
  */
-#include "../../kernels/mmk.h"
+#include "../unit/matrix.h"
 #include "../unit/simd_blocks.h"
 
 #include <stdio.h>
@@ -41,7 +41,7 @@ static void ok(enum mmk_status status)
 {
     if (status == MMK_OK)
         return;
-    fprintf(stderr, "mmk-probe: %s\n", mmk_status_string(status));
+    fprintf(stderr, "mmk-probe: %s\n%s\n", mmk_error_detail(), mmk_status_string(status));
     exit(status == MMK_ERR_ISA_UNKNOWN || status == MMK_ERR_ISA_UNUSABLE ? 2 : 1);
 }
 
@@ -97,22 +97,25 @@ static void probe_similarities(void)
         report(name[0][s]);
         start();
         for (int i = 0; i < DIMENSIONS; i++) {
-            ok(mmk_similarity_query(similarity, ROWS, dimensions[i], x, y, MAX_D, NULL, out[0]));
+            ok(mmk_similarity_query(similarity, x, MATRIX_AT(y, ROWS, dimensions[i], MAX_D), NULL,
+                                    out[0]));
             add(out[0], ROWS * sizeof(float));
         }
         report(name[1][s]);
         start();
         for (int i = 0; i < DIMENSIONS; i++) {
-            ok(mmk_similarity_matrix(similarity, ROWS, ROWS - 2, dimensions[i], x, MAX_D, y, MAX_D,
-                                     out[0], ROWS - 2, NULL));
+            ok(mmk_similarity_matrix(similarity, MATRIX_AT(x, ROWS, dimensions[i], MAX_D),
+                                     MATRIX_AT(y, ROWS - 2, dimensions[i], MAX_D),
+                                     MATRIX_OUT_AT(out[0], ROWS, ROWS - 2, 0), NULL));
             add(out[0], ROWS * (ROWS - 2) * sizeof(float));
         }
         report(name[2][s]);
     }
     start();
     for (int i = 0; i < DIMENSIONS; i++) {
-        ok(mmk_squared_norms(ROWS, dimensions[i], y, MAX_D, out[0]));
-        ok(mmk_similarity_query(MMK_COSINE, ROWS, dimensions[i], x, y, MAX_D, out[0], out[1]));
+        const struct mmk_matrix *rows = MATRIX_AT(y, ROWS, dimensions[i], MAX_D);
+        ok(mmk_squared_norms(rows, out[0]));
+        ok(mmk_similarity_query(MMK_COSINE, x, rows, out[0], out[1]));
         add(out[0], ROWS * sizeof(float));
         add(out[1], ROWS * sizeof(float));
     }
@@ -120,7 +123,7 @@ static void probe_similarities(void)
     start();
     for (int i = 0; i < DIMENSIONS; i++) {
         size_t d = dimensions[i];
-        ok(mmk_normalize_rows(ROWS, d, x, MAX_D, out[0], d));
+        ok(mmk_normalize_rows(MATRIX_AT(x, ROWS, d, MAX_D), MATRIX_OUT_AT(out[0], ROWS, d, 0)));
         add(out[0], ROWS * d * sizeof(float));
     }
     report("normalize_rows");
@@ -131,24 +134,38 @@ static void probe_infonce(void)
     static const char *const name[MMK_SIMILARITY_COUNT] = {"infonce dot", "infonce cosine",
                                                            "infonce neg_sq_l2"};
     for (int s = 0; s < MMK_SIMILARITY_COUNT; s++) {
-        struct mmk_infonce_config config = {(enum mmk_similarity)s, 14.0f, 0.5f, 0.25f, 2};
         size_t m = ROWS - 3, n = ROWS;
         float loss, dlogit_scale;
         start();
         for (int i = 0; i < DIMENSIONS; i++) {
             size_t d = dimensions[i];
-            ok(mmk_infonce_forward(&config, m, n, d, x, MAX_D, y, MAX_D, &loss, out[0], out[1],
-                                   NULL));
-            ok(mmk_infonce_backward(&config, m, n, d, x, MAX_D, y, MAX_D, out[0], out[1], out[2], d,
-                                    out[3], d, &dlogit_scale, NULL));
+            struct mmk_infonce_problem problem = {.x = MATRIX_AT(x, m, d, MAX_D),
+                                                  .y = MATRIX_AT(y, n, d, MAX_D),
+                                                  .similarity = (enum mmk_similarity)s,
+                                                  .logit_scale = 14,
+                                                  .weight_x = 0.5f,
+                                                  .weight_y = 0.25f,
+                                                  .offset = 2};
+            const struct mmk_infonce_results forward = {
+                .loss = &loss, .lse_x = out[0], .lse_y = out[1]};
+            const struct mmk_infonce_results backward = {.dx = MATRIX_OUT_AT(out[2], m, d, 0),
+                                                         .dy = MATRIX_OUT_AT(out[3], n, d, 0),
+                                                         .dlogit_scale = &dlogit_scale};
+            ok(mmk_infonce(&problem, &forward, NULL));
+            problem.lse_x = out[0];
+            problem.lse_y = out[1];
+            ok(mmk_infonce(&problem, &backward, NULL));
             add(&loss, sizeof loss);
             add(&dlogit_scale, sizeof dlogit_scale);
             add(out[0], m * sizeof(float));
             add(out[1], n * sizeof(float));
             add(out[2], m * d * sizeof(float));
             add(out[3], n * d * sizeof(float));
-            ok(mmk_infonce_forward_backward(&config, m, n, d, x, MAX_D, y, MAX_D, &loss, out[0],
-                                            out[1], out[2], d, out[3], d, &dlogit_scale, NULL));
+            problem.lse_x = problem.lse_y = NULL;
+            ok(mmk_infonce(
+                &problem,
+                &(struct mmk_infonce_results){.loss = &loss, .dx = backward.dx, .dy = backward.dy},
+                NULL));
             add(&loss, sizeof loss);
             add(out[3], n * d * sizeof(float));
         }
@@ -166,27 +183,40 @@ static void probe_targets(void)
         row_start[i] = 2 * i;
     for (size_t e = 0; e < 2 * ROWS; e++)
         column[e] = (uint32_t)(e * 7 % ROWS);
-    const struct mmk_targets targets = {{row_start, column, NULL}, 0};
+    const struct mmk_csr targets = {row_start, column, NULL};
     for (int s = 0; s < MMK_SIMILARITY_COUNT; s++) {
-        struct mmk_infonce_config config = {(enum mmk_similarity)s, 14.0f, 0.5f, 0.25f, 0};
-        struct mmk_sigmoid_config sigmoid = {(enum mmk_similarity)s, 14.0f, -10.0f, 0};
-        size_t m = ROWS, n = ROWS;
-        float loss, dlogit_scale, dbias;
+        size_t n = ROWS;
+        float loss, dbias;
         start();
         for (int i = 0; i < DIMENSIONS; i++) {
             size_t d = dimensions[i];
-            ok(mmk_multi_infonce_forward_backward(&config, &targets, m, n, d, x, MAX_D, y, MAX_D,
-                                                  &loss, out[0], out[1], NULL, NULL, out[2], d,
-                                                  out[3], d, &dlogit_scale, NULL));
+            const struct mmk_matrix *rows = MATRIX_AT(x, n, d, MAX_D);
+            const struct mmk_matrix *columns = MATRIX_AT(y, n, d, MAX_D);
+            const struct mmk_matrix_out *dx = MATRIX_OUT_AT(out[2], n, d, 0);
+            const struct mmk_matrix_out *dy = MATRIX_OUT_AT(out[3], n, d, 0);
+            ok(mmk_infonce(&(struct mmk_infonce_problem){.x = rows,
+                                                         .y = columns,
+                                                         .similarity = (enum mmk_similarity)s,
+                                                         .logit_scale = 14,
+                                                         .weight_x = 0.5f,
+                                                         .weight_y = 0.25f,
+                                                         .targets = &targets},
+                           &(struct mmk_infonce_results){.loss = &loss, .dx = dx, .dy = dy}, NULL));
             add(&loss, sizeof loss);
-            add(out[2], m * d * sizeof(float));
+            add(out[2], n * d * sizeof(float));
             add(out[3], n * d * sizeof(float));
-            ok(mmk_sigmoid_forward_backward(&sigmoid, &targets.weights, m, n, d, x, MAX_D, y, MAX_D,
-                                            &loss, out[2], d, out[3], d, &dlogit_scale, &dbias,
-                                            NULL));
+            ok(mmk_sigmoid(
+                &(struct mmk_sigmoid_problem){.x = rows,
+                                              .y = columns,
+                                              .similarity = (enum mmk_similarity)s,
+                                              .logit_scale = 14,
+                                              .bias = -10,
+                                              .positives = &targets},
+                &(struct mmk_sigmoid_results){.loss = &loss, .dx = dx, .dy = dy, .dbias = &dbias},
+                NULL));
             add(&loss, sizeof loss);
             add(&dbias, sizeof dbias);
-            add(out[2], m * d * sizeof(float));
+            add(out[2], n * d * sizeof(float));
             add(out[3], n * d * sizeof(float));
         }
         report(name[s]);
@@ -200,13 +230,15 @@ static void probe_topk(void)
     for (size_t i = 0; i < sizeof ks / sizeof ks[0]; i++)
         for (size_t n = MAX_N - 20; n <= MAX_N; n++) {
             size_t count;
-            ok(mmk_topk(n, scores, ks[i], out[0], indices, &count));
+            struct mmk_topk_results first = {
+                .k = ks[i], .values = out[0], .indices = indices, .count = &count};
+            ok(mmk_topk(MATRIX_AT(scores, 1, n, 0), &first, NULL));
             add(out[0], count * sizeof(float));
             add(indices, count * sizeof(uint32_t));
         }
     report("topk");
     start();
-    ok(mmk_topk_rows(ROWS, 200, x, MAX_D, 7, out[0], indices, 7, NULL, NULL));
+    ok(mmk_topk(MATRIX_AT(x, ROWS, 200, MAX_D), TOPK(7, out[0], indices), NULL));
     add(out[0], ROWS * 7 * sizeof(float));
     add(indices, ROWS * 7 * sizeof(uint32_t));
     report("topk_rows");
@@ -221,12 +253,13 @@ static void probe_search(void)
             for (size_t i = 0; i < sizeof ks / sizeof ks[0]; i++) {
                 enum mmk_similarity similarity = (enum mmk_similarity)s;
                 size_t k = ks[i], m = ROWS - 3, d = 33, row = k < ROWS ? k : ROWS;
-                if (both)
-                    ok(mmk_search_both(similarity, m, ROWS, d, x, MAX_D, y, MAX_D, k, out[0],
-                                       indices, k, 1, out[1], NULL, 1, NULL));
-                else
-                    ok(mmk_search(similarity, m, ROWS, d, x, MAX_D, y, MAX_D, k, out[0], indices, k,
-                                  NULL, NULL));
+                ok(mmk_search(
+                    &(struct mmk_search_problem){.x = MATRIX_AT(x, m, d, MAX_D),
+                                                 .y = MATRIX_AT(y, ROWS, d, MAX_D),
+                                                 .similarity = similarity},
+                    &(struct mmk_search_results){.for_x = TOPK(k, out[0], indices),
+                                                 .for_y = both ? TOPK(1, out[1], NULL) : NULL},
+                    NULL));
                 for (size_t r = 0; r < m; r++) {
                     add(out[0] + r * k, row * sizeof(float));
                     add(indices + r * k, row * sizeof(uint32_t));

@@ -1,11 +1,12 @@
 /* test_forms.c - ways to call that the trials of mmk-check do not take.
  * SPDX-License-Identifier: MIT
  *
- * Outputs left out, in place, one matrix twice, a workspace that spares all allocation, logits so
- * large that each softmax picks one.
+ * Outputs left out, in place, one matrix twice, a leading dimension left out, logits so large that
+ * each softmax picks one.
  */
 #include "../../kernels/isa/isa.h"
 #include "../../ref/cases.h"
+#include "matrix.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -15,45 +16,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <cmocka.h>
-
-/* ---- Counting allocations: glibc lets a program bring its own -------------------------------- */
-
-#if defined(__GLIBC__) && !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
-#define COUNTS_ALLOCATIONS 1
-void *__libc_malloc(size_t size);
-void *__libc_calloc(size_t count, size_t size);
-void *__libc_memalign(size_t align, size_t size);
-
-static size_t allocations;
-
-void *malloc(size_t size)
-{
-    allocations++;
-    return __libc_malloc(size);
-}
-
-void *calloc(size_t count, size_t size)
-{
-    allocations++;
-    return __libc_calloc(count, size);
-}
-
-void *aligned_alloc(size_t align, size_t size)
-{
-    allocations++;
-    return __libc_memalign(align, size);
-}
-
-int posix_memalign(void **memory, size_t align, size_t size)
-{
-    allocations++;
-    *memory = __libc_memalign(align, size);
-    return *memory ? 0 : 12;
-}
-#else
-#define COUNTS_ALLOCATIONS 0
-static size_t allocations;
-#endif
 
 /* Calls test() once for every instruction set that runs here. */
 static void on_every_isa(void (*test)(void))
@@ -74,6 +36,14 @@ static void fill_floats(float *v, size_t count, uint64_t stream)
 
 /* ---- Top-k with an output left out ----------------------------------------------------------- */
 
+static void select_first(size_t m, size_t n, const float *scores, size_t k, float *values,
+                         uint32_t *indices, size_t *count)
+{
+    const struct mmk_topk_results results = {
+        .k = k, .values = values, .indices = indices, .count = count};
+    assert_int_equal(mmk_topk(MATRIX_AT(scores, m, n, 0), &results, NULL), MMK_OK);
+}
+
 static void topk_parts(void)
 {
     enum { N = 5000, K = 700 };
@@ -88,10 +58,10 @@ static void topk_parts(void)
             size_t n = ns[i], count, expected = k < n ? k : n;
             memset(only_values, 0, sizeof only_values);
             memset(only_indices, 0, sizeof only_indices);
-            assert_int_equal(mmk_topk(n, scores, k, values, indices, &count), MMK_OK);
+            select_first(1, n, scores, k, values, indices, &count);
             assert_int_equal(count, expected);
-            assert_int_equal(mmk_topk(n, scores, k, only_values, NULL, NULL), MMK_OK);
-            assert_int_equal(mmk_topk(n, scores, k, NULL, only_indices, &count), MMK_OK);
+            select_first(1, n, scores, k, only_values, NULL, NULL);
+            select_first(1, n, scores, k, NULL, only_indices, &count);
             assert_int_equal(count, expected);
             assert_memory_equal(values, only_values, expected * sizeof *values);
             assert_memory_equal(indices, only_indices, expected * sizeof *indices);
@@ -99,10 +69,10 @@ static void topk_parts(void)
     size_t n = 1000, m = 5, k = 20, count;
     float row_values[5 * 20];
     uint32_t row_indices[5 * 20];
-    assert_int_equal(mmk_topk_rows(m, n, scores, n, k, row_values, NULL, k, NULL, NULL), MMK_OK);
-    assert_int_equal(mmk_topk_rows(m, n, scores, n, k, NULL, row_indices, k, &count, NULL), MMK_OK);
+    select_first(m, n, scores, k, row_values, NULL, NULL);
+    select_first(m, n, scores, k, NULL, row_indices, &count);
     for (size_t i = 0; i < m; i++) {
-        assert_int_equal(mmk_topk(n, scores + i * n, k, values, indices, NULL), MMK_OK);
+        select_first(1, n, scores + i * n, k, values, indices, NULL);
         assert_memory_equal(values, row_values + i * k, k * sizeof *values);
         assert_memory_equal(indices, row_indices + i * k, k * sizeof *indices);
     }
@@ -123,8 +93,10 @@ static void normalize_both_ways(void)
     fill_floats(x, M * LD, 12);
     memset(x + LD, 0, D * sizeof *x);
     memcpy(out, x, sizeof x);
-    assert_int_equal(mmk_normalize_rows(M, D, x, LD, out, LD), MMK_OK);
-    assert_int_equal(mmk_normalize_rows(M, D, x, LD, x, LD), MMK_OK);
+    assert_int_equal(mmk_normalize_rows(MATRIX_AT(x, M, D, LD), MATRIX_OUT_AT(out, M, D, LD)),
+                     MMK_OK);
+    assert_int_equal(mmk_normalize_rows(MATRIX_AT(x, M, D, LD), MATRIX_OUT_AT(x, M, D, LD)),
+                     MMK_OK);
     assert_memory_equal(x, out, sizeof x);
 }
 
@@ -162,9 +134,13 @@ static void self_similarity(void)
     memcpy(copy, x, sizeof x);
     for (int s = 0; s < MMK_SIMILARITY_COUNT; s++) {
         enum mmk_similarity similarity = (enum mmk_similarity)s;
-        assert_int_equal(mmk_similarity_matrix(similarity, M, M, D, x, D, x, D, once, M, NULL),
+        assert_int_equal(mmk_similarity_matrix(similarity, MATRIX_AT(x, M, D, 0),
+                                               MATRIX_AT(x, M, D, 0), MATRIX_OUT_AT(once, M, M, 0),
+                                               NULL),
                          MMK_OK);
-        assert_int_equal(mmk_similarity_matrix(similarity, M, M, D, x, D, copy, D, twice, M, NULL),
+        assert_int_equal(mmk_similarity_matrix(similarity, MATRIX_AT(x, M, D, 0),
+                                               MATRIX_AT(copy, M, D, 0),
+                                               MATRIX_OUT_AT(twice, M, M, 0), NULL),
                          MMK_OK);
         assert_memory_equal(once, twice, sizeof once);
         for (size_t i = 0; i < M; i++) {
@@ -194,9 +170,11 @@ static void query_and_pairs(void)
     for (int s = 0; s < MMK_SIMILARITY_COUNT; s++)
         for (size_t d = 0; d <= D; d += d < 140 ? 1 : 31) {
             enum mmk_similarity similarity = (enum mmk_similarity)s;
-            assert_int_equal(mmk_squared_norms(N, d, y, D, norms), MMK_OK);
-            assert_int_equal(mmk_similarity_query(similarity, N, d, x, y, D, NULL, result), MMK_OK);
-            assert_int_equal(mmk_similarity_query(similarity, N, d, x, y, D, norms, given), MMK_OK);
+            assert_int_equal(mmk_squared_norms(MATRIX_AT(y, N, d, D), norms), MMK_OK);
+            assert_int_equal(
+                mmk_similarity_query(similarity, x, MATRIX_AT(y, N, d, D), NULL, result), MMK_OK);
+            assert_int_equal(
+                mmk_similarity_query(similarity, x, MATRIX_AT(y, N, d, D), norms, given), MMK_OK);
             assert_memory_equal(given, result, sizeof result);
             for (size_t j = 0; j < N; j++) {
                 float pair;
@@ -212,97 +190,40 @@ static void query_has_the_bits_of_pairs(void **state)
     on_every_isa(query_and_pairs);
 }
 
-/* ---- Workspace ------------------------------------------------------------------------------- */
+/* ---- Leading dimension 0 is the number of columns --------------------------------------------- */
 
-struct results {
-    float loss, scale, lse_x[100], lse_y[130], dx[100 * 20], dy[130 * 20];
-};
-
-enum { M = 100, N = 130, D = 20 };
-static float rows_x[M * D], rows_y[N * D];
-
-static void both_in_one(enum mmk_similarity similarity, const struct mmk_options *options,
-                        struct results *r)
+static void contiguous_matrices(void)
 {
-    struct mmk_infonce_config config = {similarity, 14.3f, 0.5f, 0.5f, 7};
-    assert_int_equal(mmk_infonce_forward_backward(&config, M, N, D, rows_x, D, rows_y, D, &r->loss,
-                                                  r->lse_x, r->lse_y, r->dx, D, r->dy, D, &r->scale,
-                                                  options),
+    enum { M = 30, N = 41, D = 19, K = 5 };
+    static float x[M * D], y[N * D], named[M * N], left_out[M * N], values[2][M * K], norms[2][N];
+    static uint32_t indices[2][M * K];
+    fill_floats(x, M * D, 21);
+    fill_floats(y, N * D, 22);
+    assert_int_equal(mmk_similarity_matrix(MMK_COSINE, MATRIX_AT(x, M, D, D), MATRIX_AT(y, N, D, D),
+                                           MATRIX_OUT_AT(named, M, N, N), NULL),
                      MMK_OK);
-}
-
-static void one_after_the_other(enum mmk_similarity similarity, const struct mmk_options *options,
-                                struct results *r)
-{
-    struct mmk_infonce_config config = {similarity, 14.3f, 0.5f, 0.5f, 7};
-    assert_int_equal(mmk_infonce_forward(&config, M, N, D, rows_x, D, rows_y, D, &r->loss, r->lse_x,
-                                         r->lse_y, options),
+    assert_int_equal(mmk_similarity_matrix(MMK_COSINE, MATRIX_AT(x, M, D, 0), MATRIX_AT(y, N, D, 0),
+                                           MATRIX_OUT_AT(left_out, M, N, 0), NULL),
                      MMK_OK);
-    assert_int_equal(mmk_infonce_backward(&config, M, N, D, rows_x, D, rows_y, D, r->lse_x,
-                                          r->lse_y, r->dx, D, r->dy, D, &r->scale, options),
-                     MMK_OK);
-}
-
-static void near(const float *a, const float *b, size_t count)
-{
-    float greatest = 0.0f;
-    for (size_t i = 0; i < count; i++)
-        greatest = fmaxf(greatest, fabsf(a[i]));
-    for (size_t i = 0; i < count; i++)
-        assert_true(fabsf(a[i] - b[i]) <= 1e-4f * greatest);
-}
-
-/* The second of two calls has its log-sum-exps as floats, one call in double. */
-static void same_but_for_rounded_lse(const struct results *one, const struct results *two)
-{
-    assert_memory_equal(&one->loss, &two->loss, sizeof one->loss);
-    assert_memory_equal(one->lse_x, two->lse_x, sizeof one->lse_x);
-    assert_memory_equal(one->lse_y, two->lse_y, sizeof one->lse_y);
-    near(&one->scale, &two->scale, 1);
-    near(one->dx, two->dx, M * D);
-    near(one->dy, two->dy, N * D);
-}
-
-static void workspaces(void)
-{
-    static struct results right, in_two, other;
-    size_t streamed, stored;
-    fill_floats(rows_x, M * D, 16);
-    fill_floats(rows_y, N * D, 17);
-    assert_int_equal(mmk_infonce_workspace_bytes(M, N, D, 1, &streamed, &stored), MMK_OK);
-    assert_true(stored >= streamed);
-    char *memory = malloc(stored + 64);
-    assert_non_null(memory);
-    for (int s = 0; s < MMK_SIMILARITY_COUNT; s++) {
-        enum mmk_similarity similarity = (enum mmk_similarity)s;
-        size_t at_first = allocations;
-        both_in_one(similarity, NULL, &right);
-        assert_true(allocations > at_first || !COUNTS_ALLOCATIONS);
-        one_after_the_other(similarity, NULL, &in_two);
-        same_but_for_rounded_lse(&right, &in_two);
-        for (size_t step = 0; step <= 4; step++) {
-            struct mmk_options options = {
-                .threads = 1,
-                .workspace = memory + step, /* any alignment */
-                .workspace_bytes = streamed + (stored - streamed) * step / 4,
-            };
-            size_t before = allocations;
-            memset(&other, 0, sizeof other);
-            both_in_one(similarity, &options, &other);
-            assert_memory_equal(&right, &other, sizeof right);
-            memset(&other, 0, sizeof other);
-            one_after_the_other(similarity, &options, &other);
-            assert_memory_equal(&in_two, &other, sizeof in_two);
-            assert_int_equal(allocations, before);
-        }
+    assert_memory_equal(named, left_out, sizeof named);
+    for (size_t by = 0; by < 2; by++) {
+        const struct mmk_topk_results for_x = {
+            .k = K, .values = values[by], .indices = indices[by], .leading_dimension = by ? K : 0};
+        assert_int_equal(mmk_search(&(struct mmk_search_problem){.x = MATRIX_AT(x, M, D, by * D),
+                                                                 .y = MATRIX_AT(y, N, D, by * D)},
+                                    &(struct mmk_search_results){.for_x = &for_x}, NULL),
+                         MMK_OK);
+        assert_int_equal(mmk_squared_norms(MATRIX_AT(y, N, D, by * D), norms[by]), MMK_OK);
     }
-    free(memory);
+    assert_memory_equal(values[0], values[1], sizeof values[0]);
+    assert_memory_equal(indices[0], indices[1], sizeof indices[0]);
+    assert_memory_equal(norms[0], norms[1], sizeof norms[0]);
 }
 
-static void workspace_spares_allocation(void **state)
+static void leading_dimension_left_out(void **state)
 {
     (void)state;
-    on_every_isa(workspaces);
+    on_every_isa(contiguous_matrices);
 }
 
 /* ---- Logits in the tens of thousands --------------------------------------------------------- */
@@ -313,16 +234,18 @@ static void workspace_spares_allocation(void **state)
 static void one_of_each_column(void)
 {
     enum { ROWS = 60, DIM = 16 };
-    static float x[ROWS * DIM], y[ROWS * DIM], dx[ROWS * DIM], dy[ROWS * DIM], lse_x[ROWS],
-        lse_y[ROWS];
-    const struct mmk_infonce_config config = {MMK_DOT, 3e4f, 0.0f, 1.0f, 0};
-    float loss, dscale;
+    static float x[ROWS * DIM], y[ROWS * DIM], dy[ROWS * DIM];
     size_t judged = 0;
     fill_floats(x, ROWS * DIM, 5);
     fill_floats(y, ROWS * DIM, 6);
-    assert_int_equal(mmk_infonce_forward_backward(&config, ROWS, ROWS, DIM, x, DIM, y, DIM, &loss,
-                                                  lse_x, lse_y, dx, DIM, dy, DIM, &dscale, NULL),
-                     MMK_OK);
+    assert_int_equal(
+        mmk_infonce(&(struct mmk_infonce_problem){.x = MATRIX_AT(x, ROWS, DIM, 0),
+                                                  .y = MATRIX_AT(y, ROWS, DIM, 0),
+                                                  .similarity = MMK_DOT,
+                                                  .logit_scale = 3e4f,
+                                                  .weight_y = 1},
+                    &(struct mmk_infonce_results){.dy = MATRIX_OUT_AT(dy, ROWS, DIM, 0)}, NULL),
+        MMK_OK);
     for (size_t j = 0; j < ROWS; j++) {
         double best = -(double)INFINITY, next = best;
         size_t at = 0;
@@ -363,7 +286,7 @@ int main(void)
         cmocka_unit_test(exp_in_place),
         cmocka_unit_test(matrix_with_itself),
         cmocka_unit_test(query_has_the_bits_of_pairs),
-        cmocka_unit_test(workspace_spares_allocation),
+        cmocka_unit_test(leading_dimension_left_out),
         cmocka_unit_test(large_logits),
     };
     return cmocka_run_group_tests_name("forms", tests, NULL, NULL);

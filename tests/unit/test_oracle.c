@@ -25,13 +25,16 @@ static void fill_rows(double *rows, size_t count, uint64_t stream)
         rows[e] = fill_normal(stream, e);
 }
 
-/* The loss, from which the gradients are. */
+/* Rows that the oracle is given after it is opened. */
+#define ROWS(m, d) ((const struct mmk_matrix[]){{.rows = (m), .columns = (d)}})
+
+/* The loss, times upstream, from which the gradients are. */
 typedef void loss_function(struct infonce_ref *r);
 
 static double loss_of(struct infonce_ref *r, loss_function *forward)
 {
     forward(r);
-    return r->loss;
+    return r->upstream * r->loss;
 }
 
 /* d loss / d *at by Richardson's extrapolation of central differences: error O(h^4) of the
@@ -88,20 +91,29 @@ static void expect_differences(struct infonce_ref *r, loss_function *forward)
     free(dy);
 }
 
-static void check_gradients(enum mmk_similarity similarity, double scale, float weight_x,
-                            float weight_y, const struct mmk_targets *targets, size_t m, size_t n,
-                            size_t offset)
+/* The problem says all but the rows. */
+static void check_problem(const struct mmk_infonce_problem *problem)
 {
-    const size_t d = 4;
-    struct mmk_infonce_config config = {similarity, (float)scale, weight_x, weight_y, offset};
     struct infonce_ref r;
-    infonce_ref_open(&r, &config, targets, m, n, d);
-    fill_rows(r.x, m * d, 1);
-    fill_rows(r.y, n * d, 2);
+    infonce_ref_open(&r, problem);
+    fill_rows(r.x, r.m * r.d, 1);
+    fill_rows(r.y, r.n * r.d, 2);
     infonce_ref_forward(&r);
     infonce_ref_backward(&r);
     expect_differences(&r, infonce_ref_forward);
     infonce_ref_close(&r);
+}
+
+static void check_gradients(enum mmk_similarity similarity, float scale, float weight_x,
+                            float weight_y, size_t m, size_t n, size_t offset)
+{
+    check_problem(&(struct mmk_infonce_problem){.x = ROWS(m, 4),
+                                                .y = ROWS(n, 4),
+                                                .similarity = similarity,
+                                                .logit_scale = scale,
+                                                .weight_x = weight_x,
+                                                .weight_y = weight_y,
+                                                .offset = offset});
 }
 
 static void gradients_are_differences(void **state)
@@ -110,12 +122,12 @@ static void gradients_are_differences(void **state)
     static const float weights[][2] = {{0.5f, 0.5f}, {1, 0}, {0, 1}, {0.25f, 2}};
     for (int similarity = 0; similarity < MMK_SIMILARITY_COUNT; similarity++)
         for (size_t w = 0; w < 4; w++) {
-            check_gradients((enum mmk_similarity)similarity, 1, weights[w][0], weights[w][1], NULL,
-                            5, 5, 0);
-            check_gradients((enum mmk_similarity)similarity, 3, weights[w][0], weights[w][1], NULL,
-                            3, 7, 2);
-            check_gradients((enum mmk_similarity)similarity, 2, weights[w][0], weights[w][1], NULL,
-                            1, 4, 3);
+            check_gradients((enum mmk_similarity)similarity, 1, weights[w][0], weights[w][1], 5, 5,
+                            0);
+            check_gradients((enum mmk_similarity)similarity, 3, weights[w][0], weights[w][1], 3, 7,
+                            2);
+            check_gradients((enum mmk_similarity)similarity, 2, weights[w][0], weights[w][1], 1, 4,
+                            3);
         }
 }
 
@@ -129,10 +141,68 @@ static void gradients_with_targets_are_differences(void **state)
     static const float weight[] = {1, 0.5f, 2, 3, 1, 0, 0.25f};
     for (int similarity = 0; similarity < MMK_SIMILARITY_COUNT; similarity++)
         for (int exclude_self = 0; exclude_self < 2; exclude_self++) {
-            struct mmk_targets targets = {{row_start, column, weight}, exclude_self};
-            check_gradients((enum mmk_similarity)similarity, 2, 0.25f, 2, &targets, 4, 5, 1);
-            check_gradients((enum mmk_similarity)similarity, 2, 1, 0, &targets, 4, 5, 1);
+            const struct mmk_csr targets = {row_start, column, weight};
+            struct mmk_infonce_problem problem = {.x = ROWS(4, 4),
+                                                  .y = ROWS(5, 4),
+                                                  .similarity = (enum mmk_similarity)similarity,
+                                                  .logit_scale = 2,
+                                                  .weight_x = 0.25f,
+                                                  .weight_y = 2,
+                                                  .targets = &targets,
+                                                  .offset = exclude_self ? 1 : 0,
+                                                  .exclude_self = exclude_self};
+            check_problem(&problem);
+            problem.weight_x = 1;
+            problem.weight_y = 0;
+            check_problem(&problem);
         }
+}
+
+/* Their rows are the last of y. */
+static void gradients_with_negatives_are_differences(void **state)
+{
+    (void)state;
+    static const size_t row_start[] = {0, 2, 2, 3};
+    static const uint32_t column[] = {3, 0, 2};
+    static const struct mmk_csr targets = {row_start, column, NULL};
+    static const float upstream = -2.5f;
+    for (int similarity = 0; similarity < MMK_SIMILARITY_COUNT; similarity++)
+        for (int many = 0; many < 2; many++) {
+            struct mmk_infonce_problem problem = {.x = ROWS(3, 4),
+                                                  .y = ROWS(4, 4),
+                                                  .negatives = ROWS(5, 4),
+                                                  .similarity = (enum mmk_similarity)similarity,
+                                                  .logit_scale = 2,
+                                                  .targets = many ? &targets : NULL,
+                                                  .offset = many ? 0 : 1,
+                                                  .upstream = &upstream};
+            check_problem(&problem);
+            problem.weight_x = 1;
+            check_problem(&problem);
+        }
+}
+
+/* Columns that belong to no row change loss_x alone: with weights 0 and 1 the loss has the other
+ * columns only. */
+static void negatives_have_no_loss_y(void **state)
+{
+    (void)state;
+    struct mmk_infonce_problem problem = {
+        .x = ROWS(3, 4), .y = ROWS(4, 4), .logit_scale = 2, .weight_y = 1};
+    double loss[2];
+    for (int with = 0; with < 2; with++) {
+        struct infonce_ref r;
+        problem.negatives = with ? ROWS(5, 4) : NULL;
+        infonce_ref_open(&r, &problem);
+        assert_int_equal(r.n, with ? 9 : 4);
+        fill_rows(r.x, r.m * r.d, 1);
+        fill_rows(r.y, r.n * r.d, 2);
+        infonce_ref_forward(&r);
+        assert_int_equal(r.dir_y.counted, 3);
+        loss[with] = r.loss;
+        infonce_ref_close(&r);
+    }
+    assert_true(loss[0] == loss[1]);
 }
 
 static void sigmoid_gradients_are_differences(void **state)
@@ -141,13 +211,19 @@ static void sigmoid_gradients_are_differences(void **state)
     static const size_t row_start[] = {0, 3, 3, 4, 7};
     static const uint32_t column[] = {4, 0, 4, 2, 0, 1, 2};
     static const float weight[] = {1, 0.5f, 2, 3, 1, 0, 0.25f};
-    const struct mmk_targets targets = {{row_start, column, weight}, 0};
+    const struct mmk_csr targets = {row_start, column, weight};
     const size_t m = 4, n = 5, d = 3;
     for (int similarity = 0; similarity < MMK_SIMILARITY_COUNT; similarity++)
         for (int many = 0; many < 2; many++) {
-            struct mmk_infonce_config config = {(enum mmk_similarity)similarity, 2, 1, 1, 1};
             struct infonce_ref r;
-            infonce_ref_open(&r, &config, many ? &targets : NULL, m, n, d);
+            infonce_ref_open(&r, &(struct mmk_infonce_problem){
+                                     .x = ROWS(m, d),
+                                     .y = ROWS(n, d),
+                                     .similarity = (enum mmk_similarity)similarity,
+                                     .logit_scale = 2,
+                                     .targets = many ? &targets : NULL,
+                                     .offset = many ? 0 : 1,
+                                 });
             fill_rows(r.x, m * d, 1);
             fill_rows(r.y, n * d, 2);
             r.bias = -1.5;
@@ -162,12 +238,15 @@ static void csd_gradients_are_differences(void **state)
     (void)state;
     static const size_t row_start[] = {0, 2, 2, 3};
     static const uint32_t column[] = {3, 0, 2};
-    const struct mmk_targets targets = {{row_start, column, NULL}, 0};
-    const struct mmk_infonce_config config = {MMK_NEG_SQ_L2, 0.5f, 1, 1, 0};
+    const struct mmk_csr targets = {row_start, column, NULL};
     enum { M = 3, N = 4, D = 3 };
     double log_var_x[M * D], log_var_y[N * D], dlog_var_x[M * D], dlog_var_y[N * D];
     struct infonce_ref r;
-    infonce_ref_open(&r, &config, &targets, M, N, D);
+    infonce_ref_open(&r, &(struct mmk_infonce_problem){.x = ROWS(M, D),
+                                                       .y = ROWS(N, D),
+                                                       .similarity = MMK_NEG_SQ_L2,
+                                                       .logit_scale = 0.5f,
+                                                       .targets = &targets});
     fill_rows(r.x, M * D, 1);
     fill_rows(r.y, N * D, 2);
     fill_rows(log_var_x, M * D, 3);
@@ -196,17 +275,24 @@ static void csd_gradients_are_differences(void **state)
 static void alignment_and_uniformity_gradients_are_differences(void **state)
 {
     (void)state;
-    const struct mmk_targets none = {{NULL, NULL, NULL}, 0};
+    static const struct mmk_csr none;
     for (int similarity = 0; similarity < MMK_SIMILARITY_COUNT; similarity++) {
-        struct mmk_infonce_config config = {(enum mmk_similarity)similarity, 2, 1, 0.25f, 0};
+        struct mmk_infonce_problem problem = {.x = ROWS(4, 3),
+                                              .y = ROWS(4, 3),
+                                              .similarity = (enum mmk_similarity)similarity,
+                                              .logit_scale = 2,
+                                              .weight_x = 1,
+                                              .weight_y = 0.25f};
         struct infonce_ref r;
-        infonce_ref_open(&r, &config, NULL, 4, 4, 3);
+        infonce_ref_open(&r, &problem);
         fill_rows(r.x, 12, 1);
         fill_rows(r.y, 12, 2);
         infonce_ref_alignment(&r);
         expect_differences(&r, infonce_ref_alignment);
         infonce_ref_close(&r);
-        check_gradients((enum mmk_similarity)similarity, 2, 1, 0.25f, &none, 4, 6, 0);
+        problem.y = ROWS(6, 3);
+        problem.targets = &none;
+        check_problem(&problem);
     }
 }
 
@@ -217,10 +303,13 @@ static void least_loss_is_entropy(void **state)
     static const size_t row_start[] = {0, 3};
     static const uint32_t column[] = {0, 1, 2};
     static const float weight[] = {1, 2, 5};
-    struct mmk_targets targets = {{row_start, column, weight}, 0};
-    struct mmk_infonce_config config = {MMK_DOT, 1, 1, 0, 0};
+    const struct mmk_csr targets = {row_start, column, weight};
     struct infonce_ref r;
-    infonce_ref_open(&r, &config, &targets, 1, 3, 1);
+    infonce_ref_open(&r, &(struct mmk_infonce_problem){.x = ROWS(1, 1),
+                                                       .y = ROWS(3, 1),
+                                                       .logit_scale = 1,
+                                                       .weight_x = 1,
+                                                       .targets = &targets});
     double entropy = 0;
     r.x[0] = 1;
     for (size_t j = 0; j < 3; j++) {
@@ -239,8 +328,13 @@ static void least_loss_is_entropy(void **state)
 static void run(struct infonce_ref *r, enum mmk_similarity similarity, float scale, float weight_x,
                 float weight_y, size_t m, size_t n, size_t d, size_t offset, bool equal_rows)
 {
-    struct mmk_infonce_config config = {similarity, scale, weight_x, weight_y, offset};
-    infonce_ref_open(r, &config, NULL, m, n, d);
+    infonce_ref_open(r, &(struct mmk_infonce_problem){.x = ROWS(m, d),
+                                                      .y = ROWS(n, d),
+                                                      .similarity = similarity,
+                                                      .logit_scale = scale,
+                                                      .weight_x = weight_x,
+                                                      .weight_y = weight_y,
+                                                      .offset = offset});
     fill_rows(r->x, m * d, 3);
     fill_rows(r->y, n * d, 4);
     for (size_t e = 0; equal_rows && e < m * d; e++)
@@ -308,9 +402,10 @@ static void rows_of_g_sum_to_zero(void **state)
 static void zero_row_has_gradient_zero(void **state)
 {
     (void)state;
-    struct mmk_infonce_config config = {MMK_COSINE, 14.3f, 0.5f, 0.5f, 0};
     struct infonce_ref r;
-    infonce_ref_open(&r, &config, NULL, 4, 4, 3);
+    infonce_ref_open(
+        &r, &(struct mmk_infonce_problem){
+                .x = ROWS(4, 3), .y = ROWS(4, 3), .similarity = MMK_COSINE, .logit_scale = 14.3f});
     fill_rows(r.x, 12, 5);
     fill_rows(r.y, 12, 6);
     memset(r.x + 3, 0, 3 * sizeof *r.x);
@@ -327,9 +422,9 @@ static void zero_row_has_gradient_zero(void **state)
 static void small_loss_is_accurate(void **state)
 {
     (void)state;
-    struct mmk_infonce_config config = {MMK_DOT, 60, 1, 0, 0};
     struct infonce_ref r;
-    infonce_ref_open(&r, &config, NULL, 1, 2, 1);
+    infonce_ref_open(&r, &(struct mmk_infonce_problem){
+                             .x = ROWS(1, 1), .y = ROWS(2, 1), .logit_scale = 60, .weight_x = 1});
     r.x[0] = 1;
     r.y[0] = 1;
     r.y[1] = 0;
@@ -494,6 +589,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(gradients_are_differences),
         cmocka_unit_test(gradients_with_targets_are_differences),
+        cmocka_unit_test(gradients_with_negatives_are_differences),
+        cmocka_unit_test(negatives_have_no_loss_y),
         cmocka_unit_test(sigmoid_gradients_are_differences),
         cmocka_unit_test(csd_gradients_are_differences),
         cmocka_unit_test(alignment_and_uniformity_gradients_are_differences),

@@ -90,6 +90,8 @@ static void test_words(void **state)
     means(both, "m=8,n=9,d=5:dot:s=100:w=1,0:offset=1:ld+3:streamed",
           "8x9x5 dot s=100 w=1,0 offset=1 ld+3 streamed");
     means("infonce_forward", "8x9x5 neg_sq_l2 w=0,0.25", "8x9x5 neg_sq_l2 w=0,0.25");
+    means("infonce_negatives_forward_backward", "8x9x5 q=7 dot", "8x9x5 q=7 dot stored");
+    means("infonce_negatives_forward_backward", "8x9x5:q=0", "8x9x5 q=0 stored");
     means("cosine_matrix", "3x4x5 ld+2", "3x4x5 ld+2");
     /* what ref's shape_format writes for the plain shape */
     means("infonce_forward", "8x8x5 cosine s=14.3 w=0.5,0.5", "8x8x5");
@@ -103,6 +105,7 @@ static void test_words_that_do_not_fit(void **state)
     refused("cosine_matrix", "3x4x5 dot");
     refused("cosine_matrix", "3x4x5 s=2");
     refused("topk", "100 k=3 offset=1");
+    refused(both, "8x9x5 q=7");      /* it has no negatives */
     refused(both, "9x8x5");          /* m > n */
     refused(both, "8x9x5 offset=2"); /* x_7 would have no positive */
     refused(both, "8x9x5 storedd");
@@ -112,6 +115,7 @@ static void test_words_that_do_not_fit(void **state)
     refused(both, "8x9x5 s=-1");
     refused(both, "8x9x5 w=1");
     refused(both, "8x9x5 w=1,-1");
+    refused(both, "8x9x5 w=0,0");
     refused(both, "stored");
 }
 

@@ -2,6 +2,7 @@
  * SPDX-License-Identifier: MIT
  */
 #include "../../kernels/mmk.h"
+#include "detail.h"
 
 #include <math.h>
 #include <setjmp.h>
@@ -31,9 +32,19 @@ static struct one measure(size_t R, const uint32_t ranking[DEPTH])
     struct mmk_csr relevant = {row_start, column, NULL};
     double recall[2];
     struct one one;
-    assert_int_equal(mmk_retrieval_metrics(1, N, DEPTH, ranking, DEPTH, &relevant, 2, K, recall,
-                                           &one.r_precision, &one.map_at_r, &counted),
-                     MMK_OK);
+    assert_int_equal(
+        mmk_retrieval_metrics(&(struct mmk_retrieval_problem){.m = 1,
+                                                              .n = N,
+                                                              .depth = DEPTH,
+                                                              .rankings = ranking,
+                                                              .relevant = &relevant,
+                                                              .recall_count = 2,
+                                                              .recall_at = K},
+                              &(struct mmk_retrieval_results){.recall = recall,
+                                                              .r_precision = &one.r_precision,
+                                                              .map_at_r = &one.map_at_r,
+                                                              .counted = &counted}),
+        MMK_OK);
     assert_int_equal(counted, 1);
     one.recall_10 = recall[0];
     one.recall_1 = recall[1];
@@ -108,9 +119,17 @@ static void weights_and_queries_left_out(void **state)
     struct mmk_csr relevant = {row_start, column, weight};
     double recall[3], r_precision, map_at_r;
     size_t counted;
-    assert_int_equal(mmk_retrieval_metrics(3, 10, 2, rankings, 3, &relevant, 3, K, recall,
-                                           &r_precision, &map_at_r, &counted),
-                     MMK_OK);
+    struct mmk_retrieval_problem problem = {.m = 3,
+                                            .n = 10,
+                                            .depth = 2,
+                                            .rankings = rankings,
+                                            .leading_dimension = 3,
+                                            .relevant = &relevant,
+                                            .recall_count = 3,
+                                            .recall_at = K};
+    const struct mmk_retrieval_results results = {
+        .recall = recall, .r_precision = &r_precision, .map_at_r = &map_at_r, .counted = &counted};
+    assert_int_equal(mmk_retrieval_metrics(&problem, &results), MMK_OK);
     assert_int_equal(counted, 1);
     is(recall[0], 0);
     is(recall[1], 1);
@@ -119,9 +138,10 @@ static void weights_and_queries_left_out(void **state)
     is(map_at_r, 0.25);
     /* row_start + 1: the two queries that are not counted */
     relevant.row_start = row_start + 1;
-    assert_int_equal(mmk_retrieval_metrics(2, 10, 2, rankings + 3, 3, &relevant, 1, K, recall,
-                                           &r_precision, &map_at_r, &counted),
-                     MMK_OK);
+    problem.m = 2;
+    problem.rankings = rankings + 3;
+    problem.recall_count = 1;
+    assert_int_equal(mmk_retrieval_metrics(&problem, &results), MMK_OK);
     assert_int_equal(counted, 0);
     assert_true(isnan(recall[0]) && isnan(r_precision) && isnan(map_at_r));
 }
@@ -143,11 +163,14 @@ static void the_mean_of_single_queries(void **state)
     }
     struct mmk_csr relevant = {row_start, column, NULL};
     double sums[3] = {0}, recall, r_precision, map_at_r;
+    struct mmk_retrieval_problem problem = {
+        .m = 1, .n = N, .depth = DEPTH, .relevant = &relevant, .recall_count = 1, .recall_at = &K};
+    const struct mmk_retrieval_results results = {
+        .recall = &recall, .r_precision = &r_precision, .map_at_r = &map_at_r, .counted = &one};
     for (size_t i = 0; i < QUERIES; i++) {
         relevant.row_start = row_start + i;
-        assert_int_equal(mmk_retrieval_metrics(1, N, DEPTH, rankings + i * DEPTH, DEPTH, &relevant,
-                                               1, &K, &recall, &r_precision, &map_at_r, &one),
-                         MMK_OK);
+        problem.rankings = rankings + i * DEPTH;
+        assert_int_equal(mmk_retrieval_metrics(&problem, &results), MMK_OK);
         if (one == 0)
             continue;
         counted++;
@@ -157,9 +180,9 @@ static void the_mean_of_single_queries(void **state)
         sums[2] += map_at_r;
     }
     relevant.row_start = row_start;
-    assert_int_equal(mmk_retrieval_metrics(QUERIES, N, DEPTH, rankings, DEPTH, &relevant, 1, &K,
-                                           &recall, &r_precision, &map_at_r, &one),
-                     MMK_OK);
+    problem.m = QUERIES;
+    problem.rankings = rankings;
+    assert_int_equal(mmk_retrieval_metrics(&problem, &results), MMK_OK);
     assert_int_equal(one, counted);
     assert_true(recall == sums[0] / (double)counted); /* to the bit */
     assert_true(r_precision == sums[1] / (double)counted);
@@ -170,32 +193,34 @@ static void the_mean_of_single_queries(void **state)
 
 /* Arguments that are right: two queries with two relevant items each. */
 struct arguments {
-    size_t m, n, depth, ld, recall_count, K[2];
-    size_t row_start[3];
+    size_t K[2], row_start[3];
     uint32_t rankings[6], column[4];
     float weight[4];
-    struct mmk_csr relevant, *relevant_pointer;
-    const uint32_t *rankings_pointer;
-    const size_t *K_pointer;
+    struct mmk_csr relevant;
+    struct mmk_retrieval_problem problem;
     bool no_recall, no_r_precision, no_map_at_r;
 };
 
-static struct arguments right(void)
+/* The problem points into the arguments: they stay where they are. */
+static void set_right(struct arguments *a)
 {
-    return (struct arguments){.m = 2,
-                              .n = 10,
-                              .depth = 3,
-                              .ld = 3,
-                              .recall_count = 2,
-                              .K = {1, 3},
-                              .row_start = {0, 2, 4},
-                              .rankings = {1, 2, 3, 4, 5, 9},
-                              .column = {1, 2, 9, 0},
-                              .weight = {1, 1, 1, 1}};
+    *a = (struct arguments){.K = {1, 3},
+                            .row_start = {0, 2, 4},
+                            .rankings = {1, 2, 3, 4, 5, 9},
+                            .column = {1, 2, 9, 0},
+                            .weight = {1, 1, 1, 1}};
+    a->relevant = (struct mmk_csr){a->row_start, a->column, a->weight};
+    a->problem = (struct mmk_retrieval_problem){.m = 2,
+                                                .n = 10,
+                                                .depth = 3,
+                                                .rankings = a->rankings,
+                                                .relevant = &a->relevant,
+                                                .recall_count = 2,
+                                                .recall_at = a->K};
 }
 
-/* On an error nothing is written. */
-static enum mmk_status call(struct arguments a)
+/* On an error nothing is written, and the detail has the parts of `says`. */
+static void returns(const struct arguments *a, enum mmk_status status, const char *says)
 {
     struct {
         double recall[2], r_precision, map_at_r;
@@ -203,72 +228,109 @@ static enum mmk_status call(struct arguments a)
     } out, before;
     memset(&out, 0xa5, sizeof out);
     before = out;
-    enum mmk_status status = mmk_retrieval_metrics(
-        a.m, a.n, a.depth, a.rankings_pointer, a.ld, a.relevant_pointer, a.recall_count,
-        a.K_pointer, a.no_recall ? NULL : out.recall, a.no_r_precision ? NULL : &out.r_precision,
-        a.no_map_at_r ? NULL : &out.map_at_r, &out.counted);
-    if (status != MMK_OK)
-        assert_memory_equal(&out, &before, sizeof out);
-    return status;
+    assert_int_equal(
+        mmk_retrieval_metrics(&a->problem,
+                              &(struct mmk_retrieval_results){
+                                  .recall = a->no_recall ? NULL : out.recall,
+                                  .r_precision = a->no_r_precision ? NULL : &out.r_precision,
+                                  .map_at_r = a->no_map_at_r ? NULL : &out.map_at_r,
+                                  .counted = &out.counted}),
+        status);
+    if (status == MMK_OK)
+        return;
+    assert_memory_equal(&out, &before, sizeof out);
+    assert_true(detail_says(says));
 }
 
-/* right() with a change, and what comes of it. */
-#define RETURNS(status, ...)                                                                       \
+/* What comes of right arguments with a change to `a` or its problem `p`. */
+#define RETURNS(status, says, ...)                                                                 \
     do {                                                                                           \
-        struct arguments a = right();                                                              \
-        a.relevant = (struct mmk_csr){a.row_start, a.column, a.weight};                            \
-        a.relevant_pointer = &a.relevant;                                                          \
-        a.rankings_pointer = a.rankings;                                                           \
-        a.K_pointer = a.K;                                                                         \
+        struct arguments a;                                                                        \
+        set_right(&a);                                                                             \
+        struct mmk_retrieval_problem *p = &a.problem;                                              \
+        (void)p;                                                                                   \
         __VA_ARGS__;                                                                               \
-        assert_int_equal(call(a), status);                                                         \
+        returns(&a, status, says);                                                                 \
     } while (0)
 
 static void errors(void **state)
 {
     (void)state;
-    RETURNS(MMK_OK, (void)a);
-    RETURNS(MMK_ERR_NULL, a.rankings_pointer = NULL);
-    RETURNS(MMK_ERR_NULL, a.relevant_pointer = NULL);
-    RETURNS(MMK_ERR_NULL, a.relevant.row_start = NULL);
-    RETURNS(MMK_ERR_NULL, a.relevant.column = NULL);
-    RETURNS(MMK_ERR_NULL, a.K_pointer = NULL);
-    RETURNS(MMK_OK, a.K_pointer = NULL; a.no_recall = true);
-    RETURNS(MMK_OK, a.relevant.weight = NULL);
-    RETURNS(MMK_ERR_LEADING_DIMENSION, a.ld = 2);
-    RETURNS(MMK_ERR_SIZE, a.ld = SIZE_MAX / 8);
-    RETURNS(MMK_ERR_SIZE, a.n = (size_t)UINT32_MAX + 1);
-    RETURNS(MMK_ERR_SIZE, a.row_start[2] = SIZE_MAX);
-    RETURNS(MMK_ERR_SIZE, a.row_start[2] = SIZE_MAX / 16);
-    RETURNS(MMK_ERR_ROW_START, a.row_start[1] = 5);
-    RETURNS(MMK_ERR_INDEX, a.n = 9);
-    RETURNS(MMK_ERR_INDEX, a.column[0] = 10);
-    RETURNS(MMK_ERR_INDEX, a.column[3] = UINT32_MAX; a.weight[3] = 0);
-    RETURNS(MMK_ERR_INDEX, a.rankings[2] = 10);
-    RETURNS(MMK_ERR_WEIGHT, a.weight[2] = -1);
-    RETURNS(MMK_ERR_WEIGHT, a.weight[2] = NAN);
-    RETURNS(MMK_ERR_WEIGHT, a.weight[2] = INFINITY);
-    RETURNS(MMK_ERR_DEPTH, a.K[0] = 4);
-    RETURNS(MMK_OK, a.K[0] = 4; a.no_recall = true);
+    RETURNS(MMK_OK, "", (void)a);
+    RETURNS(MMK_ERR_NULL, "rankings NULL", p->rankings = NULL);
+    RETURNS(MMK_ERR_NULL, "relevant NULL", p->relevant = NULL);
+    RETURNS(MMK_ERR_NULL, "relevant.row_start NULL", a.relevant.row_start = NULL);
+    RETURNS(MMK_ERR_NULL, "relevant.column NULL", a.relevant.column = NULL);
+    RETURNS(MMK_ERR_NULL, "recall_at NULL", p->recall_at = NULL);
+    RETURNS(MMK_OK, "", p->recall_at = NULL; a.no_recall = true);
+    RETURNS(MMK_OK, "", a.relevant.weight = NULL);
+    RETURNS(MMK_OK, "", p->leading_dimension = 3);
+    RETURNS(MMK_ERR_LEADING_DIMENSION, "leading_dimension 2 3", p->leading_dimension = 2);
+    RETURNS(MMK_ERR_SIZE, "rankings", p->leading_dimension = SIZE_MAX / 8);
+    RETURNS(MMK_ERR_SIZE, "n 4294967296", p->n = (size_t)UINT32_MAX + 1);
+    RETURNS(MMK_ERR_SIZE, "relevant", a.row_start[2] = SIZE_MAX);
+    RETURNS(MMK_ERR_SIZE, "memory", a.row_start[2] = SIZE_MAX / 16);
+    RETURNS(MMK_ERR_ROW_START, "relevant.row_start 5 4", a.row_start[1] = 5);
+    RETURNS(MMK_ERR_INDEX, "9", p->n = 9);
+    RETURNS(MMK_ERR_INDEX, "relevant.column[0] 10", a.column[0] = 10);
+    RETURNS(MMK_ERR_INDEX, "relevant.column[3] 4294967295 10", a.column[3] = UINT32_MAX;
+            a.weight[3] = 0);
+    RETURNS(MMK_ERR_INDEX, "rankings 10", a.rankings[2] = 10);
+    RETURNS(MMK_ERR_WEIGHT, "relevant.weight[2] -1", a.weight[2] = -1);
+    RETURNS(MMK_ERR_WEIGHT, "relevant.weight[2] nan", a.weight[2] = NAN);
+    RETURNS(MMK_ERR_WEIGHT, "relevant.weight[2] inf", a.weight[2] = INFINITY);
+    RETURNS(MMK_ERR_DEPTH, "recall_at[0] 4 rankings 3 deep", a.K[0] = 4);
+    RETURNS(MMK_OK, "", a.K[0] = 4; a.no_recall = true);
+    RETURNS(MMK_ERR_RESERVED, "problem.reserved[7]", p->reserved[7] = p);
 }
 
 static void the_depth_that_is_needed(void **state)
 {
     (void)state;
     /* K beyond n, with rankings of all there is */
-    RETURNS(MMK_OK, a.n = 3; a.K[1] = 50; a.column[2] = 0;
+    RETURNS(MMK_OK, "", p->n = 3; a.K[1] = 50; a.column[2] = 0;
             memset(a.rankings, 0, sizeof a.rankings));
     /* R = 2 in a ranking of one */
-    RETURNS(MMK_ERR_DEPTH, a.depth = 1; a.K[1] = 1);
-    RETURNS(MMK_ERR_DEPTH, a.depth = 1; a.K[1] = 1; a.no_r_precision = true);
-    RETURNS(MMK_ERR_DEPTH, a.depth = 1; a.K[1] = 1; a.no_map_at_r = true);
-    RETURNS(MMK_OK, a.depth = 1; a.K[1] = 1; a.no_map_at_r = a.no_r_precision = true);
+    RETURNS(MMK_ERR_DEPTH, "query 0 2 relevant rankings 1 deep", p->depth = 1; a.K[1] = 1);
+    RETURNS(MMK_ERR_DEPTH, "query 0 2 relevant rankings 1 deep", p->depth = 1; a.K[1] = 1;
+            a.no_r_precision = true);
+    RETURNS(MMK_ERR_DEPTH, "query 0 2 relevant rankings 1 deep", p->depth = 1; a.K[1] = 1;
+            a.no_map_at_r = true);
+    RETURNS(MMK_OK, "", p->depth = 1; a.K[1] = 1; a.no_map_at_r = a.no_r_precision = true);
     /* R = 1, though there are two entries */
-    RETURNS(MMK_OK, a.depth = 1; a.K[1] = 1; a.column[0] = 2; a.weight[2] = 0);
+    RETURNS(MMK_OK, "", p->depth = 1; a.K[1] = 1; a.column[0] = 2; a.weight[2] = 0);
     /* nothing to rank */
-    RETURNS(MMK_OK, a.m = 0; a.rankings_pointer = NULL; a.relevant_pointer = NULL);
-    RETURNS(MMK_OK, a.n = a.depth = 0; a.row_start[1] = a.row_start[2] = 0;
-            a.relevant.column = NULL; a.rankings_pointer = NULL);
+    RETURNS(MMK_OK, "", p->m = 0; p->rankings = NULL; p->relevant = NULL);
+    RETURNS(MMK_OK, "", p->n = p->depth = 0; a.row_start[1] = a.row_start[2] = 0;
+            a.relevant.column = NULL; p->rankings = NULL);
+}
+
+/* What is not wanted is not looked for, and changes nothing of the rest. */
+static void results_alone(void **state)
+{
+    (void)state;
+    struct arguments a;
+    set_right(&a);
+    double recall[2], r_precision, map_at_r, alone[2];
+    size_t counted, counted_alone;
+    const struct mmk_retrieval_results all = {.recall = recall,
+                                              .r_precision = &r_precision,
+                                              .map_at_r = &map_at_r,
+                                              .counted = &counted},
+                                       none = {0};
+    assert_int_equal(mmk_retrieval_metrics(&a.problem, &all), MMK_OK);
+    assert_int_equal(mmk_retrieval_metrics(&a.problem, &none), MMK_OK);
+    const struct mmk_retrieval_results only[] = {{.recall = alone},
+                                                 {.r_precision = alone},
+                                                 {.map_at_r = alone},
+                                                 {.counted = &counted_alone}};
+    const void *const together[] = {recall, &r_precision, &map_at_r};
+    for (int r = 0; r < 3; r++) {
+        assert_int_equal(mmk_retrieval_metrics(&a.problem, &only[r]), MMK_OK);
+        assert_memory_equal(alone, together[r], (r == 0 ? 2 : 1) * sizeof(double));
+    }
+    assert_int_equal(mmk_retrieval_metrics(&a.problem, &only[3]), MMK_OK);
+    assert_int_equal(counted_alone, counted);
 }
 
 int main(void)
@@ -281,6 +343,7 @@ int main(void)
         cmocka_unit_test(the_mean_of_single_queries),
         cmocka_unit_test(errors),
         cmocka_unit_test(the_depth_that_is_needed),
+        cmocka_unit_test(results_alone),
     };
     return cmocka_run_group_tests_name("retrieval", tests, NULL, NULL);
 }

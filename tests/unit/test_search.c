@@ -6,6 +6,7 @@
  * several batches and chunks, k up to more than there are.
  */
 #include "../../ref/cases.h"
+#include "matrix.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -73,7 +74,8 @@ static void expect_topk(const float *scores, size_t rows, size_t cols, size_t ro
     for (size_t i = 0; i < rows; i++) {
         for (size_t j = 0; j < cols; j++)
             row[j] = scores[i * row_step + j * col_step];
-        assert_int_equal(mmk_topk(cols, row, k, expected, order, NULL), MMK_OK);
+        assert_int_equal(mmk_topk(MATRIX_AT(row, 1, cols, 0), TOPK(k, expected, order), NULL),
+                         MMK_OK);
         assert_memory_equal(values + i * k, expected, found * sizeof *expected);
         assert_memory_equal(indices + i * k, order, found * sizeof *order);
         for (size_t r = found; r < k; r++) /* left alone */
@@ -95,11 +97,15 @@ static void check_case(const struct search_case *c)
     for (size_t j = 0; j < n; j++)
         for (size_t e = 0; e < d; e++)
             y[j * ldy + e] = element(c->data, true, j, e);
-    assert_int_equal(mmk_similarity_matrix(c->similarity, m, n, d, x, ldx, y, ldy, scores, n, NULL),
-                     MMK_OK);
+    const struct mmk_matrix *rows = MATRIX_AT(x, m, d, ldx), *columns = MATRIX_AT(y, n, d, ldy);
+    assert_int_equal(
+        mmk_similarity_matrix(c->similarity, rows, columns, MATRIX_OUT_AT(scores, m, n, 0), NULL),
+        MMK_OK);
     struct mmk_gallery *gallery = NULL;
-    assert_int_equal(mmk_gallery_pack(c->similarity, n, d, y, ldy, NULL, &gallery), MMK_OK);
-    assert_int_equal(mmk_gallery_matrix(gallery, m, x, ldx, packed_scores, n, NULL), MMK_OK);
+    assert_int_equal(mmk_gallery_pack(c->similarity, columns, NULL, &gallery), MMK_OK);
+    assert_int_equal(mmk_similarity_matrix(c->similarity, rows, PACKED(gallery),
+                                           MATRIX_OUT_AT(packed_scores, m, n, 0), NULL),
+                     MMK_OK);
     assert_memory_equal(scores, packed_scores, m * n * sizeof *scores);
 
     for (int threads = 1; threads <= 13; threads = threads < 3 ? threads + 1 : threads + 10) {
@@ -107,26 +113,35 @@ static void check_case(const struct search_case *c)
         float *values = room(m * k, sizeof *values), *values_y = room(n * k, sizeof *values_y);
         uint32_t *indices = room(m * k, sizeof *indices), *indices_y = room(n * k, sizeof *indices);
         size_t count = 0;
-        assert_int_equal(mmk_search(c->similarity, m, n, d, x, ldx, y, ldy, k, values, indices, k,
-                                    &count, &options),
-                         MMK_OK);
+        struct mmk_search_problem problem = {.x = rows, .y = columns, .similarity = c->similarity};
+        const struct mmk_topk_results for_x = {
+            .k = k, .values = values, .indices = indices, .count = &count};
+        assert_int_equal(
+            mmk_search(&problem, &(struct mmk_search_results){.for_x = &for_x}, &options), MMK_OK);
         assert_int_equal(count, k < n ? k : n);
         expect_topk(scores, m, n, n, 1, k, values, indices);
 
         memset(values, 0xa5, m * k * sizeof *values);
         memset(indices, 0xa5, m * k * sizeof *indices);
+        problem.y = PACKED(gallery);
         assert_int_equal(
-            mmk_gallery_search(gallery, m, x, ldx, k, values, indices, k, &count, &options),
-            MMK_OK);
+            mmk_search(&problem, &(struct mmk_search_results){.for_x = &for_x}, &options), MMK_OK);
         expect_topk(scores, m, n, n, 1, k, values, indices);
 
-        memset(values, 0xa5, m * k * sizeof *values);
-        memset(indices, 0xa5, m * k * sizeof *indices);
-        assert_int_equal(mmk_search_both(c->similarity, m, n, d, x, ldx, y, ldy, k, values, indices,
-                                         k, k, values_y, indices_y, k, &options),
-                         MMK_OK);
-        expect_topk(scores, m, n, n, 1, k, values, indices);
-        expect_topk(scores, n, m, 1, n, k, values_y, indices_y);
+        for (int packed = 0; packed < 2; packed++) {
+            memset(values, 0xa5, m * k * sizeof *values);
+            memset(indices, 0xa5, m * k * sizeof *indices);
+            memset(values_y, 0xa5, n * k * sizeof *values_y);
+            memset(indices_y, 0xa5, n * k * sizeof *indices_y);
+            problem.y = packed ? PACKED(gallery) : columns;
+            assert_int_equal(mmk_search(&problem,
+                                        &(struct mmk_search_results){
+                                            .for_x = &for_x, .for_y = TOPK(k, values_y, indices_y)},
+                                        &options),
+                             MMK_OK);
+            expect_topk(scores, m, n, n, 1, k, values, indices);
+            expect_topk(scores, n, m, 1, n, k, values_y, indices_y);
+        }
         free(values);
         free(values_y);
         free(indices);
@@ -193,66 +208,80 @@ static void as_matrix_and_topk_large(void **state)
 static void gallery_of_another_isa(void **state)
 {
     (void)state;
-    const float rows[] = {1, 2, 3, 4};
-    float value = 7;
+    float rows[] = {1, 2, 3, 4}, value = 7;
     struct mmk_gallery *gallery = NULL;
     assert_int_equal(mmk_isa_use("scalar"), MMK_OK);
-    assert_int_equal(mmk_gallery_pack(MMK_DOT, 2, 2, rows, 2, NULL, &gallery), MMK_OK);
+    assert_int_equal(mmk_gallery_pack(MMK_DOT, MATRIX_AT(rows, 2, 2, 0), NULL, &gallery), MMK_OK);
+    const struct mmk_matrix *x = MATRIX_AT(rows, 1, 2, 0);
     for (int isa = 1; isa < MMK_ISA_COUNT; isa++) {
         if (mmk_isa_usable((enum mmk_isa)isa) != MMK_OK)
             continue;
-        assert_int_equal(mmk_isa_use(mmk_isa_name((enum mmk_isa)isa)), MMK_OK);
-        assert_int_equal(mmk_gallery_matrix(gallery, 1, rows, 2, &value, 2, NULL), MMK_ERR_GALLERY);
-        assert_int_equal(mmk_gallery_search(gallery, 1, rows, 2, 1, &value, NULL, 1, NULL, NULL),
+        const char *name = mmk_isa_name((enum mmk_isa)isa);
+        assert_int_equal(mmk_isa_use(name), MMK_OK);
+        assert_int_equal(mmk_similarity_matrix(MMK_DOT, x, PACKED(gallery),
+                                               MATRIX_OUT_AT(&value, 1, 2, 0), NULL),
+                         MMK_ERR_GALLERY);
+        assert_non_null(strstr(mmk_error_detail(), "y"));
+        assert_non_null(strstr(mmk_error_detail(), "scalar"));
+        assert_non_null(strstr(mmk_error_detail(), name));
+        assert_int_equal(mmk_search(&(struct mmk_search_problem){.x = x, .y = PACKED(gallery)},
+                                    &(struct mmk_search_results){.for_x = TOPK(1, &value, NULL)},
+                                    NULL),
                          MMK_ERR_GALLERY);
         assert_true(value == 7);
     }
     assert_int_equal(mmk_isa_use(NULL), MMK_OK);
     mmk_gallery_free(gallery);
     mmk_gallery_free(NULL);
-    assert_int_equal(mmk_gallery_matrix(NULL, 1, rows, 2, &value, 2, NULL), MMK_ERR_NULL);
 }
 
 /* Nothing is written when something is wrong, and a row alone may have any leading dimension. */
 static void count_and_leading_dimension(void **state)
 {
     (void)state;
-    const float x[] = {1, 2}, y[] = {3, 4, 5, 6};
-    float value = 0;
+    float x[] = {1, 2}, y[] = {3, 4, 5, 6}, value = 0, values[2];
     size_t count = 7;
     struct mmk_gallery *gallery = NULL;
-    assert_int_not_equal(mmk_search(MMK_DOT, 1, 2, SIZE_MAX / 64, x, SIZE_MAX / 64, y,
-                                    SIZE_MAX / 64, 1, &value, NULL, 1, &count, NULL),
+    const struct mmk_search_problem too_wide = {.x = MATRIX_AT(x, 1, SIZE_MAX / 64, 0),
+                                                .y = MATRIX_AT(y, 2, SIZE_MAX / 64, 0)};
+    const struct mmk_topk_results one = {.k = 1, .values = &value, .count = &count};
+    assert_int_not_equal(mmk_search(&too_wide, &(struct mmk_search_results){.for_x = &one}, NULL),
                          MMK_OK);
     assert_int_equal(count, 7);
-    float values[2];
-    assert_int_equal(
-        mmk_search(MMK_DOT, 1, 2, 2, x, 2, y, 2, SIZE_MAX, values, NULL, SIZE_MAX, &count, NULL),
-        MMK_OK);
+    const struct mmk_search_problem right = {.x = MATRIX_AT(x, 1, 2, 0),
+                                             .y = MATRIX_AT(y, 2, 2, 0)};
+    const struct mmk_topk_results all = {.k = SIZE_MAX, .values = values, .count = &count};
+    assert_int_equal(mmk_search(&right, &(struct mmk_search_results){.for_x = &all}, NULL), MMK_OK);
     assert_int_equal(count, 2);
     assert_true(values[0] == 17 && values[1] == 11);
-    assert_int_equal(mmk_gallery_pack(MMK_DOT, SIZE_MAX, 0, NULL, 0, NULL, &gallery), MMK_ERR_SIZE);
+    assert_int_equal(mmk_gallery_pack(MMK_DOT, MATRIX_AT(NULL, SIZE_MAX, 0, 0), NULL, &gallery),
+                     MMK_ERR_SIZE);
     assert_null(gallery);
 }
 
+/* Each direction alone, and with a k of its own, has the bits of both. */
 static void one_direction_of_both(void **state)
 {
     (void)state;
-    enum { M = 30, N = 50, D = 6, K = 4 };
+    enum { M = 30, N = 50, D = 6, K = 4, K_Y = 9 };
     float x[M * D], y[N * D], all[M * K];
-    uint32_t only_x[M * K], only_y[N * K], both_x[M * K], both_y[N * K];
+    uint32_t only_x[M * K], only_y[N * K_Y], both_x[M * K], both_y[N * K_Y];
     for (size_t e = 0; e < M * D; e++)
         x[e] = element(DATA_NORMAL, false, 0, e);
     for (size_t e = 0; e < N * D; e++)
         y[e] = element(DATA_NORMAL, true, 0, e);
+    const struct mmk_search_problem problem = {.x = MATRIX_AT(x, M, D, 0),
+                                               .y = MATRIX_AT(y, N, D, 0)};
+    assert_int_equal(mmk_search(&problem,
+                                &(struct mmk_search_results){.for_x = TOPK(K, all, both_x),
+                                                             .for_y = TOPK(K_Y, NULL, both_y)},
+                                NULL),
+                     MMK_OK);
     assert_int_equal(
-        mmk_search_both(MMK_DOT, M, N, D, x, D, y, D, K, all, both_x, K, K, NULL, both_y, K, NULL),
+        mmk_search(&problem, &(struct mmk_search_results){.for_x = TOPK(K, NULL, only_x)}, NULL),
         MMK_OK);
     assert_int_equal(
-        mmk_search_both(MMK_DOT, M, N, D, x, D, y, D, K, NULL, only_x, K, 0, NULL, NULL, 0, NULL),
-        MMK_OK);
-    assert_int_equal(
-        mmk_search_both(MMK_DOT, M, N, D, x, D, y, D, 0, NULL, NULL, 0, K, NULL, only_y, K, NULL),
+        mmk_search(&problem, &(struct mmk_search_results){.for_y = TOPK(K_Y, NULL, only_y)}, NULL),
         MMK_OK);
     assert_memory_equal(only_x, both_x, sizeof only_x);
     assert_memory_equal(only_y, both_y, sizeof only_y);

@@ -195,6 +195,7 @@ static void check_gradient(enum loss kind, enum mmk_similarity similarity_kind, 
     struct trainer t;
     open_small_trainer(&t, kind, similarity_kind, several, 1);
     struct objective *o = &t.objective;
+    o->learned = true;
     double scale = (double)o->parameters[LOG_SCALE], bias = (double)o->parameters[BIAS];
     double loss = (double)trainer_gradient(&t, 0);
     double right = loss_in_double(&t, 0, SIZE_MAX, 0, scale, bias);

@@ -1,4 +1,4 @@
-/* assembled_search.c - exact search from a library's matrix product and our mmk_topk_rows.
+/* assembled_search.c - exact search from a library's matrix product and our mmk_topk.
  * SPDX-License-Identifier: MIT
  *
  * A block of scores at a time; the best so far stand before the scores of the next block, so that one
@@ -95,8 +95,7 @@ static bool prepare(struct peer *peer, const struct matrix_library *library,
     if (!good)
         snprintf(error, error_bytes, "no memory for its scores");
     snprintf(peer->how, sizeof peer->how,
-             "its product by blocks of %zu x %zu, mmk_topk_rows after each%s", rows,
-             prepared.columns,
+             "its product by blocks of %zu x %zu, mmk_topk after each%s", rows, prepared.columns,
              trial->shape.similarity == MMK_COSINE ? "; gallery normalised before the call" : "");
     return good;
 }
@@ -147,9 +146,15 @@ static enum mmk_status search_block(const struct trial *trial, size_t rows, cons
         columns = least(trial->shape.n - first, prepared.columns);
         make_scores(trial, rows, x, ldx, y, first, columns);
         size_t after = least(prepared.k, before + columns);
-        enum mmk_status status = mmk_topk_rows(
-            rows, before + columns, prepared.scores + prepared.k - before, prepared.ldscores, after,
-            prepared.values, prepared.places, prepared.k, NULL, &options);
+        const struct mmk_matrix scores = {.data = prepared.scores + prepared.k - before,
+                                          .rows = rows,
+                                          .columns = before + columns,
+                                          .leading_dimension = prepared.ldscores};
+        const struct mmk_topk_results best = {.k = after,
+                                              .values = prepared.values,
+                                              .indices = prepared.places,
+                                              .leading_dimension = prepared.k};
+        enum mmk_status status = mmk_topk(&scores, &best, &options);
         if (status != MMK_OK)
             return status;
 #pragma omp parallel for num_threads(prepared.threads) schedule(static)
