@@ -19,6 +19,12 @@
  *   bits      the same on scalar, avx2, avx512 and neon, as long as mmk_numerics_version() is.
  *   threads   options->threads; functions without options run on the calling thread. Every function
  *             is reentrant; mmk_isa_use() is the only global state.
+ *   state     of floating point: the caller's does not matter and is left as it was, exception
+ *             flags included. A call works rounding to nearest, with denormals and without traps,
+ *             in every thread. But mmk_similarity_pair and _query, a few ns long, keep the caller's
+ *             and want it to be the default. Otherwise rounding and so bits differ; denormals taken
+ *             for 0 count as 0, except that they make a row's cosine NaN; traps may come for any
+ *             input. NaN results are still the one NaN, and no other memory is touched.
  */
 #ifndef MMK_H
 #define MMK_H
