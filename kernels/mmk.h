@@ -18,7 +18,12 @@
  *             IEEE 754 through the formula as it is written.
  *   bits      the same on scalar, avx2, avx512 and neon, as long as mmk_numerics_version() is.
  *   threads   options->threads; functions without options run on the calling thread. Every function
- *             is reentrant; mmk_isa_use() is the only global state.
+ *             is reentrant; mmk_isa_use() is the only global state. At most the greater of 16 and 4
+ *             for each CPU online run, no more than OpenMP's thread limit, nor than the system
+ *             lets the calling thread have, which is tried before they are first needed.
+ *   fork      a child whose parent had threads when it forked, of this library or others, has lost
+ *             them, and OpenMP would wait for them: there, and in its children, every call runs on
+ *             the calling thread. A child of a parent without has threads as ever.
  *   state     of floating point: the caller's does not matter and is left as it was, exception
  *             flags included. A call works rounding to nearest, with denormals and without traps,
  *             in every thread. But mmk_similarity_pair and _query, a few ns long, keep the caller's
@@ -156,7 +161,8 @@ struct mmk_csr {
 };
 
 /* NULL options are the same as all zero.
- *   threads           0: what OpenMP says (OMP_NUM_THREADS); 1: the calling thread only
+ *   threads           0: what OpenMP says (OMP_NUM_THREADS); 1: the calling thread only; at most
+ *                     so many ("threads" and "fork" above)
  *   workspace         memory that the call may use, any alignment; NULL: it allocates
  *   workspace_bytes   where it is too small the call allocates as without one
  *   query             not NULL: the call checks its arguments, writes here how much workspace it
