@@ -108,6 +108,13 @@ enum allowance {
     ALLOWANCE_SOFTMAX,    /* what is lost where the softmax is near 1 on the positive */
 };
 
+/* What an offset in a shape means. */
+enum offset_use {
+    OFFSET_NONE,    /* there is none */
+    OFFSET_ALWAYS,  /* y_{i+offset} belongs to x_i: offset + m <= n, also where it is 0 */
+    OFFSET_IF_GIVEN /* so where it is not 0; else m may be above n */
+};
+
 struct kernel {
     const char *name;     /* "infonce_forward", "cosine_pair" */
     const char *rooms;    /* folders in kernels/ that hold its inner loops, the busiest first */
@@ -115,11 +122,12 @@ struct kernel {
     const char *formula;  /* one line for tables */
     const char *dims;     /* which sizes a shape of it has, in the order they are written: "mnd" */
     bool has_positives;   /* the k in dims is not that of results, but of a row's positives */
-    bool has_logit_scale; /* shapes have a logit scale and, as InfoNCE, weights and an offset */
-    bool clip_loss;       /* it computes what CLIP's loss is elsewhere: one positive a row */
-    bool gradients;       /* it writes gradients */
-    bool counts;          /* its call sets trial->count */
-    int similarity;       /* enum mmk_similarity, or one of the two above */
+    bool has_logit_scale; /* shapes have a logit scale and, as InfoNCE, weights */
+    enum offset_use offset;
+    bool clip_loss;  /* it computes what CLIP's loss is elsewhere: one positive a row */
+    bool gradients;  /* it writes gradients */
+    bool counts;     /* its call sets trial->count */
+    int similarity;  /* enum mmk_similarity, or one of the two above */
     bool both_signs; /* huge rows hold both signs, as for MMK_COSINE: nothing becomes Inf - Inf */
 
     /* Lists the trial's buffers (sizes, names, roles) from its shape; allocates nothing. */

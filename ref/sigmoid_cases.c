@@ -345,7 +345,8 @@ static const struct shape bench[] = {SIGLIP(256, 512, 1), SIGLIP(1024, 512, 1),
 
 #define SHARED_PARTS                                                                               \
     .dims = "mndk", .has_positives = true, .similarity = SIMILARITY_FROM_SHAPE,                    \
-    .fill = targets_fill, .sweep = sweep, .takes_threads = true, INFONCE_PARTS, BENCH(bench)
+    .offset = OFFSET_IF_GIVEN, .fill = targets_fill, .sweep = sweep, .takes_threads = true,        \
+    INFONCE_PARTS, BENCH(bench)
 
 const struct kernel kernel_sigmoid_forward = {
     .name = "sigmoid_forward",
@@ -404,6 +405,7 @@ const struct kernel kernel_csd_sigmoid_forward_backward = {
     .gradients = true,
     .dims = "mndk",
     .has_positives = true,
+    .offset = OFFSET_IF_GIVEN,
     .similarity = MMK_NEG_SQ_L2,
     .layout = csd_layout,
     .fill = csd_fill,
