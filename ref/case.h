@@ -13,6 +13,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <string.h>
 
 /* What a trial's inputs are filled with. */
 enum fill {
@@ -95,6 +96,16 @@ struct trial {
     size_t judged_rows; /* of each output, where the oracle judges a few only; 0: all */
 };
 
+/* An argument by its name; NULL: the kernel has none of it. (A cast, as strchr has one: who may write
+ * the trial may write what is found.) */
+static inline struct buffer *trial_buffer(const struct trial *trial, const char *name)
+{
+    for (int b = 0; b < trial->buffer_count; b++)
+        if (strcmp(trial->buffer[b].name, name) == 0)
+            return (struct buffer *)(uintptr_t)&trial->buffer[b];
+    return NULL;
+}
+
 /* What struct kernel has in place of a value of enum mmk_similarity. */
 enum { SIMILARITY_NONE = -2, SIMILARITY_FROM_SHAPE = -1 };
 
@@ -124,10 +135,11 @@ struct kernel {
     bool has_positives;   /* the k in dims is not that of results, but of a row's positives */
     bool has_logit_scale; /* shapes have a logit scale and, as InfoNCE, weights */
     enum offset_use offset;
-    bool clip_loss;  /* it computes what CLIP's loss is elsewhere: one positive a row */
-    bool gradients;  /* it writes gradients */
-    bool counts;     /* its call sets trial->count */
-    int similarity;  /* enum mmk_similarity, or one of the two above */
+    bool clip_loss;     /* it computes what CLIP's loss is elsewhere: one positive a row */
+    bool gradients;     /* it writes gradients */
+    bool counts;        /* its call sets trial->count */
+    bool ranks_gallery; /* for each x_i the first k of all y_j, and nothing else */
+    int similarity;     /* enum mmk_similarity, or one of the two above */
     bool both_signs; /* huge rows hold both signs, as for MMK_COSINE: nothing becomes Inf - Inf */
 
     /* Lists the trial's buffers (sizes, names, roles) from its shape; allocates nothing. */

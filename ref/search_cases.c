@@ -363,6 +363,7 @@ static const struct shape both_bench[] = {
 
 const struct kernel kernel_search = {
     .name = "search",
+    .ranks_gallery = true,
     .rooms = "search tile topk",
     .formula = "first k of sim(x_i, y_j) for each i",
     .layout = layout,
@@ -383,6 +384,7 @@ const struct kernel kernel_search_both = {
 
 const struct kernel kernel_gallery_search = {
     .name = "gallery_search",
+    .ranks_gallery = true,
     .rooms = "search tile topk",
     .formula = "the same, Y packed before",
     .layout = layout,

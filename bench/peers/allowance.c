@@ -29,14 +29,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-static int find(const struct trial *trial, const char *name)
-{
-    for (int b = 0; b < trial->buffer_count; b++)
-        if (strcmp(trial->buffer[b].name, name) == 0)
-            return b;
-    return -1;
-}
-
 static const float *row_of(const struct buffer *b, size_t i)
 {
     return (const float *)b->data + i * b->ld;
@@ -70,24 +62,23 @@ static void allow_gradient(const struct trial *trial, const struct buffer *own,
 static void allow_infonce(struct trial *trial)
 {
     const struct shape *s = &trial->shape;
-    const struct buffer *x = &trial->buffer[find(trial, "x")],
-                        *y = &trial->buffer[find(trial, "y")];
-    const double *bx = trial->buffer[find(trial, "lse_x")].bound;
-    const double *by = trial->buffer[find(trial, "lse_y")].bound;
-    int dx = find(trial, "dx"), dy = find(trial, "dy");
+    const struct buffer *x = trial_buffer(trial, "x"), *y = trial_buffer(trial, "y");
+    const double *bx = trial_buffer(trial, "lse_x")->bound;
+    const double *by = trial_buffer(trial, "lse_y")->bound;
+    const struct buffer *dx = trial_buffer(trial, "dx"), *dy = trial_buffer(trial, "dy");
     double total = 0.0, scale = 0.0;
     for (size_t i = 0; i < s->m; i++) {
         double g = 2.0 * ((double)s->weight_x * bx[i] + (double)s->weight_y * by[i]) / (double)s->m;
         total += g;
         scale += g * (s->similarity == MMK_COSINE ? 1.0 : length(x, i) * length(y, i));
-        if (dx >= 0) {
-            allow_gradient(trial, x, y, i, g, trial->buffer[dx].bound);
-            allow_gradient(trial, y, x, i, g, trial->buffer[dy].bound);
+        if (dx != NULL) {
+            allow_gradient(trial, x, y, i, g, dx->bound);
+            allow_gradient(trial, y, x, i, g, dy->bound);
         }
     }
-    trial->buffer[find(trial, "loss")].bound[0] += total;
-    if (dx >= 0)
-        trial->buffer[find(trial, "dlogit_scale")].bound[0] += scale;
+    trial_buffer(trial, "loss")->bound[0] += total;
+    if (dx != NULL)
+        trial_buffer(trial, "dlogit_scale")->bound[0] += scale;
 }
 
 static double similarity_bound(const struct trial *trial, const float *x, const float *y,
@@ -113,9 +104,8 @@ static double similarity_bound(const struct trial *trial, const float *x, const 
 /* Bounds that are greater, and finite, replace those that hold for ours. */
 static void allow_similarity(struct trial *trial)
 {
-    const struct buffer *x = &trial->buffer[find(trial, "x")],
-                        *y = &trial->buffer[find(trial, "y")],
-                        *result = &trial->buffer[find(trial, "result")];
+    const struct buffer *x = trial_buffer(trial, "x"), *y = trial_buffer(trial, "y"),
+                        *result = trial_buffer(trial, "result");
 #pragma omp parallel for schedule(static)
     for (size_t i = 0; i < result->rows; i++)
         for (size_t j = 0; j < result->cols; j++) {
@@ -129,7 +119,7 @@ static void allow_similarity(struct trial *trial)
 /* Where it has a bound of the best values, which holds for the scores at their indices, too. */
 static void allow_search(struct trial *trial)
 {
-    const struct buffer *values = &trial->buffer[find(trial, "values")];
+    const struct buffer *values = trial_buffer(trial, "values");
     for (size_t e = 0; e < values->rows * values->cols; e++)
         if (values->bound[e] >= 0.0) /* not BOUND_UNTOUCHED */
             values->bound[e] =
@@ -153,9 +143,9 @@ static bool is_tie(const struct buffer *scores, const struct buffer *values, siz
 /* Equal scores in any order: an index that will do becomes the one expected. */
 static void allow_ties(struct trial *trial)
 {
-    const struct buffer *scores = &trial->buffer[find(trial, "scores")],
-                        *values = &trial->buffer[find(trial, "values")],
-                        *indices = &trial->buffer[find(trial, "indices")];
+    const struct buffer *scores = trial_buffer(trial, "scores"),
+                        *values = trial_buffer(trial, "values"),
+                        *indices = trial_buffer(trial, "indices");
     for (size_t i = 0; i < indices->rows; i++) {
         const uint32_t *row = (const uint32_t *)indices->data + i * indices->ld;
         for (size_t r = 0; r < indices->cols; r++)

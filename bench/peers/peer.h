@@ -47,19 +47,4 @@ struct peer {
 /* What the shared object is asked for. */
 extern MMK_API struct peer mmk_peer;
 
-/* An argument of the trial's kernel. */
-static inline const struct buffer *peer_buffer(const struct trial *trial, const char *name)
-{
-    for (int b = 0; b < trial->buffer_count; b++)
-        if (strcmp(trial->buffer[b].name, name) == 0)
-            return &trial->buffer[b];
-    return NULL;
-}
-
-/* For each x_i the best of all y_j, whether ours packs the gallery in the call or before. */
-static inline bool peer_is_search(const struct kernel *kernel)
-{
-    return strcmp(kernel->name, "search") == 0 || strcmp(kernel->name, "gallery_search") == 0;
-}
-
 #endif

@@ -37,7 +37,14 @@ const char *peers_name(size_t i)
 
 bool peers_concern(size_t i, const struct kernel *kernel)
 {
-    return strstr(known[i].families, kernel->family) != NULL;
+    size_t length = strlen(kernel->family);
+    for (const char *word = known[i].families; *word; word += strspn(word, " ")) {
+        size_t end = strcspn(word, " ");
+        if (end == length && strncmp(word, kernel->family, length) == 0)
+            return true;
+        word += end;
+    }
+    return false;
 }
 
 /* What holds a library back, or makes it choose another kernel than it would, may be preset on a

@@ -49,7 +49,7 @@ static void free_prepared(void)
 
 static struct rows rows_of(const struct trial *trial, const char *name)
 {
-    const struct buffer *buffer = peer_buffer(trial, name);
+    const struct buffer *buffer = trial_buffer(trial, name);
     return (struct rows){buffer->data, buffer->ld};
 }
 
@@ -167,8 +167,8 @@ static enum mmk_status search_block(const struct trial *trial, size_t rows, cons
 
 static void write_block(const struct trial *trial, size_t first, size_t rows)
 {
-    const struct buffer *values = peer_buffer(trial, "values"),
-                        *indices = peer_buffer(trial, "indices");
+    const struct buffer *values = trial_buffer(trial, "values"),
+                        *indices = trial_buffer(trial, "indices");
     for (size_t i = 0; i < rows; i++) {
         float *out = (float *)values->data + (first + i) * values->ld;
         memcpy(out, prepared.values + i * prepared.k, prepared.k * sizeof *out);
@@ -202,4 +202,9 @@ static enum mmk_status call(struct peer *peer, struct trial *trial)
     return MMK_OK;
 }
 
-const struct assembly assembled_search = {peer_is_search, prepare, call, free_prepared};
+static bool runs(const struct kernel *kernel)
+{
+    return kernel->ranks_gallery;
+}
+
+const struct assembly assembled_search = {runs, prepare, call, free_prepared};
