@@ -184,6 +184,10 @@ struct kernel {
     size_t bench_count;
 };
 
+/* The first field that every descriptor must have and this one lacks, by name; NULL: it is whole. A
+ * count of flops may be 0, but there must be a function that says so. */
+const char *kernel_lacks(const struct kernel *kernel);
+
 /* All kernels, in the order of the tables. */
 extern const struct kernel *const kernels[];
 extern const size_t kernel_count;

@@ -71,18 +71,44 @@ static const struct peak_loops *widest_loops(void)
     return &peak_loops_scalar;
 }
 
+/* Scalar code for x86-64 has no FMA: that is a call into libm. */
+#if defined(__aarch64__)
+#define SCALAR_RATE "FMA"
+#else
+#define SCALAR_RATE "mul+add"
+#endif
+
 const char *peak_name(enum peak peak)
 {
     static const char *const names[PEAK_COUNT] = {
-        "mul+add scalar", "FMA avx2", "FMA avx512", "FMA neon",    "read L1",
-        "read small L2",  "read L2",  "read L3",    "read memory", "clock"};
+        [PEAK_MULTIPLY_ADD_SCALAR] = SCALAR_RATE " scalar",
+        [PEAK_FMA_AVX2] = "FMA avx2",
+        [PEAK_FMA_AVX512] = "FMA avx512",
+        [PEAK_FMA_NEON] = "FMA neon",
+        [PEAK_READ_L1] = "read L1",
+        [PEAK_READ_L2_SMALL] = "read small L2",
+        [PEAK_READ_L2] = "read L2",
+        [PEAK_READ_L3] = "read L3",
+        [PEAK_READ_MEMORY] = "read memory",
+        [PEAK_CLOCK] = "clock",
+    };
     return names[peak];
 }
 
 const char *peak_label(enum peak peak)
 {
-    static const char *const labels[PEAK_COUNT] = {"mul+add",  "FMA", "FMA", "FMA",    "L1",
-                                                   "small L2", "L2",  "L3",  "memory", "clock"};
+    static const char *const labels[PEAK_COUNT] = {
+        [PEAK_MULTIPLY_ADD_SCALAR] = SCALAR_RATE,
+        [PEAK_FMA_AVX2] = "FMA",
+        [PEAK_FMA_AVX512] = "FMA",
+        [PEAK_FMA_NEON] = "FMA",
+        [PEAK_READ_L1] = "L1",
+        [PEAK_READ_L2_SMALL] = "small L2",
+        [PEAK_READ_L2] = "L2",
+        [PEAK_READ_L3] = "L3",
+        [PEAK_READ_MEMORY] = "memory",
+        [PEAK_CLOCK] = "clock",
+    };
     return labels[peak];
 }
 

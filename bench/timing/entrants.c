@@ -11,8 +11,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-/* Not so a peer whose check takes as many times as long as that of the widest of ours: its rounds
- * would take the time of the cases that follow. A small shape cannot tell, where there is a k. */
+/* A peer whose check takes as many times as long as that of the widest of ours does not get the
+ * least rounds: they would take the time of the cases that follow. A small shape cannot tell, where
+ * there is a k. */
 #define FAR_BEHIND 5.0
 
 __attribute__((format(printf, 2, 3))) static void not_timed(struct column *column,

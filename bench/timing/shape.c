@@ -1,5 +1,8 @@
 /* shape.c - where the text of --shape becomes a case that a kernel is called with, and back.
  * SPDX-License-Identifier: MIT
+ *
+ * From there: plan.c lists the cases, job.c makes inputs and samples of one, variants.c puts the
+ * instruction set in place, and the `call` in ref/<family>_cases.c is the public function's.
  */
 #include "shape.h"
 
