@@ -516,9 +516,10 @@ endif
 
 STYLED = $(wildcard kernels/*.h kernels/*/*.[ch] ref/*.[ch] bench/*.[ch] bench/*/*.[ch] bench/*/*/*.[ch] bench/*/*/*.cpp tests/*/*.[ch])
 
-style: ## check the formatting (clang-format), the order of rooms and the top level of the tree
+style: ## check the formatting, the order of rooms and the top level of the tree
 	clang-format --dry-run -Werror $(STYLED)
 	tests/rooms
+	awk 'length > 100 { print FILENAME ":" FNR ": more than 100 columns"; bad = 1 } END { exit bad }' $(STYLED)
 	[ "$$(ls | LC_ALL=C sort | tr '\n' ' ')" = "LICENSE Makefile README.md bench kernels ref results tests " ] || \
 	    { echo "the top level must be: Makefile README.md LICENSE kernels ref bench tests results"; exit 1; }
 

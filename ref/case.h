@@ -96,8 +96,8 @@ struct trial {
     size_t judged_rows; /* of each output, where the oracle judges a few only; 0: all */
 };
 
-/* An argument by its name; NULL: the kernel has none of it. (A cast, as strchr has one: who may write
- * the trial may write what is found.) */
+/* An argument by its name; NULL: the kernel has none of it. (A cast, as strchr has one: who may
+ * write the trial may write what is found.) */
 static inline struct buffer *trial_buffer(const struct trial *trial, const char *name)
 {
     for (int b = 0; b < trial->buffer_count; b++)
@@ -147,15 +147,16 @@ struct kernel {
     /* Fills the inputs that only this kernel knows how to make, after the common fill (which it may
      * leave as it is); NULL: the common fill is all. */
     void (*fill)(struct trial *trial);
-    /* What a user does once for many calls (packing a gallery), with the instruction set that will be
-     * called; NULL: nothing. */
+    /* What a user does once for many calls (packing a gallery), with the instruction set that will
+     * be called; NULL: nothing. */
     enum mmk_status (*prepare)(struct trial *trial);
     void (*release)(struct trial *trial);
     /* Calls the public function on the trial's buffers, for the outputs that are wanted. */
     enum mmk_status (*call)(struct trial *trial);
     /* expected and bound of every output, in double; written as the formula in mmk.h. */
     void (*oracle)(struct trial *trial);
-    /* Of a large case the oracle judges some rows only: which share of the work. NULL: always all. */
+    /* Of a large case the oracle judges some rows only: which share of the work. NULL: always
+     * all. */
     double (*judged)(const struct shape *shape);
     /* Judges outputs whose right value depends on other outputs (which of two equal scores comes
      * first); NULL: there are none. False: one is wrong, and message says which. */

@@ -1,4 +1,5 @@
-/* infonce_cases.c - cases of InfoNCE, one-to-one and multi-positive: forward, backward, both in one call.
+/* infonce_cases.c - cases of InfoNCE, one-to-one and multi-positive: forward, backward, both in one
+ * call.
  * SPDX-License-Identifier: MIT
  */
 #include "cases.h"

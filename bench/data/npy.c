@@ -7,8 +7,8 @@
  *             {'descr': '<f4', 'fortran_order': False, 'shape': (3, 4), }
  *             padded with spaces, closed by a newline
  *     the elements
- * Python itself would take more (any dict literal); only what NumPy writes is accepted here, so that
- * a damaged file is found and not guessed at.
+ * Python itself would take more (any dict literal); only what NumPy writes is accepted here, so
+ * that a damaged file is found and not guessed at.
  */
 #include "npy.h"
 

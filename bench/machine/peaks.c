@@ -5,8 +5,8 @@
  * surely in it: two thirds of L1, half of L2, a quarter of L3 (it is shared) up to 8 MB, and
  * consecutive slices of a block far larger than L3 for memory.
  *
- * L2 has two: on a Zen 5, whatever the loop (order, streams, software prefetch), 64 to 384 KB come at 44
- * to 48 bytes a clock and 512 KB at 62. A working set is measured against its own kind.
+ * L2 has two: on a Zen 5, whatever the loop (order, streams, software prefetch), 64 to 384 KB come
+ * at 44 to 48 bytes a clock and 512 KB at 62. A working set is measured against its own kind.
  */
 #include "peaks.h"
 

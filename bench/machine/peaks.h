@@ -20,7 +20,8 @@ struct peak_loops {
     /* Reads `floats` floats (a multiple of PEAK_BLOCK) at data (64-byte aligned) `passes` times. */
     float (*read)(const float *data, size_t floats, size_t passes);
     /* The same, with every cache line fetched PEAK_AHEAD floats ahead: from L3 and memory sometimes
-     * faster than the hardware's own prefetching, slower from L1 and L2. May prefetch beyond the end. */
+     * faster than the hardware's own prefetching, slower from L1 and L2. May prefetch beyond the
+     * end. */
     float (*read_ahead)(const float *data, size_t floats, size_t passes);
 };
 

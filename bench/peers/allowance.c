@@ -1,20 +1,22 @@
 /* allowance.c - what the check grants other libraries beyond the bounds that are derived for ours.
  * SPDX-License-Identifier: MIT
  *
- * Pair, query and matrix: ours sum in 64 lanes, or in one chain of FMAs. Others sum in lanes and blocks
- * of their own, of which none rounds more often than one chain of d does (bound_chain, c here):
+ * Pair, query and matrix: ours sum in 64 lanes, or in one chain of FMAs. Others sum in lanes and
+ * blocks of their own, of which none rounds more often than one chain of d does (bound_chain, c
+ * here):
  *     dot          c u sum|x_k y_k|
  *     neg_sq_l2    (c + 2) u |x - y|^2 from differences, that is of pairs and queries; else, in a
- *                  matrix, of the expansion (c + 3) u (2 sum|x_k y_k| + |x|^2 + |y|^2), equal rows too
+ *                  matrix, of the expansion (c + 3) u (2 sum|x_k y_k| + |x|^2 + |y|^2), equal rows
+ *                  too
  *     cosine       (2c + 6) u sum|x_k y_k| / |x||y|: product and norms by a chain each, and six
  *                  roundings of what is done with them; and 2 u where it comes as 1 - cosine
  *
  * Search: twice ours, which is one chain, for norms that are a chain, too; and 2 (1 + |score|) u
  * where the score comes as 1 - distance.
  *
- * InfoNCE: the bound of lse_i is s times that of the similarities in it, and the roundings of the sum; where
- * P of the positive is not small, that holds its logit's error, too. So for direction x, and for y
- * alike:
+ * InfoNCE: the bound of lse_i is s times that of the similarities in it, and the roundings of the
+ * sum; where P of the positive is not small, that holds its logit's error, too. So for direction x,
+ * and for y alike:
  *     lse_i - L_ii         errs by at most 2 b_i, b_i the bound of lse_i
  *     P_ii                 by at most 2 b_i, relative and absolute
  *     G_ii, both together  by g_i = 2 (weight_x bx_i + weight_y by_i) / m
@@ -126,8 +128,8 @@ static void allow_search(struct trial *trial)
                 2.0 * values->bound[e] + 2.0 * (1.0 + fabs(values->expected[e])) * BOUND_U;
 }
 
-/* Whether index r of a row has a score that is expected there, and none before it in the run of equal
- * ones is the same. */
+/* Whether index r of a row has a score that is expected there, and none before it in the run of
+ * equal ones is the same. */
 static bool is_tie(const struct buffer *scores, const struct buffer *values, size_t row,
                    const uint32_t *indices, size_t r)
 {

@@ -2,9 +2,10 @@
  * SPDX-License-Identifier: MIT
  *
  * A peer is a variant like ours: it passes the same check, and is timed in the same rounds. The
- * adapter of a C library is a file bench/peers/adapters/<name>.c, which includes this header and defines
- * mmk_peer. It becomes a shared object that mmk-bench opens, so that mmk-bench links none of the
- * libraries and runs without them. A peer that is a script is described in bench/peers/script.c.
+ * adapter of a C library is a file bench/peers/adapters/<name>.c, which includes this header and
+ * defines mmk_peer. It becomes a shared object that mmk-bench opens, so that mmk-bench links none
+ * of the libraries and runs without them. A peer that is a script is described in
+ * bench/peers/script.c.
  */
 #ifndef MMK_BENCH_PEER_H
 #define MMK_BENCH_PEER_H

@@ -12,7 +12,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-/* A new peer is a line here, and a shared object bench/peers/adapters/<name>.c or a script (script.c). */
+/* A new peer is a line here, and a shared object bench/peers/adapters/<name>.c or a script
+ * (script.c). */
 static struct known {
     const char *name;
     const char *families; /* of kernels that it may run */

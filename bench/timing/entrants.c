@@ -1,4 +1,5 @@
-/* entrants.c - who takes part in the rounds: checked, quick enough for the time, at a pace of its own.
+/* entrants.c - who takes part in the rounds: checked, quick enough for the time, at a pace of its
+ * own.
  * SPDX-License-Identifier: MIT
  */
 #include "entrants.h"
@@ -109,7 +110,8 @@ void entrant_take_over(struct group *group, const struct entrant *entrant)
     group->job->trial.prepared = entrant->prepared;
 }
 
-/* Takes the job over, and a peer to the job's data. False: error says what the variant cannot do. */
+/* Takes the job over, and a peer to the job's data. False: error says what the variant cannot
+ * do. */
 static bool prepare(struct group *group, struct entrant *entrant, char *error, size_t error_bytes)
 {
     entrant_take_over(group, entrant);

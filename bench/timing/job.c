@@ -269,8 +269,8 @@ static size_t whole_laps(size_t calls, size_t lap)
     return (calls + lap - 1) / lap * lap;
 }
 
-/* Warms up, then times calls from input `first` of those in rotation on: seconds of all of them, NaN
- * when one returned an error, or from a peer whose process has gone. */
+/* Warms up, then times calls from input `first` of those in rotation on: seconds of all of them,
+ * NaN when one returned an error, or from a peer whose process has gone. */
 static double time_calls(struct job *job, const struct variant *variant, struct pace pace,
                          size_t first, enum disturbance *disturbance)
 {

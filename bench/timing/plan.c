@@ -36,8 +36,8 @@ static bool is_kernel_name(const char *name, size_t length)
     return false;
 }
 
-/* Whether a comma-separated list names it: in full, its family, or "all". A kernel's name wins over a
- * family's: topk is one kernel, not all of topk. */
+/* Whether a comma-separated list names it: in full, its family, or "all". A kernel's name wins over
+ * a family's: topk is one kernel, not all of topk. */
 static bool list_names(const char *list, const struct kernel *kernel)
 {
     while (*list) {

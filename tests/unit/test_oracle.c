@@ -131,8 +131,8 @@ static void gradients_are_differences(void **state)
         }
 }
 
-/* Several positives, a row and a column without any, equal entries, a weight of 0; and the same with the
- * pairs (i, i + 1) left out. */
+/* Several positives, a row and a column without any, equal entries, a weight of 0; and the same
+ * with the pairs (i, i + 1) left out. */
 static void gradients_with_targets_are_differences(void **state)
 {
     (void)state;
@@ -584,7 +584,8 @@ static void verdict_fails_what_is_wrong(void **state)
     trial_close(&t);
 }
 
-/* A field that is left out is named before anything runs; those of today's kernels are all there. */
+/* A field that is left out is named before anything runs; those of today's kernels are all
+ * there. */
 static void descriptors_are_whole(void **state)
 {
     (void)state;

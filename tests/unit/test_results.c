@@ -3,8 +3,8 @@
  *
  * Every loss in every form (targets, further negatives, log-sum-exps given, log-variances): each
  * result asked alone, and all but it, has the bits of all asked together; for any number of threads
- * and any workspace between what a query calls the least and all. Upstream factors scale exactly, and further
- * negatives are rows of Y that belong to nobody.
+ * and any workspace between what a query calls the least and all. Upstream factors scale exactly,
+ * and further negatives are rows of Y that belong to nobody.
  */
 #include "../../ref/cases.h"
 #include "matrix.h"
@@ -335,8 +335,8 @@ static void same(const struct form *f, const struct sizes *s, const struct setti
                      s->m, s->n, s->d, (int)by->similarity, (double)by->logit_scale, o, how);
 }
 
-/* Calls test() for every form, shape, similarity and scale that go together, and instruction set. Of
- * the scales the second makes a softmax pick one, so that P and Q need an exponential each. */
+/* Calls test() for every form, shape, similarity and scale that go together, and instruction set.
+ * Of the scales the second makes a softmax pick one, so that P and Q need an exponential each. */
 static void on_all(void (*test)(const struct form *, const struct sizes *, const struct setting *),
                    size_t shape_count)
 {
@@ -528,7 +528,8 @@ static void guards_are_whole(const char *memory, size_t bytes, size_t odd)
     }
 }
 
-/* What any call needs: run(context, options) makes it, and says whether the results are the right ones. */
+/* What any call needs: run(context, options) makes it, and says whether the results are the right
+ * ones. */
 static void try_workspaces(void (*run)(void *context, const struct mmk_options *options),
                            void *context, int threads)
 {

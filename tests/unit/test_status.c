@@ -1,11 +1,11 @@
 /* test_status.c - every public function refuses wrong arguments, names them, and writes nothing.
  * SPDX-License-Identifier: MIT
  *
- * Each case takes arguments that are right, spoils one, and tells the status that must come back and
- * the words that mmk_error_detail() must have. All outputs are filled with a pattern before and compared
- * after. That no function is left out is seen from mmk.h itself. What is wrong within a CSR matrix, a
- * ranking or a gallery of another instruction set is tried in test_targets.c, test_retrieval.c and
- * test_search.c.
+ * Each case takes arguments that are right, spoils one, and tells the status that must come back
+ * and the words that mmk_error_detail() must have. All outputs are filled with a pattern before and
+ * compared after. That no function is left out is seen from mmk.h itself. What is wrong within a
+ * CSR matrix, a ranking or a gallery of another instruction set is tried in test_targets.c,
+ * test_retrieval.c and test_search.c.
  */
 #include "../../kernels/isa/isa.h"
 #include "detail.h"
@@ -58,7 +58,8 @@ void *aligned_alloc(size_t align, size_t size)
 
 /* ---- Arguments ------------------------------------------------------------------------------- */
 
-/* All that any of the functions takes. A call picks what is its own, and puts it into its structs. */
+/* All that any of the functions takes. A call picks what is its own, and puts it into its
+ * structs. */
 struct arguments {
     enum mmk_similarity similarity;
     size_t d; /* of two vectors */
@@ -311,7 +312,8 @@ static enum mmk_status call_search(struct arguments *a)
                       a->to.options);
 }
 
-/* Calls with y packed as it was right. The gallery takes the place of y's data, unless they spoil it. */
+/* Calls with y packed as it was right. The gallery takes the place of y's data, unless they spoil
+ * it. */
 static enum mmk_status call_packed(enum mmk_status (*function)(struct arguments *),
                                    struct arguments *a)
 {
@@ -1043,7 +1045,7 @@ static void bad_environment(void **state)
     assert_int_equal(wrong, 0);
 }
 
-/* ---- Sizes of workspace, and no memory -------------------------------------------------------- */
+/* ---- Sizes of workspace, and no memory ------------------------------------------------------- */
 
 static void without_data(struct arguments *a)
 {
