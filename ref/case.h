@@ -45,7 +45,7 @@ struct shape {
     size_t k;         /* results */
     size_t positives; /* of a row; in texts a k, too */
     size_t negatives; /* further columns that belong to no row; in texts a q */
-    size_t ld_extra;  /* added to every leading dimension */
+    size_t ld_extra;  /* added to the first leading dimension, twice to the second ... */
     enum mmk_similarity similarity;
     float logit_scale;
     float weight_x, weight_y;

@@ -603,7 +603,7 @@ static size_t negatives_sweep(bool quick, struct shape *shapes)
                                .positives = i % 4 == 2 ? 3 : 0,
                                .offset = i % 3,
                                .upstream = upstreams[i / 2 % 3],
-                               .ld_extra = i % 2});
+                               .ld_extra = i / 2 % 2});
     for (size_t i = 0; i < (quick ? all - 3 : all); i++)
         add_all(shapes, &count, some[i]);
     return count;

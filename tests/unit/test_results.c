@@ -14,6 +14,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <cmocka.h>
@@ -417,16 +418,16 @@ static void scale(const struct form *f, const struct sizes *s, float factor, str
         }
 }
 
-static void put_upstream(const struct form *f, const struct sizes *s, const struct setting *given)
+static void put_factors(const struct form *f, const struct sizes *s, const struct setting *given,
+                        size_t count, const float *factors)
 {
-    static const float factors[] = {1, 2, -1, 0, 0x1p-20f};
     static struct results expected;
     struct setting by = *given;
     call(f, s, &by, f->outputs, &all);
-    for (size_t i = 0; i < sizeof factors / sizeof factors[0]; i++) {
+    for (size_t i = 0; i < count; i++) {
         by.upstream = &factors[i];
         call(f, s, &by, f->outputs, &other);
-        if (i == 0) {
+        if (factors[i] == 1) {
             same(f, s, &by, f->outputs, &all, &other, "with upstream 1");
             continue;
         }
@@ -437,13 +438,69 @@ static void put_upstream(const struct form *f, const struct sizes *s, const stru
     }
 }
 
+static void put_upstream(const struct form *f, const struct sizes *s, const struct setting *given)
+{
+    static const float factors[] = {1, 2, -1, 0, 0x1p-20f};
+    put_factors(f, s, given, sizeof factors / sizeof factors[0], factors);
+}
+
+/* Directions that weigh as good as nothing beside each other, times a factor of either sign. */
+static void weigh_unequally(const struct form *f, const struct sizes *s,
+                            const struct setting *given)
+{
+    if (f->loss != INFONCE && f->loss != UNIFORMITY)
+        return;
+    static const float weights[][2] = {{1, 1e-37f}, {1e-37f, 1}};
+    struct setting by = *given;
+    for (int w = 0; w < 2; w++) {
+        by.weight_x = weights[w][0];
+        by.weight_y = weights[w][1];
+        put_factors(f, s, &by, 1, &(float){-1});
+    }
+}
+
 static void upstream_scales(void **state)
 {
     (void)state;
     on_all(put_upstream, 1);
+    on_all(weigh_unequally, 1);
 }
 
 /* ---- Further negatives ----------------------------------------------------------------------- */
+
+/* The same with the log-sum-exps of a call before. Of columns that nobody belongs to they are not
+ * looked at, but for an overflow: here they cannot make one. */
+static void join_given(const struct form *f, const struct sizes *s, const struct setting *by,
+                       const struct mmk_csr *targets, const struct results *lse)
+{
+    static struct results apart, joined;
+    static float lse_y[MOST];
+    for (size_t j = 0; j < s->n + s->q; j++)
+        lse_y[j] = j < s->n ? lse->lse_y[j] : -INFINITY;
+    struct form of_lse = *f;
+    of_lse.given_lse = true;
+    of_lse.outputs &= ALL_GRADIENTS;
+    memset(&joined, 0xa5, sizeof joined);
+    size_t columns = s->n + s->q;
+    assert_int_equal(
+        mmk_infonce(&(struct mmk_infonce_problem){.x = MATRIX_AT(rows_x, s->m, s->d, 0),
+                                                  .y = MATRIX_AT(rows_y, columns, s->d, 0),
+                                                  .similarity = by->similarity,
+                                                  .logit_scale = by->logit_scale,
+                                                  .weight_x = by->weight_x,
+                                                  .weight_y = by->weight_y,
+                                                  .targets = targets,
+                                                  .lse_x = lse->lse_x,
+                                                  .lse_y = lse_y},
+                    &(struct mmk_infonce_results){.dx = MATRIX_OUT_AT(joined.dx, s->m, s->d, 0),
+                                                  .dy = MATRIX_OUT_AT(joined.dy, columns, s->d, 0),
+                                                  .dlogit_scale = &joined.dlogit_scale},
+                    by->options),
+        MMK_OK);
+    memcpy(joined.dnegatives, joined.dy + s->n * s->d, bytes_of(s, DNEGATIVES));
+    call(&of_lse, s, by, of_lse.outputs, &apart); /* last: it may use the targets' memory */
+    same(&of_lse, s, by, of_lse.outputs, &apart, &joined, "with Y and negatives joined, lse given");
+}
 
 /* Y and the negatives joined, with the same targets, has the same results, gradients one after the
  * other; and no negatives at all are those of none. */
@@ -495,6 +552,8 @@ static void join(const struct form *f, const struct sizes *s, const struct setti
                 MMK_OK);
             memcpy(other.dnegatives, other.dy + s->n * s->d, bytes_of(s, DNEGATIVES));
             same(f, s, &by, f->outputs, &all, &other, "with Y and negatives joined");
+            if (!f->targets)
+                join_given(f, s, &by, &targets, &other);
 
             call(f, &none, &by, f->outputs, &other);
             call(&without, &none, &by, without.outputs, &all);
