@@ -67,8 +67,8 @@ static enum mmk_status take_weights(struct infonce *p, const struct mmk_infonce_
 {
     float x = problem->weight_x, y = problem->weight_y;
     if (!weight_valid(x) || !weight_valid(y))
-        return args_error(MMK_ERR_WEIGHT, "weight_%c is %g", weight_valid(x) ? 'y' : 'x',
-                          (double)(weight_valid(x) ? y : x));
+        return args_error(MMK_ERR_WEIGHT, "weight_%c is %g; it must be finite and not negative",
+                          weight_valid(x) ? 'y' : 'x', (double)(weight_valid(x) ? y : x));
     bool none = x == 0 && y == 0;
     p->config.weight_x = none ? 0.5f : x;
     p->config.weight_y = none ? 0.5f : y;

@@ -893,7 +893,7 @@ static const struct {
     CASE(offset_one_too_far, WITH_OFFSET, MMK_ERR_OFFSET, "offset 3 x 3 y 5"),
     CASE(offset_overflows, WITH_OFFSET, MMK_ERR_OFFSET, "offset 18446744073709551615"),
     CASE(offset_overflows_to_fit, WITH_OFFSET, MMK_ERR_OFFSET, "offset 18446744073709551613"),
-    CASE(more_x_than_y, WITH_OFFSET, MMK_ERR_OFFSET, "offset 0 x 6 y 5"),
+    CASE(more_x_than_y, WITH_OFFSET, MMK_ERR_OFFSET, "x 6 y 5"),
     CASE(self_too_far, TARGETS, MMK_ERR_OFFSET, "offset 3 x 3 y 5"),
     CASE(self_a_target, TARGETS, MMK_ERR_INDEX, "targets.column[0] 1 exclude_self"),
     FINE(more_x_than_y, TARGETS | UNIFORMITY | POSITIVES),
