@@ -2,8 +2,7 @@
  * SPDX-License-Identifier: MIT
  *
  * Conventions that hold for every function here
- *   names     X is m x d with rows x_i, Y is n x d with rows y_j; s is logit_scale, 1 /
- *             temperature.
+ *   names     X is m x d with rows x_i, Y is n x d with rows y_j; s, logit_scale, 1 / temperature.
  *   structs   are initialised with zeros, best by designated initialisers. A field that is 0 or
  *             NULL means what its comment says, or is refused by name.
  *   sizes     size_t; a product of sizes that leaves the address space is MMK_ERR_SIZE. Zero rows
@@ -96,8 +95,7 @@ enum mmk_isa { MMK_ISA_SCALAR = 0, MMK_ISA_AVX2, MMK_ISA_AVX512, MMK_ISA_NEON };
 #define MMK_ISA_COUNT 4
 
 /*   name     of an instruction set ("avx512"); NULL for a value that is none
- *   usable   MMK_OK when this machine and this build can run it, else one of the MMK_ERR_ISA_
- *            values
+ *   usable   MMK_OK when this machine and this build can run it
  *   use      exactly this one from now on, in all threads; NULL goes back to the default choice. On
  *            an error the one in use stays
  *   in_use   which one the next call will run */
