@@ -167,6 +167,7 @@ struct kernel {
     bool keeps_exponentials; /* a workspace may hold some or all of its exponentials */
 
     enum allowance allowance;
+    bool similarity_matrix; /* m x n similarities of rows as they come, and nothing else */
     size_t oracle_matrices; /* m x n matrices of doubles that its oracle keeps beside the outputs */
     bool paired;            /* y_i is a second view of what x_i shows, not a row of a gallery */
     bool synthetic_only;    /* its inputs cannot be made from rows of real vectors */

@@ -458,12 +458,13 @@ static void summary_share(FILE *out, const struct result *result, const char *is
 /* One line a case of one thread: the widest instruction set, and how far each gets. */
 static void markdown_summary(FILE *out, const struct result *const *list, size_t count, int level)
 {
-    static const char *const isas[] = {"avx512", "avx2", "neon"}; /* widest first */
-    enum { ISAS = sizeof isas / sizeof isas[0] };
+    enum { ISAS = MMK_ISA_COUNT - 1 }; /* all but scalar, the widest first */
+    const char *isas[ISAS];
     bool used[ISAS] = {false};
     size_t columns = 0;
     struct row row;
     for (size_t s = 0; s < ISAS; s++) {
+        isas[s] = mmk_isa_name((enum mmk_isa)(ISAS - s));
         for (size_t i = 0; i < count; i++)
             used[s] = used[s] || (list[i]->threads == 1 && find_timed(list[i], isas[s], &row));
         columns += used[s];

@@ -1,5 +1,8 @@
 /* job.c - one case ready to run.
  * SPDX-License-Identifier: MIT
+ *
+ * The third stop on the way of a --shape, which shape.c tells: from the case of plan.c to a trial
+ * with its inputs, called through variants.c.
  */
 #include "job.h"
 

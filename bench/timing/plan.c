@@ -1,5 +1,7 @@
 /* plan.c - which cases a run is made of.
  * SPDX-License-Identifier: MIT
+ *
+ * The second stop on the way of a --shape, which shape.c tells; job.c is the next.
  */
 #include "plan.h"
 
