@@ -177,10 +177,8 @@ int main(int argc, char **argv)
     if (argc > 1 && strcmp(argv[1], "retrieve") == 0)
         return retrieve_main(argc - 1, argv + 1);
     options_parse(argc, argv, &a);
-    for (size_t i = 0; i < kernel_count; i++)
-        if (kernel_lacks(kernels[i]))
-            refuse("the descriptor of kernel %s has no %s; ref/case.h says what it is for",
-                   kernels[i]->name ? kernels[i]->name : "?", kernel_lacks(kernels[i]));
+    if (!kernels_complete(error, sizeof error))
+        refuse("%s", error);
     if (a.serve)
         return gate_serve();
     if (a.list) {

@@ -164,7 +164,7 @@ struct mmk_options {
 
 struct mmk_workspace_bytes {
     size_t least; /* with so much the call allocates nothing (OpenMP may, for its threads) */
-    size_t all;   /* with so much it also keeps all that saves time; in between, a part of it */
+    size_t all;   /* up to this, all there is beyond saves time; SIZE_MAX: not addressable */
 };
 
 /* ---- Similarity ------------------------------------------------------------------------------ */
@@ -172,8 +172,8 @@ struct mmk_workspace_bytes {
 /*   MMK_DOT        x.y = sum_k x_k y_k
  *   MMK_COSINE     x.y / (|x| |y|); a zero row has cosine 0 with everything. Rows of any finite
  *                  magnitude are safe (1e-20, 1e20: the norm neither under- nor overflows). A row
- *                  with NaN or Inf has cosine NaN with everything. Rounding may leave a result an
- *                  ulp or two outside [-1, 1].
+ *                  with NaN or Inf has cosine NaN with everything. Rounding may leave a result a
+ *                  little outside [-1, 1], the more the greater d.
  *   MMK_NEG_SQ_L2  -|x - y|^2; exactly 0 for x = y, never positive. Pair and query take the
  *                  differences; matrix expands it as 2 x.y - |x|^2 - |y|^2, whose rounding error
  *                  grows with |x|^2 + |y|^2, clamped at 0.
@@ -241,18 +241,19 @@ MMK_API void mmk_gallery_free(struct mmk_gallery *gallery);
  * gradients are upstream times d loss / dX, dY, dN, with respect to the rows as they were passed,
  * and upstream d loss / ds = sum_ij G_ij sim_ij.
  * Edge cases: rows and columns without targets add nothing and are not counted; a loss without any
- * is 0. The least value of loss_x is the mean entropy of the t_i, 0 for single targets; a loss near
- * 0 keeps its relative accuracy, since a row's only target is kept out of the sums and joined last.
- * A gradient's sums over the batch are chains of float, whose error grows with their length: some
- * 4e-6 at 4,096 rows, 5e-5 at 65,792. m = n = 1 gives exactly 0. A zero row has gradient 0
- * (cosine). NaN or +Inf among the logits of a row (column) makes its lse, and the loss, NaN; a NaN
- * lse makes its row (column) of P (Q), and all that is summed from it, NaN, whatever the weights. m
- * = 0 or n = 0 gives loss 0 and lse of -Inf. Logits of any size are right, though rows and columns
- * some 60 nats from most are done twice.
- * Memory: logits are never stored: O(m + n + entries), packed copies of at most some 5,600 rows,
- * with gradients 12,300 and 7 MB of G. Gradients make the logits again (8 m n d flops in all),
- * unless the workspace keeps exponentials, 4 bytes a pair: with all of them 6 m n d. They are of no
- * use where a lse is so far from most (110 nats) that P and Q need an exponential each.
+ * is 0. The least loss_x is the mean entropy of the t_i, 0 for single targets; a loss near 0 keeps
+ * its relative accuracy, as a row's only target is joined last. A gradient's sums over the batch
+ * are chains of float, whose error grows with their length: 4e-6 was met at 4,096 rows, 2e-4 at
+ * 65,792. m = n = 1 gives exactly 0. A zero row has gradient 0 (cosine). NaN or +Inf among the
+ * logits of a row (column) makes its lse, and the loss, NaN; a NaN lse makes its row (column) of P
+ * (Q), and all that is summed from it, NaN, whatever the weights. m = 0 or n = 0 gives loss 0 and
+ * lse of -Inf. Logits of any size are right; rows and columns some 60 nats from most are done
+ * twice.
+ * Memory: logits are never stored: O(m + n + entries), packed copies of some 5,600 rows, with
+ * gradients 12,500 and 7 MB of G; d loss / ds makes dX, and for neg_sq_l2 dY and dN, if they are
+ * not wanted. Gradients make logits again (8 m n d flops in all), unless the workspace keeps
+ * exponentials, 4 bytes a pair: with all of them 6 m n d. They are of no use where a lse is so far
+ * from most (110 nats) that P and Q need an exponential each.
  * Sources: van den Oord et al. 2018; Radford et al. 2021; Khosla et al. 2020 (SupCon); Yang et al.
  * 2022 (UniCL); He et al. 2020 (MoCo); Chen et al. 2020 (SimCLR).
  *

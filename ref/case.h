@@ -126,6 +126,9 @@ enum offset_use {
     OFFSET_IF_GIVEN /* so where it is not 0; else m may be above n */
 };
 
+/* Every kernel has name, rooms, family, formula, dims, layout, call, oracle, flops, bytes, sweep
+ * and bench shapes, and a release where it has a prepare (kernel_lacks); what else is left out is
+ * NULL, 0 or false, and means that there is none. */
 struct kernel {
     const char *name;     /* "infonce_forward", "cosine_pair" */
     const char *rooms;    /* folders in kernels/ that hold its inner loops, the busiest first */
@@ -193,6 +196,9 @@ const char *kernel_lacks(const struct kernel *kernel);
 /* All kernels, in the order of the tables. */
 extern const struct kernel *const kernels[];
 extern const size_t kernel_count;
+
+/* False where a descriptor of these lacks a field: which one of whom is then written to error. */
+bool kernels_complete(char *error, size_t size);
 
 /* Whether the kernel can be tried with it at a shape. */
 bool fill_fits(const struct kernel *kernel, const struct shape *shape, enum fill fill);

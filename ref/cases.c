@@ -321,3 +321,17 @@ void trial_fill(struct trial *t)
     if (t->kernel->fill)
         t->kernel->fill(t);
 }
+
+bool kernels_complete(char *error, size_t size)
+{
+    for (size_t i = 0; i < kernel_count; i++) {
+        const char *lacks = kernel_lacks(kernels[i]);
+        if (lacks == NULL)
+            continue;
+        snprintf(error, size,
+                 "the descriptor of kernel %s has no %s; ref/case.h says what it is for",
+                 kernels[i]->name ? kernels[i]->name : "?", lacks);
+        return false;
+    }
+    return true;
+}

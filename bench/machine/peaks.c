@@ -71,17 +71,12 @@ static const struct peak_loops *widest_loops(void)
     return &peak_loops_scalar;
 }
 
-/* Scalar code for x86-64 has no FMA: that is a call into libm. */
-#if defined(__aarch64__)
-#define SCALAR_RATE "FMA"
-#else
-#define SCALAR_RATE "mul+add"
-#endif
-
+/* Saved runs are read by these names, on whatever machine. "FMA scalar" stands in the oldest for
+ * another measure, and is not to be given again. */
 const char *peak_name(enum peak peak)
 {
     static const char *const names[PEAK_COUNT] = {
-        [PEAK_MULTIPLY_ADD_SCALAR] = SCALAR_RATE " scalar",
+        [PEAK_MULTIPLY_ADD_SCALAR] = "multiply-add scalar",
         [PEAK_FMA_AVX2] = "FMA avx2",
         [PEAK_FMA_AVX512] = "FMA avx512",
         [PEAK_FMA_NEON] = "FMA neon",
@@ -98,7 +93,7 @@ const char *peak_name(enum peak peak)
 const char *peak_label(enum peak peak)
 {
     static const char *const labels[PEAK_COUNT] = {
-        [PEAK_MULTIPLY_ADD_SCALAR] = SCALAR_RATE,
+        [PEAK_MULTIPLY_ADD_SCALAR] = "multiply-add", /* fused or not: x86-64 has no scalar FMA */
         [PEAK_FMA_AVX2] = "FMA",
         [PEAK_FMA_AVX512] = "FMA",
         [PEAK_FMA_NEON] = "FMA",

@@ -48,8 +48,8 @@ enum peak {
     PEAK_COUNT
 };
 
-const char *peak_name(enum peak peak);  /* "FMA avx512", "mul+add scalar", "read L2", "clock" */
-const char *peak_label(enum peak peak); /* short, for tables: "FMA", "mul+add", "L2" */
+const char *peak_name(enum peak peak);  /* "FMA avx512", "multiply-add scalar", "read L2" */
+const char *peak_label(enum peak peak); /* short, for tables: "FMA", "multiply-add", "L2" */
 const char *peak_unit(enum peak peak);  /* "GFLOP/s", "GB/s", "GHz" */
 
 /* Buffers for up to max_threads threads, which the read peaks need. False: no memory. */

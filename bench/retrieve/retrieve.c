@@ -325,13 +325,17 @@ int retrieve_main(int argc, char **argv)
         NULL,
         "Searches a gallery with queries and prints Recall@K, R-Precision and mAP@R of what it "
         "finds, with the search's time beside the machine's limit.\v"
-        "Without --queries: Fashion-MNIST, a sanity figure. Vectors that are f32 .npy or .fbin "
-        "files "
-        "are mapped and not copied: a gallery may be larger than memory.\n\n"
-        "    mmk-bench retrieve --queries images.npy --gallery texts.npy --relevant pairs.csr "
-        "--both\n"
-        "    mmk-bench retrieve -q q.fbin -g g.fbin -r labels.npy --k 1,10\n"
+        "Without files it searches Fashion-MNIST's 60,000 training images with its 10,000 test "
+        "images and prints Recall by class, a sanity figure.\n\n"
+        "    mmk-bench retrieve -q images.npy -g texts.npy -r pairs.csr --both\n"
+        "    mmk-bench retrieve -q q.fbin -g g.fbin -r labels.npy -s dot -t 2\n"
         "    mmk-bench retrieve --rankings rankings.txt -r pairs.csr\n\n"
+        "pairs.csr is text: a line a query with the indices, from 0, of its relevant gallery rows; "
+        "an empty line for none. rankings.txt is the same, the best first. labels.npy holds whole "
+        "numbers, those of the queries and then those of the gallery. A .fbin is u32 rows, u32 "
+        "dimension and the rows in f32.\n\n"
+        "f32 .npy and .fbin files are mapped and not copied: a gallery may be larger than memory. "
+        "f16 and f64 are converted, into 4 bytes an element of memory.\n\n"
         "Exit status: 0 all is well; 2 a bad option or input.",
         NULL,
         NULL,

@@ -67,10 +67,8 @@ static bool open_pool(struct job *job)
 {
     struct trial *trial = &job->trial;
     job->pool_rows = 1;
-    job->rotated_buffer = -1;
-    for (int b = 0; b < trial->buffer_count; b++)
-        if (strcmp(trial->buffer[b].name, "scores") == 0)
-            job->rotated_buffer = b;
+    const struct buffer *scores = trial_buffer(trial, "scores");
+    job->rotated_buffer = scores ? (int)(scores - trial->buffer) : -1;
     fill(trial, job->plan, 0, job->seed);
     if (job->rotated_buffer < 0)
         return true;

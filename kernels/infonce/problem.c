@@ -23,14 +23,15 @@ static bool positive_finite(float v)
     return v > 0.0f && isfinite(v);
 }
 
-static bool weight_valid(float v)
+bool infonce_weight_valid(float v)
 {
     return v >= 0.0f && isfinite(v);
 }
 
+/* Where a gradient without elements points; nothing is written there. */
 static float infonce_nothing;
 
-/* The entries of row i. `columns` is a name for what they index. */
+/* The entries of row i, whose pair has column i + offset. */
 static enum mmk_status check_row(const struct infonce *p, const char *name, const struct mmk_csr *w,
                                  size_t i, size_t offset)
 {
@@ -39,7 +40,7 @@ static enum mmk_status check_row(const struct infonce *p, const char *name, cons
         if (w->column[e] >= p->own)
             return args_error(MMK_ERR_INDEX, "%s.column[%zu] is %" PRIu32 ", y has %zu rows", name,
                               e, w->column[e], p->own);
-        if (!weight_valid(weight))
+        if (!infonce_weight_valid(weight))
             return args_error(MMK_ERR_WEIGHT,
                               "%s.weight[%zu] is %g; it must be finite and not negative", name, e,
                               (double)weight);
@@ -272,7 +273,7 @@ enum mmk_status infonce_answer(struct infonce *p, enum infonce_parts parts,
         layout(p, &s, parts);
     if (parts == (INFONCE_FORWARD | INFONCE_BACKWARD) &&
         __builtin_mul_overflow(size_blocks(p->m, TILE_BLOCK_ROWS), kept_bytes(p), &kept))
-        s.overflow = true;
+        kept = SIZE_MAX;
     return scratch_answer(&s, kept, options);
 }
 

@@ -139,10 +139,9 @@ int main(int argc, char **argv)
     if (start_anew)
         run_anew(argv);
     options_parse(&run.options, argc, argv);
-    for (size_t i = 0; i < kernel_count; i++)
-        if (kernel_lacks(kernels[i]))
-            options_error("The descriptor of kernel %s has no %s; ref/case.h says what it is for.",
-                          kernels[i]->name ? kernels[i]->name : "?", kernel_lacks(kernels[i]));
+    char error[200];
+    if (!kernels_complete(error, sizeof error))
+        options_error("%s", error);
     run.variant_count = variants_find(run.variants);
     if (kernel_count > REPORT_KERNELS)
         options_error("REPORT_KERNELS in report.h is too small for %zu kernels.", kernel_count);

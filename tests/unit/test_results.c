@@ -751,6 +751,32 @@ static void all_is_more_where_exponentials_are_kept(void **state)
     }
 }
 
+/* What would save time may be too much for any memory, and the call is right without it. */
+static void all_saturates(void **state)
+{
+    (void)state;
+    float loss;
+    const struct {
+        size_t rows;
+        bool addressable;
+    } sizes[] = {{1000000000, true}, {2000000000, false}, {4000000000, false}};
+    for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
+        size_t rows = sizes[i].rows;
+        struct mmk_workspace_bytes query;
+        const struct mmk_matrix x = {.rows = rows, .columns = 3};
+        const struct mmk_matrix_out dx = {.rows = rows, .columns = 3};
+        const struct mmk_infonce_problem problem = {.x = &x, .y = &x, .logit_scale = 1};
+        const struct mmk_infonce_results results = {.loss = &loss, .dx = &dx};
+        const struct mmk_options options = {.threads = 1, .query = &query};
+        assert_int_equal(mmk_infonce(&problem, &results, &options), MMK_OK);
+        assert_in_range(query.least, rows, 1000 * rows);
+        if (sizes[i].addressable)
+            assert_in_range(query.all - query.least, rows * rows * sizeof(float), PTRDIFF_MAX);
+        else
+            assert_true(query.all == SIZE_MAX);
+    }
+}
+
 /* Without rows a call writes what is asked, and a query no more than its answer. */
 static void empty_sides(void **state)
 {
@@ -796,6 +822,7 @@ int main(void)
         cmocka_unit_test(negatives_are_rows_of_nobody),
         cmocka_unit_test(workspaces_of_losses),
         cmocka_unit_test(workspaces_of_the_rest),
+        cmocka_unit_test(all_saturates),
         cmocka_unit_test(all_is_more_where_exponentials_are_kept),
     };
     fill_rows();
