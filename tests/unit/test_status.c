@@ -109,6 +109,10 @@ static const size_t in_row_start[N + 2] = {0, 1, 2, 3, 4, 5, 6};
 static const uint32_t in_column[N + 1] = {1, 2, 3, 4, 0, 1};
 static const struct mmk_csr in_targets = {in_row_start, in_column, NULL};
 
+/* A target that y has no row for, be there further negatives or not. */
+static const uint32_t in_column_of_nobody[N + 1] = {1, N, 3, 4, 0, 1};
+static const struct mmk_csr in_targets_of_nobody = {in_row_start, in_column_of_nobody, NULL};
+
 static char workspace[1 << 16];
 
 /* Sizes that fit each other. */
@@ -653,6 +657,7 @@ SPOIL(offset_overflows_to_fit, a->offset = SIZE_MAX - M + 1)
 SPOIL(more_x_than_y, set_shape(a, N + 1, N, D); a->offset = 0)
 SPOIL(self_too_far, a->exclude_self = 1; a->offset = N - M + 1)
 SPOIL(self_a_target, a->exclude_self = 1; a->offset = 1)
+SPOIL(target_of_nobody, a->to.targets = &in_targets_of_nobody; a->offset = 0)
 
 /* What excludes each other. */
 SPOIL(offset_beside_targets, a->offset = 1)
@@ -896,6 +901,8 @@ static const struct {
     CASE(more_x_than_y, WITH_OFFSET, MMK_ERR_OFFSET, "x 6 y 5"),
     CASE(self_too_far, TARGETS, MMK_ERR_OFFSET, "offset 3 x 3 y 5"),
     CASE(self_a_target, TARGETS, MMK_ERR_INDEX, "targets.column[0] 1 exclude_self"),
+    CASE(target_of_nobody, TARGETS | NEGATIVES, MMK_ERR_INDEX, "targets.column[1] 5 y 5"),
+    CASE(target_of_nobody, POSITIVES, MMK_ERR_INDEX, "positives.column[1] 5 y 5"),
     FINE(more_x_than_y, TARGETS | UNIFORMITY | POSITIVES),
 
     CASE(offset_beside_targets, TARGETS, MMK_ERR_CONFLICT, "offset 1 targets"),
