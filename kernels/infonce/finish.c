@@ -3,8 +3,7 @@
  *
  * The positives' own entries of G, weight_x/m (P - t) + weight_y/m (Q - t), are made in double;
  * where a row has one positive, 1 - P is the sum of the negatives, so that nothing cancels when P
- * is near 1. They are put into G after each strip, and where those sums are not known before the
- * end, added last.
+ * is near 1. What they add to a gradient's row is added last.
  *
  * O((m + n + positives) d): it shows in the time of small batches only. A row is finished right
  * after the last product that adds to it, while the next is prefetched.
@@ -31,10 +30,10 @@ void infonce_positive_gradients(const struct infonce *p)
     const struct infonce_targets *targets = &p->targets;
 #pragma omp for schedule(static)
     for (size_t j = 0; j < p->n; j++) {
-        double rest_y = (double)p->gradient.col_e[j] * p->softmax.col_factor[j];
+        double rest_y = p->gradient.col_e[j] * p->softmax.col_factor[j];
         for (size_t e = targets->y.start[j]; e < targets->y.start[j + 1]; e++) {
             size_t i = targets->y.index[e];
-            double rest_x = (double)p->gradient.row_e[i] * p->softmax.row_factor[i];
+            double rest_x = p->gradient.row_e[i] * p->softmax.row_factor[i];
             targets->coef[e] =
                 (float)(p->softmax.weight_x * softmax_minus_target(p, &targets->x, i, e,
                                                                    p->softmax.lse2_x[i], rest_x) +
@@ -62,7 +61,7 @@ void infonce_finish_row(const struct stage *s, bool of_x, size_t i, const float 
         .panel_rows = panel_rows,
         .gradient = gradient_row(s, of_x, i),
         .self = tile_operand_row(self, i),
-        .positives = p->gradient.late ? positives : 0,
+        .positives = positives,
         .index = side->index + first,
         .entry = side->entry + first,
         .coef = p->targets.coef,
@@ -74,14 +73,16 @@ void infonce_finish_row(const struct stage *s, bool of_x, size_t i, const float 
         .other_scale = other->scale,
     };
     if (neg_sq_l2) {
-        row.sum_g = of_x ? p->gradient.row_g[i] : p->gradient.col_g[i];
+        double sum_g = of_x ? p->gradient.row_g[i] : p->gradient.col_g[i];
         for (size_t q = 0; q < positives; q++)
-            row.sum_g += row.coef[row.entry[q]];
+            sum_g += (double)row.coef[row.entry[q]];
+        row.sum_g = (float)sum_g;
     }
     tile_fetch_row(gradient_row(s, of_x, i + 1), p->d);
     tile_fetch_row(tile_operand_row(self, i + 1), p->d);
-    (of_x ? p->gradient.along_x : p->gradient.along_y)[i] =
-        p->isa->infonce->finish_row[p->config.similarity](&row);
+    float along = p->isa->infonce->finish_row[p->config.similarity](&row);
+    if (of_x && !p->gradient.sums_gz)
+        p->gradient.slope[i] = (double)along;
 }
 
 void infonce_finish_waiting(const struct stage *s)

@@ -11,8 +11,9 @@
  * A table's member is the function infonce_<member>_<isa> of infonce_<isa>.c: the inner loop of the
  * sigmoid loss on AVX-512 is infonce_sigmoid_strip_avx512. Who calls them:
  *     exp_strip        the forward's pass (pass.c) and its positives (forward.c)
- *     softmax_rows     rows and columns that are done again (pass.c), with join_rows
+ *     softmax_rows     rows and columns that are done again (pass.c)
  *     row_sums         the end of a block (pass.c, gradient.c)
+ *     join_blocks      sums of products (products.c)
  *     gradient_strip   G of the softmax losses (gradient.c)
  *     sigmoid_strip    sums and G of the sigmoid losses (pass.c, gradient.c)
  *     finish_row       the last step of a gradient's row (finish.c, alignment.c)
@@ -53,8 +54,8 @@ struct infonce_gradient {
     float *out[2]; /* G of the first 16 columns and of the next, */
     size_t ldout;  /* their leading dimension */
     /* Lanes of each row's sums of E and of G, continued (NULL: not asked for), and the columns'
-     * sums, started. */
-    float *row_e, *row_g;
+     * sums, started; lanes of each row's sum of G z, only beside sums of G and not from E. */
+    float *row_e, *row_g, *row_gz;
     float *col_e, *col_g;
 };
 
@@ -68,13 +69,14 @@ struct infonce_sigmoid {
     float *row_s;  /* lanes of each row's sum of S, continued */
     float *out[2]; /* G as in struct infonce_gradient; NULL: the sums of S are all that is wanted */
     size_t ldout;
-    float *row_g, *col_g; /* sums of G, as there */
+    float *row_g, *col_g; /* sums of G, as there, */
+    float *row_gz;        /* and of G z */
 };
 
-/* The last step for one row of a gradient. The sum of G y lies in panels of nr columns (a power of
- * two), [panel][panel_rows][nr]; in a plain row, panels of one row each. Positives that it lacks
- * are added in the order of their list: number q is the row index[q] of the other side, its G is
- * coef[entry[q]]. */
+/* The last step for one row of a gradient. The sum of G y over the negatives lies in panels of nr
+ * columns (a power of two), [panel][panel_rows][nr]; in a plain row, panels of one row each. The
+ * positives are added in the order of their list: number q is the row index[q] of the other side,
+ * its G is coef[entry[q]]. */
 struct infonce_row {
     size_t d;
     const float *sum;
@@ -115,8 +117,9 @@ struct infonce_ops {
     /* Rows of a block of z (leading dimension TILE_BLOCK_LD), each from its own maximum:
      * max = max z (kept within +-FLT_MAX), sum = sum 2^(z - max). cols is a multiple of 16. */
     void (*softmax_rows)(size_t rows, size_t cols, const float *z, float *max, float *sum);
-    /* (max, sum) pairs of two disjoint parts of each row become those of the whole. */
-    void (*join_rows)(size_t count, float *max, float *sum, const float *max2, const float *sum2);
+    /* Parts of `count` sums, a multiple of 8, join those before them:
+     * first: sum = part;  else: sum += part;  last, and not first: part = sum + part, rounded. */
+    void (*join_blocks)(size_t count, double *sum, float *part, bool first, bool last);
     /* dot:       v = sum + sum_q coef_q y_q, out = scale v
      * cosine:    v likewise with normalised rows, out = scale (v - x^ (x^ . v)) / |x|
      * neg_sq_l2: v = sum + sum_q coef_q y_q - sum_g x, out = scale v

@@ -77,6 +77,13 @@ static inline __m256 infonce_softmax_avx2(__m256 z, __m256 lse, __m256 lse_low)
     return simd_exp2x8(_mm256_min_ps(_mm256_setzero_ps(), z)); /* second operand where NaN */
 }
 
+/* lane += g z. An entry that does not count has z = -Inf, and G = 0. */
+static inline void infonce_add_gz_avx2(float *lane, __m256 g, __m256 z)
+{
+    z = simd_max8(_mm256_set1_ps(-FLT_MAX), z);
+    _mm256_storeu_ps(lane, _mm256_fmadd_ps(g, z, _mm256_loadu_ps(lane)));
+}
+
 /* 8 columns, all rows. */
 static inline __attribute__((always_inline)) void
 infonce_gradient_columns_avx2(const struct infonce_gradient *g, size_t rows, size_t j,
@@ -89,6 +96,7 @@ infonce_gradient_columns_avx2(const struct infonce_gradient *g, size_t rows, siz
         lse_y_low = _mm256_loadu_ps(g->lse_y_low + j);
     }
     __m256 column_e = _mm256_setzero_ps(), column_g = column_e;
+    float *row_gz = sums_g && g->row_gz != NULL ? g->row_gz + j % INFONCE_LANES : NULL;
     for (size_t i = 0; i < rows; i++) {
         __m256 v = _mm256_loadu_ps(strip + i * INFONCE_STRIP + j), e, e_col, gij;
         __m256 row_weight = _mm256_broadcast_ss(g->row_weight + i);
@@ -110,6 +118,8 @@ infonce_gradient_columns_avx2(const struct infonce_gradient *g, size_t rows, siz
             float *lane = g->row_g + i * INFONCE_LANES + j % INFONCE_LANES;
             _mm256_storeu_ps(lane, _mm256_add_ps(_mm256_loadu_ps(lane), gij));
             column_g = _mm256_add_ps(column_g, gij);
+            if (row_gz != NULL)
+                infonce_add_gz_avx2(row_gz + i * INFONCE_LANES, gij, v);
         }
         _mm256_storeu_ps(g->out[j / 16] + i * g->ldout + j % 16, gij);
     }
@@ -152,11 +162,12 @@ infonce_sigmoid_columns_avx2(const struct infonce_sigmoid *g, size_t rows, size_
     const float *row_term = g->row_term;
     float *row_s = g->row_s + j % INFONCE_LANES;
     float *row_g = with_g ? g->row_g + j % INFONCE_LANES : NULL;
+    float *row_gz = g->row_gz != NULL ? g->row_gz + j % INFONCE_LANES : NULL;
     float *out = with_g ? g->out[j / 16] + j % 16 : NULL;
     __m256 column_g = zero;
     for (size_t i = 0; i < rows; i++) {
         __m256 term = _mm256_add_ps(_mm256_broadcast_ss(row_term + i), col_term);
-        __m256 w = _mm256_add_ps(_mm256_loadu_ps(strip + i * INFONCE_STRIP + j), term);
+        __m256 z = _mm256_loadu_ps(strip + i * INFONCE_STRIP + j), w = _mm256_add_ps(z, term);
         __m256 q = simd_exp2x8(_mm256_or_ps(w, _mm256_set1_ps(-0.0f))); /* 2^-|w| */
         __m256 s = simd_log2_1px8(q, simd_max8(w, zero));
         float *lane = row_s + i * INFONCE_LANES;
@@ -168,6 +179,8 @@ infonce_sigmoid_columns_avx2(const struct infonce_sigmoid *g, size_t rows, size_
         lane = row_g + i * INFONCE_LANES;
         _mm256_storeu_ps(lane, _mm256_add_ps(_mm256_loadu_ps(lane), gij));
         column_g = _mm256_add_ps(column_g, gij);
+        if (row_gz != NULL)
+            infonce_add_gz_avx2(row_gz + i * INFONCE_LANES, gij, z);
         _mm256_storeu_ps(out + i * g->ldout, gij);
     }
     if (with_g)
@@ -219,19 +232,16 @@ static inline void infonce_store_avx2(float *p, size_t first, __m256 v)
         simd_store_first(p, first, v);
 }
 
-static void infonce_join_rows_avx2(size_t count, float *max, float *sum, const float *max2,
-                                   const float *sum2)
+static void infonce_join_blocks_avx2(size_t count, double *sum, float *part, bool first, bool last)
 {
-    for (size_t i = 0; i < count; i += 8) {
-        size_t first = count - i < 8 ? count - i : 8;
-        __m256 m1 = simd_load_first(max + i, first), m2 = simd_load_first(max2 + i, first);
-        __m256 joined = simd_max8(m2, m1);
-        __m256 e =
-            _mm256_mul_ps(simd_load_first(sum + i, first), simd_exp2x8(_mm256_sub_ps(m1, joined)));
-        e = _mm256_fmadd_ps(simd_load_first(sum2 + i, first),
-                            simd_exp2x8(_mm256_sub_ps(m2, joined)), e);
-        infonce_store_avx2(sum + i, first, e);
-        infonce_store_avx2(max + i, first, joined);
+    for (size_t e = 0; e < count; e += 4) {
+        __m256d v = _mm256_cvtps_pd(_mm_loadu_ps(part + e));
+        if (!first)
+            v = _mm256_add_pd(_mm256_loadu_pd(sum + e), v);
+        if (last && !first)
+            _mm_storeu_ps(part + e, _mm256_cvtpd_ps(v));
+        else
+            _mm256_storeu_pd(sum + e, v);
     }
 }
 
@@ -311,7 +321,7 @@ const struct infonce_ops infonce_ops_avx2 = {
     .sigmoid_strip = infonce_sigmoid_strip_avx2,
     .row_sums = infonce_row_sums_avx2,
     .softmax_rows = infonce_softmax_rows_avx2,
-    .join_rows = infonce_join_rows_avx2,
+    .join_blocks = infonce_join_blocks_avx2,
     .finish_row = {infonce_finish_dot_avx2, infonce_finish_cosine_avx2,
                    infonce_finish_neg_sq_l2_avx2},
 };

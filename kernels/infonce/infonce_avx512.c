@@ -79,6 +79,13 @@ static inline __m512 infonce_softmax_avx512(__m512 z, __m512 lse, __m512 lse_low
     return simd_exp2x16(_mm512_min_ps(_mm512_setzero_ps(), z)); /* second operand where NaN */
 }
 
+/* lane += g z. An entry that does not count has z = -Inf, and G = 0. */
+static inline void infonce_add_gz_avx512(float *lane, __m512 g, __m512 z)
+{
+    z = simd_max16(_mm512_set1_ps(-FLT_MAX), z);
+    _mm512_storeu_ps(lane, _mm512_fmadd_ps(g, z, _mm512_loadu_ps(lane)));
+}
+
 /* 16 columns, all rows. */
 static inline __attribute__((always_inline)) void
 infonce_gradient_columns_avx512(const struct infonce_gradient *g, size_t rows, size_t j,
@@ -92,6 +99,7 @@ infonce_gradient_columns_avx512(const struct infonce_gradient *g, size_t rows, s
         lse_y_low = _mm512_loadu_ps(g->lse_y_low + j);
     }
     __m512 column_e = _mm512_setzero_ps(), column_g = column_e;
+    float *row_gz = sums_g ? g->row_gz : NULL;
     for (size_t i = 0; i < rows; i++) {
         __m512 v = _mm512_loadu_ps(strip + i * INFONCE_STRIP + j), e, e_col, gij;
         __m512 row_weight = _mm512_set1_ps(g->row_weight[i]);
@@ -113,6 +121,8 @@ infonce_gradient_columns_avx512(const struct infonce_gradient *g, size_t rows, s
             float *lane = g->row_g + i * INFONCE_LANES;
             _mm512_storeu_ps(lane, _mm512_add_ps(_mm512_loadu_ps(lane), gij));
             column_g = _mm512_add_ps(column_g, gij);
+            if (row_gz != NULL)
+                infonce_add_gz_avx512(row_gz + i * INFONCE_LANES, gij, v);
         }
         _mm512_storeu_ps(g->out[j / 16] + i * g->ldout, gij);
     }
@@ -153,11 +163,12 @@ infonce_sigmoid_columns_avx512(const struct infonce_sigmoid *g, size_t rows, siz
     const __m512 zero = _mm512_setzero_ps(), one = _mm512_set1_ps(1.0f);
     const __m512 col_term = _mm512_loadu_ps(g->col_term + j), scale = _mm512_set1_ps(g->scale);
     const float *row_term = g->row_term;
-    float *row_s = g->row_s, *row_g = g->row_g, *out = with_g ? g->out[j / 16] : NULL;
+    float *row_s = g->row_s, *row_g = g->row_g, *row_gz = g->row_gz;
+    float *out = with_g ? g->out[j / 16] : NULL;
     __m512 column_g = zero;
     for (size_t i = 0; i < rows; i++) {
         __m512 term = _mm512_add_ps(_mm512_set1_ps(row_term[i]), col_term);
-        __m512 w = _mm512_add_ps(_mm512_loadu_ps(strip + i * INFONCE_STRIP + j), term);
+        __m512 z = _mm512_loadu_ps(strip + i * INFONCE_STRIP + j), w = _mm512_add_ps(z, term);
         __m512 q = simd_exp2x16(_mm512_or_ps(w, _mm512_set1_ps(-0.0f))); /* 2^-|w| */
         __m512 s = simd_log2_1px16(q, simd_max16(w, zero));
         float *lane = row_s + i * INFONCE_LANES;
@@ -169,6 +180,8 @@ infonce_sigmoid_columns_avx512(const struct infonce_sigmoid *g, size_t rows, siz
         lane = row_g + i * INFONCE_LANES;
         _mm512_storeu_ps(lane, _mm512_add_ps(_mm512_loadu_ps(lane), gij));
         column_g = _mm512_add_ps(column_g, gij);
+        if (row_gz != NULL)
+            infonce_add_gz_avx512(row_gz + i * INFONCE_LANES, gij, z);
         _mm512_storeu_ps(out + i * g->ldout, gij);
     }
     if (with_g)
@@ -207,19 +220,16 @@ static void infonce_softmax_rows_avx512(size_t rows, size_t cols, const float *z
     }
 }
 
-static void infonce_join_rows_avx512(size_t count, float *max, float *sum, const float *max2,
-                                     const float *sum2)
+static void infonce_join_blocks_avx512(size_t count, double *sum, float *part, bool first, bool last)
 {
-    for (size_t i = 0; i < count; i += 16) {
-        size_t first = count - i < 16 ? count - i : 16;
-        __m512 m1 = simd_load_first(max + i, first), m2 = simd_load_first(max2 + i, first);
-        __m512 joined = simd_max16(m2, m1);
-        __m512 e =
-            _mm512_mul_ps(simd_load_first(sum + i, first), simd_exp2x16(_mm512_sub_ps(m1, joined)));
-        e = _mm512_fmadd_ps(simd_load_first(sum2 + i, first),
-                            simd_exp2x16(_mm512_sub_ps(m2, joined)), e);
-        simd_store_first(sum + i, first, e);
-        simd_store_first(max + i, first, joined);
+    for (size_t e = 0; e < count; e += 8) {
+        __m512d v = _mm512_cvtps_pd(_mm256_loadu_ps(part + e));
+        if (!first)
+            v = _mm512_add_pd(_mm512_loadu_pd(sum + e), v);
+        if (last && !first)
+            _mm256_storeu_ps(part + e, _mm512_cvtpd_ps(v));
+        else
+            _mm512_storeu_pd(sum + e, v);
     }
 }
 
@@ -332,7 +342,7 @@ const struct infonce_ops infonce_ops_avx512 = {
     .sigmoid_strip = infonce_sigmoid_strip_avx512,
     .row_sums = infonce_row_sums_avx512,
     .softmax_rows = infonce_softmax_rows_avx512,
-    .join_rows = infonce_join_rows_avx512,
+    .join_blocks = infonce_join_blocks_avx512,
     .finish_row = {infonce_finish_dot_avx512, infonce_finish_cosine_avx512,
                    infonce_finish_neg_sq_l2_avx512},
 };

@@ -59,6 +59,13 @@ static inline float32x4_t infonce_softmax_neon(float32x4_t z, float32x4_t lse, f
     return simd_exp2x4(vminq_f32(z, vdupq_n_f32(0.0f))); /* NaN where z is */
 }
 
+/* lane += g z. An entry that does not count has z = -Inf, and G = 0. */
+static inline void infonce_add_gz_neon(float *lane, float32x4_t g, float32x4_t z)
+{
+    z = simd_max4(vdupq_n_f32(-FLT_MAX), z);
+    vst1q_f32(lane, vfmaq_f32(vld1q_f32(lane), g, z));
+}
+
 /* 4 columns, all rows. */
 static inline __attribute__((always_inline)) void
 infonce_gradient_columns_neon(const struct infonce_gradient *g, size_t rows, size_t j,
@@ -73,6 +80,7 @@ infonce_gradient_columns_neon(const struct infonce_gradient *g, size_t rows, siz
     float32x4_t column_e = vdupq_n_f32(0.0f), column_g = column_e;
     const struct simd_shift shift = g->shift; /* read once: a store might change *g */
     float *out = g->out[j / 16] + j % 16;
+    float *row_gz = sums_g && g->row_gz != NULL ? g->row_gz + j % INFONCE_LANES : NULL;
     for (size_t i = 0; i < rows; i++, out += g->ldout) {
         float32x4_t v = vld1q_f32(strip + i * INFONCE_STRIP + j), e, e_col, gij;
         float32x4_t row_weight = vdupq_n_f32(g->row_weight[i]);
@@ -93,6 +101,8 @@ infonce_gradient_columns_neon(const struct infonce_gradient *g, size_t rows, siz
             float *lane = g->row_g + i * INFONCE_LANES + j % INFONCE_LANES;
             vst1q_f32(lane, vaddq_f32(vld1q_f32(lane), gij));
             column_g = vaddq_f32(column_g, gij);
+            if (row_gz != NULL)
+                infonce_add_gz_neon(row_gz + i * INFONCE_LANES, gij, v);
         }
         vst1q_f32(out, gij);
     }
@@ -136,11 +146,12 @@ infonce_sigmoid_columns_neon(const struct infonce_sigmoid *g, size_t rows, size_
     const float scale = g->scale;
     float *row_s = g->row_s + j % INFONCE_LANES;
     float *row_g = with_g ? g->row_g + j % INFONCE_LANES : NULL;
+    float *row_gz = g->row_gz != NULL ? g->row_gz + j % INFONCE_LANES : NULL;
     float *out = with_g ? g->out[j / 16] + j % 16 : NULL;
     float32x4_t column_g = zero;
     for (size_t i = 0; i < rows; i++) {
         float32x4_t term = vaddq_f32(vdupq_n_f32(row_term[i]), col_term);
-        float32x4_t w = vaddq_f32(vld1q_f32(strip + i * INFONCE_STRIP + j), term);
+        float32x4_t z = vld1q_f32(strip + i * INFONCE_STRIP + j), w = vaddq_f32(z, term);
         float32x4_t q = simd_exp2x4(vnegq_f32(vabsq_f32(w)));
         float32x4_t s = simd_log2_1px4(q, simd_max4(w, zero));
         float *lane = row_s + i * INFONCE_LANES;
@@ -152,6 +163,8 @@ infonce_sigmoid_columns_neon(const struct infonce_sigmoid *g, size_t rows, size_
         lane = row_g + i * INFONCE_LANES;
         vst1q_f32(lane, vaddq_f32(vld1q_f32(lane), gij));
         column_g = vaddq_f32(column_g, gij);
+        if (row_gz != NULL)
+            infonce_add_gz_neon(row_gz + i * INFONCE_LANES, gij, z);
         vst1q_f32(out + i * g->ldout, gij);
     }
     if (with_g)
@@ -203,18 +216,16 @@ static void infonce_softmax_rows_neon(size_t rows, size_t cols, const float *z, 
     }
 }
 
-static void infonce_join_rows_neon(size_t count, float *max, float *sum, const float *max2,
-                                   const float *sum2)
+static void infonce_join_blocks_neon(size_t count, double *sum, float *part, bool first, bool last)
 {
-    for (size_t i = 0; i < count; i += 4) {
-        size_t first = count - i < 4 ? count - i : 4;
-        float32x4_t m1 = simd_load_first(max + i, first), m2 = simd_load_first(max2 + i, first);
-        float32x4_t joined = simd_max4(m2, m1);
-        float32x4_t e =
-            vmulq_f32(simd_load_first(sum + i, first), simd_exp2x4(vsubq_f32(m1, joined)));
-        e = vfmaq_f32(e, simd_load_first(sum2 + i, first), simd_exp2x4(vsubq_f32(m2, joined)));
-        simd_store_first(sum + i, first, e);
-        simd_store_first(max + i, first, joined);
+    for (size_t e = 0; e < count; e += 2) {
+        float64x2_t v = vcvt_f64_f32(vld1_f32(part + e));
+        if (!first)
+            v = vaddq_f64(vld1q_f64(sum + e), v);
+        if (last && !first)
+            vst1_f32(part + e, vcvt_f32_f64(v));
+        else
+            vst1q_f64(sum + e, v);
     }
 }
 
@@ -291,7 +302,7 @@ const struct infonce_ops infonce_ops_neon = {
     .sigmoid_strip = infonce_sigmoid_strip_neon,
     .row_sums = infonce_row_sums_neon,
     .softmax_rows = infonce_softmax_rows_neon,
-    .join_rows = infonce_join_rows_neon,
+    .join_blocks = infonce_join_blocks_neon,
     .finish_row = {infonce_finish_dot_neon, infonce_finish_cosine_neon,
                    infonce_finish_neg_sq_l2_neon},
 };

@@ -33,6 +33,12 @@ static inline float infonce_softmax_scalar(float z, float lse, float lse_low)
     return simd_exp2(z > 0.0f ? 0.0f : z);
 }
 
+/* An entry that does not count has z = -Inf, and G = 0. */
+static inline void infonce_add_gz_scalar(float *lane, float g, float z)
+{
+    *lane = fmaf(g, simd_max(-FLT_MAX, z), *lane);
+}
+
 static inline __attribute__((always_inline)) void
 infonce_gradient_form_scalar(const struct infonce_gradient *g, size_t rows, size_t cols,
                              const float *strip, enum infonce_form form)
@@ -62,6 +68,8 @@ infonce_gradient_form_scalar(const struct infonce_gradient *g, size_t rows, size
             if (sums_g) {
                 g->row_g[i * LANES + j % LANES] += gij;
                 g->col_g[j] += gij;
+                if (g->row_gz != NULL)
+                    infonce_add_gz_scalar(&g->row_gz[i * LANES + j % LANES], gij, v);
             }
             g->out[j / 16][i * g->ldout + j % 16] = gij;
         }
@@ -94,6 +102,9 @@ infonce_sigmoid_form_scalar(const struct infonce_sigmoid *g, size_t rows, size_t
             float gij = ((w < 0.0f ? q : 1.0f) / (1.0f + q)) * g->scale;
             g->row_g[i * LANES + j % LANES] += gij;
             g->col_g[j] += gij;
+            if (g->row_gz != NULL)
+                infonce_add_gz_scalar(&g->row_gz[i * LANES + j % LANES], gij,
+                                      strip[i * INFONCE_STRIP + j]);
             g->out[j / 16][i * g->ldout + j % 16] = gij;
         }
 }
@@ -128,15 +139,16 @@ static void infonce_softmax_rows_scalar(size_t rows, size_t cols, const float *z
     }
 }
 
-static void infonce_join_rows_scalar(size_t count, float *max, float *sum, const float *max2,
-                                     const float *sum2)
+static void infonce_join_blocks_scalar(size_t count, double *sum, float *part, bool first,
+                                       bool last)
 {
-    for (size_t i = 0; i < count; i++) {
-        float joined = simd_max(max2[i], max[i]);
-        float e = sum[i] * simd_exp2(max[i] - joined);
-        sum[i] = fmaf(sum2[i], simd_exp2(max2[i] - joined), e);
-        max[i] = joined;
-    }
+    for (size_t e = 0; e < count; e++)
+        if (first)
+            sum[e] = (double)part[e];
+        else if (!last)
+            sum[e] += (double)part[e];
+        else
+            part[e] = (float)(sum[e] + (double)part[e]);
 }
 
 static inline float infonce_scaled_scalar(float v, struct row_scale scale)
@@ -195,7 +207,7 @@ const struct infonce_ops infonce_ops_scalar = {
     .sigmoid_strip = infonce_sigmoid_strip_scalar,
     .row_sums = infonce_row_sums_scalar,
     .softmax_rows = infonce_softmax_rows_scalar,
-    .join_rows = infonce_join_rows_scalar,
+    .join_blocks = infonce_join_blocks_scalar,
     .finish_row = {infonce_finish_dot_scalar, infonce_finish_cosine_scalar,
                    infonce_finish_neg_sq_l2_scalar},
 };

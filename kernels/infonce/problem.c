@@ -187,13 +187,12 @@ enum mmk_status infonce_take_gradient(const char *name, const struct mmk_matrix_
 void infonce_want(struct infonce *p, const struct gradients *out, bool dlogit_scale)
 {
     bool dx = out->x.data != NULL, dy = out->y.data != NULL;
-    bool further = out->negatives.data != NULL, by_columns = p->config.similarity == MMK_NEG_SQ_L2;
+    bool by_rows = dlogit_scale && p->config.similarity != MMK_NEG_SQ_L2;
     p->wanted = (struct infonce_wanted){
         .dlogit_scale = dlogit_scale,
-        .rows = dx || dlogit_scale,
-        .columns = dy || further || (dlogit_scale && by_columns),
-        .stand_in_rows = dlogit_scale && !dx,
-        .stand_in_columns = dlogit_scale && by_columns && (!dy || (p->n > p->own && !further)),
+        .rows = dx || by_rows,
+        .columns = dy || out->negatives.data != NULL,
+        .stand_in_rows = by_rows && !dx,
     };
 }
 
@@ -254,6 +253,7 @@ enum mmk_status infonce_open(struct infonce *p, struct scratch *s, enum infonce_
     if (parts == (INFONCE_FORWARD | INFONCE_BACKWARD)) {
         p->kept.row_blocks = size_min(spare / kept_bytes(p), size_blocks(p->m, TILE_BLOCK_ROWS));
         p->kept.e = (float *)(void *)(s->base + s->used);
+        p->kept.logits = infonce_sums_gz(p);
     }
     infonce_build_targets(p);
     p->fold = alpha_folds(p);

@@ -23,7 +23,7 @@ void infonce_layout_packed(struct infonce *p, struct scratch *s)
     p->packed.xx = scratch_take(s, a_rows, f);
     p->packed.yy = scratch_take(s, b_rows, f);
     p->strip.z = scratch_take(s, (size_t)p->threads, STRIP_FLOATS * f);
-    p->strip.lane = scratch_take(s, (size_t)p->threads, 2 * LANE_FLOATS * f);
+    p->strip.lane = scratch_take(s, (size_t)p->threads, 3 * LANE_FLOATS * f);
 }
 
 void infonce_hold(const struct infonce *p, const struct operands *o, struct region *held,

@@ -3,8 +3,8 @@
  * SPDX-License-Identifier: MIT
  *
  * Every product here is, for each element of the result, one chain of fused multiply-adds over the
- * contraction index in order, starting at +0 or at what the element holds. Blocking and the shape
- * of the tile therefore never show in the bits.
+ * contraction index in order, starting at +0 or at what the element holds, or added to that. Where a
+ * chain ends is the caller's choice; the shape of the tile never shows in the bits.
  *
  *   tile.c         whole operands
  *   tile_<isa>.c   the register tile, and packing its panels; the head says what bounds it
@@ -71,7 +71,9 @@ enum tile_flags {
      * them, with a fence left to the caller. */
     TILE_PAST_CACHE = 4,
     /* tile_multiply: c has no room for whole tiles at its edges. */
-    TILE_EXACT = 8
+    TILE_EXACT = 8,
+    /* Start from 0, and add the sum to what c holds in the end. */
+    TILE_ADD = 16
 };
 
 struct tile_ops {
@@ -92,14 +94,14 @@ struct tile_ops {
                          size_t stride);
 
     /* c[r][0..nr) (leading dimension ldc) for r < rows <= mr, and maybe for the other rows up to
-     * mr: sum over k < depth of a(r, k) b[k][..], starting from 0 or from c. Meanwhile `ahead` is
-     * fetched. A is a packed panel, a(r, k) = a[k * mr + r]; */
+     * mr: sum over k < depth of a(r, k) b[k][..], as flags say. Meanwhile `ahead` is fetched. A is a packed panel, a(r, k) = a[k * mr + r]; */
     void (*product)(size_t rows, size_t depth, const float *a, const float *b, float *c, size_t ldc,
                     unsigned flags, struct tile_ahead ahead);
-    /* rows of a matrix in stripes that are `stride` apart,
-     * a(r, k) = a[k / stripe * stride + r * stripe + k % stripe]; */
-    void (*product_rows)(size_t rows, size_t depth, const float *a, size_t stride, const float *b,
-                         float *c, size_t ldc, unsigned flags, struct tile_ahead ahead);
+    /* rows of a matrix in stripes that are `stride` apart, from column `first` on, a multiple of
+     * 16: with f = first + k, a(r, k) = a[f / stripe * stride + r * stripe + f % stripe]; */
+    void (*product_rows)(size_t rows, size_t first, size_t depth, const float *a, size_t stride,
+                         const float *b, float *c, size_t ldc, unsigned flags,
+                         struct tile_ahead ahead);
     /* or columns of one stripe, a(r, k) = a[k * stripe + r]. */
     void (*product_columns)(size_t rows, size_t depth, const float *a, const float *b, float *c,
                             size_t ldc, unsigned flags, struct tile_ahead ahead);

@@ -1,9 +1,9 @@
 /* tile_avx2.c - register tile 6 x 16 and its packing, AVX2 and FMA.
  * SPDX-License-Identifier: MIT
  *
- * Registers   12 accumulators, 2 of B, 2 broadcasts of A: all 16 ymm. Bound by    the FMA ports: 12
- * FMAs a step against 8 loads (2 of B, 6 broadcasts); at two of each a
- *             clock 6 clocks against 4. 12 independent chains cover an FMA latency of 4 to 5.
+ * Registers   12 accumulators, 2 of B, 2 broadcasts of A: all 16 ymm.
+ * Bound by    the FMA ports: 12 FMAs a step against 8 loads (2 of B, 6 broadcasts); at two of each
+ *             a clock 6 clocks against 4. 12 independent chains cover an FMA latency of 4 to 5.
  * Differs     AVX-512 has 14 x 32, NEON 12 x 8.
  * Packing     8 x 8 transposes in registers.
  */
@@ -13,11 +13,12 @@
 
 enum { MR = 6, NR = 16, STRIPE = 48 };
 
-/* All products: a(r, k) stands at a[r * a_row + k * a_step], and `jump` farther on for every STRIPE
- * steps. */
+/* All products: a(r, k) stands at a[r * a_row + k * a_step], and `jump` farther on after `until`
+ * steps and then for every STRIPE steps. */
 static inline __attribute__((always_inline)) void
-tile_accumulate_avx2(size_t depth, const float *a, size_t a_row, size_t a_step, size_t jump,
-                     const float *b, float *c, size_t ldc, unsigned flags, struct tile_ahead ahead)
+tile_accumulate_avx2(size_t depth, const float *a, size_t a_row, size_t a_step, size_t until,
+                     size_t jump, const float *b, float *c, size_t ldc, unsigned flags,
+                     struct tile_ahead ahead)
 {
     __m256 acc[MR][2];
 #pragma GCC unroll 6
@@ -30,9 +31,8 @@ tile_accumulate_avx2(size_t depth, const float *a, size_t a_row, size_t a_step, 
             acc[r][1] = _mm256_setzero_ps();
         }
     }
-    const size_t steps = jump != 0 ? STRIPE : depth;
-    for (size_t k0 = 0; k0 < depth; k0 += steps, a += jump) {
-        size_t end = depth - k0 < steps ? depth - k0 : steps;
+    for (size_t end; depth > 0; depth -= end, a += jump, until = STRIPE) {
+        end = depth < until ? depth : until;
         for (size_t k = 0; k < end; k++) {
             __m256 b0 = _mm256_loadu_ps(b);
             __m256 b1 = _mm256_loadu_ps(b + 8);
@@ -46,6 +46,13 @@ tile_accumulate_avx2(size_t depth, const float *a, size_t a_row, size_t a_step, 
             }
             a += a_step;
             b += NR;
+        }
+    }
+    if (flags & TILE_ADD) {
+#pragma GCC unroll 6
+        for (size_t r = 0; r < MR; r++) {
+            acc[r][0] = _mm256_add_ps(_mm256_loadu_ps(c + r * ldc), acc[r][0]);
+            acc[r][1] = _mm256_add_ps(_mm256_loadu_ps(c + r * ldc + 8), acc[r][1]);
         }
     }
     if (flags & TILE_CANONICAL) {
@@ -74,22 +81,24 @@ static void tile_product_avx2(size_t rows, size_t depth, const float *a, const f
                               size_t ldc, unsigned flags, struct tile_ahead ahead)
 {
     (void)rows;
-    tile_accumulate_avx2(depth, a, 1, MR, 0, b, c, ldc, flags, ahead);
+    tile_accumulate_avx2(depth, a, 1, MR, depth, 0, b, c, ldc, flags, ahead);
 }
 
-static void tile_product_rows_avx2(size_t rows, size_t depth, const float *a, size_t stride,
-                                   const float *b, float *c, size_t ldc, unsigned flags,
-                                   struct tile_ahead ahead)
+static void tile_product_rows_avx2(size_t rows, size_t first, size_t depth, const float *a,
+                                   size_t stride, const float *b, float *c, size_t ldc,
+                                   unsigned flags, struct tile_ahead ahead)
 {
     (void)rows;
-    tile_accumulate_avx2(depth, a, STRIPE, 1, stride - STRIPE, b, c, ldc, flags, ahead);
+    a += first / STRIPE * stride + first % STRIPE;
+    tile_accumulate_avx2(depth, a, STRIPE, 1, STRIPE - first % STRIPE, stride - STRIPE, b, c, ldc,
+                         flags, ahead);
 }
 
 static void tile_product_columns_avx2(size_t rows, size_t depth, const float *a, const float *b,
                                       float *c, size_t ldc, unsigned flags, struct tile_ahead ahead)
 {
     (void)rows;
-    tile_accumulate_avx2(depth, a, 1, STRIPE, 0, b, c, ldc, flags, ahead);
+    tile_accumulate_avx2(depth, a, 1, STRIPE, depth, 0, b, c, ldc, flags, ahead);
 }
 
 /* Transposes 8 rows of 8: after it v[k] holds element k of every row. */

@@ -20,9 +20,9 @@ enum tile_left { LEFT_PANEL, LEFT_ROWS, LEFT_COLUMNS };
  * which every line comes from L2: in rows two lines ahead, one row a step; in columns 8 steps. A
  * packed A is followed by the machine itself; fetching it too costs 2 to 8 %. */
 static inline __attribute__((always_inline)) void
-tile_accumulate_avx512(enum tile_left left, size_t rows, size_t depth, const float *a,
-                       size_t stride, const float *b, float *c, size_t ldc, unsigned flags,
-                       struct tile_ahead ahead)
+tile_accumulate_avx512(enum tile_left left, size_t rows, size_t first, size_t depth,
+                       const float *a, size_t stride, const float *b, float *c, size_t ldc,
+                       unsigned flags, struct tile_ahead ahead)
 {
     const size_t a_row = left == LEFT_ROWS ? STRIPE : 1;
     const size_t a_step = left == LEFT_PANEL ? MR : left == LEFT_ROWS ? 1 : STRIPE;
@@ -67,8 +67,15 @@ tile_accumulate_avx512(enum tile_left left, size_t rows, size_t depth, const flo
             a += a_step;
             b += NR;
         }
-        if (left == LEFT_ROWS && (k0 + steps) % STRIPE == 0)
+        if (left == LEFT_ROWS && (first + k0 + steps) % STRIPE == 0)
             a += stride - STRIPE;
+    }
+    if (flags & TILE_ADD) {
+#pragma GCC unroll 14
+        for (size_t r = 0; r < rows; r++) {
+            acc[r][0] = _mm512_add_ps(_mm512_loadu_ps(c + r * ldc), acc[r][0]);
+            acc[r][1] = _mm512_add_ps(_mm512_loadu_ps(c + r * ldc + 16), acc[r][1]);
+        }
     }
     if (flags & TILE_CANONICAL) {
         __mmask16 nan = 0;
@@ -99,36 +106,37 @@ tile_accumulate_avx512(enum tile_left left, size_t rows, size_t depth, const flo
 
 /* Tiles of fewer rows cost less: 8 or 4. */
 static inline __attribute__((always_inline)) void
-tile_accumulate_rows_avx512(enum tile_left left, size_t rows, size_t depth, const float *a,
-                            size_t stride, const float *b, float *c, size_t ldc, unsigned flags,
-                            struct tile_ahead ahead)
+tile_accumulate_rows_avx512(enum tile_left left, size_t rows, size_t first, size_t depth,
+                            const float *a, size_t stride, const float *b, float *c, size_t ldc,
+                            unsigned flags, struct tile_ahead ahead)
 {
     if (rows > 8)
-        tile_accumulate_avx512(left, MR, depth, a, stride, b, c, ldc, flags, ahead);
+        tile_accumulate_avx512(left, MR, first, depth, a, stride, b, c, ldc, flags, ahead);
     else if (rows > 4)
-        tile_accumulate_avx512(left, 8, depth, a, stride, b, c, ldc, flags, ahead);
+        tile_accumulate_avx512(left, 8, first, depth, a, stride, b, c, ldc, flags, ahead);
     else
-        tile_accumulate_avx512(left, 4, depth, a, stride, b, c, ldc, flags, ahead);
+        tile_accumulate_avx512(left, 4, first, depth, a, stride, b, c, ldc, flags, ahead);
 }
 
 static void tile_product_avx512(size_t rows, size_t depth, const float *a, const float *b, float *c,
                                 size_t ldc, unsigned flags, struct tile_ahead ahead)
 {
-    tile_accumulate_rows_avx512(LEFT_PANEL, rows, depth, a, 0, b, c, ldc, flags, ahead);
+    tile_accumulate_rows_avx512(LEFT_PANEL, rows, 0, depth, a, 0, b, c, ldc, flags, ahead);
 }
 
-static void tile_product_rows_avx512(size_t rows, size_t depth, const float *a, size_t stride,
-                                     const float *b, float *c, size_t ldc, unsigned flags,
-                                     struct tile_ahead ahead)
+static void tile_product_rows_avx512(size_t rows, size_t first, size_t depth, const float *a,
+                                     size_t stride, const float *b, float *c, size_t ldc,
+                                     unsigned flags, struct tile_ahead ahead)
 {
-    tile_accumulate_rows_avx512(LEFT_ROWS, rows, depth, a, stride, b, c, ldc, flags, ahead);
+    a += first / STRIPE * stride + first % STRIPE;
+    tile_accumulate_rows_avx512(LEFT_ROWS, rows, first, depth, a, stride, b, c, ldc, flags, ahead);
 }
 
 static void tile_product_columns_avx512(size_t rows, size_t depth, const float *a, const float *b,
                                         float *c, size_t ldc, unsigned flags,
                                         struct tile_ahead ahead)
 {
-    tile_accumulate_rows_avx512(LEFT_COLUMNS, rows, depth, a, 0, b, c, ldc, flags, ahead);
+    tile_accumulate_rows_avx512(LEFT_COLUMNS, rows, 0, depth, a, 0, b, c, ldc, flags, ahead);
 }
 
 /* The 4 x 4 elements in every lane of z, transposed: v[e] has element e of all of them. */

@@ -30,6 +30,13 @@ tile_load_neon(float32x4_t acc[MR][2], const float *c, size_t ldc, unsigned flag
 static inline __attribute__((always_inline)) void tile_store_neon(float32x4_t acc[MR][2], float *c,
                                                                   size_t ldc, unsigned flags)
 {
+    if (flags & TILE_ADD) {
+#pragma GCC unroll 12
+        for (size_t r = 0; r < MR; r++) {
+            acc[r][0] = vaddq_f32(vld1q_f32(c + r * ldc), acc[r][0]);
+            acc[r][1] = vaddq_f32(vld1q_f32(c + r * ldc + 4), acc[r][1]);
+        }
+    }
     if (flags & TILE_CANONICAL) {
 #pragma GCC unroll 12
         for (size_t r = 0; r < MR; r++) {
@@ -95,15 +102,17 @@ static void tile_product_columns_neon(size_t rows, size_t depth, const float *a,
 /* The empty asm hides `a` and the memory behind it. Without it gcc loads all 12 rows first, which
  * leaves too few registers for the accumulators, and row 0 with ld1r, which takes an FMA pipe; ld1r
  * has no offset, hence an `a` that is one element ahead. */
-static void tile_product_rows_neon(size_t rows, size_t depth, const float *a, size_t stride,
-                                   const float *b, float *c, size_t ldc, unsigned flags,
-                                   struct tile_ahead ahead)
+static void tile_product_rows_neon(size_t rows, size_t first, size_t depth, const float *a,
+                                   size_t stride, const float *b, float *c, size_t ldc,
+                                   unsigned flags, struct tile_ahead ahead)
 {
     (void)rows;
     float32x4_t acc[MR][2];
     tile_load_neon(acc, c, ldc, flags);
-    for (size_t k0 = 0; k0 < depth; k0 += STRIPE, a += stride - STRIPE) {
-        size_t end = depth - k0 < STRIPE ? depth - k0 : STRIPE;
+    a += first / STRIPE * stride + first % STRIPE;
+    size_t until = STRIPE - first % STRIPE;
+    for (size_t end; depth > 0; depth -= end, a += stride - STRIPE, until = STRIPE) {
+        end = depth < until ? depth : until;
         for (size_t k = 0; k < end; k++) {
             float32x4_t b0 = vld1q_f32(b), b1 = vld1q_f32(b + 4);
             __builtin_prefetch(ahead.at, 0, 2);

@@ -12,19 +12,18 @@
 
 enum { MR = 6, NR = 16, STRIPE = 48 };
 
-/* All products: a(r, k) stands at a[r * a_row + k * a_step], and `jump` farther on for every STRIPE
- * steps. */
+/* All products: a(r, k) stands at a[r * a_row + k * a_step], and `jump` farther on after `until`
+ * steps and then for every STRIPE steps. */
 static inline __attribute__((always_inline)) void
-tile_accumulate_scalar(size_t depth, const float *a, size_t a_row, size_t a_step, size_t jump,
-                       const float *b, float *c, size_t ldc, unsigned flags)
+tile_accumulate_scalar(size_t depth, const float *a, size_t a_row, size_t a_step, size_t until,
+                       size_t jump, const float *b, float *c, size_t ldc, unsigned flags)
 {
     float acc[MR][NR];
     for (size_t r = 0; r < MR; r++)
         for (size_t j = 0; j < NR; j++)
             acc[r][j] = flags & TILE_ACCUMULATE ? c[r * ldc + j] : 0.0f;
-    const size_t steps = jump != 0 ? STRIPE : depth;
-    for (size_t k0 = 0; k0 < depth; k0 += steps, a += jump) {
-        size_t end = depth - k0 < steps ? depth - k0 : steps;
+    for (size_t end; depth > 0; depth -= end, a += jump, until = STRIPE) {
+        end = depth < until ? depth : until;
         for (size_t k = 0; k < end; k++) {
             for (size_t r = 0; r < MR; r++) {
                 float ar = a[r * a_row];
@@ -37,8 +36,10 @@ tile_accumulate_scalar(size_t depth, const float *a, size_t a_row, size_t a_step
         }
     }
     for (size_t r = 0; r < MR; r++)
-        for (size_t j = 0; j < NR; j++)
-            c[r * ldc + j] = flags & TILE_CANONICAL ? simd_canonical_nan(acc[r][j]) : acc[r][j];
+        for (size_t j = 0; j < NR; j++) {
+            float v = flags & TILE_ADD ? c[r * ldc + j] + acc[r][j] : acc[r][j];
+            c[r * ldc + j] = flags & TILE_CANONICAL ? simd_canonical_nan(v) : v;
+        }
 }
 
 static void tile_product_scalar(size_t rows, size_t depth, const float *a, const float *b, float *c,
@@ -46,16 +47,18 @@ static void tile_product_scalar(size_t rows, size_t depth, const float *a, const
 {
     (void)rows;
     (void)ahead;
-    tile_accumulate_scalar(depth, a, 1, MR, 0, b, c, ldc, flags);
+    tile_accumulate_scalar(depth, a, 1, MR, depth, 0, b, c, ldc, flags);
 }
 
-static void tile_product_rows_scalar(size_t rows, size_t depth, const float *a, size_t stride,
-                                     const float *b, float *c, size_t ldc, unsigned flags,
-                                     struct tile_ahead ahead)
+static void tile_product_rows_scalar(size_t rows, size_t first, size_t depth, const float *a,
+                                     size_t stride, const float *b, float *c, size_t ldc,
+                                     unsigned flags, struct tile_ahead ahead)
 {
     (void)rows;
     (void)ahead;
-    tile_accumulate_scalar(depth, a, STRIPE, 1, stride - STRIPE, b, c, ldc, flags);
+    a += first / STRIPE * stride + first % STRIPE;
+    tile_accumulate_scalar(depth, a, STRIPE, 1, STRIPE - first % STRIPE, stride - STRIPE, b, c, ldc,
+                           flags);
 }
 
 static void tile_product_columns_scalar(size_t rows, size_t depth, const float *a, const float *b,
@@ -64,7 +67,7 @@ static void tile_product_columns_scalar(size_t rows, size_t depth, const float *
 {
     (void)rows;
     (void)ahead;
-    tile_accumulate_scalar(depth, a, 1, STRIPE, 0, b, c, ldc, flags);
+    tile_accumulate_scalar(depth, a, 1, STRIPE, depth, 0, b, c, ldc, flags);
 }
 
 static void tile_pack_scalar(size_t count, const float *const *row, const struct row_scale *scale,
