@@ -149,7 +149,8 @@ objects = $(patsubst %.c,$(OBJ)/%.o,$1)
 
 KERNEL_SRC := $(call native,$(wildcard kernels/*/*.c))
 REF_SRC    := $(call native,$(wildcard ref/*.c))
-CHECK_SRC  := $(call native,$(wildcard tests/check/*.c))
+# With what it shares with the other tools in writing files and output.
+CHECK_SRC  := $(call native,$(wildcard tests/check/*.c)) bench/base/new_file.c bench/base/standard_output.c
 BENCH_SRC  := $(call native,$(filter-out bench/studies/%,$(wildcard bench/*.c bench/*/*.c)))
 STUDY_SRC  := $(call native,$(wildcard bench/studies/*.c))
 PROBE_SRC  := $(call native,$(wildcard tests/probe/*.c))
@@ -159,7 +160,7 @@ UNIT_HELP  := $(filter-out $(UNIT_MAIN),$(UNIT_SRC))
 SCALAR_SRC := $(filter %_scalar.c,$(KERNEL_SRC))
 PEER_FILES := $(if $(CROSS)$(SAN),,$(PEERS:%=$(LIB)/peers/%.so) \
                 $(patsubst bench/peers/adapters/%,$(LIB)/peers/%,$(wildcard bench/peers/adapters/*.py)))
-ALL_SRC    := $(KERNEL_SRC) $(REF_SRC) $(CHECK_SRC) $(BENCH_SRC) $(STUDY_SRC) $(PROBE_SRC) $(UNIT_SRC)
+ALL_SRC    := $(sort $(KERNEL_SRC) $(REF_SRC) $(CHECK_SRC) $(BENCH_SRC) $(STUDY_SRC) $(PROBE_SRC) $(UNIT_SRC))
 
 # The autovec baseline: every *_scalar.c once more with the flags of each wide instruction set.
 AUTOVEC_ISAS := $(filter-out scalar,$(ISAS))
@@ -168,7 +169,7 @@ AUTOVEC_OBJ  := $(foreach isa,$(AUTOVEC_ISAS),$(call autovec,$(isa)))
 AUTOVEC_ROWS := $(AUTOVEC_ISAS:%=$(OBJ)/autovec/%.o)
 
 UNIT_BIN := $(if $(CROSS),,$(UNIT_MAIN:tests/unit/test_%.c=$(BIN)/test-%))
-PROGRAMS := $(if $(CHECK_SRC),$(BIN)/mmk-check) \
+PROGRAMS := $(if $(wildcard tests/check/*.c),$(BIN)/mmk-check) \
             $(if $(CROSS),,$(if $(BENCH_SRC),$(BIN)/mmk-bench) $(if $(STUDY_SRC),$(BIN)/mmk-study))
 LIBS     := $(LIB)/libmmk.a $(LIB)/libmmk.so
 

@@ -84,9 +84,14 @@ static size_t parse_count(const char *option, const char *text, size_t least, co
     char *end;
     errno = 0;
     unsigned long value = strtoul(text, &end, 10);
-    if (end == text || *end || errno || text[0] == '-' || value < least || value >= UINT32_MAX)
+    if (end == text || *end || text[0] == '-' || value < least)
         refuse("%s %s: that is no whole number of at least %zu; write for instance %s %s", option,
                text, least, option, example);
+    if (errno || value >= UINT32_MAX)
+        refuse(
+            "%s %s: that is beyond %u, the most rows that a gallery can have; write for instance "
+            "%s %s",
+            option, text, UINT32_MAX - 1, option, example);
     return value;
 }
 

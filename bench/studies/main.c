@@ -4,6 +4,7 @@
 #include "study.h"
 
 #include "../base/console.h"
+#include "../base/standard_output.h"
 #include "../machine/timer.h"
 
 #include <argp.h>
@@ -119,6 +120,7 @@ static void print_version(FILE *out, struct argp_state *state)
 int main(int argc, char **argv)
 {
     wait_passively(argv);
+    standard_output_watch();
     struct options options = {.threads = timer_cpus()};
     const struct argp argp = {argp_options,
                               parse_option,
