@@ -238,5 +238,6 @@ void options_parse(int argc, char **argv, struct arguments *a)
         NULL};
     argp_err_exit_status = EXIT_USAGE;
     argp_program_version_hook = print_version;
-    argp_parse(&argp, argc, argv, 0, NULL, a);
+    if (argp_parse(&argp, argc, argv, 0, NULL, a) != 0)
+        refuse("there is no memory to read the options; close something");
 }

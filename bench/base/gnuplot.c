@@ -8,6 +8,7 @@
 
 #include "child.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <string.h>
 #include <unistd.h>
@@ -17,18 +18,25 @@ void plot_name(const char *plot, const char *slug, char *name, size_t bytes)
     snprintf(name, bytes, "%s%s%s.svg", plot, slug ? "-" : "", slug ? slug : "");
 }
 
-/* Between single quotes gnuplot knows neither escapes nor backquotes, and '' is a quote. The end of a
- * line would be the end of the string. */
+/* Whatever could mean something to gnuplot stands as its code: it looks for backquotes before it knows
+ * strings, and takes three quotes for an empty string and the beginning of another. After a first 0 a
+ * code has four digits, else three. */
 static void write_text(FILE *gnuplot, const char *text, bool is_format)
 {
-    fputc('\'', gnuplot);
+    fputc('"', gnuplot);
     for (; *text; text++) {
-        bool control = (unsigned char)*text < ' ' || *text == '\x7f';
-        if (*text == '\'' || (is_format && *text == '%'))
-            fputc(*text, gnuplot);
-        fputc(control ? ' ' : *text, gnuplot);
+        unsigned char c = (unsigned char)*text;
+        bool control = c < ' ' || c == 0x7f;
+        if (isalnum(c) || c >= 0x80 || strchr(" ()+-*/.,:;=_", c))
+            fputc(c, gnuplot);
+        else if (control) /* the end of a line too: it would be one of the picture's text */
+            fputc(' ', gnuplot);
+        else if (is_format && c == '%')
+            fprintf(gnuplot, "%%%%");
+        else
+            fprintf(gnuplot, c < 0100 ? "\\%04o" : "\\%03o", c);
     }
-    fputc('\'', gnuplot);
+    fputc('"', gnuplot);
 }
 
 void plot_text(FILE *gnuplot, const char *text)

@@ -32,5 +32,9 @@ void standard_output_watch(void)
     for (int fd = 0; fd <= 2; fd++)
         if (fcntl(fd, F_GETFD) < 0 && errno == EBADF)
             (void)!open("/dev/null", fd == 0 ? O_WRONLY : O_RDONLY);
-    atexit(close_output);
+    if (atexit(close_output) != 0) {
+        fprintf(stderr, "%s: there is no memory to begin with; close something\n",
+                program_invocation_short_name);
+        _exit(EXIT_NOT_WRITTEN);
+    }
 }

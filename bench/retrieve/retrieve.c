@@ -340,7 +340,8 @@ int retrieve_main(int argc, char **argv)
     static char name[] = "mmk-bench retrieve"; /* as it stands in --help */
     argv[0] = name;
     argp_err_exit_status = EXIT_USAGE;
-    argp_parse(&argp, argc, argv, 0, NULL, &a);
+    if (argp_parse(&argp, argc, argv, 0, NULL, &a) != 0)
+        refuse("there is no memory to read the options; close something");
     check_arguments(&a);
     if (a.threads == 0)
         a.threads = 1;

@@ -133,7 +133,8 @@ int main(int argc, char **argv)
     argp_err_exit_status = EXIT_USAGE;
     argp_program_version_hook = print_version;
     int next;
-    argp_parse(&argp, argc, argv, 0, &next, &options);
+    if (argp_parse(&argp, argc, argv, 0, &next, &options) != 0)
+        refuse("there is no memory to read the options; close something");
     if (next + 1 != argc)
         refuse(
             "name one study, misalignment or multiplicity; `mmk-study --help` lists the options");
