@@ -14,8 +14,8 @@ ln -s pointed "$scratch/link"
 ln -s nowhere "$scratch/dangling"
 for target in /dev/null /dev/full "$scratch/fifo" "$scratch/link" "$scratch/dangling"; do
     kind=$(stat -c %F-%t-%T-%i "$target")
-    for command in "$bench --smoke --json" "$bench retrieve --save-rankings" "$check --quick --junit" \
-        "$study misalignment --svg"; do
+    for command in "$bench --smoke --json" "$bench retrieve --save-rankings" \
+        "$check --quick --junit" "$study misalignment --svg"; do
         check "${command##*/} $target" refuses "$target is a .*; give" $command "$target"
     done
     check "$target is as before" test "$(stat -c %F-%t-%T-%i "$target")" = "$kind"
@@ -23,7 +23,8 @@ done
 check "nor what a link points to" grep -qx old "$scratch/pointed"
 mkdir "$scratch/linked"
 ln -s /dev/full "$scratch/linked/TABLES.md"
-check "TABLES.md that is a link" refuses 'symbolic link' "$bench" --smoke --results "$scratch/linked"
+check "TABLES.md that is a link" refuses 'symbolic link' \
+    "$bench" --smoke --results "$scratch/linked"
 
 # ---- Standard output ----
 
@@ -58,12 +59,14 @@ check "mmk-study without output" lost $quick_study "$scratch/lost.svg"
 
 # ---- Input that is no regular file, or wrong ----
 
-(printf '\223NUMPY\001\000\166\000%-117s\n' "{'descr': '<f4', 'fortran_order': False, 'shape': (1, 1), }" &&
+(printf '\223NUMPY\001\000\166\000%-117s\n' \
+    "{'descr': '<f4', 'fortran_order': False, 'shape': (1, 1), }" &&
     printf '\000\000\200\077') >"$scratch/one.npy"
 echo 0 >"$scratch/one.csr"
 for other in "$scratch/fifo" /dev/zero; do
     check "--data $other" refuses 'no regular file' "$bench" --data "$other"
-    check "--pairs $other" refuses 'no regular file' "$bench" --data "$scratch/one.npy" --pairs "$other"
+    check "--pairs $other" refuses 'no regular file' \
+        "$bench" --data "$scratch/one.npy" --pairs "$other"
     check "--queries $other" refuses 'no regular file' "$bench" retrieve --queries "$other" \
         --gallery "$scratch/one.npy" --relevant "$scratch/one.csr"
     check "--relevant $other" refuses 'no regular file' "$bench" retrieve --relevant "$other" \
@@ -262,7 +265,8 @@ trials() {
 }
 if [ -n "$SAN" ] || ! have gnuplot ||
     ! "$CC" -O1 -shared -fPIC "$scratch/fail.c" -o "$scratch/fail.so" 2>/dev/null ||
-    ! FAIL_COUNT=$scratch/count LD_PRELOAD="$scratch/fail.so" "$bench" --tables "$results" >/dev/null; then
+    ! FAIL_COUNT=$scratch/count LD_PRELOAD="$scratch/fail.so" \
+        "$bench" --tables "$results" >/dev/null; then
     skip "--tables without memory: needs gnuplot, glibc, no sanitizer"
 else
     check "--tables where memory fails" trials "$(cat "$scratch/count")"
@@ -270,7 +274,7 @@ fi
 
 # ---- Text from a file is no command ----
 
-# Every text field of a run becomes all that gnuplot, a shell or a table could take for more than text.
+# Every text field of a run becomes all that gnuplot, a shell or a table could take for more.
 rm -rf "$results"
 mkdir -p "$day"
 evil=$(sed "s:HIT:$scratch/hit:g" <<'EOF'

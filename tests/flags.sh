@@ -1,5 +1,5 @@
 #!/bin/sh
-# flags.sh - compiler flags of the user's: those with which the bits cannot hold are refused, others work.
+# flags.sh - a user's compiler flags: those with which the bits cannot hold are refused.
 # SPDX-License-Identifier: MIT
 cd "$(dirname "$0")/.." && . tests/suite.inc
 unset CFLAGS CPPFLAGS LDFLAGS
@@ -38,8 +38,10 @@ nm -g --defined-only "$build/lib/libmmk.a" | awk 'NF == 3 { print $3 }' >"$scrat
 check "libmmk.a has names" test "$(grep -c '^mmk_' "$scratch/names")" -gt 20
 # Of clang also a lock of OpenMP's, of which a program is to have one.
 check "and none but mmk_*" sh -c "! grep -v -e '^mmk_' -e '^\.gomp_critical' '$scratch/names'"
-printf '#include <mmk.h>\nint main(void) { return mmk_numerics_version() < 1; }\n' >"$scratch/user.c"
-check "a user's program links with -flto" "$CC" -flto -Ikernels "$scratch/user.c" "$build/lib/libmmk.a" \
-    -fopenmp $(pkg-config --libs libcpuid 2>/dev/null) -lm -o "$scratch/user"
+printf '#include <mmk.h>\nint main(void) { return mmk_numerics_version() < 1; }\n' \
+    >"$scratch/user.c"
+check "a user's program links with -flto" \
+    "$CC" -flto -Ikernels "$scratch/user.c" "$build/lib/libmmk.a" -fopenmp \
+    $(pkg-config --libs libcpuid 2>/dev/null) -lm -o "$scratch/user"
 check "and runs" "$scratch/user"
 finish
