@@ -18,9 +18,9 @@ void plot_name(const char *plot, const char *slug, char *name, size_t bytes)
     snprintf(name, bytes, "%s%s%s.svg", plot, slug ? "-" : "", slug ? slug : "");
 }
 
-/* Whatever could mean something to gnuplot stands as its code: it looks for backquotes before it knows
- * strings, and takes three quotes for an empty string and the beginning of another. After a first 0 a
- * code has four digits, else three. */
+/* Whatever could mean something to gnuplot stands as its code: it looks for backquotes before it
+ * knows strings, and takes three quotes for an empty string and the beginning of another. After
+ * a first 0 a code has four digits, else three. */
 static void write_text(FILE *gnuplot, const char *text, bool is_format)
 {
     fputc('"', gnuplot);

@@ -9,8 +9,8 @@
 /* "<plot>.svg", or with a CPU's slug "<plot>-<slug>.svg". */
 void plot_name(const char *plot, const char *slug, char *name, size_t bytes);
 
-/* Writes a script's string, quoted: whatever the text is, gnuplot and the shell take nothing in it for a
- * command. */
+/* Writes a script's string, quoted: whatever the text is, gnuplot and the shell take nothing in
+ * it for a command. */
 void plot_text(FILE *gnuplot, const char *text);
 
 /* The same of the name of a tick, which is a format. */

@@ -18,13 +18,14 @@ struct new_file {
     struct new_file *next; /* another that is open */
 };
 
-/* Whether there can be one: asked before a long run. False, here and below: error is one sentence. */
+/* Whether there can be one: asked before a long run. False, here and below: error is one
+ * sentence. */
 bool new_file_possible(const char *path, char *error, size_t error_bytes);
 
 bool new_file_open(struct new_file *n, const char *path, char *error, size_t error_bytes);
 
-/* Brings it to the disk, whole: what is left to do is a rename. good: all that was to be written has
- * been; else, or where the disk is full, nothing is left of it. */
+/* Brings it to the disk, whole: what is left to do is a rename. good: all that was to be written
+ * has been; else, or where the disk is full, nothing is left of it. */
 bool new_file_finish(struct new_file *n, bool good, char *error, size_t error_bytes);
 
 /* Puts a finished one in its place. One that is not open: nothing to do. */

@@ -1,4 +1,4 @@
-/* regular.c - opens regular files only: of a FIFO or a device nobody knows when, or whether, it ends.
+/* regular.c - opens regular files only: of a FIFO or a device nobody knows when it ends.
  * SPDX-License-Identifier: MIT
  */
 #include "regular.h"
@@ -13,7 +13,8 @@
 int regular_open(const char *path, size_t *size, char *error, size_t error_bytes)
 {
     struct stat info;
-    /* To open a FIFO would wait for somebody to write to it. Of a regular file this means nothing. */
+    /* To open a FIFO would wait for somebody to write to it. Of a regular file this means
+     * nothing. */
     int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
     if (fd < 0) {
         snprintf(error, error_bytes, "%s: cannot be opened (%s); give the path of a readable file",

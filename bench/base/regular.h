@@ -1,4 +1,4 @@
-/* regular.h - opens regular files only: of a FIFO or a device nobody knows when, or whether, it ends.
+/* regular.h - opens regular files only: of a FIFO or a device nobody knows when it ends.
  * SPDX-License-Identifier: MIT
  */
 #ifndef MMK_BENCH_REGULAR_H

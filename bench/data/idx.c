@@ -101,8 +101,8 @@ static bool read_head(const struct reader *r, uint32_t magic, const char *what, 
     return true;
 }
 
-/* zlib packs nothing to less than a thousandth: a number beyond that is known to be wrong before there
- * is memory for it. */
+/* zlib packs nothing to less than a thousandth: a number beyond that is known to be wrong before
+ * there is memory for it. */
 static bool fits_file(const struct reader *r, size_t count, size_t bytes, const char *what)
 {
     const double most_packed = 1100.0;
@@ -127,7 +127,8 @@ static bool check_end(const struct reader *r, size_t count, const char *what)
     return got == 0 || fail(r, "goes on after the %zu %s of its head" REMEDY, count, what);
 }
 
-/* The first `count` images as floats; after the last of those that the head names nothing may follow. */
+/* The first `count` images as floats; after the last of those that the head names nothing may
+ * follow. */
 static bool read_pixels(const struct reader *r, size_t count, size_t named, size_t pixels,
                         unsigned char *row, float *images)
 {

@@ -7,8 +7,8 @@
 #include "../base/new_file.h"
 #include "../timing/run.h"
 
-/* Makes the plot of the single-threaded cases, as plot_make does; without any there is no file to be
- * placed. False: error is one sentence. */
+/* Makes the plot of the single-threaded cases, as plot_make does; without any there is no file
+ * to be placed. False: error is one sentence. */
 bool plot_percent_of_peak(struct new_file *n, const struct run *run, const char *path, char *error,
                           size_t error_bytes);
 

@@ -135,8 +135,8 @@ static int compare_dates(const void *left, const void *right)
     return order ? order : strcmp(a->folder, b->folder);
 }
 
-/* The plots of a machine, linked or drawn. The newest has the plain names. By its folder: what a file
- * says of its slug could name any place. */
+/* The plots of a machine, linked or drawn. The newest has the plain names. By its folder: what a
+ * file says of its slug could name any place. */
 static const char *slug_for_plots(const struct measured *measured, size_t i)
 {
     return i == 0 ? NULL : measured[i].folder;
@@ -285,8 +285,8 @@ bool results_save(const struct run *run, const char *name, const char *folder, c
     snprintf(cpu, sizeof cpu, "%.3600s/%s", folder, run->machine.slug);
     if (!make_folder(folder, error, error_bytes) || !make_folder(cpu, error, error_bytes))
         return false;
-    /* Hidden, and so none of the folders that are searched for runs. It gets its name by a link, which
-     * unlike a rename overwrites nothing. */
+    /* Hidden, and so none of the folders that are searched for runs. It gets its name by a link,
+     * which unlike a rename overwrites nothing. */
     snprintf(hidden, sizeof hidden, "%s/.%s", cpu, name);
     bool good = results_finish_json(&n, run, hidden, error, error_bytes);
     if (good) {
