@@ -3,7 +3,6 @@
  */
 #include "options.h"
 
-#include "../kernels/mmk.h"
 #include "base/console.h"
 
 #include <argp.h>
@@ -216,12 +215,6 @@ static error_t parse_option(int key, char *text, struct argp_state *state)
     }
 }
 
-static void print_version(FILE *out, struct argp_state *state)
-{
-    (void)state;
-    fprintf(out, "mmk-bench %s, numerics %d\n", mmk_version(), mmk_numerics_version());
-}
-
 void options_parse(int argc, char **argv, struct arguments *a)
 {
     static const struct argp argp = {
@@ -237,7 +230,6 @@ void options_parse(int argc, char **argv, struct arguments *a)
         NULL,
         NULL};
     argp_err_exit_status = EXIT_USAGE;
-    argp_program_version_hook = print_version;
     if (argp_parse(&argp, argc, argv, 0, NULL, a) != 0)
         refuse("there is no memory to read the options; close something");
 }

@@ -34,8 +34,8 @@ struct task {
     unsigned char *classes;       /* of the queries; NULL: no classes with names */
 };
 
-/* Reads what the options name, or Fashion-MNIST, and makes room for the rankings. What is wrong with
- * it is refused. */
+/* Reads what the options name, or Fashion-MNIST, and makes room for the rankings. What is wrong
+ * with it is refused. */
 void task_open(struct task *task, const struct retrieve_options *options);
 void side_close(struct side *side);
 void task_close(struct task *task);

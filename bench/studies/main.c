@@ -1,11 +1,10 @@
 /* main.c - mmk-study: options, and which study.
  * SPDX-License-Identifier: MIT
  */
-#include "study.h"
-
 #include "../base/console.h"
 #include "../base/standard_output.h"
 #include "../machine/timer.h"
+#include "study.h"
 
 #include <argp.h>
 #include <errno.h>
@@ -102,8 +101,8 @@ static error_t parse_option(int key, char *text, struct argp_state *state)
     }
 }
 
-/* Workers that spin while they wait cost nothing on a quiet machine, and minutes on a busy one. libgomp
- * reads its environment when it is loaded, so the program starts anew. */
+/* Workers that spin while they wait cost nothing on a quiet machine, and minutes on a busy one.
+ * libgomp reads its environment when it is loaded, so the program starts anew. */
 static void wait_passively(char **argv)
 {
     if (getenv("OMP_WAIT_POLICY") || setenv("OMP_WAIT_POLICY", "passive", 1) != 0)

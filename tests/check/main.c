@@ -142,13 +142,15 @@ int main(int argc, char **argv)
         run_anew(argv);
     standard_output_watch();
     options_parse(&run.options, argc, argv);
+    char error[4600];
+    if (!kernels_complete(error, sizeof error))
+        options_error("%s", error);
     run.variant_count = variants_find(run.variants);
     if (kernel_count > REPORT_KERNELS)
         options_error("REPORT_KERNELS in report.h is too small for %zu kernels.", kernel_count);
     options_check_names(&run.options);
     choose_variants(&run);
     check_required_names(&run);
-    char error[4600];
     if (run.options.junit && !new_file_possible(run.options.junit, error, sizeof error))
         options_error("--junit %s.", error);
     if (run.options.list) {
