@@ -148,13 +148,19 @@ bool results_write_json(const struct run *run, const char *path, char *error, si
 
 /* ---- Reading --------------------------------------------------------------------------------- */
 
+/* A line is a row of a table. */
+static void make_one_line(char *text)
+{
+    for (char *at = text; *at; at++)
+        if ((unsigned char)*at < ' ' || *at == '\x7f')
+            *at = ' ';
+}
+
 static void get_text(const json_t *object, const char *key, char *text, size_t bytes)
 {
     const char *value = json_string_value(json_object_get(object, key));
     snprintf(text, bytes, "%s", value ? value : "unknown");
-    for (char *at = text; *at; at++) /* a line is a row of a table */
-        if ((unsigned char)*at < ' ' || *at == '\x7f')
-            *at = ' ';
+    make_one_line(text);
 }
 
 static double get_number(const json_t *object, const char *key)
@@ -310,7 +316,10 @@ static bool get_run(const json_t *root, struct run *run)
     size_t i;
     json_t *value;
     json_array_foreach(json_object_get(root, "missing"), i, value)
+    {
         run_add_missing(run, "%s", json_string_value(value) ? json_string_value(value) : "");
+        make_one_line(run->missing[run->missing_count - 1]);
+    }
     json_array_foreach(json_object_get(root, "results"), i, value)
     {
         struct result *result = run_add_results(run, 1);
