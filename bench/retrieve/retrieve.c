@@ -84,9 +84,14 @@ static size_t parse_count(const char *option, const char *text, size_t least, co
     char *end;
     errno = 0;
     unsigned long value = strtoul(text, &end, 10);
-    if (end == text || *end || errno || text[0] == '-' || value < least || value >= UINT32_MAX)
+    if (end == text || *end || text[0] == '-' || value < least)
         refuse("%s %s: that is no whole number of at least %zu; write for instance %s %s", option,
                text, least, option, example);
+    if (errno || value >= UINT32_MAX)
+        refuse(
+            "%s %s: that is beyond %u, the most rows that a gallery can have; write for instance "
+            "%s %s",
+            option, text, UINT32_MAX - 1, option, example);
     return value;
 }
 
@@ -345,7 +350,8 @@ int retrieve_main(int argc, char **argv)
     static char name[] = "mmk-bench retrieve"; /* as it stands in --help */
     argv[0] = name;
     argp_err_exit_status = EXIT_USAGE;
-    argp_parse(&argp, argc, argv, 0, NULL, &a);
+    if (argp_parse(&argp, argc, argv, 0, NULL, &a) != 0)
+        refuse("there is no memory to read the options; close something");
     check_arguments(&a);
     if (a.threads == 0)
         a.threads = 1;
