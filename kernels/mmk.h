@@ -435,7 +435,8 @@ MMK_API enum mmk_status mmk_search(const struct mmk_search_problem *problem,
  * each as the mean over the queries with R_i > 0; the others are left out. An item that a ranking
  * lists again is no second hit. mAP@R <= R-Precision <= 1. With no query counted the means are NaN.
  * depth must reach min(K, n) of each K, and every R_i where R-Precision or mAP@R is wanted, else
- * MMK_ERR_DEPTH.
+ * MMK_ERR_DEPTH. Rankings may be longer than n (with items that they list again): Recall@K looks at
+ * the first min(K, depth) of them.
  * Memory: O(max R_i), time linear in what is read, as is to be expected of a hash table.
  * Sources: Musgrave et al. 2020 (R-Precision, mAP@R); Chun et al. 2022 (ECCV Caption).
  *
