@@ -166,7 +166,8 @@ struct mmk_options {
 
 struct mmk_workspace_bytes {
     size_t least; /* with so much the call allocates nothing (OpenMP may, for its threads) */
-    size_t all;   /* with so much it also keeps all that saves time; in between, a part of it */
+    size_t all;   /* with so much it also keeps all that saves time; in between, a part of it.
+                     SIZE_MAX where so much cannot be addressed */
 };
 
 /* ---- Similarity ------------------------------------------------------------------------------ */

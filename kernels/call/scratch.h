@@ -48,17 +48,18 @@ static inline enum mmk_status scratch_check(const struct scratch *measured)
                : MMK_OK;
 }
 
-/* Answers a query of workspace bytes from what was measured; `kept` bytes more save time. */
+/* Answers a query of workspace bytes from what was measured; `kept` bytes more save time. Who cannot
+ * have these can still call: only what is needed must be addressable. */
 static inline enum mmk_status scratch_answer(const struct scratch *measured, size_t kept,
                                              const struct mmk_options *options)
 {
-    struct scratch all = *measured;
-    scratch_take(&all, 1, kept);
-    enum mmk_status status = scratch_check(&all);
-    if (status == MMK_OK)
-        *options->query =
-            (struct mmk_workspace_bytes){scratch_bytes(measured), scratch_bytes(measured) + kept};
-    return status;
+    enum mmk_status status = scratch_check(measured);
+    if (status != MMK_OK)
+        return status;
+    size_t least = scratch_bytes(measured);
+    *options->query =
+        (struct mmk_workspace_bytes){least, kept < PTRDIFF_MAX - least ? least + kept : SIZE_MAX};
+    return MMK_OK;
 }
 
 /* Opens the memory for what was measured: the caller's workspace where it is large enough, else one

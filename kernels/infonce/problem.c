@@ -265,7 +265,7 @@ enum mmk_status infonce_answer(struct infonce *p, enum infonce_parts parts,
         layout(p, &s, parts);
     if (parts == (INFONCE_FORWARD | INFONCE_BACKWARD) &&
         __builtin_mul_overflow(size_blocks(p->m, TILE_BLOCK_ROWS), kept_bytes(p), &kept))
-        s.overflow = true;
+        kept = SIZE_MAX;
     return scratch_answer(&s, kept, options);
 }
 

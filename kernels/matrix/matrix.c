@@ -155,10 +155,12 @@ static enum mmk_status matrix_call(struct matrix *p, const struct mmk_options *o
         args_threads(options, size_blocks(m, TILE_BLOCK_ROWS) * size_blocks(n, TILE_BLOCK_COLS));
     struct scratch scratch = {0};
     size_t spare;
-    matrix_layout(p, &scratch);
+    bool work = m != 0 && n != 0;
+    if (work)
+        matrix_layout(p, &scratch);
     if (args_is_query(options))
         return scratch_answer(&scratch, 0, options);
-    if (m == 0 || n == 0)
+    if (!work)
         return MMK_OK;
     p->flags = product_flags(p);
     enum mmk_status status = scratch_open(&scratch, options, &spare);
