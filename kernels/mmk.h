@@ -384,7 +384,7 @@ MMK_API enum mmk_status mmk_logsumexp(size_t n, const float *x, float *result);
  * own bits, NaN as 0x7fc00000) and indices come out in that order, min(k, n) of them; beyond these
  * a row of the outputs is left alone. n must be below 2^32.
  *   values, indices     m x k each; NULL: not wanted
- *   leading_dimension   of both; 0: k
+ *   leading_dimension   of both; 0: k. Not looked at where neither is wanted
  *   count               min(k, n); NULL: not wanted */
 struct mmk_topk_results {
     size_t k;
