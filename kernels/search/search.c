@@ -96,12 +96,14 @@ struct chunk {
 
 /* ---- Candidates ------------------------------------------------------------------------------ */
 
+/* Filters of columns read the thresholds of whole strips: those beyond the last column are there,
+ * too. */
 static void candidates_reset(struct candidates *c, const struct side *side, size_t count)
 {
-    for (size_t i = 0; i < count; i++) {
+    for (size_t i = 0; i < count; i++)
         topk_stream_init(&c->streams[i], side->k, side->capacity, c->memory + i * c->stream_bytes);
+    for (size_t i = 0; i < size_round_up(count, SEARCH_STRIP); i++)
         c->at_least[i] = NAN;
-    }
 }
 
 static void candidates_refine(const struct search *p, struct candidates *c, size_t i)
