@@ -59,6 +59,10 @@ static enum mmk_status check_type(const char *name, enum mmk_type type)
                             name, (int)type);
 }
 
+/* Where the rows of a matrix without elements stand, whose data may be NULL: row r of NULL would be
+ * an offset to a null pointer, which C does not define, be it 0. */
+static const float no_elements;
+
 enum mmk_status args_matrix(const char *name, const struct mmk_matrix *matrix, enum args_use use,
                             const struct mmk_options *options, struct args_rows *rows)
 {
@@ -82,8 +86,13 @@ enum mmk_status args_matrix(const char *name, const struct mmk_matrix *matrix, e
                    ? MMK_OK
                    : args_error(MMK_ERR_CONFLICT, "%s has data and is packed, too", name);
     }
-    if (rows->rows == 0 || rows->columns == 0)
+    if (rows->rows == 0 || rows->columns == 0) {
+        if (matrix->data == NULL) {
+            rows->data = &no_elements;
+            rows->ld = 0;
+        }
         return MMK_OK;
+    }
     if (matrix->data == NULL && !args_is_query(options))
         return args_error(MMK_ERR_NULL, "%s.data is NULL", name);
     return check_extent(name, rows->rows, rows->columns, rows->ld);

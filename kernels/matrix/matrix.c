@@ -62,8 +62,7 @@ static void matrix_block(const struct matrix *p, const struct super_block *s, si
            cols = size_min(s->cols - j, TILE_BLOCK_COLS);
     size_t next = j + TILE_BLOCK_COLS < s->cols ? j + TILE_BLOCK_COLS : 0; /* the next task's */
     float *c = p->result + (s->row + i) * p->ldresult + s->col + j;
-    size_t share = s->next.floats / block_count(s);
-    struct tile_fetch fetch = {s->next.at + task * share, share};
+    struct tile_fetch fetch = tile_fetch_piece(&s->next, task, block_count(s));
 
     tile_multiply(tile, p->d, p->packed_a, s->rows, i, rows, s->packed_b, s->packed_cols,
                   s->packed_col + j, cols, s->packed_col + next, c, p->ldresult, p->flags, fetch);
