@@ -175,8 +175,11 @@ struct mmk_workspace_bytes {
 /*   MMK_DOT        x.y = sum_k x_k y_k
  *   MMK_COSINE     x.y / (|x| |y|); a zero row has cosine 0 with everything. Rows of any finite
  *                  magnitude are safe (1e-20, 1e20: the norm neither under- nor overflows). A row
- *                  with NaN or Inf has cosine NaN with everything. Rounding may leave a result an
- *                  ulp or two outside [-1, 1].
+ *                  with NaN or Inf has cosine NaN with everything. Rounding may leave a result
+ *                  outside [-1, 1]: of pair and query by (d / 30 + 24) 2^-24 at most, of matrix and
+ *                  search, a chain of d roundings, by (1.02 d + 16) 2^-24 (d up to 2^22). There are
+ *                  rows for which 0.6 of the latter is reached; among those met in practice it is
+ *                  10 units of 2^-23 at d = 768.
  *   MMK_NEG_SQ_L2  -|x - y|^2; exactly 0 for x = y, never positive. Pair and query take the
  *                  differences; matrix expands it as 2 x.y - |x|^2 - |y|^2, whose rounding error
  *                  grows with |x|^2 + |y|^2, clamped at 0.
