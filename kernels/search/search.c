@@ -377,6 +377,8 @@ static void workers_init(struct search *p)
     for (int i = 0; i < p->threads; i++) {
         struct worker *w = &p->workers[i];
         topk_scratch_init(&w->scratch, k, w->scratch_memory);
+        /* Filters look at whole rows of a strip, also where its tiles have not come. */
+        memset(w->strip, 0, STRIP_FLOATS * sizeof *w->strip);
         if (p->threads > 1 && p->row_side.k != 0)
             for (int j = 0; j < 2; j++)
                 topk_stream_init(&w->joined[j], p->row_side.k, 2 * topk_refined(p->row_side.k),
