@@ -338,8 +338,9 @@ $(foreach isa,$(AUTOVEC_ISAS),$(eval $(call autovec_rule,$(isa))))
 # Sanitizers stay out of the way of other people's libraries. An adapter is compiled by its ending.
 PEER_CC.c         = $(CC)
 PEER_CC.cpp       = $(CXX)
-PEER_COMPILE.c    = $(PLAIN_COMPILE) $(PEER_CFLAGS) $(PEER_CFLAGS_$(ARCH))
-PEER_COMPILE.cpp  = $(CXX) $(CPPFLAGS) $(patsubst -std=%,-std=c++20,$(MMK_CFLAGS)) \
+# Where our loops begin is no matter of theirs.
+PEER_COMPILE.c    = $(filter-out $(PLACEMENT),$(PLAIN_COMPILE)) $(PEER_CFLAGS) $(PEER_CFLAGS_$(ARCH))
+PEER_COMPILE.cpp  = $(CXX) $(CPPFLAGS) $(patsubst -std=%,-std=c++20,$(filter-out $(PLACEMENT),$(MMK_CFLAGS))) \
     $(filter-out -Wstrict-prototypes,$(WARNINGS)) -Wno-missing-field-initializers $(CFLAGS) -MMD -MP $(PEER_CFLAGS) $(PEER_CFLAGS_$(ARCH))
 PEER_SHARED      := $(call objects,$(filter-out $(PEERS:%=bench/peers/adapters/%.c),$(wildcard bench/peers/adapters/*.c)))
 
@@ -515,9 +516,10 @@ endif
 
 STYLED = $(wildcard kernels/*.h kernels/*/*.[ch] ref/*.[ch] bench/*.[ch] bench/*/*.[ch] bench/*/*/*.[ch] bench/*/*/*.cpp tests/*/*.[ch])
 
-style: ## check the formatting (clang-format), the order of rooms and the top level of the tree
+style: ## check the formatting, the order of rooms and the top level of the tree
 	clang-format --dry-run -Werror $(STYLED)
 	tests/rooms
+	awk 'length > 100 { print FILENAME ":" FNR ": more than 100 columns"; bad = 1 } END { exit bad }' $(STYLED)
 	[ "$$(ls | LC_ALL=C sort | tr '\n' ' ')" = "LICENSE Makefile README.md bench kernels ref results tests " ] || \
 	    { echo "the top level must be: Makefile README.md LICENSE kernels ref bench tests results"; exit 1; }
 

@@ -14,6 +14,7 @@
 #include "schedule.h"
 #include "timing/gate.h"
 
+#include <argp.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -162,13 +163,22 @@ static int run_bench(const struct arguments *a)
     return tally.failed ? EXIT_WRONG : EXIT_GOOD;
 }
 
+static void print_version(FILE *out, struct argp_state *state)
+{
+    (void)state;
+    fprintf(out, "mmk-bench %s, numerics %d\n", mmk_version(), mmk_numerics_version());
+}
+
 int main(int argc, char **argv)
 {
     static struct arguments a = {.seed = 1};
     char error[4600];
+    argp_program_version_hook = print_version;
     if (argc > 1 && strcmp(argv[1], "retrieve") == 0)
         return retrieve_main(argc - 1, argv + 1);
     options_parse(argc, argv, &a);
+    if (!kernels_complete(error, sizeof error))
+        refuse("%s", error);
     if (a.serve)
         return gate_serve();
     if (a.list) {

@@ -3,7 +3,6 @@
  */
 #include "options.h"
 
-#include "../kernels/mmk.h"
 #include "base/console.h"
 
 #include <argp.h>
@@ -213,12 +212,6 @@ static error_t parse_option(int key, char *text, struct argp_state *state)
     }
 }
 
-static void print_version(FILE *out, struct argp_state *state)
-{
-    (void)state;
-    fprintf(out, "mmk-bench %s, numerics %d\n", mmk_version(), mmk_numerics_version());
-}
-
 void options_parse(int argc, char **argv, struct arguments *a)
 {
     static const struct argp argp = {
@@ -234,6 +227,5 @@ void options_parse(int argc, char **argv, struct arguments *a)
         NULL,
         NULL};
     argp_err_exit_status = EXIT_USAGE;
-    argp_program_version_hook = print_version;
     argp_parse(&argp, argc, argv, 0, NULL, a);
 }

@@ -2,8 +2,7 @@
  * SPDX-License-Identifier: MIT
  *
  * Conventions that hold for every function here
- *   names     X is m x d with rows x_i, Y is n x d with rows y_j; s is logit_scale, 1 /
- *             temperature.
+ *   names     X is m x d with rows x_i, Y is n x d with rows y_j; s, logit_scale, 1 / temperature.
  *   structs   are initialised with zeros, best by designated initialisers. A field that is 0 or
  *             NULL means what its comment says, or is refused by name.
  *   sizes     size_t; a product of sizes that leaves the address space is MMK_ERR_SIZE. Zero rows
@@ -96,8 +95,7 @@ enum mmk_isa { MMK_ISA_SCALAR = 0, MMK_ISA_AVX2, MMK_ISA_AVX512, MMK_ISA_NEON };
 #define MMK_ISA_COUNT 4
 
 /*   name     of an instruction set ("avx512"); NULL for a value that is none
- *   usable   MMK_OK when this machine and this build can run it, else one of the MMK_ERR_ISA_
- *            values
+ *   usable   MMK_OK when this machine and this build can run it
  *   use      exactly this one from now on, in all threads; NULL goes back to the default choice. On
  *            an error the one in use stays
  *   in_use   which one the next call will run */
@@ -115,7 +113,7 @@ struct mmk_gallery;
 
 /* rows x columns elements, row-major.
  *   leading_dimension   elements from a row to the next; 0: columns
- *   row_scales          of narrow types; NULL for MMK_F32
+ *   row_scales          must be NULL: f32 rows have none
  *   packed              a gallery in place of data, where a function takes one: rows and columns
  *                       are the gallery's then, and may be left 0 */
 struct mmk_matrix {
@@ -151,11 +149,11 @@ struct mmk_csr {
 
 /* NULL options are the same as all zero.
  *   threads           0: what OpenMP says (OMP_NUM_THREADS); 1: the calling thread only
- *   workspace         memory that the call may use, any alignment; NULL: it allocates
- *   workspace_bytes   where it is too small the call allocates as without one
+ *   workspace         memory that the call may use, any alignment; NULL: it allocates the least
+ *   workspace_bytes   where it is below the least, too; keep it from call to call
  *   query             not NULL: the call checks its arguments, writes here how much workspace it
- *                     would use, and computes nothing. Matrices need no data for that, outputs may
- *                     be any pointers that are not NULL. Of every function that takes options */
+ *                     can use, beside the results themselves, and computes nothing. Matrices and
+ *                     outputs need no data then, targets do. On an error it is not written */
 struct mmk_options {
     int threads;
     void *workspace;
@@ -166,8 +164,7 @@ struct mmk_options {
 
 struct mmk_workspace_bytes {
     size_t least; /* with so much the call allocates nothing (OpenMP may, for its threads) */
-    size_t all;   /* with so much it also keeps all that saves time; in between, a part of it.
-                     SIZE_MAX where so much cannot be addressed */
+    size_t all;   /* up to this, all there is beyond saves time; SIZE_MAX: not addressable */
 };
 
 /* ---- Similarity ------------------------------------------------------------------------------ */
@@ -176,10 +173,8 @@ struct mmk_workspace_bytes {
  *   MMK_COSINE     x.y / (|x| |y|); a zero row has cosine 0 with everything. Rows of any finite
  *                  magnitude are safe (1e-20, 1e20: the norm neither under- nor overflows). A row
  *                  with NaN or Inf has cosine NaN with everything. Rounding may leave a result
- *                  outside [-1, 1]: of pair and query by (d / 30 + 24) 2^-24 at most, of matrix and
- *                  search, a chain of d roundings, by (1.02 d + 16) 2^-24 (d up to 2^22). There are
- *                  rows for which 0.6 of the latter is reached; among those met in practice it is
- *                  10 units of 2^-23 at d = 768.
+ *                  outside [-1, 1]: pair and query by (d / 30 + 24) 2^-24 at most, matrix and
+ *                  search by (1.02 d + 16) 2^-24, d up to 2^22 (met: 10 2^-23 at d = 768).
  *   MMK_NEG_SQ_L2  -|x - y|^2; exactly 0 for x = y, never positive. Pair and query take the
  *                  differences; matrix expands it as 2 x.y - |x|^2 - |y|^2, whose rounding error
  *                  grows with |x|^2 + |y|^2, clamped at 0.
@@ -238,46 +233,50 @@ MMK_API void mmk_gallery_free(struct mmk_gallery *gallery);
  *     lse_x_i = log sum_j e^{L_ij},  lse_y_j = log sum_i e^{L_ij}
  * Without targets y_{i+offset} belongs to x_i: T_ij = [j = i + offset], and the loss is CLIP's.
  * NT-Xent (SimCLR): X = Y = both views of a batch, 2B rows, exclude_self, weights 1 and 0, one
- * target a row: the other view; the gradient of a row is its row of dX plus that of dY. Further
- * negatives N (q x d) are columns n .. n + q - 1 that belong to no x_i: MoCo's queue. With P the
- * softmax of a row, Q of a column,
+ * target a row: the other view; the gradient of a row is its row of dX plus that of dY, which are
+ * two buffers. Further negatives N (q x d) are columns n .. n + q - 1 that belong to no x_i: MoCo's
+ * queue; lse_x is over them, too, T and lse_y have none of them. With P the softmax of a row, Q of
+ * a column,
  *     G_ij = upstream ( weight_x/m_x (P_ij - t_ij) + weight_y/m_y (Q_ij - u_ij) )
  * over the m_x rows and m_y columns that have targets (each part is left out in the others), the
  * gradients are upstream times d loss / dX, dY, dN, with respect to the rows as they were passed,
  * and upstream d loss / ds = sum_ij G_ij sim_ij.
  * Edge cases: rows and columns without targets add nothing and are not counted; a loss without any
- * is 0. The least value of loss_x is the mean entropy of the t_i, 0 for single targets; a loss or
- * gradient near 0 keeps its relative accuracy, since a row's only target is kept out of the sums
- * and joined last. m = n = 1 gives exactly 0. A zero row has gradient 0 (cosine). NaN or +Inf among
- * the logits of a row (column) makes its lse, and the loss, NaN; a NaN lse makes its row (column)
- * of P (Q), and all that is summed from it, NaN, whatever the weights. m = 0 or n = 0 gives loss 0
- * and lse of -Inf. Logits of any size are right; rows and columns whose sum lies more than some 60
- * nats from that of most are done a second time.
- * Memory: logits are never stored: O(m + n + entries), packed copies of at most some 5,600 rows,
- * with gradients 12,300 and 7 MB of G. Gradients make the logits again (8 m n d flops in all),
- * unless the workspace keeps exponentials, 4 bytes a pair: with all of them 6 m n d. They are of no
- * use where a lse is so far from most (110 nats) that P and Q need an exponential each.
+ * is 0. The least loss_x is the mean entropy of the t_i, 0 for single targets; one near 0 keeps its
+ * relative accuracy, as a row's only target is joined last. A gradient's sums over the batch are
+ * chains of float, whose error grows with their length: 4e-6 was met at 4,096 rows, 2e-4 at 65,792.
+ * m = n = 1 gives exactly 0. A zero row has gradient 0 (cosine). NaN or +Inf among the logits of a
+ * row (column) makes its lse, and the loss, NaN; a NaN lse makes its row (column) of P (Q), and all
+ * that is summed from it, NaN, whatever the weights. m = 0 or n = 0 gives loss 0 and lse of -Inf.
+ * Logits of any size are right; rows and columns some 60 nats from most are done twice.
+ * Memory: logits are never stored: O(m + n + entries), packed copies of some 5,600 rows, with
+ * gradients 12,500 and 7 MB of G; d loss / ds makes dX, and for neg_sq_l2 dY and dN, if they are
+ * not wanted. Gradients make logits again (8 m n d flops in all), unless the workspace keeps
+ * exponentials, 4 bytes a pair: with all of them 6 m n d. They are of no use where a lse is so far
+ * from most (110 nats) that P and Q need an exponential each.
  * Sources: van den Oord et al. 2018; Radford et al. 2021; Khosla et al. 2020 (SupCon); Yang et al.
- * 2022 (UniCL); Li et al. 2021 (ALBEF: targets 1/|P|); He et al. 2020 (MoCo); Chen et al. 2020
- * (SimCLR).
+ * 2022 (UniCL); He et al. 2020 (MoCo); Chen et al. 2020 (SimCLR).
  *
  * Problem
+ *   x, y           required
  *   negatives      N; NULL: none
- *   logit_scale    s > 0, at most 1.7e38
+ *   similarity     0 is MMK_DOT
+ *   logit_scale    s itself, > 0, at most 1.7e38: where log s is what is learned, its exponential,
+ *                  and d loss / d log s is s times dlogit_scale
  *   weight_x, _y   >= 0, finite; both 0: 1/2 and 1/2
  *   targets        T; NULL: one to one
  *   offset         of a shard in its batch, offset + m <= n; 0 with targets, but for exclude_self
  *   exclude_self   not 0: the pairs (i, i + offset) are left out of every sum; needs targets, which
  *                  must have no weight there (MMK_ERR_INDEX)
- *   lse_x, lse_y   of an earlier call with the same problem, m and n floats: then only gradients
- *                  may be wanted, and nothing is made twice. Their rounding to float, |lse| 2^-24,
- *                  is an error in the exponents of P and Q. NULL: made in this call
- *   upstream       d of what is differentiated / d loss, 1 float, finite; NULL: 1
+ *   lse_x, lse_y   both, of an earlier call with the same problem, m and n floats: then only
+ *                  gradients and counts may be wanted, and nothing is made twice. Their rounding to
+ *                  float, |lse| 2^-24, is an error in the exponents of P and Q. NULL: made in this
+ *                  call
+ *   upstream       d of what is differentiated / d loss (grad_output), 1 float, finite; NULL: 1
  * Results
- *   loss, dlogit_scale              1 float each
- *   lse_x, lse_y                    m and n floats
- *   rows_counted, columns_counted   m_x and m_y
- *   dx, dy, dnegatives              m x d, n x d, q x d */
+ *   loss, dlogit_scale, lse_x, lse_y              1, 1, m and n floats
+ *   rows_counted, columns_counted                 m_x and m_y
+ *   dx, dy, dnegatives                            m x d, n x d, q x d */
 struct mmk_infonce_problem {
     const struct mmk_matrix *x, *y, *negatives;
     enum mmk_similarity similarity;
@@ -309,10 +308,11 @@ MMK_API enum mmk_status mmk_infonce(const struct mmk_infonce_problem *problem,
  *     alignment  = mean_i -L_ii                                                            (m = n)
  * A loss that pulls pairs (x_i, y_i) together and pushes each modality's samples apart, from a
  * second batch x' of it, is alignment(x, y) + uniformity(x, x') with weights 1 and 0. lse is the
- * log of the sums, not of the means. Errors: both take InfoNCE's structs; targets, offset,
- * exclude_self, negatives and a given lse must be left out, for alignment also weights and the
- * results lse and counts (MMK_ERR_CONFLICT). Memory: of uniformity InfoNCE's, of alignment O(m +
- * d), with O(m d) flops. Sources: Wang and Isola 2020; Cai et al. 2025. */
+ * log of the sums, not of the means.
+ * Errors: both take InfoNCE's structs; targets, offset, exclude_self, negatives and a given lse
+ * must be left out, for alignment also weights and the results lse and counts (MMK_ERR_CONFLICT).
+ * Memory: of uniformity InfoNCE's, of alignment O(m + d), with O(m d) flops.
+ * Sources: Wang and Isola 2020; Cai et al. 2025. */
 MMK_API enum mmk_status mmk_uniformity(const struct mmk_infonce_problem *problem,
                                        const struct mmk_infonce_results *results,
                                        const struct mmk_options *options);
@@ -327,24 +327,24 @@ MMK_API enum mmk_status mmk_alignment(const struct mmk_infonce_problem *problem,
  * With log-variances p (m x d) and q (n x d), X and Y are the means of Gaussian embeddings, and sim
  * is minus their closed-form sampled distance (PCME++):
  *     sim(x_i, y_j) = -( |x_i - y_j|^2 + sum_k (e^{p_ik} + e^{q_jk}) )
- * Gradients are times upstream. Edge cases: relative accuracy is kept however small the terms. NaN
- * among the logits makes the loss NaN. m = 0 or n = 0 gives loss 0. Memory: as InfoNCE; the logits
- * are made once, 2 m n d flops, with gradients 6 m n d, and nothing is kept, so that workspace
- * beyond `least` is of no use. Sources: Zhai et al. 2023 (SigLIP: bias -10 and s = 10 at the
- * start); Chun 2024 (PCME++).
+ * Gradients are times upstream.
+ * Edge cases: relative accuracy is kept however small the terms. NaN among the logits makes the
+ * loss NaN. m = 0 or n = 0 gives loss 0.
+ * Memory: as InfoNCE; the logits are made once, 2 m n d flops, with gradients 6 m n d, and nothing
+ * is kept, so that workspace beyond `least` is of no use.
+ * Sources: Zhai et al. 2023 (SigLIP: bias -10 and s = 10 at the start); Chun 2024 (PCME++).
  *
  * Problem
+ *   similarity           0 is MMK_DOT
  *   log_variance_x, _y   p and q, both or none; with MMK_NEG_SQ_L2 only
- *   logit_scale          s > 0, at most 1.7e38
- *   bias                 at most 2^100 either way
+ *   logit_scale, bias    s itself, as in InfoNCE; at most 2^100 either way
  *   positives            m x n: pairs with weight above 0 belong together, how great it is does not
  *                        matter; NULL: y_{i+offset} belongs to x_i
  *   offset               offset + m <= n; 0 with positives
  *   upstream             d of what is differentiated / d loss, 1 float, finite; NULL: 1
  * Results
- *   loss, dlogit_scale, dbias              1 float each
- *   dx, dy                                 m x d, n x d
- *   dlog_variance_x, dlog_variance_y       likewise; only where the problem has variances */
+ *   loss, dlogit_scale, dbias                     1 float each
+ *   dx, dy, dlog_variance_x, dlog_variance_y      m x d, n x d; the latter only with variances */
 struct mmk_sigmoid_problem {
     const struct mmk_matrix *x, *y;
     const struct mmk_matrix *log_variance_x, *log_variance_y;
@@ -407,13 +407,15 @@ MMK_API enum mmk_status mmk_topk(const struct mmk_matrix *scores,
 /* For each x_i the first k of sim(x_i, y_j), j < n; and, from the same pass over the scores, for
  * each y_j the first k of sim(x_i, y_j), i < m: the values and indices that mmk_similarity_matrix
  * followed by mmk_topk gives, bit for bit, without the m x n scores. Y may be packed. m and n must
- * be below 2^32. Memory: a packed copy of up to 4,200 rows of X; a worker takes 1,376 rows of Y, 16
- * k + 640 bytes for each row of X, at most 64 MB of them at a time (but for 84 rows at least), and
- * some 100 k bytes to sort. Y is read once for every batch of rows of X, in order: it may be a
- * mapped file. With for_y, X is packed whole and the candidates of all its rows are kept: let X be
- * the smaller side; a worker takes 16 k + 1,500 bytes more for each of up to 1,344 columns, 8 MB at
- * most (but for 32 columns at least).
- *   for_x, for_y   m rows of k results, n rows of k; NULL: not wanted */
+ * be below 2^32.
+ * Memory: packed copies of up to 4,200 rows of X and, a worker, 1,376 of Y; and a worker's
+ * candidates, 16 k + 640 bytes a row of X, at most 64 MB (but for 84 rows at least). Y is read once
+ * for every batch of rows of X, in order: it may be a mapped file. With for_y, X is packed whole
+ * and the candidates of all its rows are kept, and 8 MB of those of columns: let X be the smaller
+ * side.
+ *   similarity     0 is MMK_DOT
+ *   for_x, for_y   m rows of k results, n rows of k; NULL: not wanted. Beyond min(k, n) or min(k,
+ *                  m) of them a row is left alone, as in mmk_topk */
 struct mmk_search_problem {
     const struct mmk_matrix *x, *y;
     enum mmk_similarity similarity;
@@ -439,20 +441,17 @@ MMK_API enum mmk_status mmk_search(const struct mmk_search_problem *problem,
  * each as the mean over the queries with R_i > 0; the others are left out. An item that a ranking
  * lists again is no second hit. mAP@R <= R-Precision <= 1. With no query counted the means are NaN.
  * depth must reach min(K, n) of each K, and every R_i where R-Precision or mAP@R is wanted, else
- * MMK_ERR_DEPTH. Rankings may be longer than n (with items that they list again): Recall@K looks at
- * the first min(K, depth) of them.
+ * MMK_ERR_DEPTH. depth may exceed n: Recall@K looks at the first min(K, depth) items.
  * Memory: O(max R_i), time linear in what is read, as is to be expected of a hash table.
  * Sources: Musgrave et al. 2020 (R-Precision, mAP@R); Chun et al. 2022 (ECCV Caption).
  *
  * Problem
  *   rankings            m x depth: items, the best first, all below n, as mmk_search writes them
  *   leading_dimension   of rankings; 0: depth
- *   relevant            m x n
  *   recall_at           recall_count values of K in any order; Recall@0 is 0
  * Results
- *   recall                  recall_count doubles, in the order of recall_at
- *   r_precision, map_at_r   1 double each
- *   counted                 queries with R_i > 0: m - *counted are left out */
+ *   recall, r_precision, map_at_r   recall_count doubles, in the order of recall_at; 1 double each
+ *   counted                         queries with R_i > 0: m - *counted are left out */
 struct mmk_retrieval_problem {
     size_t m, n, depth;
     const uint32_t *rankings;

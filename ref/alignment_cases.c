@@ -1,8 +1,8 @@
 /* alignment_cases.c - cases of the alignment of pairs.
  * SPDX-License-Identifier: MIT
  *
- * Bounds: the loss is s times the mean of m similarities, each with the error e_ii of the similarity
- * matrix (a pair's is less), and s, 1/m and the result are rounded:
+ * Bounds: the loss is s times the mean of m similarities, each with the error e_ii of the
+ * similarity matrix (a pair's is less), and s, 1/m and the result are rounded:
  *     s/m sum_i e_ii + 4u s/m sum_i |sim_ii|
  * Gradients as in infonce_bounds.c, with G_ii = -1/m, which with s is rounded twice.
  */

@@ -13,6 +13,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <string.h>
 
 /* What a trial's inputs are filled with. */
 enum fill {
@@ -44,7 +45,7 @@ struct shape {
     size_t k;         /* results */
     size_t positives; /* of a row; in texts a k, too */
     size_t negatives; /* further columns that belong to no row; in texts a q */
-    size_t ld_extra;  /* added to every leading dimension */
+    size_t ld_extra;  /* added to the first leading dimension, twice to the second ... */
     enum mmk_similarity similarity;
     float logit_scale;
     float weight_x, weight_y;
@@ -95,6 +96,16 @@ struct trial {
     size_t judged_rows; /* of each output, where the oracle judges a few only; 0: all */
 };
 
+/* An argument by its name; NULL: the kernel has none of it. (A cast, as strchr has one: who may
+ * write the trial may write what is found.) */
+static inline struct buffer *trial_buffer(const struct trial *trial, const char *name)
+{
+    for (int b = 0; b < trial->buffer_count; b++)
+        if (strcmp(trial->buffer[b].name, name) == 0)
+            return (struct buffer *)(uintptr_t)&trial->buffer[b];
+    return NULL;
+}
+
 /* What struct kernel has in place of a value of enum mmk_similarity. */
 enum { SIMILARITY_NONE = -2, SIMILARITY_FROM_SHAPE = -1 };
 
@@ -108,6 +119,16 @@ enum allowance {
     ALLOWANCE_SOFTMAX,    /* what is lost where the softmax is near 1 on the positive */
 };
 
+/* What an offset in a shape means. */
+enum offset_use {
+    OFFSET_NONE,    /* there is none */
+    OFFSET_ALWAYS,  /* y_{i+offset} belongs to x_i: offset + m <= n, also where it is 0 */
+    OFFSET_IF_GIVEN /* so where it is not 0; else m may be above n */
+};
+
+/* Every kernel has name, rooms, family, formula, dims, layout, call, oracle, flops, bytes, sweep
+ * and bench shapes, and a release where it has a prepare (kernel_lacks); what else is left out is
+ * NULL, 0 or false, and means that there is none. */
 struct kernel {
     const char *name;     /* "infonce_forward", "cosine_pair" */
     const char *rooms;    /* folders in kernels/ that hold its inner loops, the busiest first */
@@ -115,11 +136,13 @@ struct kernel {
     const char *formula;  /* one line for tables */
     const char *dims;     /* which sizes a shape of it has, in the order they are written: "mnd" */
     bool has_positives;   /* the k in dims is not that of results, but of a row's positives */
-    bool has_logit_scale; /* shapes have a logit scale and, as InfoNCE, weights and an offset */
-    bool clip_loss;       /* it computes what CLIP's loss is elsewhere: one positive a row */
-    bool gradients;       /* it writes gradients */
-    bool counts;          /* its call sets trial->count */
-    int similarity;       /* enum mmk_similarity, or one of the two above */
+    bool has_logit_scale; /* shapes have a logit scale and, as InfoNCE, weights */
+    enum offset_use offset;
+    bool clip_loss;     /* it computes what CLIP's loss is elsewhere: one positive a row */
+    bool gradients;     /* it writes gradients */
+    bool counts;        /* its call sets trial->count */
+    bool ranks_gallery; /* for each x_i the first k of all y_j, and nothing else */
+    int similarity;     /* enum mmk_similarity, or one of the two above */
     bool both_signs; /* huge rows hold both signs, as for MMK_COSINE: nothing becomes Inf - Inf */
 
     /* Lists the trial's buffers (sizes, names, roles) from its shape; allocates nothing. */
@@ -127,15 +150,16 @@ struct kernel {
     /* Fills the inputs that only this kernel knows how to make, after the common fill (which it may
      * leave as it is); NULL: the common fill is all. */
     void (*fill)(struct trial *trial);
-    /* What a user does once for many calls (packing a gallery), with the instruction set that will be
-     * called; NULL: nothing. */
+    /* What a user does once for many calls (packing a gallery), with the instruction set that will
+     * be called; NULL: nothing. */
     enum mmk_status (*prepare)(struct trial *trial);
     void (*release)(struct trial *trial);
     /* Calls the public function on the trial's buffers, for the outputs that are wanted. */
     enum mmk_status (*call)(struct trial *trial);
     /* expected and bound of every output, in double; written as the formula in mmk.h. */
     void (*oracle)(struct trial *trial);
-    /* Of a large case the oracle judges some rows only: which share of the work. NULL: always all. */
+    /* Of a large case the oracle judges some rows only: which share of the work. NULL: always
+     * all. */
     double (*judged)(const struct shape *shape);
     /* Judges outputs whose right value depends on other outputs (which of two equal scores comes
      * first); NULL: there are none. False: one is wrong, and message says which. */
@@ -146,6 +170,7 @@ struct kernel {
     bool keeps_exponentials; /* a workspace may hold some or all of its exponentials */
 
     enum allowance allowance;
+    bool similarity_matrix; /* m x n similarities of rows as they come, and nothing else */
     size_t oracle_matrices; /* m x n matrices of doubles that its oracle keeps beside the outputs */
     bool paired;            /* y_i is a second view of what x_i shows, not a row of a gallery */
     bool synthetic_only;    /* its inputs cannot be made from rows of real vectors */
@@ -164,9 +189,16 @@ struct kernel {
     size_t bench_count;
 };
 
+/* The first field that every descriptor must have and this one lacks, by name; NULL: it is whole. A
+ * count of flops may be 0, but there must be a function that says so. */
+const char *kernel_lacks(const struct kernel *kernel);
+
 /* All kernels, in the order of the tables. */
 extern const struct kernel *const kernels[];
 extern const size_t kernel_count;
+
+/* False where a descriptor of these lacks a field: which one of whom is then written to error. */
+bool kernels_complete(char *error, size_t size);
 
 /* Whether the kernel can be tried with it at a shape. */
 bool fill_fits(const struct kernel *kernel, const struct shape *shape, enum fill fill);

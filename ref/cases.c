@@ -48,6 +48,32 @@ const struct kernel *const kernels[] = {
 };
 const size_t kernel_count = sizeof kernels / sizeof kernels[0];
 
+const char *kernel_lacks(const struct kernel *k)
+{
+    const struct {
+        const char *name;
+        bool there;
+    } fields[] = {
+        {"name", k->name != NULL},
+        {"rooms", k->rooms != NULL},
+        {"family", k->family != NULL},
+        {"formula", k->formula != NULL},
+        {"dims", k->dims != NULL},
+        {"layout", k->layout != NULL},
+        {"call", k->call != NULL},
+        {"oracle", k->oracle != NULL},
+        {"flops", k->flops != NULL},
+        {"bytes", k->bytes != NULL},
+        {"sweep", k->sweep != NULL},
+        {"bench", k->bench != NULL && k->bench_count > 0},
+        {"release", k->release != NULL || k->prepare == NULL},
+    };
+    for (size_t i = 0; i < sizeof fields / sizeof fields[0]; i++)
+        if (!fields[i].there)
+            return fields[i].name;
+    return NULL;
+}
+
 const char *fill_name(enum fill fill)
 {
     static const char *const names[FILL_COUNT] = {
@@ -294,4 +320,18 @@ void trial_fill(struct trial *t)
         fill_nan(t);
     if (t->kernel->fill)
         t->kernel->fill(t);
+}
+
+bool kernels_complete(char *error, size_t size)
+{
+    for (size_t i = 0; i < kernel_count; i++) {
+        const char *lacks = kernel_lacks(kernels[i]);
+        if (lacks == NULL)
+            continue;
+        snprintf(error, size,
+                 "the descriptor of kernel %s has no %s; ref/case.h says what it is for",
+                 kernels[i]->name ? kernels[i]->name : "?", lacks);
+        return false;
+    }
+    return true;
 }

@@ -50,13 +50,14 @@ static inline bool fill_is_of_rows(enum fill fill)
 static inline struct buffer *add_buffer(struct trial *t, const char *name, bool output, size_t rows,
                                         size_t cols)
 {
-    struct buffer *b = &t->buffer[t->buffer_count++];
-    *b = (struct buffer){.name = name,
-                         .output = output,
-                         .element = ELEMENT_F32,
-                         .rows = rows,
-                         .cols = cols,
-                         .ld = rows > 1 ? cols + t->shape.ld_extra : cols};
+    struct buffer *b = &t->buffer[t->buffer_count++]; /* each has a leading dimension of its own */
+    *b =
+        (struct buffer){.name = name,
+                        .output = output,
+                        .element = ELEMENT_F32,
+                        .rows = rows,
+                        .cols = cols,
+                        .ld = rows > 1 ? cols + t->shape.ld_extra * (size_t)t->buffer_count : cols};
     return b;
 }
 

@@ -1,4 +1,5 @@
-/* infonce_bounds.c - error bounds of InfoNCE: logits, lse, loss, G, and the gradients of all losses.
+/* infonce_bounds.c - error bounds of InfoNCE: logits, lse, loss, G, and the gradients of all
+ * losses.
  * SPDX-License-Identifier: MIT
  *
  * Bounds, with u = 2^-24, chain() and e_ij = error of sim_ij as for the similarity matrix. Errors
@@ -6,16 +7,16 @@
  *
  * Logit, with s log2(e) rounded and multiplied into x before the product:
  *     delta_ij = s (e_ij + u sum_k |x_ik y_jk|) + 2u |L_ij|
- * Term e^{L_ij - M} of a sum; an integer M (in base 2) is taken out without rounding, and where a row is
- * done again M_i is its greatest logit but the positive's; exp:
+ * Term e^{L_ij - M} of a sum; an integer M (in base 2) is taken out without rounding, and where a
+ * row is done again M_i is its greatest logit but the positive's; exp:
  *     epsilon_ij = delta_ij + 2u |L_ij - M_i| + 4u
  * lse_i, rounded once at its end:
  *     sum_j P_ij epsilon_ij + (chain(n) + 4) u + 2u |lse_i|
  * loss_i is log(1 + sum of the others e^{L_ij - L_ip}), so that only the others' errors count:
  *     sum_{j != p} P_ij (epsilon_ij + epsilon_ip + (chain(n) + 4) u) + 4u loss_i
- * With several targets p is the one of the greatest logit, as rounded, and sum_j t_ij (L_ip - L_ij) is
- * added: sum_{j != p} t_ij (delta_ij + delta_ip) more, with the greatest epsilon of a target for p's.
- * loss: the weighted mean of these, and (chain(m) + 4) u loss.
+ * With several targets p is the one of the greatest logit, as rounded, and sum_j t_ij (L_ip - L_ij)
+ * is added: sum_{j != p} t_ij (delta_ij + delta_ip) more, with the greatest epsilon of a target for
+ * p's. loss: the weighted mean of these, and (chain(m) + 4) u loss.
  *
  * P_ij, relative:
  *     gamma_ij = e^{delta_ij + error of lse_i + 3u (|L_ij| + |lse_i|) + 4u} - 1
@@ -36,9 +37,9 @@
  * mag_ij = sum_k |x_ik y_jk|, for neg_sq_l2 sum_k (|x_ik| + |y_jk|)^2:
  *     sum_ij (error of G_ij) |sim_ij| + (chain(m) + chain(n) + lanes(d) + 8) u |G_ij| mag_ij
  *
- * Terms below 2^-126 of 2^c are flushed to 0. Forward, and backward with it: a sum below 2^-60 of 2^c is
- * not used, so that a flush is an error of 2^-66 of the sum. The backward alone has c at the least lse,
- * or just as much above it as the greatest lse is more than 100 binary digits away.
+ * Terms below 2^-126 of 2^c are flushed to 0. Forward, and backward with it: a sum below 2^-60 of
+ * 2^c is not used, so that a flush is an error of 2^-66 of the sum. The backward alone has c at the
+ * least lse, or just as much above it as the greatest lse is more than 100 binary digits away.
  */
 #include "infonce_bounds.h"
 
@@ -213,8 +214,8 @@ double infonce_backward_flush(const struct infonce_ref *r)
     return lse_spread(r) < SPREAD_NEAR ? FLUSH_NEAR : INFONCE_FLUSH;
 }
 
-/* Whether some G_ij is 0 by definition (no targets in its row and column) while sim_ij, made from the
- * same rows, is not finite: 0 * NaN, which the formula has in one element only. */
+/* Whether some G_ij is 0 by definition (no targets in its row and column) while sim_ij, made from
+ * the same rows, is not finite: 0 * NaN, which the formula has in one element only. */
 static bool open_gradient(size_t cols, size_t d, const double *g, const double *a,
                           const bool *finite_b)
 {

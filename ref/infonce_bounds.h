@@ -1,4 +1,5 @@
-/* infonce_bounds.h - error bounds of InfoNCE: logits, lse, loss, G, and the gradients of all losses.
+/* infonce_bounds.h - error bounds of InfoNCE: logits, lse, loss, G, and the gradients of all
+ * losses.
  * SPDX-License-Identifier: MIT
  */
 #ifndef MMK_INFONCE_BOUNDS_H
@@ -19,14 +20,15 @@ struct infonce_bounds {
 void infonce_bounds_open(struct infonce_bounds *b, const struct infonce_ref *r);
 void infonce_bounds_close(struct infonce_bounds *b);
 
-/* Absolute error of a softmax by terms that are flushed to 0: of a forward, and of a backward in one
- * call with it. */
+/* Absolute error of a softmax by terms that are flushed to 0: of a forward, and of a backward in
+ * one call with it. */
 #define INFONCE_FLUSH 0x1p-66
 
 /* The same of a backward alone, which knows the lse. */
 double infonce_backward_flush(const struct infonce_ref *r);
 
-/* Of one direction: the error of every lse, and of the weighted sum of the rows' losses (returned). */
+/* Of one direction: the error of every lse, and of the weighted sum of the rows' losses
+ * (returned). */
 double infonce_forward_bounds(const struct infonce_direction *dir, const double *delta,
                               double flush, double *lse_error);
 

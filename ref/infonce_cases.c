@@ -1,4 +1,5 @@
-/* infonce_cases.c - cases of InfoNCE, one-to-one and multi-positive: forward, backward, both in one call.
+/* infonce_cases.c - cases of InfoNCE, one-to-one and multi-positive: forward, backward, both in one
+ * call.
  * SPDX-License-Identifier: MIT
  */
 #include "cases.h"
@@ -602,7 +603,7 @@ static size_t negatives_sweep(bool quick, struct shape *shapes)
                                .positives = i % 4 == 2 ? 3 : 0,
                                .offset = i % 3,
                                .upstream = upstreams[i / 2 % 3],
-                               .ld_extra = i % 2});
+                               .ld_extra = i / 2 % 2});
     for (size_t i = 0; i < (quick ? all - 3 : all); i++)
         add_all(shapes, &count, some[i]);
     return count;
@@ -648,6 +649,7 @@ static const struct shape negatives_bench[] = {{.m = 256,
 
 const struct kernel kernel_infonce_forward = {
     .name = "infonce_forward",
+    .offset = OFFSET_ALWAYS,
     .rooms = "infonce tile",
     .formula = "loss = w_x mean_i (lse_j L_ij - L_ip) + w_y mean_j (lse_i L_ij - L_pj)",
     .clip_loss = true,
@@ -665,6 +667,7 @@ const struct kernel kernel_infonce_forward = {
 
 const struct kernel kernel_infonce_backward = {
     .name = "infonce_backward",
+    .offset = OFFSET_ALWAYS,
     .rooms = "infonce tile",
     .formula = "dX, dY, d logit_scale from the two lse",
     .gradients = true,
@@ -683,6 +686,7 @@ const struct kernel kernel_infonce_backward = {
 
 const struct kernel kernel_infonce_forward_backward = {
     .name = "infonce_forward_backward",
+    .offset = OFFSET_ALWAYS,
     .rooms = "infonce tile",
     .formula = "loss, lse, dX, dY, d logit_scale in one call",
     .keeps_exponentials = true,
@@ -702,6 +706,7 @@ const struct kernel kernel_infonce_forward_backward = {
 
 const struct kernel kernel_infonce_negatives_forward_backward = {
     .name = "infonce_negatives_forward_backward",
+    .offset = OFFSET_ALWAYS,
     .rooms = "infonce tile",
     .formula = "the same with q columns that belong to no row, their gradient, d upstream",
     .keeps_exponentials = true,
@@ -723,6 +728,7 @@ const struct kernel kernel_infonce_negatives_forward_backward = {
 
 const struct kernel kernel_multi_infonce_forward = {
     .name = "multi_infonce_forward",
+    .offset = OFFSET_IF_GIVEN,
     .rooms = "infonce tile",
     .formula = "InfoNCE with k positives a row: mean_i sum_j t_ij (lse_i - L_ij), columns alike",
     .layout = multi_forward_layout,
@@ -742,6 +748,7 @@ const struct kernel kernel_multi_infonce_forward = {
 
 const struct kernel kernel_multi_infonce_backward = {
     .name = "multi_infonce_backward",
+    .offset = OFFSET_IF_GIVEN,
     .rooms = "infonce tile",
     .formula = "dX, dY, d logit_scale with k positives a row",
     .gradients = true,
@@ -761,6 +768,7 @@ const struct kernel kernel_multi_infonce_backward = {
 
 const struct kernel kernel_multi_infonce_forward_backward = {
     .name = "multi_infonce_forward_backward",
+    .offset = OFFSET_IF_GIVEN,
     .rooms = "infonce tile",
     .formula = "loss, lse, dX, dY, d logit_scale with k positives a row",
     .keeps_exponentials = true,

@@ -253,8 +253,8 @@ static void direction_backward(struct infonce_direction *dir)
     }
 }
 
-/* g = weight (P - t) of one direction; P - 1 on a row's only target is minus the sum of the others. A row
- * without targets has no part in the loss. */
+/* g = weight (P - t) of one direction; P - 1 on a row's only target is minus the sum of the others.
+ * A row without targets has no part in the loss. */
 static void direction_gradient(const struct infonce_direction *dir, double *g)
 {
 #pragma omp parallel for if (dir->rows * dir->cols > 10000) schedule(static)

@@ -13,8 +13,8 @@
 
 #include "../kernels/mmk.h"
 
-/* One direction of the loss: rows x cols logits, and the targets t of each row, which sum to 1 where it
- * has any. Direction y is the transposed matrix. */
+/* One direction of the loss: rows x cols logits, and the targets t of each row, which sum to 1
+ * where it has any. Direction y is the transposed matrix. */
 struct infonce_direction {
     size_t rows, cols;
     size_t *start, *column; /* of row i: entries start[i] .. start[i+1] - 1, columns ascending */
@@ -63,8 +63,8 @@ void infonce_ref_forward(struct infonce_ref *r);
 /* After a forward: g, dx, dy, dscale. */
 void infonce_ref_backward(struct infonce_ref *r);
 
-/* The sigmoid loss instead, positives where there are targets: from x, y, scale and bias, sim, the logits
- * without bias, loss, g, dx, dy, dscale and dbias. */
+/* The sigmoid loss instead, positives where there are targets: from x, y, scale and bias, sim, the
+ * logits without bias, loss, g, dx, dy, dscale and dbias. */
 void infonce_ref_sigmoid(struct infonce_ref *r);
 
 /* mean_i -L_ii instead, m = n: sim, loss, g, dx, dy, dscale. */

@@ -96,10 +96,10 @@ static const struct shape matrix_bench[] = {
 };
 
 #define MATRIX_PARTS                                                                               \
-    .family = "cosine", .allowance = ALLOWANCE_SIMILARITY, .dims = "mnd", .layout = matrix_layout, \
-    .call = matrix_call, .oracle = matrix_oracle, .flops = matrix_flops, .bytes = matrix_bytes,    \
-    .takes_threads = true, .fill_fits = matrix_fill_fits, .sweep = matrix_sweep,                   \
-    BENCH(matrix_bench)
+    .family = "cosine", .allowance = ALLOWANCE_SIMILARITY, .similarity_matrix = true,              \
+    .dims = "mnd", .layout = matrix_layout, .call = matrix_call, .oracle = matrix_oracle,          \
+    .flops = matrix_flops, .bytes = matrix_bytes, .takes_threads = true,                           \
+    .fill_fits = matrix_fill_fits, .sweep = matrix_sweep, BENCH(matrix_bench)
 
 const struct kernel kernel_dot_matrix = {
     .name = "dot_matrix",

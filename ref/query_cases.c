@@ -1,4 +1,5 @@
-/* query_cases.c - cases of the similarities of one vector with many, and of the many's squared norms.
+/* query_cases.c - cases of the similarities of one vector with many, and of the many's squared
+ * norms.
  * SPDX-License-Identifier: MIT
  */
 #include "cases.h"

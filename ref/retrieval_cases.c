@@ -1,10 +1,10 @@
 /* retrieval_cases.c - cases of the retrieval metrics.
  * SPDX-License-Identifier: MIT
  *
- * Recall is a quotient of two counts, rounded once in the oracle as in the kernel: the bound is 0. Of
- * the other two a query's value takes R additions and R + 1 divisions of positive numbers, and the mean
- * m additions and a division; with the oracle's own roundings that is less than
- * 2 (2 R + m + 2) 2^-53 of the result.
+ * Recall is a quotient of two counts, rounded once in the oracle as in the kernel: the bound is 0.
+ * Of the other two a query's value takes R additions and R + 1 divisions of positive numbers, and
+ * the mean m additions and a division; with the oracle's own roundings that is less than 2 (2 R + m
+ * + 2) 2^-53 of the result.
  */
 #include "cases.h"
 #include "retrieval_ref.h"

@@ -1,12 +1,12 @@
 /* search_cases.c - cases of search: rows, both directions, in a packed gallery.
  * SPDX-License-Identifier: MIT
  *
- * Bounds. Let B be the greatest bound among the scores of a row (that of the matrix). Scores that err
- * by at most B, sorted, err by at most B place by place: the r-th greatest of the row lies within B of
- * the r-th greatest true score. Which gallery row stands there is open where true scores are closer
- * than that; but its true score must lie within B of the value beside it, indices must be below n and
- * different, and values must not rise. That search gives the very bits of matrix and top-k, ties
- * included, is shown by tests/unit/test_search.c.
+ * Bounds. Let B be the greatest bound among the scores of a row (that of the matrix). Scores that
+ * err by at most B, sorted, err by at most B place by place: the r-th greatest of the row lies
+ * within B of the r-th greatest true score. Which gallery row stands there is open where true
+ * scores are closer than that; but its true score must lie within B of the value beside it, indices
+ * must be below n and different, and values must not rise. That search gives the very bits of
+ * matrix and top-k, ties included, is shown by tests/unit/test_search.c.
  *
  * Of large cases the oracle judges some rows (columns) only.
  */
@@ -303,8 +303,8 @@ static double bytes(const struct shape *s)
     return 4 * ((double)s->m + (double)s->n) * (double)s->d;
 }
 
-/* Where products overflow, the order of a sum decides between Inf and NaN, and the matrix's own checks
- * say all there is to say. */
+/* Where products overflow, the order of a sum decides between Inf and NaN, and the matrix's own
+ * checks say all there is to say. */
 static bool fits(const struct shape *s, enum fill fill)
 {
     if (fill == FILL_HUGE && s->similarity != MMK_COSINE)
@@ -363,6 +363,7 @@ static const struct shape both_bench[] = {
 
 const struct kernel kernel_search = {
     .name = "search",
+    .ranks_gallery = true,
     .rooms = "search tile topk",
     .formula = "first k of sim(x_i, y_j) for each i",
     .layout = layout,
@@ -383,6 +384,7 @@ const struct kernel kernel_search_both = {
 
 const struct kernel kernel_gallery_search = {
     .name = "gallery_search",
+    .ranks_gallery = true,
     .rooms = "search tile topk",
     .formula = "the same, Y packed before",
     .layout = layout,

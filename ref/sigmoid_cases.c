@@ -4,19 +4,21 @@
  * Bounds, with u, chain(), e_ij and delta_ij as in infonce_bounds.c. To the product the bias is
  * added, both in base 2 and rounded:
  *     eta_ij = delta_ij + 2u |bias| + 2u (|L_ij| + |bias|),   L_ij = s sim_ij + bias
- * Since log(1 + a e^eta) - log(1 + a) <= a/(1 + a) (e^eta - 1), each softplus(v) of the sum, made from an
- * exponential (2u) and a polynomial (4u) that is 0 where the exponential is below 2^-126, is off by
+ * Since log(1 + a e^eta) - log(1 + a) <= a/(1 + a) (e^eta - 1), each softplus(v) of the sum, made
+ * from an exponential (2u) and a polynomial (4u) that is 0 where the exponential is below 2^-126,
+ * is off by
  *     sigma(v) (e^eta - 1) + 6u softplus(v) + 2^-125
- * and the sum of all, none of them negative, by the sum of these and (chain(n) + chain(m) + 8) u of itself.
- * G_ij: the relative derivative of sigma is at most 1, and a quotient and two products round:
+ * and the sum of all, none of them negative, by the sum of these and (chain(n) + chain(m) + 8) u of
+ * itself. G_ij: the relative derivative of sigma is at most 1, and a quotient and two products
+ * round:
  *     |G_ij| (e^eta - 1 + 8u) + 2^-125/m
  * With variances, s V_ij = s (var_x_i + var_y_j) is taken off L_ij; a sum of them rounds by
  * (lanes(d) + 10) u of itself, which eta has s V_ij times more, beside 2u s V_ij for |bias|.
  * dlog_var_x, a product of e^p with the sum of a row of G:
  *     s e^p sum_j (error of G_ij + (chain(n) + 8) u |G_ij|)
- * and dlogit_scale the sum of (error of G_ij + (chain(m) + chain(n) + lanes(d) + 18) u |G_ij|) V_ij more.
- * dX, dY, dlogit_scale as in infonce_bounds.c; dbias: the sum of these and
- * (chain(m) + chain(n) + 8) u sum |G_ij|.
+ * and dlogit_scale the sum of (error of G_ij + (chain(m) + chain(n) + lanes(d) + 18) u |G_ij|) V_ij
+ * more. dX, dY, dlogit_scale as in infonce_bounds.c; dbias: the sum of these and (chain(m) +
+ * chain(n) + 8) u sum |G_ij|.
  */
 #include "cases.h"
 #include "infonce_bounds.h"
@@ -345,7 +347,8 @@ static const struct shape bench[] = {SIGLIP(256, 512, 1), SIGLIP(1024, 512, 1),
 
 #define SHARED_PARTS                                                                               \
     .dims = "mndk", .has_positives = true, .similarity = SIMILARITY_FROM_SHAPE,                    \
-    .fill = targets_fill, .sweep = sweep, .takes_threads = true, INFONCE_PARTS, BENCH(bench)
+    .offset = OFFSET_IF_GIVEN, .fill = targets_fill, .sweep = sweep, .takes_threads = true,        \
+    INFONCE_PARTS, BENCH(bench)
 
 const struct kernel kernel_sigmoid_forward = {
     .name = "sigmoid_forward",
@@ -404,6 +407,7 @@ const struct kernel kernel_csd_sigmoid_forward_backward = {
     .gradients = true,
     .dims = "mndk",
     .has_positives = true,
+    .offset = OFFSET_IF_GIVEN,
     .similarity = MMK_NEG_SQ_L2,
     .layout = csd_layout,
     .fill = csd_fill,

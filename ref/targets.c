@@ -33,8 +33,8 @@ void targets_layout(struct trial *t)
     add_vector(t, "weight", false, ELEMENT_F32, entries);
 }
 
-/* In no order, some more than once; weights of 0 and of many sizes, some rows with none but 0. Rows of
- * FILL_ALIGNED begin with the column that is close to them. */
+/* In no order, some more than once; weights of 0 and of many sizes, some rows with none but 0. Rows
+ * of FILL_ALIGNED begin with the column that is close to them. */
 static void fill_row(struct trial *t, size_t i, size_t *row_start, uint32_t *column, float *weight)
 {
     const struct shape *s = &t->shape;

@@ -35,14 +35,6 @@ size_t buffer_bytes(const struct buffer *b)
     return ((b->rows - 1) * b->ld + b->cols) * element_bytes(b->element);
 }
 
-struct buffer *trial_buffer(struct trial *t, const char *name)
-{
-    for (int b = 0; b < t->buffer_count; b++)
-        if (strcmp(t->buffer[b].name, name) == 0)
-            return &t->buffer[b];
-    return NULL;
-}
-
 static void lay_out(struct trial *t, const struct kernel *kernel, const struct shape *shape,
                     enum fill fill, uint64_t seed)
 {

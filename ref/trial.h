@@ -68,9 +68,6 @@ enum mmk_status trial_workspace(const struct kernel *kernel, const struct shape 
 /* A hash of every output and count, not of padding: equal on every ISA and machine. */
 uint64_t trial_fingerprint(const struct trial *trial);
 
-/* The buffer of that name; NULL when the kernel has none. */
-struct buffer *trial_buffer(struct trial *trial, const char *name);
-
 /* Bytes of one element. */
 size_t element_bytes(enum element element);
 

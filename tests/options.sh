@@ -26,6 +26,8 @@ check "nothing was left behind" test "$(ls "$scratch")" = "$(printf 'check.log\n
 version=$(awk '/define MMK_VERSION_(MAJOR|MINOR|PATCH)/ { v = v "." $3 } END { print substr(v, 2) }' \
     kernels/mmk.h)
 numerics=$(sed -n '/^int mmk_numerics_version/,/^}/s/.*return \([0-9]*\);/\1/p' kernels/call/status.c)
+check "mmk-bench retrieve --version" \
+    test "$("$bench" retrieve --version)" = "mmk-bench $version, numerics $numerics"
 for tool in "$bench" "$check" "$BUILD/bin/mmk-study"; do
     check "$(basename "$tool") --version" \
         test "$("$tool" --version)" = "$(basename "$tool") $version, numerics $numerics"

@@ -29,6 +29,13 @@ check "the oracle does not know the bench" \
     against "ref may not know bench/base" ref/cases.c ../bench/base/text.h
 check "the studies know the rooms they name only" \
     against "bench/studies may not know bench/timing" bench/studies/study.c ../timing/run.h
+check "mmk-bench does not know the studies" \
+    against "bench/main may not know bench/studies" bench/pick.c studies/study.h
+check "the bench does not know the tests" \
+    against "bench/base may not know tests" bench/base/text.c ../../tests/check/check.h
+check "an include is seen however it is written" \
+    against "kernels/tile may not know kernels/search" kernels/tile/tile.c '../search/search.h"
+  #  include  "../search/search.h'
 check "a room that the order leaves out is known to nobody" \
     against "bench/report may not know bench/new" bench/report/report.c ../new/new.h
 finish

@@ -14,7 +14,8 @@ struct new_file {
     const char *path;
 };
 
-/* Whether there can be one: asked before a long run. False, here and below: error is one sentence. */
+/* Whether there can be one: asked before a long run. False, here and below: error is one
+ * sentence. */
 bool new_file_possible(const char *path, char *error, size_t error_bytes);
 
 bool new_file_open(struct new_file *n, const char *path, char *error, size_t error_bytes);

@@ -5,12 +5,11 @@
  * began. (ru_maxrss will not do: it outlives exec, and would be that of mmk-bench.) Of a peer that
  * is a process of its own, a child of the child, that one counts.
  */
-#include "curve.h"
-
 #include "../base/child.h"
 #include "../base/text.h"
-#include "../timing/job.h"
 #include "../machine/resident.h"
+#include "../timing/job.h"
+#include "curve.h"
 
 #include <inttypes.h>
 #include <math.h>

@@ -7,9 +7,9 @@
 #include "plot.h"
 
 #include "../base/gnuplot.h"
-#include "points.h"
-#include "../timing/plan.h"
 #include "../report/percent_of_peak.h"
+#include "../timing/plan.h"
+#include "points.h"
 
 #include <math.h>
 #include <stdio.h>

@@ -3,10 +3,10 @@
  */
 #include "report.h"
 
-#include "points.h"
-#include "../timing/plan.h"
 #include "../base/table.h"
 #include "../base/text.h"
+#include "../timing/plan.h"
+#include "points.h"
 
 #include <math.h>
 #include <string.h>

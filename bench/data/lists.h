@@ -26,8 +26,8 @@ void lists_free(struct lists *lists);
 /* 1 more than the greatest item; 0 where there is none. */
 size_t lists_bound(const struct lists *lists);
 
-/* What each line lists, of n items, turned round: line j of `to` lists the lines of `from` that have
- * the item j. False: no memory. */
+/* What each line lists, of n items, turned round: line j of `to` lists the lines of `from` that
+ * have the item j. False: no memory. */
 bool lists_transpose(const struct lists *from, size_t n, struct lists *to);
 
 #endif

@@ -3,10 +3,12 @@
  *
  * Layout of the file (numpy.lib.format):
  *     "\x93NUMPY" major minor  header length (u16 in 1.0, u32 in 2.0 and 3.0, little-endian)
- *     header: the text of a Python dict, {'descr': '<f4', 'fortran_order': False, 'shape': (3, 4),
- * }, padded with spaces, closed by a newline the elements Python itself would take more (any dict
- * literal); only what NumPy writes is accepted here, so that a damaged file is found and not
- * guessed at.
+ *     header: the text of a Python dict,
+ *             {'descr': '<f4', 'fortran_order': False, 'shape': (3, 4), }
+ *             padded with spaces, closed by a newline
+ *     the elements
+ * Python itself would take more (any dict literal); only what NumPy writes is accepted here, so
+ * that a damaged file is found and not guessed at.
  */
 #include "npy.h"
 

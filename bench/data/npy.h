@@ -2,8 +2,8 @@
  * SPDX-License-Identifier: MIT
  *
  * Formats 1.0, 2.0 and 3.0, little-endian. A file must be exactly as long as its header says. On
- * failure the functions return false, and error is one sentence that names the file, the problem and
- * the remedy.
+ * failure the functions return false, and error is one sentence that names the file, the problem
+ * and the remedy.
  */
 #ifndef MMK_BENCH_NPY_H
 #define MMK_BENCH_NPY_H
@@ -12,7 +12,8 @@
 
 #include <stdint.h>
 
-/* f16, f32 or f64 in C order: n x d, or 1-D, which is one row. NaN and Inf are taken as they are. */
+/* f16, f32 or f64 in C order: n x d, or 1-D, which is one row. NaN and Inf are taken as they
+ * are. */
 bool npy_open(const char *path, struct vectors *vectors, char *error, size_t error_bytes);
 
 /* i8 to i64 or u8 to u64 (NumPy's i1 to i8, u1 to u8), 1-D: *count values, to be freed. */

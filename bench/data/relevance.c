@@ -58,8 +58,8 @@ static uint32_t place_of(int64_t label, const int64_t *labels, size_t count)
     return (uint32_t)(found ? (size_t)(found - labels) : count);
 }
 
-/* Turning round "item i has label number l" gives the items of each label, and behind them the empty
- * list of a label that no item has. */
+/* Turning round "item i has label number l" gives the items of each label, and behind them the
+ * empty list of a label that no item has. */
 static bool lists_of_labels(struct lists *lists, size_t items, const int64_t *item_labels,
                             const int64_t *labels, size_t label_count)
 {

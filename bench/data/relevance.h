@@ -45,9 +45,9 @@ struct metrics {
     double recall[MOST_K], r_precision, map_at_r;
 };
 
-/* Measures rankings, a row of `depth` of n items for each query. by_class, where it is not NULL, has
- * a place for each value of class_of. Sums are made in the order of queries, whatever the number of
- * threads. */
+/* Measures rankings, a row of `depth` of n items for each query. by_class, where it is not NULL,
+ * has a place for each value of class_of. Sums are made in the order of queries, whatever the
+ * number of threads. */
 enum mmk_status relevance_measure(const struct relevance *relevance, size_t n, size_t depth,
                                   const uint32_t *rankings, const struct metrics_wanted *wanted,
                                   int threads, struct metrics *all, const unsigned char *class_of,

@@ -3,12 +3,11 @@
  */
 #include "machine.h"
 
+#include "../../kernels/isa/machine.h"
+#include "../../kernels/mmk.h"
 #include "caches.h"
 #include "counters.h"
 #include "timer.h"
-
-#include "../../kernels/isa/machine.h"
-#include "../../kernels/mmk.h"
 
 #include <ctype.h>
 #include <stdio.h>

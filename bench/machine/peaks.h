@@ -20,7 +20,8 @@ struct peak_loops {
     /* Reads `floats` floats (a multiple of PEAK_BLOCK) at data (64-byte aligned) `passes` times. */
     float (*read)(const float *data, size_t floats, size_t passes);
     /* The same, with every cache line fetched PEAK_AHEAD floats ahead: from L3 and memory sometimes
-     * faster than the hardware's own prefetching, slower from L1 and L2. May prefetch beyond the end. */
+     * faster than the hardware's own prefetching, slower from L1 and L2. May prefetch beyond the
+     * end. */
     float (*read_ahead)(const float *data, size_t floats, size_t passes);
 };
 
@@ -47,8 +48,8 @@ enum peak {
     PEAK_COUNT
 };
 
-const char *peak_name(enum peak peak);  /* "FMA avx512", "mul+add scalar", "read L2", "clock" */
-const char *peak_label(enum peak peak); /* short, for tables: "FMA", "mul+add", "L2" */
+const char *peak_name(enum peak peak);  /* "FMA avx512", "multiply-add scalar", "read L2" */
+const char *peak_label(enum peak peak); /* short, for tables: "FMA", "multiply-add", "L2" */
 const char *peak_unit(enum peak peak);  /* "GFLOP/s", "GB/s", "GHz" */
 
 /* Buffers for up to max_threads threads, which the read peaks need. False: no memory. */

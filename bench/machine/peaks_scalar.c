@@ -1,10 +1,11 @@
 /* peaks_scalar.c - the rate of multiplications and additions, and read bandwidth, in plain C.
  * SPDX-License-Identifier: MIT
  *
- * What the compiler makes of scalar source for any CPU of an architecture has vectors of four floats,
- * so this has them too: else a loop that it vectorised would be above its peak. The baseline x86-64
- * has no FMA, fmaf is a call into libm there: a multiplication and an addition are the most that
- * such code can do. Where FMA is in the baseline, on AArch64, peaks.c takes its loop instead.
+ * What the compiler makes of scalar source for any CPU of an architecture has vectors of four
+ * floats, so this has them too: else a loop that it vectorised would be above its peak. The
+ * baseline x86-64 has no FMA, fmaf is a call into libm there: a multiplication and an addition are
+ * the most that such code can do. Where FMA is in the baseline, on AArch64, peaks.c takes its loop
+ * instead.
  */
 #include "peaks.h"
 

@@ -1,20 +1,22 @@
 /* allowance.c - what the check grants other libraries beyond the bounds that are derived for ours.
  * SPDX-License-Identifier: MIT
  *
- * Pair, query and matrix: ours sum in 64 lanes, or in one chain of FMAs. Others sum in lanes and blocks
- * of their own, of which none rounds more often than one chain of d does (bound_chain, c here):
+ * Pair, query and matrix: ours sum in 64 lanes, or in one chain of FMAs. Others sum in lanes and
+ * blocks of their own, of which none rounds more often than one chain of d does (bound_chain, c
+ * here):
  *     dot          c u sum|x_k y_k|
  *     neg_sq_l2    (c + 2) u |x - y|^2 from differences, that is of pairs and queries; else, in a
- *                  matrix, of the expansion (c + 3) u (2 sum|x_k y_k| + |x|^2 + |y|^2), equal rows too
+ *                  matrix, of the expansion (c + 3) u (2 sum|x_k y_k| + |x|^2 + |y|^2), equal rows
+ *                  too
  *     cosine       (2c + 6) u sum|x_k y_k| / |x||y|: product and norms by a chain each, and six
  *                  roundings of what is done with them; and 2 u where it comes as 1 - cosine
  *
  * Search: twice ours, which is one chain, for norms that are a chain, too; and 2 (1 + |score|) u
  * where the score comes as 1 - distance.
  *
- * InfoNCE: the bound of lse_i is s times that of the similarities in it, and the roundings of the sum; where
- * P of the positive is not small, that holds its logit's error, too. So for direction x, and for y
- * alike:
+ * InfoNCE: the bound of lse_i is s times that of the similarities in it, and the roundings of the
+ * sum; where P of the positive is not small, that holds its logit's error, too. So for direction x,
+ * and for y alike:
  *     lse_i - L_ii         errs by at most 2 b_i, b_i the bound of lse_i
  *     P_ii                 by at most 2 b_i, relative and absolute
  *     G_ii, both together  by g_i = 2 (weight_x bx_i + weight_y by_i) / m
@@ -28,14 +30,6 @@
 
 #include <stdlib.h>
 #include <string.h>
-
-static int find(const struct trial *trial, const char *name)
-{
-    for (int b = 0; b < trial->buffer_count; b++)
-        if (strcmp(trial->buffer[b].name, name) == 0)
-            return b;
-    return -1;
-}
 
 static const float *row_of(const struct buffer *b, size_t i)
 {
@@ -70,24 +64,23 @@ static void allow_gradient(const struct trial *trial, const struct buffer *own,
 static void allow_infonce(struct trial *trial)
 {
     const struct shape *s = &trial->shape;
-    const struct buffer *x = &trial->buffer[find(trial, "x")],
-                        *y = &trial->buffer[find(trial, "y")];
-    const double *bx = trial->buffer[find(trial, "lse_x")].bound;
-    const double *by = trial->buffer[find(trial, "lse_y")].bound;
-    int dx = find(trial, "dx"), dy = find(trial, "dy");
+    const struct buffer *x = trial_buffer(trial, "x"), *y = trial_buffer(trial, "y");
+    const double *bx = trial_buffer(trial, "lse_x")->bound;
+    const double *by = trial_buffer(trial, "lse_y")->bound;
+    const struct buffer *dx = trial_buffer(trial, "dx"), *dy = trial_buffer(trial, "dy");
     double total = 0.0, scale = 0.0;
     for (size_t i = 0; i < s->m; i++) {
         double g = 2.0 * ((double)s->weight_x * bx[i] + (double)s->weight_y * by[i]) / (double)s->m;
         total += g;
         scale += g * (s->similarity == MMK_COSINE ? 1.0 : length(x, i) * length(y, i));
-        if (dx >= 0) {
-            allow_gradient(trial, x, y, i, g, trial->buffer[dx].bound);
-            allow_gradient(trial, y, x, i, g, trial->buffer[dy].bound);
+        if (dx != NULL) {
+            allow_gradient(trial, x, y, i, g, dx->bound);
+            allow_gradient(trial, y, x, i, g, dy->bound);
         }
     }
-    trial->buffer[find(trial, "loss")].bound[0] += total;
-    if (dx >= 0)
-        trial->buffer[find(trial, "dlogit_scale")].bound[0] += scale;
+    trial_buffer(trial, "loss")->bound[0] += total;
+    if (dx != NULL)
+        trial_buffer(trial, "dlogit_scale")->bound[0] += scale;
 }
 
 static double similarity_bound(const struct trial *trial, const float *x, const float *y,
@@ -113,9 +106,8 @@ static double similarity_bound(const struct trial *trial, const float *x, const 
 /* Bounds that are greater, and finite, replace those that hold for ours. */
 static void allow_similarity(struct trial *trial)
 {
-    const struct buffer *x = &trial->buffer[find(trial, "x")],
-                        *y = &trial->buffer[find(trial, "y")],
-                        *result = &trial->buffer[find(trial, "result")];
+    const struct buffer *x = trial_buffer(trial, "x"), *y = trial_buffer(trial, "y"),
+                        *result = trial_buffer(trial, "result");
 #pragma omp parallel for schedule(static)
     for (size_t i = 0; i < result->rows; i++)
         for (size_t j = 0; j < result->cols; j++) {
@@ -129,15 +121,15 @@ static void allow_similarity(struct trial *trial)
 /* Where it has a bound of the best values, which holds for the scores at their indices, too. */
 static void allow_search(struct trial *trial)
 {
-    const struct buffer *values = &trial->buffer[find(trial, "values")];
+    const struct buffer *values = trial_buffer(trial, "values");
     for (size_t e = 0; e < values->rows * values->cols; e++)
         if (values->bound[e] >= 0.0) /* not BOUND_UNTOUCHED */
             values->bound[e] =
                 2.0 * values->bound[e] + 2.0 * (1.0 + fabs(values->expected[e])) * BOUND_U;
 }
 
-/* Whether index r of a row has a score that is expected there, and none before it in the run of equal
- * ones is the same. */
+/* Whether index r of a row has a score that is expected there, and none before it in the run of
+ * equal ones is the same. */
 static bool is_tie(const struct buffer *scores, const struct buffer *values, size_t row,
                    const uint32_t *indices, size_t r)
 {
@@ -153,9 +145,9 @@ static bool is_tie(const struct buffer *scores, const struct buffer *values, siz
 /* Equal scores in any order: an index that will do becomes the one expected. */
 static void allow_ties(struct trial *trial)
 {
-    const struct buffer *scores = &trial->buffer[find(trial, "scores")],
-                        *values = &trial->buffer[find(trial, "values")],
-                        *indices = &trial->buffer[find(trial, "indices")];
+    const struct buffer *scores = trial_buffer(trial, "scores"),
+                        *values = trial_buffer(trial, "values"),
+                        *indices = trial_buffer(trial, "indices");
     for (size_t i = 0; i < indices->rows; i++) {
         const uint32_t *row = (const uint32_t *)indices->data + i * indices->ld;
         for (size_t r = 0; r < indices->cols; r++)

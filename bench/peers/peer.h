@@ -2,9 +2,10 @@
  * SPDX-License-Identifier: MIT
  *
  * A peer is a variant like ours: it passes the same check, and is timed in the same rounds. The
- * adapter of a C library is a file bench/peers/adapters/<name>.c, which includes this header and defines
- * mmk_peer. It becomes a shared object that mmk-bench opens, so that mmk-bench links none of the
- * libraries and runs without them. A peer that is a script is described in bench/peers/script.c.
+ * adapter of a C library is a file bench/peers/adapters/<name>.c, which includes this header and
+ * defines mmk_peer. It becomes a shared object that mmk-bench opens, so that mmk-bench links none
+ * of the libraries and runs without them. A peer that is a script is described in
+ * bench/peers/script.c.
  */
 #ifndef MMK_BENCH_PEER_H
 #define MMK_BENCH_PEER_H
@@ -46,20 +47,5 @@ struct peer {
 
 /* What the shared object is asked for. */
 extern MMK_API struct peer mmk_peer;
-
-/* An argument of the trial's kernel. */
-static inline const struct buffer *peer_buffer(const struct trial *trial, const char *name)
-{
-    for (int b = 0; b < trial->buffer_count; b++)
-        if (strcmp(trial->buffer[b].name, name) == 0)
-            return &trial->buffer[b];
-    return NULL;
-}
-
-/* For each x_i the best of all y_j, whether ours packs the gallery in the call or before. */
-static inline bool peer_is_search(const struct kernel *kernel)
-{
-    return strcmp(kernel->name, "search") == 0 || strcmp(kernel->name, "gallery_search") == 0;
-}
 
 #endif

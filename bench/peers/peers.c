@@ -12,7 +12,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-/* A new peer is a line here, and a shared object bench/peers/adapters/<name>.c or a script (script.c). */
+/* A new peer is a line here, and a shared object bench/peers/adapters/<name>.c or a script
+ * (script.c). */
 static struct known {
     const char *name;
     const char *families; /* of kernels that it may run */
@@ -37,7 +38,14 @@ const char *peers_name(size_t i)
 
 bool peers_concern(size_t i, const struct kernel *kernel)
 {
-    return strstr(known[i].families, kernel->family) != NULL;
+    size_t length = strlen(kernel->family);
+    for (const char *word = known[i].families; *word; word += strspn(word, " ")) {
+        size_t end = strcspn(word, " ");
+        if (end == length && strncmp(word, kernel->family, length) == 0)
+            return true;
+        word += end;
+    }
+    return false;
 }
 
 /* What holds a library back, or makes it choose another kernel than it would, may be preset on a

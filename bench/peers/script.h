@@ -1,8 +1,9 @@
 /* script.h - peers that are Python scripts, each run as a child process.
  * SPDX-License-Identifier: MIT
  *
- * The script lies in bench/peers/adapters/, and beside the shared objects once it is built. Its orders are
- * one line each, and so are its answers; a trial's data goes through memory that both map:
+ * The script lies in bench/peers/adapters/, and beside the shared objects once it is built. Its
+ * orders are one line each, and so are its answers; a trial's data goes through memory that both
+ * map:
  *     (when it has started)              ->  hello VERSION; KERNEL
  *     prepare NAME=VALUE...              ->  ready
  *     run WARM_UP CALLS CPU              ->  done SECONDS CPU_SECONDS SWITCHES

@@ -3,10 +3,18 @@
  */
 #include "analysis.h"
 
+#include <assert.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+/* The rates of multiply-adds stand in the order of the instruction sets. */
+static_assert((int)PEAK_MULTIPLY_ADD_SCALAR == (int)MMK_ISA_SCALAR &&
+                  (int)PEAK_FMA_AVX2 == (int)MMK_ISA_AVX2 &&
+                  (int)PEAK_FMA_AVX512 == (int)MMK_ISA_AVX512 &&
+                  (int)PEAK_FMA_NEON == (int)MMK_ISA_NEON && (int)PEAK_READ_L1 == MMK_ISA_COUNT,
+              "a rate that enum mmk_isa has and enum peak has not");
 
 /* The rate of multiply-adds that bounds a variant of the instruction set. */
 static bool find_rate(const char *isa, enum peak *peak)

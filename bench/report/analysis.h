@@ -4,8 +4,8 @@
 #ifndef MMK_BENCH_ANALYSIS_H
 #define MMK_BENCH_ANALYSIS_H
 
-#include "../timing/run.h"
 #include "../base/stats.h"
+#include "../timing/run.h"
 
 struct row {
     const struct result *result;

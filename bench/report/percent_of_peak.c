@@ -8,6 +8,7 @@
 #include "../base/gnuplot.h"
 #include "analysis.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,6 +27,7 @@ static const struct look ours[] = {
     {"neon", "#2e8b57", 7},
 };
 enum { OURS = sizeof ours / sizeof ours[0], TRIANGLE = 8, LOOKS = OURS + VERSUS_MOST };
+static_assert(OURS == 2 * MMK_ISA_COUNT - 1, "of each but scalar two: by hand, and autovec");
 
 const char *plot_colour(const char *variant, size_t *others)
 {

@@ -411,21 +411,20 @@ void report_markdown_legend(FILE *out, int level)
         "- **peers**: `openblas` and `onednn` are what a C user would make of the library's matrix "
         "product: a matrix of\n  similarities, a search with our top-k after each block of scores, "
         "and InfoNCE with a softmax between the products in\n  plain C that the compiler "
-        "vectorises "
-        "(bench/peers/adapters/assembled_*.c); where the library has the function itself (sdot,\n  "
+        "vectorises; where the library has the function itself (sdot,\n  "
         "sgemv), "
         "that. `simsimd` is called in line for each pair of rows, `faiss` is its flat index and "
         "its "
         "collectors of the\n  best of a row, `usearch` its exact search. A gallery is put into an "
         "index once, outside the call. `pytorch` is CLIP's\n  loss in PyTorch, in a process of its "
-        "own (bench/peers/script.c), stock and tuned; it is not timed for the log-sum-exps,\n  "
+        "own, stock and tuned; it is not timed for the log-sum-exps,\n  "
         "which "
         "that "
         "loss does not hand out. What each does for which kernel stands at the head. Peers pass "
         "the "
         "same check in\n  the same rounds, with an allowance for the order of their sums and of "
-        "equal scores, and for what they lose where the\n  softmax is near 1 "
-        "(bench/peers/allowance.h). **over the best peer**: the widest instruction set, paired as "
+        "equal scores, and for what they lose where the\n  softmax is near 1. "
+        "**over the best peer**: the widest instruction set, paired as "
         "**over "
         "autovec** is.\n"
         "- **worst error**: the greatest |result - oracle| of the check at exactly this shape, and "
@@ -459,12 +458,13 @@ static void summary_share(FILE *out, const struct result *result, const char *is
 /* One line a case of one thread: the widest instruction set, and how far each gets. */
 static void markdown_summary(FILE *out, const struct result *const *list, size_t count, int level)
 {
-    static const char *const isas[] = {"avx512", "avx2", "neon"}; /* widest first */
-    enum { ISAS = sizeof isas / sizeof isas[0] };
+    enum { ISAS = MMK_ISA_COUNT - 1 }; /* all but scalar, the widest first */
+    const char *isas[ISAS];
     bool used[ISAS] = {false};
     size_t columns = 0;
     struct row row;
     for (size_t s = 0; s < ISAS; s++) {
+        isas[s] = mmk_isa_name((enum mmk_isa)(ISAS - s));
         for (size_t i = 0; i < count; i++)
             used[s] = used[s] || (list[i]->threads == 1 && find_timed(list[i], isas[s], &row));
         columns += used[s];

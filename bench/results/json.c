@@ -147,9 +147,6 @@ static size_t get_size(const json_t *object, const char *key)
 
 static bool get_peak(const char *name, enum peak *peak)
 {
-    if (name &&
-        strcmp(name, "FMA scalar") == 0) /* what older runs call multiply-adds, one at a time */
-        name = peak_name(PEAK_MULTIPLY_ADD_SCALAR);
     for (int p = 0; p < PEAK_COUNT; p++) {
         if (name && strcmp(peak_name((enum peak)p), name) == 0) {
             *peak = (enum peak)p;

@@ -10,8 +10,8 @@
 
 #include "../base/gnuplot.h"
 #include "../base/new_file.h"
-#include "../curves/report.h"
 #include "../curves/plot.h"
+#include "../curves/report.h"
 #include "../report/percent_of_peak.h"
 #include "../report/report.h"
 #include "json.h"

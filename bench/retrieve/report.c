@@ -5,11 +5,11 @@
 
 #include "../../ref/case.h"
 #include "../base/console.h"
-#include "../machine/peaks.h"
-#include "../machine/resident.h"
 #include "../base/stats.h"
 #include "../base/table.h"
 #include "../base/text.h"
+#include "../machine/peaks.h"
+#include "../machine/resident.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -111,7 +111,8 @@ static void print_classes(const struct metrics_wanted *wanted, const struct metr
     table_close(&table, stdout);
 }
 
-/* The accuracy of 1-nearest-neighbour classification is known, so that it shows that all is well. */
+/* The accuracy of 1-nearest-neighbour classification is known, so that it shows that all is
+ * well. */
 static void print_sanity(const struct metrics_wanted *wanted, const struct metrics *all)
 {
     for (size_t k = 0; k < wanted->k_count; k++)

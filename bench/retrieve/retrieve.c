@@ -3,19 +3,19 @@
  * SPDX-License-Identifier: MIT
  *
  * Queries and gallery are files, or Fashion-MNIST; or there is no search, and the rankings are a
- * file. What is relevant comes as lists or as labels. With --both the gallery's rows are queries too,
- * and one pass over the scores serves both.
+ * file. What is relevant comes as lists or as labels. With --both the gallery's rows are queries
+ * too, and one pass over the scores serves both.
  */
 #include "retrieve.h"
 
 #include "../../ref/case.h"
 #include "../base/console.h"
 #include "../base/new_file.h"
-#include "../machine/peaks.h"
-#include "report.h"
 #include "../base/stats.h"
 #include "../base/text.h"
+#include "../machine/peaks.h"
 #include "../machine/timer.h"
+#include "report.h"
 
 #include <argp.h>
 #include <errno.h>
@@ -230,8 +230,8 @@ static double multiply_add_peak(enum mmk_isa isa, int threads)
     return stats_estimate(samples, PEAK_SAMPLES).median;
 }
 
-/* Once, or again and again where it is over soon; the peak before and after each. The first may have
- * to wait for the disk: of a large gallery that is not in memory it is the only one. */
+/* Once, or again and again where it is over soon; the peak before and after each. The first may
+ * have to wait for the disk: of a large gallery that is not in memory it is the only one. */
 static struct search_timing time_search(const struct retrieve_options *a, struct task *task)
 {
     const struct vectors *x = &task->queries.vectors, *y = &task->gallery.vectors;
@@ -330,8 +330,18 @@ int retrieve_main(int argc, char **argv)
         NULL,
         "Searches a gallery with queries and prints Recall@K, R-Precision and mAP@R of what it "
         "finds, with the search's time beside the machine's limit.\v"
-        "Without --queries: Fashion-MNIST, a sanity figure. Exit status: 0 all is well; 2 a bad "
-        "option or input.",
+        "Without files it searches Fashion-MNIST's 60,000 training images with its 10,000 test "
+        "images and prints Recall by class, a sanity figure.\n\n"
+        "    mmk-bench retrieve -q images.npy -g texts.npy -r pairs.csr --both\n"
+        "    mmk-bench retrieve -q q.fbin -g g.fbin -r labels.npy -s dot -t 2\n"
+        "    mmk-bench retrieve --rankings rankings.txt -r pairs.csr\n\n"
+        "pairs.csr is text: a line a query with the indices, from 0, of its relevant gallery rows; "
+        "an empty line for none. rankings.txt is the same, the best first. labels.npy holds whole "
+        "numbers, those of the queries and then those of the gallery. A .fbin is u32 rows, u32 "
+        "dimension and the rows in f32.\n\n"
+        "f32 .npy and .fbin files are mapped and not copied: a gallery may be larger than memory. "
+        "f16 and f64 are converted, into 4 bytes an element of memory.\n\n"
+        "Exit status: 0 all is well; 2 a bad option or input.",
         NULL,
         NULL,
         NULL};

@@ -91,8 +91,8 @@ static struct lists read_lists(const char *path, size_t m, size_t n)
     return lists;
 }
 
-/* What a search of m queries in *n rows should find; backward: what the rows should find, too. *n = 0:
- * not known, and where labels tell it, it is set. */
+/* What a search of m queries in *n rows should find; backward: what the rows should find, too. *n =
+ * 0: not known, and where labels tell it, it is set. */
 static void read_relevant(const char *path, size_t m, size_t *n, struct relevance *forward,
                           struct relevance *backward)
 {
@@ -201,8 +201,8 @@ static size_t largest_count(const struct side *side)
     return largest;
 }
 
-/* How deep a side's rankings go, in `others` rows: to the greatest K, and where --depth allows it to
- * the largest R. */
+/* How deep a side's rankings go, in `others` rows: to the greatest K, and where --depth allows it
+ * to the largest R. */
 static void set_depth(struct side *side, const struct retrieve_options *a, size_t others)
 {
     size_t largest = largest_count(side);

@@ -34,12 +34,12 @@ struct task {
     unsigned char *classes;       /* of the queries; NULL: no classes with names */
 };
 
-/* Reads what the options name, or Fashion-MNIST, and makes room for the rankings. What is wrong with
- * it is refused. */
+/* Reads what the options name, or Fashion-MNIST, and makes room for the rankings. What is wrong
+ * with it is refused. */
 void task_open(struct task *task, const struct retrieve_options *options);
 
-/* Marks the rows that hold NaN or Inf as queries that find nothing: all their scores are alike, or no
- * numbers, and what comes first then says nothing of them. */
+/* Marks the rows that hold NaN or Inf as queries that find nothing: all their scores are alike, or
+ * no numbers, and what comes first then says nothing of them. */
 void side_mark_missed(struct side *side);
 void side_close(struct side *side);
 void task_close(struct task *task);

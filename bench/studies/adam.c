@@ -1,4 +1,5 @@
-/* adam.c - the optimiser: Adam, its cosine-decayed rate, and the norm that a gradient is clipped by.
+/* adam.c - the optimiser: Adam, its cosine-decayed rate, and the norm that a gradient is clipped
+ * by.
  * SPDX-License-Identifier: MIT
  *
  * With g the gradient of step t = 1, 2, ...

@@ -1,4 +1,5 @@
-/* adam.h - the optimiser: Adam, its cosine-decayed rate, and the norm that a gradient is clipped by.
+/* adam.h - the optimiser: Adam, its cosine-decayed rate, and the norm that a gradient is clipped
+ * by.
  * SPDX-License-Identifier: MIT
  */
 #ifndef MMK_STUDY_ADAM_H

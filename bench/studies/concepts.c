@@ -6,10 +6,10 @@
  * where b is detail that tells instances apart. Its image is g_x(s, m_x), and each of its captions
  * g_t(s, m_t) with an m_t ~ N(0, 1) of its own, in 5 dimensions (mixer.c).
  */
+#include "dataset.h"
 #include "mixer.h"
 #include "product.h"
 #include "random.h"
-#include "dataset.h"
 
 #include <stdlib.h>
 

@@ -8,8 +8,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Images and captions, each with a label: what has the same label belongs together. Training pairs are
- * image i and caption i, without end; of the test set, caption j was made for image j / captions. */
+/* Images and captions, each with a label: what has the same label belongs together. Training pairs
+ * are image i and caption i, without end; of the test set, caption j was made for image j /
+ * captions. */
 struct dataset {
     const char *name, *about;
     size_t steps;    /* of training */

@@ -1,8 +1,8 @@
 /* encoder.c - a multi-layer perceptron: forward, backward, and the memory of both.
  * SPDX-License-Identifier: MIT
  *
- * Row i of A_0 is input i. With weights W_l (out x in), bias b_l, and f(z) = z for z > 0, else slope z
- * (LeakyReLU):
+ * Row i of A_0 is input i. With weights W_l (out x in), bias b_l, and f(z) = z for z > 0, else
+ * slope z (LeakyReLU):
  *     Z_l = A_{l-1} W_l^T + b_l,   A_l = f(Z_l),   but A_L = Z_L
  * and backwards, with D_l = d loss / d Z_l:
  *     d loss / d W_l = D_l^T A_{l-1},   d loss / d b_l = column sums of D_l,

@@ -1,16 +1,16 @@
 /* fashion.c - pairs from Fashion-MNIST: the two halves of a garment.
  * SPDX-License-Identifier: MIT
  *
- * The "image" is the upper half of a picture (14 x 28 pixels), its "caption" the lower half of the same
- * picture, mirrored left to right: two views that share no pixel. What has the same class (of ten) is
- * relevant. Training pairs are drawn from the 60,000 training pictures; tested is with 1,000 of the
- * others.
+ * The "image" is the upper half of a picture (14 x 28 pixels), its "caption" the lower half of the
+ * same picture, mirrored left to right: two views that share no pixel. What has the same class (of
+ * ten) is relevant. Training pairs are drawn from the 60,000 training pictures; tested is with
+ * 1,000 of the others.
  */
 #include "../data/data.h"
 #include "../data/idx.h"
+#include "dataset.h"
 #include "product.h"
 #include "random.h"
-#include "dataset.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,10 +1,9 @@
 /* main.c - mmk-study: options, and which study.
  * SPDX-License-Identifier: MIT
  */
-#include "study.h"
-
 #include "../base/console.h"
 #include "../machine/timer.h"
+#include "study.h"
 
 #include <argp.h>
 #include <errno.h>
@@ -101,8 +100,8 @@ static error_t parse_option(int key, char *text, struct argp_state *state)
     }
 }
 
-/* Workers that spin while they wait cost nothing on a quiet machine, and minutes on a busy one. libgomp
- * reads its environment when it is loaded, so the program starts anew. */
+/* Workers that spin while they wait cost nothing on a quiet machine, and minutes on a busy one.
+ * libgomp reads its environment when it is loaded, so the program starts anew. */
 static void wait_passively(char **argv)
 {
     if (getenv("OMP_WAIT_POLICY") || setenv("OMP_WAIT_POLICY", "passive", 1) != 0)

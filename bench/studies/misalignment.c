@@ -2,19 +2,19 @@
  * SPDX-License-Identifier: MIT
  *
  * After Cai et al. 2025, "Negate or Embrace: On How Misalignment Shapes Multimodal Representation
- * Learning" (arXiv 2504.10143). Pairs come from the latent variable model of mixing.c. Two encoders,
- * d-128-128-128-n with LeakyReLU 0.01 and n outputs, one for each semantic variable that is selected and
- * not perturbed, are trained with the symmetric InfoNCE of negative squared distances at temperature 1, or
- * with alignment and uniformity of the same, which takes a second batch to push from.
- * Then every latent variable is regressed on the encodings of new pairs: theory says R^2 = 1 for what is
- * kept, and for all else as much as the kept ones explain of it. Published are 7 layers, batches of 6144
- * and 100,000 steps; 3,000 steps of 512 pairs reach the marks below in seconds.
+ * Learning" (arXiv 2504.10143). Pairs come from the latent variable model of mixing.c. Two
+ * encoders, d-128-128-128-n with LeakyReLU 0.01 and n outputs, one for each semantic variable that
+ * is selected and not perturbed, are trained with the symmetric InfoNCE of negative squared
+ * distances at temperature 1, or with alignment and uniformity of the same, which takes a second
+ * batch to push from. Then every latent variable is regressed on the encodings of new pairs: theory
+ * says R^2 = 1 for what is kept, and for all else as much as the kept ones explain of it. Published
+ * are 7 layers, batches of 6144 and 100,000 steps; 3,000 steps of 512 pairs reach the marks below
+ * in seconds.
  *
- * Out of distribution: a probe (probe.c) on the image's encoding learns whether f(s_1, .. s_5) is above
- * its median; then s_9 and s_10 are stretched, which a representation that holds them suffers from.
+ * Out of distribution: a probe (probe.c) on the image's encoding learns whether f(s_1, .. s_5) is
+ * above its median; then s_9 and s_10 are stretched, which a representation that holds them suffers
+ * from.
  */
-#include "study.h"
-
 #include "../base/console.h"
 #include "../base/new_file.h"
 #include "../base/table.h"
@@ -25,6 +25,7 @@
 #include "product.h"
 #include "random.h"
 #include "regression.h"
+#include "study.h"
 
 #include <errno.h>
 #include <math.h>
@@ -54,9 +55,10 @@ static const uint64_t fit_pairs = 1ull << 40, test_pairs = 1ull << 41;
 struct setting {
     unsigned selected, perturbed;
     bool dependent;
-    /* What must be reached; 0: there is no such target. Of R^2 on the image's encoding: the least of
-     * the kept variables (and on the text's), the greatest of the omitted ones and of m_x and m_t, of
-     * the perturbed ones, and the greatest distance of an omitted one from the closed form. */
+    /* What must be reached; 0: there is no such target. Of R^2 on the image's encoding: the least
+     * of the kept variables (and on the text's), the greatest of the omitted ones and of m_x and
+     * m_t, of the perturbed ones, and the greatest distance of an omitted one from the closed
+     * form. */
     double kept, text_kept, omitted, perturbed_most, closed_form;
 };
 
@@ -132,7 +134,7 @@ static void setting_name(const struct setting *s, char *text, size_t bytes)
              s->perturbed ? perturbed : "", s->dependent ? " dependent" : "");
 }
 
-/* ---- One setting ------------------------------------------------------------------------------- */
+/* ---- One setting ----------------------------------------------------------------------------- */
 
 static void batch(const void *context, int side, size_t step, size_t rows, float *out)
 {
@@ -304,7 +306,7 @@ static struct outcome run_setting(const struct setting *s, const struct options 
     return out;
 }
 
-/* ---- Verdicts ---------------------------------------------------------------------------------- */
+/* ---- Verdicts -------------------------------------------------------------------------------- */
 
 enum role { KEPT, OMITTED, PERTURBED };
 
@@ -379,7 +381,7 @@ static void judge_shift(const struct setting *list, const struct outcome *out, s
                       "out of distribution: MCC of {1-6} less that of {1-10}");
 }
 
-/* ---- Report ------------------------------------------------------------------------------------ */
+/* ---- Report ---------------------------------------------------------------------------------- */
 
 static const char *const titles[] = {"selected", "R^2 on", "s1", "s2", "s3",  "s4",  "s5",
                                      "s6",       "s7",     "s8", "s9", "s10", "m_x", "m_t"};
@@ -460,7 +462,7 @@ static void draw(const struct setting *list, const struct outcome *out, size_t c
     heatmap_make(&map, path);
 }
 
-/* ---- Options ----------------------------------------------------------------------------------- */
+/* ---- Options --------------------------------------------------------------------------------- */
 
 /* "1-5", "2,4,7-9": bits. */
 static unsigned parse_set(const char *option, const char *text)

@@ -47,8 +47,8 @@ static double condition(size_t n, const double *w)
     return sqrt(eigenvalues[n - 1] / eigenvalues[0]);
 }
 
-/* LAPACK is OpenBLAS where that is installed, and its threads would only fight over matrices as small
- * as these. */
+/* LAPACK is OpenBLAS where that is installed, and its threads would only fight over matrices as
+ * small as these. */
 extern void openblas_set_num_threads(int threads) __attribute__((weak));
 
 /* The best of DRAWS; returns its condition number. */

@@ -1,11 +1,12 @@
 /* mixing.c - the latent variable model of Cai et al.: pairs (image, text) that are misaligned.
  * SPDX-License-Identifier: MIT
  *
- * Latents: semantics s ~ N(0, S), m_x and m_t ~ N(0, S_x), N(0, S_t). Independent: S = 1. Dependent:
- * S = F F^T with F 10 x 10 of N(0, 1), which is a Wishart matrix with 10 degrees of freedom (5 x 5
- * likewise for m_x and m_t), and s = F z.
+ * Latents: semantics s ~ N(0, S), m_x and m_t ~ N(0, S_x), N(0, S_t). Independent: S = 1.
+ * Dependent: S = F F^T with F 10 x 10 of N(0, 1), which is a Wishart matrix with 10 degrees of
+ * freedom (5 x 5 likewise for m_x and m_t), and s = F z.
  *     x = g_x(s, m_x)
- *     t = g_t(s~_I, m_t),   s~_i = s_i + e_i with probability 0.75 for i in R, else s_i;  e ~ N(0, 1)
+ *     t = g_t(s~_I, m_t),   s~_i = s_i + e_i with probability 0.75 for i in R, else s_i;
+ *     e ~ N(0, 1)
  * with the mixers g of mixer.c.
  */
 #include "mixing.h"

@@ -39,8 +39,8 @@ size_t bias_kept(const struct bias *bias, bool kept[SEMANTIC]);
 /* Draws mixers and covariances. */
 void mixing_open(struct mixing *m, const struct bias *bias, uint64_t seed);
 
-/* Pairs are numbered, and each is what it is: two sides of the same pairs may be made at different times.
- * `shifted`: s_9 and s_10 become 2 sign(s) s^2. */
+/* Pairs are numbered, and each is what it is: two sides of the same pairs may be made at different
+ * times. `shifted`: s_9 and s_10 become 2 sign(s) s^2. */
 
 /* rows x LATENTS: s, m_x, m_t. */
 void mixing_latents(const struct mixing *m, uint64_t first, size_t rows, bool shifted,

@@ -1,25 +1,25 @@
-/* multiplicity.c - what it costs to take many-to-many pairs for one-to-one, in training and in evaluation.
+/* multiplicity.c - what it costs to take many-to-many pairs for one-to-one, in training and in
+ * evaluation.
  * SPDX-License-Identifier: MIT
  *
- * After Chun 2025, "Multiplicity is an Inevitable and Inherent Challenge in Multimodal Learning" (arXiv
- * 2505.19614). In a batch of n images and their captions other captions fit an image, too. One-to-one
- * losses push them away; losses with several positives (mmk_infonce with
- * targets, mmk_sigmoid) know them, all of them or the share that somebody annotated. Two
- * encoders, d-128-128-128-16 with LeakyReLU 0.01, are trained with each on cosine similarities with a
- * learned scale, and retrieve in both directions. Measured by the caption that was written for an image
+ * After Chun 2025, "Multiplicity is an Inevitable and Inherent Challenge in Multimodal Learning"
+ * (arXiv 2505.19614). In a batch of n images and their captions other captions fit an image, too.
+ * One-to-one losses push them away; losses with several positives (mmk_infonce with targets,
+ * mmk_sigmoid) know them, all of them or the share that somebody annotated. Two encoders,
+ * d-128-128-128-16 with LeakyReLU 0.01, are trained with each on cosine similarities with a learned
+ * scale, and retrieve in both directions. Measured by the caption that was written for an image
  * (R@1 own) and by all that fit (R@1 any, R-Precision, mAP@R), the losses change places.
  */
-#include "study.h"
-
 #include "../base/console.h"
 #include "../base/new_file.h"
-#include "../data/relevance.h"
 #include "../base/table.h"
+#include "../data/relevance.h"
 #include "../machine/timer.h"
 #include "bars.h"
+#include "dataset.h"
 #include "product.h"
 #include "random.h"
-#include "dataset.h"
+#include "study.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -54,7 +54,7 @@ struct outcome {
     float first_loss;
 };
 
-/* ---- Training ---------------------------------------------------------------------------------- */
+/* ---- Training -------------------------------------------------------------------------------- */
 
 struct feed {
     const struct dataset *dataset;
@@ -113,7 +113,7 @@ static void open_trainer(struct trainer *t, size_t run, struct feed *feed,
     trainer_open(t);
 }
 
-/* ---- Evaluation -------------------------------------------------------------------------------- */
+/* ---- Evaluation ------------------------------------------------------------------------------ */
 
 static float *encode(struct trainer *t, const struct dataset *s, int side, bool test,
                      uint64_t first, size_t rows)
@@ -200,7 +200,7 @@ static void evaluate(struct trainer *t, const struct dataset *s, int threads, st
     }
 }
 
-/* ---- What one-to-one labels cost ----------------------------------------------------------------- */
+/* ---- What one-to-one labels cost ------------------------------------------------------------- */
 
 static const size_t cost_batches[] = {64, 256, 1024, 4096};
 enum { COSTS = sizeof cost_batches / sizeof cost_batches[0] };
@@ -255,7 +255,7 @@ static struct cost count_cost(struct trainer *t, const struct dataset *s, size_t
     return (struct cost){matches / (double)rows, on_matches / all};
 }
 
-/* ---- One data set -------------------------------------------------------------------------------- */
+/* ---- One data set ---------------------------------------------------------------------------- */
 
 struct watch {
     const char *dataset, *run;
@@ -292,7 +292,7 @@ static void run_dataset(const struct dataset *s, const struct options *options,
     free(feed);
 }
 
-/* ---- Report ------------------------------------------------------------------------------------ */
+/* ---- Report ---------------------------------------------------------------------------------- */
 
 static void print_metrics(const struct outcome out[RUNS])
 {

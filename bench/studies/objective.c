@@ -1,8 +1,9 @@
 /* objective.c - the losses that the studies train with, all of them the library's.
  * SPDX-License-Identifier: MIT
  *
- * Logits are L = e^log_scale sim(x_i, y_j), of the sigmoid loss with the bias added; d loss / d log_scale
- * = scale d loss / d scale. InfoNCE has weights 1/2 and 1/2. With a second batch x', y', LOSS_ALIGNMENT is
+ * Logits are L = e^log_scale sim(x_i, y_j), of the sigmoid loss with the bias added; d loss / d
+ * log_scale = scale d loss / d scale. InfoNCE has weights 1/2 and 1/2. With a second batch x', y',
+ * LOSS_ALIGNMENT is
  *     mean_i ( -L(x_i, y_i) + 1/2 log mean_j e^{L(x_i, x'_j)} + 1/2 log mean_j e^{L(y_i, y'_j)} ).
  */
 #include "objective.h"
@@ -13,8 +14,8 @@
 #include <math.h>
 #include <stdlib.h>
 
-/* How much workspace a step takes that keeps all of its exponentials. Positives are counted by their
- * rows: here all of them are in the first. */
+/* How much workspace a step takes that keeps all of its exponentials. Positives are counted by
+ * their rows: here all of them are in the first. */
 static size_t workspace_bytes(const struct objective *o, size_t rows, size_t d, size_t positives)
 {
     struct mmk_workspace_bytes bytes;

@@ -15,7 +15,8 @@ enum loss {
     LOSS_ALIGNMENT /* pulls pairs together, pushes the samples of each side apart */
 };
 
-/* What may be learned of the loss itself: the logarithm of the logits' scale, and (sigmoid) their bias. */
+/* What may be learned of the loss itself: the logarithm of the logits' scale, and (sigmoid) their
+ * bias. */
 enum { LOG_SCALE, BIAS, OBJECTIVE_PARAMETERS };
 
 struct objective {
@@ -36,9 +37,9 @@ void objective_open(struct objective *o, enum loss loss, enum mmk_similarity sim
                     int threads);
 void objective_close(struct objective *o);
 
-/* The loss of encodings x and y, and its gradients. Of LOSS_ALIGNMENT the first half of the rows are the
- * pairs, and the second what those are pushed from. positives: which rows of y belong to which of x;
- * NULL: row i to row i. */
+/* The loss of encodings x and y, and its gradients. Of LOSS_ALIGNMENT the first half of the rows
+ * are the pairs, and the second what those are pushed from. positives: which rows of y belong to
+ * which of x; NULL: row i to row i. */
 float objective_evaluate(struct objective *o, size_t rows, size_t d, const float *x, const float *y,
                          const struct mmk_csr *positives, float *dx, float *dy);
 

@@ -1,9 +1,9 @@
 /* regression.c - what a linear function of a representation explains of a variable.
  * SPDX-License-Identifier: MIT
  *
- * Least squares by the normal equations: with A = [1 features], (A^T A + ridge) X = A^T B, solved by
- * Cholesky's method (LAPACK's dposv). The features are standardised, so that A^T A / rows is a matrix of
- * correlations, and 1e-9 on its diagonal changes nothing but a feature that is constant.
+ * Least squares by the normal equations: with A = [1 features], (A^T A + ridge) X = A^T B, solved
+ * by Cholesky's method (LAPACK's dposv). The features are standardised, so that A^T A / rows is a
+ * matrix of correlations, and 1e-9 on its diagonal changes nothing but a feature that is constant.
  */
 #include "regression.h"
 

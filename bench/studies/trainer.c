@@ -2,9 +2,9 @@
  * SPDX-License-Identifier: MIT
  *
  * One step: both sides of the batch and their encodings (a thread each), the loss and its gradients
- * (all threads), both encoders' gradients (a thread each); the gradient is shortened to norm `clip` where
- * it is longer, and Adam moves the parameters. No sum is shared by threads but those in the library,
- * which do not depend on their number: nothing here does.
+ * (all threads), both encoders' gradients (a thread each); the gradient is shortened to norm `clip`
+ * where it is longer, and Adam moves the parameters. No sum is shared by threads but those in the
+ * library, which do not depend on their number: nothing here does.
  */
 #include "trainer.h"
 

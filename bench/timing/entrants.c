@@ -1,4 +1,5 @@
-/* entrants.c - who takes part in the rounds: checked, quick enough for the time, at a pace of its own.
+/* entrants.c - who takes part in the rounds: checked, quick enough for the time, at a pace of its
+ * own.
  * SPDX-License-Identifier: MIT
  */
 #include "entrants.h"
@@ -11,8 +12,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-/* Not so a peer whose check takes as many times as long as that of the widest of ours: its rounds
- * would take the time of the cases that follow. A small shape cannot tell, where there is a k. */
+/* A peer whose check takes as many times as long as that of the widest of ours does not get the
+ * least rounds: they would take the time of the cases that follow. A small shape cannot tell, where
+ * there is a k. */
 #define FAR_BEHIND 5.0
 
 __attribute__((format(printf, 2, 3))) static void not_timed(struct column *column,
@@ -108,7 +110,8 @@ void entrant_take_over(struct group *group, const struct entrant *entrant)
     group->job->trial.prepared = entrant->prepared;
 }
 
-/* Takes the job over, and a peer to the job's data. False: error says what the variant cannot do. */
+/* Takes the job over, and a peer to the job's data. False: error says what the variant cannot
+ * do. */
 static bool prepare(struct group *group, struct entrant *entrant, char *error, size_t error_bytes)
 {
     entrant_take_over(group, entrant);

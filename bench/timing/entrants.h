@@ -1,4 +1,5 @@
-/* entrants.h - who takes part in the rounds: checked, quick enough for the time, at a pace of its own.
+/* entrants.h - who takes part in the rounds: checked, quick enough for the time, at a pace of its
+ * own.
  * SPDX-License-Identifier: MIT
  */
 #ifndef MMK_BENCH_ENTRANTS_H

@@ -9,8 +9,8 @@
 #include "gate.h"
 
 #include "../base/child.h"
-#include "job.h"
 #include "../base/stats.h"
+#include "job.h"
 #include "variants.h"
 
 #include <errno.h>

@@ -11,7 +11,8 @@
 enum gate_verdict { GATE_PASS = 0, GATE_REGRESSED = 1, GATE_INCONCLUSIVE = 2 };
 
 /* A child's side: reads commands on stdin, answers on stdout. Returns the exit code.
- *     open <kernel> <shape> <threads> <variant> <seed>  ->  ready <calls> | none <why> | failed <why>
+ *     open <kernel> <shape> <threads> <variant> <seed>
+ *         -> ready <calls> | none <why> | failed <why>
  *     sample <calls>                                    ->  <seconds a call> <0: good, else void>
  *     (end of input)                                    ->  exits
  * Older and newer builds must understand each other: add commands, never change these. */

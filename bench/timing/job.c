@@ -1,5 +1,8 @@
 /* job.c - one case ready to run.
  * SPDX-License-Identifier: MIT
+ *
+ * The third stop on the way of a --shape, which shape.c tells: from the case of plan.c to a trial
+ * with its inputs, called through variants.c.
  */
 #include "job.h"
 
@@ -64,10 +67,8 @@ static bool open_pool(struct job *job)
 {
     struct trial *trial = &job->trial;
     job->pool_rows = 1;
-    job->rotated_buffer = -1;
-    for (int b = 0; b < trial->buffer_count; b++)
-        if (strcmp(trial->buffer[b].name, "scores") == 0)
-            job->rotated_buffer = b;
+    const struct buffer *scores = trial_buffer(trial, "scores");
+    job->rotated_buffer = scores ? (int)(scores - trial->buffer) : -1;
     fill(trial, job->plan, 0, job->seed);
     if (job->rotated_buffer < 0)
         return true;
@@ -269,8 +270,8 @@ static size_t whole_laps(size_t calls, size_t lap)
     return (calls + lap - 1) / lap * lap;
 }
 
-/* Warms up, then times calls from input `first` of those in rotation on: seconds of all of them, NaN
- * when one returned an error, or from a peer whose process has gone. */
+/* Warms up, then times calls from input `first` of those in rotation on: seconds of all of them,
+ * NaN when one returned an error, or from a peer whose process has gone. */
 static double time_calls(struct job *job, const struct variant *variant, struct pace pace,
                          size_t first, enum disturbance *disturbance)
 {

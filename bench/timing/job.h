@@ -4,8 +4,8 @@
 #ifndef MMK_BENCH_JOB_H
 #define MMK_BENCH_JOB_H
 
-#include "plan.h"
 #include "../machine/timer.h"
+#include "plan.h"
 #include "variants.h"
 
 struct job {

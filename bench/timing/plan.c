@@ -1,5 +1,7 @@
 /* plan.c - which cases a run is made of.
  * SPDX-License-Identifier: MIT
+ *
+ * The second stop on the way of a --shape, which shape.c tells; job.c is the next.
  */
 #include "plan.h"
 
@@ -36,8 +38,8 @@ static bool is_kernel_name(const char *name, size_t length)
     return false;
 }
 
-/* Whether a comma-separated list names it: in full, its family, or "all". A kernel's name wins over a
- * family's: topk is one kernel, not all of topk. */
+/* Whether a comma-separated list names it: in full, its family, or "all". A kernel's name wins over
+ * a family's: topk is one kernel, not all of topk. */
 static bool list_names(const char *list, const struct kernel *kernel)
 {
     while (*list) {

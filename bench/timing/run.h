@@ -48,7 +48,7 @@ struct result {
     char kernel[48], family[32], shape[96], data[64];
     enum curve curve;
     size_t m, d;   /* of the shape */
-    int workspace; /* percent of the logits that it keeps, as in plan.h */
+    int workspace; /* percent of the logits that it keeps, as in shape.h */
     double workspace_bytes;
     int threads;
     /* Results of one group, other than 0, were timed in the same rounds: their samples are paired,

@@ -8,8 +8,8 @@
  */
 #include "sampler.h"
 
-#include "../machine/counters.h"
 #include "../base/stats.h"
+#include "../machine/counters.h"
 #include "shares.h"
 
 #include <math.h>

@@ -1,5 +1,8 @@
 /* shape.c - where the text of --shape becomes a case that a kernel is called with, and back.
  * SPDX-License-Identifier: MIT
+ *
+ * From there: plan.c lists the cases, job.c makes inputs and samples of one, variants.c puts the
+ * instruction set in place, and the `call` in ref/<family>_cases.c is the public function's.
  */
 #include "shape.h"
 
@@ -218,6 +221,15 @@ bool shape_parse(const char *text, struct shape_text *s)
            s->k != SIZE_MAX;
 }
 
+/* Whether the kernel has an offset, and each x_i its y_{i+offset} where it should. */
+static bool offset_fits(const struct kernel *kernel, const struct shape *shape)
+{
+    if (shape->offset == 0 && kernel->offset != OFFSET_ALWAYS)
+        return true;
+    return kernel->offset != OFFSET_NONE && shape->offset <= shape->n &&
+           shape->m <= shape->n - shape->offset;
+}
+
 /* The words of a shape for a case that has the standard ones. False: they do not fit its kernel. */
 static bool words_for(const struct shape_text *text, struct plan_case *c)
 {
@@ -243,14 +255,11 @@ static bool words_for(const struct shape_text *text, struct plan_case *c)
         c->fill = (enum fill)text->fill;
     if (!fill_fits(c->kernel, shape, c->fill))
         return false;
-    if (c->kernel->has_logit_scale) {
-        /* one to one every x_i has its y_{i+offset} */
-        bool one_to_one = shape_has(c->kernel, 'n') && !c->kernel->has_positives;
-        return (text->workspace < 0 || c->kernel->keeps_exponentials) &&
-               (!one_to_one || (shape->offset <= shape->n && shape->m <= shape->n - shape->offset));
-    }
-    return (text->similarity < 0 || shape_has_similarity(c->kernel)) && text->workspace < 0 &&
-           text->logit_scale == 0.0f && text->weight_x < 0.0f && text->offset == 0;
+    if (!offset_fits(c->kernel, shape) ||
+        (text->similarity >= 0 && !shape_has_similarity(c->kernel)) ||
+        (text->workspace >= 0 && !c->kernel->keeps_exponentials))
+        return false;
+    return c->kernel->has_logit_scale || (text->logit_scale == 0.0f && text->weight_x < 0.0f);
 }
 
 bool shape_put(const struct shape_text *text, struct plan_case *c)

@@ -51,8 +51,8 @@ struct shape_text {
 };
 
 /* Reads "4096x4096x512 stored", "m=64,n=1000,d=3:dot:offset=7", "25000,k=10": sizes in the order of
- * the kernel's dims, or by name, and words; what shape_write and ref's shape_format write. False: it
- * is no shape. */
+ * the kernel's dims, or by name, and words; what shape_write and ref's shape_format write. False:
+ * it is no shape. */
 bool shape_parse(const char *text, struct shape_text *s);
 
 /* Puts what the text means for the kernel into the case: its standard shape, where the text does

@@ -1,8 +1,8 @@
 /* variants.c - who can run a kernel.
  * SPDX-License-Identifier: MIT
  *
- * Of the library's own there are the rows of the instruction sets, and the autovec rows, which are put
- * in their place.
+ * Of the library's own there are the rows of the instruction sets, and the autovec rows, which are
+ * put in their place.
  */
 #include "variants.h"
 

@@ -30,8 +30,8 @@ struct variant variant_of_peer(struct peer *peer);
 /* Makes the variant the one that the public functions run. */
 void variant_select(const struct variant *variant);
 
-/* Gets the selected variant ready for calls with this trial: a peer, or what the kernel prepares once for
- * many calls. False: error says what it cannot do. */
+/* Gets the selected variant ready for calls with this trial: a peer, or what the kernel prepares
+ * once for many calls. False: error says what it cannot do. */
 bool variant_prepare(const struct variant *variant, struct trial *trial, char *error,
                      size_t error_bytes);
 

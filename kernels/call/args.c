@@ -72,7 +72,8 @@ enum mmk_status args_matrix(const char *name, const struct mmk_matrix *matrix, e
         (status = check_type(name, matrix->type)) != MMK_OK)
         return status;
     if (matrix->row_scales != NULL)
-        return args_error(MMK_ERR_TYPE, "%s.row_scales: rows of MMK_F32 have none", name);
+        return args_error(MMK_ERR_TYPE, "%s.row_scales must be NULL: rows of MMK_F32 have none",
+                          name);
     *rows = (struct args_rows){.data = matrix->data,
                                .rows = matrix->rows,
                                .columns = matrix->columns,
@@ -189,7 +190,8 @@ enum mmk_status args_options(const struct mmk_options *options)
     if (options == NULL)
         return MMK_OK;
     if (options->threads < 0)
-        return args_error(MMK_ERR_THREADS, "options.threads is %d", options->threads);
+        return args_error(MMK_ERR_THREADS, "options.threads is %d; 0 stands for what OpenMP says",
+                          options->threads);
     if ((options->workspace == NULL) != (options->workspace_bytes == 0))
         return args_error(MMK_ERR_WORKSPACE, "options.workspace is %s, workspace_bytes %zu",
                           options->workspace == NULL ? "NULL" : "not NULL",

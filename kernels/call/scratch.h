@@ -48,8 +48,8 @@ static inline enum mmk_status scratch_check(const struct scratch *measured)
                : MMK_OK;
 }
 
-/* Answers a query of workspace bytes from what was measured; `kept` bytes more save time. Who cannot
- * have these can still call: only what is needed must be addressable. */
+/* Answers a query of workspace bytes from what was measured; `kept` bytes more save time. Who
+ * cannot have these can still call: only what is needed must be addressable. */
 static inline enum mmk_status scratch_answer(const struct scratch *measured, size_t kept,
                                              const struct mmk_options *options)
 {

@@ -97,10 +97,12 @@ static enum mmk_status check_gallery(const struct mmk_gallery *gallery,
         return args_error(MMK_ERR_GALLERY,
                           "y was packed for %s, and %s is in use; pack it again after mmk_isa_use",
                           gallery->isa->name, isa->name);
+    static const char *const names[MMK_SIMILARITY_COUNT] = {"MMK_DOT", "MMK_COSINE",
+                                                            "MMK_NEG_SQ_L2"};
     if (gallery->similarity != similarity)
         return args_error(MMK_ERR_GALLERY,
-                          "y was packed for another similarity (%d) than the one asked for (%d)",
-                          (int)gallery->similarity, (int)similarity);
+                          "y was packed for the similarity %s, and %s is asked for",
+                          names[gallery->similarity], names[similarity]);
     if ((y->rows != 0 && y->rows != gallery->n) || (y->columns != 0 && y->columns != gallery->d))
         return args_error(MMK_ERR_SHAPE, "y is %zu x %zu, and packed %zu x %zu", y->rows,
                           y->columns, gallery->n, gallery->d);

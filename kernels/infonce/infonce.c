@@ -57,18 +57,14 @@ enum mmk_status infonce_refuse_targets(const char *function,
                : args_error(MMK_ERR_CONFLICT, "%s is given, and %s has none", given, function);
 }
 
-static bool weight_valid(float v)
-{
-    return v >= 0.0f && isfinite(v);
-}
-
 /* Both 0 stands for CLIP's. */
 static enum mmk_status take_weights(struct infonce *p, const struct mmk_infonce_problem *problem)
 {
     float x = problem->weight_x, y = problem->weight_y;
-    if (!weight_valid(x) || !weight_valid(y))
-        return args_error(MMK_ERR_WEIGHT, "weight_%c is %g", weight_valid(x) ? 'y' : 'x',
-                          (double)(weight_valid(x) ? y : x));
+    bool x_valid = infonce_weight_valid(x);
+    if (!x_valid || !infonce_weight_valid(y))
+        return args_error(MMK_ERR_WEIGHT, "weight_%c is %g; it must be finite and not negative",
+                          x_valid ? 'y' : 'x', (double)(x_valid ? y : x));
     bool none = x == 0 && y == 0;
     p->config.weight_x = none ? 0.5f : x;
     p->config.weight_y = none ? 0.5f : y;

@@ -23,14 +23,15 @@ static bool positive_finite(float v)
     return v > 0.0f && isfinite(v);
 }
 
-static bool weight_valid(float v)
+bool infonce_weight_valid(float v)
 {
     return v >= 0.0f && isfinite(v);
 }
 
+/* Where a gradient without elements points; nothing is written there. */
 static float infonce_nothing;
 
-/* The entries of row i. `columns` is a name for what they index. */
+/* The entries of row i, whose pair has column i + offset. */
 static enum mmk_status check_row(const struct infonce *p, const char *name, const struct mmk_csr *w,
                                  size_t i, size_t offset)
 {
@@ -39,8 +40,10 @@ static enum mmk_status check_row(const struct infonce *p, const char *name, cons
         if (w->column[e] >= p->own)
             return args_error(MMK_ERR_INDEX, "%s.column[%zu] is %" PRIu32 ", y has %zu rows", name,
                               e, w->column[e], p->own);
-        if (!weight_valid(weight))
-            return args_error(MMK_ERR_WEIGHT, "%s.weight[%zu] is %g", name, e, (double)weight);
+        if (!infonce_weight_valid(weight))
+            return args_error(MMK_ERR_WEIGHT,
+                              "%s.weight[%zu] is %g; it must be finite and not negative", name, e,
+                              (double)weight);
         if (p->targets.exclude_self && weight > 0 && w->column[e] == i + offset)
             return args_error(MMK_ERR_INDEX,
                               "%s.column[%zu] is %" PRIu32 ", in row %zu a pair that exclude_self "
@@ -135,7 +138,8 @@ enum mmk_status infonce_take_scale(struct infonce *p, float logit_scale, const f
     p->alpha = alpha;
     p->config.upstream = upstream != NULL ? (double)*upstream : 1;
     if (!isfinite(p->config.upstream))
-        return args_error(MMK_ERR_UPSTREAM, "*upstream is %g", p->config.upstream);
+        return args_error(MMK_ERR_UPSTREAM, "*upstream is %g; it must be finite",
+                          p->config.upstream);
     return MMK_OK;
 }
 
@@ -148,16 +152,20 @@ enum mmk_status infonce_take_targets(struct infonce *p, const char *name,
     p->targets.exclude_self = exclude_self;
     if (exclude_self && weights == NULL)
         return args_error(MMK_ERR_CONFLICT,
-                          "exclude_self without %s: the pairs left out would be the positives",
-                          name);
+                          "exclude_self without %s leaves out the positives: "
+                          "give %s",
+                          name, name);
     if (weights != NULL && offset != 0 && !exclude_self)
-        return args_error(MMK_ERR_CONFLICT, "offset is %zu, and %s say what belongs together",
-                          offset, name);
-    if (weights == NULL || exclude_self)
-        if (offset > p->own || p->m > p->own - offset)
-            return args_error(MMK_ERR_OFFSET,
-                              "offset %zu and the %zu rows of x exceed the %zu of y", offset, p->m,
-                              p->own);
+        return args_error(MMK_ERR_CONFLICT,
+                          "offset is %zu, and %s say what belongs together: set it to 0", offset,
+                          name);
+    bool paired = weights == NULL || exclude_self; /* row i of x with row i + offset of y */
+    if (paired && offset == 0 && p->m > p->own)
+        return args_error(MMK_ERR_OFFSET, "x has %zu rows, y has %zu: each x_i needs its y_i", p->m,
+                          p->own);
+    if (paired && (offset > p->own || p->m > p->own - offset))
+        return args_error(MMK_ERR_OFFSET, "offset %zu and the %zu rows of x exceed the %zu of y",
+                          offset, p->m, p->own);
     p->targets.most = p->m;
     return weights != NULL ? check_targets(p, name, weights, offset, &p->targets.most) : MMK_OK;
 }

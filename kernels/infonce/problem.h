@@ -224,6 +224,8 @@ enum mmk_status infonce_take_rows(struct infonce *p, const struct mmk_matrix *x,
                                   enum mmk_similarity similarity,
                                   const struct mmk_options *options);
 enum mmk_status infonce_take_scale(struct infonce *p, float logit_scale, const float *upstream);
+/* Of a direction, or of a target: finite and not negative. */
+bool infonce_weight_valid(float v);
 /* Targets by weights, or one to one where they are NULL. `name` is theirs. */
 enum mmk_status infonce_take_targets(struct infonce *p, const char *name,
                                      const struct mmk_csr *weights, size_t offset,

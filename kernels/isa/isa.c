@@ -103,8 +103,10 @@ const char *mmk_isa_name(enum mmk_isa isa)
 enum mmk_status mmk_isa_usable(enum mmk_isa isa)
 {
     if ((unsigned)isa >= MMK_ISA_COUNT)
-        return MMK_ERR_ISA_UNKNOWN;
-    return isa_builtin_row(isa) != NULL && usable(isa) ? MMK_OK : MMK_ERR_ISA_UNUSABLE;
+        return args_error(MMK_ERR_ISA_UNKNOWN, "isa is %d, not a value of enum mmk_isa", (int)isa);
+    if (isa_builtin_row(isa) == NULL || !usable(isa))
+        return args_error(MMK_ERR_ISA_UNUSABLE, "this machine or build cannot run %s", names[isa]);
+    return MMK_OK;
 }
 
 enum mmk_status mmk_isa_use(const char *name)

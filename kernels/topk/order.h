@@ -2,9 +2,9 @@
  * SPDX-License-Identifier: MIT
  *
  * NaN -> 0, then -Inf -> 0x007fffff and up to +Inf -> 0xff800000; -0 and +0 -> 0x80000000. Positive
- * floats are already in the order of their bits, negative ones in the reverse order. Of equal scores
- * the lower index comes first: the keys that are sorted have ~index below this (pack in topk.h). The
- * vector files make the same of a whole register.
+ * floats are already in the order of their bits, negative ones in the reverse order. Of equal
+ * scores the lower index comes first: the keys that are sorted have ~index below this (pack in
+ * topk.h). The vector files make the same of a whole register.
  */
 #ifndef MMK_TOPK_ORDER_H
 #define MMK_TOPK_ORDER_H

@@ -15,8 +15,8 @@
 
 enum { CRASHES_PER_CELL = 10, SECONDS_PER_TRIAL = 300 };
 
-/* The first variant of a trial that came through: the others are compared with it. Its outputs are at
- * home. */
+/* The first variant of a trial that came through: the others are compared with it. Its outputs are
+ * at home. */
 struct first {
     bool there;
     char from[64]; /* "on scalar" */

@@ -34,7 +34,8 @@ void check_each(struct run *run,
                 void (*visit)(struct run *run, size_t kernel, const struct shape *shape,
                               const char *shape_text, enum fill fill, uint64_t seed));
 
-/* For crash_run(), with the run as context: all checks from number first on, and what a crash costs. */
+/* For crash_run(), with the run as context: all checks from number first on, and what a crash
+ * costs. */
 void check_run(void *context, size_t first);
 void check_crashed(void *context);
 

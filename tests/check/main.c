@@ -139,6 +139,9 @@ int main(int argc, char **argv)
     if (start_anew)
         run_anew(argv);
     options_parse(&run.options, argc, argv);
+    char error[200];
+    if (!kernels_complete(error, sizeof error))
+        options_error("%s", error);
     run.variant_count = variants_find(run.variants);
     if (kernel_count > REPORT_KERNELS)
         options_error("REPORT_KERNELS in report.h is too small for %zu kernels.", kernel_count);

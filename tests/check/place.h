@@ -29,7 +29,8 @@ void place_buffers(struct places *places, struct placed *placed, enum placement 
  * wanted, or all of it or half way. Behind its end is a guard page. */
 void place_workspace(struct places *places, struct placed *placed);
 
-/* Whether anything but the outputs was written: memory next to a buffer, or an input. how says what. */
+/* Whether anything but the outputs was written: memory next to a buffer, or an input. how says
+ * what. */
 bool place_damage(const struct places *places, const struct placed *placed, char *how, size_t size);
 
 #endif

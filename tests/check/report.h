@@ -25,7 +25,6 @@ struct cell {
 
 struct report {
     struct cell cell[REPORT_KERNELS][VARIANT_MAX];
-    size_t fill_runs[FILL_COUNT];
 };
 
 void report_pass(struct cell *cell, const struct verdict *verdict, const char *where);

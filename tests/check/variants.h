@@ -12,7 +12,7 @@ struct variant {
     enum mmk_status usable; /* MMK_OK, or why this machine cannot run it */
 };
 
-enum { VARIANT_MAX = 8 };
+enum { VARIANT_MAX = 2 * MMK_ISA_COUNT }; /* of each its own, and the autovec baseline */
 
 /* Fills in the variants of this build, scalar first, and returns their number. */
 int variants_find(struct variant variants[VARIANT_MAX]);

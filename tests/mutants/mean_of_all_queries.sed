@@ -3,4 +3,4 @@
 # kernel: retrieval_metrics
 # isa: scalar
 # dies: right is
-s/mean(\(.*\), sums.counted)/mean(\1, m)/
+s/mean(\(.*\), sums.counted)/mean(\1, problem->m)/

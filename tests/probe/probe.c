@@ -1,4 +1,5 @@
-/* probe.c - mmk-probe: prints the instruction set in use, and a hash of what each function returns.
+/* probe.c - mmk-probe: prints the instruction set in use, and hashes of what the main functions
+ * return.
  * SPDX-License-Identifier: MIT
  *
  * Small enough to run in seconds in an emulator, and linked like a user's program. Two machines, or

@@ -6,8 +6,8 @@
 
 #include <stdbool.h>
 
-/* Whether the detail has all words of `parts`, each bounded by something that is no letter, digit or
- * underscore; where not, both are printed. */
+/* Whether the detail has all words of `parts`, each bounded by something that is no letter, digit
+ * or underscore; where not, both are printed. */
 bool detail_says(const char *parts);
 
 #endif

@@ -6,7 +6,8 @@
 
 #include "../../kernels/mmk.h"
 
-/* Pointers to matrices that live as long as the block around them. Leading dimension 0: contiguous. */
+/* Pointers to matrices that live as long as the block around them. Leading dimension 0:
+ * contiguous. */
 #define MATRIX_AT(elements, m, n, ld)                                                              \
     (&(struct mmk_matrix){                                                                         \
         .data = (elements), .rows = (m), .columns = (n), .leading_dimension = (ld)})

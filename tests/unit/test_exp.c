@@ -2,8 +2,9 @@
  * SPDX-License-Identifier: MIT
  *
  * Every 64th float; for exp2, which promises less, of [-151, 128). exp is mmk_exp itself, exp2 the
- * building block. A double exp of libm is 2^-29 of a float's ulp off at most, so it judges all of them; MPFR has the last word
- * where the verdict is closer to the bound than that, and judges libm itself on every 1009th.
+ * building block. A double exp of libm is 2^-29 of a float's ulp off at most, so it judges all of
+ * them; MPFR has the last word where the verdict is closer to the bound than that, and judges libm
+ * itself on every 1009th.
  */
 #include "simd_blocks.h"
 

@@ -190,7 +190,7 @@ static void query_has_the_bits_of_pairs(void **state)
     on_every_isa(query_and_pairs);
 }
 
-/* ---- Leading dimension 0 is the number of columns --------------------------------------------- */
+/* ---- Leading dimension 0 is the number of columns -------------------------------------------- */
 
 static void contiguous_matrices(void)
 {
@@ -229,8 +229,8 @@ static void leading_dimension_left_out(void **state)
 /* ---- Logits in the tens of thousands --------------------------------------------------------- */
 
 /* Each column's softmax is 1 at its greatest logit, far above the next: dY_j is logit_scale/m times
- * the difference of that x and the positive's. It takes log-sum-exps and gradients that are made from
- * the very same logits, rounding by rounding. */
+ * the difference of that x and the positive's. It takes log-sum-exps and gradients that are made
+ * from the very same logits, rounding by rounding. */
 static void one_of_each_column(void)
 {
     enum { ROWS = 60, DIM = 16 };

@@ -423,8 +423,8 @@ static void rows_are_complete(void **state)
     }
 }
 
-/* No entry of a row is the scalar one or another row's; an autovec row that was linked with the scalar
- * objects would have theirs. */
+/* No entry of a row is the scalar one or another row's; an autovec row that was linked with the
+ * scalar objects would have theirs. */
 static void rows_fall_back_to_nothing(void **state)
 {
     (void)state;

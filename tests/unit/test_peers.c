@@ -174,6 +174,7 @@ static void check_assembled(const char *name)
     denormals_are_kept();
     for (size_t i = 0; i < sizeof can / sizeof can[0]; i++)
         check_similarity(peer, can[i]);
+    assert_false(peer->runs(kernel_find("gallery_matrix"))); /* whose rows are packed before */
     check_search(peer);
     check_infonce(peer);
     struct shape s = clip;

@@ -93,6 +93,12 @@ static void test_words(void **state)
     means("infonce_forward", "8x9x5 neg_sq_l2 w=0,0.25", "8x9x5 neg_sq_l2 w=0,0.25");
     means("infonce_negatives_forward_backward", "8x9x5 q=7 dot", "8x9x5 q=7 dot stored");
     means("infonce_negatives_forward_backward", "8x9x5:q=0", "8x9x5 q=0 stored");
+    means("multi_infonce_forward", "9x8x5 k=3", "9x8x5 k=3"); /* with targets m may be above n */
+    means("multi_infonce_forward", "8x9x5 k=3 offset=1", "8x9x5 k=3 offset=1");
+    means("sigmoid_forward", "9x8x5 k=3", "9x8x5 k=3");
+    means("csd_sigmoid_forward_backward", "9x8x5 k=3", "9x8x5 k=3");
+    means("uniformity_forward", "64x32x8", "64x32x8");
+    means("alignment_forward_backward", "512x10", "512x10");
     means("cosine_matrix", "3x4x5 ld+2", "3x4x5 ld+2");
     /* what ref's shape_format writes for the plain shape */
     means("infonce_forward", "8x8x5 cosine s=14.3 w=0.5,0.5", "8x8x5");
@@ -109,6 +115,12 @@ static void test_words_that_do_not_fit(void **state)
     refused(both, "8x9x5 q=7");      /* it has no negatives */
     refused(both, "9x8x5");          /* m > n */
     refused(both, "8x9x5 offset=2"); /* x_7 would have no positive */
+    refused("infonce_negatives_forward_backward", "9x8x5 q=7");
+    refused("multi_infonce_forward", "64x32x8 k=3 offset=50");
+    refused("sigmoid_forward", "8x9x5 k=3 offset=2");
+    refused("csd_sigmoid_forward_backward", "8x9x5 k=3 dot"); /* its similarity is its own */
+    refused("uniformity_forward", "8x9x5 offset=1");          /* nothing belongs to anything */
+    refused("alignment_forward_backward", "8x5 offset=1");
     refused(both, "8x9x5 storedd");
     refused(both, "8x9x5 stored=101%");
     refused(both, "8x9x5 stored=10");

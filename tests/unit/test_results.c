@@ -3,8 +3,8 @@
  *
  * Every loss in every form (targets, further negatives, log-sum-exps given, log-variances): each
  * result asked alone, and all but it, has the bits of all asked together; for any number of threads
- * and any workspace between what a query calls the least and all. Upstream factors scale exactly, and further
- * negatives are rows of Y that belong to nobody.
+ * and any workspace between what a query calls the least and all. Upstream factors scale exactly,
+ * and further negatives are rows of Y that belong to nobody.
  */
 #include "../../ref/cases.h"
 #include "matrix.h"
@@ -14,11 +14,16 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <cmocka.h>
 
 /* ---- Counting allocations: glibc lets a program bring its own -------------------------------- */
+
+static struct allocations {
+    size_t count, greatest;
+} allocations;
 
 #if defined(__GLIBC__) && !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
 #define COUNTS_ALLOCATIONS 1
@@ -26,35 +31,41 @@ void *__libc_malloc(size_t size);
 void *__libc_calloc(size_t count, size_t size);
 void *__libc_memalign(size_t align, size_t size);
 
-static size_t allocations;
+static void count_allocation(size_t bytes)
+{
+    allocations.count++;
+    if (bytes > allocations.greatest)
+        allocations.greatest = bytes;
+}
 
+/* What is left in it from the call before would hide what this one leaves out. */
 void *malloc(size_t size)
 {
-    allocations++;
-    return __libc_malloc(size);
+    count_allocation(size);
+    void *memory = __libc_malloc(size);
+    return memory != NULL ? memset(memory, 0xa5, size) : NULL;
 }
 
 void *calloc(size_t count, size_t size)
 {
-    allocations++;
+    count_allocation(count * size);
     return __libc_calloc(count, size);
 }
 
 void *aligned_alloc(size_t align, size_t size)
 {
-    allocations++;
+    count_allocation(size);
     return __libc_memalign(align, size);
 }
 
 int posix_memalign(void **memory, size_t align, size_t size)
 {
-    allocations++;
+    count_allocation(size);
     *memory = __libc_memalign(align, size);
     return *memory ? 0 : 12;
 }
 #else
 #define COUNTS_ALLOCATIONS 0
-static size_t allocations;
 #endif
 
 /* ---- Forms of losses, shapes and results ----------------------------------------------------- */
@@ -318,7 +329,7 @@ static void call(const struct form *f, const struct sizes *s, const struct setti
     if (f->given_lse) {
         struct setting forward = *by;
         forward.options = NULL;
-        size_t before = allocations; /* that call is not the one that is tried */
+        struct allocations before = allocations; /* that call is not what is tried */
         assert_int_equal(call_softmax(f, s, &forward, NULL, 1 << LSE_X | 1 << LSE_Y, &given),
                          MMK_OK);
         allocations = before;
@@ -335,12 +346,19 @@ static void same(const struct form *f, const struct sizes *s, const struct setti
                      s->m, s->n, s->d, (int)by->similarity, (double)by->logit_scale, o, how);
 }
 
-/* Calls test() for every form, shape, similarity and scale that go together, and instruction set. Of
- * the scales the second makes a softmax pick one, so that P and Q need an exponential each. */
+/* Calls test() for every form, shape, similarity and scale that go together, and instruction set.
+ * Of the scales the second makes a softmax pick one, so that P and Q need an exponential each. */
 static void on_all(void (*test)(const struct form *, const struct sizes *, const struct setting *),
                    size_t shape_count)
 {
-    for (int isa = 0; isa < MMK_ISA_COUNT; isa++) {
+#if defined(__SANITIZE_ADDRESS__) /* twenty times as slow: one alone, at one shape */
+    const int first = mmk_isa_usable(MMK_ISA_AVX2) == MMK_OK ? MMK_ISA_AVX2 : MMK_ISA_SCALAR;
+    const int end = first + 1;
+    shape_count = 1;
+#else
+    const int first = 0, end = MMK_ISA_COUNT;
+#endif
+    for (int isa = first; isa < end; isa++) {
         if (mmk_isa_use(mmk_isa_name((enum mmk_isa)isa)) != MMK_OK)
             continue;
         for (size_t f = 0; f < FORMS; f++)
@@ -372,8 +390,10 @@ static void on_all(void (*test)(const struct form *, const struct sizes *, const
 static void ask_for_parts(const struct form *f, const struct sizes *s, const struct setting *given)
 {
     struct setting by = *given;
+    struct mmk_options options = {.threads = 1};
+    by.options = &options;
     for (int threads = 1; threads <= 2; threads++) {
-        by.options = &(struct mmk_options){.threads = threads};
+        options.threads = threads;
         if (threads == 1) {
             call(f, s, &by, f->outputs, &all);
         } else {
@@ -417,16 +437,16 @@ static void scale(const struct form *f, const struct sizes *s, float factor, str
         }
 }
 
-static void put_upstream(const struct form *f, const struct sizes *s, const struct setting *given)
+static void put_factors(const struct form *f, const struct sizes *s, const struct setting *given,
+                        size_t count, const float *factors)
 {
-    static const float factors[] = {1, 2, -1, 0, 0x1p-20f};
     static struct results expected;
     struct setting by = *given;
     call(f, s, &by, f->outputs, &all);
-    for (size_t i = 0; i < sizeof factors / sizeof factors[0]; i++) {
+    for (size_t i = 0; i < count; i++) {
         by.upstream = &factors[i];
         call(f, s, &by, f->outputs, &other);
-        if (i == 0) {
+        if (factors[i] == 1) {
             same(f, s, &by, f->outputs, &all, &other, "with upstream 1");
             continue;
         }
@@ -437,13 +457,69 @@ static void put_upstream(const struct form *f, const struct sizes *s, const stru
     }
 }
 
+static void put_upstream(const struct form *f, const struct sizes *s, const struct setting *given)
+{
+    static const float factors[] = {1, 2, -1, 0, 0x1p-20f};
+    put_factors(f, s, given, sizeof factors / sizeof factors[0], factors);
+}
+
+/* Directions that weigh as good as nothing beside each other, times a factor of either sign. */
+static void weigh_unequally(const struct form *f, const struct sizes *s,
+                            const struct setting *given)
+{
+    if (f->loss != INFONCE && f->loss != UNIFORMITY)
+        return;
+    static const float weights[][2] = {{1, 1e-37f}, {1e-37f, 1}};
+    struct setting by = *given;
+    for (int w = 0; w < 2; w++) {
+        by.weight_x = weights[w][0];
+        by.weight_y = weights[w][1];
+        put_factors(f, s, &by, 1, &(float){-1});
+    }
+}
+
 static void upstream_scales(void **state)
 {
     (void)state;
     on_all(put_upstream, 1);
+    on_all(weigh_unequally, 1);
 }
 
 /* ---- Further negatives ----------------------------------------------------------------------- */
+
+/* The same with the log-sum-exps of a call before. Of columns that nobody belongs to they are not
+ * looked at, but for an overflow: here they cannot make one. */
+static void join_given(const struct form *f, const struct sizes *s, const struct setting *by,
+                       const struct mmk_csr *targets, const struct results *lse)
+{
+    static struct results apart, joined;
+    static float lse_y[MOST];
+    for (size_t j = 0; j < s->n + s->q; j++)
+        lse_y[j] = j < s->n ? lse->lse_y[j] : -INFINITY;
+    struct form of_lse = *f;
+    of_lse.given_lse = true;
+    of_lse.outputs &= ALL_GRADIENTS;
+    memset(&joined, 0xa5, sizeof joined);
+    size_t columns = s->n + s->q;
+    assert_int_equal(
+        mmk_infonce(&(struct mmk_infonce_problem){.x = MATRIX_AT(rows_x, s->m, s->d, 0),
+                                                  .y = MATRIX_AT(rows_y, columns, s->d, 0),
+                                                  .similarity = by->similarity,
+                                                  .logit_scale = by->logit_scale,
+                                                  .weight_x = by->weight_x,
+                                                  .weight_y = by->weight_y,
+                                                  .targets = targets,
+                                                  .lse_x = lse->lse_x,
+                                                  .lse_y = lse_y},
+                    &(struct mmk_infonce_results){.dx = MATRIX_OUT_AT(joined.dx, s->m, s->d, 0),
+                                                  .dy = MATRIX_OUT_AT(joined.dy, columns, s->d, 0),
+                                                  .dlogit_scale = &joined.dlogit_scale},
+                    by->options),
+        MMK_OK);
+    memcpy(joined.dnegatives, joined.dy + s->n * s->d, bytes_of(s, DNEGATIVES));
+    call(&of_lse, s, by, of_lse.outputs, &apart); /* last: it may use the targets' memory */
+    same(&of_lse, s, by, of_lse.outputs, &apart, &joined, "with Y and negatives joined, lse given");
+}
 
 /* Y and the negatives joined, with the same targets, has the same results, gradients one after the
  * other; and no negatives at all are those of none. */
@@ -495,6 +571,8 @@ static void join(const struct form *f, const struct sizes *s, const struct setti
                 MMK_OK);
             memcpy(other.dnegatives, other.dy + s->n * s->d, bytes_of(s, DNEGATIVES));
             same(f, s, &by, f->outputs, &all, &other, "with Y and negatives joined");
+            if (!f->targets)
+                join_given(f, s, &by, &targets, &other);
 
             call(f, &none, &by, f->outputs, &other);
             call(&without, &none, &by, without.outputs, &all);
@@ -510,7 +588,7 @@ static void negatives_are_rows_of_nobody(void **state)
 
 /* ---- Workspace ------------------------------------------------------------------------------- */
 
-enum { GUARD = 64 };
+enum { GUARD = 64, OF_OPENMP = 1 << 14 };
 
 /* A workspace of `bytes` at an odd place, with bytes around it that nobody may write. */
 static void *guarded(char *memory, size_t bytes, size_t odd)
@@ -528,7 +606,8 @@ static void guards_are_whole(const char *memory, size_t bytes, size_t odd)
     }
 }
 
-/* What any call needs: run(context, options) makes it, and says whether the results are the right ones. */
+/* What any call needs: run(context, options) makes it, and says whether the results are the right
+ * ones. */
 static void try_workspaces(void (*run)(void *context, const struct mmk_options *options),
                            void *context, int threads)
 {
@@ -543,19 +622,22 @@ static void try_workspaces(void (*run)(void *context, const struct mmk_options *
                                       .workspace = guarded(memory, bytes, step),
                                       .workspace_bytes = bytes};
         run(context, &options); /* OpenMP takes memory for its first team of so many threads, */
-        size_t before = allocations;
+        size_t before = allocations.count;
+        allocations.greatest = 0;
         run(context, &options);
-        if (threads == 1) /* and now and then for one of several */
-            assert_int_equal(allocations, before);
+        if (threads == 1)
+            assert_int_equal(allocations.count, before);
+        else if (query.least >= OF_OPENMP) /* and now and then for one of several, but little */
+            assert_in_range(allocations.greatest, 0, OF_OPENMP - 1);
         guards_are_whole(memory, bytes, step);
     }
     if (query.least > 1) { /* a byte too few: as without one */
         struct mmk_options options = {.threads = threads,
                                       .workspace = guarded(memory, query.least - 1, 1),
                                       .workspace_bytes = query.least - 1};
-        size_t before = allocations;
+        size_t before = allocations.count;
         run(context, &options);
-        assert_true(allocations > before || !COUNTS_ALLOCATIONS);
+        assert_true(allocations.count > before || !COUNTS_ALLOCATIONS);
         guards_are_whole(memory, query.least - 1, 1);
     }
     free(memory);
@@ -594,7 +676,7 @@ static void workspaces_of_losses(void **state)
     on_all(in_workspaces, 1);
 }
 
-enum { M = 90, N = 200, D = 20, K = 150 };
+enum { M = 90, N = 200, D = 20 };
 
 static void run_matrix(void *context, const struct mmk_options *options)
 {
@@ -610,12 +692,18 @@ static void run_matrix(void *context, const struct mmk_options *options)
         assert_memory_equal(context, scores, sizeof scores);
 }
 
+/* More of a row than the stack has room for. */
+enum { TOPK_M = 8, TOPK_N = 2000, TOPK_K = 1000 };
+
 static void run_topk(void *context, const struct mmk_options *options)
 {
-    static uint32_t indices[M * K];
+    static uint32_t indices[TOPK_M * TOPK_K];
     memset(indices, 0xa5, sizeof indices);
-    assert_int_equal(mmk_topk(MATRIX_AT(rows_x, M, N - 30, 0), TOPK(K, NULL, indices), options),
-                     MMK_OK);
+    assert_int_equal(
+        mmk_topk(MATRIX_AT(rows_x, TOPK_M, TOPK_N, 0), TOPK(TOPK_K, NULL, indices), options),
+        MMK_OK);
+    if (options != NULL && options->query != NULL)
+        assert_true(options->query->least >= OF_OPENMP);
     if (options == NULL)
         memcpy(context, indices, sizeof indices);
     else if (options->query == NULL)
@@ -680,14 +768,78 @@ static void all_is_more_where_exponentials_are_kept(void **state)
     }
 }
 
+/* What would save time may be too much for any memory, and the call is right without it. */
+static void all_saturates(void **state)
+{
+    (void)state;
+    float loss;
+    const struct {
+        size_t rows;
+        bool addressable;
+    } sizes[] = {{1000000000, true}, {2000000000, false}, {4000000000, false}};
+    for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
+        size_t rows = sizes[i].rows;
+        struct mmk_workspace_bytes query;
+        const struct mmk_matrix x = {.rows = rows, .columns = 3};
+        const struct mmk_matrix_out dx = {.rows = rows, .columns = 3};
+        const struct mmk_infonce_problem problem = {.x = &x, .y = &x, .logit_scale = 1};
+        const struct mmk_infonce_results results = {.loss = &loss, .dx = &dx};
+        const struct mmk_options options = {.threads = 1, .query = &query};
+        assert_int_equal(mmk_infonce(&problem, &results, &options), MMK_OK);
+        assert_in_range(query.least, rows, 1000 * rows);
+        if (sizes[i].addressable)
+            assert_in_range(query.all - query.least, rows * rows * sizeof(float), PTRDIFF_MAX);
+        else
+            assert_true(query.all == SIZE_MAX);
+    }
+}
+
+/* Without rows a call writes what is asked, and a query no more than its answer. */
+static void empty_sides(void **state)
+{
+    (void)state;
+    float loss, rows[8] = {1, 2, 3, 4, 5, 6, 7, 8};
+    size_t counted[2];
+    const size_t start[] = {0, 0, 0};
+    const struct mmk_csr nobody = {.row_start = start};
+    for (int empty_x = 0; empty_x < 2; empty_x++) {
+        const struct mmk_matrix *x = MATRIX_AT(rows, empty_x ? 0 : 2, 2, 0);
+        const struct mmk_matrix *y = MATRIX_AT(rows, empty_x ? 2 : 0, 2, 0);
+        const struct mmk_infonce_problem infonce = {
+            .x = x, .y = y, .logit_scale = 1, .targets = &nobody};
+        const struct mmk_infonce_results wanted = {
+            .loss = &loss, .rows_counted = &counted[0], .columns_counted = &counted[1]};
+        const struct mmk_sigmoid_problem sigmoid = {
+            .x = x, .y = y, .logit_scale = 1, .positives = &nobody};
+        const struct mmk_sigmoid_results sigmoid_loss = {.loss = &loss};
+        struct mmk_workspace_bytes bytes = {77, 0};
+        const struct mmk_options query = {.query = &bytes};
+        loss = 77;
+        counted[0] = counted[1] = 77;
+        assert_int_equal(mmk_infonce(&infonce, &wanted, &query), MMK_OK);
+        assert_true(loss == 77 && counted[0] == 77 && counted[1] == 77);
+        assert_true(bytes.least <= bytes.all);
+        bytes = (struct mmk_workspace_bytes){77, 0};
+        assert_int_equal(mmk_sigmoid(&sigmoid, &sigmoid_loss, &query), MMK_OK);
+        assert_true(loss == 77 && bytes.least <= bytes.all);
+        assert_int_equal(mmk_infonce(&infonce, &wanted, NULL), MMK_OK);
+        assert_true(loss == 0 && counted[0] == 0 && counted[1] == 0);
+        loss = 77;
+        assert_int_equal(mmk_sigmoid(&sigmoid, &sigmoid_loss, NULL), MMK_OK);
+        assert_true(loss == 0);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(empty_sides),
         cmocka_unit_test(each_result_alone),
         cmocka_unit_test(upstream_scales),
         cmocka_unit_test(negatives_are_rows_of_nobody),
         cmocka_unit_test(workspaces_of_losses),
         cmocka_unit_test(workspaces_of_the_rest),
+        cmocka_unit_test(all_saturates),
         cmocka_unit_test(all_is_more_where_exponentials_are_kept),
     };
     fill_rows();

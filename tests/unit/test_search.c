@@ -1,9 +1,9 @@
 /* test_search.c - fused search gives what the matrix followed by top-k gives, bit for bit.
  * SPDX-License-Identifier: MIT
  *
- * Every search function, similarity and instruction set, 1, 2, 3 and 13 threads, with and without a packed
- * gallery; scores without ties, with many, all equal, rising, falling, NaN and Inf; from one row to
- * several batches and chunks, k up to more than there are.
+ * Every search function, similarity and instruction set, 1, 2, 3 and 13 threads, with and without a
+ * packed gallery; scores without ties, with many, all equal, rising, falling, NaN and Inf; from one
+ * row to several batches and chunks, k up to more than there are.
  */
 #include "../../ref/cases.h"
 #include "matrix.h"
@@ -203,7 +203,7 @@ static void as_matrix_and_topk_large(void **state)
     on_every_isa(large_cases);
 }
 
-/* ---- Galleries and outputs left out ----------------------------------------------------------- */
+/* ---- Galleries and outputs left out ---------------------------------------------------------- */
 
 static void gallery_of_another_isa(void **state)
 {

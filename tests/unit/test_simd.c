@@ -117,8 +117,8 @@ static void max_passes_over_nan(void **state)
     }
 }
 
-/* 2^(z - c) for z from far below to far above c: within 3 * 2^-24 where the result is a normal float, 0
- * and Inf beyond, NaN kept; and the same bits everywhere, denormal results too. */
+/* 2^(z - c) for z from far below to far above c: within 3 * 2^-24 where the result is a normal
+ * float, 0 and Inf beyond, NaN kept; and the same bits everywhere, denormal results too. */
 static void exp2_shifted_in_range(void **state)
 {
     (void)state;
@@ -153,8 +153,8 @@ static void exp2_shifted_in_range(void **state)
         }
 }
 
-/* base + log2(1 + q) over floats q of all sizes up to 1: within 2.5 * 2^-24 of log2(1 + q) and the last
- * rounding; the same bits everywhere. */
+/* base + log2(1 + q) over floats q of all sizes up to 1: within 2.5 * 2^-24 of log2(1 + q) and the
+ * last rounding; the same bits everywhere. */
 static void log2_1p_in_range(void **state)
 {
     (void)state;

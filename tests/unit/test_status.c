@@ -1,11 +1,11 @@
 /* test_status.c - every public function refuses wrong arguments, names them, and writes nothing.
  * SPDX-License-Identifier: MIT
  *
- * Each case takes arguments that are right, spoils one, and tells the status that must come back and
- * the words that mmk_error_detail() must have. All outputs are filled with a pattern before and compared
- * after. That no function is left out is seen from mmk.h itself. What is wrong within a CSR matrix, a
- * ranking or a gallery of another instruction set is tried in test_targets.c, test_retrieval.c and
- * test_search.c.
+ * Each case takes arguments that are right, spoils one, and tells the status that must come back
+ * and the words that mmk_error_detail() must have. All outputs are filled with a pattern before and
+ * compared after. That no function is left out is seen from mmk.h itself. What is wrong within a
+ * CSR matrix, a ranking or a gallery of another instruction set is tried in test_targets.c,
+ * test_retrieval.c and test_search.c.
  */
 #include "../../kernels/isa/isa.h"
 #include "detail.h"
@@ -58,7 +58,8 @@ void *aligned_alloc(size_t align, size_t size)
 
 /* ---- Arguments ------------------------------------------------------------------------------- */
 
-/* All that any of the functions takes. A call picks what is its own, and puts it into its structs. */
+/* All that any of the functions takes. A call picks what is its own, and puts it into its
+ * structs. */
 struct arguments {
     enum mmk_similarity similarity;
     size_t d; /* of two vectors */
@@ -107,6 +108,10 @@ static float in_x[ELEMENTS], in_y[ELEMENTS], in_norms[ELEMENTS], in_lse_x[ELEMEN
 static const size_t in_row_start[N + 2] = {0, 1, 2, 3, 4, 5, 6};
 static const uint32_t in_column[N + 1] = {1, 2, 3, 4, 0, 1};
 static const struct mmk_csr in_targets = {in_row_start, in_column, NULL};
+
+/* A target that y has no row for, be there further negatives or not. */
+static const uint32_t in_column_of_nobody[N + 1] = {1, N, 3, 4, 0, 1};
+static const struct mmk_csr in_targets_of_nobody = {in_row_start, in_column_of_nobody, NULL};
 
 static char workspace[1 << 16];
 
@@ -311,7 +316,8 @@ static enum mmk_status call_search(struct arguments *a)
                       a->to.options);
 }
 
-/* Calls with y packed as it was right. The gallery takes the place of y's data, unless they spoil it. */
+/* Calls with y packed as it was right. The gallery takes the place of y's data, unless they spoil
+ * it. */
 static enum mmk_status call_packed(enum mmk_status (*function)(struct arguments *),
                                    struct arguments *a)
 {
@@ -651,6 +657,7 @@ SPOIL(offset_overflows_to_fit, a->offset = SIZE_MAX - M + 1)
 SPOIL(more_x_than_y, set_shape(a, N + 1, N, D); a->offset = 0)
 SPOIL(self_too_far, a->exclude_self = 1; a->offset = N - M + 1)
 SPOIL(self_a_target, a->exclude_self = 1; a->offset = 1)
+SPOIL(target_of_nobody, a->to.targets = &in_targets_of_nobody; a->offset = 0)
 
 /* What excludes each other. */
 SPOIL(offset_beside_targets, a->offset = 1)
@@ -891,9 +898,11 @@ static const struct {
     CASE(offset_one_too_far, WITH_OFFSET, MMK_ERR_OFFSET, "offset 3 x 3 y 5"),
     CASE(offset_overflows, WITH_OFFSET, MMK_ERR_OFFSET, "offset 18446744073709551615"),
     CASE(offset_overflows_to_fit, WITH_OFFSET, MMK_ERR_OFFSET, "offset 18446744073709551613"),
-    CASE(more_x_than_y, WITH_OFFSET, MMK_ERR_OFFSET, "offset 0 x 6 y 5"),
+    CASE(more_x_than_y, WITH_OFFSET, MMK_ERR_OFFSET, "x 6 y 5"),
     CASE(self_too_far, TARGETS, MMK_ERR_OFFSET, "offset 3 x 3 y 5"),
     CASE(self_a_target, TARGETS, MMK_ERR_INDEX, "targets.column[0] 1 exclude_self"),
+    CASE(target_of_nobody, TARGETS | NEGATIVES, MMK_ERR_INDEX, "targets.column[1] 5 y 5"),
+    CASE(target_of_nobody, POSITIVES, MMK_ERR_INDEX, "positives.column[1] 5 y 5"),
     FINE(more_x_than_y, TARGETS | UNIFORMITY | POSITIVES),
 
     CASE(offset_beside_targets, TARGETS, MMK_ERR_CONFLICT, "offset 1 targets"),
@@ -1043,7 +1052,7 @@ static void bad_environment(void **state)
     assert_int_equal(wrong, 0);
 }
 
-/* ---- Sizes of workspace, and no memory -------------------------------------------------------- */
+/* ---- Sizes of workspace, and no memory ------------------------------------------------------- */
 
 static void without_data(struct arguments *a)
 {

@@ -20,7 +20,7 @@
 
 #include <cmocka.h>
 
-/* ---- The gradient of a training step ----------------------------------------------------------- */
+/* ---- The gradient of a training step --------------------------------------------------------- */
 
 enum { ROWS = 24, LAYERS = 3, OUTPUTS = 4 };
 static const size_t widths[2][LAYERS + 1] = {{9, 16, 12, OUTPUTS}, {7, 16, 12, OUTPUTS}};
@@ -33,8 +33,8 @@ static void noise_batch(const void *context, int side, size_t step, size_t rows,
     random_normals(random_bits(77, (uint64_t)side), 0, rows * widths[side][0], out);
 }
 
-/* The same step in double, from the trainer's parameters with `shift` added to one of them: encodings
- * and the symmetric InfoNCE as they are defined. */
+/* The same step in double, from the trainer's parameters with `shift` added to one of them:
+ * encodings and the symmetric InfoNCE as they are defined. */
 static void encode_in_double(const struct encoder *e, size_t at, double shift, double *out)
 {
     double a[ROWS * 32], z[ROWS * 32];
@@ -275,7 +275,7 @@ static void the_first_step_of_adam(void **state)
     adam_close(&adam);
 }
 
-/* ---- Random numbers and the model --------------------------------------------------------------- */
+/* ---- Random numbers and the model ------------------------------------------------------------ */
 
 static void random_numbers(void **state)
 {

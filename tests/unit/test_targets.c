@@ -42,7 +42,7 @@ static void on_every_isa(void (*test)(void))
     isa_use_row(NULL);
 }
 
-/* ---- One positive a row is InfoNCE --------------------------------------------------------------- */
+/* ---- One positive a row is InfoNCE ----------------------------------------------------------- */
 
 /* One weight a row in column i + OFFSET, among others of 0, in two halves. */
 static struct mmk_csr diagonal(size_t *row_start, uint32_t *column, float *weight)
@@ -125,7 +125,7 @@ static void one_positive_a_row_is_infonce(void **state)
     on_every_isa(same_bits);
 }
 
-/* ---- NT-Xent ------------------------------------------------------------------------------------- */
+/* ---- NT-Xent --------------------------------------------------------------------------------- */
 
 /* SimCLR's loss over two views of M / 2 rows, by its definition. */
 static double nt_xent(const double *z, double scale)
@@ -197,7 +197,7 @@ static void nt_xent_falls_out(void **state)
     on_every_isa(simclr);
 }
 
-/* ---- Refusals ------------------------------------------------------------------------------------ */
+/* ---- Refusals -------------------------------------------------------------------------------- */
 
 enum { FEW = 3, ENTRIES = 4 };
 enum { FORWARD, BACKWARD, BOTH, SIGMOID, SIGMOID_BOTH, CALLS };

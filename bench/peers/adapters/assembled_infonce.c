@@ -88,7 +88,7 @@ static bool can_do(const struct trial *trial, char *error, size_t error_bytes)
     }
     float most = s->logit_scale;
     if (!cosine)
-        most *= longest_row(peer_buffer(trial, "x")) * longest_row(peer_buffer(trial, "y"));
+        most *= longest_row(trial_buffer(trial, "x")) * longest_row(trial_buffer(trial, "y"));
     if (most <= MOST_LOGIT)
         return true;
     snprintf(
@@ -209,7 +209,7 @@ static void forward(float scale, struct rows x, struct rows y)
 
 static void write_forward(const struct trial *trial)
 {
-    float *lse_x = peer_buffer(trial, "lse_x")->data, *lse_y = peer_buffer(trial, "lse_y")->data;
+    float *lse_x = trial_buffer(trial, "lse_x")->data, *lse_y = trial_buffer(trial, "lse_y")->data;
     double loss_x = 0.0, loss_y = 0.0;
     for (size_t i = 0; i < prepared.n; i++) {
         lse_x[i] = logf(prepared.row_sum[i]);
@@ -218,7 +218,7 @@ static void write_forward(const struct trial *trial)
         loss_y += (double)(lse_y[i] - prepared.positive[i]);
     }
     double loss = (double)trial->shape.weight_x * loss_x + (double)trial->shape.weight_y * loss_y;
-    *(float *)peer_buffer(trial, "loss")->data = (float)(loss / (double)prepared.n);
+    *(float *)trial_buffer(trial, "loss")->data = (float)(loss / (double)prepared.n);
 }
 
 /* s G of a row in place of e^L: e^L_ij (row_factor + column_factor_j); the positive is left to the
@@ -249,7 +249,7 @@ static double project(const struct buffer *gradient, struct rows unit, const flo
 static void backward(const struct trial *trial, struct rows x, struct rows y)
 {
     const struct shape *s = &trial->shape;
-    const struct buffer *dx = peer_buffer(trial, "dx"), *dy = peer_buffer(trial, "dy");
+    const struct buffer *dx = trial_buffer(trial, "dx"), *dy = trial_buffer(trial, "dy");
     float unit = s->logit_scale / (float)prepared.n;
     for (size_t j = 0; j < prepared.n; j++)
         prepared.column_factor[j] = s->weight_y * unit / prepared.column_sum[j];
@@ -271,12 +271,12 @@ static void backward(const struct trial *trial, struct rows x, struct rows y)
     double along = project(dx, x, prepared.over_norm_x);
     if (prepared.over_norm_y)
         project(dy, y, prepared.over_norm_y);
-    *(float *)peer_buffer(trial, "dlogit_scale")->data = (float)(along / (double)s->logit_scale);
+    *(float *)trial_buffer(trial, "dlogit_scale")->data = (float)(along / (double)s->logit_scale);
 }
 
 static enum mmk_status call(struct peer *peer, struct trial *trial)
 {
-    const struct buffer *x = peer_buffer(trial, "x"), *y = peer_buffer(trial, "y");
+    const struct buffer *x = trial_buffer(trial, "x"), *y = trial_buffer(trial, "y");
     struct rows rows_x = {x->data, x->ld}, rows_y = {y->data, y->ld};
     (void)peer;
     if (prepared.unit_x) {

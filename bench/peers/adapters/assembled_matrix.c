@@ -23,7 +23,7 @@ static struct {
 
 static bool runs(const struct kernel *kernel)
 {
-    return strcmp(kernel->family, "cosine") == 0 && strcmp(kernel->dims, "mnd") == 0;
+    return kernel->similarity_matrix;
 }
 
 static void free_prepared(void)
@@ -83,8 +83,8 @@ static void neg_sq_l2(const struct trial *trial, struct rows x, struct rows y,
 static enum mmk_status call(struct peer *peer, struct trial *trial)
 {
     const struct shape *s = &trial->shape;
-    const struct buffer *bx = peer_buffer(trial, "x"), *by = peer_buffer(trial, "y"),
-                        *result = peer_buffer(trial, "result");
+    const struct buffer *bx = trial_buffer(trial, "x"), *by = trial_buffer(trial, "y"),
+                        *result = trial_buffer(trial, "result");
     struct rows x = {bx->data, bx->ld}, y = {by->data, by->ld};
     (void)peer;
     if (s->similarity == MMK_NEG_SQ_L2) {

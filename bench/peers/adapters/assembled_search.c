@@ -1,24 +1,24 @@
 /* assembled_search.c - exact search from a library's matrix product and our mmk_topk.
  * SPDX-License-Identifier: MIT
  *
- * A block of scores at a time; the best so far stand before the scores of the next block, so that one
- * top-k of both gives the best of both:
+ * A block of scores at a time; the best so far stand before the scores of the next block, so that
+ * one top-k of both gives the best of both:
  *
  *     [ best so far | scores of the block ]    in each row of the strip
  *
- * As in an index, what depends on the gallery alone is made once, outside the call: for the cosine a
- * normalised copy, for neg_sq_l2 |y|^2 / 2.
+ * As in an index, what depends on the gallery alone is made once, outside the call: for the cosine
+ * a normalised copy, for neg_sq_l2 |y|^2 / 2.
  */
-#include "assembled.h"
 #include "../../../ref/cases.h"
+#include "assembled.h"
 #include "rows.h"
 
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-/* A strip of scores: up to so many queries, and columns by k. In small blocks many results are sought
- * again and again; larger ones cost OpenBLAS 10 % where k is 10. */
+/* A strip of scores: up to so many queries, and columns by k. In small blocks many results are
+ * sought again and again; larger ones cost OpenBLAS 10 % where k is 10. */
 enum { QUERIES = 1024, LEAST_COLUMNS = 4096, MOST_COLUMNS = 32768, COLUMNS_BY_K = 320 };
 
 /* For the trial of the last prepare. */
@@ -49,7 +49,7 @@ static void free_prepared(void)
 
 static struct rows rows_of(const struct trial *trial, const char *name)
 {
-    const struct buffer *buffer = peer_buffer(trial, name);
+    const struct buffer *buffer = trial_buffer(trial, name);
     return (struct rows){buffer->data, buffer->ld};
 }
 
@@ -167,8 +167,8 @@ static enum mmk_status search_block(const struct trial *trial, size_t rows, cons
 
 static void write_block(const struct trial *trial, size_t first, size_t rows)
 {
-    const struct buffer *values = peer_buffer(trial, "values"),
-                        *indices = peer_buffer(trial, "indices");
+    const struct buffer *values = trial_buffer(trial, "values"),
+                        *indices = trial_buffer(trial, "indices");
     for (size_t i = 0; i < rows; i++) {
         float *out = (float *)values->data + (first + i) * values->ld;
         memcpy(out, prepared.values + i * prepared.k, prepared.k * sizeof *out);
@@ -202,4 +202,9 @@ static enum mmk_status call(struct peer *peer, struct trial *trial)
     return MMK_OK;
 }
 
-const struct assembly assembled_search = {peer_is_search, prepare, call, free_prepared};
+static bool runs(const struct kernel *kernel)
+{
+    return kernel->ranks_gallery;
+}
+
+const struct assembly assembled_search = {runs, prepare, call, free_prepared};

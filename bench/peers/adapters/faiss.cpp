@@ -90,8 +90,9 @@ mmk_status top_by_reservoir(peer *, trial *trial)
 mmk_status search(peer *, trial *trial)
 {
     const shape &s = trial->shape;
-    const buffer &values = *peer_buffer(trial, "values"), &indices = *peer_buffer(trial, "indices");
-    const float *x = (const float *)peer_buffer(trial, "x")->data;
+    const buffer &values = *trial_buffer(trial, "values"),
+                 &indices = *trial_buffer(trial, "indices");
+    const float *x = (const float *)trial_buffer(trial, "x")->data;
     float *value = (float *)values.data;
     omp_set_num_threads(trial->options.threads);
     if (s.similarity == MMK_COSINE) {
@@ -123,7 +124,7 @@ void close_peer(peer *)
 
 bool runs(const kernel *kernel)
 {
-    return strcmp(kernel->family, "topk") == 0 || peer_is_search(kernel);
+    return strcmp(kernel->family, "topk") == 0 || kernel->ranks_gallery;
 }
 
 bool prepare_top(peer *peer, const trial *trial)
@@ -144,7 +145,7 @@ bool prepare_top(peer *peer, const trial *trial)
 bool prepare_search(peer *peer, const trial *trial)
 {
     const shape &s = trial->shape;
-    const buffer &y = *peer_buffer(trial, "y");
+    const buffer &y = *trial_buffer(trial, "y");
     omp_set_num_threads(trial->options.threads);
     labels.resize(s.m * s.k);
     index = std::make_unique<faiss::IndexFlat>((int64_t)s.d, s.similarity == MMK_NEG_SQ_L2
@@ -173,7 +174,7 @@ bool can_do(const trial *trial, char *error, size_t error_bytes)
         snprintf(error, error_bytes, "it collects one result at least");
         return false;
     }
-    if (peer_is_search(trial->kernel) && (s.k > s.n || s.ld_extra > 0)) {
+    if (trial->kernel->ranks_gallery && (s.k > s.n || s.ld_extra > 0)) {
         snprintf(error, error_bytes,
                  "it takes rows without gaps, and finds no more of them than there are");
         return false;
@@ -187,8 +188,8 @@ bool prepare(peer *peer, const trial *trial, char *error, size_t error_bytes)
     if (!can_do(trial, error, error_bytes))
         return false;
     try {
-        return peer_is_search(trial->kernel) ? prepare_search(peer, trial)
-                                             : prepare_top(peer, trial);
+        return trial->kernel->ranks_gallery ? prepare_search(peer, trial)
+                                            : prepare_top(peer, trial);
     } catch (const std::bad_alloc &) {
         close_peer(peer);
         snprintf(error, error_bytes, "no memory for its gallery and results");

@@ -4,7 +4,8 @@
 #ifndef MMK_BENCH_ROWS_H
 #define MMK_BENCH_ROWS_H
 
-#include "../peer.h"
+#include <stdbool.h>
+#include <stddef.h>
 
 /* Rows of d floats. */
 struct rows {

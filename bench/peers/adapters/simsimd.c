@@ -1,8 +1,8 @@
 /* simsimd.c - peer: SimSIMD's similarities of two vectors, and a loop of them over a gallery.
  * SPDX-License-Identifier: MIT
  *
- * From its headers, in line, as the compiler's flags choose: in a loop that is 4 to 30 % faster than
- * through the pointer that its dispatch gives.
+ * From its headers, in line, as the compiler's flags choose: in a loop that is 4 to 30 % faster
+ * than through the pointer that its dispatch gives.
  */
 #include "../peer.h"
 

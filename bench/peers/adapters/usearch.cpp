@@ -45,8 +45,9 @@ mmk_status pair_call(peer *, trial *trial)
 template <class kind> mmk_status search_with(kind &&executor, trial *trial)
 {
     const shape &s = trial->shape;
-    const buffer &x = *peer_buffer(trial, "x"), &y = *peer_buffer(trial, "y"),
-                 &values = *peer_buffer(trial, "values"), &indices = *peer_buffer(trial, "indices");
+    const buffer &x = *trial_buffer(trial, "x"), &y = *trial_buffer(trial, "y"),
+                 &values = *trial_buffer(trial, "values"),
+                 &indices = *trial_buffer(trial, "indices");
     auto found = (*search)(bytes(y), s.n, y.ld * sizeof(float), bytes(x), s.m, x.ld * sizeof(float),
                            s.k, metric, executor, us::dummy_progress_t{});
     if (!found)
@@ -78,7 +79,7 @@ void close_peer(peer *)
 /* Of dot as 1 - dot too little is left. */
 bool runs(const kernel *kernel)
 {
-    return peer_is_search(kernel) || strcmp(kernel->name, "cosine_pair") == 0 ||
+    return kernel->ranks_gallery || strcmp(kernel->name, "cosine_pair") == 0 ||
            strcmp(kernel->name, "neg_sq_l2_pair") == 0;
 }
 
@@ -109,8 +110,8 @@ bool prepare(peer *peer, const trial *trial, char *error, size_t error_bytes)
     metric = us::metric_punned_t(trial->shape.d, kinds[trial->shape.similarity],
                                  us::scalar_kind_t::f32_k);
     snprintf(peer->kernel, sizeof peer->kernel, "%s", metric.isa_name());
-    peer->call = peer_is_search(trial->kernel) ? search_call : pair_call;
-    return !peer_is_search(trial->kernel) || prepare_search(trial, error, error_bytes);
+    peer->call = trial->kernel->ranks_gallery ? search_call : pair_call;
+    return !trial->kernel->ranks_gallery || prepare_search(trial, error, error_bytes);
 }
 
 bool open_peer(peer *peer, char *, size_t)
