@@ -415,7 +415,7 @@ $(LIB)/libmmk.a: $(call objects,$(KERNEL_SRC)) $(SOURCES_STAMP)
 $(LIB)/libmmk.so: $(call objects,$(KERNEL_SRC)) $(SOURCES_STAMP)
 	$(call say,LD,$@)
 	mkdir -p $(@D)
-	$(CC) -shared -fopenmp $(SANITIZE) $(CFLAGS) $(LDFLAGS) -Wl,-soname,$(SONAME) -Wl,--exclude-libs,ALL \
+	$(CC) -shared -fopenmp $(SANITIZE) $(CFLAGS) $(LDFLAGS) -Wl,-soname,$(SONAME) -Wl,-z,nodelete -Wl,--exclude-libs,ALL \
 	    $(if $(SAN),,-Wl,-z,defs) -o $@ $(filter %.o,$^) $(MMK_LIBS) $(LDLIBS)
 	ln -sf libmmk.so $(LIB)/$(SONAME)
 

@@ -16,8 +16,14 @@
  *   NaN       a NaN result is always the quiet NaN 0x7fc00000, whatever NaN came in. Inf follows
  *             IEEE 754 through the formula as it is written.
  *   bits      the same on scalar, avx2, avx512 and neon, as long as mmk_numerics_version() is.
- *   threads   options->threads; functions without options run on the calling thread. Every function
- *             is reentrant; mmk_isa_use() is the only global state.
+ *   threads   options->threads, but no more than the greater of 16 and 4 a CPU, OpenMP's limit, and
+ *             what the system gives. On the calling thread alone run functions without options, and
+ *             all in the children, and theirs, of a process that had threads when it forked: OpenMP
+ *             would wait for those. All are reentrant; mmk_isa_use() is the only global state.
+ *   state     of floating point: the caller's does not matter and is left as it was, flags too. But
+ *             mmk_similarity_pair and _query, a few ns long, work in it and want the default: to
+ *             nearest, with denormals, no traps. Otherwise bits differ; where denormals count as 0,
+ *             a row of them has cosine NaN; any input may trap. NaN stays the one NaN.
  */
 #ifndef MMK_H
 #define MMK_H
@@ -44,9 +50,8 @@ extern "C" {
 /* The SONAME is libmmk.so.MAJOR. It stays as long as programs built before run unchanged:
  * functions, statuses and enum values may be added, and fields in the place of a struct's
  * `reserved` ones, where 0 means what there was before. A reserved field that is not 0 is
- * MMK_ERR_RESERVED: who asks an older library for something newer is told so. (A size field would
- * do the same, but is one more thing to forget.) While MAJOR is 0 the SONAME is no promise: a new
- * MINOR may break it.
+ * MMK_ERR_RESERVED: who asks an older library for something newer is told so. While MAJOR is 0 the
+ * SONAME is no promise: a new MINOR may break it.
  *   mmk_version            "0.1.0", of the library that is linked
  *   mmk_numerics_version   rises whenever a bit of any result changes, and only then */
 MMK_API const char *mmk_version(void);
@@ -96,8 +101,7 @@ enum mmk_isa { MMK_ISA_SCALAR = 0, MMK_ISA_AVX2, MMK_ISA_AVX512, MMK_ISA_NEON };
 
 /*   name     of an instruction set ("avx512"); NULL for a value that is none
  *   usable   MMK_OK when this machine and this build can run it
- *   use      exactly this one from now on, in all threads; NULL goes back to the default choice. On
- *            an error the one in use stays
+ *   use      this one from now on, in all threads; NULL: the default; an error changes nothing
  *   in_use   which one the next call will run */
 MMK_API const char *mmk_isa_name(enum mmk_isa isa);
 MMK_API enum mmk_status mmk_isa_usable(enum mmk_isa isa);
@@ -135,8 +139,7 @@ struct mmk_matrix_out {
 
 /* An m x n sparse matrix, compressed by rows: row i has the entries e = row_start[i] ..
  * row_start[i+1] - 1, entry e stands in column[e] and weighs weight[e]. Columns of a row may come
- * in any order, and more than once, when their weights add up; a row may be empty. Below 2^32 - 1
- * entries.
+ * in any order, more than once, too (weights add up); a row may be empty. Below 2^32 - 1 entries.
  *   row_start   m + 1, never going down. The first need not be 0: row_start + i is the matrix from
  *               row i on, with the same column and weight
  *   column      below n
@@ -148,7 +151,7 @@ struct mmk_csr {
 };
 
 /* NULL options are the same as all zero.
- *   threads           0: what OpenMP says (OMP_NUM_THREADS); 1: the calling thread only
+ *   threads           0: what OpenMP says (OMP_NUM_THREADS); 1: the calling thread only; see above
  *   workspace         memory that the call may use, any alignment; NULL: it allocates the least
  *   workspace_bytes   where it is below the least, too; keep it from call to call
  *   query             not NULL: the call checks its arguments, writes here how much workspace it
@@ -270,8 +273,7 @@ MMK_API void mmk_gallery_free(struct mmk_gallery *gallery);
  *                  must have no weight there (MMK_ERR_INDEX)
  *   lse_x, lse_y   both, of an earlier call with the same problem, m and n floats: then only
  *                  gradients and counts may be wanted, and nothing is made twice. Their rounding to
- *                  float, |lse| 2^-24, is an error in the exponents of P and Q. NULL: made in this
- *                  call
+ *                  float, |lse| 2^-24, is an error of P's and Q's exponents. NULL: made here
  *   upstream       d of what is differentiated / d loss (grad_output), 1 float, finite; NULL: 1
  * Results
  *   loss, dlogit_scale, lse_x, lse_y              1, 1, m and n floats
@@ -411,8 +413,7 @@ MMK_API enum mmk_status mmk_topk(const struct mmk_matrix *scores,
  * Memory: packed copies of up to 4,200 rows of X and, a worker, 1,376 of Y; and a worker's
  * candidates, 16 k + 640 bytes a row of X, at most 64 MB (but for 84 rows at least). Y is read once
  * for every batch of rows of X, in order: it may be a mapped file. With for_y, X is packed whole
- * and the candidates of all its rows are kept, and 8 MB of those of columns: let X be the smaller
- * side.
+ * and all its rows' candidates are kept, and 8 MB of those of columns: let X be the smaller side.
  *   similarity     0 is MMK_DOT
  *   for_x, for_y   m rows of k results, n rows of k; NULL: not wanted. Beyond min(k, n) or min(k,
  *                  m) of them a row is left alone, as in mmk_topk */
@@ -435,13 +436,12 @@ MMK_API enum mmk_status mmk_search(const struct mmk_search_problem *problem,
 
 /* How good the rankings of m queries over n items are. relevant is m x n: of query i the items with
  * a weight above 0 are relevant, R_i of them; how great a weight is does not matter.
- *     Recall@K     1 if one of the first K items is relevant, else 0 (a hit rate)
+ *     Recall@K     1 if one of the first min(K, depth) items is relevant, else 0 (a hit rate)
  *     R-Precision  relevant ones among the first R_i items / R_i
  *     mAP@R        1/R_i sum over the relevant ranks r <= R_i of (relevant ones up to r) / r
  * each as the mean over the queries with R_i > 0; the others are left out. An item that a ranking
  * lists again is no second hit. mAP@R <= R-Precision <= 1. With no query counted the means are NaN.
- * depth must reach min(K, n) of each K, and every R_i where R-Precision or mAP@R is wanted, else
- * MMK_ERR_DEPTH. depth may exceed n: Recall@K looks at the first min(K, depth) items.
+ * depth must reach min(K, n) of each K, and R_i for R-Precision or mAP@R, else MMK_ERR_DEPTH.
  * Memory: O(max R_i), time linear in what is read, as is to be expected of a hash table.
  * Sources: Musgrave et al. 2020 (R-Precision, mAP@R); Chun et al. 2022 (ECCV Caption).
  *

@@ -3,6 +3,8 @@
  */
 #include "args.h"
 
+#include "threads.h"
+
 #include <omp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -202,6 +204,8 @@ enum mmk_status args_options(const struct mmk_options *options)
 int args_threads(const struct mmk_options *options, size_t tasks)
 {
     int threads = options != NULL ? options->threads : 0;
-    int wanted = threads > 0 ? threads : omp_get_max_threads();
-    return (size_t)wanted <= tasks ? wanted : tasks > 0 ? (int)tasks : 1;
+    int wanted = threads_allowed(threads > 0 ? threads : omp_get_max_threads());
+    if ((size_t)wanted > tasks)
+        wanted = tasks > 0 ? (int)tasks : 1;
+    return wanted > 1 && !args_is_query(options) ? threads_startable(wanted) : wanted;
 }

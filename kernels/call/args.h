@@ -93,7 +93,8 @@ static inline bool args_is_query(const struct mmk_options *options)
     return options != NULL && options->query != NULL;
 }
 
-/* The thread count that 0 stands for, but no more than there are tasks to share. */
+/* options.threads, or what 0 stands for, but no more than there are tasks to share and than can be
+ * had: the only place that decides it. */
 int args_threads(const struct mmk_options *options, size_t tasks);
 
 #endif

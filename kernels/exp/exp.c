@@ -9,6 +9,7 @@
 
 #include "lse.h"
 #include "../call/args.h"
+#include "../call/fp_state.h"
 #include "../isa/isa.h"
 #include "../simd/scalar.h"
 
@@ -17,6 +18,7 @@ enum { EXP_BLOCK = 4096 };
 
 enum mmk_status mmk_exp(size_t n, const float *x, float *y)
 {
+    FP_STATE_DEFAULT();
     const struct isa_row *isa;
     enum mmk_status status = isa_current(&isa);
     if (status != MMK_OK)
@@ -58,6 +60,7 @@ static float log_sum_exp(const struct exp_ops *ops, size_t n, const float *x)
 
 enum mmk_status mmk_logsumexp(size_t n, const float *x, float *result)
 {
+    FP_STATE_DEFAULT();
     const struct isa_row *isa;
     enum mmk_status status = isa_current(&isa);
     if (status != MMK_OK)

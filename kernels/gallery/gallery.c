@@ -8,6 +8,7 @@
 #include "gallery.h"
 
 #include "../call/args.h"
+#include "../call/fp_state.h"
 #include "../call/scratch.h"
 
 static void gallery_layout(struct mmk_gallery *gallery, struct scratch *scratch)
@@ -23,6 +24,7 @@ static void pack_rows(struct mmk_gallery *gallery, const struct tile_operand *y,
     const struct tile_ops *tile = gallery->isa->tile;
 #pragma omp parallel num_threads(threads) if (threads > 1)
     {
+        FP_STATE_DEFAULT();
         size_t worker = (size_t)omp_get_thread_num(), workers = (size_t)omp_get_num_threads();
         tile_pack(tile, true, y, 0, gallery->n, gallery->d, gallery->packed, worker, workers);
         if (gallery->yy != NULL)
@@ -44,6 +46,7 @@ static struct tile_operand operand_of(const struct isa_row *isa, enum mmk_simila
 enum mmk_status mmk_gallery_pack(enum mmk_similarity similarity, const struct mmk_matrix *y,
                                  const struct mmk_options *options, struct mmk_gallery **gallery)
 {
+    FP_STATE_DEFAULT();
     const struct isa_row *isa;
     struct args_rows rows;
     enum mmk_status status = isa_current(&isa);

@@ -122,6 +122,7 @@ enum mmk_status mmk_alignment(const struct mmk_infonce_problem *problem,
                               const struct mmk_infonce_results *results,
                               const struct mmk_options *options)
 {
+    FP_STATE_DEFAULT();
     struct alignment a = {.p.targets.none = true};
     struct scratch scratch = {0};
     size_t spare;
@@ -137,9 +138,13 @@ enum mmk_status mmk_alignment(const struct mmk_infonce_problem *problem,
     layout(&a, &scratch);
     for (size_t k = 0; k < a.p.d; k++)
         a.zero[k] = 0.0f;
-#pragma omp parallel for schedule(static) num_threads(a.p.threads) if (a.p.threads > 1)
-    for (size_t i = 0; i < m; i++)
-        pair(&a, (uint32_t)i);
+#pragma omp parallel num_threads(a.p.threads) if (a.p.threads > 1)
+    {
+        FP_STATE_DEFAULT();
+#pragma omp for schedule(static)
+        for (size_t i = 0; i < m; i++)
+            pair(&a, (uint32_t)i);
+    }
     double sum = 0;
     for (size_t i = 0; i < m; i++)
         sum += (double)a.sim[i];

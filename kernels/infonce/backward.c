@@ -49,6 +49,7 @@ static void run_prepared(struct infonce *p, const struct gradients *out, float *
     infonce_list_places(p, &operands);
 #pragma omp parallel num_threads(p->threads) if (p->threads > 1)
     {
+        FP_STATE_DEFAULT();
         struct stage stage = {
             .p = p,
             .operands = operands,

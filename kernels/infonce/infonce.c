@@ -189,6 +189,7 @@ enum mmk_status mmk_infonce(const struct mmk_infonce_problem *problem,
                             const struct mmk_infonce_results *results,
                             const struct mmk_options *options)
 {
+    FP_STATE_DEFAULT();
     struct infonce p = {0};
     struct call c = {.problem = problem, .results = results, .options = options};
     enum mmk_status status = begin(&p, &c);
@@ -203,6 +204,7 @@ enum mmk_status mmk_uniformity(const struct mmk_infonce_problem *problem,
                                const struct mmk_infonce_results *results,
                                const struct mmk_options *options)
 {
+    FP_STATE_DEFAULT();
     struct infonce p = {.targets.none = true};
     struct call c = {.problem = problem, .results = results, .options = options};
     enum mmk_status status = begin(&p, &c);

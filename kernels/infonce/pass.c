@@ -165,5 +165,8 @@ void infonce_run_sigmoid(struct infonce *p)
         .logit = p->targets.logit};
     infonce_list_places(p, &pass.operands);
 #pragma omp parallel num_threads(p->threads) if (p->threads > 1)
-    infonce_run_pass(p, &pass, NULL);
+    {
+        FP_STATE_DEFAULT();
+        infonce_run_pass(p, &pass, NULL);
+    }
 }

@@ -203,12 +203,16 @@ static bool alpha_folds(const struct infonce *p)
     if (p->config.similarity != MMK_DOT)
         return p->config.similarity == MMK_COSINE && p->alpha < 0x1p100f;
     int32_t greatest = 0; /* as bits without the sign: a maximum that compilers vectorise */
-#pragma omp parallel for num_threads(p->threads) if (p->threads > 1) reduction(max : greatest)
-    for (size_t i = 0; i < p->m; i++) {
-        const float *row = p->x.data + i * p->x.ld;
-        for (size_t k = 0; k < p->d; k++) {
-            int32_t bits = (int32_t)(simd_bits(row[k]) & 0x7fffffffu);
-            greatest = bits > greatest ? bits : greatest;
+#pragma omp parallel num_threads(p->threads) if (p->threads > 1)
+    {
+        FP_STATE_DEFAULT();
+#pragma omp for reduction(max : greatest)
+        for (size_t i = 0; i < p->m; i++) {
+            const float *row = p->x.data + i * p->x.ld;
+            for (size_t k = 0; k < p->d; k++) {
+                int32_t bits = (int32_t)(simd_bits(row[k]) & 0x7fffffffu);
+                greatest = bits > greatest ? bits : greatest;
+            }
         }
     }
     return simd_from_bits((uint32_t)greatest) < 0x1p100f / p->alpha; /* NaN and Inf are not */
@@ -256,6 +260,7 @@ enum mmk_status infonce_open(struct infonce *p, struct scratch *s, enum infonce_
     if (p->config.similarity == MMK_COSINE) {
 #pragma omp parallel num_threads(p->threads) if (p->threads > 1)
         {
+            FP_STATE_DEFAULT();
             size_t worker = (size_t)omp_get_thread_num(), workers = (size_t)omp_get_num_threads();
             tile_row_scales(p->isa->pair, &p->x, p->d, p->packed.x_scale, worker, workers);
             tile_row_scales(p->isa->pair, &p->y, p->d, p->packed.y_scale, worker, workers);

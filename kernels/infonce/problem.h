@@ -67,6 +67,7 @@
 #define MMK_INFONCE_PROBLEM_H
 
 #include "../call/args.h"
+#include "../call/fp_state.h"
 #include "../call/scratch.h"
 #include "../isa/isa.h"
 #include "blocks.h"

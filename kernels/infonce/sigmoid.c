@@ -86,15 +86,19 @@ static void set_terms(struct infonce *p, float bias, const double *var_x, const 
 static void sum_variances(const struct infonce *p, const struct args_rows *log_var, double *var)
 {
     const struct exp_ops *exp = p->isa->exp;
-#pragma omp parallel for schedule(static) num_threads(p->threads) if (p->threads > 1)
-    for (size_t i = 0; i < log_var->rows; i++) {
-        const float *row = log_var->data + i * log_var->ld;
-        float max = exp->max(p->d, row);
-        double bits = (double)max * LSE_LOG2E;
-        if (!(fabs(bits) <= 1000)) /* no k, NaN, or far out of float */
-            var[i] = max < 0 ? 0 : (double)max;
-        else
-            var[i] = (double)exp->sum(p->d, row, max) * lse_exp2(bits);
+#pragma omp parallel num_threads(p->threads) if (p->threads > 1)
+    {
+        FP_STATE_DEFAULT();
+#pragma omp for schedule(static)
+        for (size_t i = 0; i < log_var->rows; i++) {
+            const float *row = log_var->data + i * log_var->ld;
+            float max = exp->max(p->d, row);
+            double bits = (double)max * LSE_LOG2E;
+            if (!(fabs(bits) <= 1000)) /* no k, NaN, or far out of float */
+                var[i] = max < 0 ? 0 : (double)max;
+            else
+                var[i] = (double)exp->sum(p->d, row, max) * lse_exp2(bits);
+        }
     }
 }
 
@@ -106,15 +110,19 @@ static double variance_gradients(const struct infonce *p, const struct infonce_s
                                  const struct args_out *gradient)
 {
     double part = 0;
-#pragma omp parallel for schedule(static) num_threads(p->threads) if (p->threads > 1)
-    for (size_t i = 0; i < rows; i++) {
-        double sum = sum_of_row(p, side, i, negatives[i]);
-        if (gradient->data == NULL)
-            continue;
-        float *out = gradient->data + i * gradient->ld;
-        struct row_scale scale = {1.0f, (float)(-(double)p->config.logit_scale * sum)};
-        p->isa->exp->each(p->d, log_var->data + i * log_var->ld, out);
-        p->isa->pair->scale_row(p->d, out, scale, out);
+#pragma omp parallel num_threads(p->threads) if (p->threads > 1)
+    {
+        FP_STATE_DEFAULT();
+#pragma omp for schedule(static)
+        for (size_t i = 0; i < rows; i++) {
+            double sum = sum_of_row(p, side, i, negatives[i]);
+            if (gradient->data == NULL)
+                continue;
+            float *out = gradient->data + i * gradient->ld;
+            struct row_scale scale = {1.0f, (float)(-(double)p->config.logit_scale * sum)};
+            p->isa->exp->each(p->d, log_var->data + i * log_var->ld, out);
+            p->isa->pair->scale_row(p->d, out, scale, out);
+        }
     }
     for (size_t i = 0; i < rows; i++)
         part -= sum_of_row(p, side, i, negatives[i]) * var[i];
@@ -241,6 +249,7 @@ enum mmk_status mmk_sigmoid(const struct mmk_sigmoid_problem *problem,
                             const struct mmk_sigmoid_results *results,
                             const struct mmk_options *options)
 {
+    FP_STATE_DEFAULT();
     struct infonce p = {0};
     struct call c = {.problem = problem, .results = results, .options = options};
     struct scratch scratch;

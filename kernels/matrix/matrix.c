@@ -11,6 +11,7 @@
  */
 #include "../gallery/gallery.h"
 #include "../call/args.h"
+#include "../call/fp_state.h"
 #include "../call/scratch.h"
 #include "../call/size.h"
 
@@ -104,6 +105,7 @@ static void matrix_run(const struct matrix *p)
     size_t m = p->x.rows, n = p->y.rows;
 #pragma omp parallel num_threads(p->threads) if (p->threads > 1)
     {
+        FP_STATE_DEFAULT();
         size_t worker = (size_t)omp_get_thread_num(), workers = (size_t)omp_get_num_threads();
         for (size_t row = 0; row < m; row += SUPER_ROWS) {
             size_t rows = size_min(m - row, SUPER_ROWS);
@@ -176,6 +178,7 @@ enum mmk_status mmk_similarity_matrix(enum mmk_similarity similarity, const stru
                                       const struct mmk_matrix_out *result,
                                       const struct mmk_options *options)
 {
+    FP_STATE_DEFAULT();
     const struct isa_row *isa;
     struct gallery_operands o;
     struct args_out out;

@@ -251,7 +251,8 @@ __attribute__((noinline)) static float pair_scaled_cosine_neon(size_t d, const f
     float xy = pair_scaled_dot_neon(d, x, px, y, py);
     float xx = pair_scaled_dot_neon(d, x, px, x, px);
     float yy = pair_scaled_dot_neon(d, y, py, y, py);
-    return xy / (sqrtf(xx) * sqrtf(yy));
+    /* 0 / 0 where the caller has switched denormals off, which pair and query leave as it is. */
+    return simd_canonical_nan(xy / (sqrtf(xx) * sqrtf(yy)));
 }
 
 #endif

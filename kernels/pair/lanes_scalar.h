@@ -81,7 +81,8 @@ __attribute__((noinline)) static float pair_scaled_cosine_scalar(size_t d, const
     float xy = pair_scaled_dot_scalar(d, x, px, y, py);
     float xx = pair_scaled_dot_scalar(d, x, px, x, px);
     float yy = pair_scaled_dot_scalar(d, y, py, y, py);
-    return xy / (sqrtf(xx) * sqrtf(yy));
+    /* 0 / 0 where the caller has switched denormals off, which pair and query leave as it is. */
+    return simd_canonical_nan(xy / (sqrtf(xx) * sqrtf(yy)));
 }
 
 #endif

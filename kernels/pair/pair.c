@@ -11,6 +11,7 @@
 #include "pair.h"
 
 #include "../call/args.h"
+#include "../call/fp_state.h"
 #include "../isa/isa.h"
 
 /* Says which argument is wrong. */
@@ -61,6 +62,7 @@ enum mmk_status mmk_similarity_pair(enum mmk_similarity similarity, size_t d, co
 
 enum mmk_status mmk_normalize_rows(const struct mmk_matrix *x, const struct mmk_matrix_out *out)
 {
+    FP_STATE_DEFAULT();
     const struct isa_row *isa;
     struct args_rows rows;
     struct args_out to;

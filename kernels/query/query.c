@@ -8,6 +8,7 @@
 #include "query.h"
 
 #include "../call/args.h"
+#include "../call/fp_state.h"
 #include "../isa/isa.h"
 
 enum mmk_status mmk_similarity_query(enum mmk_similarity similarity, const float *x,
@@ -35,6 +36,7 @@ enum mmk_status mmk_similarity_query(enum mmk_similarity similarity, const float
 
 enum mmk_status mmk_squared_norms(const struct mmk_matrix *y, float *out)
 {
+    FP_STATE_DEFAULT();
     const struct isa_row *isa;
     struct args_rows rows;
     enum mmk_status status = isa_current(&isa);

@@ -7,6 +7,7 @@
  * queries, so the bits are the same everywhere.
  */
 #include "../call/args.h"
+#include "../call/fp_state.h"
 #include "../call/scratch.h"
 #include "../call/size.h"
 #include "../isa/isa.h"
@@ -237,6 +238,7 @@ static enum mmk_status run(struct problem *p, const struct mmk_retrieval_problem
 enum mmk_status mmk_retrieval_metrics(const struct mmk_retrieval_problem *problem,
                                       const struct mmk_retrieval_results *results)
 {
+    FP_STATE_DEFAULT();
     const struct isa_row *isa;
     size_t ld, longest = 0;
     enum mmk_status status = isa_current(&isa); /* a bad MMK_ISA is an error everywhere */

@@ -26,6 +26,7 @@
 
 #include "../gallery/gallery.h"
 #include "../call/args.h"
+#include "../call/fp_state.h"
 #include "../call/scratch.h"
 #include "../call/size.h"
 
@@ -297,6 +298,7 @@ static void search_run(const struct search *p)
     size_t chunks = size_blocks(n, p->chunk);
 #pragma omp parallel num_threads(p->threads) if (p->threads > 1)
     {
+        FP_STATE_DEFAULT();
         size_t id = (size_t)omp_get_thread_num(), team = (size_t)omp_get_num_threads();
         struct worker *w = &p->workers[id];
         for (size_t row = 0; row < m; row += p->batch) {
@@ -456,6 +458,7 @@ enum mmk_status mmk_search(const struct mmk_search_problem *problem,
                            const struct mmk_search_results *results,
                            const struct mmk_options *options)
 {
+    FP_STATE_DEFAULT();
     const struct isa_row *isa;
     struct gallery_operands o;
     struct args_topk for_x = {0}, for_y = {0};

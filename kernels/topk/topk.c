@@ -8,6 +8,7 @@
 #include "topk_stream.h"
 
 #include "../call/args.h"
+#include "../call/fp_state.h"
 #include "../call/size.h"
 #include "../isa/isa.h"
 
@@ -89,6 +90,7 @@ static void select_all(const struct selection *s, size_t m, size_t threads, unsi
     }
 #pragma omp parallel num_threads((int)threads)
     {
+        FP_STATE_DEFAULT();
         size_t team = (size_t)omp_get_num_threads(), me = (size_t)omp_get_thread_num();
         size_t share = m / team, left = m % team;
         size_t begin = me * share + size_min(me, left);
@@ -100,6 +102,7 @@ static void select_all(const struct selection *s, size_t m, size_t threads, unsi
 enum mmk_status mmk_topk(const struct mmk_matrix *scores, const struct mmk_topk_results *results,
                          const struct mmk_options *options)
 {
+    FP_STATE_DEFAULT();
     const struct isa_row *isa;
     struct args_rows rows;
     struct args_topk out;

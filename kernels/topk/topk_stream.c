@@ -152,8 +152,8 @@ static void refine(const struct topk_ops *ops, struct topk_stream *stream, size_
         stream->count = ops->compact(stream->count, stream->values, stream->indices, at_least);
     if (stream->count > limit)
         keep_exactly(ops, stream, at_least);
-    /* Needed only where the caller has switched denormals off, so that above is not above: the
-     * buffer's bounds must hold whatever the floating point does. */
+    /* Needed only where denormals are switched off, so that above is not above. They never are (see
+     * fp_state.h), but the buffer's bounds must hold whatever the floating point does. */
     stream->count = size_min(stream->count, limit);
     raise_threshold(stream, topk_next_above(at_least));
 }

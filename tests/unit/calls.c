@@ -1,0 +1,239 @@
+/* calls.c - every public function that computes, called in one line.
+ * SPDX-License-Identifier: MIT
+ */
+#include "calls.h"
+#include "../../ref/cases.h"
+#include "matrix.h"
+
+#include <string.h>
+
+enum { M = 100, N = 700, D = 19, K = 7, NARROW = 90 /* of Y, for what wants fewer */ };
+
+static float x[M * D], y[N * D], variance_x[M * D], variance_y[N * D], scores[M * N];
+static uint32_t rankings[M * K], relevant_column[M];
+static size_t relevant_start[M + 1];
+
+static void fill_rows(float *rows, size_t count, uint64_t seed)
+{
+    for (size_t i = 0; i < count * D; i++)
+        rows[i] = (float)fill_normal(seed, i);
+    for (size_t k = 0; k < D; k++) {
+        rows[3 * D + k] = 0;
+        rows[5 * D + k] *= 1e-40f; /* denormal */
+        rows[8 * D + k] *= 1e-20f;
+        rows[13 * D + k] *= 1e15f;
+    }
+}
+
+static void fill_all(void)
+{
+    static bool filled;
+    if (filled)
+        return;
+    filled = true;
+    fill_rows(x, M, 1);
+    fill_rows(y, N, 2);
+    for (size_t i = 0; i < M * D; i++)
+        variance_x[i] = (float)fill_normal(3, i);
+    for (size_t i = 0; i < N * D; i++)
+        variance_y[i] = (float)fill_normal(4, i);
+    for (size_t i = 0; i < M * N; i++) {
+        float value = (float)fill_normal(5, i);
+        scores[i] = i % 3 == 0 ? value * 1e-40f : value;
+    }
+    for (size_t i = 0; i < M; i++) {
+        relevant_start[i + 1] = i + 1;
+        relevant_column[i] = (uint32_t)i;
+        for (size_t r = 0; r < K; r++)
+            rankings[i * K + r] = (uint32_t)(i + r * (i % 5));
+    }
+}
+
+#define X           MATRIX_AT(x, M, D, 0)
+#define Y           MATRIX_AT(y, N, D, 0)
+#define OPTIONS(t)  (&(struct mmk_options){.threads = (t)})
+#define TAKE(count) ((out += (count)) - (count))
+#define ROWS_OUT(m) MATRIX_OUT_AT(TAKE((m)*D), m, D, 0)
+
+static enum mmk_status run_matrix(enum mmk_similarity similarity, int threads, float *out)
+{
+    return mmk_similarity_matrix(similarity, X, Y, MATRIX_OUT_AT(out, M, N, 0), OPTIONS(threads));
+}
+
+static enum mmk_status run_gallery(enum mmk_similarity similarity, int threads, float *out)
+{
+    struct mmk_gallery *gallery;
+    enum mmk_status status = mmk_gallery_pack(similarity, Y, OPTIONS(threads), &gallery);
+    if (status != MMK_OK)
+        return status;
+    status = mmk_similarity_matrix(similarity, X, PACKED(gallery), MATRIX_OUT_AT(out, M, N, 0),
+                                   OPTIONS(threads));
+    mmk_gallery_free(gallery);
+    return status;
+}
+
+static enum mmk_status run_search(enum mmk_similarity similarity, int threads, float *out)
+{
+    float *values = TAKE(M * K), *values_y = TAKE(N * K);
+    uint32_t *indices = (uint32_t *)(void *)TAKE(M * K);
+    uint32_t *indices_y = (uint32_t *)(void *)TAKE(N * K);
+    return mmk_search(
+        &(struct mmk_search_problem){.x = X, .y = Y, .similarity = similarity},
+        &(struct mmk_search_results){TOPK(K, values, indices), TOPK(K, values_y, indices_y), {0}},
+        OPTIONS(threads));
+}
+
+static enum mmk_status run_topk(enum mmk_similarity similarity, int threads, float *out)
+{
+    (void)similarity;
+    float *values = TAKE(M * K);
+    return mmk_topk(MATRIX_AT(scores, M, N, 0), TOPK(K, values, (uint32_t *)(void *)out),
+                    OPTIONS(threads));
+}
+
+/* Cosines by a usual scale; the others so that the great rows do not leave float. */
+static float scale_of(enum mmk_similarity similarity)
+{
+    return similarity == MMK_COSINE ? 14.3f : 1e-3f;
+}
+
+static enum mmk_status run_infonce(enum mmk_similarity similarity, int threads, float *out)
+{
+    const struct mmk_infonce_problem problem = {.x = X,
+                                                .y = MATRIX_AT(y, N - NARROW, D, 0),
+                                                .negatives =
+                                                    MATRIX_AT(y + (N - NARROW) * D, NARROW, D, 0),
+                                                .similarity = similarity,
+                                                .logit_scale = scale_of(similarity)};
+    const struct mmk_infonce_results wanted = {.loss = TAKE(1),
+                                               .lse_x = TAKE(M),
+                                               .lse_y = TAKE(N - NARROW),
+                                               .dx = ROWS_OUT(M),
+                                               .dy = ROWS_OUT(N - NARROW),
+                                               .dnegatives = ROWS_OUT(NARROW),
+                                               .dlogit_scale = TAKE(1)};
+    return mmk_infonce(&problem, &wanted, OPTIONS(threads));
+}
+
+static enum mmk_status run_uniformity(enum mmk_similarity similarity, int threads, float *out)
+{
+    const struct mmk_infonce_problem problem = {
+        .x = X, .y = Y, .similarity = similarity, .logit_scale = scale_of(similarity)};
+    const struct mmk_infonce_results wanted = {
+        .loss = TAKE(1), .dx = ROWS_OUT(M), .dy = ROWS_OUT(N), .dlogit_scale = TAKE(1)};
+    return mmk_uniformity(&problem, &wanted, OPTIONS(threads));
+}
+
+static enum mmk_status run_alignment(enum mmk_similarity similarity, int threads, float *out)
+{
+    const struct mmk_infonce_problem problem = {.x = X,
+                                                .y = MATRIX_AT(y, M, D, 0),
+                                                .similarity = similarity,
+                                                .logit_scale = scale_of(similarity)};
+    const struct mmk_infonce_results wanted = {
+        .loss = TAKE(1), .dx = ROWS_OUT(M), .dy = ROWS_OUT(M), .dlogit_scale = TAKE(1)};
+    return mmk_alignment(&problem, &wanted, OPTIONS(threads));
+}
+
+static enum mmk_status run_sigmoid(enum mmk_similarity similarity, int threads, float *out)
+{
+    const struct mmk_sigmoid_problem problem = {
+        .x = X, .y = Y, .similarity = similarity, .logit_scale = scale_of(similarity), .bias = -10};
+    const struct mmk_sigmoid_results wanted = {.loss = TAKE(1),
+                                               .dx = ROWS_OUT(M),
+                                               .dy = ROWS_OUT(N),
+                                               .dlogit_scale = TAKE(1),
+                                               .dbias = TAKE(1)};
+    return mmk_sigmoid(&problem, &wanted, OPTIONS(threads));
+}
+
+static enum mmk_status run_variances(enum mmk_similarity similarity, int threads, float *out)
+{
+    (void)similarity;
+    const struct mmk_sigmoid_problem problem = {.x = X,
+                                                .y = Y,
+                                                .log_variance_x = MATRIX_AT(variance_x, M, D, 0),
+                                                .log_variance_y = MATRIX_AT(variance_y, N, D, 0),
+                                                .similarity = MMK_NEG_SQ_L2,
+                                                .logit_scale = 1e-3f,
+                                                .bias = 1};
+    const struct mmk_sigmoid_results wanted = {.loss = TAKE(1),
+                                               .dx = ROWS_OUT(M),
+                                               .dy = ROWS_OUT(N),
+                                               .dlog_variance_x = ROWS_OUT(M),
+                                               .dlog_variance_y = ROWS_OUT(N),
+                                               .dlogit_scale = TAKE(1),
+                                               .dbias = TAKE(1)};
+    return mmk_sigmoid(&problem, &wanted, OPTIONS(threads));
+}
+
+static enum mmk_status run_normalize(enum mmk_similarity similarity, int threads, float *out)
+{
+    (void)similarity, (void)threads;
+    return mmk_normalize_rows(Y, MATRIX_OUT_AT(out, N, D, 0));
+}
+
+static enum mmk_status run_squared_norms(enum mmk_similarity similarity, int threads, float *out)
+{
+    (void)similarity, (void)threads;
+    return mmk_squared_norms(Y, out);
+}
+
+static enum mmk_status run_exp(enum mmk_similarity similarity, int threads, float *out)
+{
+    (void)similarity, (void)threads;
+    return mmk_exp(M * N - 1, scores, out);
+}
+
+static enum mmk_status run_logsumexp(enum mmk_similarity similarity, int threads, float *out)
+{
+    (void)similarity, (void)threads;
+    return mmk_logsumexp(M * N - 1, scores, out);
+}
+
+static enum mmk_status run_retrieval(enum mmk_similarity similarity, int threads, float *out)
+{
+    (void)similarity, (void)threads;
+    static const size_t recall_at[] = {1, 3, K};
+    double recall[3], r_precision, map_at_r;
+    const struct mmk_csr relevant = {relevant_start, relevant_column, NULL};
+    const struct mmk_retrieval_problem problem = {.m = M,
+                                                  .n = N,
+                                                  .depth = K,
+                                                  .rankings = rankings,
+                                                  .relevant = &relevant,
+                                                  .recall_count = 3,
+                                                  .recall_at = recall_at};
+    enum mmk_status status = mmk_retrieval_metrics(
+        &problem, &(struct mmk_retrieval_results){recall, &r_precision, &map_at_r, NULL, {0}});
+    memcpy(TAKE(6), recall, sizeof recall);
+    memcpy(TAKE(2), &r_precision, sizeof r_precision);
+    memcpy(TAKE(2), &map_at_r, sizeof map_at_r);
+    return status;
+}
+
+const struct call calls[] = {
+    {"similarity_matrix", true, run_matrix},
+    {"gallery_pack", true, run_gallery},
+    {"search", true, run_search},
+    {"topk", true, run_topk},
+    {"infonce", true, run_infonce},
+    {"uniformity", true, run_uniformity},
+    {"alignment", true, run_alignment},
+    {"sigmoid", true, run_sigmoid},
+    {"sigmoid", true, run_variances},
+    {"normalize_rows", false, run_normalize},
+    {"squared_norms", false, run_squared_norms},
+    {"exp", false, run_exp},
+    {"logsumexp", false, run_logsumexp},
+    {"retrieval_metrics", false, run_retrieval},
+};
+const size_t calls_count = sizeof calls / sizeof calls[0];
+
+enum mmk_status calls_run(const struct call *call, enum mmk_similarity similarity, int threads,
+                          float *out)
+{
+    fill_all();
+    memset(out, 0, CALLS_FLOATS * sizeof *out);
+    return call->run(similarity, threads, out);
+}

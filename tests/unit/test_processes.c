@@ -1,0 +1,110 @@
+/* test_processes.c - forks, and more threads than there can be. What needs a process of its own is
+ * in tests/processes.sh.
+ * SPDX-License-Identifier: MIT
+ */
+#include "calls.h"
+
+#include <limits.h>
+#include <omp.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+static float expected[CALLS_FLOATS], found[CALLS_FLOATS];
+
+/* Seconds after which a child that hangs is ended. */
+enum { CHILD_SECONDS = 60 };
+
+/* Whether all threads that the call asks for, and those that OpenMP has, give the expected bits. */
+static bool as_expected(const struct call *call, enum mmk_similarity similarity)
+{
+    for (int threads = 2; threads >= 0; threads -= 2)
+        if (calls_run(call, similarity, threads, found) != MMK_OK ||
+            memcmp(expected, found, sizeof found) != 0) {
+            fprintf(stderr, "# %s, %d threads, after a fork\n", call->name, threads);
+            return false;
+        }
+    return true;
+}
+
+/* Runs the call in a child, and in a child of that. */
+static int in_child(const struct call *call, enum mmk_similarity similarity, int generations)
+{
+    pid_t child = fork();
+    if (child == 0) {
+        alarm(CHILD_SECONDS);
+        bool right = as_expected(call, similarity) &&
+                     (generations == 1 || in_child(call, similarity, generations - 1) == 0);
+        _exit(right ? 0 : 1);
+    }
+    int status = -1;
+    return child > 0 && waitpid(child, &status, 0) == child ? status : -1;
+}
+
+static void a_child_of_a_process_with_threads_computes(void **unused)
+{
+    (void)unused;
+    omp_set_num_threads(2);
+    for (size_t c = 0; c < calls_count; c++) {
+        if (!calls[c].threads)
+            continue;
+        for (int s = 0; s < MMK_SIMILARITY_COUNT; s++) {
+            enum mmk_similarity similarity = (enum mmk_similarity)s;
+            assert_int_equal(calls_run(&calls[c], similarity, 2, expected), MMK_OK);
+            int status = in_child(&calls[c], similarity, 2);
+            if (status != 0)
+                fail_msg("%s: the child ended with status %#x", calls[c].name, (unsigned)status);
+            /* The parent's threads are still there. */
+            assert_true(as_expected(&calls[c], similarity));
+        }
+    }
+}
+
+static void any_number_of_threads_is_taken(void **unused)
+{
+    (void)unused;
+    static const int numbers[] = {1000, INT_MAX - 1, INT_MAX};
+    for (size_t c = 0; c < calls_count; c++) {
+        assert_int_equal(calls_run(&calls[c], MMK_COSINE, 1, expected), MMK_OK);
+        for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++) {
+            assert_int_equal(calls_run(&calls[c], MMK_COSINE, numbers[i], found), MMK_OK);
+            assert_memory_equal(expected, found, sizeof found);
+        }
+    }
+}
+
+/* A query asks for as much as a call will use, and no more than threads that can be had. */
+static void a_query_counts_the_threads_that_there_can_be(void **unused)
+{
+    (void)unused;
+    enum { ROWS = 1 << 20, WIDTH = 4096 };
+    struct mmk_workspace_bytes bytes[2];
+    static const int numbers[] = {1, INT_MAX};
+    const struct mmk_matrix scores = {.rows = ROWS, .columns = WIDTH};
+    float value;
+    for (int i = 0; i < 2; i++)
+        assert_int_equal(mmk_topk(&scores, &(struct mmk_topk_results){.k = WIDTH, .values = &value},
+                                  &(struct mmk_options){.threads = numbers[i], .query = &bytes[i]}),
+                         MMK_OK);
+    long cpus = sysconf(_SC_NPROCESSORS_ONLN);
+    size_t most = cpus > 4 ? 4 * (size_t)cpus : 16;
+    assert_true(bytes[0].least > 0);
+    assert_int_equal(bytes[1].least, most * bytes[0].least);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_child_of_a_process_with_threads_computes),
+        cmocka_unit_test(any_number_of_threads_is_taken),
+        cmocka_unit_test(a_query_counts_the_threads_that_there_can_be),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
