@@ -234,7 +234,7 @@ ifneq ($(findstring clang,$(CC))$(CI),)
 DEPS += clang libomp-dev
 endif
 ifneq ($(CI),)
-DEPS += clang-format llvm-19
+DEPS += clang-format llvm-19 valgrind libc6-dbg
 endif
 
 # $(call missing,packages): those that are not installed.
