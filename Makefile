@@ -13,7 +13,7 @@
 #   CROSS_COMPILE=prefix-   tools of the cross build (default $(ARCH)-linux-gnu-)
 #   EMULATOR=program        what runs a cross-built program (default qemu-$(ARCH))
 #   BUILD=folder            where output goes (default .build/$(ARCH))
-#   CFLAGS, CPPFLAGS, LDFLAGS, LDLIBS, PREFIX, DESTDIR as usual
+#   CFLAGS, CPPFLAGS, LDFLAGS, LDLIBS, PREFIX, DESTDIR as usual; not -ffast-math and its kind
 
 HOST_ARCH := $(shell uname -m)
 ARCH      ?= $(HOST_ARCH)
@@ -98,6 +98,25 @@ WARNINGS     := -Wall -Wextra -Wpedantic -Wshadow -Wstrict-prototypes -Wconversi
 SANITIZE     := $(if $(SAN),-fsanitize=$(SAN) -fno-sanitize-recover=all -fno-omit-frame-pointer)
 MMK_LDFLAGS  := -fopenmp $(SANITIZE) $(if $(CROSS),-static)
 
+# With these the bits depend on compiler and instruction set, which is what the library promises not.
+UNSAFE_MATH := -Ofast -ffast-math -funsafe-math-optimizations -fassociative-math -freciprocal-math \
+    -ffinite-math-only -fno-signed-zeros -fno-honor-nans -fno-honor-infinities -fapprox-func \
+    -fcx-limited-range -fcx-fortran-rules -fsingle-precision-constant -ffp-contract=on \
+    -ffp-contract=fast -ffp-contract=fast-honor-pragmas -ffp-model=fast -ffp-model=aggressive \
+    -fdenormal-fp-math=% -fdenormal-fp-math-f32=% -mdaz-ftz -mfpmath=% -mrecip -mrecip=%
+unsafe := $(filter-out -mfpmath=sse -fdenormal-fp-math=ieee -fdenormal-fp-math-f32=ieee, \
+    $(filter $(UNSAFE_MATH),$(CC) $(CFLAGS) $(CPPFLAGS) $(LDFLAGS)))
+ifneq ($(unsafe),)
+$(error $(unsafe): results are to have the same bits on every machine, and this flag changes them; leave it out)
+endif
+
+# Where link-time optimisation compiles, objcopy finds no names to make local; and code would be compiled
+# once more, without the flags of its instruction set. The last word wins: it is off for all objects.
+NO_LTO := -fno-lto
+ifneq ($(filter -flto -flto=%,$(CC) $(CFLAGS) $(CPPFLAGS) $(LDFLAGS)),)
+$(info -flto: every object is compiled with -fno-lto after it, so that internal names can be made local)
+endif
+
 # Expanded when a recipe runs, not when the Makefile is read: `make deps test` installs them first.
 packages  = $(if $(strip $1),$(shell $(PKG_CONFIG) $2 $1))
 LIB_PKGS := $(if $(filter x86_64,$(ARCH)),libcpuid)
@@ -109,7 +128,7 @@ BENCH_LIBS = $(call packages,$(BENCH_PKGS),--libs)
 STUDY_LIBS = $(call packages,$(STUDY_PKGS),--libs)
 UNIT_LIBS  = $(call packages,$(UNIT_PKGS),--libs)
 
-PLAIN_COMPILE = $(CC) $(MMK_CPPFLAGS) $(CPPFLAGS) $(MMK_CFLAGS) $(WARNINGS) $(CFLAGS) -MMD -MP
+PLAIN_COMPILE = $(CC) $(MMK_CPPFLAGS) $(CPPFLAGS) $(MMK_CFLAGS) $(WARNINGS) $(CFLAGS) $(NO_LTO) -MMD -MP
 COMPILE = $(PLAIN_COMPILE) $(SANITIZE)
 
 ifndef V
@@ -130,7 +149,8 @@ objects = $(patsubst %.c,$(OBJ)/%.o,$1)
 
 KERNEL_SRC := $(call native,$(wildcard kernels/*/*.c))
 REF_SRC    := $(call native,$(wildcard ref/*.c))
-CHECK_SRC  := $(call native,$(wildcard tests/check/*.c))
+# With what it shares with the other tools in writing files and output.
+CHECK_SRC  := $(call native,$(wildcard tests/check/*.c)) bench/base/new_file.c bench/base/standard_output.c
 BENCH_SRC  := $(call native,$(filter-out bench/studies/%,$(wildcard bench/*.c bench/*/*.c)))
 STUDY_SRC  := $(call native,$(wildcard bench/studies/*.c))
 PROBE_SRC  := $(call native,$(wildcard tests/probe/*.c))
@@ -140,7 +160,7 @@ UNIT_HELP  := $(filter-out $(UNIT_MAIN),$(UNIT_SRC))
 SCALAR_SRC := $(filter %_scalar.c,$(KERNEL_SRC))
 PEER_FILES := $(if $(CROSS)$(SAN),,$(PEERS:%=$(LIB)/peers/%.so) \
                 $(patsubst bench/peers/adapters/%,$(LIB)/peers/%,$(wildcard bench/peers/adapters/*.py)))
-ALL_SRC    := $(KERNEL_SRC) $(REF_SRC) $(CHECK_SRC) $(BENCH_SRC) $(STUDY_SRC) $(PROBE_SRC) $(UNIT_SRC)
+ALL_SRC    := $(sort $(KERNEL_SRC) $(REF_SRC) $(CHECK_SRC) $(BENCH_SRC) $(STUDY_SRC) $(PROBE_SRC) $(UNIT_SRC))
 
 # The autovec baseline: every *_scalar.c once more with the flags of each wide instruction set.
 AUTOVEC_ISAS := $(filter-out scalar,$(ISAS))
@@ -149,7 +169,7 @@ AUTOVEC_OBJ  := $(foreach isa,$(AUTOVEC_ISAS),$(call autovec,$(isa)))
 AUTOVEC_ROWS := $(AUTOVEC_ISAS:%=$(OBJ)/autovec/%.o)
 
 UNIT_BIN := $(if $(CROSS),,$(UNIT_MAIN:tests/unit/test_%.c=$(BIN)/test-%))
-PROGRAMS := $(if $(CHECK_SRC),$(BIN)/mmk-check) \
+PROGRAMS := $(if $(wildcard tests/check/*.c),$(BIN)/mmk-check) \
             $(if $(CROSS),,$(if $(BENCH_SRC),$(BIN)/mmk-bench) $(if $(STUDY_SRC),$(BIN)/mmk-study))
 LIBS     := $(LIB)/libmmk.a $(LIB)/libmmk.so
 
@@ -214,7 +234,7 @@ ifneq ($(findstring clang,$(CC))$(CI),)
 DEPS += clang libomp-dev
 endif
 ifneq ($(CI),)
-DEPS += clang-format llvm-19
+DEPS += clang-format llvm-19 valgrind libc6-dbg
 endif
 
 # $(call missing,packages): those that are not installed.
@@ -223,6 +243,8 @@ missing = $(strip $(shell for p in $1; do \
 
 # $(call install_packages,packages)
 define install_packages
+	case "$$($(CC) -dumpmachine 2>/dev/null)" in *musl*) \
+	    echo "$@: with musl the library builds (make install); the tools and tests need glibc (argp)";; esac
 	if ! command -v dpkg-query >/dev/null || ! command -v apt-get >/dev/null; then \
 	    echo "$@: no apt here; install what corresponds to: $1"; \
 	elif [ -z "$(call missing,$1)" ]; then \
@@ -330,7 +352,7 @@ $(OBJ)/autovec/$1/%.o: %.c $(FLAGS_STAMP)
 	$$(PLAIN_COMPILE) -O3 $(FLAGS_$1) -c $$< -o $$@
 
 $(OBJ)/autovec/$1.o: $(call autovec,$1) $(SOURCES_STAMP)
-	$(CC) -r -nostdlib -o $$@ $$(filter %.o,$$^)
+	$(CC) $(NO_LTO) -r -nostdlib -o $$@ $$(filter %.o,$$^)
 	$(OBJCOPY) --redefine-sym isa_row_scalar=isa_row_autovec_$1 --keep-global-symbol isa_row_autovec_$1 $$@
 endef
 $(foreach isa,$(AUTOVEC_ISAS),$(eval $(call autovec_rule,$(isa))))
@@ -341,7 +363,7 @@ PEER_CC.cpp       = $(CXX)
 # Where our loops begin is no matter of theirs.
 PEER_COMPILE.c    = $(filter-out $(PLACEMENT),$(PLAIN_COMPILE)) $(PEER_CFLAGS) $(PEER_CFLAGS_$(ARCH))
 PEER_COMPILE.cpp  = $(CXX) $(CPPFLAGS) $(patsubst -std=%,-std=c++20,$(filter-out $(PLACEMENT),$(MMK_CFLAGS))) \
-    $(filter-out -Wstrict-prototypes,$(WARNINGS)) -Wno-missing-field-initializers $(CFLAGS) -MMD -MP $(PEER_CFLAGS) $(PEER_CFLAGS_$(ARCH))
+    $(filter-out -Wstrict-prototypes,$(WARNINGS)) -Wno-missing-field-initializers $(CFLAGS) $(NO_LTO) -MMD -MP $(PEER_CFLAGS) $(PEER_CFLAGS_$(ARCH))
 PEER_SHARED      := $(call objects,$(filter-out $(PEERS:%=bench/peers/adapters/%.c),$(wildcard bench/peers/adapters/*.c)))
 
 $(PEER_SHARED): $(OBJ)/%.o: %.c $(FLAGS_STAMP) $(PEER_STAMP)
@@ -362,7 +384,7 @@ $(LIB)/peers/$1.so: bench/peers/adapters/$1$2 $(LIB)/libmmk-peers.a $(LIB)/libmm
 	if [ -n '$$(strip $$(PEER_LIBS_$1))' ] && \
 	    $$(PEER_CC$2) $$(filter -std=%,$$(PEER_COMPILE$2)) $$(CPPFLAGS) $$(PEER_CPPFLAGS_$1) -E $$< >/dev/null 2>&1; then \
 	    $$(PEER_COMPILE$2) $$(PEER_CPPFLAGS_$1) -MT $$@ -c $$< -o $(OBJ)/bench/peers/adapters/$1.o && \
-	    $$(PEER_CC$2) -shared -fopenmp $$(CFLAGS) $$(LDFLAGS) -Wl,-z,defs -Wl,--exclude-libs,ALL -o $$@ \
+	    $$(PEER_CC$2) -shared -fopenmp $$(CFLAGS) $$(LDFLAGS) $(NO_LTO) -Wl,-z,defs -Wl,--exclude-libs,ALL -o $$@ \
 	        $(OBJ)/bench/peers/adapters/$1.o $(LIB)/libmmk-peers.a $(LIB)/libmmk.a $$(PEER_LIBS_$1) $$(MMK_LIBS); \
 	fi
 endef
@@ -408,14 +430,14 @@ $(LIB)/libmmk.a: $(call objects,$(KERNEL_SRC)) $(SOURCES_STAMP)
 	$(call say,AR,$@)
 	mkdir -p $(@D)
 	rm -f $@
-	$(CC) -r -nostdlib -o $(OBJ)/mmk.o $(filter %.o,$^)
+	$(CC) $(NO_LTO) -r -nostdlib -o $(OBJ)/mmk.o $(filter %.o,$^)
 	$(OBJCOPY) --localize-hidden $(OBJ)/mmk.o
 	$(AR) rcs $@ $(OBJ)/mmk.o
 
 $(LIB)/libmmk.so: $(call objects,$(KERNEL_SRC)) $(SOURCES_STAMP)
 	$(call say,LD,$@)
 	mkdir -p $(@D)
-	$(CC) -shared -fopenmp $(SANITIZE) $(CFLAGS) $(LDFLAGS) -Wl,-soname,$(SONAME) -Wl,-z,nodelete -Wl,--exclude-libs,ALL \
+	$(CC) -shared -fopenmp $(SANITIZE) $(CFLAGS) $(LDFLAGS) $(NO_LTO) -Wl,-soname,$(SONAME) -Wl,-z,nodelete -Wl,--exclude-libs,ALL \
 	    $(if $(SAN),,-Wl,-z,defs) -o $@ $(filter %.o,$^) $(MMK_LIBS) $(LDLIBS)
 	ln -sf libmmk.so $(LIB)/$(SONAME)
 
@@ -425,7 +447,7 @@ $(LIB)/libmmk.so: $(call objects,$(KERNEL_SRC)) $(SOURCES_STAMP)
 define link
 	$(call say,LD,$@)
 	mkdir -p $(@D)
-	$(CC) $(MMK_LDFLAGS) $(CFLAGS) $(LDFLAGS) -o $@ $(filter %.o,$^) $(filter %.a,$^) $1 $(MMK_LIBS) $(LDLIBS) $(QUIET_LIBGOMP)
+	$(CC) $(MMK_LDFLAGS) $(CFLAGS) $(LDFLAGS) $(NO_LTO) -o $@ $(filter %.o,$^) $(filter %.a,$^) $1 $(MMK_LIBS) $(LDLIBS) $(QUIET_LIBGOMP)
 endef
 
 # A static libgomp.a warns of a dlopen (for accelerators) that is never reached.
@@ -540,8 +562,7 @@ Description: multimodal kernels: InfoNCE, cosine similarity and top-k, the same 
 Version: $(VERSION)
 Cflags: -I$${includedir}
 Libs: -L$${libdir} -lmmk
-Libs.private: -fopenmp -lm
-Requires.private: $(LIB_PKGS)
+Libs.private: -fopenmp $(MMK_LIBS)
 endef
 export MMK_PC
 

@@ -3,6 +3,7 @@
  */
 #include "base/console.h"
 #include "base/new_file.h"
+#include "base/standard_output.h"
 #include "curves/report.h"
 #include "gate_mode.h"
 #include "pick.h"
@@ -173,6 +174,7 @@ int main(int argc, char **argv)
 {
     static struct arguments a = {.seed = 1};
     char error[4600];
+    standard_output_watch();
     argp_program_version_hook = print_version;
     if (argc > 1 && strcmp(argv[1], "retrieve") == 0)
         return retrieve_main(argc - 1, argv + 1);

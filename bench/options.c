@@ -7,6 +7,7 @@
 
 #include <argp.h>
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -98,8 +99,8 @@ static double parse_positive(const char *option, const char *text, const char *e
     errno = 0;
     double value = strtod(text, &end);
     if (end == text || *end || errno || !(value > 0.0) || value > 1e6)
-        refuse("%s %s: that is no positive number; write for instance %s %s", option, text, option,
-               example);
+        refuse("%s %s: that is no number above 0 and up to 1e6; write for instance %s %s", option,
+               text, option, example);
     return value;
 }
 
@@ -109,7 +110,9 @@ static uint64_t parse_seed(const char *text)
     errno = 0;
     unsigned long long value = strtoull(text, &end, 0);
     if (end == text || *end || errno || text[0] == '-')
-        refuse("--seed %s: that is no whole number; write for instance --seed 1", text);
+        refuse("--seed %s: that is no whole number from 0 to %" PRIu64
+               "; write for instance --seed 1",
+               text, UINT64_MAX);
     return value;
 }
 
@@ -227,5 +230,6 @@ void options_parse(int argc, char **argv, struct arguments *a)
         NULL,
         NULL};
     argp_err_exit_status = EXIT_USAGE;
-    argp_parse(&argp, argc, argv, 0, NULL, a);
+    if (argp_parse(&argp, argc, argv, 0, NULL, a) != 0)
+        refuse("there is no memory to read the options; close something");
 }

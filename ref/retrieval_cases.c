@@ -15,13 +15,16 @@
 enum { RANKINGS, ROW_START, COLUMN, WEIGHT, RECALL, R_PRECISION, MAP_AT_R };
 enum { RECALLS = 4 };
 
+/* Rankings are no longer than there are items, but with FILL_TIES: these list items again. */
 static size_t depth_of(const struct trial *t)
 {
+    if (t->fill == FILL_TIES && t->shape.n != 0)
+        return t->shape.k;
     return least(t->shape.k, t->shape.n);
 }
 
 /* Entries of row i: from none to as many as the rankings are long. The sizes of the buffers follow
- * from it, so it depends on the shape alone. */
+ * from it, so it depends on shape and fill alone. */
 static size_t entries_of(const struct trial *t, size_t i)
 {
     return (size_t)(fill_hash(t->shape.n, i) % (depth_of(t) + 1));
@@ -42,7 +45,7 @@ static void layout(struct trial *t)
 }
 
 /* Every fourth item of a ranking is a relevant one, so that there are hits however large n is; some
- * then come twice. */
+ * then come twice. With FILL_TIES the last item only, which may stand beyond rank n. */
 static void fill_query(struct trial *t, size_t i)
 {
     size_t *row_start = t->buffer[ROW_START].data, count = entries_of(t, i), n = t->shape.n;
@@ -64,6 +67,8 @@ static void fill_query(struct trial *t, size_t i)
         ranking[r] = (uint32_t)((h >> 8) % items);
         if (t->fill == FILL_ALIGNED ? r < count : count > 0 && h % 4 == 0)
             ranking[r] = column[t->fill == FILL_ALIGNED ? r : (h >> 8) % count];
+        if (t->fill == FILL_TIES)
+            ranking[r] = r + 1 == depth_of(t) && count > 0 ? column[0] : 0;
     }
 }
 
@@ -159,7 +164,7 @@ static bool fits(const struct shape *s, enum fill fill)
 {
     (void)s;
     return fill == FILL_NORMAL || fill == FILL_POSITIVE || fill == FILL_ALIGNED ||
-           fill == FILL_DUPLICATES || fill == FILL_ZERO_ROWS;
+           fill == FILL_DUPLICATES || fill == FILL_ZERO_ROWS || fill == FILL_TIES;
 }
 
 static size_t sweep(bool quick, struct shape *shapes)

@@ -31,6 +31,15 @@ fi
 prefix=$scratch/prefix
 check "make install with PREFIX" run_make install PREFIX="$prefix" DESTDIR=
 export PKG_CONFIG_PATH="$prefix/lib/pkgconfig"
+# mmk.h includes nothing of libcpuid, and whoever links the shared library needs no .pc file of it.
+check "pkg-config needs no other package" \
+    env -u PKG_CONFIG_PATH PKG_CONFIG_LIBDIR="$prefix/lib/pkgconfig" pkg-config --cflags --libs mmk
+check "it asks for nothing but mmk" \
+    sh -c "! pkg-config --cflags --libs mmk | grep -e cpuid -e fopenmp"
+case $(uname -m) in
+x86_64) check "to link statically it names libcpuid" \
+    sh -c "pkg-config --static --libs mmk | grep -q -e -lcpuid" ;;
+esac
 check "pkg-config knows the version" test "$(pkg-config --modversion mmk)" = \
     "$(awk '/define MMK_VERSION_(MAJOR|MINOR|PATCH)/ { v = v "." $3 } END { print substr(v, 2) }' \
         kernels/mmk.h)"

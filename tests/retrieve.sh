@@ -86,6 +86,28 @@ for labels in "$scratch/labels.npy" "$scratch/ql.npy,$scratch/gl.npy"; do
     check "labels of rankings" retrieve --rankings "$scratch/rankings" --relevant "$labels" --k 1
 done
 
+# A query of NaN and one of Inf, which the order of equal scores would give the first rows.
+nan='\000\000\300\177' inf='\000\000\200\177'
+(npy '<f4' '(4, 2)' && floats 1 0 && printf "$nan$nan" && floats 0 1 && printf "$inf" && floats 0) \
+    >"$scratch/nan.npy"
+(npy '|i1' '(8,)' && printf '\000\000\000\000\000\000\000\000') >"$scratch/equal.npy"
+for similarity in cosine dot neg_sq_l2; do
+    check "queries that are not finite, $similarity" retrieve --queries "$scratch/nan.npy" \
+        --gallery "$g" --relevant "$scratch/equal.npy" --k 1,4 --similarity $similarity \
+        --save-rankings "$scratch/found"
+    check "are misses" row queries 4 0 0.5000 0.5000 0.5000 0.5000
+    check "and named" grep -q '^2 of the queries hold NaN or Inf, .*: number 1, 3$' "$scratch/report"
+    check "find nothing" test "$(grep -nx '' "$scratch/found" | tr -d '\n')" = 2:4:
+    check "their rankings" retrieve --rankings "$scratch/found" --relevant "$scratch/equal.npy" \
+        --k 1,4
+    check "are misses, too" row rankings 4 0 0.5000 0.5000 0.5000 0.5000
+    check "and named" grep -q '^2 of the rankings are empty, .*: number 1, 3$' "$scratch/report"
+done
+check "a gallery that is not finite searches" retrieve --queries "$g" --gallery "$scratch/nan.npy" \
+    --relevant "$scratch/equal.npy" --k 1 --both --depth 0
+check "and misses" row gallery 4 0 0.5000
+check "as it says" grep -q '^2 of the gallery hold NaN or Inf, .*: number 1, 3$' "$scratch/report"
+
 # 400,000 x 128 floats are 205 MB, of which nothing is on the disk, and nothing is to be copied.
 (fbin 400000 128) >"$scratch/large.fbin"
 truncate -s $((8 + 400000 * 128 * 4)) "$scratch/large.fbin"

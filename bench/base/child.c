@@ -3,6 +3,7 @@
  */
 #include "child.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <spawn.h>
@@ -49,15 +50,19 @@ static bool spawn(struct child *child, const char *const *argv, const char *cons
     char **environment = new_environment(set);
     if (!environment || posix_spawn_file_actions_init(&actions) != 0) {
         free(environment);
+        errno = ENOMEM;
         return false;
     }
-    bool good = posix_spawn_file_actions_adddup2(&actions, in, STDIN_FILENO) == 0 &&
-                posix_spawn_file_actions_adddup2(&actions, out, STDOUT_FILENO) == 0 &&
-                posix_spawnp(&child->pid, argv[0], &actions, NULL, (char *const *)(uintptr_t)argv,
-                             environment) == 0;
+    int problem = posix_spawn_file_actions_adddup2(&actions, in, STDIN_FILENO);
+    if (problem == 0)
+        problem = posix_spawn_file_actions_adddup2(&actions, out, STDOUT_FILENO);
+    if (problem == 0)
+        problem = posix_spawnp(&child->pid, argv[0], &actions, NULL, (char *const *)(uintptr_t)argv,
+                               environment);
     posix_spawn_file_actions_destroy(&actions);
     free(environment);
-    return good;
+    errno = problem;
+    return problem == 0;
 }
 
 bool child_start(struct child *child, const char *const *argv, const char *const *set)
@@ -68,11 +73,13 @@ bool child_start(struct child *child, const char *const *argv, const char *const
     /* Closed on exec: else one child would hold the other's input open, and none would ever end. */
     if (pipe2(to, O_CLOEXEC) != 0 || pipe2(from, O_CLOEXEC) != 0 ||
         !spawn(child, argv, set, to[0], from[1])) {
+        int problem = errno;
         child->pid = 0;
         for (int i = 0; i < 2; i++) {
             close(to[i]);
             close(from[i]);
         }
+        errno = problem;
         return false;
     }
     close(to[0]);
@@ -85,15 +92,37 @@ bool child_start(struct child *child, const char *const *argv, const char *const
     return false;
 }
 
-void child_stop(struct child *child)
+bool child_start_into(struct child *child, const char *const *argv, int out)
 {
+    int to[2] = {-1, -1};
+    memset(child, 0, sizeof *child);
+    signal(SIGPIPE, SIG_IGN);
+    bool good = pipe2(to, O_CLOEXEC) == 0 && spawn(child, argv, NULL, to[0], out);
+    int problem = errno;
+    close(to[0]);
+    if (good && (child->to = fdopen(to[1], "w")) != NULL)
+        return true;
+    problem = good ? errno : problem;
+    close(to[1]); /* at which it ends */
+    if (!good)
+        child->pid = 0;
+    child_stop(child);
+    errno = problem;
+    return false;
+}
+
+bool child_stop(struct child *child)
+{
+    int status = 0;
+    bool good = true;
     if (child->to)
-        fclose(child->to);
+        good = fclose(child->to) == 0;
     if (child->from)
         fclose(child->from);
     if (child->pid > 0)
-        waitpid(child->pid, NULL, 0);
+        good = waitpid(child->pid, &status, 0) == child->pid && good && status == 0;
     memset(child, 0, sizeof *child);
+    return good;
 }
 
 bool child_read(struct child *child, char *answer, size_t bytes)

@@ -15,12 +15,16 @@ struct child {
 };
 
 /* Starts argv[0] (looked for in PATH where it has no /) with `set`, "NAME=value" each, in its
- * environment besides ours; NULL ends both. False: it cannot be started, nothing is to be stopped.
- */
+ * environment besides ours; NULL ends both. False: it cannot be started, errno says why, nothing
+ * is to be stopped. */
 bool child_start(struct child *child, const char *const *argv, const char *const *set);
 
-/* Ends its input, at which it is to exit, and waits for that. */
-void child_stop(struct child *child);
+/* The same of one that does not answer, but writes into the file `out`. */
+bool child_start_into(struct child *child, const char *const *argv, int out);
+
+/* Ends its input, at which it is to exit, and waits for that. True: it took all of its input and
+ * exited with 0. */
+bool child_stop(struct child *child);
 
 /* Reads the next line, without its end. False: the child has gone. */
 bool child_read(struct child *child, char *answer, size_t bytes);

@@ -3,27 +3,22 @@
  */
 #include "mapping.h"
 
+#include "regular.h"
+
 #include <errno.h>
-#include <fcntl.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 static bool map(struct mapping *mapping, int fd, const char *path, char *error, size_t error_bytes)
 {
-    struct stat info;
-    if (fstat(fd, &info) != 0 || !S_ISREG(info.st_mode)) {
-        snprintf(error, error_bytes, "%s: is no regular file; give the path of one", path);
-        return false;
-    }
-    if (info.st_size == 0) {
+    if (mapping->size == 0) {
         snprintf(error, error_bytes, "%s: is empty; write it again", path);
         return false;
     }
-    void *bytes = mmap(NULL, (size_t)info.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
+    void *bytes = mmap(NULL, mapping->size, PROT_READ, MAP_PRIVATE, fd, 0);
     if (bytes == MAP_FAILED) {
         snprintf(error, error_bytes,
                  "%s: cannot be mapped (%s); give a file that fits the address space", path,
@@ -31,19 +26,15 @@ static bool map(struct mapping *mapping, int fd, const char *path, char *error, 
         return false;
     }
     mapping->bytes = bytes;
-    mapping->size = (size_t)info.st_size;
     return true;
 }
 
 bool mapping_open(struct mapping *mapping, const char *path, char *error, size_t error_bytes)
 {
     memset(mapping, 0, sizeof *mapping);
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0) {
-        snprintf(error, error_bytes, "%s: cannot be opened (%s); give the path of a readable file",
-                 path, strerror(errno));
+    int fd = regular_open(path, &mapping->size, error, error_bytes);
+    if (fd < 0)
         return false;
-    }
     bool good = map(mapping, fd, path, error, error_bytes);
     close(fd);
     return good;

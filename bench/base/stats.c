@@ -3,6 +3,8 @@
  */
 #include "stats.h"
 
+#include "memory.h"
+
 #include <math.h>
 #include <stdlib.h>
 
@@ -36,9 +38,7 @@ size_t stats_interval_rank(size_t n, double confidence, double *coverage)
 struct estimate stats_estimate(const double *values, size_t n)
 {
     struct estimate result = {NAN, NAN, NAN, 0.0, 0};
-    double *sorted = malloc((n ? n : 1) * sizeof *sorted);
-    if (!sorted)
-        return result;
+    double *sorted = memory_new(n, sizeof *sorted);
     for (size_t i = 0; i < n; i++)
         if (!isnan(values[i]))
             sorted[result.n++] = values[i];
@@ -62,9 +62,7 @@ double stats_spread(const struct estimate *e)
 struct estimate stats_paired_ratio(const double *numerator, const double *denominator, size_t n)
 {
     struct estimate result = {NAN, NAN, NAN, 0.0, 0};
-    double *logs = malloc((n ? n : 1) * sizeof *logs);
-    if (!logs)
-        return result;
+    double *logs = memory_new(n, sizeof *logs);
     for (size_t i = 0; i < n; i++)
         logs[i] = numerator[i] > 0.0 && denominator[i] > 0.0
                       ? log(numerator[i]) - log(denominator[i])

@@ -3,6 +3,8 @@
  */
 #include "table.h"
 
+#include "memory.h"
+
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,15 +17,10 @@ void table_open(struct table *table, const char *align)
 
 void table_cell(struct table *table, const char *format, ...)
 {
-    char(*grown)[TABLE_CELL] = realloc(table->cells, (table->count + 1) * sizeof *grown);
-    if (!grown) {
-        table->failed = true;
-        return;
-    }
-    table->cells = grown;
+    table->cells = memory_grow(table->cells, table->count + 1, sizeof *table->cells);
     va_list list;
     va_start(list, format);
-    vsnprintf(grown[table->count++], sizeof *grown, format, list);
+    vsnprintf(table->cells[table->count++], sizeof *table->cells, format, list);
     va_end(list);
 }
 
@@ -62,7 +59,7 @@ void table_close(struct table *table, FILE *out)
     for (size_t i = 0; i < table->count; i++)
         if (width_of(table->cells[i]) > widths[i % columns])
             widths[i % columns] = width_of(table->cells[i]);
-    for (size_t i = 0; i < table->count && !table->failed && table->count > columns; i++) {
+    for (size_t i = 0; i < table->count && table->count > columns; i++) {
         size_t column = i % columns;
         if (column == 0)
             fputc('|', out);
@@ -77,7 +74,7 @@ void table_close(struct table *table, FILE *out)
             print_rule(out, widths[column], table->align[column] == 'r');
         fputc('\n', out);
     }
-    if (table->count > columns && !table->failed)
+    if (table->count > columns)
         fputc('\n', out);
     free(table->cells);
 }

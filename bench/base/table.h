@@ -14,7 +14,6 @@ struct table {
     const char *align; /* a column each: l or r */
     char (*cells)[TABLE_CELL];
     size_t count;
-    bool failed; /* no memory for a cell: nothing will be printed */
 };
 
 void table_open(struct table *table, const char *align);

@@ -293,19 +293,23 @@ static void write_axes(FILE *out, const struct figure *figure, struct range x, s
                  "set border 3 lc rgb '#999999'\nset grid lt 1 lc rgb '#e4e4e4'\nunset key\n");
 }
 
-static void write_script(FILE *out, const char *output, const void *context)
+static void write_script(FILE *out, const void *context)
 {
     const struct figure *figure = context;
     struct range x = axis_of(figure, false), y = axis_of(figure, true);
     double right = range_of(figure, false).most, places[LINES];
+    char day[160], name[128];
+    fprintf(out, "set encoding utf8\n"
+                 "set terminal svg size 1000,600 dynamic font 'Helvetica,Arial,sans-serif,13' "
+                 "background rgb 'white' noenhanced\nset title ");
+    plot_text(out, figure->title);
+    fprintf(out, ".\"\\n\".");
+    machine_text_day(figure->machine, day, sizeof day);
+    plot_text(out, day);
     fprintf(out,
-            "set encoding utf8\n"
-            "set terminal svg size 1000,600 dynamic font 'Helvetica,Arial,sans-serif,13' "
-            "background rgb 'white' noenhanced\nset output '%s'\n"
-            "set title \"%s\\n%s, %.10s\" font \",16\" offset 0,0.3\n"
+            " font \",16\" offset 0,0.3\n"
             "set lmargin at screen 0.095\nset rmargin at screen 0.80\nset tmargin 5\nset bmargin "
-            "4.5\n",
-            output, figure->title, figure->machine->cpu, figure->machine->date);
+            "4.5\n");
     write_axes(out, figure, x, y);
     place_names(figure, y, right, places);
     for (size_t l = 0; l < figure->count; l++) {
@@ -314,9 +318,11 @@ static void write_script(FILE *out, const char *output, const void *context)
         char until[32] = "";
         if (figure->log_x && end < right)
             snprintf(until, sizeof until, ", to %.0f", end);
-        fprintf(out,
-                "set label \"%s%s\" at graph 1, graph %.4f left offset 0.8,0 textcolor rgb '%s'\n",
-                line->name, until, places[l], line->colour);
+        snprintf(name, sizeof name, "%s%s", line->name, until);
+        fprintf(out, "set label ");
+        plot_text(out, name);
+        fprintf(out, " at graph 1, graph %.4f left offset 0.8,0 textcolor rgb '%s'\n", places[l],
+                line->colour);
         fprintf(out, "$line%zu << EOD\n", l);
         for (size_t i = 0; i < line->count; i++)
             fprintf(out, "%.8g %.6g %.6g %.6g\n", line->x[i], line->y[i], line->low[i],
@@ -415,10 +421,10 @@ bool plot_curve_drawn(const struct run *run, enum plot_curve plot)
     return false;
 }
 
-bool plot_curve_draw(const struct run *run, enum plot_curve plot, const char *path, char *error,
-                     size_t error_bytes)
+bool plot_curve_draw(struct new_file *n, const struct run *run, enum plot_curve plot,
+                     const char *path, char *error, size_t error_bytes)
 {
     static struct figure figure;
     fill_figure(&figure, run, plot);
-    return plot_make(path, write_script, &figure, error, error_bytes);
+    return plot_make(n, path, write_script, &figure, error, error_bytes);
 }

@@ -4,6 +4,7 @@
 #ifndef MMK_BENCH_CURVES_PLOT_H
 #define MMK_BENCH_CURVES_PLOT_H
 
+#include "../base/new_file.h"
 #include "../timing/run.h"
 
 enum plot_curve { PLOT_TIME, PLOT_SPEED, PLOT_MEMORY, PLOT_WORKSPACE, PLOT_CURVES };
@@ -14,8 +15,8 @@ const char *plot_curve_title(enum plot_curve plot); /* for a reader who cannot s
 /* Whether the run has points for it. */
 bool plot_curve_drawn(const struct run *run, enum plot_curve plot);
 
-/* Writes it, as plot_make does. */
-bool plot_curve_draw(const struct run *run, enum plot_curve plot, const char *path, char *error,
-                     size_t error_bytes);
+/* Makes it, as plot_make does. */
+bool plot_curve_draw(struct new_file *n, const struct run *run, enum plot_curve plot,
+                     const char *path, char *error, size_t error_bytes);
 
 #endif

@@ -13,7 +13,7 @@
 struct curve_points curve_points_open(const struct run *run, enum curve curve)
 {
     struct curve_points points = {analyse_order(run), 0};
-    for (size_t i = 0; points.list && i < run->result_count; i++)
+    for (size_t i = 0; i < run->result_count; i++)
         if (points.list[i]->curve == curve)
             points.list[points.count++] = points.list[i];
     return points;

@@ -7,9 +7,9 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* Reads the first `limit` images (fewer where the file has fewer) as floats in [0, 1], one image a
- * row of *pixels = height x width floats. Returns a malloc'd block, or NULL with one sentence in
- * error. */
+/* Reads the first `limit` images (fewer where the file's head says fewer) as floats in [0, 1],
+ * one image a row of *pixels = height x width floats. Returns a malloc'd block, or NULL with one
+ * sentence in error. */
 float *idx_read_images(const char *path, size_t limit, size_t *images, size_t *height,
                        size_t *width, char *error, size_t error_bytes);
 

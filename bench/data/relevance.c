@@ -98,6 +98,7 @@ void relevance_free(struct relevance *relevance)
 {
     lists_free(&relevance->lists);
     free(relevance->list_of);
+    free(relevance->missed);
     memset(relevance, 0, sizeof *relevance);
 }
 
@@ -147,6 +148,11 @@ static enum mmk_status measure_one(const struct relevance *relevance, size_t que
                                                   .map_at_r = wanted->deep ? &one->map_at_r : NULL,
                                                   .counted = &one->counted};
     memset(one, 0, sizeof *one);
+    if (relevance->missed && relevance->missed[query]) {
+        one->counted = relevance_count(relevance, query) > 0;
+        one->left_out = 1 - one->counted;
+        return MMK_OK;
+    }
     enum mmk_status status = mmk_retrieval_metrics(&problem, &results);
     one->left_out = 1 - one->counted;
     return status;

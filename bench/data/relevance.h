@@ -7,11 +7,14 @@
 #include "../../kernels/mmk.h"
 #include "lists.h"
 
+#include <stdbool.h>
+
 /* Lists of items, each listed once. */
 struct relevance {
     size_t queries;
     struct lists lists; /* one a query; or one a label, shared by its queries: */
     uint32_t *list_of;  /* the list of query i; NULL: list i */
+    bool *missed;       /* query i finds nothing, whatever its ranking says; NULL: none is so */
 };
 
 /* Takes the lists over. */

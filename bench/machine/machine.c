@@ -77,6 +77,11 @@ void machine_text_library(const struct machine *machine, char *text, size_t byte
     snprintf(text, bytes, "%s, numerics %s", machine->library, numerics);
 }
 
+void machine_text_day(const struct machine *machine, char *text, size_t bytes)
+{
+    snprintf(text, bytes, "%s, %.10s", machine->cpu, machine->date);
+}
+
 void machine_describe(struct machine *machine)
 {
     memset(machine, 0, sizeof *machine);

@@ -33,4 +33,7 @@ void machine_describe(struct machine *machine);
 /* "0.1.0, numerics 1": the library of a run. */
 void machine_text_library(const struct machine *machine, char *text, size_t bytes);
 
+/* "AMD EPYC (family 26 model 2), 2026-01-31": whose results these are. */
+void machine_text_day(const struct machine *machine, char *text, size_t bytes);
+
 #endif

@@ -3,6 +3,8 @@
  */
 #include "analysis.h"
 
+#include "../base/memory.h"
+
 #include <assert.h>
 #include <math.h>
 #include <stdio.h>
@@ -48,11 +50,9 @@ static void analyse_share(struct row *row)
     row->bound = by_compute ? rate : result->level;
     double work = by_compute ? result->flops : result->bytes;
     const double *peak = result->peak[row->bound];
-    double *needed = malloc((result->rounds ? result->rounds : 1) * sizeof *needed);
-    if (!peak || !needed) {
-        free(needed);
+    if (!peak)
         return;
-    }
+    double *needed = memory_new(result->rounds, sizeof *needed);
     for (size_t r = 0; r < result->rounds; r++)
         needed[r] = work / peak[r]; /* seconds at the peak of that round */
     row->share = stats_paired_ratio(needed, row->column->seconds, result->rounds);
@@ -159,12 +159,10 @@ struct estimate analyse_peak(const struct run *run, enum peak peak, int threads)
     for (size_t i = 0; i < run->result_count; i++)
         if (run->results[i].threads == threads && run->results[i].peak[peak])
             total += run->results[i].rounds;
-    double *all = malloc((total ? total : 1) * sizeof *all);
     struct estimate none = {0.0, 0.0, 0.0, 0.0, 0};
-    if (!all || total == 0) {
-        free(all);
+    if (total == 0)
         return none;
-    }
+    double *all = memory_new(total, sizeof *all);
     size_t used = 0;
     for (size_t i = 0; i < run->result_count; i++) {
         const struct result *result = &run->results[i];
@@ -204,14 +202,14 @@ static int compare_order(const void *left, const void *right)
 {
     const struct result *a = *(const struct result *const *)left;
     const struct result *b = *(const struct result *const *)right;
-    return (a->order > b->order) - (a->order < b->order);
+    if (a->order != b->order)
+        return a->order > b->order ? 1 : -1;
+    return (a > b) - (a < b); /* qsort is stable only while it finds memory */
 }
 
 const struct result **analyse_order(const struct run *run)
 {
-    const struct result **list = malloc((run->result_count + 1) * sizeof *list);
-    if (!list)
-        return NULL;
+    const struct result **list = memory_new(run->result_count, sizeof *list);
     for (size_t i = 0; i < run->result_count; i++)
         list[i] = &run->results[i];
     qsort(list, run->result_count, sizeof *list, compare_order);

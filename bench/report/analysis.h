@@ -53,7 +53,7 @@ struct tally {
 };
 struct tally analyse_tally(const struct run *run);
 
-/* Results in the order of the tables. A malloc'd list of result_count pointers. */
+/* Results in the order of the tables. A list of result_count pointers, to be freed. */
 const struct result **analyse_order(const struct run *run);
 
 #endif

@@ -6,6 +6,7 @@
 #include "percent_of_peak.h"
 
 #include "../base/gnuplot.h"
+#include "../base/memory.h"
 #include "analysis.h"
 
 #include <assert.h>
@@ -61,14 +62,16 @@ static bool is_shown(const struct result *result, enum peak *bound)
     return false;
 }
 
-/* gnuplot's enhanced text would take _ for a subscript; it is off. Quotes never occur in names. */
+/* gnuplot's enhanced text would take _ for a subscript; it is off. */
 static void write_label(FILE *gnuplot, const struct result *result, enum peak bound, size_t y)
 {
     bool real = strcmp(result->data, "normal") != 0;
-    fprintf(gnuplot, "set ytics add (\"%s  ", result->kernel);
-    for (const char *at = result->shape; *at; at++) /* a tick's name is a format */
-        fprintf(gnuplot, "%c%s", *at, *at == '%' ? "%" : "");
-    fprintf(gnuplot, "%s%s\" %zu)\n", real ? "  " : "", real ? result->data : "", y);
+    char name[256];
+    snprintf(name, sizeof name, "%s  %s%s%s", result->kernel, result->shape, real ? "  " : "",
+             real ? result->data : "");
+    fprintf(gnuplot, "set ytics add (");
+    plot_tick_text(gnuplot, name);
+    fprintf(gnuplot, " %zu)\n", y);
     fprintf(gnuplot,
             "set label \"%s\" at graph 1.01, first %zu left font \",11\" textcolor rgb '#666666'\n",
             peak_label(bound), y);
@@ -112,20 +115,25 @@ static size_t find_looks(const struct shown *s, struct look *looks)
     return used;
 }
 
-static void write_script(FILE *gnuplot, const char *output, const void *context)
+static void write_script(FILE *gnuplot, const void *context)
 {
     const struct shown *s = context;
     const struct result *const *shown = s->list;
     const struct machine *machine = &s->run->machine;
     size_t count = s->count;
     size_t height = 130 + 19 * count;
+    char day[160];
     fprintf(
         gnuplot,
         "set terminal svg size 1000,%zu dynamic font 'Helvetica,Arial,sans-serif,13' background "
         "rgb 'white' noenhanced\n"
-        "set output '%s'\n"
-        "set title \"Percent of the peak that binds (named on the right), one thread\\n%s, %.10s\" "
-        "font \",16\" offset 0,0.5\n"
+        "set title 'Percent of the peak that binds (named on the right), one thread'.\"\\n\".",
+        height);
+    machine_text_day(machine, day, sizeof day);
+    plot_text(gnuplot, day);
+    fprintf(
+        gnuplot,
+        " font \",16\" offset 0,0.5\n"
         "set xrange [0:105]\nset yrange [%zu.6:0.4]\n"
         "set xtics 0,10,100 nomirror out textcolor rgb '#444444'\n"
         "set x2range [0:105]\nset x2tics 0,10,100 out textcolor rgb '#444444'\n"
@@ -134,7 +142,7 @@ static void write_script(FILE *gnuplot, const char *output, const void *context)
         "set key at screen 0.5, screen 0.012 center bottom horizontal maxrows 1 samplen 0.5\n"
         "set lmargin at screen 0.40\nset rmargin at screen 0.92\nset tmargin 6\nset bmargin 6.5\n"
         "set arrow from 100, graph 0 to 100, graph 1 nohead lc rgb '#555555' lw 1\n",
-        height, output, machine->cpu, machine->date, count);
+        count);
     for (size_t i = 0; i < count; i++) {
         write_label(gnuplot, shown[i], s->bounds[i], i + 1);
         if (i > 0 && strcmp(shown[i]->kernel, shown[i - 1]->kernel) != 0)
@@ -145,10 +153,12 @@ static void write_script(FILE *gnuplot, const char *output, const void *context)
     }
     struct look looks[LOOKS];
     size_t used = find_looks(s, looks);
-    for (size_t l = 0; l < used; l++)
-        fprintf(gnuplot, "%s'-' using 1:2 with points pt %d ps %s lw 1.5 lc rgb '%s' title '%s'",
+    for (size_t l = 0; l < used; l++) {
+        fprintf(gnuplot, "%s'-' using 1:2 with points pt %d ps %s lw 1.5 lc rgb '%s' title ",
                 l == 0 ? "plot " : ", ", looks[l].point, looks[l].point == 7 ? "0.9" : "0.75",
-                looks[l].colour, looks[l].variant);
+                looks[l].colour);
+        plot_text(gnuplot, looks[l].variant);
+    }
     fprintf(gnuplot, "\n");
     for (size_t l = 0; l < used; l++) {
         struct row row;
@@ -159,15 +169,17 @@ static void write_script(FILE *gnuplot, const char *output, const void *context)
     }
 }
 
-bool plot_percent_of_peak(const struct run *run, const char *path, char *error, size_t error_bytes)
+bool plot_percent_of_peak(struct new_file *n, const struct run *run, const char *path, char *error,
+                          size_t error_bytes)
 {
     struct shown shown = {.run = run,
                           .list = analyse_order(run),
-                          .bounds = malloc((run->result_count + 1) * sizeof *shown.bounds)};
-    for (size_t i = 0; shown.list && shown.bounds && i < run->result_count; i++)
+                          .bounds = memory_new(run->result_count, sizeof *shown.bounds)};
+    memset(n, 0, sizeof *n);
+    for (size_t i = 0; i < run->result_count; i++)
         if (is_shown(shown.list[i], &shown.bounds[shown.count]))
             shown.list[shown.count++] = shown.list[i];
-    bool good = shown.count == 0 || plot_make(path, write_script, &shown, error, error_bytes);
+    bool good = shown.count == 0 || plot_make(n, path, write_script, &shown, error, error_bytes);
     free(shown.list);
     free(shown.bounds);
     return good;

@@ -237,7 +237,7 @@ void report_terminal(FILE *out, const struct run *run)
     print_machine(out, run);
     print_peers(out, run);
     print_peaks(out, run);
-    for (size_t i = 0; list && i < run->result_count; i++)
+    for (size_t i = 0; i < run->result_count; i++)
         print_case(out, list[i]);
     fprintf(out, "\n");
     for (size_t i = 0; i < run->missing_count; i++)
@@ -284,7 +284,7 @@ void report_csv(FILE *out, const struct run *run)
             "share_high,baseline,speedup,speedup_low,speedup_high,verdict,worst_abs_error,"
             "worst_error_of_bound,library,cpu,commit,date\n");
     const struct result **list = analyse_order(run);
-    for (size_t i = 0; list && i < run->result_count; i++) {
+    for (size_t i = 0; i < run->result_count; i++) {
         for (size_t c = 0; c < list[i]->column_count; c++) {
             struct row row;
             const struct column *column = &list[i]->columns[c];
@@ -563,7 +563,7 @@ void report_markdown(FILE *out, const struct run *run, int level)
     char title[160], library[64];
     machine_text_library(m, library, sizeof library);
     size_t fewest, most = greatest_rounds(run, &fewest);
-    snprintf(title, sizeof title, "%s, %.10s", m->cpu, m->date);
+    machine_text_day(m, title, sizeof title);
     heading(out, level, title);
     fprintf(out, "| | |\n|---|---|\n");
     fprintf(out, "| machine | %s, %s, %d CPUs, hypervisor %s |\n", m->cpu, m->architecture, m->cpus,
@@ -586,12 +586,10 @@ void report_markdown(FILE *out, const struct run *run, int level)
             most, (unsigned long long)run->seed, run->seconds);
     markdown_peaks(out, run);
     const struct result **list = analyse_order(run);
-    if (list) {
-        markdown_summary(out, list, run->result_count, level + 1);
-        markdown_peers(out, run, list, level + 1);
-    }
+    markdown_summary(out, list, run->result_count, level + 1);
+    markdown_peers(out, run, list, level + 1);
     const char *kernel = "";
-    for (size_t i = 0; list && i < run->result_count; i++) {
+    for (size_t i = 0; i < run->result_count; i++) {
         if (strcmp(kernel, list[i]->kernel) != 0) {
             kernel = list[i]->kernel;
             if (i > 0)

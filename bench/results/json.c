@@ -3,14 +3,27 @@
  */
 #include "json.h"
 
-#include "../base/new_file.h"
+#include "../base/memory.h"
+#include "../base/regular.h"
 
 #include <jansson.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define FORMAT "mmk-bench-1"
+
+static void *allocate(size_t bytes)
+{
+    return memory_new(1, bytes);
+}
+
+/* Not every failure of jansson's is told: an array may just be shorter. */
+static void end_without_memory(void)
+{
+    json_set_alloc_funcs(allocate, free);
+}
 
 /* ---- Writing --------------------------------------------------------------------------------- */
 
@@ -118,20 +131,36 @@ static bool write_run(FILE *file, const struct run *run)
     return good && !ferror(file);
 }
 
+bool results_finish_json(struct new_file *n, const struct run *run, const char *path, char *error,
+                         size_t error_bytes)
+{
+    end_without_memory();
+    return new_file_open(n, path, error, error_bytes) &&
+           new_file_finish(n, write_run(n->file, run), error, error_bytes);
+}
+
 bool results_write_json(const struct run *run, const char *path, char *error, size_t error_bytes)
 {
     struct new_file n;
-    if (!new_file_open(&n, path, error, error_bytes))
-        return false;
-    return new_file_close(&n, write_run(n.file, run), error, error_bytes);
+    return results_finish_json(&n, run, path, error, error_bytes) &&
+           new_file_place(&n, error, error_bytes);
 }
 
 /* ---- Reading --------------------------------------------------------------------------------- */
+
+/* A line is a row of a table. */
+static void make_one_line(char *text)
+{
+    for (char *at = text; *at; at++)
+        if ((unsigned char)*at < ' ' || *at == '\x7f')
+            *at = ' ';
+}
 
 static void get_text(const json_t *object, const char *key, char *text, size_t bytes)
 {
     const char *value = json_string_value(json_object_get(object, key));
     snprintf(text, bytes, "%s", value ? value : "unknown");
+    make_one_line(text);
 }
 
 static double get_number(const json_t *object, const char *key)
@@ -159,8 +188,8 @@ static bool get_peak(const char *name, enum peak *peak)
 /* `count` samples; null and what is missing are void. */
 static double *get_samples(const json_t *list, size_t count)
 {
-    double *samples = malloc((count ? count : 1) * sizeof *samples);
-    for (size_t i = 0; samples && i < count; i++) {
+    double *samples = memory_new(count, sizeof *samples);
+    for (size_t i = 0; i < count; i++) {
         const json_t *value = json_array_get(list, i);
         samples[i] = json_is_number(value) ? json_number_value(value) : (double)NAN;
     }
@@ -287,7 +316,10 @@ static bool get_run(const json_t *root, struct run *run)
     size_t i;
     json_t *value;
     json_array_foreach(json_object_get(root, "missing"), i, value)
+    {
         run_add_missing(run, "%s", json_string_value(value) ? json_string_value(value) : "");
+        make_one_line(run->missing[run->missing_count - 1]);
+    }
     json_array_foreach(json_object_get(root, "results"), i, value)
     {
         struct result *result = run_add_results(run, 1);
@@ -307,8 +339,14 @@ static bool get_run(const json_t *root, struct run *run)
 bool results_read_json(struct run *run, const char *path, char *error, size_t error_bytes)
 {
     json_error_t problem;
+    size_t size;
     run_init(run);
-    json_t *root = json_load_file(path, 0, &problem);
+    int fd = regular_open(path, &size, error, error_bytes);
+    if (fd < 0)
+        return false;
+    end_without_memory();
+    json_t *root = json_loadfd(fd, 0, &problem);
+    close(fd);
     if (!root) {
         snprintf(error, error_bytes, "%s is no JSON file (%s); remove it or restore it", path,
                  problem.text);

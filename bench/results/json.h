@@ -4,10 +4,15 @@
 #ifndef MMK_BENCH_JSON_H
 #define MMK_BENCH_JSON_H
 
+#include "../base/new_file.h"
 #include "../timing/run.h"
 
-/* Writes a run: everything measured, nothing derived. The file is complete or not there (a
- * temporary file is renamed). False: error is one sentence. */
+/* Writes a run, everything measured and nothing derived, to a new file that is to be placed at
+ * path. False: error is one sentence. */
+bool results_finish_json(struct new_file *n, const struct run *run, const char *path, char *error,
+                         size_t error_bytes);
+
+/* Places it, too. */
 bool results_write_json(const struct run *run, const char *path, char *error, size_t error_bytes);
 
 /* Reads what results_write_json wrote. False: error is one sentence. */

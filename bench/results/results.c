@@ -9,6 +9,7 @@
 #include "results.h"
 
 #include "../base/gnuplot.h"
+#include "../base/memory.h"
 #include "../base/new_file.h"
 #include "../curves/plot.h"
 #include "../curves/report.h"
@@ -46,6 +47,7 @@ static int is_folder_name(const struct dirent *entry)
 
 /* What was measured on one machine: a run, curves, or both. */
 struct measured {
+    char folder[256]; /* of the machine */
     bool has_run, has_curves;
     struct run run, curves;
 };
@@ -63,48 +65,87 @@ static void measured_free(struct measured *measured)
         run_free(&measured->curves);
 }
 
+/* What cannot be looked at may be there: only what is not is left out. */
+static bool is_there(const char *path)
+{
+    struct stat status;
+    return stat(path, &status) == 0 || (errno != ENOENT && errno != ENOTDIR);
+}
+
 /* Reads a file where there is one. False: there is, and it is not whole. */
 static bool read_if_there(struct run *run, const char *path, bool *there, char *error,
                           size_t error_bytes)
 {
-    *there = access(path, R_OK) == 0;
+    *there = is_there(path);
     return !*there || (*there = results_read_json(run, path, error, error_bytes));
 }
 
-/* The file of that name in the folder that sorts last among those that have one. */
-static void find_latest(const char *cpu_folder, const char *name, char *path, size_t path_bytes)
+/* The names in a folder in their order, -1: it cannot be read. */
+static int list_folder(const char *path, struct dirent ***entries, char *error, size_t error_bytes)
+{
+    int count = scandir(path, entries, is_folder_name, versionsort);
+    if (count < 0)
+        snprintf(error, error_bytes,
+                 "%s cannot be read (%s); give the folder that `make bench` wrote", path,
+                 strerror(errno));
+    return count;
+}
+
+static void free_list(struct dirent **entries, int count)
+{
+    for (int i = 0; i < count; i++)
+        free(entries[i]);
+    free(entries);
+}
+
+static bool is_folder(const char *path)
+{
+    struct stat status;
+    return stat(path, &status) == 0 && S_ISDIR(status.st_mode);
+}
+
+/* The latest run and curves of a machine: of each the one in the folder that sorts last among those
+ * that have one. */
+static bool read_latest(struct measured *m, const char *cpu_folder, char *error, size_t error_bytes)
 {
     struct dirent **dates;
-    int count = scandir(cpu_folder, &dates, is_folder_name, versionsort);
-    bool found = false;
-    path[0] = '\0';
-    for (int i = count - 1; i >= 0; i--) {
-        if (!found) {
-            snprintf(path, path_bytes, "%s/%s/%s", cpu_folder, dates[i]->d_name, name);
-            found = access(path, R_OK) == 0;
-        }
-        free(dates[i]);
+    bool good = true;
+    int count = list_folder(cpu_folder, &dates, error, error_bytes);
+    new_file_clean(cpu_folder, NULL);
+    for (int i = count - 1; good && i >= 0; i--) {
+        char path[4000];
+        snprintf(path, sizeof path, "%.3000s/%s", cpu_folder, dates[i]->d_name);
+        new_file_clean(path, NULL);
+        snprintf(path, sizeof path, "%.3000s/%s/" RESULTS_RUN, cpu_folder, dates[i]->d_name);
+        good = m->has_run || read_if_there(&m->run, path, &m->has_run, error, error_bytes);
+        snprintf(path, sizeof path, "%.3000s/%s/" RESULTS_CURVES, cpu_folder, dates[i]->d_name);
+        good = good && (m->has_curves ||
+                        read_if_there(&m->curves, path, &m->has_curves, error, error_bytes));
     }
     if (count >= 0)
-        free(dates);
+        free_list(dates, count);
+    return good && count >= 0;
 }
 
 /* The newest first. */
 static int compare_dates(const void *left, const void *right)
 {
-    return strcmp(machine_of(right)->date, machine_of(left)->date);
+    const struct measured *a = left, *b = right;
+    int order = strcmp(machine_of(b)->date, machine_of(a)->date);
+    return order ? order : strcmp(a->folder, b->folder);
 }
 
-/* The plots of a machine, linked or drawn. The newest has the plain names. */
+/* The plots of a machine, linked or drawn. The newest has the plain names. By its folder: what a
+ * file says of its slug could name any place. */
 static const char *slug_for_plots(const struct measured *measured, size_t i)
 {
-    return i == 0 ? NULL : machine_of(&measured[i])->slug;
+    return i == 0 ? NULL : measured[i].folder;
 }
 
 static void write_links(FILE *out, const struct measured *measured, const char *slug)
 {
     const char *cpu = machine_of(measured)->cpu;
-    char name[160];
+    char name[400];
     plot_name("percent-of-peak", slug, name, sizeof name);
     if (measured->has_run)
         fprintf(out, "![Percent of peak, %s](%s)\n\n", cpu, name);
@@ -136,36 +177,50 @@ static bool write_tables(FILE *out, const struct measured *measured, size_t coun
     return !ferror(out);
 }
 
-static bool draw_plots(const char *folder, const struct measured *measured, const char *slug,
-                       char *error, size_t error_bytes)
+enum { FILES = 1 + PLOT_CURVES }; /* plots of a machine, at most */
+
+/* Finishes the plots of a machine; they are to be placed. */
+static bool draw_plots(struct new_file *files, const char *folder, const struct measured *measured,
+                       const char *slug, char *error, size_t error_bytes)
 {
-    char path[4000], name[160];
+    char path[4000], name[400];
     plot_name("percent-of-peak", slug, name, sizeof name);
-    snprintf(path, sizeof path, "%.3800s/%s", folder, name);
-    if (measured->has_run && !plot_percent_of_peak(&measured->run, path, error, error_bytes))
+    snprintf(path, sizeof path, "%.3500s/%s", folder, name);
+    if (measured->has_run && !plot_percent_of_peak(files, &measured->run, path, error, error_bytes))
         return false;
     for (int c = 0; measured->has_curves && c < PLOT_CURVES; c++) {
         plot_name(plot_curve_name((enum plot_curve)c), slug, name, sizeof name);
-        snprintf(path, sizeof path, "%.3800s/%s", folder, name);
+        snprintf(path, sizeof path, "%.3500s/%s", folder, name);
         if (plot_curve_drawn(&measured->curves, (enum plot_curve)c) &&
-            !plot_curve_draw(&measured->curves, (enum plot_curve)c, path, error, error_bytes))
+            !plot_curve_draw(files + 1 + c, &measured->curves, (enum plot_curve)c, path, error,
+                             error_bytes))
             return false;
     }
     return true;
 }
 
+/* The tables and all plots are finished before the first takes its place: where anything goes wrong
+ * the old ones stay, all of them. */
 static bool make_tables(const char *folder, struct measured *measured, size_t count, char *error,
                         size_t error_bytes)
 {
     qsort(measured, count, sizeof *measured, compare_dates);
+    size_t file_count = 1 + count * FILES;
+    struct new_file *files = memory_new(file_count, sizeof *files);
+    memset(files, 0, file_count * sizeof *files);
     char path[4000];
-    snprintf(path, sizeof path, "%.3800s/TABLES.md", folder);
-    struct new_file n;
-    if (!new_file_open(&n, path, error, error_bytes))
-        return false;
-    bool good = new_file_close(&n, write_tables(n.file, measured, count), error, error_bytes);
+    snprintf(path, sizeof path, "%.3500s/TABLES.md", folder);
+    bool good =
+        new_file_open(files, path, error, error_bytes) &&
+        new_file_finish(files, write_tables(files->file, measured, count), error, error_bytes);
     for (size_t i = 0; good && i < count; i++)
-        good = draw_plots(folder, &measured[i], slug_for_plots(measured, i), error, error_bytes);
+        good = draw_plots(files + 1 + i * FILES, folder, &measured[i], slug_for_plots(measured, i),
+                          error, error_bytes);
+    for (size_t f = 0; f < file_count; f++) {
+        good = good && new_file_place(&files[f], error, error_bytes);
+        new_file_drop(&files[f]);
+    }
+    free(files);
     return good;
 }
 
@@ -225,16 +280,20 @@ static bool place_file(const char *temporary, const char *cpu_folder, const char
 bool results_save(const struct run *run, const char *name, const char *folder, char *path,
                   size_t path_bytes, char *error, size_t error_bytes)
 {
-    char cpu[3800], part[4000], temporary[4096];
+    char cpu[3800], part[4000], hidden[4000];
+    struct new_file n;
     snprintf(cpu, sizeof cpu, "%.3600s/%s", folder, run->machine.slug);
     if (!make_folder(folder, error, error_bytes) || !make_folder(cpu, error, error_bytes))
         return false;
-    /* Hidden, and so none of the folders that are searched for runs. */
-    snprintf(temporary, sizeof temporary, "%s/.%s.%ld", cpu, name, (long)getpid());
-    bool good =
-        results_write_json(run, temporary, error, error_bytes) &&
-        place_file(temporary, cpu, run->machine.date, name, part, sizeof part, error, error_bytes);
-    remove(temporary);
+    /* Hidden, and so none of the folders that are searched for runs. It gets its name by a link,
+     * which unlike a rename overwrites nothing. */
+    snprintf(hidden, sizeof hidden, "%s/.%s", cpu, name);
+    bool good = results_finish_json(&n, run, hidden, error, error_bytes);
+    if (good) {
+        good = place_file(n.temporary, cpu, run->machine.date, name, part, sizeof part, error,
+                          error_bytes);
+        new_file_drop(&n);
+    }
     if (good)
         snprintf(path, path_bytes, "%.3900s/%s", part, name);
     return good && make_folder_tables(part, error, error_bytes) &&
@@ -244,30 +303,25 @@ bool results_save(const struct run *run, const char *name, const char *folder, c
 bool results_make_tables(const char *folder, char *error, size_t error_bytes)
 {
     struct dirent **cpus;
-    int count = scandir(folder, &cpus, is_folder_name, versionsort);
-    if (count < 0) {
-        snprintf(error, error_bytes,
-                 "%s cannot be read (%s); give the folder that `make bench` wrote", folder,
-                 strerror(errno));
+    int count = list_folder(folder, &cpus, error, error_bytes);
+    if (count < 0)
         return false;
-    }
-    struct measured *measured = calloc((size_t)count + 1, sizeof *measured);
+    struct measured *measured = memory_new((size_t)count, sizeof *measured);
+    memset(measured, 0, (size_t)count * sizeof *measured);
     size_t found = 0;
-    bool good = measured != NULL;
-    for (int i = 0; i < count; i++) {
-        char cpu[2000], path[4000];
+    bool good = true;
+    new_file_clean(folder, NULL);
+    for (int i = 0; good && i < count; i++) {
+        struct measured *m = &measured[found];
+        char cpu[2000];
         snprintf(cpu, sizeof cpu, "%.1500s/%s", folder, cpus[i]->d_name);
-        if (good) {
-            struct measured *m = &measured[found];
-            find_latest(cpu, RESULTS_RUN, path, sizeof path);
-            good = read_if_there(&m->run, path, &m->has_run, error, error_bytes);
-            find_latest(cpu, RESULTS_CURVES, path, sizeof path);
-            good = good && read_if_there(&m->curves, path, &m->has_curves, error, error_bytes);
-            found += m->has_run || m->has_curves;
-        }
-        free(cpus[i]);
+        if (!is_folder(cpu))
+            continue;
+        snprintf(m->folder, sizeof m->folder, "%s", cpus[i]->d_name);
+        good = read_latest(m, cpu, error, error_bytes);
+        found += m->has_run || m->has_curves;
     }
-    free(cpus);
+    free_list(cpus, count);
     if (good && found == 0) {
         snprintf(error, error_bytes,
                  "%s holds no <cpu>/<date>/run.json or curves.json; `make bench` and `make curves` "

@@ -71,6 +71,23 @@ static void explain_depth(const struct side *side, const char *remedy)
                side->name, query, largest, side->depth, remedy, largest);
 }
 
+/* Queries that count as misses, and which: the first of them. */
+static void name_missed(const struct side *side, const char *why)
+{
+    enum { NAMED = 5 };
+    size_t count = 0;
+    if (!side->relevance.missed)
+        return;
+    for (size_t i = 0; i < side->relevance.queries; i++)
+        count += side->relevance.missed[i];
+    printf("%zu of the %s %s, and count%s as missing all that is relevant: number", count,
+           side->name, why, count == 1 ? "s" : "");
+    for (size_t i = 0, named = 0; i < side->relevance.queries && named < NAMED; i++)
+        if (side->relevance.missed[i])
+            printf(named++ == 0 ? " %zu" : ", %zu", i);
+    printf(count > NAMED ? ", ...\n" : "\n");
+}
+
 static struct metrics measure(const struct side *side, size_t others, int threads,
                               const unsigned char *class_of, struct metrics *by_class)
 {
@@ -182,9 +199,12 @@ void report_search(const struct retrieve_options *a, const struct task *task,
         print_classes(&q->wanted, by_class);
         print_sanity(&q->wanted, &forward);
     }
+    name_missed(q, "hold NaN or Inf");
     explain_depth(q, "ask for it with --depth");
-    if (a->both)
+    if (a->both) {
+        name_missed(g, "hold NaN or Inf");
         explain_depth(g, "ask for it with --depth");
+    }
     print_search(a, task, timing);
     print_memory(task);
 }
@@ -198,5 +218,6 @@ void report_rankings(const struct retrieve_options *a, const struct side *side, 
     open_table(&table, "", &side->wanted, side->wanted.deep);
     print_row(&table, side->name, &side->wanted, side->wanted.deep, &all);
     table_close(&table, stdout);
+    name_missed(side, "are empty");
     explain_depth(side, "give rankings of");
 }

@@ -58,7 +58,7 @@ static const struct argp_option argp_options[] = {
      1},
     {"rankings", KEY_RANKINGS, "FILE", 0,
      "no search: rankings that are there already, a line of gallery indices a query, the best "
-     "first; needs --relevant alone",
+     "first (an empty line: it finds nothing); needs --relevant alone",
      1},
     {NULL, 0, NULL, 0, "How:", 2},
     {"k", KEY_K, "LIST", 0, "K of Recall@K, comma-separated (default: 1,5,10)", 2},
@@ -84,9 +84,14 @@ static size_t parse_count(const char *option, const char *text, size_t least, co
     char *end;
     errno = 0;
     unsigned long value = strtoul(text, &end, 10);
-    if (end == text || *end || errno || text[0] == '-' || value < least || value >= UINT32_MAX)
+    if (end == text || *end || text[0] == '-' || value < least)
         refuse("%s %s: that is no whole number of at least %zu; write for instance %s %s", option,
                text, least, option, example);
+    if (errno || value >= UINT32_MAX)
+        refuse(
+            "%s %s: that is beyond %u, the most rows that a gallery can have; write for instance "
+            "%s %s",
+            option, text, UINT32_MAX - 1, option, example);
     return value;
 }
 
@@ -273,10 +278,12 @@ static void save_rankings(const struct side *side, const char *path)
     char error[4600];
     if (!new_file_open(&n, path, error, sizeof error))
         refuse("%s", error);
-    for (size_t i = 0; i < side->vectors.rows; i++)
-        for (size_t r = 0; r < side->depth; r++)
-            fprintf(n.file, "%u%c", side->rankings[i * side->depth + r],
-                    r + 1 < side->depth ? ' ' : '\n');
+    for (size_t i = 0; i < side->vectors.rows; i++) {
+        bool none = side->relevance.missed && side->relevance.missed[i];
+        for (size_t r = 0; r < side->depth && !none; r++)
+            fprintf(n.file, r > 0 ? " %u" : "%u", side->rankings[i * side->depth + r]);
+        fputc('\n', n.file);
+    }
     if (!new_file_close(&n, true, error, sizeof error))
         refuse("%s", error);
 }
@@ -297,6 +304,9 @@ static int run_search(const struct retrieve_options *a)
     task_open(&task, a);
     struct search_timing timing = time_search(a, &task);
     progress("measuring the rankings");
+    side_mark_missed(&task.queries);
+    if (a->both)
+        side_mark_missed(&task.gallery);
     report_search(a, &task, &timing);
     if (a->save_rankings) {
         save_rankings(&task.queries, a->save_rankings);
@@ -345,7 +355,8 @@ int retrieve_main(int argc, char **argv)
     static char name[] = "mmk-bench retrieve"; /* as it stands in --help */
     argv[0] = name;
     argp_err_exit_status = EXIT_USAGE;
-    argp_parse(&argp, argc, argv, 0, NULL, &a);
+    if (argp_parse(&argp, argc, argv, 0, NULL, &a) != 0)
+        refuse("there is no memory to read the options; close something");
     check_arguments(&a);
     if (a.threads == 0)
         a.threads = 1;

@@ -9,6 +9,7 @@
 #include "../data/npy.h"
 #include "../data/open_vectors.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -234,6 +235,29 @@ void task_open(struct task *task, const struct retrieve_options *a)
         set_depth(&task->gallery, a, task->queries.vectors.rows);
 }
 
+static bool *new_marks(size_t count)
+{
+    bool *marks = calloc(count, sizeof *marks);
+    if (!marks)
+        refuse_memory("marks of the queries");
+    return marks;
+}
+
+void side_mark_missed(struct side *side)
+{
+    const struct vectors *v = &side->vectors;
+    for (size_t i = 0; i < v->rows; i++) {
+        bool finite = true;
+        for (size_t k = 0; k < v->cols; k++)
+            finite = finite && isfinite(v->data[i * v->cols + k]);
+        if (finite)
+            continue;
+        if (!side->relevance.missed)
+            side->relevance.missed = new_marks(v->rows);
+        side->relevance.missed[i] = true;
+    }
+}
+
 void side_close(struct side *side)
 {
     vectors_close(&side->vectors);
@@ -250,18 +274,48 @@ void task_close(struct task *task)
 
 /* ---- Rankings -------------------------------------------------------------------------------- */
 
-/* All of the rankings are one matrix. */
+static size_t list_length(const struct lists *lists, size_t i)
+{
+    return lists->row_start[i + 1] - lists->row_start[i];
+}
+
+/* All of the rankings that are not empty are one matrix. */
 static size_t common_depth(const char *path, const struct lists *rankings)
 {
-    size_t depth = rankings->row_start[1];
-    for (size_t i = 1; i < rankings->lines; i++) {
-        size_t here = rankings->row_start[i + 1] - rankings->row_start[i];
-        if (here != depth)
-            refuse("%s, line %zu: has %zu indices, and line 1 has %zu; make all rankings equally "
+    size_t first = 0;
+    while (first + 1 < rankings->lines && list_length(rankings, first) == 0)
+        first++;
+    size_t depth = list_length(rankings, first);
+    for (size_t i = first + 1; i < rankings->lines; i++) {
+        size_t here = list_length(rankings, i);
+        if (here != depth && here != 0)
+            refuse("%s, line %zu: has %zu indices, and line %zu has %zu; make all rankings equally "
                    "long",
-                   path, i + 1, here, depth);
+                   path, i + 1, here, first + 1, depth);
     }
     return depth;
+}
+
+/* The matrix: what stands in the rows of those that are empty is not looked at. */
+static void lay_out_rankings(struct side *side, const struct lists *rankings)
+{
+    size_t bytes;
+    side->rankings =
+        __builtin_mul_overflow(rankings->lines, side->depth * sizeof *side->rankings, &bytes)
+            ? NULL
+            : calloc(1, bytes);
+    if (!side->rankings)
+        refuse_memory("the rankings");
+    for (size_t i = 0; i < rankings->lines; i++) {
+        if (list_length(rankings, i) == 0) {
+            if (!side->relevance.missed)
+                side->relevance.missed = new_marks(rankings->lines);
+            side->relevance.missed[i] = true;
+            continue;
+        }
+        memcpy(side->rankings + i * side->depth, rankings->items + rankings->row_start[i],
+               side->depth * sizeof *side->rankings);
+    }
 }
 
 void task_open_rankings(struct side *side, const struct retrieve_options *a, size_t *n)
@@ -288,7 +342,6 @@ void task_open_rankings(struct side *side, const struct retrieve_options *a, siz
         *n = ranked > named ? ranked : named;
     }
     side->wanted.deep = largest_count(side) <= side->depth;
-    side->rankings = rankings.items; /* all of one length: a matrix */
-    rankings.items = NULL;
+    lay_out_rankings(side, &rankings);
     lists_free(&rankings);
 }

@@ -37,11 +37,15 @@ struct task {
 /* Reads what the options name, or Fashion-MNIST, and makes room for the rankings. What is wrong
  * with it is refused. */
 void task_open(struct task *task, const struct retrieve_options *options);
+
+/* Marks the rows that hold NaN or Inf as queries that find nothing: all their scores are alike, or
+ * no numbers, and what comes first then says nothing of them. */
+void side_mark_missed(struct side *side);
 void side_close(struct side *side);
 void task_close(struct task *task);
 
 /* Reads rankings from a file as a side without vectors, and what they should have found among *n
- * rows. */
+ * rows. An empty line is a query that finds nothing. */
 void task_open_rankings(struct side *side, const struct retrieve_options *options, size_t *n);
 
 #endif

@@ -2,6 +2,7 @@
  * SPDX-License-Identifier: MIT
  */
 #include "../base/console.h"
+#include "../base/standard_output.h"
 #include "../machine/timer.h"
 #include "study.h"
 
@@ -118,6 +119,7 @@ static void print_version(FILE *out, struct argp_state *state)
 int main(int argc, char **argv)
 {
     wait_passively(argv);
+    standard_output_watch();
     struct options options = {.threads = timer_cpus()};
     const struct argp argp = {argp_options,
                               parse_option,
@@ -130,7 +132,8 @@ int main(int argc, char **argv)
     argp_err_exit_status = EXIT_USAGE;
     argp_program_version_hook = print_version;
     int next;
-    argp_parse(&argp, argc, argv, 0, &next, &options);
+    if (argp_parse(&argp, argc, argv, 0, &next, &options) != 0)
+        refuse("there is no memory to read the options; close something");
     if (next + 1 != argc)
         refuse(
             "name one study, misalignment or multiplicity; `mmk-study --help` lists the options");

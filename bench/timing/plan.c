@@ -293,10 +293,9 @@ static const char *next_shape(const char *list, char *one, size_t bytes)
     return list + length + (list[length] != '\0');
 }
 
-bool plan_make(struct plan *plan, const struct plan_options *options, struct run *run, char *error,
-               size_t error_bytes)
+static bool list_cases(struct plan *plan, const struct plan_options *options, struct run *run,
+                       char *error, size_t error_bytes)
 {
-    memset(plan, 0, sizeof *plan);
     if (options->kernel && !check_kernel_list(options->kernel, error, error_bytes))
         return false;
     for (size_t i = 0; i < kernel_count; i++) {
@@ -344,6 +343,16 @@ bool plan_make(struct plan *plan, const struct plan_options *options, struct run
         return false;
     }
     return true;
+}
+
+bool plan_make(struct plan *plan, const struct plan_options *options, struct run *run, char *error,
+               size_t error_bytes)
+{
+    memset(plan, 0, sizeof *plan);
+    bool good = list_cases(plan, options, run, error, error_bytes);
+    if (!good)
+        plan_free(plan);
+    return good;
 }
 
 void plan_free(struct plan *plan)

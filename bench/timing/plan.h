@@ -22,7 +22,7 @@ struct plan_options {
 };
 
 /* Lists the cases. What real data cannot give is told to run_add_missing. False: error is one
- * sentence about a bad option. */
+ * sentence about a bad option, and there is nothing to free. */
 bool plan_make(struct plan *plan, const struct plan_options *options, struct run *run, char *error,
                size_t error_bytes);
 void plan_free(struct plan *plan);

@@ -3,6 +3,8 @@
  */
 #include "run.h"
 
+#include "../base/memory.h"
+
 #include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -96,13 +98,10 @@ bool result_set_rounds(struct result *result, size_t rounds)
 
 void run_add_missing(struct run *run, const char *format, ...)
 {
-    char(*grown)[256] = realloc(run->missing, (run->missing_count + 1) * sizeof *grown);
-    if (!grown)
-        return;
-    run->missing = grown;
+    run->missing = memory_grow(run->missing, run->missing_count + 1, sizeof *run->missing);
     va_list list;
     va_start(list, format);
-    vsnprintf(grown[run->missing_count++], sizeof *grown, format, list);
+    vsnprintf(run->missing[run->missing_count++], sizeof *run->missing, format, list);
     va_end(list);
 }
 

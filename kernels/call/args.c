@@ -61,6 +61,10 @@ static enum mmk_status check_type(const char *name, enum mmk_type type)
                             name, (int)type);
 }
 
+/* Where the rows of a matrix without elements stand, whose data may be NULL: row r of NULL would be
+ * an offset to a null pointer, which C does not define, be it 0. */
+static const float no_elements;
+
 enum mmk_status args_matrix(const char *name, const struct mmk_matrix *matrix, enum args_use use,
                             const struct mmk_options *options, struct args_rows *rows)
 {
@@ -85,8 +89,13 @@ enum mmk_status args_matrix(const char *name, const struct mmk_matrix *matrix, e
                    ? MMK_OK
                    : args_error(MMK_ERR_CONFLICT, "%s has data and is packed, too", name);
     }
-    if (rows->rows == 0 || rows->columns == 0)
+    if (rows->rows == 0 || rows->columns == 0) {
+        if (matrix->data == NULL) {
+            rows->data = &no_elements;
+            rows->ld = 0;
+        }
         return MMK_OK;
+    }
     if (matrix->data == NULL && !args_is_query(options))
         return args_error(MMK_ERR_NULL, "%s.data is NULL", name);
     return check_extent(name, rows->rows, rows->columns, rows->ld);
@@ -160,12 +169,13 @@ enum mmk_status args_topk_results(const char *name, const struct mmk_topk_result
     size_t k = results->k, ld = results->leading_dimension != 0 ? results->leading_dimension : k;
     *out = (struct args_topk){
         k, k < candidates ? k : candidates, results->values, results->indices, ld, results->count};
+    if (results->values == NULL && results->indices == NULL)
+        return MMK_OK;
     if (ld < k)
         return args_error(MMK_ERR_LEADING_DIMENSION,
                           "%s.leading_dimension is %zu, less than k, %zu", name, ld, k);
     /* Of the last row only what is found is written. */
-    bool wanted = results->values != NULL || results->indices != NULL;
-    return wanted && rows > 1 && out->found > 0 ? check_extent(name, rows, out->found, ld) : MMK_OK;
+    return rows > 1 && out->found > 0 ? check_extent(name, rows, out->found, ld) : MMK_OK;
 }
 
 enum mmk_status args_similarity(enum mmk_similarity similarity)

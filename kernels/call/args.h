@@ -44,7 +44,8 @@ enum args_use {
 };
 
 /* An input: a matrix of f32 rows that do not overlap, whose size can be addressed. Without elements
- * data may be NULL, and of a query of workspace bytes (options) too. */
+ * data may be NULL (rows->data is not NULL then), and of a query of workspace bytes (options)
+ * too. */
 enum mmk_status args_matrix(const char *name, const struct mmk_matrix *matrix, enum args_use use,
                             const struct mmk_options *options, struct args_rows *rows);
 

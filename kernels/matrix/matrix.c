@@ -63,8 +63,7 @@ static void matrix_block(const struct matrix *p, const struct super_block *s, si
            cols = size_min(s->cols - j, TILE_BLOCK_COLS);
     size_t next = j + TILE_BLOCK_COLS < s->cols ? j + TILE_BLOCK_COLS : 0; /* the next task's */
     float *c = p->result + (s->row + i) * p->ldresult + s->col + j;
-    size_t share = s->next.floats / block_count(s);
-    struct tile_fetch fetch = {s->next.at + task * share, share};
+    struct tile_fetch fetch = tile_fetch_piece(&s->next, task, block_count(s));
 
     tile_multiply(tile, p->d, p->packed_a, s->rows, i, rows, s->packed_b, s->packed_cols,
                   s->packed_col + j, cols, s->packed_col + next, c, p->ldresult, p->flags, fetch);
@@ -157,10 +156,12 @@ static enum mmk_status matrix_call(struct matrix *p, const struct mmk_options *o
         args_threads(options, size_blocks(m, TILE_BLOCK_ROWS) * size_blocks(n, TILE_BLOCK_COLS));
     struct scratch scratch = {0};
     size_t spare;
-    matrix_layout(p, &scratch);
+    bool work = m != 0 && n != 0;
+    if (work)
+        matrix_layout(p, &scratch);
     if (args_is_query(options))
         return scratch_answer(&scratch, 0, options);
-    if (m == 0 || n == 0)
+    if (!work)
         return MMK_OK;
     p->flags = product_flags(p);
     enum mmk_status status = scratch_open(&scratch, options, &spare);

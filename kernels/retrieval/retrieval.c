@@ -9,6 +9,7 @@
 #include "../call/args.h"
 #include "../call/fp_state.h"
 #include "../call/scratch.h"
+#include "../call/size.h"
 #include "../isa/isa.h"
 
 #include <inttypes.h>
@@ -51,7 +52,7 @@ struct problem {
     const struct mmk_csr *relevant;
     size_t recall_count; /* 0 where no recall is asked */
     const size_t *recall_at;
-    size_t deepest;    /* of recall_at */
+    size_t deepest;    /* ranks that recall_at looks at */
     bool wants_r_deep; /* R-Precision or mAP@R */
 };
 
@@ -159,20 +160,19 @@ static enum mmk_status add_query(const struct problem *p, size_t i, const uint32
     return MMK_OK;
 }
 
-/* *deepest of the K, of which none may lie beyond the rankings; these hold all there is where they
- * are n long. */
+/* How many ranks the K look at. No K may lie beyond the rankings, unless these are n deep at least:
+ * then they hold all there is, and a greater K looks at all of them. */
 static enum mmk_status check_recall_at(const struct problem *p, size_t *deepest)
 {
     *deepest = 0;
     if (p->recall_count > 0 && p->recall_at == NULL)
         return args_error(MMK_ERR_NULL, "recall_at is NULL");
     for (size_t k = 0; k < p->recall_count; k++) {
-        size_t last = p->recall_at[k] < p->n ? p->recall_at[k] : p->n;
-        if (last > p->depth)
+        size_t last = size_min(p->recall_at[k], p->depth);
+        if (last < size_min(p->recall_at[k], p->n))
             return args_error(MMK_ERR_DEPTH, "recall_at[%zu] is %zu, and rankings are %zu deep", k,
                               p->recall_at[k], p->depth);
-        if (last > *deepest)
-            *deepest = last;
+        *deepest = size_max(*deepest, last);
     }
     return MMK_OK;
 }
@@ -256,7 +256,7 @@ enum mmk_status mmk_retrieval_metrics(const struct mmk_retrieval_problem *proble
     if (p.n > UINT32_MAX)
         return args_error(MMK_ERR_SIZE, "n is %zu, and must be below 2^32", p.n);
     if ((status = check_rankings(problem, &ld)) != MMK_OK ||
-        (status = check_recall_at(&p, &p.deepest)) != MMK_OK ||
+        (problem->m != 0 && (status = check_recall_at(&p, &p.deepest)) != MMK_OK) ||
         (status = longest_row(p.relevant, problem->m, &longest)) != MMK_OK)
         return status;
     return run(&p, problem, ld, longest, results);

@@ -97,12 +97,14 @@ struct chunk {
 
 /* ---- Candidates ------------------------------------------------------------------------------ */
 
+/* Filters of columns read the thresholds of whole strips: those beyond the last column are there,
+ * too. */
 static void candidates_reset(struct candidates *c, const struct side *side, size_t count)
 {
-    for (size_t i = 0; i < count; i++) {
+    for (size_t i = 0; i < count; i++)
         topk_stream_init(&c->streams[i], side->k, side->capacity, c->memory + i * c->stream_bytes);
+    for (size_t i = 0; i < size_round_up(count, SEARCH_STRIP); i++)
         c->at_least[i] = NAN;
-    }
 }
 
 static void candidates_refine(const struct search *p, struct candidates *c, size_t i)
@@ -178,7 +180,8 @@ static void multiply_strip(const struct search *p, struct worker *w, const struc
             tile_multiply_row(tile, p->d, p->packed_a + r * p->d, &p->y, chunk->col + j,
                               strip->cols, w->strip + r * SEARCH_STRIP, norms ? w->yy : NULL);
     } else {
-        yy = chunk->yy + chunk->packed_col + j;
+        if (norms)
+            yy = chunk->yy + chunk->packed_col + j;
         tile_multiply(tile, p->d, p->packed_a, batch_rows, row, strip->rows, chunk->packed_b,
                       chunk->packed_cols, chunk->packed_col + j, strip->cols,
                       chunk->packed_col + next, w->strip, SEARCH_STRIP, 0, fetch);
@@ -251,14 +254,13 @@ static void search_chunk(const struct search *p, struct worker *w, size_t row, s
         candidates_reset(&w->cols, &p->col_side, chunk.cols);
     size_t blocks = size_blocks(rows, TILE_BLOCK_ROWS);
     size_t strips = size_blocks(chunk.cols, SEARCH_STRIP);
-    size_t share = chunk.next.floats / (blocks * strips);
+    size_t piece = 0;
     for (size_t i = 0; i < rows; i += TILE_BLOCK_ROWS)
         for (size_t j = 0; j < chunk.cols; j += SEARCH_STRIP) {
             struct search_strip strip = {size_min(rows - i, TILE_BLOCK_ROWS),
                                          size_min(chunk.cols - j, SEARCH_STRIP), w->strip,
                                          (uint32_t)(row + i), (uint32_t)(col + j)};
-            struct tile_fetch fetch = {chunk.next.at, share};
-            chunk.next.at += share;
+            struct tile_fetch fetch = tile_fetch_piece(&chunk.next, piece++, blocks * strips);
             multiply_strip(p, w, &chunk, row, rows, i, j, &strip, fetch);
             if (p->row_side.k != 0)
                 filter_rows(p, w, &strip, i);
@@ -377,6 +379,8 @@ static void workers_init(struct search *p)
     for (int i = 0; i < p->threads; i++) {
         struct worker *w = &p->workers[i];
         topk_scratch_init(&w->scratch, k, w->scratch_memory);
+        /* Filters look at whole rows of a strip, also where its tiles have not come. */
+        memset(w->strip, 0, STRIP_FLOATS * sizeof *w->strip);
         if (p->threads > 1 && p->row_side.k != 0)
             for (int j = 0; j < 2; j++)
                 topk_stream_init(&w->joined[j], p->row_side.k, 2 * topk_refined(p->row_side.k),

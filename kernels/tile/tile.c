@@ -161,15 +161,15 @@ void tile_multiply_row(const struct tile_ops *ops, size_t d, const float *a,
     const float *row[TILE_MAX_NR];
     struct row_scale scale[TILE_MAX_NR];
     bool scaled = b->normalize != NULL || b->scale != NULL;
+    size_t source, step = count * b->ld + 1;
+    const float *ahead =
+        operand_row(b, col, &source) + size_blocks(AHEAD_FLOATS, step) * (step - 1);
     for (size_t r = 0; r < count; r++) {
-        size_t source;
         row[r] = operand_row(b, col + r, &source);
         if (scaled)
             scale[r] = operand_scale(b, d, row[r], source);
     }
-    size_t step = count * b->ld + 1;
-    ops->row_product(count, d, a, row, scaled ? scale : NULL, c, squares,
-                     row[0] + size_blocks(AHEAD_FLOATS, step) * (step - 1));
+    ops->row_product(count, d, a, row, scaled ? scale : NULL, c, squares, ahead);
 }
 
 void tile_sum_squares(const struct tile_ops *ops, bool of_b, size_t d, const float *packed,

@@ -49,6 +49,15 @@ struct tile_fetch {
     size_t floats;
 };
 
+/* The piece number i of `pieces` equal ones. */
+static inline struct tile_fetch tile_fetch_piece(const struct tile_fetch *all, size_t i,
+                                                 size_t pieces)
+{
+    size_t share = all->floats / pieces;
+    return share != 0 ? (struct tile_fetch){all->at + i * share, share}
+                      : (struct tile_fetch){NULL, 0};
+}
+
 /* The next `depth` lines of the stretch; when it is done, `resident` over and over. */
 static inline struct tile_ahead tile_fetch_some(struct tile_fetch *fetch, size_t depth,
                                                 const float *resident)
@@ -151,11 +160,11 @@ static inline const float *tile_operand_row(const struct tile_operand *operand, 
     return operand->data + r * operand->ld;
 }
 
-/* Fetches a row that will be needed next: streams of rows, several at once, are not seen by the
- * machine itself. */
+/* Fetches a row that will be needed next (NULL: there is none): streams of rows, several at once,
+ * are not seen by the machine itself. */
 static inline void tile_fetch_row(const float *row, size_t d)
 {
-    for (size_t k = 0; k < d; k += TILE_LINE)
+    for (size_t k = 0; row != NULL && k < d; k += TILE_LINE)
         __builtin_prefetch(row + k);
 }
 

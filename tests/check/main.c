@@ -1,6 +1,8 @@
 /* main.c - mmk-check: every kernel on every instruction set, against the oracle and bit by bit.
  * SPDX-License-Identifier: MIT
  */
+#include "../../bench/base/new_file.h"
+#include "../../bench/base/standard_output.h"
 #include "check.h"
 #include "fingerprint.h"
 
@@ -138,8 +140,9 @@ int main(int argc, char **argv)
     static struct run run; /* guards and lists start at zero */
     if (start_anew)
         run_anew(argv);
+    standard_output_watch();
     options_parse(&run.options, argc, argv);
-    char error[200];
+    char error[4600];
     if (!kernels_complete(error, sizeof error))
         options_error("%s", error);
     run.variant_count = variants_find(run.variants);
@@ -148,8 +151,8 @@ int main(int argc, char **argv)
     options_check_names(&run.options);
     choose_variants(&run);
     check_required_names(&run);
-    if (run.options.junit && !report_can_write(run.options.junit))
-        return 2;
+    if (run.options.junit && !new_file_possible(run.options.junit, error, sizeof error))
+        options_error("--junit %s.", error);
     if (run.options.list) {
         print_list(&run);
         return 0;
@@ -190,10 +193,10 @@ int main(int argc, char **argv)
         report_table(run.report, run.variants, run.variant_count);
     if (run.options.tap)
         report_tap(run.report, run.variants, run.variant_count);
-    if (run.options.junit &&
-        !report_junit(run.report, run.variants, run.variant_count, run.options.junit))
-        failed++;
     printf("%s%zu passed, %zu failed, %zu skipped\n", run.options.tap ? "# " : "", passed, failed,
            skipped);
+    if (run.options.junit && !report_junit(run.report, run.variants, run.variant_count,
+                                           run.options.junit, error, sizeof error))
+        options_error("--junit %s.", error);
     return failed > 0;
 }

@@ -184,7 +184,8 @@ void options_parse(struct options *o, int argc, char **argv)
         NULL};
     argp_err_exit_status = 2;
     argp_program_version_hook = print_version;
-    argp_parse(&argp, argc, argv, 0, NULL, o);
+    if (argp_parse(&argp, argc, argv, 0, NULL, o) != 0)
+        options_error("there is no memory to read the options; close something.");
     if (o->thread_count == 0)
         default_threads(o);
 }

@@ -3,10 +3,7 @@
  */
 #include "report.h"
 
-#include <errno.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/stat.h>
+#include "../../bench/base/new_file.h"
 
 void report_pass(struct cell *cell, const struct verdict *v, const char *where)
 {
@@ -148,54 +145,15 @@ static void junit_suite(FILE *f, const struct report *report, const struct varia
     fputs("  </testsuite>\n", f);
 }
 
-/* Opens the file that will take its place at path once it is complete. part: its name, to be freed.
- * NULL: it has said why. */
-static FILE *open_part(const char *path, char **part)
-{
-    struct stat status;
-    FILE *f = NULL;
-    if (stat(path, &status) == 0 && S_ISDIR(status.st_mode))
-        errno = EISDIR;
-    else if (asprintf(part, "%s.part", path) >= 0 && !(f = fopen(*part, "w")))
-        free(*part);
-    if (!f)
-        fprintf(stderr,
-                "mmk-check: --junit %s: it cannot be written (%s); give a file in a folder that "
-                "you may write to.\n",
-                path, strerror(errno));
-    return f;
-}
-
-bool report_can_write(const char *path)
-{
-    char *part;
-    FILE *f = open_part(path, &part);
-    if (!f)
-        return false;
-    fclose(f);
-    remove(part);
-    free(part);
-    return true;
-}
-
 bool report_junit(const struct report *report, const struct variant *variants, int variant_count,
-                  const char *path)
+                  const char *path, char *error, size_t error_bytes)
 {
-    char *part;
-    FILE *f = open_part(path, &part);
-    if (!f)
+    struct new_file n;
+    if (!new_file_open(&n, path, error, error_bytes))
         return false;
-    fputs("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites>\n", f);
+    fputs("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites>\n", n.file);
     for (size_t k = 0; k < kernel_count; k++)
-        junit_suite(f, report, variants, variant_count, k);
-    fputs("</testsuites>\n", f);
-    bool done = ferror(f) == 0;
-    done = fclose(f) == 0 && done && rename(part, path) == 0;
-    if (!done) {
-        fprintf(stderr, "mmk-check: %s could not be written (%s); is the disk full?\n", path,
-                strerror(errno));
-        remove(part);
-    }
-    free(part);
-    return done;
+        junit_suite(n.file, report, variants, variant_count, k);
+    fputs("</testsuites>\n", n.file);
+    return new_file_close(&n, true, error, error_bytes);
 }

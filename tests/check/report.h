@@ -42,11 +42,8 @@ void report_total(const struct report *report, size_t *passed, size_t *failed, s
 
 void report_tap(const struct report *report, const struct variant *variants, int variant_count);
 
-/* Whether report_junit will be able to write there: asked before a long run. False: it said why. */
-bool report_can_write(const char *path);
-
-/* Written to a temporary name and renamed. False: could not be written (says why). */
+/* A new_file: complete, or not there. False: error is one sentence. */
 bool report_junit(const struct report *report, const struct variant *variants, int variant_count,
-                  const char *path);
+                  const char *path, char *error, size_t error_bytes);
 
 #endif

@@ -56,7 +56,8 @@ static void refused(const char *kernel, const char *shape)
     if (make(&plan, kernel, shape, error, sizeof error))
         fail_msg("%s %s: this must not be understood", kernel, shape);
     assert_non_null(strstr(error, shape));
-    plan_free(&plan);
+    assert_null(plan.cases);
+    assert_int_equal(plan.count, 0);
 }
 
 static void test_sizes(void **state)
@@ -131,12 +132,25 @@ static void test_words_that_do_not_fit(void **state)
     refused(both, "stored");
 }
 
+/* What was listed before the bad shape is given back. */
+static void test_a_good_shape_before_a_bad_one(void **state)
+{
+    (void)state;
+    char error[1024] = "";
+    struct plan plan;
+    assert_false(make(&plan, "cosine_matrix", "3x4x5;3x4x5:slow", error, sizeof error));
+    assert_non_null(strstr(error, "3x4x5:slow"));
+    assert_null(plan.cases);
+    assert_int_equal(plan.count, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_sizes),
         cmocka_unit_test(test_words),
         cmocka_unit_test(test_words_that_do_not_fit),
+        cmocka_unit_test(test_a_good_shape_before_a_bad_one),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -189,6 +189,54 @@ static void the_mean_of_single_queries(void **state)
     assert_true(map_at_r == sums[2] / (double)counted);
 }
 
+/* Recall@K looks at the first K items of a ranking as it is given, be it longer than n. */
+static void a_ranking_longer_than_n(void **state)
+{
+    (void)state;
+    static const size_t row_start[] = {0, 1}, K[] = {8, 7, 6, 5, 0, SIZE_MAX};
+    static const uint32_t column[] = {1}, ranking[] = {0, 0, 0, 0, 0, 0, 1};
+    static const double right[] = {1, 1, 0, 0, 0, 1};
+    double recall[6], r_precision, map_at_r;
+    size_t counted;
+    assert_int_equal(
+        mmk_retrieval_metrics(
+            &(struct mmk_retrieval_problem){.m = 1,
+                                            .n = 5,
+                                            .depth = 7,
+                                            .rankings = ranking,
+                                            .relevant = &(struct mmk_csr){row_start, column, NULL},
+                                            .recall_count = 6,
+                                            .recall_at = K},
+            &(struct mmk_retrieval_results){.recall = recall,
+                                            .r_precision = &r_precision,
+                                            .map_at_r = &map_at_r,
+                                            .counted = &counted}),
+        MMK_OK);
+    assert_int_equal(counted, 1);
+    for (int k = 0; k < 6; k++)
+        is(recall[k], right[k]);
+    is(r_precision, 0);
+    is(map_at_r, 0);
+}
+
+/* Whatever K and depth are, there is nothing that could be too short. */
+static void no_queries(void **state)
+{
+    (void)state;
+    static const size_t K[] = {1, 10};
+    double recall[2] = {0, 0}, r_precision = 0, map_at_r = 0;
+    size_t counted = 1;
+    assert_int_equal(mmk_retrieval_metrics(
+                         &(struct mmk_retrieval_problem){.n = 5, .recall_count = 2, .recall_at = K},
+                         &(struct mmk_retrieval_results){.recall = recall,
+                                                         .r_precision = &r_precision,
+                                                         .map_at_r = &map_at_r,
+                                                         .counted = &counted}),
+                     MMK_OK);
+    assert_int_equal(counted, 0);
+    assert_true(isnan(recall[0]) && isnan(recall[1]) && isnan(r_precision) && isnan(map_at_r));
+}
+
 /* ---- Errors ---------------------------------------------------------------------------------- */
 
 /* Arguments that are right: two queries with two relevant items each. */
@@ -341,6 +389,8 @@ int main(void)
         cmocka_unit_test(an_item_again_is_no_second_hit),
         cmocka_unit_test(weights_and_queries_left_out),
         cmocka_unit_test(the_mean_of_single_queries),
+        cmocka_unit_test(a_ranking_longer_than_n),
+        cmocka_unit_test(no_queries),
         cmocka_unit_test(errors),
         cmocka_unit_test(the_depth_that_is_needed),
         cmocka_unit_test(results_alone),

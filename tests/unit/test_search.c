@@ -287,12 +287,39 @@ static void one_direction_of_both(void **state)
     assert_memory_equal(only_y, both_y, sizeof only_y);
 }
 
+/* A side with nothing to write asks for nothing of where it would go. */
+static void a_side_without_outputs(void **state)
+{
+    (void)state;
+    enum { M = 3, N = 5, D = 2, K = 4 };
+    float x[M * D] = {1}, y[N * D] = {1};
+    uint32_t indices[M * K];
+    size_t count = 0, count_y = 0;
+    const struct mmk_search_problem problem = {.x = MATRIX_AT(x, M, D, 0),
+                                               .y = MATRIX_AT(y, N, D, 0)};
+    const struct mmk_topk_results nothing = {.k = K, .leading_dimension = 1, .count = &count},
+                                  for_x = {.k = K, .indices = indices},
+                                  for_y = {.k = K, .leading_dimension = 1, .count = &count_y};
+    assert_int_equal(mmk_search(&problem,
+                                &(struct mmk_search_results){.for_x = &nothing, .for_y = &for_y},
+                                NULL),
+                     MMK_OK);
+    assert_int_equal(count, K);
+    assert_int_equal(count_y, M);
+    assert_int_equal(
+        mmk_search(&problem, &(struct mmk_search_results){.for_x = &for_x, .for_y = &for_y}, NULL),
+        MMK_OK);
+    count = 0;
+    assert_int_equal(mmk_topk(MATRIX_AT(y, N, D, 0), &nothing, NULL), MMK_OK);
+    assert_int_equal(count, D);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(as_matrix_and_topk_small), cmocka_unit_test(as_matrix_and_topk_large),
         cmocka_unit_test(gallery_of_another_isa),   cmocka_unit_test(count_and_leading_dimension),
-        cmocka_unit_test(one_direction_of_both),
+        cmocka_unit_test(one_direction_of_both),    cmocka_unit_test(a_side_without_outputs),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

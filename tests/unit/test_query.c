@@ -1,0 +1,75 @@
+/* test_query.c - what a query of workspace bytes says of calls at the edge of what there can be.
+ * SPDX-License-Identifier: MIT
+ */
+#include "../../kernels/mmk.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+/* Of InfoNCE, forward and backward, of rows x rows x d. */
+static enum mmk_status query_infonce(size_t rows, size_t d, int threads,
+                                     struct mmk_workspace_bytes *bytes)
+{
+    float loss, nothing;
+    const struct mmk_matrix x = {.rows = rows, .columns = d};
+    const struct mmk_matrix_out dx = {.data = &nothing, .rows = rows, .columns = d};
+    const struct mmk_infonce_problem problem = {
+        .x = &x, .y = &x, .logit_scale = 1, .weight_x = 1, .weight_y = 1};
+    return mmk_infonce(&problem, &(struct mmk_infonce_results){.loss = &loss, .dx = &dx},
+                       &(struct mmk_options){.threads = threads, .query = bytes});
+}
+
+/* The exponentials of 2^32 - 1 rows by as many are beyond any memory; the call does without. */
+static void only_all_overflows(void **state)
+{
+    (void)state;
+    struct mmk_workspace_bytes bytes = {0, 0};
+    assert_int_equal(query_infonce(UINT32_MAX, 1, 1, &bytes), MMK_OK);
+    assert_true(bytes.least > (size_t)UINT32_MAX * sizeof(float) && bytes.least < SIZE_MAX / 2);
+    assert_int_equal(bytes.all, SIZE_MAX);
+    assert_int_equal(query_infonce(100000, 8, 1, &bytes), MMK_OK);
+    assert_true(bytes.least < (size_t)1 << 32 && bytes.all - bytes.least > (size_t)4 * 10000000000);
+    assert_true(bytes.all < (size_t)5 * 10000000000);
+    /* What the call itself cannot do is refused here, too. */
+    assert_int_equal(query_infonce(UINT32_MAX, SIZE_MAX / UINT32_MAX / 2, 1, &bytes), MMK_ERR_SIZE);
+}
+
+/* No more threads are counted than the call has tasks for. */
+static void threads_as_in_the_call(void **state)
+{
+    (void)state;
+    struct mmk_workspace_bytes one, many;
+    assert_int_equal(query_infonce(20, 8, 1, &one), MMK_OK); /* one block */
+    assert_int_equal(query_infonce(20, 8, 2000000000, &many), MMK_OK);
+    assert_int_equal(many.least, one.least);
+    assert_int_equal(many.all, one.all);
+}
+
+/* A matrix without elements takes nothing, whatever d is. */
+static void nothing_to_do(void **state)
+{
+    (void)state;
+    struct mmk_workspace_bytes bytes = {SIZE_MAX, SIZE_MAX};
+    const struct mmk_matrix none = {.rows = 0, .columns = SIZE_MAX / 8};
+    const struct mmk_matrix_out result = {.rows = 0, .columns = 0};
+    assert_int_equal(mmk_similarity_matrix(MMK_DOT, &none, &none, &result,
+                                           &(struct mmk_options){.query = &bytes}),
+                     MMK_OK);
+    assert_true(bytes.least <= 64 && bytes.all == bytes.least);
+    assert_int_equal(mmk_similarity_matrix(MMK_DOT, &none, &none, &result, NULL), MMK_OK);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(only_all_overflows),
+        cmocka_unit_test(threads_as_in_the_call),
+        cmocka_unit_test(nothing_to_do),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
