@@ -138,6 +138,15 @@ static inline double bound_chain(size_t d)
     return (walk < (double)d ? walk : (double)d) + 1;
 }
 
+/* The same for a sum of n over the batch: chains of at most 176, four of them added up, these sums
+ * added up in double, and one rounding to float; for the sums of exponentials, chains of 84 or
+ * less, it is more than enough. However large n: 91 roundings, where one chain over 4,096 would be
+ * given 385. */
+static inline double bound_batch(size_t n)
+{
+    return bound_chain(n < 176 ? n : 176) + (n > 176 ? 4 : 0);
+}
+
 /* With few distinct values, quarters at least, every product and partial sum is exact up to 2^24
  * quarters of quarters. */
 static inline bool bound_is_exact(enum fill fill, double magnitude)

@@ -278,7 +278,7 @@ static void set_forward(struct trial *t, const struct infonce_ref *r, struct inf
         parts += r->dir_x.weight * fabs(r->dir_x.loss[i]);
     for (size_t j = 0; j < r->n; j++)
         parts += r->dir_y.weight * fabs(r->dir_y.loss[j]);
-    *loss->bound = bounds->loss + (bound_chain(r->m) + 4) * BOUND_U * parts + BOUND_UNDERFLOW;
+    *loss->bound = bounds->loss + (bound_batch(r->m) + 4) * BOUND_U * parts + BOUND_UNDERFLOW;
     if (!isfinite(r->loss))
         *loss->bound = 0;
     if (open_lse(&r->dir_x) || open_lse(&r->dir_y))

@@ -26,8 +26,6 @@ static void layout(struct alignment *a, struct scratch *s)
 /* d loss / d self_i, of x_i or y_i. */
 static void finish(const struct alignment *a, bool of_x, uint32_t i, float *gradient)
 {
-    static const float minus_one = -1.0f;
-    static const uint32_t first = 0;
     const struct infonce *p = &a->p;
     const struct tile_operand *self = of_x ? &p->x : &p->y, *other = of_x ? &p->y : &p->x;
     enum mmk_similarity similarity = p->config.similarity;
@@ -39,16 +37,12 @@ static void finish(const struct alignment *a, bool of_x, uint32_t i, float *grad
         .panel_rows = 1,
         .gradient = gradient,
         .self = self->data + i * self->ld,
-        .positives = 1,
-        .index = &i,
-        .entry = &first,
-        .coef = &minus_one,
-        .other = other->data,
-        .ldother = other->ld,
-        .sum_g = minus_one,
+        .other = other->data + i * other->ld,
+        .coef = -1.0f,
+        .sum_g = -1.0f,
         .scale = (float)(similarity == MMK_NEG_SQ_L2 ? 2 * scale : scale),
         .self_scale = self->scale[i],
-        .other_scale = other->scale,
+        .other_scale = other->scale[i],
     };
     p->isa->infonce->finish_row[similarity](&row);
 }

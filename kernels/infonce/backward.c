@@ -76,5 +76,6 @@ void infonce_run_sigmoid_backward(struct infonce *p, const struct gradients *out
     p->sigmoid.g_scale = (float)ldexp(weight, p->gradient.weight_bits);
     p->gradient.sums_g = true;
     p->gradient.sums_gz = infonce_sums_gz(p);
+    p->gradient.positives_in_g = infonce_several_positives(p);
     run_prepared(p, out, dlogit_scale);
 }

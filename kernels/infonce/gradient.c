@@ -3,7 +3,7 @@
  *
  * Logits (or exponentials kept from the forward) become G a strip at a time, in L1. With E kept
  * that is a sum and a product for each element, as fast as E comes; else it costs a third product
- * (strip.c). The positives' own entries of G are 0 here; what they add is added last (finish.c).
+ * (strip.c). The positives' own entries of G are 0, unless rows have many (several_positives).
  */
 #include "gradient.h"
 
@@ -35,6 +35,16 @@ double infonce_sigmoid_logit(const struct infonce *p, size_t entry, size_t row, 
     return w;
 }
 
+/* G of the positives in a strip, where they go into the products. */
+static void put_positives(const struct stage *s, const struct region *strip)
+{
+    struct infonce_places places = infonce_places(s->p, strip);
+    for (const struct infonce_place *at = places.begin; at < places.end; at++)
+        if (at->entry != INFONCE_NO_ENTRY)
+            *g_at(s, at->row - s->super.row, at->col - s->super.col) =
+                s->p->targets.coef[at->entry];
+}
+
 /* G of a strip of InfoNCE from E, or z where e is NULL. lane: sums of its rows, of E, G and G z. */
 static void softmax_strip(const struct stage *s, const struct region *strip, const float *z,
                           const float *e, float *lane)
@@ -63,6 +73,8 @@ static void softmax_strip(const struct stage *s, const struct region *strip, con
     };
     p->isa->infonce->gradient_strip(
         &g, strip->rows, size_round_up(strip->cols, INFONCE_COL_MULTIPLE), e != NULL ? e : z);
+    if (p->gradient.positives_in_g)
+        put_positives(s, strip);
 }
 
 /* G of a strip of the sigmoid loss. A positive's is known as soon as its logit is. */
@@ -90,6 +102,8 @@ static void sigmoid_strip(const struct stage *s, const struct region *strip, con
         p->targets.coef[at->entry] =
             (float)(-(double)p->sigmoid.g_scale * (w < 0 ? 1 : e) / (1 + e));
     }
+    if (p->gradient.positives_in_g)
+        put_positives(s, strip);
 }
 
 void infonce_gradient_block(const struct stage *s, size_t row)

@@ -16,6 +16,7 @@
  *     join_blocks      sums of products (products.c)
  *     gradient_strip   G of the softmax losses (gradient.c)
  *     sigmoid_strip    sums and G of the sigmoid losses (pass.c, gradient.c)
+ *     add_positive     what a positive adds to a gradient's row (finish.c)
  *     finish_row       the last step of a gradient's row (finish.c, alignment.c)
  *
  * Order of sums, the same on every ISA: along a row of a block 16 lanes (column mod 16) and the
@@ -73,25 +74,19 @@ struct infonce_sigmoid {
     float *row_gz;        /* and of G z */
 };
 
-/* The last step for one row of a gradient. The sum of G y over the negatives lies in panels of nr
- * columns (a power of two), [panel][panel_rows][nr]; in a plain row, panels of one row each. The
- * positives are added in the order of their list: number q is the row index[q] of the other side,
- * its G is coef[entry[q]]. */
+/* The last steps for one row of a gradient. The sum of G y over the negatives lies in panels of nr
+ * columns (a power of two), [panel][panel_rows][nr]; in a plain row, panels of one row each. */
 struct infonce_row {
     size_t d;
     const float *sum;
     size_t nr, panel_rows;
     float *gradient;   /* out; may be the sum itself */
     const float *self; /* x */
-    size_t positives;
-    const uint32_t *index, *entry;
-    const float *coef;
-    const float *other; /* Y */
-    size_t ldother;
-    float sum_g;                         /* neg_sq_l2: sum of G over the row, positives included */
-    float scale;                         /* logit_scale; twice that for neg_sq_l2 */
-    struct row_scale self_scale;         /* cosine */
-    const struct row_scale *other_scale; /* of all rows */
+    const float *other; /* a positive's y; NULL: none */
+    float coef;         /* its G */
+    struct row_scale self_scale, other_scale; /* cosine */
+    float sum_g; /* neg_sq_l2: sum of G over the row, positives included */
+    float scale; /* logit_scale; twice that for neg_sq_l2 */
 };
 
 /* Where element k of the sum is. */
@@ -120,9 +115,11 @@ struct infonce_ops {
     /* Parts of `count` sums, a multiple of 8, join those before them:
      * first: sum = part;  else: sum += part;  last, and not first: part = sum + part, rounded. */
     void (*join_blocks)(size_t count, double *sum, float *part, bool first, bool last);
-    /* dot:       v = sum + sum_q coef_q y_q, out = scale v
+    /* gradient = sum + coef y: a positive that is not the last of its row. */
+    void (*add_positive)(const struct infonce_row *row);
+    /* dot:       v = sum + coef y, out = scale v
      * cosine:    v likewise with normalised rows, out = scale (v - x^ (x^ . v)) / |x|
-     * neg_sq_l2: v = sum + sum_q coef_q y_q - sum_g x, out = scale v
+     * neg_sq_l2: v = sum + coef y - sum_g x, out = scale v
      * Returns x . v (x^ . v for cosine). */
     float (*finish_row[MMK_SIMILARITY_COUNT])(const struct infonce_row *row);
 };

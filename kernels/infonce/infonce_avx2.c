@@ -251,9 +251,28 @@ static inline __m256 infonce_scaled_avx2(__m256 v, const struct row_scale *scale
                          _mm256_set1_ps(scale->inverse));
 }
 
-static inline __attribute__((always_inline)) float
-infonce_finish_avx2(const struct infonce_row *row, enum mmk_similarity similarity)
+/* v + coef y. Without cosine the scale is 1, which is exact. */
+static inline __m256 infonce_with_positive_avx2(const struct infonce_row *row, size_t k,
+                                                size_t first, __m256 v)
 {
+    __m256 y = infonce_scaled_avx2(simd_load_first(row->other + k, first), &row->other_scale);
+    return _mm256_fmadd_ps(_mm256_set1_ps(row->coef), y, v);
+}
+
+static void infonce_add_positive_avx2(const struct infonce_row *given)
+{
+    const struct infonce_row row = *given; /* stores cannot change it */
+    for (size_t k = 0; k < row.d; k += 8) {
+        size_t first = row.d - k < 8 ? row.d - k : 8;
+        __m256 v = simd_load_first(infonce_sum_at(&row, k), first);
+        infonce_store_avx2(row.gradient + k, first, infonce_with_positive_avx2(&row, k, first, v));
+    }
+}
+
+static inline __attribute__((always_inline)) float
+infonce_finish_avx2(const struct infonce_row *given, enum mmk_similarity similarity)
+{
+    const struct infonce_row copy = *given, *row = &copy; /* stores cannot change it */
     bool cosine = similarity == MMK_COSINE;
     const __m256 scale = _mm256_set1_ps(row->scale), sum_g = _mm256_set1_ps(row->sum_g);
     __m256 lane[8];
@@ -268,13 +287,8 @@ infonce_finish_avx2(const struct infonce_row *row, enum mmk_similarity similarit
             size_t first = row->d - at < 8 ? row->d - at : 8;
             __m256 v = simd_load_first(infonce_sum_at(row, at), first);
             __m256 x = simd_load_first(row->self + at, first);
-            for (size_t q = 0; q < row->positives; q++) {
-                size_t j = row->index[q];
-                __m256 y = simd_load_first(row->other + j * row->ldother + at, first);
-                if (cosine)
-                    y = infonce_scaled_avx2(y, &row->other_scale[j]);
-                v = _mm256_fmadd_ps(_mm256_set1_ps(row->coef[row->entry[q]]), y, v);
-            }
+            if (row->other != NULL)
+                v = infonce_with_positive_avx2(row, at, first, v);
             if (similarity == MMK_NEG_SQ_L2)
                 v = _mm256_fnmadd_ps(sum_g, x, v);
             if (cosine)
@@ -322,6 +336,7 @@ const struct infonce_ops infonce_ops_avx2 = {
     .row_sums = infonce_row_sums_avx2,
     .softmax_rows = infonce_softmax_rows_avx2,
     .join_blocks = infonce_join_blocks_avx2,
+    .add_positive = infonce_add_positive_avx2,
     .finish_row = {infonce_finish_dot_avx2, infonce_finish_cosine_avx2,
                    infonce_finish_neg_sq_l2_avx2},
 };

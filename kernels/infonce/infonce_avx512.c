@@ -249,22 +249,36 @@ static inline __m512 infonce_scaled_avx512(__m512 v, const struct row_scale *sca
                          _mm512_set1_ps(scale->inverse));
 }
 
+/* v + coef y. Without cosine the scale is 1, which is exact. */
+static inline __m512 infonce_with_positive_avx512(const struct infonce_row *row, size_t k,
+                                                  size_t first, __m512 v)
+{
+    __m512 y = infonce_scaled_avx512(simd_load_first(row->other + k, first), &row->other_scale);
+    return _mm512_fmadd_ps(_mm512_set1_ps(row->coef), y, v);
+}
+
+static void infonce_add_positive_avx512(const struct infonce_row *given)
+{
+    const struct infonce_row row = *given; /* stores cannot change it */
+    for (size_t k = 0; k < row.d; k += 16) {
+        size_t first = row.d - k < 16 ? row.d - k : 16;
+        __m512 v = simd_load_first(infonce_sum_at(&row, k), first);
+        infonce_store_avx512(row.gradient + k, first,
+                             infonce_with_positive_avx512(&row, k, first, v));
+    }
+}
+
 /* 16 columns of a row (fewer at its end): stores scale v, or v itself for cosine; returns lane + x
  * v. */
 static inline __attribute__((always_inline)) __m512
 infonce_finish_step_avx512(const struct infonce_row *row, enum mmk_similarity similarity,
-                           const float *sum, bool has_positives, size_t k, size_t first,
+                           const float *sum, bool has_positive, size_t k, size_t first,
                            __m512 lane)
 {
     bool cosine = similarity == MMK_COSINE;
     __m512 v = simd_load_first(sum, first), x = simd_load_first(row->self + k, first);
-    for (size_t q = 0; has_positives && q < row->positives; q++) {
-        size_t j = row->index[q];
-        __m512 y = simd_load_first(row->other + j * row->ldother + k, first);
-        if (cosine)
-            y = infonce_scaled_avx512(y, &row->other_scale[j]);
-        v = _mm512_fmadd_ps(_mm512_set1_ps(row->coef[row->entry[q]]), y, v);
-    }
+    if (has_positive)
+        v = infonce_with_positive_avx512(row, k, first, v);
     if (similarity == MMK_NEG_SQ_L2)
         v = _mm512_fnmadd_ps(_mm512_set1_ps(row->sum_g), x, v);
     if (cosine) {
@@ -291,7 +305,7 @@ infonce_project_avx512(const struct infonce_row *row, __m512 along, size_t k, si
 
 static inline __attribute__((always_inline)) float
 infonce_finish_avx512(const struct infonce_row *given, enum mmk_similarity similarity,
-                      bool has_positives)
+                      bool has_positive)
 {
     const struct infonce_row copy = *given, *row = &copy; /* stores cannot change it */
     __m512 lane[4] = {_mm512_setzero_ps(), _mm512_setzero_ps(), _mm512_setzero_ps(),
@@ -301,11 +315,11 @@ infonce_finish_avx512(const struct infonce_row *given, enum mmk_similarity simil
 #pragma GCC unroll 4
         for (size_t l = 0; l < 4; l++)
             lane[l] = infonce_finish_step_avx512(row, similarity, infonce_sum_at(row, k + 16 * l),
-                                                 has_positives, k + 16 * l, 16, lane[l]);
+                                                 has_positive, k + 16 * l, 16, lane[l]);
     }
     for (; k < row->d; k += 16)
         lane[k / 16 % 4] =
-            infonce_finish_step_avx512(row, similarity, infonce_sum_at(row, k), has_positives, k,
+            infonce_finish_step_avx512(row, similarity, infonce_sum_at(row, k), has_positive, k,
                                        row->d - k < 16 ? row->d - k : 16, lane[k / 16 % 4]);
     float sum = simd_sum64x16(lane[0], lane[1], lane[2], lane[3]);
     if (similarity != MMK_COSINE)
@@ -320,19 +334,19 @@ infonce_finish_avx512(const struct infonce_row *given, enum mmk_similarity simil
 
 static float infonce_finish_dot_avx512(const struct infonce_row *row)
 {
-    return row->positives > 0 ? infonce_finish_avx512(row, MMK_DOT, true)
+    return row->other != NULL ? infonce_finish_avx512(row, MMK_DOT, true)
                               : infonce_finish_avx512(row, MMK_DOT, false);
 }
 
 static float infonce_finish_cosine_avx512(const struct infonce_row *row)
 {
-    return row->positives > 0 ? infonce_finish_avx512(row, MMK_COSINE, true)
+    return row->other != NULL ? infonce_finish_avx512(row, MMK_COSINE, true)
                               : infonce_finish_avx512(row, MMK_COSINE, false);
 }
 
 static float infonce_finish_neg_sq_l2_avx512(const struct infonce_row *row)
 {
-    return row->positives > 0 ? infonce_finish_avx512(row, MMK_NEG_SQ_L2, true)
+    return row->other != NULL ? infonce_finish_avx512(row, MMK_NEG_SQ_L2, true)
                               : infonce_finish_avx512(row, MMK_NEG_SQ_L2, false);
 }
 
@@ -343,6 +357,7 @@ const struct infonce_ops infonce_ops_avx512 = {
     .row_sums = infonce_row_sums_avx512,
     .softmax_rows = infonce_softmax_rows_avx512,
     .join_blocks = infonce_join_blocks_avx512,
+    .add_positive = infonce_add_positive_avx512,
     .finish_row = {infonce_finish_dot_avx512, infonce_finish_cosine_avx512,
                    infonce_finish_neg_sq_l2_avx512},
 };

@@ -234,6 +234,24 @@ static inline float32x4_t infonce_scaled_neon(float32x4_t v, const struct row_sc
     return vmulq_n_f32(vmulq_n_f32(v, scale->power), scale->inverse);
 }
 
+/* v + coef y. Without cosine the scale is 1, which is exact. */
+static inline float32x4_t infonce_with_positive_neon(const struct infonce_row *row, size_t k,
+                                                     size_t first, float32x4_t v)
+{
+    float32x4_t y = infonce_scaled_neon(simd_load_first(row->other + k, first), &row->other_scale);
+    return vfmaq_n_f32(v, y, row->coef);
+}
+
+static void infonce_add_positive_neon(const struct infonce_row *given)
+{
+    const struct infonce_row row = *given; /* stores cannot change it */
+    for (size_t k = 0; k < row.d; k += 4) {
+        size_t first = row.d - k < 4 ? row.d - k : 4;
+        float32x4_t v = simd_load_first(infonce_sum_at(&row, k), first);
+        simd_store_first(row.gradient + k, first, infonce_with_positive_neon(&row, k, first, v));
+    }
+}
+
 static inline __attribute__((always_inline)) float
 infonce_finish_neon(const struct infonce_row *row, enum mmk_similarity similarity)
 {
@@ -250,13 +268,8 @@ infonce_finish_neon(const struct infonce_row *row, enum mmk_similarity similarit
             size_t first = row->d - at < 4 ? row->d - at : 4;
             float32x4_t v = simd_load_first(infonce_sum_at(row, at), first);
             float32x4_t x = simd_load_first(row->self + at, first);
-            for (size_t q = 0; q < row->positives; q++) {
-                size_t j = row->index[q];
-                float32x4_t y = simd_load_first(row->other + j * row->ldother + at, first);
-                if (cosine)
-                    y = infonce_scaled_neon(y, &row->other_scale[j]);
-                v = vfmaq_n_f32(v, y, row->coef[row->entry[q]]);
-            }
+            if (row->other != NULL)
+                v = infonce_with_positive_neon(row, at, first, v);
             if (similarity == MMK_NEG_SQ_L2)
                 v = vfmsq_f32(v, sum_g, x);
             if (cosine)
@@ -303,6 +316,7 @@ const struct infonce_ops infonce_ops_neon = {
     .row_sums = infonce_row_sums_neon,
     .softmax_rows = infonce_softmax_rows_neon,
     .join_blocks = infonce_join_blocks_neon,
+    .add_positive = infonce_add_positive_neon,
     .finish_row = {infonce_finish_dot_neon, infonce_finish_cosine_neon,
                    infonce_finish_neg_sq_l2_neon},
 };

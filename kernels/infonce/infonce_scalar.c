@@ -156,6 +156,18 @@ static inline float infonce_scaled_scalar(float v, struct row_scale scale)
     return (v * scale.power) * scale.inverse;
 }
 
+/* Element k of sum + coef y. Without cosine the scale is 1, which is exact. */
+static inline float infonce_with_positive_scalar(const struct infonce_row *row, size_t k, float v)
+{
+    return fmaf(row->coef, infonce_scaled_scalar(row->other[k], row->other_scale), v);
+}
+
+static void infonce_add_positive_scalar(const struct infonce_row *row)
+{
+    for (size_t k = 0; k < row->d; k++)
+        row->gradient[k] = infonce_with_positive_scalar(row, k, *infonce_sum_at(row, k));
+}
+
 static inline __attribute__((always_inline)) float
 infonce_finish_scalar(const struct infonce_row *row, enum mmk_similarity similarity)
 {
@@ -163,12 +175,8 @@ infonce_finish_scalar(const struct infonce_row *row, enum mmk_similarity similar
     float lane[SIMD_LANES] = {0};
     for (size_t k = 0; k < row->d; k++) {
         float v = *infonce_sum_at(row, k), x = row->self[k];
-        for (size_t q = 0; q < row->positives; q++) {
-            float y = row->other[row->index[q] * row->ldother + k];
-            if (cosine)
-                y = infonce_scaled_scalar(y, row->other_scale[row->index[q]]);
-            v = fmaf(row->coef[row->entry[q]], y, v);
-        }
+        if (row->other != NULL)
+            v = infonce_with_positive_scalar(row, k, v);
         if (similarity == MMK_NEG_SQ_L2)
             v = fmaf(-row->sum_g, x, v);
         if (cosine)
@@ -208,6 +216,7 @@ const struct infonce_ops infonce_ops_scalar = {
     .row_sums = infonce_row_sums_scalar,
     .softmax_rows = infonce_softmax_rows_scalar,
     .join_blocks = infonce_join_blocks_scalar,
+    .add_positive = infonce_add_positive_scalar,
     .finish_row = {infonce_finish_dot_scalar, infonce_finish_cosine_scalar,
                    infonce_finish_neg_sq_l2_scalar},
 };

@@ -122,6 +122,9 @@ struct softmax_state {
 struct gradient_state {
     int weight_bits;
     bool late;            /* sums of P and Q are not known before the end */
+    /* The positives' G goes into the products, with the negatives'. Else it is added last, which is
+     * more accurate and costs a read of a row for each: with one a row little, with many too much. */
+    bool positives_in_g;
     bool sums_g;          /* sums of G are needed, */
     bool sums_gz;         /* and of G z */
     double *row_e, *row_g; /* sums over the negatives */
@@ -208,6 +211,13 @@ static inline float *kept_block(const struct infonce *p, size_t row, size_t col)
         return NULL;
     return p->kept.e +
            (col / TILE_BLOCK_COLS * p->kept.row_blocks + block) * (size_t)KEPT_BLOCK_FLOATS;
+}
+
+/* Whether some row or column has several positives. */
+static inline bool infonce_several_positives(const struct infonce *p)
+{
+    size_t entries = p->targets.y.start[p->n];
+    return !p->targets.none && (entries > p->targets.x.counted || entries > p->targets.y.counted);
 }
 
 /* Whether d logit_scale is the sum of G z. */

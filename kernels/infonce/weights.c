@@ -172,6 +172,7 @@ void infonce_prepare_softmax(struct infonce *p)
     p->gradient.sums_g = p->config.similarity == MMK_NEG_SQ_L2;
     p->gradient.sums_gz = infonce_sums_gz(p);
     p->gradient.late = p->softmax.two_exps || !forward;
+    p->gradient.positives_in_g = !p->gradient.late && infonce_several_positives(p);
     if (!p->gradient.late) {
         p->gradient.row_e = p->forward.row_sum;
         p->gradient.col_e = p->forward.col_sum;
