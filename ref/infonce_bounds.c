@@ -2,8 +2,9 @@
  * losses.
  * SPDX-License-Identifier: MIT
  *
- * Bounds, with u = 2^-24, batch() of cases.h and e_ij = error of sim_ij as for the similarity matrix. Errors
- * of exponents become relative errors of what is summed, so everything scales with s by itself.
+ * Bounds, with u = 2^-24, batch() of cases.h and e_ij = error of sim_ij as for the similarity
+ * matrix. Errors of exponents become relative errors of what is summed, so everything scales with s
+ * by itself.
  *
  * Logit, with s log2(e) rounded and multiplied into x before the product:
  *     delta_ij = s (e_ij + u sum_k |x_ik y_jk|) + 2u |L_ij|
@@ -319,8 +320,8 @@ void infonce_gradient_bounds(struct trial *t, const struct infonce_ref *r,
         error += g_error[at] * fabs(r->sim[at]);
         if (r->similarity == MMK_NEG_SQ_L2)
             error += fabs(r->g[at]) * bounds->e[at];
-        sum += fabs(r->g[at]) *
-               (r->similarity == MMK_NEG_SQ_L2 ? fabs(r->sim[at]) : r->magnitude[at]);
+        sum +=
+            fabs(r->g[at]) * (r->similarity == MMK_NEG_SQ_L2 ? fabs(r->sim[at]) : r->magnitude[at]);
         open = open || (r->g[at] == 0 && !isfinite(r->sim[at]));
     }
     double roundings = bound_batch(m) + bound_batch(n) + bound_lanes(d) + 8;

@@ -14,8 +14,8 @@
 
 #include <math.h>
 
-/* sum_ij G_ij S_ij. Dot and cosine: S is x.y, so that it is sum_i x_i . (G Y)_i, which comes with dX.
- * neg_sq_l2: from G and the logits themselves, in which small distances have not cancelled. */
+/* sum_ij G_ij S_ij. Dot and cosine: S is x.y, so that it is sum_i x_i . (G Y)_i, which comes with
+ * dX. neg_sq_l2: from G and the logits themselves, in which small distances have not cancelled. */
 static float logit_scale_gradient(const struct infonce *p)
 {
     double sum = 0;

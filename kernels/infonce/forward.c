@@ -189,14 +189,13 @@ void infonce_run_forward(struct infonce *p, float *loss, float *lse_x, float *ls
 
     double loss_x = 0, loss_y = 0;
     for (size_t i = 0; i < p->m; i++)
-        loss_x += finish_lse(p, &t->x, i, (double)p->forward.row_base[i],
-                             p->forward.row_sum[i], lse_x != NULL ? &lse_x[i] : NULL,
+        loss_x += finish_lse(p, &t->x, i, (double)p->forward.row_base[i], p->forward.row_sum[i],
+                             lse_x != NULL ? &lse_x[i] : NULL,
                              p->softmax.lse2_x != NULL ? &p->softmax.lse2_x[i] : NULL);
     for (size_t j = 0; j < p->n; j++)
-        loss_y +=
-            finish_lse(p, &t->y, j, (double)p->forward.col_base[j], p->forward.col_sum[j],
-                       lse_y != NULL && j < p->own ? &lse_y[j] : NULL,
-                       p->softmax.lse2_y != NULL ? &p->softmax.lse2_y[j] : NULL);
+        loss_y += finish_lse(p, &t->y, j, (double)p->forward.col_base[j], p->forward.col_sum[j],
+                             lse_y != NULL && j < p->own ? &lse_y[j] : NULL,
+                             p->softmax.lse2_y != NULL ? &p->softmax.lse2_y[j] : NULL);
     if (loss != NULL)
         *loss =
             simd_canonical_nan((float)((double)p->config.weight_x * mean_of(loss_x, t->x.counted) +

@@ -80,10 +80,10 @@ struct infonce_row {
     size_t d;
     const float *sum;
     size_t nr, panel_rows;
-    float *gradient;   /* out; may be the sum itself */
-    const float *self; /* x */
-    const float *other; /* a positive's y; NULL: none */
-    float coef;         /* its G */
+    float *gradient;                          /* out; may be the sum itself */
+    const float *self;                        /* x */
+    const float *other;                       /* a positive's y; NULL: none */
+    float coef;                               /* its G */
     struct row_scale self_scale, other_scale; /* cosine */
     float sum_g; /* neg_sq_l2: sum of G over the row, positives included */
     float scale; /* logit_scale; twice that for neg_sq_l2 */

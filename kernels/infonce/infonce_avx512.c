@@ -220,7 +220,8 @@ static void infonce_softmax_rows_avx512(size_t rows, size_t cols, const float *z
     }
 }
 
-static void infonce_join_blocks_avx512(size_t count, double *sum, float *part, bool first, bool last)
+static void infonce_join_blocks_avx512(size_t count, double *sum, float *part, bool first,
+                                       bool last)
 {
     for (size_t e = 0; e < count; e += 8) {
         __m512d v = _mm512_cvtps_pd(_mm256_loadu_ps(part + e));
@@ -272,8 +273,7 @@ static void infonce_add_positive_avx512(const struct infonce_row *given)
  * v. */
 static inline __attribute__((always_inline)) __m512
 infonce_finish_step_avx512(const struct infonce_row *row, enum mmk_similarity similarity,
-                           const float *sum, bool has_positive, size_t k, size_t first,
-                           __m512 lane)
+                           const float *sum, bool has_positive, size_t k, size_t first, __m512 lane)
 {
     bool cosine = similarity == MMK_COSINE;
     __m512 v = simd_load_first(sum, first), x = simd_load_first(row->self + k, first);

@@ -101,8 +101,7 @@ static void pass_block(const struct infonce *p, const struct pass *pass, const s
 }
 
 /* (max, sum) of a part of each row joins those of the parts before it. */
-static void join_maxima(size_t count, float *max, double *sum, const float *max2,
-                        const float *sum2)
+static void join_maxima(size_t count, float *max, double *sum, const float *max2, const float *sum2)
 {
     for (size_t i = 0; i < count; i++) {
         double apart = (double)max2[i] - (double)max[i];

@@ -121,12 +121,13 @@ struct softmax_state {
 /* G, times 2^weight_bits, and what is summed while it is made. */
 struct gradient_state {
     int weight_bits;
-    bool late;            /* sums of P and Q are not known before the end */
+    bool late; /* sums of P and Q are not known before the end */
     /* The positives' G goes into the products, with the negatives'. Else it is added last, which is
-     * more accurate and costs a read of a row for each: with one a row little, with many too much. */
+     * more accurate and costs a read of a row for each: with one a row little, with many too
+     * much. */
     bool positives_in_g;
-    bool sums_g;          /* sums of G are needed, */
-    bool sums_gz;         /* and of G z */
+    bool sums_g;           /* sums of G are needed, */
+    bool sums_gz;          /* and of G z */
     double *row_e, *row_g; /* sums over the negatives */
     double *col_e, *col_g;
     float *part_e, *part_g; /* of the column sums, a block of rows each */

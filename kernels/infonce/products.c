@@ -38,8 +38,8 @@ void infonce_layout_products(struct infonce *p, struct scratch *s)
         p->products.columns_y =
             scratch_take(s, tile_packed_floats(size_min(p->n, TILE_BLOCK_COLS), p->d), f);
     if (p->wanted.rows || p->wanted.columns)
-        p->products.tiles = scratch_take(s, tile_panel_floats(p->d, TILE_BLOCK_ROWS),
-                                         (size_t)p->threads * f);
+        p->products.tiles =
+            scratch_take(s, tile_panel_floats(p->d, TILE_BLOCK_ROWS), (size_t)p->threads * f);
     if (p->wanted.rows && p->n > SUM_BLOCK)
         p->products.sums_x = scratch_take(s, tile_panel_floats(p->d, rows), sizeof(double));
     if (p->wanted.columns && p->m > SUM_BLOCK)
@@ -50,10 +50,10 @@ void infonce_layout_products(struct infonce *p, struct scratch *s)
         p->products.stand_in_x = scratch_take(s, p->m, p->d * f);
 }
 
-/* Where the sums of `count` rows of a gradient begin, those from `row` on, a multiple of count. While
- * they are added to they lie in whole register tiles, one after the other as they are come to, for
- * one panel of columns after the other: rows of the caller's matrix, often a power of two apart,
- * would share a few cache sets and use a page for each line. */
+/* Where the sums of `count` rows of a gradient begin, those from `row` on, a multiple of count.
+ * While they are added to they lie in whole register tiles, one after the other as they are come
+ * to, for one panel of columns after the other: rows of the caller's matrix, often a power of two
+ * apart, would share a few cache sets and use a page for each line. */
 static size_t sums_at(const struct infonce *p, size_t row)
 {
     return row * size_round_up(p->d, p->isa->tile->nr);
@@ -130,9 +130,9 @@ static struct tile_fetch fetch_doubles(const double *sums, size_t at, size_t cou
                                count * (sizeof *sums / sizeof(float))};
 }
 
-/* dX of a block of rows: the rows of a panel of Y's columns that one chain takes, in L1, serve all of
- * the block's row panels. Meanwhile come the sums in double that the panel joins, and the next block,
- * late enough to be in L2 still when it is made. */
+/* dX of a block of rows: the rows of a panel of Y's columns that one chain takes, in L1, serve all
+ * of the block's row panels. Meanwhile come the sums in double that the panel joins, and the next
+ * block, late enough to be in L2 still when it is made. */
 static void gradient_rows(const struct stage *s, size_t row)
 {
     const struct infonce *p = s->p;
@@ -187,8 +187,8 @@ static double *sums_y(const struct stage *s, size_t first)
     const struct infonce *p = s->p;
     if (p->m <= SUM_BLOCK)
         return NULL;
-    return p->products.sums_y + sums_at(p, p->m > GRADIENT_ROWS ? s->super.col + first
-                                                                : s->worker * TILE_BLOCK_ROWS);
+    return p->products.sums_y +
+           sums_at(p, p->m > GRADIENT_ROWS ? s->super.col + first : s->worker * TILE_BLOCK_ROWS);
 }
 
 /* The rows of G and X that dY sums as one SUM_BLOCK, and the task's columns of G. */
@@ -197,16 +197,16 @@ struct sum_block {
 };
 
 /* One panel of X's columns adds one SUM_BLOCK to its part of the task's rows of dY, c. The rows of
- * the panel that one chain takes, in L1, serve all of the task's panels of G. Meanwhile come the next
- * panel, the sums to join, and the next part of G line by line of its rows. */
+ * the panel that one chain takes, in L1, serve all of the task's panels of G. Meanwhile come the
+ * next panel, the sums to join, and the next part of G line by line of its rows. */
 static void gradient_columns_panel(const struct stage *s, const struct sum_block *block, size_t k,
                                    const float *b_next, const float *g_next,
                                    struct tile_fetch fetch_sums, float *c)
 {
     const struct infonce *p = s->p;
     const struct tile_ops *tile = p->isa->tile;
-    const float *b = p->products.columns_x + k * tile_column_rows(s->super.rows) +
-                     block->row * tile->nr;
+    const float *b =
+        p->products.columns_x + k * tile_column_rows(s->super.rows) + block->row * tile->nr;
     size_t tiles = size_blocks(block->cols, tile->mr), of_b = size_blocks(tile->nr, TILE_LINE);
     for (size_t r = 0; r < block->rows; r += SUM_CHAIN) {
         size_t depth = size_min(block->rows - r, SUM_CHAIN);
@@ -240,8 +240,8 @@ static void gradient_columns(const struct stage *s, size_t first)
         struct sum_block block = {row, size_min(rows - row, SUM_BLOCK), first, cols};
         size_t end = row + block.rows;
         bool last = all && end == rows;
-        const float *g_next = end == rows ? g_at(s, 0, first + s->workers * width)
-                                          : g_at(s, end, first);
+        const float *g_next =
+            end == rows ? g_at(s, 0, first + s->workers * width) : g_at(s, end, first);
         for (size_t k = 0; k < p->d; k += tile->nr) {
             const float *b_next = p->products.columns_x +
                                   (k + tile->nr < p->d ? (k / tile->nr + 1) * panel + row * tile->nr

@@ -205,8 +205,8 @@ static enum mmk_status take_results(struct infonce *p, struct call *c)
                                         c->options, &c->dlog_variance_y)) != MMK_OK)
         return status;
     infonce_want(p, &c->out, r->dlogit_scale != NULL);
-    bool gradients = p->wanted.rows || p->wanted.columns || p->wanted.dlogit_scale || r->dbias != NULL ||
-                     r->dlog_variance_x != NULL || r->dlog_variance_y != NULL;
+    bool gradients = p->wanted.rows || p->wanted.columns || p->wanted.dlogit_scale ||
+                     r->dbias != NULL || r->dlog_variance_x != NULL || r->dlog_variance_y != NULL;
     c->parts = gradients ? INFONCE_BACKWARD : r->loss != NULL ? INFONCE_FORWARD : 0;
     return MMK_OK;
 }

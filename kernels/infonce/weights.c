@@ -82,7 +82,7 @@ struct half {
     const double *lse2;
     const float *base; /* of the forward; NULL where there was none */
     const double *sum;
-    double direction;        /* weight of the direction, a row, times 2^weight_bits */
+    double direction; /* weight of the direction, a row, times 2^weight_bits */
     float *lse, *lse_low, *weight;
     double *factor;
 };

@@ -3,8 +3,8 @@
  * SPDX-License-Identifier: MIT
  *
  * Every product here is, for each element of the result, one chain of fused multiply-adds over the
- * contraction index in order, starting at +0 or at what the element holds, or added to that. Where a
- * chain ends is the caller's choice; the shape of the tile never shows in the bits.
+ * contraction index in order, starting at +0 or at what the element holds, or added to that. Where
+ * a chain ends is the caller's choice; the shape of the tile never shows in the bits.
  *
  *   tile.c         whole operands
  *   tile_<isa>.c   the register tile, and packing its panels; the head says what bounds it
@@ -103,7 +103,8 @@ struct tile_ops {
                          size_t stride);
 
     /* c[r][0..nr) (leading dimension ldc) for r < rows <= mr, and maybe for the other rows up to
-     * mr: sum over k < depth of a(r, k) b[k][..], as flags say. Meanwhile `ahead` is fetched. A is a packed panel, a(r, k) = a[k * mr + r]; */
+     * mr: sum over k < depth of a(r, k) b[k][..], as flags say. Meanwhile `ahead` is fetched. A is
+     * a packed panel, a(r, k) = a[k * mr + r]; */
     void (*product)(size_t rows, size_t depth, const float *a, const float *b, float *c, size_t ldc,
                     unsigned flags, struct tile_ahead ahead);
     /* rows of a matrix in stripes that are `stride` apart, from column `first` on, a multiple of

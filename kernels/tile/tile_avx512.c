@@ -20,9 +20,9 @@ enum tile_left { LEFT_PANEL, LEFT_ROWS, LEFT_COLUMNS };
  * which every line comes from L2: in rows two lines ahead, one row a step; in columns 8 steps. A
  * packed A is followed by the machine itself; fetching it too costs 2 to 8 %. */
 static inline __attribute__((always_inline)) void
-tile_accumulate_avx512(enum tile_left left, size_t rows, size_t first, size_t depth,
-                       const float *a, size_t stride, const float *b, float *c, size_t ldc,
-                       unsigned flags, struct tile_ahead ahead)
+tile_accumulate_avx512(enum tile_left left, size_t rows, size_t first, size_t depth, const float *a,
+                       size_t stride, const float *b, float *c, size_t ldc, unsigned flags,
+                       struct tile_ahead ahead)
 {
     const size_t a_row = left == LEFT_ROWS ? STRIPE : 1;
     const size_t a_step = left == LEFT_PANEL ? MR : left == LEFT_ROWS ? 1 : STRIPE;
