@@ -5,22 +5,12 @@
 
 #include "../../ref/cases.h"
 #include "../base/console.h"
-#include "../base/text.h"
 
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
 enum { TILE = 16 }; /* of a transposition: lines of 64 bytes on both sides */
-
-void must_be_good(enum mmk_status status, const char *function)
-{
-    if (status == MMK_OK)
-        return;
-    char error[ERROR_BYTES];
-    text_status(status, error, sizeof error);
-    refuse("%s: %s", function, error);
-}
 
 void *allocate(size_t bytes)
 {

@@ -9,7 +9,7 @@
 #ifndef MMK_STUDY_PRODUCT_H
 #define MMK_STUDY_PRODUCT_H
 
-#include "../../kernels/mmk.h"
+#include <stddef.h>
 
 enum { CHAIN = 176 };
 
@@ -29,9 +29,5 @@ void transpose(size_t rows, size_t cols, const float *in, float *out);
 /* Zeroed memory, aligned to cache lines; where there is none they end the program. */
 void *allocate(size_t bytes);
 float *floats(size_t count);
-
-/* Ends the program where a function of the library, called by this thread, says something else than
- * MMK_OK. */
-void must_be_good(enum mmk_status status, const char *function);
 
 #endif
