@@ -180,7 +180,7 @@ SONAME  := libmmk.so.$(MAJOR)
 
 # ---- Everyday targets -----------------------------------------------------------------------------
 
-.PHONY: all units deps peers test bench curves study tables profile asm static style install uninstall clean help check-cross FORCE
+.PHONY: all units deps peers test bench curves accuracy study tables profile asm static style install uninstall clean help check-cross FORCE
 .DELETE_ON_ERROR:
 .SUFFIXES:
 
@@ -201,6 +201,9 @@ bench: $(BIN)/mmk-bench $(PEER_FILES) ## time every kernel, save results/<cpu>/<
 
 curves: $(BIN)/mmk-bench $(PEER_FILES) ## InfoNCE's time, memory, workspace and threads as curves, saved beside the run (BENCH_ARGS=...)
 	$(BIN)/mmk-bench --curves --results results $(BENCH_ARGS)
+
+accuracy: $(BIN)/mmk-bench $(PEER_FILES) ## errors of losses and gradients against the batch, beside PyTorch's, saved beside the run (ACCURACY_ARGS=...)
+	$(BIN)/mmk-bench accuracy --results results $(ACCURACY_ARGS)
 
 tables: $(BIN)/mmk-bench ## make results/TABLES.md and the plots again from the saved raw data
 	$(BIN)/mmk-bench --tables results

@@ -1,6 +1,7 @@
 /* main.c - mmk-bench: its modes, and what a run does.
  * SPDX-License-Identifier: MIT
  */
+#include "accuracy_mode.h"
 #include "base/console.h"
 #include "base/new_file.h"
 #include "base/standard_output.h"
@@ -178,6 +179,8 @@ int main(int argc, char **argv)
     argp_program_version_hook = print_version;
     if (argc > 1 && strcmp(argv[1], "retrieve") == 0)
         return retrieve_main(argc - 1, argv + 1);
+    if (argc > 1 && strcmp(argv[1], "accuracy") == 0)
+        return accuracy_mode_main(argc - 1, argv + 1);
     options_parse(argc, argv, &a);
     if (!kernels_complete(error, sizeof error))
         refuse("%s", error);

@@ -7,7 +7,6 @@
 
 #include <argp.h>
 #include <errno.h>
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -101,18 +100,6 @@ static double parse_positive(const char *option, const char *text, const char *e
     if (end == text || *end || errno || !(value > 0.0) || value > 1e6)
         refuse("%s %s: that is no number above 0 and up to 1e6; write for instance %s %s", option,
                text, option, example);
-    return value;
-}
-
-static uint64_t parse_seed(const char *text)
-{
-    char *end;
-    errno = 0;
-    unsigned long long value = strtoull(text, &end, 0);
-    if (end == text || *end || errno || text[0] == '-')
-        refuse("--seed %s: that is no whole number from 0 to %" PRIu64
-               "; write for instance --seed 1",
-               text, UINT64_MAX);
     return value;
 }
 
@@ -224,7 +211,8 @@ void options_parse(int argc, char **argv, struct arguments *a)
         "Checks and times mmk's kernels: every variant interleaved with the others and with the "
         "machine's peaks, round by round.\v"
         "`mmk-bench retrieve` searches a gallery of yours and measures what it finds; `mmk-bench "
-        "retrieve --help` tells more.\n\n"
+        "accuracy` measures errors of losses and gradients against the batch; with --help they "
+        "tell more.\n\n"
         "Exit status: 0 all is well; 1 a variant failed its check; 2 a bad option or input.",
         NULL,
         NULL,

@@ -3,7 +3,10 @@
  */
 #include "console.h"
 
+#include "text.h"
+
 #include <errno.h>
+#include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -22,6 +25,15 @@ void refuse(const char *format, ...)
     exit(EXIT_USAGE);
 }
 
+void must_be_good(enum mmk_status status, const char *function)
+{
+    if (status == MMK_OK)
+        return;
+    char error[ERROR_BYTES];
+    text_status(status, error, sizeof error);
+    refuse("%s: %s", function, error);
+}
+
 int parse_threads(const char *text)
 {
     char *end;
@@ -31,6 +43,18 @@ int parse_threads(const char *text)
         refuse("--threads %s: that is no count from 1 to 256; write for instance --threads 2",
                text);
     return (int)value;
+}
+
+uint64_t parse_seed(const char *text)
+{
+    char *end;
+    errno = 0;
+    unsigned long long value = strtoull(text, &end, 0);
+    if (end == text || *end || errno || text[0] == '-')
+        refuse("--seed %s: that is no whole number from 0 to %" PRIu64
+               "; write for instance --seed 1",
+               text, UINT64_MAX);
+    return value;
 }
 
 static struct {

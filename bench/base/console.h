@@ -4,15 +4,23 @@
 #ifndef MMK_BENCH_CONSOLE_H
 #define MMK_BENCH_CONSOLE_H
 
+#include "../../kernels/mmk.h"
+
 #include <stddef.h>
+#include <stdint.h>
 
 enum { EXIT_GOOD = 0, EXIT_WRONG = 1, EXIT_USAGE = 2 };
 
 /* One sentence that names the thing and the remedy, and exit status 2. */
 void refuse(const char *format, ...) __attribute__((format(printf, 1, 2), noreturn));
 
-/* The value of --threads. */
+/* Refuses where a function of the library, called by this thread, says something else than MMK_OK.
+ */
+void must_be_good(enum mmk_status status, const char *function);
+
+/* The values of --threads and --seed. */
 int parse_threads(const char *text);
+uint64_t parse_seed(const char *text);
 
 /* The line that says what is being done; nothing where stderr is no terminal. */
 void progress(const char *what);

@@ -9,6 +9,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+void table_heading(FILE *out, int level, const char *text)
+{
+    fprintf(out, "%.*s %s\n\n", level, "######", text);
+}
+
 void table_open(struct table *table, const char *align)
 {
     memset(table, 0, sizeof *table);

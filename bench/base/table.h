@@ -1,4 +1,5 @@
-/* table.h - a Markdown table whose columns line up, so that it reads well as plain text too.
+/* table.h - a Markdown table whose columns line up, so that it reads well as plain text too; and
+ * headings.
  * SPDX-License-Identifier: MIT
  */
 #ifndef MMK_BENCH_TABLE_H
@@ -15,6 +16,9 @@ struct table {
     char (*cells)[TABLE_CELL];
     size_t count;
 };
+
+/* level: the number of # before the text. */
+void table_heading(FILE *out, int level, const char *text);
 
 void table_open(struct table *table, const char *align);
 

@@ -11,11 +11,6 @@
 #include <math.h>
 #include <string.h>
 
-static void heading(FILE *out, int level, const char *text)
-{
-    fprintf(out, "%.*s %s\n\n", level, "######", text);
-}
-
 static const char *plural(int count)
 {
     return count == 1 ? "" : "s";
@@ -119,7 +114,7 @@ static void report_batches(FILE *out, const struct run *run, int level)
     struct table table;
     char align[TABLE_COLUMNS + 1] = "rr", limit[40];
     if (points.count > 0) {
-        heading(out, level, "Time against the batch");
+        table_heading(out, level, "Time against the batch");
         fprintf(out,
                 "One forward + backward of a B x B batch of %zu-dimensional rows, %d thread%s: "
                 "median ± half of its 95 %% interval, and in brackets percent of the FMA peak of "
@@ -217,7 +212,7 @@ static void report_memory(FILE *out, const struct run *run, int level)
     struct table table;
     if (run->memory_count == 0)
         return;
-    heading(out, level, "Memory against the batch");
+    table_heading(out, level, "Memory against the batch");
     fprintf(out,
             "One call in a process of its own with %d thread%s; MB of 10^6 bytes. `peak`: the most "
             "that was resident (VmHWM), all of the process counted. `beyond`: the peak less inputs "
@@ -293,7 +288,7 @@ static void report_workspaces(FILE *out, const struct run *run, int level)
     struct row row;
     char time[64], error[40], ratio[64];
     if (points.count > 0) {
-        heading(out, level, "Speed against the workspace");
+        table_heading(out, level, "Speed against the workspace");
         fprintf(out,
                 "forward + backward at B = %zu, %d thread%s, with workspaces from what streaming "
                 "takes to what holds all logits (`options.query`); a call keeps as "
@@ -338,7 +333,7 @@ static void report_threads(FILE *out, const struct run *run, int level)
     struct row row;
     char time[64], error[40], ratio[64];
     if (points.count > 0) {
-        heading(out, level, "Speed-up by threads");
+        table_heading(out, level, "Speed-up by threads");
         fprintf(out,
                 "forward + backward at B = %zu; all thread counts in the same rounds, speed-ups "
                 "paired. Percent of peak is of the FMA rate that as many threads reach "
@@ -376,7 +371,7 @@ void curve_report(FILE *out, const struct run *run, int level)
     const struct machine *m = &run->machine;
     char library[64];
     machine_text_library(m, library, sizeof library);
-    heading(out, level, "InfoNCE: curves");
+    table_heading(out, level, "InfoNCE: curves");
     fprintf(out, "%s, %d CPUs; mmk %s, commit %s; %s; %s, %.0f s, seed %llu.\n\n", m->cpu, m->cpus,
             library, m->commit, m->compiler, m->date, run->seconds, (unsigned long long)run->seed);
     report_batches(out, run, level + 1);

@@ -4,6 +4,7 @@
 #include "script.h"
 
 #include "../base/child.h"
+#include "../base/shared.h"
 #include "path.h"
 
 #include <limits.h>
@@ -11,7 +12,6 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
 enum { ANSWER = 512, ORDER = 1024, SCRIPT_PATH = PATH_MAX + 128 };
@@ -24,17 +24,15 @@ struct script {
 struct running {
     struct child child;
     const char *python;
-    float *shared; /* the arguments of the trial, as the script has them mapped */
-    size_t shared_bytes;
-    int shared_file; /* -1: none */
-    int threads;     /* of the trial */
+    struct shared shared; /* the arguments of the trial */
+    int threads;          /* of the trial */
 };
 
 /* ---- The process ----------------------------------------------------------------------------- */
 
 /* The Python of PATH may be another than the distribution's, which has the distribution's
  * modules. */
-static const char *find_python(const char *module)
+const char *script_python(const char *module)
 {
     static const char *const pythons[] = {"python3", "/usr/bin/python3"};
     char test[128], answer[ANSWER];
@@ -58,7 +56,7 @@ bool script_find(struct peer *peer, char *error, size_t error_bytes)
     struct running *running = peer->state;
     char path[SCRIPT_PATH];
     peers_path(script->file, path, sizeof path);
-    running->python = find_python(script->module);
+    running->python = script_python(script->module);
     if (access(path, R_OK) != 0)
         snprintf(error, error_bytes, "its script is not built");
     else if (!running->python)
@@ -72,17 +70,10 @@ static void close_script(struct peer *peer)
 {
     struct running *running = peer->state;
     child_stop(&running->child);
-    if (running->shared)
-        munmap(running->shared, running->shared_bytes);
-    if (running->shared_file >= 0)
-        close(running->shared_file);
-    running->shared = NULL;
-    running->shared_bytes = 0;
-    running->shared_file = -1;
+    shared_close(&running->shared);
 }
 
-/* The answer without its first word, where that is `expected`; else error is what came instead. */
-static const char *judge(const char *expected, bool answered, const char *answer, char *error,
+const char *script_judge(const char *expected, bool answered, const char *answer, char *error,
                          size_t error_bytes)
 {
     size_t length = strlen(expected);
@@ -104,7 +95,7 @@ static bool open_script(struct peer *peer, char *error, size_t error_bytes)
     const char *const argv[] = {running->python, path, NULL};
     bool answered = child_start(&running->child, argv, script->environment) &&
                     child_read(&running->child, answer, sizeof answer);
-    const char *hello = judge("hello", answered, answer, error, error_bytes);
+    const char *hello = script_judge("hello", answered, answer, error, error_bytes);
     if (!hello) {
         close_script(peer);
         return false;
@@ -116,26 +107,6 @@ static bool open_script(struct peer *peer, char *error, size_t error_bytes)
 }
 
 /* ---- A trial --------------------------------------------------------------------------------- */
-
-static bool share_memory(struct running *running, size_t bytes)
-{
-    if (running->shared_bytes == bytes)
-        return true;
-    if (running->shared)
-        munmap(running->shared, running->shared_bytes);
-    if (running->shared_file < 0)
-        running->shared_file = memfd_create("mmk-bench", MFD_CLOEXEC);
-    running->shared_bytes = 0;
-    if (running->shared_file < 0 || ftruncate(running->shared_file, (off_t)bytes) != 0)
-        return false;
-    running->shared =
-        mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, running->shared_file, 0);
-    if (running->shared == MAP_FAILED)
-        running->shared = NULL;
-    else
-        running->shared_bytes = bytes;
-    return running->shared != NULL;
-}
 
 /* Inputs into the shared memory, where rows lie close together; or outputs back from there. */
 static void copy_arguments(const struct trial *trial, float *shared, bool outputs)
@@ -155,12 +126,14 @@ static void write_order(const struct trial *trial, const struct running *running
                         size_t bytes)
 {
     const struct shape *s = &trial->shape;
+    char file[64];
+    shared_name(&running->shared, file, sizeof file);
     int used = snprintf(order, bytes,
                         "prepare kernel=%s m=%zu n=%zu d=%zu k=%zu similarity=%s logit_scale=%.9g "
-                        "weight_x=%.9g weight_y=%.9g offset=%zu threads=%d file=/proc/%ld/fd/%d",
+                        "weight_x=%.9g weight_y=%.9g offset=%zu threads=%d file=%s",
                         trial->kernel->name, s->m, s->n, s->d, s->k, similarity_name(s->similarity),
                         (double)s->logit_scale, (double)s->weight_x, (double)s->weight_y, s->offset,
-                        running->threads, (long)getpid(), running->shared_file);
+                        running->threads, file);
     for (int b = 0; b < trial->buffer_count; b++)
         used += snprintf(order + used, bytes - (size_t)used, " %s=%zux%zu", trial->buffer[b].name,
                          trial->buffer[b].rows, trial->buffer[b].cols);
@@ -173,15 +146,15 @@ static bool prepare(struct peer *peer, const struct trial *trial, char *error, s
     size_t floats = 0;
     for (int b = 0; b < trial->buffer_count; b++)
         floats += trial->buffer[b].rows * trial->buffer[b].cols;
-    if (!share_memory(running, (floats ? floats : 1) * sizeof(float))) {
+    if (!shared_resize(&running->shared, (floats ? floats : 1) * sizeof(float))) {
         snprintf(error, error_bytes, "no memory to hand over its inputs");
         return false;
     }
-    copy_arguments(trial, running->shared, false);
+    copy_arguments(trial, running->shared.floats, false);
     running->threads = trial->options.threads;
     write_order(trial, running, order, sizeof order);
     bool answered = child_ask(&running->child, order, answer, sizeof answer);
-    return judge("ready", answered, answer, error, error_bytes) != NULL;
+    return script_judge("ready", answered, answer, error, error_bytes) != NULL;
 }
 
 static enum mmk_status call(struct peer *peer, struct trial *trial)
@@ -189,9 +162,9 @@ static enum mmk_status call(struct peer *peer, struct trial *trial)
     struct running *running = peer->state;
     char answer[ANSWER], error[ANSWER];
     bool answered = child_ask(&running->child, "outputs", answer, sizeof answer);
-    if (!judge("done", answered, answer, error, sizeof error))
+    if (!script_judge("done", answered, answer, error, sizeof error))
         return MMK_ERR_NO_MEMORY; /* what else could keep it from a call that it was ready for */
-    copy_arguments(trial, running->shared, true);
+    copy_arguments(trial, running->shared.floats, true);
     return MMK_OK;
 }
 
@@ -202,7 +175,7 @@ static bool run(struct peer *peer, size_t warm_up, size_t calls, struct peer_sam
     snprintf(order, sizeof order, "run %zu %zu %d", warm_up, calls,
              running->threads == 1 ? sched_getcpu() : -1);
     bool answered = child_ask(&running->child, order, answer, sizeof answer);
-    const char *done = judge("done", answered, answer, error, sizeof error);
+    const char *done = script_judge("done", answered, answer, error, sizeof error);
     return done && sscanf(done, "%lf %lf %ld", &sample->seconds, &sample->cpu_seconds,
                           &sample->switches) == 3;
 }
@@ -223,7 +196,8 @@ static const char *const tuned[] = {
 
 static const struct script stock_script = {"pytorch.py", "torch", NULL};
 static const struct script tuned_script = {"pytorch.py", "torch", tuned};
-static struct running stock_running = {.shared_file = -1}, tuned_running = {.shared_file = -1};
+static struct running stock_running = {.shared = SHARED_NONE},
+                      tuned_running = {.shared = SHARED_NONE};
 
 #define SCRIPT_FUNCTIONS                                                                           \
     .open = open_script, .close = close_script, .prepare = prepare, .call = call, .run = run

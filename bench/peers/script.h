@@ -25,4 +25,12 @@ extern struct peer script_pytorch, script_pytorch_tuned;
  * missing. */
 bool script_find(struct peer *peer, char *error, size_t error_bytes);
 
+/* The python3 that has the module; NULL: there is none. */
+const char *script_python(const char *module);
+
+/* The answer to an order without its first word, where that is `expected`; else NULL, and error is
+ * what came instead. */
+const char *script_judge(const char *expected, bool answered, const char *answer, char *error,
+                         size_t error_bytes);
+
 #endif

@@ -3,6 +3,7 @@
  */
 #include "report.h"
 
+#include "../base/table.h"
 #include "../base/text.h"
 
 #include <math.h>
@@ -327,11 +328,6 @@ void report_csv(FILE *out, const struct run *run)
 
 /* ---- Markdown -------------------------------------------------------------------------------- */
 
-static void heading(FILE *out, int level, const char *text)
-{
-    fprintf(out, "%.*s %s\n\n", level, "######", text);
-}
-
 static void markdown_peaks(FILE *out, const struct run *run)
 {
     fprintf(out, "| peaks, in the same rounds |");
@@ -384,7 +380,7 @@ static void markdown_row(FILE *out, const struct result *result, const struct co
 
 void report_markdown_legend(FILE *out, int level)
 {
-    heading(out, level, "How to read this");
+    table_heading(out, level, "How to read this");
     fprintf(
         out,
         "- A case is one kernel at one shape with one kind of data. All variants of a case ran "
@@ -471,7 +467,7 @@ static void markdown_summary(FILE *out, const struct result *const *list, size_t
     }
     if (columns == 0)
         return;
-    heading(out, level, "Summary: the widest instruction set, one thread");
+    table_heading(out, level, "Summary: the widest instruction set, one thread");
     fprintf(out, "| kernel | shape | data | variant | time | rate | over autovec | bound by |");
     for (size_t s = 0; s < ISAS; s++)
         if (used[s])
@@ -509,7 +505,7 @@ static void markdown_peers(FILE *out, const struct run *run, const struct result
     size_t peer_count = list_peers(run, peers);
     if (peer_count == 0)
         return;
-    heading(out, level, "Against other libraries");
+    table_heading(out, level, "Against other libraries");
     fprintf(out,
             "| kernel | shape | data | threads | variant | time | best peer | over the best peer "
             "| verdict |");
@@ -564,7 +560,7 @@ void report_markdown(FILE *out, const struct run *run, int level)
     machine_text_library(m, library, sizeof library);
     size_t fewest, most = greatest_rounds(run, &fewest);
     machine_text_day(m, title, sizeof title);
-    heading(out, level, title);
+    table_heading(out, level, title);
     fprintf(out, "| | |\n|---|---|\n");
     fprintf(out, "| machine | %s, %s, %d CPUs, hypervisor %s |\n", m->cpu, m->architecture, m->cpus,
             m->hypervisor);
@@ -594,7 +590,7 @@ void report_markdown(FILE *out, const struct run *run, int level)
             kernel = list[i]->kernel;
             if (i > 0)
                 fprintf(out, "\n");
-            heading(out, level + 1, kernel);
+            table_heading(out, level + 1, kernel);
             fprintf(out,
                     "| shape | data | threads | variant | time | rate | %% of peak | over autovec "
                     "| verdict | worst error |\n");

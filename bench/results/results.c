@@ -1,13 +1,16 @@
 /* results.c - the folder of results: runs, and the tables and plots made from them.
  * SPDX-License-Identifier: MIT
  *
- *     TABLES.md, *.svg                 of the newest run and curves of every machine
+ *     TABLES.md, *.svg                 of the newest run, curves and accuracy of every machine
  *     <cpu>/<date>/run.json            a run; of the same day <date>.2, .3 ...
  *     <cpu>/<date>/curves.json         curves
- *     <cpu>/<date>/TABLES.md, *.svg    of these two alone
+ *     <cpu>/<date>/accuracy.json       accuracy
+ *     <cpu>/<date>/TABLES.md, *.svg    of these alone
  */
 #include "results.h"
 
+#include "../accuracy/plot.h"
+#include "../accuracy/report.h"
 #include "../base/gnuplot.h"
 #include "../base/memory.h"
 #include "../base/new_file.h"
@@ -15,6 +18,7 @@
 #include "../curves/report.h"
 #include "../report/percent_of_peak.h"
 #include "../report/report.h"
+#include "accuracy_json.h"
 #include "json.h"
 
 #include <dirent.h>
@@ -45,16 +49,19 @@ static int is_folder_name(const struct dirent *entry)
     return entry->d_name[0] != '.';
 }
 
-/* What was measured on one machine: a run, curves, or both. */
+/* What was measured on one machine: a run, curves, accuracy, or some of them. */
 struct measured {
     char folder[256]; /* of the machine */
-    bool has_run, has_curves;
+    bool has_run, has_curves, has_accuracy;
     struct run run, curves;
+    struct accuracy accuracy;
 };
 
 static const struct machine *machine_of(const struct measured *measured)
 {
-    return measured->has_run ? &measured->run.machine : &measured->curves.machine;
+    return measured->has_run      ? &measured->run.machine
+           : measured->has_curves ? &measured->curves.machine
+                                  : &measured->accuracy.machine;
 }
 
 static void measured_free(struct measured *measured)
@@ -63,6 +70,8 @@ static void measured_free(struct measured *measured)
         run_free(&measured->run);
     if (measured->has_curves)
         run_free(&measured->curves);
+    if (measured->has_accuracy)
+        accuracy_free(&measured->accuracy);
 }
 
 /* What cannot be looked at may be there: only what is not is left out. */
@@ -78,6 +87,13 @@ static bool read_if_there(struct run *run, const char *path, bool *there, char *
 {
     *there = is_there(path);
     return !*there || (*there = results_read_json(run, path, error, error_bytes));
+}
+
+static bool read_accuracy_if_there(struct accuracy *accuracy, const char *path, bool *there,
+                                   char *error, size_t error_bytes)
+{
+    *there = is_there(path);
+    return !*there || (*there = accuracy_read_json(accuracy, path, error, error_bytes));
 }
 
 /* The names in a folder in their order, -1: it cannot be read. */
@@ -104,8 +120,8 @@ static bool is_folder(const char *path)
     return stat(path, &status) == 0 && S_ISDIR(status.st_mode);
 }
 
-/* The latest run and curves of a machine: of each the one in the folder that sorts last among those
- * that have one. */
+/* The latest run, curves and accuracy of a machine: of each the one in the folder that sorts last
+ * among those that have one. */
 static bool read_latest(struct measured *m, const char *cpu_folder, char *error, size_t error_bytes)
 {
     struct dirent **dates;
@@ -121,6 +137,10 @@ static bool read_latest(struct measured *m, const char *cpu_folder, char *error,
         snprintf(path, sizeof path, "%.3000s/%s/" RESULTS_CURVES, cpu_folder, dates[i]->d_name);
         good = good && (m->has_curves ||
                         read_if_there(&m->curves, path, &m->has_curves, error, error_bytes));
+        snprintf(path, sizeof path, "%.3000s/%s/" RESULTS_ACCURACY, cpu_folder, dates[i]->d_name);
+        good = good &&
+               (m->has_accuracy ||
+                read_accuracy_if_there(&m->accuracy, path, &m->has_accuracy, error, error_bytes));
     }
     if (count >= 0)
         free_list(dates, count);
@@ -155,16 +175,20 @@ static void write_links(FILE *out, const struct measured *measured, const char *
         plot_name(plot_curve_name((enum plot_curve)c), slug, name, sizeof name);
         fprintf(out, "![%s, %s](%s)\n\n", plot_curve_title((enum plot_curve)c), cpu, name);
     }
+    for (int p = 0; measured->has_accuracy && p < ACCURACY_PLOTS; p++) {
+        plot_name(accuracy_plot_name((enum accuracy_plot)p), slug, name, sizeof name);
+        fprintf(out, "![%s, %s](%s)\n\n", accuracy_plot_title((enum accuracy_plot)p), cpu, name);
+    }
 }
 
 static bool write_tables(FILE *out, const struct measured *measured, size_t count)
 {
     fprintf(out, "# Measured results\n\n");
     fprintf(out,
-            "Made by `mmk-bench` from the raw samples beside this file (`run.json`, `curves.json`; "
-            "those of the table of all machines are in `<cpu>/<date>/`).\n`make bench` and `make "
-            "curves` measure this machine. Absolute times hold for one machine on one day, ratios "
-            "a little longer.\n\n");
+            "Made by `mmk-bench` from the raw data beside this file (`run.json`, `curves.json`, "
+            "`accuracy.json`; those of the table of all machines are in `<cpu>/<date>/`).\n`make "
+            "bench`, `make curves` and `make accuracy` measure this machine. Absolute times hold "
+            "for one machine on one day, ratios a little longer.\n\n");
     for (size_t i = 0; i < count; i++)
         write_links(out, &measured[i], slug_for_plots(measured, i));
     report_markdown_legend(out, 2);
@@ -173,11 +197,13 @@ static bool write_tables(FILE *out, const struct measured *measured, size_t coun
             report_markdown(out, &measured[i].run, 2);
         if (measured[i].has_curves)
             curve_report(out, &measured[i].curves, 2);
+        if (measured[i].has_accuracy)
+            accuracy_report(out, &measured[i].accuracy, 2);
     }
     return !ferror(out);
 }
 
-enum { FILES = 1 + PLOT_CURVES }; /* plots of a machine, at most */
+enum { FILES = 1 + PLOT_CURVES + ACCURACY_PLOTS }; /* plots of a machine, at most */
 
 /* Finishes the plots of a machine; they are to be placed. */
 static bool draw_plots(struct new_file *files, const char *folder, const struct measured *measured,
@@ -194,6 +220,13 @@ static bool draw_plots(struct new_file *files, const char *folder, const struct 
         if (plot_curve_drawn(&measured->curves, (enum plot_curve)c) &&
             !plot_curve_draw(files + 1 + c, &measured->curves, (enum plot_curve)c, path, error,
                              error_bytes))
+            return false;
+    }
+    for (int p = 0; measured->has_accuracy && p < ACCURACY_PLOTS; p++) {
+        plot_name(accuracy_plot_name((enum accuracy_plot)p), slug, name, sizeof name);
+        snprintf(path, sizeof path, "%.3500s/%s", folder, name);
+        if (!accuracy_plot_draw(files + 1 + PLOT_CURVES + p, &measured->accuracy,
+                                (enum accuracy_plot)p, path, error, error_bytes))
             return false;
     }
     return true;
@@ -233,8 +266,11 @@ static bool make_folder_tables(const char *folder, char *error, size_t error_byt
     snprintf(path, sizeof path, "%.3900s/" RESULTS_RUN, folder);
     bool good = read_if_there(&measured.run, path, &measured.has_run, error, error_bytes);
     snprintf(path, sizeof path, "%.3900s/" RESULTS_CURVES, folder);
+    good = good && read_if_there(&measured.curves, path, &measured.has_curves, error, error_bytes);
+    snprintf(path, sizeof path, "%.3900s/" RESULTS_ACCURACY, folder);
     good = good &&
-           read_if_there(&measured.curves, path, &measured.has_curves, error, error_bytes) &&
+           read_accuracy_if_there(&measured.accuracy, path, &measured.has_accuracy, error,
+                                  error_bytes) &&
            make_tables(folder, &measured, 1, error, error_bytes);
     measured_free(&measured);
     return good;
@@ -277,27 +313,62 @@ static bool place_file(const char *temporary, const char *cpu_folder, const char
     return false;
 }
 
-bool results_save(const struct run *run, const char *name, const char *folder, char *path,
-                  size_t path_bytes, char *error, size_t error_bytes)
+/* A file of a machine's, as `finish` makes it, finds its place, and the tables are made anew. */
+struct saving {
+    const struct machine *machine;
+    const char *name;
+    const void *what;
+    bool (*finish)(struct new_file *n, const void *what, const char *path, char *error,
+                   size_t error_bytes);
+};
+
+static bool save(const struct saving *saving, const char *folder, char *path, size_t path_bytes,
+                 char *error, size_t error_bytes)
 {
     char cpu[3800], part[4000], hidden[4000];
     struct new_file n;
-    snprintf(cpu, sizeof cpu, "%.3600s/%s", folder, run->machine.slug);
+    snprintf(cpu, sizeof cpu, "%.3600s/%s", folder, saving->machine->slug);
     if (!make_folder(folder, error, error_bytes) || !make_folder(cpu, error, error_bytes))
         return false;
     /* Hidden, and so none of the folders that are searched for runs. It gets its name by a link,
      * which unlike a rename overwrites nothing. */
-    snprintf(hidden, sizeof hidden, "%s/.%s", cpu, name);
-    bool good = results_finish_json(&n, run, hidden, error, error_bytes);
+    snprintf(hidden, sizeof hidden, "%s/.%s", cpu, saving->name);
+    bool good = saving->finish(&n, saving->what, hidden, error, error_bytes);
     if (good) {
-        good = place_file(n.temporary, cpu, run->machine.date, name, part, sizeof part, error,
-                          error_bytes);
+        good = place_file(n.temporary, cpu, saving->machine->date, saving->name, part, sizeof part,
+                          error, error_bytes);
         new_file_drop(&n);
     }
     if (good)
-        snprintf(path, path_bytes, "%.3900s/%s", part, name);
+        snprintf(path, path_bytes, "%.3900s/%s", part, saving->name);
     return good && make_folder_tables(part, error, error_bytes) &&
            results_make_tables(folder, error, error_bytes);
+}
+
+static bool finish_run(struct new_file *n, const void *run, const char *path, char *error,
+                       size_t error_bytes)
+{
+    return results_finish_json(n, run, path, error, error_bytes);
+}
+
+static bool finish_accuracy(struct new_file *n, const void *accuracy, const char *path, char *error,
+                            size_t error_bytes)
+{
+    return accuracy_finish_json(n, accuracy, path, error, error_bytes);
+}
+
+bool results_save(const struct run *run, const char *name, const char *folder, char *path,
+                  size_t path_bytes, char *error, size_t error_bytes)
+{
+    const struct saving saving = {&run->machine, name, run, finish_run};
+    return save(&saving, folder, path, path_bytes, error, error_bytes);
+}
+
+bool results_save_accuracy(const struct accuracy *accuracy, const char *folder, char *path,
+                           size_t path_bytes, char *error, size_t error_bytes)
+{
+    const struct saving saving = {&accuracy->machine, RESULTS_ACCURACY, accuracy, finish_accuracy};
+    return save(&saving, folder, path, path_bytes, error, error_bytes);
 }
 
 bool results_make_tables(const char *folder, char *error, size_t error_bytes)
@@ -319,13 +390,13 @@ bool results_make_tables(const char *folder, char *error, size_t error_bytes)
             continue;
         snprintf(m->folder, sizeof m->folder, "%s", cpus[i]->d_name);
         good = read_latest(m, cpu, error, error_bytes);
-        found += m->has_run || m->has_curves;
+        found += m->has_run || m->has_curves || m->has_accuracy;
     }
     free_list(cpus, count);
     if (good && found == 0) {
         snprintf(error, error_bytes,
-                 "%s holds no <cpu>/<date>/run.json or curves.json; `make bench` and `make curves` "
-                 "write them",
+                 "%s holds no <cpu>/<date>/run.json, curves.json or accuracy.json; `make bench`, "
+                 "`make curves` and `make accuracy` write them",
                  folder);
         good = false;
     }

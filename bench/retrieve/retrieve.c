@@ -215,15 +215,11 @@ static void search(const struct retrieve_options *a, struct task *task)
     const struct mmk_matrix x = matrix_of(&q->vectors), y = matrix_of(&g->vectors);
     const struct mmk_topk_results for_x = {.k = q->depth, .indices = q->rankings},
                                   for_y = {.k = g->depth, .indices = g->rankings};
-    enum mmk_status status =
+    must_be_good(
         mmk_search(&(struct mmk_search_problem){.x = &x, .y = &y, .similarity = a->similarity},
                    &(struct mmk_search_results){.for_x = &for_x, .for_y = a->both ? &for_y : NULL},
-                   &(struct mmk_options){.threads = a->threads});
-    if (status == MMK_OK)
-        return;
-    char error[ERROR_BYTES];
-    text_status(status, error, sizeof error);
-    refuse("the search: %s", error);
+                   &(struct mmk_options){.threads = a->threads}),
+        "mmk_search");
 }
 
 /* The median of some samples: one that was disturbed is none. */

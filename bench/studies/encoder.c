@@ -7,7 +7,7 @@
  * and backwards, with D_l = d loss / d Z_l:
  *     d loss / d W_l = D_l^T A_{l-1},   d loss / d b_l = column sums of D_l,
  *     D_{l-1} = D_l W_l * f'(Z_{l-1}),   where f' is read off the sign of A_{l-1}.
- * All sums run in order, on one thread.
+ * Those of W_l and b_l are sums over the batch (product.h). All sums run in order, on one thread.
  */
 #include "encoder.h"
 
@@ -63,6 +63,7 @@ void encoder_open(struct encoder *e, size_t layers, const size_t *width, float s
     e->next_delta = floats(rows * widest);
     e->turned = floats(rows * widest > largest ? rows * widest : largest);
     e->turned_delta = floats(rows * widest);
+    e->sum = allocate(largest * sizeof *e->sum);
     for (size_t l = 1; l <= layers; l++) {
         float *weight = e->parameters + layer_place(e, l);
         float deviation = sqrtf(2 / (float)width[l - 1]);
@@ -82,6 +83,7 @@ void encoder_close(struct encoder *e)
     free(e->next_delta);
     free(e->turned);
     free(e->turned_delta);
+    free(e->sum);
 }
 
 /* z = f(z + b) in place; with slope <= 1, f(v) is the greater of v and slope v. */
@@ -103,14 +105,6 @@ static void deactivate(size_t count, const float *restrict activation, float slo
         delta[i] *= factor[activation[i] > 0];
 }
 
-static void sum_columns(size_t rows, size_t width, const float *restrict v, float *restrict sums)
-{
-    memset(sums, 0, width * sizeof *sums);
-    for (size_t i = 0; i < rows; i++, v += width)
-        for (size_t j = 0; j < width; j++)
-            sums[j] += v[j];
-}
-
 const float *encoder_forward(struct encoder *e, size_t rows)
 {
     for (size_t l = 1; l <= e->layers; l++) {
@@ -130,10 +124,12 @@ void encoder_backward(struct encoder *e, size_t rows, const float *d_output)
         const float *weight = e->parameters + layer_place(e, l), *below = e->activation[l - 1];
         float *d_weight = e->gradient + layer_place(e, l), *d_bias = d_weight + in * out;
 
-        sum_columns(rows, out, e->delta, d_bias);
+        sum_over_batch(rows, out, e->delta, e->sum, d_bias);
         transpose(rows, out, e->delta, e->turned_delta);
         transpose(rows, in, below, e->turned);
-        timed_product(e, out, in, rows, e->turned_delta, e->turned, d_weight);
+        double start = timer_now();
+        product_over_batch(out, in, rows, e->turned_delta, e->turned, e->sum, d_weight);
+        e->product_seconds += timer_now() - start;
         if (l == 1)
             return;
 

@@ -18,6 +18,7 @@ struct encoder {
     float *activation[ENCODER_MOST_LAYERS + 1]; /* rows x width; [0] is the input */
     float *delta, *next_delta;                  /* gradient of a layer's pre-activation */
     float *turned, *turned_delta;               /* transposed operands */
+    double *sum;                                /* over a batch, of one layer's weights */
     double product_seconds;                     /* in matrix products, so far */
 };
 

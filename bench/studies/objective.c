@@ -8,6 +8,7 @@
  */
 #include "objective.h"
 
+#include "../base/console.h"
 #include "../machine/timer.h"
 #include "product.h"
 
