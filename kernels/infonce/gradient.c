@@ -106,6 +106,18 @@ static void sigmoid_strip(const struct stage *s, const struct region *strip, con
         put_positives(s, strip);
 }
 
+/* The lanes of some rows join their sums of E, G and G z. */
+static void sum_rows(const struct stage *s, size_t row, size_t rows, float *lane, bool first)
+{
+    const struct infonce *p = s->p;
+    if (p->gradient.late || p->sigmoid.on)
+        infonce_sum_lanes(p, rows, lane, p->gradient.row_e + row, first);
+    if (p->gradient.sums_g)
+        infonce_sum_lanes(p, rows, lane + LANE_FLOATS, p->gradient.row_g + row, first);
+    if (p->gradient.sums_gz)
+        infonce_sum_lanes(p, rows, lane + 2 * LANE_FLOATS, p->gradient.slope + row, first);
+}
+
 void infonce_gradient_block(const struct stage *s, size_t row)
 {
     const struct infonce *p = s->p;
@@ -128,18 +140,7 @@ void infonce_gradient_block(const struct stage *s, size_t row)
             softmax_strip(s, &strip, kept_strip, NULL, lane);
         else
             softmax_strip(s, &strip, z, kept_strip, lane);
-    }
-    const struct {
-        bool wanted;
-        double *total;
-    } sums[] = {{p->gradient.late || p->sigmoid.on, p->gradient.row_e},
-                {p->gradient.sums_g, p->gradient.row_g},
-                {p->gradient.sums_gz, p->gradient.slope}};
-    for (size_t of = 0; of < sizeof sums / sizeof *sums; of++) {
-        float sum[TILE_BLOCK_ROWS];
-        if (!sums[of].wanted)
-            continue;
-        p->isa->infonce->row_sums(rows, lane + of * LANE_FLOATS, sum);
-        add_part(rows, sums[of].total + first, sum, s->super.col == 0);
+        if (infonce_lanes_end(j, s->super.cols))
+            sum_rows(s, first, rows, lane, s->super.col == 0 && infonce_lanes_first(j));
     }
 }

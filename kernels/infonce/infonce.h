@@ -19,8 +19,10 @@
  *     add_positive     what a positive adds to a gradient's row (finish.c)
  *     finish_row       the last step of a gradient's row (finish.c, alignment.c)
  *
- * Order of sums, the same on every ISA: along a row of a block 16 lanes (column mod 16) and the
- * tree of simd_sum16; along a column of a block one chain over the rows in order.
+ * Order of sums, the same on every ISA: along a row 16 lanes (column mod 16), of INFONCE_LANE_STRIPS
+ * strips and so of 16 terms, and the tree of simd_sum16; along a column of a block one chain over
+ * the rows in order, of exponentials over fours of rows, (e_0 + e_1) + (e_2 + e_3), and then what is
+ * left of them singly.
  */
 #ifndef MMK_INFONCE_H
 #define MMK_INFONCE_H
@@ -34,8 +36,8 @@ enum { INFONCE_STRIP = 32 };
 /* Elements past the last column that arrays over columns must have room for. */
 enum { INFONCE_COL_MULTIPLE = 16 };
 
-/* Lanes of a row's sum. */
-enum { INFONCE_LANES = 16 };
+/* Lanes of a row's sum, and the strips that they are summed over. */
+enum { INFONCE_LANES = 16, INFONCE_LANE_STRIPS = 8 };
 
 /* How a strip becomes one of G = d loss / d S / logit_scale:
  *     FROM_Z      G_ij = E_ij (row_weight_i + col_weight_j)

@@ -20,10 +20,10 @@
 
 #include <float.h>
 
-/* `count` rows of 16 columns. */
+/* `count` rows, 2 or 1, of 16 columns. Sets column to their sum. */
 static inline __attribute__((always_inline)) void
 infonce_exp_rows_avx2(size_t count, const float *z, struct simd_shift shift, float *row_lane,
-                      __m256 column[2], float *e)
+                      float *e, __m256 column[2])
 {
     __m256 exp[2][2];
 #pragma GCC unroll 2
@@ -36,7 +36,7 @@ infonce_exp_rows_avx2(size_t count, const float *z, struct simd_shift shift, flo
 #pragma GCC unroll 2
         for (size_t h = 0; h < 2; h++) {
             float *lane = row_lane + r * INFONCE_LANES + 8 * h;
-            column[h] = _mm256_add_ps(column[h], exp[r][h]);
+            column[h] = r == 0 ? exp[r][h] : _mm256_add_ps(column[h], exp[r][h]);
             _mm256_storeu_ps(lane, _mm256_add_ps(_mm256_loadu_ps(lane), exp[r][h]));
             if (e != NULL)
                 _mm256_storeu_ps(e + r * INFONCE_STRIP + 8 * h, exp[r][h]);
@@ -47,14 +47,23 @@ static inline __attribute__((always_inline)) void
 infonce_exp_columns_avx2(size_t rows, const float *z, struct simd_shift shift, float *row_lane,
                          float *col_sum, float *e)
 {
-    __m256 column[2] = {_mm256_setzero_ps(), _mm256_setzero_ps()};
+    __m256 column[2] = {_mm256_setzero_ps(), _mm256_setzero_ps()}, low[2], high[2];
     size_t i = 0;
-    for (; i + 2 <= rows; i += 2)
-        infonce_exp_rows_avx2(2, z + i * INFONCE_STRIP, shift, row_lane + i * INFONCE_LANES, column,
-                              e != NULL ? e + i * INFONCE_STRIP : NULL);
-    if (i < rows)
-        infonce_exp_rows_avx2(1, z + i * INFONCE_STRIP, shift, row_lane + i * INFONCE_LANES, column,
-                              e != NULL ? e + i * INFONCE_STRIP : NULL);
+    for (; i + 4 <= rows; i += 4) {
+        infonce_exp_rows_avx2(2, z + i * INFONCE_STRIP, shift, row_lane + i * INFONCE_LANES,
+                              e != NULL ? e + i * INFONCE_STRIP : NULL, low);
+        infonce_exp_rows_avx2(2, z + (i + 2) * INFONCE_STRIP, shift,
+                              row_lane + (i + 2) * INFONCE_LANES,
+                              e != NULL ? e + (i + 2) * INFONCE_STRIP : NULL, high);
+        for (size_t h = 0; h < 2; h++)
+            column[h] = _mm256_add_ps(column[h], _mm256_add_ps(low[h], high[h]));
+    }
+    for (; i < rows; i++) {
+        infonce_exp_rows_avx2(1, z + i * INFONCE_STRIP, shift, row_lane + i * INFONCE_LANES,
+                              e != NULL ? e + i * INFONCE_STRIP : NULL, low);
+        for (size_t h = 0; h < 2; h++)
+            column[h] = _mm256_add_ps(column[h], low[h]);
+    }
     _mm256_storeu_ps(col_sum, column[0]);
     _mm256_storeu_ps(col_sum + 8, column[1]);
 }

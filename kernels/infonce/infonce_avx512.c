@@ -19,7 +19,7 @@
 
 #include <float.h>
 
-/* `count` rows of 16 v columns. */
+/* `count` rows, 4 or 1, of 16 v columns. */
 static inline __attribute__((always_inline)) void
 infonce_exp_rows_avx512(size_t count, size_t v, const float *z, struct simd_shift shift,
                         float *row_lane, __m512 column[2], float *e)
@@ -35,12 +35,20 @@ infonce_exp_rows_avx512(size_t count, size_t v, const float *z, struct simd_shif
         __m512 lane = _mm512_loadu_ps(row_lane + r * INFONCE_LANES);
 #pragma GCC unroll 2
         for (size_t c = 0; c < v; c++) {
-            column[c] = _mm512_fmadd_ps(exp[r][c], _mm512_set1_ps(1.0f), column[c]);
             lane = _mm512_add_ps(lane, exp[r][c]);
             if (e != NULL)
                 _mm512_storeu_ps(e + r * INFONCE_STRIP + 16 * c, exp[r][c]);
         }
         _mm512_storeu_ps(row_lane + r * INFONCE_LANES, lane);
+    }
+    const __m512 one = _mm512_set1_ps(1.0f);
+#pragma GCC unroll 2
+    for (size_t c = 0; c < v; c++) {
+        __m512 sum = exp[0][c];
+        if (count == 4)
+            sum = _mm512_fmadd_ps(_mm512_fmadd_ps(exp[0][c], one, exp[1][c]), one,
+                                  _mm512_fmadd_ps(exp[2][c], one, exp[3][c]));
+        column[c] = _mm512_fmadd_ps(sum, one, column[c]);
     }
 }
 

@@ -17,25 +17,50 @@
 
 #include <float.h>
 
+/* `count` rows, 2 or 1, of 16 columns. Sets column to their sum. */
+static inline __attribute__((always_inline)) void
+infonce_exp_rows_neon(size_t count, const float *z, struct simd_shift shift, float *row_lane,
+                      float *e, float32x4_t column[4])
+{
+#pragma GCC unroll 2
+    for (size_t r = 0; r < count; r++) {
+        float *lane = row_lane + r * INFONCE_LANES;
+        float32x4_t exp[4];
+#pragma GCC unroll 4
+        for (size_t h = 0; h < 4; h++)
+            exp[h] = simd_exp2_shifted4(vld1q_f32(z + r * INFONCE_STRIP + 4 * h), shift);
+#pragma GCC unroll 4
+        for (size_t h = 0; h < 4; h++) {
+            column[h] = r == 0 ? exp[h] : vaddq_f32(column[h], exp[h]);
+            vst1q_f32(lane + 4 * h, vaddq_f32(vld1q_f32(lane + 4 * h), exp[h]));
+            if (e != NULL)
+                vst1q_f32(e + r * INFONCE_STRIP + 4 * h, exp[h]);
+        }
+    }
+}
+
 static inline __attribute__((always_inline)) void
 infonce_exp_columns_neon(size_t rows, const float *z, struct simd_shift shift, float *row_lane,
                          float *col_sum, float *e)
 {
-    float32x4_t column[4];
+    float32x4_t column[4], low[4], high[4];
     for (size_t h = 0; h < 4; h++)
         column[h] = vdupq_n_f32(0.0f);
-    for (size_t i = 0; i < rows; i++, row_lane += INFONCE_LANES) {
-        float32x4_t exp[4];
-#pragma GCC unroll 4
+    size_t i = 0;
+    for (; i + 4 <= rows; i += 4) {
+        infonce_exp_rows_neon(2, z + i * INFONCE_STRIP, shift, row_lane + i * INFONCE_LANES,
+                              e != NULL ? e + i * INFONCE_STRIP : NULL, low);
+        infonce_exp_rows_neon(2, z + (i + 2) * INFONCE_STRIP, shift,
+                              row_lane + (i + 2) * INFONCE_LANES,
+                              e != NULL ? e + (i + 2) * INFONCE_STRIP : NULL, high);
         for (size_t h = 0; h < 4; h++)
-            exp[h] = simd_exp2_shifted4(vld1q_f32(z + i * INFONCE_STRIP + 4 * h), shift);
-#pragma GCC unroll 4
-        for (size_t h = 0; h < 4; h++) {
-            column[h] = vaddq_f32(column[h], exp[h]);
-            vst1q_f32(row_lane + 4 * h, vaddq_f32(vld1q_f32(row_lane + 4 * h), exp[h]));
-            if (e != NULL)
-                vst1q_f32(e + i * INFONCE_STRIP + 4 * h, exp[h]);
-        }
+            column[h] = vaddq_f32(column[h], vaddq_f32(low[h], high[h]));
+    }
+    for (; i < rows; i++) {
+        infonce_exp_rows_neon(1, z + i * INFONCE_STRIP, shift, row_lane + i * INFONCE_LANES,
+                              e != NULL ? e + i * INFONCE_STRIP : NULL, low);
+        for (size_t h = 0; h < 4; h++)
+            column[h] = vaddq_f32(column[h], low[h]);
     }
     for (size_t h = 0; h < 4; h++)
         vst1q_f32(col_sum + 4 * h, column[h]);

@@ -15,15 +15,19 @@ static void infonce_exp_strip_scalar(size_t rows, size_t cols, const float *z,
 {
     for (size_t j = 0; j < cols; j++)
         col_sum[j] = 0.0f;
-    for (size_t i = 0; i < rows; i++)
-        for (size_t j = 0; j < cols; j += LANES)
-            for (size_t l = 0; l < LANES; l++) {
-                float v = simd_exp2_shifted(z[i * INFONCE_STRIP + j + l], shift);
-                row_lane[i * LANES + l] += v;
-                col_sum[j + l] += v;
+    for (size_t i = 0, count; i < rows; i += count) {
+        count = i + 4 <= rows ? 4 : 1;
+        for (size_t j = 0; j < cols; j++) {
+            float v[4];
+            for (size_t r = 0; r < count; r++) {
+                v[r] = simd_exp2_shifted(z[(i + r) * INFONCE_STRIP + j], shift);
+                row_lane[(i + r) * LANES + j % LANES] += v[r];
                 if (e != NULL)
-                    e[i * INFONCE_STRIP + j + l] = v;
+                    e[(i + r) * INFONCE_STRIP + j] = v[r];
             }
+            col_sum[j] += count == 4 ? (v[0] + v[1]) + (v[2] + v[3]) : v[0];
+        }
+    }
 }
 
 /* 2^(z - lse) with lse in two parts; never above 1 whatever the rounding of lse. */

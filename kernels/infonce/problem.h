@@ -35,7 +35,7 @@
  * | pick                   l u32                       forward          strip                    |
  * | pick_max, pick_sum     l, l double                 pass             forward                  |
  * +-- pass ---------------- pass.c ------------ where a forward runs ----------------------------+
- * | part_max, part_row     HELD_COL_BLOCKS x HELD_ROWS pass             pass                     |
+ * | part_max, part_row     HELD_COL_BLOCKS x HELD_ROWS (part_row in double)  pass  pass         |
  * | part_col               HELD_ROW_BLOCKS x HELD_COLS pass             pass                     |
  * | block                  t x block of logits         strip            pass                     |
  * +-- softmax ------------- weights.c --------- where a backward runs ---------------------------+
@@ -103,7 +103,8 @@ struct forward_state {
 
 /* The sums of the blocks held, and of a worker's block its logits where it needs them at once. */
 struct pass_state {
-    float *part_max, *part_row, *part_col;
+    float *part_max, *part_col;
+    double *part_row;
     float *block;
 };
 

@@ -8,6 +8,7 @@
 #include "strip.h"
 
 #include <math.h>
+#include <string.h>
 
 void infonce_layout_packed(struct infonce *p, struct scratch *s)
 {
@@ -76,4 +77,12 @@ void infonce_strip(const struct infonce *p, const struct operands *o, const stru
             logit[at->entry] = *element;
         *element = -INFINITY;
     }
+}
+
+void infonce_sum_lanes(const struct infonce *p, size_t rows, float *lane, double *sum, bool first)
+{
+    float part[TILE_BLOCK_ROWS];
+    p->isa->infonce->row_sums(rows, lane, part);
+    add_part(rows, sum, part, first);
+    memset(lane, 0, rows * INFONCE_LANES * sizeof *lane);
 }
