@@ -19,10 +19,10 @@
  *     add_positive     what a positive adds to a gradient's row (finish.c)
  *     finish_row       the last step of a gradient's row (finish.c, alignment.c)
  *
- * Order of sums, the same on every ISA: along a row 16 lanes (column mod 16), of INFONCE_LANE_STRIPS
- * strips and so of 16 terms, and the tree of simd_sum16; along a column of a block one chain over
- * the rows in order, of exponentials over fours of rows, (e_0 + e_1) + (e_2 + e_3), and then what is
- * left of them singly.
+ * Order of sums, the same on every ISA: along a row 16 lanes (column mod 16), of
+ * INFONCE_LANE_STRIPS strips and so of 16 terms, and the tree of simd_sum16; along a column of a
+ * block one chain over the rows in order, of exponentials over fours of rows, (e_0 + e_1) + (e_2 +
+ * e_3), and then what is left of them singly.
  */
 #ifndef MMK_INFONCE_H
 #define MMK_INFONCE_H

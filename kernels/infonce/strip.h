@@ -21,8 +21,8 @@ void infonce_strip(const struct infonce *p, const struct operands *o, const stru
                    const struct region *strip, float *z, size_t ldz, float *logit,
                    struct tile_fetch fetch);
 
-/* Whether the lanes of a block's rows are full after the strip at column j of the block; and whether
- * that is the first time. */
+/* Whether the lanes of a block's rows are full after the strip at column j of the block; and
+ * whether that is the first time. */
 static inline bool infonce_lanes_end(size_t j, size_t cols)
 {
     return j / INFONCE_STRIP % INFONCE_LANE_STRIPS == INFONCE_LANE_STRIPS - 1 ||
