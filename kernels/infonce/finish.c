@@ -66,6 +66,7 @@ void infonce_finish_row(const struct stage *s, bool of_x, size_t i, const float 
         .index = side->index + first,
         .entry = side->entry + first,
         .coef = p->targets.coef,
+        .origin = self->origin,
         .other = other->data,
         .ldother = other->ld,
         .scale = (float)ldexp((double)p->config.logit_scale * (neg_sq_l2 ? 2 : 1),

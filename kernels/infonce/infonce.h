@@ -79,8 +79,9 @@ struct infonce_row {
     size_t d;
     const float *sum;
     size_t nr, panel_rows;
-    float *gradient;   /* out; may be the sum itself */
-    const float *self; /* x */
+    float *gradient;     /* out; may be the sum itself */
+    const float *self;   /* x */
+    const float *origin; /* neg_sq_l2: subtracted from x and y, or NULL */
     size_t positives;
     const uint32_t *index, *entry;
     const float *coef;
@@ -119,7 +120,8 @@ struct infonce_ops {
     void (*join_rows)(size_t count, float *max, float *sum, const float *max2, const float *sum2);
     /* dot:       v = sum + sum_q coef_q y_q, out = scale v
      * cosine:    v likewise with normalised rows, out = scale (v - x^ (x^ . v)) / |x|
-     * neg_sq_l2: v = sum + sum_q coef_q y_q - sum_g x, out = scale v
+     * neg_sq_l2: v = sum + sum_q coef_q y_q - sum_g x, out = scale v; x and y less the origin, as
+     * in the sum
      * Returns x . v (x^ . v for cosine). */
     float (*finish_row[MMK_SIMILARITY_COUNT])(const struct infonce_row *row);
 };

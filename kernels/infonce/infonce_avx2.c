@@ -245,6 +245,7 @@ static inline __attribute__((always_inline)) float
 infonce_finish_avx2(const struct infonce_row *row, enum mmk_similarity similarity)
 {
     bool cosine = similarity == MMK_COSINE;
+    bool has_origin = similarity == MMK_NEG_SQ_L2 && row->origin != NULL;
     const __m256 scale = _mm256_set1_ps(row->scale), sum_g = _mm256_set1_ps(row->sum_g);
     __m256 lane[8];
     for (size_t l = 0; l < 8; l++)
@@ -257,10 +258,16 @@ infonce_finish_avx2(const struct infonce_row *row, enum mmk_similarity similarit
                 break;
             size_t first = row->d - at < 8 ? row->d - at : 8;
             __m256 v = simd_load_first(infonce_sum_at(row, at), first);
-            __m256 x = simd_load_first(row->self + at, first);
+            __m256 x = simd_load_first(row->self + at, first), origin = _mm256_setzero_ps();
+            if (has_origin) {
+                origin = simd_load_first(row->origin + at, first);
+                x = _mm256_sub_ps(x, origin);
+            }
             for (size_t q = 0; q < row->positives; q++) {
                 size_t j = row->index[q];
                 __m256 y = simd_load_first(row->other + j * row->ldother + at, first);
+                if (has_origin)
+                    y = _mm256_sub_ps(y, origin);
                 if (cosine)
                     y = infonce_scaled_avx2(y, &row->other_scale[j]);
                 v = _mm256_fmadd_ps(_mm256_set1_ps(row->coef[row->entry[q]]), y, v);

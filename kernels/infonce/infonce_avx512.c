@@ -247,10 +247,18 @@ infonce_finish_step_avx512(const struct infonce_row *row, enum mmk_similarity si
                            __m512 lane)
 {
     bool cosine = similarity == MMK_COSINE;
+    bool has_origin = similarity == MMK_NEG_SQ_L2 && row->origin != NULL;
     __m512 v = simd_load_first(sum, first), x = simd_load_first(row->self + k, first);
+    __m512 origin = _mm512_setzero_ps();
+    if (has_origin) {
+        origin = simd_load_first(row->origin + k, first);
+        x = _mm512_sub_ps(x, origin);
+    }
     for (size_t q = 0; has_positives && q < row->positives; q++) {
         size_t j = row->index[q];
         __m512 y = simd_load_first(row->other + j * row->ldother + k, first);
+        if (has_origin)
+            y = _mm512_sub_ps(y, origin);
         if (cosine)
             y = infonce_scaled_avx512(y, &row->other_scale[j]);
         v = _mm512_fmadd_ps(_mm512_set1_ps(row->coef[row->entry[q]]), y, v);

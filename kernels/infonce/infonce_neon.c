@@ -227,6 +227,7 @@ static inline __attribute__((always_inline)) float
 infonce_finish_neon(const struct infonce_row *row, enum mmk_similarity similarity)
 {
     bool cosine = similarity == MMK_COSINE;
+    bool has_origin = similarity == MMK_NEG_SQ_L2 && row->origin != NULL;
     const float32x4_t sum_g = vdupq_n_f32(row->sum_g);
     float32x4_t lane[16];
     for (size_t l = 0; l < 16; l++)
@@ -238,10 +239,16 @@ infonce_finish_neon(const struct infonce_row *row, enum mmk_similarity similarit
                 break;
             size_t first = row->d - at < 4 ? row->d - at : 4;
             float32x4_t v = simd_load_first(infonce_sum_at(row, at), first);
-            float32x4_t x = simd_load_first(row->self + at, first);
+            float32x4_t x = simd_load_first(row->self + at, first), origin = vdupq_n_f32(0.0f);
+            if (has_origin) {
+                origin = simd_load_first(row->origin + at, first);
+                x = vsubq_f32(x, origin);
+            }
             for (size_t q = 0; q < row->positives; q++) {
                 size_t j = row->index[q];
                 float32x4_t y = simd_load_first(row->other + j * row->ldother + at, first);
+                if (has_origin)
+                    y = vsubq_f32(y, origin);
                 if (cosine)
                     y = infonce_scaled_neon(y, &row->other_scale[j]);
                 v = vfmaq_n_f32(v, y, row->coef[row->entry[q]]);

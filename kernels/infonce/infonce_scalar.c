@@ -148,11 +148,17 @@ static inline __attribute__((always_inline)) float
 infonce_finish_scalar(const struct infonce_row *row, enum mmk_similarity similarity)
 {
     bool cosine = similarity == MMK_COSINE;
+    bool has_origin = similarity == MMK_NEG_SQ_L2 && row->origin != NULL;
     float lane[SIMD_LANES] = {0};
     for (size_t k = 0; k < row->d; k++) {
         float v = *infonce_sum_at(row, k), x = row->self[k];
+        float origin = has_origin ? row->origin[k] : 0.0f;
+        if (has_origin)
+            x -= origin;
         for (size_t q = 0; q < row->positives; q++) {
             float y = row->other[row->index[q] * row->ldother + k];
+            if (has_origin)
+                y -= origin;
             if (cosine)
                 y = infonce_scaled_scalar(y, row->other_scale[row->index[q]]);
             v = fmaf(row->coef[row->entry[q]], y, v);
