@@ -45,6 +45,12 @@ static inline bool fill_is_of_rows(enum fill fill)
     return fill < FILL_ASCENDING;
 }
 
+/* Rows near one that is far from 0. */
+static inline bool fill_is_offset(enum fill fill)
+{
+    return fill == FILL_MEAN_10 || fill == FILL_MEAN_1000;
+}
+
 /* ---- Layout: adds a buffer of rows x cols to the trial ---- */
 
 static inline struct buffer *add_buffer(struct trial *t, const char *name, bool output, size_t rows,

@@ -32,7 +32,8 @@
  *     s sum_j W_ij |y_jk|
  *     2 s sum_j W_ij (|x_ik| + |y_jk|)
  *     s/|x_i| (V_k + A |unit_x_ik|)
- * where V_k = sum_j W_ij |unit_y_jk|, W with the rounding of the normalised rows, and
+ * with, for neg_sq_l2, x and y less the origin, here and below, and u more in W since that is
+ * rounded; where V_k = sum_j W_ij |unit_y_jk|, W with the rounding of the normalised rows, and
  * A = sum_k V_k |unit_x_ik| + sum_j |G_ij| e_ij is the error of the part along x_i.
  * dlogit_scale, made from the products of dX's rows with their own x, which hold mag_ij = sum_k
  * |x_ik y_jk|:
@@ -71,10 +72,10 @@ void infonce_bounds_open(struct infonce_bounds *b, const struct infonce_ref *r)
     double *squares_x = ref_doubles(m), *squares_y = ref_doubles(n);
     for (size_t i = 0; i < m && !cosine; i++)
         for (size_t k = 0; k < d; k++)
-            squares_x[i] += r->x[i * d + k] * r->x[i * d + k];
+            squares_x[i] += r->unit_x[i * d + k] * r->unit_x[i * d + k];
     for (size_t j = 0; j < n && !cosine; j++)
         for (size_t k = 0; k < d; k++)
-            squares_y[j] += r->y[j * d + k] * r->y[j * d + k];
+            squares_y[j] += r->unit_y[j * d + k] * r->unit_y[j * d + k];
 #pragma omp parallel for if (m * n > 10000) schedule(static)
     for (size_t i = 0; i < m; i++)
         for (size_t j = 0; j < n; j++) {
@@ -239,7 +240,8 @@ static void gradient_bounds(const struct infonce_ref *r, size_t rows, size_t col
     size_t d = r->d;
     bool cosine = r->similarity == MMK_COSINE;
     double u = BOUND_U, s = r->scale, norm_roundings = bound_lanes(d) / 2 + 4;
-    double per_term = bound_batch(cols) + 4 + (cosine ? norm_roundings : 0);
+    double row_roundings = cosine ? norm_roundings : r->similarity == MMK_NEG_SQ_L2 ? 1 : 0;
+    double per_term = bound_batch(cols) + 4 + row_roundings;
     double underflow = (double)(cols + d + 4) * BOUND_UNDERFLOW;
     double *weight = ref_doubles(rows * cols), *v = ref_doubles(rows * d);
     bool *finite_b = ref_zeros(cols, sizeof *finite_b);

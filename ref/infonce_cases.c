@@ -395,10 +395,13 @@ double infonce_backward_bytes(const struct shape *s)
 }
 
 /* Unless the similarity is the cosine, rows of 1e20 make logits overflow, and long rows of integers
- * make them so large that float keeps nothing of the softmax. Large shapes are there for the
- * blocking: a few fills are enough for them. */
+ * make them so large that float keeps nothing of the softmax; so do distances of rows that are 1 or
+ * more apart. Large shapes are there for the blocking: a few fills are enough for them. */
 bool infonce_forward_fill_fits(const struct shape *s, enum fill fill)
 {
+    if (fill_is_offset(fill))
+        return s->similarity == MMK_NEG_SQ_L2 && (fill == FILL_MEAN_10 || s->d <= 12) &&
+               !sweep_is_plain(s->d);
     if (s->m * s->n > 1000000)
         return fill == FILL_NORMAL;
     if (s->m * s->n * (s->d + 4) > 60000 || sweep_is_plain(s->d))

@@ -69,10 +69,12 @@ static void pair(const struct alignment *a, uint32_t i)
 
 /* What goes with InfoNCE only must be left out. */
 static enum mmk_status check_unused(const struct mmk_infonce_problem *problem,
-                                    const struct mmk_infonce_results *results)
+                                    const struct mmk_infonce_results *results,
+                                    const struct mmk_options *options)
 {
     enum mmk_status status = infonce_refuse_targets("mmk_alignment", problem);
-    if (status != MMK_OK)
+    if (status != MMK_OK ||
+        (status = args_refuse_origin(options, "mmk_alignment takes differences")) != MMK_OK)
         return status;
     if (problem->weight_x != 0 || problem->weight_y != 0)
         return args_error(MMK_ERR_CONFLICT, "weight_%c is %g, and mmk_alignment has no directions",
@@ -99,7 +101,7 @@ static enum mmk_status take(struct alignment *a, const struct mmk_infonce_proble
         (status = ARGS_RESERVED("problem", problem)) != MMK_OK ||
         (status = args_pointer("results", results)) != MMK_OK ||
         (status = ARGS_RESERVED("results", results)) != MMK_OK ||
-        (status = check_unused(problem, results)) != MMK_OK ||
+        (status = check_unused(problem, results, options)) != MMK_OK ||
         (status = infonce_take_rows(p, problem->x, problem->y, NULL, problem->similarity,
                                     options)) != MMK_OK)
         return status;

@@ -64,6 +64,7 @@ void infonce_finish_row(const struct stage *s, bool of_x, size_t i, const float 
         .panel_rows = panel_rows,
         .gradient = gradient_row(s, of_x, i),
         .self = tile_operand_row(self, i),
+        .origin = self->origin,
         .scale = (float)ldexp((double)p->config.logit_scale * (neg_sq_l2 ? 2 : 1),
                               -p->gradient.weight_bits),
         .self_scale = scale_of(self, i),

@@ -84,6 +84,7 @@ struct infonce_row {
     size_t nr, panel_rows;
     float *gradient;                          /* out; may be the sum itself */
     const float *self;                        /* x */
+    const float *origin;                      /* neg_sq_l2: subtracted from x and y, or NULL */
     const float *other;                       /* a positive's y; NULL: none */
     float coef;                               /* its G */
     struct row_scale self_scale, other_scale; /* cosine */
@@ -121,7 +122,7 @@ struct infonce_ops {
     void (*add_positive)(const struct infonce_row *row);
     /* dot:       v = sum + coef y, out = scale v
      * cosine:    v likewise with normalised rows, out = scale (v - x^ (x^ . v)) / |x|
-     * neg_sq_l2: v = sum + coef y - sum_g x, out = scale v
+     * neg_sq_l2: v = sum + coef y - sum_g x, out = scale v; x and y less the origin, as in the sum
      * Returns x . v (x^ . v for cosine). */
     float (*finish_row[MMK_SIMILARITY_COUNT])(const struct infonce_row *row);
 };

@@ -260,21 +260,32 @@ static inline __m256 infonce_scaled_avx2(__m256 v, const struct row_scale *scale
                          _mm256_set1_ps(scale->inverse));
 }
 
+/* Elements of a row, less the origin's. */
+static inline __m256 infonce_row_avx2(const float *elements, const struct infonce_row *row,
+                                      size_t k, size_t first, bool has_origin)
+{
+    __m256 v = simd_load_first(elements + k, first);
+    return has_origin ? _mm256_sub_ps(v, simd_load_first(row->origin + k, first)) : v;
+}
+
 /* v + coef y. Without cosine the scale is 1, which is exact. */
 static inline __m256 infonce_with_positive_avx2(const struct infonce_row *row, size_t k,
-                                                size_t first, __m256 v)
+                                                size_t first, bool has_origin, __m256 v)
 {
-    __m256 y = infonce_scaled_avx2(simd_load_first(row->other + k, first), &row->other_scale);
+    __m256 y = infonce_row_avx2(row->other, row, k, first, has_origin);
+    y = infonce_scaled_avx2(y, &row->other_scale);
     return _mm256_fmadd_ps(_mm256_set1_ps(row->coef), y, v);
 }
 
 static void infonce_add_positive_avx2(const struct infonce_row *given)
 {
     const struct infonce_row row = *given; /* stores cannot change it */
+    const bool has_origin = row.origin != NULL;
     for (size_t k = 0; k < row.d; k += 8) {
         size_t first = row.d - k < 8 ? row.d - k : 8;
         __m256 v = simd_load_first(infonce_sum_at(&row, k), first);
-        infonce_store_avx2(row.gradient + k, first, infonce_with_positive_avx2(&row, k, first, v));
+        infonce_store_avx2(row.gradient + k, first,
+                           infonce_with_positive_avx2(&row, k, first, has_origin, v));
     }
 }
 
@@ -283,6 +294,7 @@ infonce_finish_avx2(const struct infonce_row *given, enum mmk_similarity similar
 {
     const struct infonce_row copy = *given, *row = &copy; /* stores cannot change it */
     bool cosine = similarity == MMK_COSINE;
+    bool has_origin = similarity == MMK_NEG_SQ_L2 && row->origin != NULL;
     const __m256 scale = _mm256_set1_ps(row->scale), sum_g = _mm256_set1_ps(row->sum_g);
     __m256 lane[8];
     for (size_t l = 0; l < 8; l++)
@@ -295,9 +307,9 @@ infonce_finish_avx2(const struct infonce_row *given, enum mmk_similarity similar
                 break;
             size_t first = row->d - at < 8 ? row->d - at : 8;
             __m256 v = simd_load_first(infonce_sum_at(row, at), first);
-            __m256 x = simd_load_first(row->self + at, first);
+            __m256 x = infonce_row_avx2(row->self, row, at, first, has_origin);
             if (row->other != NULL)
-                v = infonce_with_positive_avx2(row, at, first, v);
+                v = infonce_with_positive_avx2(row, at, first, has_origin, v);
             if (similarity == MMK_NEG_SQ_L2)
                 v = _mm256_fnmadd_ps(sum_g, x, v);
             if (cosine)

@@ -258,22 +258,32 @@ static inline __m512 infonce_scaled_avx512(__m512 v, const struct row_scale *sca
                          _mm512_set1_ps(scale->inverse));
 }
 
+/* Elements of a row, less the origin's. */
+static inline __m512 infonce_row_avx512(const float *elements, const struct infonce_row *row,
+                                        size_t k, size_t first, bool has_origin)
+{
+    __m512 v = simd_load_first(elements + k, first);
+    return has_origin ? _mm512_sub_ps(v, simd_load_first(row->origin + k, first)) : v;
+}
+
 /* v + coef y. Without cosine the scale is 1, which is exact. */
 static inline __m512 infonce_with_positive_avx512(const struct infonce_row *row, size_t k,
-                                                  size_t first, __m512 v)
+                                                  size_t first, bool has_origin, __m512 v)
 {
-    __m512 y = infonce_scaled_avx512(simd_load_first(row->other + k, first), &row->other_scale);
+    __m512 y = infonce_row_avx512(row->other, row, k, first, has_origin);
+    y = infonce_scaled_avx512(y, &row->other_scale);
     return _mm512_fmadd_ps(_mm512_set1_ps(row->coef), y, v);
 }
 
 static void infonce_add_positive_avx512(const struct infonce_row *given)
 {
     const struct infonce_row row = *given; /* stores cannot change it */
+    const bool has_origin = row.origin != NULL;
     for (size_t k = 0; k < row.d; k += 16) {
         size_t first = row.d - k < 16 ? row.d - k : 16;
         __m512 v = simd_load_first(infonce_sum_at(&row, k), first);
         infonce_store_avx512(row.gradient + k, first,
-                             infonce_with_positive_avx512(&row, k, first, v));
+                             infonce_with_positive_avx512(&row, k, first, has_origin, v));
     }
 }
 
@@ -284,9 +294,11 @@ infonce_finish_step_avx512(const struct infonce_row *row, enum mmk_similarity si
                            const float *sum, bool has_positive, size_t k, size_t first, __m512 lane)
 {
     bool cosine = similarity == MMK_COSINE;
-    __m512 v = simd_load_first(sum, first), x = simd_load_first(row->self + k, first);
+    bool has_origin = similarity == MMK_NEG_SQ_L2 && row->origin != NULL;
+    __m512 v = simd_load_first(sum, first);
+    __m512 x = infonce_row_avx512(row->self, row, k, first, has_origin);
     if (has_positive)
-        v = infonce_with_positive_avx512(row, k, first, v);
+        v = infonce_with_positive_avx512(row, k, first, has_origin, v);
     if (similarity == MMK_NEG_SQ_L2)
         v = _mm512_fnmadd_ps(_mm512_set1_ps(row->sum_g), x, v);
     if (cosine) {

@@ -259,21 +259,32 @@ static inline float32x4_t infonce_scaled_neon(float32x4_t v, const struct row_sc
     return vmulq_n_f32(vmulq_n_f32(v, scale->power), scale->inverse);
 }
 
+/* Elements of a row, less the origin's. */
+static inline float32x4_t infonce_row_neon(const float *elements, const struct infonce_row *row,
+                                           size_t k, size_t first, bool has_origin)
+{
+    float32x4_t v = simd_load_first(elements + k, first);
+    return has_origin ? vsubq_f32(v, simd_load_first(row->origin + k, first)) : v;
+}
+
 /* v + coef y. Without cosine the scale is 1, which is exact. */
 static inline float32x4_t infonce_with_positive_neon(const struct infonce_row *row, size_t k,
-                                                     size_t first, float32x4_t v)
+                                                     size_t first, bool has_origin, float32x4_t v)
 {
-    float32x4_t y = infonce_scaled_neon(simd_load_first(row->other + k, first), &row->other_scale);
+    float32x4_t y = infonce_row_neon(row->other, row, k, first, has_origin);
+    y = infonce_scaled_neon(y, &row->other_scale);
     return vfmaq_n_f32(v, y, row->coef);
 }
 
 static void infonce_add_positive_neon(const struct infonce_row *given)
 {
     const struct infonce_row row = *given; /* stores cannot change it */
+    const bool has_origin = row.origin != NULL;
     for (size_t k = 0; k < row.d; k += 4) {
         size_t first = row.d - k < 4 ? row.d - k : 4;
         float32x4_t v = simd_load_first(infonce_sum_at(&row, k), first);
-        simd_store_first(row.gradient + k, first, infonce_with_positive_neon(&row, k, first, v));
+        simd_store_first(row.gradient + k, first,
+                         infonce_with_positive_neon(&row, k, first, has_origin, v));
     }
 }
 
@@ -281,6 +292,7 @@ static inline __attribute__((always_inline)) float
 infonce_finish_neon(const struct infonce_row *row, enum mmk_similarity similarity)
 {
     bool cosine = similarity == MMK_COSINE;
+    bool has_origin = similarity == MMK_NEG_SQ_L2 && row->origin != NULL;
     const float32x4_t sum_g = vdupq_n_f32(row->sum_g);
     float32x4_t lane[16];
     for (size_t l = 0; l < 16; l++)
@@ -292,9 +304,9 @@ infonce_finish_neon(const struct infonce_row *row, enum mmk_similarity similarit
                 break;
             size_t first = row->d - at < 4 ? row->d - at : 4;
             float32x4_t v = simd_load_first(infonce_sum_at(row, at), first);
-            float32x4_t x = simd_load_first(row->self + at, first);
+            float32x4_t x = infonce_row_neon(row->self, row, at, first, has_origin);
             if (row->other != NULL)
-                v = infonce_with_positive_neon(row, at, first, v);
+                v = infonce_with_positive_neon(row, at, first, has_origin, v);
             if (similarity == MMK_NEG_SQ_L2)
                 v = vfmsq_f32(v, sum_g, x);
             if (cosine)

@@ -161,26 +161,32 @@ static inline float infonce_scaled_scalar(float v, struct row_scale scale)
 }
 
 /* Element k of sum + coef y. Without cosine the scale is 1, which is exact. */
-static inline float infonce_with_positive_scalar(const struct infonce_row *row, size_t k, float v)
+static inline float infonce_with_positive_scalar(const struct infonce_row *row, size_t k,
+                                                 bool has_origin, float v)
 {
-    return fmaf(row->coef, infonce_scaled_scalar(row->other[k], row->other_scale), v);
+    float y = has_origin ? row->other[k] - row->origin[k] : row->other[k];
+    return fmaf(row->coef, infonce_scaled_scalar(y, row->other_scale), v);
 }
 
 static void infonce_add_positive_scalar(const struct infonce_row *row)
 {
     for (size_t k = 0; k < row->d; k++)
-        row->gradient[k] = infonce_with_positive_scalar(row, k, *infonce_sum_at(row, k));
+        row->gradient[k] =
+            infonce_with_positive_scalar(row, k, row->origin != NULL, *infonce_sum_at(row, k));
 }
 
 static inline __attribute__((always_inline)) float
 infonce_finish_scalar(const struct infonce_row *row, enum mmk_similarity similarity)
 {
     bool cosine = similarity == MMK_COSINE;
+    bool has_origin = similarity == MMK_NEG_SQ_L2 && row->origin != NULL;
     float lane[SIMD_LANES] = {0};
     for (size_t k = 0; k < row->d; k++) {
         float v = *infonce_sum_at(row, k), x = row->self[k];
+        if (has_origin)
+            x -= row->origin[k];
         if (row->other != NULL)
-            v = infonce_with_positive_scalar(row, k, v);
+            v = infonce_with_positive_scalar(row, k, has_origin, v);
         if (similarity == MMK_NEG_SQ_L2)
             v = fmaf(-row->sum_g, x, v);
         if (cosine)

@@ -2,7 +2,8 @@
  * SPDX-License-Identifier: MIT
  *
  * O((m + n) d + entries): X is read once for its greatest element where the similarity is dot, both
- * sides for their norms where it is cosine. It shows in the time of small batches only.
+ * sides for their norms where it is cosine, nine rows of Y for the origin where it is neg_sq_l2. It
+ * shows in the time of small batches only.
  */
 #include "problem.h"
 
@@ -110,9 +111,10 @@ enum mmk_status infonce_take_rows(struct infonce *p, const struct mmk_matrix *x,
                           "have below 2^32",
                           p->m, y_rows.rows, further.rows);
     if ((status = args_similarity(similarity)) != MMK_OK ||
-        (status = args_options(options)) != MMK_OK)
+        (status = args_options_origin(options, similarity, p->d, TILE_ORIGIN_LIMIT)) != MMK_OK)
         return status;
     p->config.similarity = similarity;
+    p->config.origin = options != NULL ? options->origin : NULL;
     p->x = operand_of(&x_rows);
     p->y = operand_of(&y_rows);
     if (further.rows > 0) {
@@ -257,6 +259,8 @@ enum mmk_status infonce_open(struct infonce *p, struct scratch *s, enum infonce_
     }
     infonce_build_targets(p);
     p->fold = alpha_folds(p);
+    if (p->config.similarity == MMK_NEG_SQ_L2 && p->config.origin == NULL)
+        tile_find_origin(p->isa->tile, &p->y, p->own, p->d, p->packed.origin);
     if (p->config.similarity == MMK_COSINE) {
 #pragma omp parallel num_threads(p->threads) if (p->threads > 1)
         {

@@ -13,6 +13,8 @@
  * | x_scale, y_scale       m, n row scales (cosine)    infonce_open     strip, products, finish  |
  * | a, b                   HELD_ROWS, HELD_COLS of d   strip            strip                    |
  * | xx, yy                 HELD_ROWS, HELD_COLS        strip            strip                    |
+ * | origin                 d (neg_sq_l2)               infonce_open     strip, products, finish  |
+ * | spare                  t x 2 d (neg_sq_l2)         strip            strip                    |
  * +-- strip --------------- strip.c -------------------------------------------------------------+
  * | z                      t x STRIP_FLOATS            strip            pass, gradient           |
  * | lane                   t x 3 LANE_FLOATS           pass, gradient,  pass, gradient           |
@@ -81,7 +83,9 @@ struct packed_state {
     struct row_scale *x_scale, *y_scale; /* cosine */
     struct region held;                  /* which rows they are */
     float *a, *b;
-    float *xx, *yy; /* their squared norms, neg_sq_l2 */
+    float *xx, *yy; /* neg_sq_l2: their squared norms, */
+    float *origin;  /* Y's own (tile.h), */
+    float *spare;   /* and rows whose norms are out of range */
 };
 
 /* What a worker has of its own. */
@@ -166,6 +170,7 @@ struct infonce_config {
     float weight_x, weight_y;
     size_t offset;
     double upstream;
+    const float *origin; /* of the options; NULL: Y's own */
 };
 
 /* Where gradients go; data NULL: not wanted. The rows of dY are followed by those of dnegatives. */

@@ -125,19 +125,29 @@ static inline void tile_transpose_avx2(__m256 v[8])
         v[e] = t[e];
 }
 
+static inline __m256 tile_load_avx2(const float *row, size_t cols)
+{
+    return cols == 8 ? _mm256_loadu_ps(row) : simd_load_first(row, cols);
+}
+
 /* Columns k .. k + cols of up to 8 rows, transposed. */
 static inline __attribute__((always_inline)) void
-tile_gather_avx2(size_t count, const float *const *row, const struct row_scale *scale, float factor,
-                 size_t k, size_t cols, __m256 v[8])
+tile_gather_avx2(size_t count, const float *const *row, const float *origin,
+                 const struct row_scale *scale, float factor, size_t k, size_t cols, __m256 v[8])
 {
 #pragma GCC unroll 8
+    for (size_t r = 0; r < 8; r++)
+        v[r] = r < count ? tile_load_avx2(row[r] + k, cols) : _mm256_setzero_ps();
+    if (origin != NULL) {
+        const __m256 o = tile_load_avx2(origin + k, cols);
+#pragma GCC unroll 8
+        for (size_t r = 0; r < 8; r++)
+            if (r < count)
+                v[r] = _mm256_sub_ps(v[r], o);
+    }
+#pragma GCC unroll 8
     for (size_t r = 0; r < 8; r++) {
-        if (r >= count) {
-            v[r] = _mm256_setzero_ps();
-            continue;
-        }
-        v[r] = cols == 8 ? _mm256_loadu_ps(row[r] + k) : simd_load_first(row[r] + k, cols);
-        if (scale == NULL)
+        if (scale == NULL || r >= count)
             continue;
         v[r] = _mm256_mul_ps(_mm256_mul_ps(v[r], _mm256_set1_ps(scale[r].power)),
                              _mm256_set1_ps(scale[r].inverse));
@@ -148,13 +158,14 @@ tile_gather_avx2(size_t count, const float *const *row, const struct row_scale *
 
 /* Up to 8 rows into panel[k][width], `wide` columns of it. */
 static inline __attribute__((always_inline)) void
-tile_pack8_avx2(size_t count, const float *const *row, const struct row_scale *scale, float factor,
-                size_t depth, float *panel, size_t width, size_t wide)
+tile_pack8_avx2(size_t count, const float *const *row, const float *origin,
+                const struct row_scale *scale, float factor, size_t depth, float *panel,
+                size_t width, size_t wide)
 {
     for (size_t k = 0; k < depth; k += 8) {
         size_t cols = depth - k < 8 ? depth - k : 8;
         __m256 v[8];
-        tile_gather_avx2(count, row, scale, factor, k, cols, v);
+        tile_gather_avx2(count, row, origin, scale, factor, k, cols, v);
         for (size_t e = 0; e < cols; e++) {
             v[e] = simd_canonical_nan8(v[e]);
             float *out = panel + (k + e) * width;
@@ -168,25 +179,28 @@ tile_pack8_avx2(size_t count, const float *const *row, const struct row_scale *s
     }
 }
 
-static void tile_pack_a_avx2(size_t count, const float *const *row, const struct row_scale *scale,
-                             float factor, size_t depth, float *panel)
+static void tile_pack_a_avx2(size_t count, const float *const *row, const float *origin,
+                             const struct row_scale *scale, float factor, size_t depth,
+                             float *panel)
 {
-    tile_pack8_avx2(count, row, scale, factor, depth, panel, MR, MR);
+    tile_pack8_avx2(count, row, origin, scale, factor, depth, panel, MR, MR);
 }
 
-static void tile_pack_b_avx2(size_t count, const float *const *row, const struct row_scale *scale,
-                             float factor, size_t depth, float *panel)
+static void tile_pack_b_avx2(size_t count, const float *const *row, const float *origin,
+                             const struct row_scale *scale, float factor, size_t depth,
+                             float *panel)
 {
     size_t low = count < 8 ? count : 8;
-    tile_pack8_avx2(low, row, scale, factor, depth, panel, NR, 8);
-    tile_pack8_avx2(count - low, row + low, scale + low, factor, depth, panel + 8, NR, 8);
+    tile_pack8_avx2(low, row, origin, scale, factor, depth, panel, NR, 8);
+    tile_pack8_avx2(count - low, row + low, origin, scale + low, factor, depth, panel + 8, NR, 8);
 }
 
 /* 16 rows at a time, two groups of 8 side by side: a chain of FMAs alone would take as long as the
  * transpose. */
 static inline __attribute__((always_inline)) void
 tile_row_product16_avx2(size_t count, size_t depth, const float *a, const float *const *row,
-                        const struct row_scale *scale, float *c, float *squares, const float *ahead)
+                        const float *origin, const struct row_scale *scale, float *c,
+                        float *squares, const float *ahead)
 {
     const size_t low = count < 8 ? count : 8;
     __m256 sum[2] = {_mm256_setzero_ps(), _mm256_setzero_ps()}, square[2] = {sum[0], sum[0]};
@@ -197,7 +211,7 @@ tile_row_product16_avx2(size_t count, size_t depth, const float *a, const float 
 #pragma GCC unroll 2
         for (size_t g = 0; g < 2; g++) {
             __m256 v[8];
-            tile_gather_avx2(g == 0 ? low : count - low, row + 8 * g,
+            tile_gather_avx2(g == 0 ? low : count - low, row + 8 * g, origin,
                              scale != NULL ? scale + 8 * g : NULL, 1.0f, k, cols, v);
             for (size_t e = 0; e < cols; e++) {
                 sum[g] = _mm256_fmadd_ps(_mm256_broadcast_ss(a + k + e), v[e], sum[g]);
@@ -213,35 +227,67 @@ tile_row_product16_avx2(size_t count, size_t depth, const float *a, const float 
 }
 
 static void tile_row_product_avx2(size_t count, size_t depth, const float *a,
-                                  const float *const *row, const struct row_scale *scale, float *c,
-                                  float *squares, const float *ahead)
+                                  const float *const *row, const float *origin,
+                                  const struct row_scale *scale, float *c, float *squares,
+                                  const float *ahead)
 {
     for (size_t j = 0; j < TILE_MAX_NR; j += 16) {
         size_t here = count < j ? 0 : count - j < 16 ? count - j : 16;
         const struct row_scale *its_scale = scale != NULL ? scale + j : NULL;
         float *out = squares != NULL ? squares + j : NULL;
         if (here == 16 && scale == NULL)
-            tile_row_product16_avx2(16, depth, a, row + j, NULL, c + j, out, ahead);
+            tile_row_product16_avx2(16, depth, a, row + j, origin, NULL, c + j, out, ahead);
         else if (here == 16)
-            tile_row_product16_avx2(16, depth, a, row + j, its_scale, c + j, out, ahead);
+            tile_row_product16_avx2(16, depth, a, row + j, origin, its_scale, c + j, out, ahead);
         else
-            tile_row_product16_avx2(here, depth, a, row + j, its_scale, c + j, out, ahead);
+            tile_row_product16_avx2(here, depth, a, row + j, origin, its_scale, c + j, out, ahead);
         ahead += 16 * depth;
     }
 }
 
-static void tile_copy_columns_avx2(size_t d, const float *row, const struct row_scale *scale,
-                                   float *out, size_t stride)
+static void tile_copy_columns_avx2(size_t d, const float *row, const float *origin,
+                                   const struct row_scale *scale, float *out, size_t stride)
 {
     const __m256 power = _mm256_set1_ps(scale != NULL ? scale->power : 1.0f);
     const __m256 inverse = _mm256_set1_ps(scale != NULL ? scale->inverse : 1.0f);
     for (size_t k = 0; k < d; k += NR, out += stride) {
         size_t cols = d - k < NR ? d - k : NR, low = cols < 8 ? cols : 8;
-        __m256 v0 = low == 8 ? _mm256_loadu_ps(row + k) : simd_load_first(row + k, low);
-        __m256 v1 =
-            cols == NR ? _mm256_loadu_ps(row + k + 8) : simd_load_first(row + k + low, cols - low);
+        __m256 v0 = tile_load_avx2(row + k, low), v1 = tile_load_avx2(row + k + low, cols - low);
+        if (origin != NULL) {
+            v0 = _mm256_sub_ps(v0, tile_load_avx2(origin + k, low));
+            v1 = _mm256_sub_ps(v1, tile_load_avx2(origin + k + low, cols - low));
+        }
         _mm256_storeu_ps(out, _mm256_mul_ps(_mm256_mul_ps(v0, power), inverse));
         _mm256_storeu_ps(out + 8, _mm256_mul_ps(_mm256_mul_ps(v1, power), inverse));
+    }
+}
+
+static inline __m256 tile_middle_avx2(const __m256 v[3])
+{
+    return _mm256_max_ps(_mm256_min_ps(v[0], v[1]), _mm256_min_ps(_mm256_max_ps(v[0], v[1]), v[2]));
+}
+
+static void tile_median_avx2(size_t d, const float *const *row, float *out)
+{
+    const __m256 limit = _mm256_set1_ps(TILE_ORIGIN_LIMIT), zero = _mm256_setzero_ps();
+    const __m256 sign = _mm256_set1_ps(-0.0f);
+    for (size_t k = 0; k < d; k += 8) {
+        size_t first = d - k < 8 ? d - k : 8;
+        __m256 v[3], low[3], middle[3], high[3];
+        for (size_t g = 0; g < 3; g++) {
+            for (size_t i = 0; i < 3; i++) {
+                v[i] = tile_load_avx2(row[3 * g + i] + k, first);
+                __m256 small = _mm256_cmp_ps(_mm256_andnot_ps(sign, v[i]), limit, _CMP_LT_OQ);
+                v[i] = _mm256_add_ps(_mm256_and_ps(v[i], small), zero);
+            }
+            low[g] = _mm256_min_ps(_mm256_min_ps(v[0], v[1]), v[2]);
+            middle[g] = tile_middle_avx2(v);
+            high[g] = _mm256_max_ps(_mm256_max_ps(v[0], v[1]), v[2]);
+        }
+        v[0] = _mm256_max_ps(_mm256_max_ps(low[0], low[1]), low[2]);
+        v[1] = tile_middle_avx2(middle);
+        v[2] = _mm256_min_ps(_mm256_min_ps(high[0], high[1]), high[2]);
+        simd_store_first(out + k, first, tile_middle_avx2(v));
     }
 }
 
@@ -298,6 +344,7 @@ const struct tile_ops tile_ops_avx2 = {
     .row_product = tile_row_product_avx2,
     .product_rows = tile_product_rows_avx2,
     .product_columns = tile_product_columns_avx2,
+    .median = tile_median_avx2,
     .sum_squares = tile_sum_squares_avx2,
     .neg_sq_l2 = tile_neg_sq_l2_avx2,
 };
