@@ -80,7 +80,8 @@ enum mmk_status {
     MMK_ERR_NO_MEMORY,         /* the function's own allocation failed */
     MMK_ERR_ISA_UNKNOWN,       /* the name (or MMK_ISA in the environment) is none */
     MMK_ERR_ISA_UNUSABLE,      /* this machine or build cannot run it */
-    MMK_ERR_GALLERY            /* packed for another ISA or similarity, or not allowed here */
+    MMK_ERR_GALLERY,           /* packed for another ISA or similarity, or not allowed here */
+    MMK_ERR_ORIGIN             /* an element is NaN, infinite or not below 2^100 */
 };
 
 /*   mmk_status_string   one sentence for a status; never NULL
@@ -156,13 +157,18 @@ struct mmk_csr {
  *   workspace_bytes   where it is below the least, too; keep it from call to call
  *   query             not NULL: the call checks its arguments, writes here how much workspace it
  *                     can use, beside the results themselves, and computes nothing. Matrices and
- *                     outputs need no data then, targets do. On an error it is not written */
+ *                     outputs need no data then, targets do. On an error it is not written
+ *   origin            for MMK_NEG_SQ_L2, else MMK_ERR_CONFLICT: d floats below 2^100, the same for
+ *                     all parts of X or Y that are to have the bits of the whole. NULL: in each
+ *                     column the median of Y's rows floor(i min(n, 672) / 9), i < 9, where what is
+ *                     not below 2^100 counts as 0. A packed gallery has that of its packing */
 struct mmk_options {
     int threads;
     void *workspace;
     size_t workspace_bytes;
     struct mmk_workspace_bytes *query;
-    const void *reserved[4];
+    const float *origin;
+    const void *reserved[3];
 };
 
 struct mmk_workspace_bytes {
@@ -178,9 +184,9 @@ struct mmk_workspace_bytes {
  *                  with NaN or Inf has cosine NaN with everything. Rounding may leave a result
  *                  outside [-1, 1]: pair and query by (d / 30 + 24) 2^-24 at most, matrix and
  *                  search by (1.02 d + 16) 2^-24, d up to 2^22 (met: 10 2^-23 at d = 768).
- *   MMK_NEG_SQ_L2  -|x - y|^2; exactly 0 for x = y, never positive. Pair and query take the
- *                  differences; matrix expands it as 2 x.y - |x|^2 - |y|^2, whose rounding error
- *                  grows with |x|^2 + |y|^2, clamped at 0.
+ *   MMK_NEG_SQ_L2  -|x - y|^2; exactly 0 for x = y, never positive. Pair, query and alignment take
+ *                  differences; all else expands it, clamped at 0, as 2 x.y - |x|^2 - |y|^2 of rows
+ *                  less an origin o (see options): its error grows with |x - o|^2 + |y - o|^2.
  * Source: Radford et al. 2021 (CLIP); Cai et al. 2025 use neg_sq_l2 with temperature 1. */
 enum mmk_similarity { MMK_DOT = 0, MMK_COSINE, MMK_NEG_SQ_L2 };
 #define MMK_SIMILARITY_COUNT 3
@@ -246,15 +252,16 @@ MMK_API void mmk_gallery_free(struct mmk_gallery *gallery);
  * and upstream d loss / ds = sum_ij G_ij sim_ij.
  * Edge cases: rows and columns without targets add nothing and are not counted; a loss without any
  * is 0. The least loss_x is the mean entropy of the t_i, 0 for single targets; one near 0 keeps its
- * relative accuracy, as a row's only target is joined last. A gradient's sums over the batch are
- * chains of float, whose error grows with their length: 4e-6 was met at 4,096 rows, 2e-4 at 65,792.
+ * relative accuracy, as a row's only target is joined last. Sums over the batch are chains of at
+ * most 176 floats, joined in double: what they add to the error of the logits is below 3e-6 of the
+ * greatest element of a gradient at any m and n. A logit is one chain over d: (below).
  * m = n = 1 gives exactly 0. A zero row has gradient 0 (cosine). NaN or +Inf among the logits of a
  * row (column) makes its lse, and the loss, NaN; a NaN lse makes its row (column) of P (Q), and all
  * that is summed from it, NaN, whatever the weights. m = 0 or n = 0 gives loss 0 and lse of -Inf.
  * Logits of any size are right; rows and columns some 60 nats from most are done twice.
- * Memory: logits are never stored: O(m + n + entries), packed copies of some 5,600 rows, with
- * gradients 12,500 and 7 MB of G; d loss / ds makes dX, and for neg_sq_l2 dY and dN, if they are
- * not wanted. Gradients make logits again (8 m n d flops in all), unless the workspace keeps
+ * Memory: logits are never stored: O(m + n + entries), packed copies of some 6,100 rows, with
+ * gradients 15,000 and 7 MB of G, and beyond 2,688 rows of X 8 bytes for each element of dY and dN;
+ * d loss / ds makes dX if it is not wanted, but for neg_sq_l2. Gradients make logits again (8 m n d flops in all), unless the workspace keeps
  * exponentials, 4 bytes a pair: with all of them 6 m n d. They are of no use where a lse is so far
  * from most (110 nats) that P and Q need an exponential each.
  * Sources: van den Oord et al. 2018; Radford et al. 2021; Khosla et al. 2020 (SupCon); Yang et al.

@@ -32,6 +32,8 @@ enum fill {
     FILL_NAN_LAST,   /* in the last element of the last row, */
     FILL_NAN_TAIL,   /* in the part of a row beyond the last whole vector */
     FILL_ALIGNED,    /* y close to its positive x: softmax near 1 on the positive */
+    FILL_MEAN_10,    /* all rows near one far from 0: N(10, 0.1), */
+    FILL_MEAN_1000,  /* N(1000, 1) */
     /* Scores, for top-k only: */
     FILL_ASCENDING,  /* each beats the ones before */
     FILL_DESCENDING, /* none does */

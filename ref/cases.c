@@ -92,6 +92,8 @@ const char *fill_name(enum fill fill)
         [FILL_NAN_LAST] = "nan_last",
         [FILL_NAN_TAIL] = "nan_tail",
         [FILL_ALIGNED] = "aligned",
+        [FILL_MEAN_10] = "mean_10",
+        [FILL_MEAN_1000] = "mean_1000",
         [FILL_ASCENDING] = "ascending",
         [FILL_DESCENDING] = "descending",
         [FILL_CONSTANT] = "constant",
@@ -225,6 +227,10 @@ static double element(enum fill fill, bool one_sign, uint64_t stream, size_t col
         return g * 1e-20;
     case FILL_HUGE: /* one sign where products overflow: Inf - Inf would depend on the order */
         return (one_sign ? 0.5 + fabs(g) : g) * 1e20;
+    case FILL_MEAN_10:
+        return 10 + 0.1 * g;
+    case FILL_MEAN_1000:
+        return 1000 + g;
     case FILL_DENORMAL:
         return h % 8 == 0 ? 0x1p-149 : g * 1e-40;
     default:

@@ -45,6 +45,12 @@ static inline bool fill_is_of_rows(enum fill fill)
     return fill < FILL_ASCENDING;
 }
 
+/* Rows near one that is far from 0. */
+static inline bool fill_is_offset(enum fill fill)
+{
+    return fill == FILL_MEAN_10 || fill == FILL_MEAN_1000;
+}
+
 /* ---- Layout: adds a buffer of rows x cols to the trial ---- */
 
 static inline struct buffer *add_buffer(struct trial *t, const char *name, bool output, size_t rows,
@@ -136,6 +142,15 @@ static inline double bound_chain(size_t d)
 {
     double walk = 6 * sqrt((double)d);
     return (walk < (double)d ? walk : (double)d) + 1;
+}
+
+/* The same for a sum of n over the batch: chains of at most 176, four of them added up, these sums
+ * added up in double, and one rounding to float; for the sums of exponentials, chains of 84 or
+ * less, it is more than enough. However large n: 91 roundings, where one chain over 4,096 would be
+ * given 385. */
+static inline double bound_batch(size_t n)
+{
+    return bound_chain(n < 176 ? n : 176) + (n > 176 ? 4 : 0);
 }
 
 /* With few distinct values, quarters at least, every product and partial sum is exact up to 2^24

@@ -2,8 +2,9 @@
  * losses.
  * SPDX-License-Identifier: MIT
  *
- * Bounds, with u = 2^-24, chain() and e_ij = error of sim_ij as for the similarity matrix. Errors
- * of exponents become relative errors of what is summed, so everything scales with s by itself.
+ * Bounds, with u = 2^-24, batch() of cases.h and e_ij = error of sim_ij as for the similarity
+ * matrix. Errors of exponents become relative errors of what is summed, so everything scales with s
+ * by itself.
  *
  * Logit, with s log2(e) rounded and multiplied into x before the product:
  *     delta_ij = s (e_ij + u sum_k |x_ik y_jk|) + 2u |L_ij|
@@ -11,31 +12,33 @@
  * row is done again M_i is its greatest logit but the positive's; exp:
  *     epsilon_ij = delta_ij + 2u |L_ij - M_i| + 4u
  * lse_i, rounded once at its end:
- *     sum_j P_ij epsilon_ij + (chain(n) + 4) u + 2u |lse_i|
+ *     sum_j P_ij epsilon_ij + (batch(n) + 4) u + 2u |lse_i|
  * loss_i is log(1 + sum of the others e^{L_ij - L_ip}), so that only the others' errors count:
- *     sum_{j != p} P_ij (epsilon_ij + epsilon_ip + (chain(n) + 4) u) + 4u loss_i
+ *     sum_{j != p} P_ij (epsilon_ij + epsilon_ip + (batch(n) + 4) u) + 4u loss_i
  * With several targets p is the one of the greatest logit, as rounded, and sum_j t_ij (L_ip - L_ij)
  * is added: sum_{j != p} t_ij (delta_ij + delta_ip) more, with the greatest epsilon of a target for
- * p's. loss: the weighted mean of these, and (chain(m) + 4) u loss.
+ * p's. loss: the weighted mean of these, and (batch(m) + 4) u loss.
  *
  * P_ij, relative:
  *     gamma_ij = e^{delta_ij + error of lse_i + 3u (|L_ij| + |lse_i|) + 4u} - 1
  * Both may be made from one exponential and two factors 2^(c - lse): 6u more.
  * Uniformity has no targets: the loss of a row is lse_i - log n, bounded as lse_i and 2u log n.
- * G_ij, for each direction; on the positive the sum of the others' errors and (chain(n) + 4) u of
+ * G_ij, for each direction; on the positive the sum of the others' errors and (batch(n) + 4) u of
  * their sum:
  *     weight/m P_ij (gamma_ij + 4u)
  * and u weight/m t_ij on a target that is not its row's only one. An upstream factor multiplies
  * this, and with the weights is rounded: 2u |G_ij| more.
- * dX, with W_ij = error of G_ij + (chain(n) + 4) u |G_ij|, for dot, neg_sq_l2 and cosine:
+ * dX, with W_ij = error of G_ij + (batch(n) + 4) u |G_ij|, for dot, neg_sq_l2 and cosine:
  *     s sum_j W_ij |y_jk|
  *     2 s sum_j W_ij (|x_ik| + |y_jk|)
  *     s/|x_i| (V_k + A |unit_x_ik|)
- * where V_k = sum_j W_ij |unit_y_jk|, W with the rounding of the normalised rows, and
+ * with, for neg_sq_l2, x and y less the origin, here and below, and u more in W since that is
+ * rounded; where V_k = sum_j W_ij |unit_y_jk|, W with the rounding of the normalised rows, and
  * A = sum_k V_k |unit_x_ik| + sum_j |G_ij| e_ij is the error of the part along x_i.
- * dlogit_scale, made from the products of the gradients' rows with their own x (and y), which hold
- * mag_ij = sum_k |x_ik y_jk|, for neg_sq_l2 sum_k (|x_ik| + |y_jk|)^2:
- *     sum_ij (error of G_ij) |sim_ij| + (chain(m) + chain(n) + lanes(d) + 8) u |G_ij| mag_ij
+ * dlogit_scale, made from the products of dX's rows with their own x, which hold mag_ij = sum_k
+ * |x_ik y_jk|:
+ *     sum_ij (error of G_ij) |sim_ij| + (batch(m) + batch(n) + lanes(d) + 8) u |G_ij| mag_ij
+ * for neg_sq_l2 from G and the logits, with |sim_ij| for mag_ij and |G_ij| e_ij more.
  *
  * Terms below 2^-126 of 2^c are flushed to 0. Forward, and backward with it: a sum below 2^-60 of
  * 2^c is not used, so that a flush is an error of 2^-66 of the sum. The backward alone has c at the
@@ -69,10 +72,10 @@ void infonce_bounds_open(struct infonce_bounds *b, const struct infonce_ref *r)
     double *squares_x = ref_doubles(m), *squares_y = ref_doubles(n);
     for (size_t i = 0; i < m && !cosine; i++)
         for (size_t k = 0; k < d; k++)
-            squares_x[i] += r->x[i * d + k] * r->x[i * d + k];
+            squares_x[i] += r->unit_x[i * d + k] * r->unit_x[i * d + k];
     for (size_t j = 0; j < n && !cosine; j++)
         for (size_t k = 0; k < d; k++)
-            squares_y[j] += r->y[j * d + k] * r->y[j * d + k];
+            squares_y[j] += r->unit_y[j * d + k] * r->unit_y[j * d + k];
 #pragma omp parallel for if (m * n > 10000) schedule(static)
     for (size_t i = 0; i < m; i++)
         for (size_t j = 0; j < n; j++) {
@@ -153,7 +156,7 @@ double infonce_forward_bounds(const struct infonce_direction *dir, const double 
             }
         }
         free(t);
-        double sums = (bound_chain(dir->cols) + 4) * u;
+        double sums = (bound_batch(dir->cols) + 4) * u;
         lse_error[i] = all + sums + 2 * u * fabs(lse) + cols * flush;
         if (dir->uniform)
             total += dir->weight * (lse_error[i] + 2 * u * log(cols));
@@ -175,7 +178,7 @@ void infonce_g_bounds(const struct infonce_direction *dir, const double *delta, 
             continue;
         double *t = ref_doubles(dir->cols);
         infonce_ref_targets(dir, i, t);
-        double others = (bound_chain(dir->cols) + 4) * u * dir->others[i] + cols * flush;
+        double others = (bound_batch(dir->cols) + 4) * u * dir->others[i] + cols * flush;
         for (size_t j = 0; j < dir->cols; j++) {
             size_t at = i * dir->cols + j;
             double p = dir->p[at];
@@ -237,7 +240,8 @@ static void gradient_bounds(const struct infonce_ref *r, size_t rows, size_t col
     size_t d = r->d;
     bool cosine = r->similarity == MMK_COSINE;
     double u = BOUND_U, s = r->scale, norm_roundings = bound_lanes(d) / 2 + 4;
-    double per_term = bound_chain(cols) + 4 + (cosine ? norm_roundings : 0);
+    double row_roundings = cosine ? norm_roundings : r->similarity == MMK_NEG_SQ_L2 ? 1 : 0;
+    double per_term = bound_batch(cols) + 4 + row_roundings;
     double underflow = (double)(cols + d + 4) * BOUND_UNDERFLOW;
     double *weight = ref_doubles(rows * cols), *v = ref_doubles(rows * d);
     bool *finite_b = ref_zeros(cols, sizeof *finite_b);
@@ -313,16 +317,19 @@ void infonce_gradient_bounds(struct trial *t, const struct infonce_ref *r,
 
     double *transposed = ref_doubles(m * n);
     double error = 0, sum = 0;
+    bool open = false; /* 0 * NaN: may be left out or not */
     for (size_t at = 0; at < m * n; at++) {
         error += g_error[at] * fabs(r->sim[at]);
-        sum += fabs(r->g[at]) * (r->similarity == MMK_NEG_SQ_L2
-                                     ? 2 * r->magnitude[at] + bounds->squares[at]
-                                     : r->magnitude[at]);
+        if (r->similarity == MMK_NEG_SQ_L2)
+            error += fabs(r->g[at]) * bounds->e[at];
+        sum +=
+            fabs(r->g[at]) * (r->similarity == MMK_NEG_SQ_L2 ? fabs(r->sim[at]) : r->magnitude[at]);
+        open = open || (r->g[at] == 0 && !isfinite(r->sim[at]));
     }
-    double roundings = bound_chain(m) + bound_chain(n) + bound_lanes(d) + 8;
+    double roundings = bound_batch(m) + bound_batch(n) + bound_lanes(d) + 8;
     *t->buffer[dscale].bound = isfinite(r->dscale) ? error + roundings * BOUND_U * sum +
                                                          ((double)(m * n) + 1) * BOUND_UNDERFLOW
-                                                   : (r->one_sided ? BOUND_OPEN : 0);
+                                                   : (r->one_sided || open ? BOUND_OPEN : 0);
 
     gradient_bounds(r, m, n, r->g, g_error, bounds->e, r->unit_x, r->norm_x, r->unit_y, r->dx,
                     t->buffer[dx].bound);

@@ -278,7 +278,7 @@ static void set_forward(struct trial *t, const struct infonce_ref *r, struct inf
         parts += r->dir_x.weight * fabs(r->dir_x.loss[i]);
     for (size_t j = 0; j < r->n; j++)
         parts += r->dir_y.weight * fabs(r->dir_y.loss[j]);
-    *loss->bound = bounds->loss + (bound_chain(r->m) + 4) * BOUND_U * parts + BOUND_UNDERFLOW;
+    *loss->bound = bounds->loss + (bound_batch(r->m) + 4) * BOUND_U * parts + BOUND_UNDERFLOW;
     if (!isfinite(r->loss))
         *loss->bound = 0;
     if (open_lse(&r->dir_x) || open_lse(&r->dir_y))
@@ -395,10 +395,13 @@ double infonce_backward_bytes(const struct shape *s)
 }
 
 /* Unless the similarity is the cosine, rows of 1e20 make logits overflow, and long rows of integers
- * make them so large that float keeps nothing of the softmax. Large shapes are there for the
- * blocking: a few fills are enough for them. */
+ * make them so large that float keeps nothing of the softmax; so do distances of rows that are 1 or
+ * more apart. Large shapes are there for the blocking: a few fills are enough for them. */
 bool infonce_forward_fill_fits(const struct shape *s, enum fill fill)
 {
+    if (fill_is_offset(fill))
+        return s->similarity == MMK_NEG_SQ_L2 && (fill == FILL_MEAN_10 || s->d <= 12) &&
+               !sweep_is_plain(s->d);
     if (s->m * s->n > 1000000)
         return fill == FILL_NORMAL;
     if (s->m * s->n * (s->d + 4) > 60000 || sweep_is_plain(s->d))

@@ -97,6 +97,7 @@ void infonce_ref_open(struct infonce_ref *r, const struct mmk_infonce_problem *p
     r->scale = (double)problem->logit_scale;
     r->m = m;
     r->n = n;
+    r->own = problem->y->rows;
     r->d = d;
     r->x = ref_doubles(m * d);
     r->y = ref_doubles(n * d);
@@ -203,16 +204,32 @@ static void direction_forward(struct infonce_direction *dir)
     }
 }
 
+static void subtract_origin(struct infonce_ref *r)
+{
+    size_t d = r->d;
+    double *sample = ref_doubles(SIMILARITY_REF_ORIGIN_ROWS * d), *origin = ref_doubles(d);
+    for (size_t i = 0; r->own > 0 && i < SIMILARITY_REF_ORIGIN_ROWS; i++)
+        memcpy(sample + i * d, r->y + similarity_ref_origin_row(r->own, i) * d, d * sizeof *sample);
+    similarity_ref_origin(d, sample, origin);
+    similarity_ref_subtract(r->m, d, r->x, origin, r->unit_x);
+    similarity_ref_subtract(r->n, d, r->y, origin, r->unit_y);
+    free(sample);
+    free(origin);
+}
+
 static void similarities(struct infonce_ref *r)
 {
     size_t m = r->m, n = r->n, d = r->d;
-    similarity_ref_matrix(r->similarity, m, n, d, r->x, r->y, r->sim, r->magnitude);
+    if (r->similarity == MMK_NEG_SQ_L2)
+        subtract_origin(r);
+    else {
+        memcpy(r->unit_x, r->x, m * d * sizeof(double));
+        memcpy(r->unit_y, r->y, n * d * sizeof(double));
+    }
+    similarity_ref_matrix(r->similarity, m, n, d, r->unit_x, r->unit_y, r->sim, r->magnitude);
     if (r->similarity == MMK_COSINE) {
         similarity_ref_normalize(m, d, r->x, r->unit_x, r->norm_x);
         similarity_ref_normalize(n, d, r->y, r->unit_y, r->norm_y);
-    } else {
-        memcpy(r->unit_x, r->x, m * d * sizeof(double));
-        memcpy(r->unit_y, r->y, n * d * sizeof(double));
     }
     for (size_t e = 0; e < m * n; e++)
         r->dir_x.logits[e] = r->scale * r->sim[e];

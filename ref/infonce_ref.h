@@ -37,8 +37,10 @@ struct infonce_ref {
     double upstream; /* of infonce_ref_backward() */
     double scale;    /* s, in double so that it can be varied */
     size_t m, n, d;
+    size_t own;              /* rows of Y without the negatives */
     double *x, *y;           /* rows as they were passed; the negatives are the last of y */
-    double *unit_x, *unit_y; /* the rows that are multiplied: x_i / |x_i| for cosine, else x_i */
+    double *unit_x, *unit_y; /* the rows that are multiplied: x_i / |x_i| for cosine, x_i less the
+                                origin for neg_sq_l2, x_i for dot */
     double *norm_x, *norm_y; /* cosine: |x_i| */
     double *sim, *magnitude; /* m x n; magnitude = sum_k |x_ik y_jk| of the multiplied rows */
     struct infonce_direction dir_x, dir_y;

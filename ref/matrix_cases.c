@@ -5,6 +5,8 @@
 #include "similarity_bounds.h"
 #include "sweep.h"
 
+#include <stdlib.h>
+
 enum { X, Y, RESULT }; /* order of the buffers */
 
 static void matrix_layout(struct trial *t)
@@ -24,6 +26,7 @@ static enum mmk_status matrix_call(struct trial *t)
 static void matrix_oracle(struct trial *t)
 {
     const struct buffer *x = &t->buffer[X], *y = &t->buffer[Y];
+    double *origin = oracle_origin(t->shape.similarity, y);
     const struct similarities s = {t->shape.similarity,
                                    t->fill,
                                    t->shape.m,
@@ -32,8 +35,10 @@ static void matrix_oracle(struct trial *t)
                                    x->data,
                                    x->ld,
                                    y->data,
-                                   y->ld};
+                                   y->ld,
+                                   origin};
     oracle_similarities(&s, t->buffer[RESULT].expected, t->buffer[RESULT].bound);
+    free(origin);
 }
 
 /* ---- Costs and shapes ------------------------------------------------------------------------ */
@@ -53,7 +58,8 @@ static double matrix_bytes(const struct shape *s)
 static bool matrix_fill_fits(const struct shape *s, enum fill fill)
 {
     if (s->m * s->n * (s->d + 4) > 100000 || sweep_is_plain(s->d))
-        return fill == FILL_NORMAL || fill == FILL_NAN_TAIL || fill == FILL_INTEGER;
+        return fill == FILL_NORMAL || fill == FILL_NAN_TAIL || fill == FILL_INTEGER ||
+               (s->similarity == MMK_NEG_SQ_L2 && fill_is_offset(fill));
     return fill_is_of_rows(fill);
 }
 

@@ -176,6 +176,7 @@ static void direction_oracle(const struct trial *t, const struct direction *dire
     open_outputs(direction, n);
     float *picked = malloc((block * d + 1) * sizeof *picked);
     double *scores = ref_doubles(block * n), *bounds = ref_doubles(block * n);
+    double *origin = oracle_origin(t->shape.similarity, &t->buffer[Y]);
     if (!picked)
         abort();
     for (size_t first = 0; first < judged; first += block) {
@@ -185,8 +186,8 @@ static void direction_oracle(const struct trial *t, const struct direction *dire
                 memcpy(picked + r * d,
                        (const float *)of->data + judged_row(rows, judged, first + r) * of->ld,
                        d * sizeof *picked);
-        const struct similarities s = {t->shape.similarity, t->fill,  count, n, d, picked, d,
-                                       among->data,         among->ld};
+        const struct similarities s = {t->shape.similarity, t->fill,   count, n, d, picked, d,
+                                       among->data,         among->ld, origin};
         oracle_similarities(&s, scores, bounds);
 #pragma omp parallel for if (count * n > 10000) schedule(static)
         for (size_t r = 0; r < count; r++)
@@ -196,6 +197,7 @@ static void direction_oracle(const struct trial *t, const struct direction *dire
     free(picked);
     free(scores);
     free(bounds);
+    free(origin);
 }
 
 static void oracle(struct trial *t)
@@ -226,6 +228,7 @@ static bool judge_row(const struct trial *t, const struct direction *direction, 
     bool *seen = calloc(n + 1, sizeof *seen), good = true;
     float *rows = malloc((found * d + 1) * sizeof *rows);
     double *scores = ref_doubles(found), *bounds = ref_doubles(found);
+    double *origin = oracle_origin(t->shape.similarity, &t->buffer[Y]);
     if (!seen || !rows)
         abort();
     for (size_t r = 0; good && r < found; r++) {
@@ -248,7 +251,8 @@ static bool judge_row(const struct trial *t, const struct direction *direction, 
                                    (const float *)of->data + i * of->ld,
                                    of->ld,
                                    rows,
-                                   d};
+                                   d,
+                                   origin};
     if (good)
         oracle_similarities(&s, scores, bounds);
     for (size_t r = 0; good && r < found; r++) {
@@ -265,6 +269,7 @@ static bool judge_row(const struct trial *t, const struct direction *direction, 
     free(rows);
     free(scores);
     free(bounds);
+    free(origin);
     return good;
 }
 
@@ -310,7 +315,8 @@ static bool fits(const struct shape *s, enum fill fill)
     if (fill == FILL_HUGE && s->similarity != MMK_COSINE)
         return false;
     if (s->m * s->n * (s->d + 4) > 200000)
-        return fill == FILL_NORMAL || fill == FILL_DUPLICATES || fill == FILL_NAN_TAIL;
+        return fill == FILL_NORMAL || fill == FILL_DUPLICATES || fill == FILL_NAN_TAIL ||
+               (s->similarity == MMK_NEG_SQ_L2 && fill_is_offset(fill));
     return fill_is_of_rows(fill);
 }
 

@@ -1,24 +1,24 @@
 /* sigmoid_cases.c - cases of the sigmoid loss.
  * SPDX-License-Identifier: MIT
  *
- * Bounds, with u, chain(), e_ij and delta_ij as in infonce_bounds.c. To the product the bias is
+ * Bounds, with u, batch(), e_ij and delta_ij as in infonce_bounds.c. To the product the bias is
  * added, both in base 2 and rounded:
  *     eta_ij = delta_ij + 2u |bias| + 2u (|L_ij| + |bias|),   L_ij = s sim_ij + bias
  * Since log(1 + a e^eta) - log(1 + a) <= a/(1 + a) (e^eta - 1), each softplus(v) of the sum, made
  * from an exponential (2u) and a polynomial (4u) that is 0 where the exponential is below 2^-126,
  * is off by
  *     sigma(v) (e^eta - 1) + 6u softplus(v) + 2^-125
- * and the sum of all, none of them negative, by the sum of these and (chain(n) + chain(m) + 8) u of
+ * and the sum of all, none of them negative, by the sum of these and (batch(n) + batch(m) + 8) u of
  * itself. G_ij: the relative derivative of sigma is at most 1, and a quotient and two products
  * round:
  *     |G_ij| (e^eta - 1 + 8u) + 2^-125/m
  * With variances, s V_ij = s (var_x_i + var_y_j) is taken off L_ij; a sum of them rounds by
  * (lanes(d) + 10) u of itself, which eta has s V_ij times more, beside 2u s V_ij for |bias|.
  * dlog_var_x, a product of e^p with the sum of a row of G:
- *     s e^p sum_j (error of G_ij + (chain(n) + 8) u |G_ij|)
- * and dlogit_scale the sum of (error of G_ij + (chain(m) + chain(n) + lanes(d) + 18) u |G_ij|) V_ij
- * more. dX, dY, dlogit_scale as in infonce_bounds.c; dbias: the sum of these and (chain(m) +
- * chain(n) + 8) u sum |G_ij|.
+ *     s e^p sum_j (error of G_ij + (batch(n) + 8) u |G_ij|)
+ * and dlogit_scale the sum of (error of G_ij + (batch(m) + batch(n) + lanes(d) + 18) u |G_ij|) V_ij
+ * more. dX, dY, dlogit_scale as in infonce_bounds.c; dbias: the sum of these and (batch(m) +
+ * batch(n) + 8) u sum |G_ij|.
  */
 #include "cases.h"
 #include "infonce_bounds.h"
@@ -214,7 +214,7 @@ static double pair_bounds(const struct infonce_ref *r, const struct infonce_boun
                 g_error[at] = fabs(r->g[at]) * (eta + 8 * u) + 0x1p-125 / m;
         }
     }
-    double sums = bound_chain(r->n) + bound_chain(r->m) + 8 + 6 + 4;
+    double sums = bound_batch(r->n) + bound_batch(r->m) + 8 + 6 + 4;
     return errors / m + sums * u * r->loss + BOUND_UNDERFLOW;
 }
 
@@ -240,7 +240,7 @@ static void set_dlog_var(struct buffer *b, const struct infonce_ref *r, size_t c
                          const double *g, const double *g_error, const double *log_var,
                          const double *expected)
 {
-    double roundings = (bound_chain(cols) + 8) * BOUND_U;
+    double roundings = (bound_batch(cols) + 8) * BOUND_U;
     for (size_t i = 0; i < b->rows; i++) {
         double error = 0;
         for (size_t j = 0; j < cols; j++)
@@ -258,7 +258,7 @@ static void set_dlog_var(struct buffer *b, const struct infonce_ref *r, size_t c
 static void set_variances(struct trial *t, const struct infonce_ref *r, const double *g_error)
 {
     size_t m = r->m, n = r->n;
-    double roundings = bound_chain(m) + bound_chain(n) + bound_lanes(r->d) + 18, more = 0;
+    double roundings = bound_batch(m) + bound_batch(n) + bound_lanes(r->d) + 18, more = 0;
     for (size_t i = 0; i < m; i++)
         for (size_t j = 0; j < n; j++)
             more += (g_error[i * n + j] + roundings * BOUND_U * fabs(r->g[i * n + j])) *
@@ -291,7 +291,7 @@ static void both_oracle(struct trial *t)
     *t->buffer[DBIAS].expected = r.dbias;
     *t->buffer[DBIAS].bound =
         isfinite(r.dbias)
-            ? error + (bound_chain(r.m) + bound_chain(r.n) + 8) * BOUND_U * sum + BOUND_UNDERFLOW
+            ? error + (bound_batch(r.m) + bound_batch(r.n) + 8) * BOUND_U * sum + BOUND_UNDERFLOW
             : 0;
     if (has_variances(t))
         set_variances(t, &r, g_error);

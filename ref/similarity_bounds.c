@@ -17,11 +17,14 @@
  * Matrix, one chain of d (bound_chain):
  *
  *     dot          chain u sum|x_k y_k|
- *     neg_sq_l2    (chain + 3) u (2 sum|x_k y_k| + |x|^2 + |y|^2); equal rows give exactly 0
+ *     neg_sq_l2    (chain + 5) u (2 sum|a_k b_k| + |a|^2 + |b|^2), a = x - o and b = y - o with
+ *                  the origin o; equal rows give exactly 0
  *     cosine       (chain + 3) u sum|x_k y_k| / |x||y| + (c + 7 + 4) u |cos|
  *
  * Each normalised element is rounded once, on both sides; the two inverse norms err by half of
- * (c + 7) u and two roundings each.
+ * (c + 7) u and two roundings each. a_k and b_k are rounded once: the distance of what is
+ * multiplied is off by 2u sum|a_k - b_k| (|a_k| + |b_k|) at most, and that is within
+ * 2u sum(|a_k| + |b_k|)^2. Integers less an integer are not rounded.
  */
 #include "similarity_bounds.h"
 
@@ -72,12 +75,27 @@ double bound_similarity(enum mmk_similarity similarity, size_t d, double expecte
                underflow;
     if (similarity == MMK_DOT)
         return chain * BOUND_U * magnitude + underflow;
-    return (chain + 3) * BOUND_U * (2 * magnitude + squares) + 4 * underflow;
+    return (chain + 5) * BOUND_U * (2 * magnitude + squares) + 4 * underflow;
 }
 
 static bool equal_rows(size_t d, const float *x, const float *y)
 {
     return memcmp(x, y, d * sizeof *x) == 0;
+}
+
+double *oracle_origin(enum mmk_similarity similarity, const struct buffer *y)
+{
+    if (similarity != MMK_NEG_SQ_L2)
+        return NULL;
+    double *sample = ref_doubles(SIMILARITY_REF_ORIGIN_ROWS * y->cols);
+    double *origin = ref_doubles(y->cols);
+    for (size_t i = 0; y->rows > 0 && i < SIMILARITY_REF_ORIGIN_ROWS; i++)
+        ref_from_float(1, y->cols,
+                       (const float *)y->data + similarity_ref_origin_row(y->rows, i) * y->ld,
+                       y->ld, sample + i * y->cols);
+    similarity_ref_origin(y->cols, sample, origin);
+    free(sample);
+    return origin;
 }
 
 void oracle_similarities(const struct similarities *s, double *expected, double *bound)
@@ -87,6 +105,10 @@ void oracle_similarities(const struct similarities *s, double *expected, double 
     double *squares_y = ref_doubles(n);
     ref_from_float(m, d, s->x, s->ldx, x);
     ref_from_float(n, d, s->y, s->ldy, y);
+    if (s->origin != NULL) {
+        similarity_ref_subtract(m, d, x, s->origin, x);
+        similarity_ref_subtract(n, d, y, s->origin, y);
+    }
     similarity_ref_matrix(s->similarity, m, n, d, x, y, expected, bound); /* bound = magnitude */
 
     for (size_t j = 0; j < n; j++)

@@ -11,7 +11,7 @@ double bound_pair(enum mmk_similarity similarity, enum fill fill, size_t d, cons
                   const float *y, double expected);
 
 /* Bound of an element of the similarity matrix. magnitude = sum_k |x_k y_k| of the rows
- * that are multiplied; squares = |x|^2 + |y|^2, read for neg_sq_l2 only. */
+ * that are multiplied; squares = |x|^2 + |y|^2 of these, read for neg_sq_l2 only. */
 double bound_similarity(enum mmk_similarity similarity, size_t d, double expected, double magnitude,
                         double squares);
 
@@ -24,7 +24,11 @@ struct similarities {
     size_t ldx;
     const float *y;
     size_t ldy;
+    const double *origin; /* neg_sq_l2: d, subtracted from all rows */
 };
+
+/* The origin that a gallery y has by default, to be freed; NULL but for neg_sq_l2. */
+double *oracle_origin(enum mmk_similarity similarity, const struct buffer *y);
 
 void oracle_similarities(const struct similarities *s, double *expected, double *bound);
 

@@ -66,6 +66,35 @@ void similarity_ref_normalize(size_t m, size_t d, const double *x, double *out, 
     }
 }
 
+size_t similarity_ref_origin_row(size_t rows, size_t i)
+{
+    return i * (rows < 672 ? rows : 672) / SIMILARITY_REF_ORIGIN_ROWS;
+}
+
+static int ascending(const void *left, const void *right)
+{
+    double a = *(const double *)left, b = *(const double *)right;
+    return (a > b) - (a < b);
+}
+
+void similarity_ref_origin(size_t d, const double *sample, double *origin)
+{
+    for (size_t k = 0; k < d; k++) {
+        double v[SIMILARITY_REF_ORIGIN_ROWS];
+        for (size_t i = 0; i < SIMILARITY_REF_ORIGIN_ROWS; i++)
+            v[i] = fabs(sample[i * d + k]) < 0x1p100 ? sample[i * d + k] : 0;
+        qsort(v, SIMILARITY_REF_ORIGIN_ROWS, sizeof *v, ascending);
+        origin[k] = v[SIMILARITY_REF_ORIGIN_ROWS / 2];
+    }
+}
+
+void similarity_ref_subtract(size_t m, size_t d, const double *x, const double *origin, double *out)
+{
+    for (size_t i = 0; i < m; i++)
+        for (size_t k = 0; k < d; k++)
+            out[i * d + k] = x[i * d + k] - origin[k];
+}
+
 /* squares[i] = |x_i|^2, summed over k in order: for x_i = y_j it has the bits of x_i.y_j. */
 static void squares(size_t m, size_t d, const double *x, double *out)
 {

@@ -24,6 +24,17 @@ void similarity_ref_query(enum mmk_similarity similarity, size_t n, size_t d, co
 void similarity_ref_matrix(enum mmk_similarity similarity, size_t m, size_t n, size_t d,
                            const double *x, const double *y, double *result, double *magnitude);
 
+/* The origin of neg_sq_l2: in each column the median of nine rows of Y, not finite or from 2^100 on
+ * counting as 0. Number i of the nine is row similarity_ref_origin_row() of `rows`; sample holds
+ * them dense, or zeros where Y has no rows. */
+enum { SIMILARITY_REF_ORIGIN_ROWS = 9 };
+size_t similarity_ref_origin_row(size_t rows, size_t i);
+void similarity_ref_origin(size_t d, const double *sample, double *origin);
+
+/* out_i = x_i - origin, in place too. */
+void similarity_ref_subtract(size_t m, size_t d, const double *x, const double *origin,
+                             double *out);
+
 /* out_i = x_i / |x_i|, in place too; a zero row stays zero, one with NaN or Inf is all NaN. norms
  * (may be NULL) gets the m lengths. */
 void similarity_ref_normalize(size_t m, size_t d, const double *x, double *out, double *norms);

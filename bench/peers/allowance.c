@@ -6,13 +6,14 @@
  * here):
  *     dot          c u sum|x_k y_k|
  *     neg_sq_l2    (c + 2) u |x - y|^2 from differences, that is of pairs and queries; else, in a
- *                  matrix, of the expansion (c + 3) u (2 sum|x_k y_k| + |x|^2 + |y|^2), equal rows
- *                  too
+ *                  matrix, of the expansion (c + 3) u (2 sum|x_k y_k| + |x|^2 + |y|^2), of rows
+ *                  as they come, without an origin, equal rows too
  *     cosine       (2c + 6) u sum|x_k y_k| / |x||y|: product and norms by a chain each, and six
  *                  roundings of what is done with them; and 2 u where it comes as 1 - cosine
  *
  * Search: twice ours, which is one chain, for norms that are a chain, too; and 2 (1 + |score|) u
- * where the score comes as 1 - distance.
+ * where the score comes as 1 - distance. For neg_sq_l2 ours is that of the matrix without an
+ * origin, with the greatest |y|^2 and |x|^2 + |y|^2 for 2 sum|x_k y_k|.
  *
  * InfoNCE: the bound of lse_i is s times that of the similarities in it, and the roundings of the
  * sum; where P of the positive is not small, that holds its logit's error, too. So for direction x,
@@ -121,11 +122,21 @@ static void allow_similarity(struct trial *trial)
 /* Where it has a bound of the best values, which holds for the scores at their indices, too. */
 static void allow_search(struct trial *trial)
 {
-    const struct buffer *values = trial_buffer(trial, "values");
-    for (size_t e = 0; e < values->rows * values->cols; e++)
-        if (values->bound[e] >= 0.0) /* not BOUND_UNTOUCHED */
-            values->bound[e] =
-                2.0 * values->bound[e] + 2.0 * (1.0 + fabs(values->expected[e])) * BOUND_U;
+    const struct buffer *values = trial_buffer(trial, "values"), *x = trial_buffer(trial, "x"),
+                        *y = trial_buffer(trial, "y");
+    bool expanded = trial->shape.similarity == MMK_NEG_SQ_L2;
+    double greatest = 0.0, roundings = (bound_chain(trial->shape.d) + 3.0) * BOUND_U;
+    for (size_t j = 0; expanded && j < y->rows; j++)
+        greatest = fmax(greatest, length(y, j));
+    for (size_t i = 0; i < values->rows; i++) {
+        double square = expanded ? length(x, i) * length(x, i) + greatest * greatest : 0.0;
+        if (!isfinite(square))
+            square = 0.0;
+        for (size_t e = i * values->cols; e < (i + 1) * values->cols; e++)
+            if (values->bound[e] >= 0.0) /* not BOUND_UNTOUCHED */
+                values->bound[e] = 2.0 * fmax(values->bound[e], 2.0 * roundings * square) +
+                                   2.0 * (1.0 + fabs(values->expected[e])) * BOUND_U;
+    }
 }
 
 /* Whether index r of a row has a score that is expected there, and none before it in the run of

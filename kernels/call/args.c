@@ -5,6 +5,7 @@
 
 #include "threads.h"
 
+#include <math.h>
 #include <omp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -199,6 +200,29 @@ enum mmk_status args_options(const struct mmk_options *options)
                           options->workspace == NULL ? "NULL" : "not NULL",
                           options->workspace_bytes);
     return ARGS_RESERVED("options", options);
+}
+
+enum mmk_status args_refuse_origin(const struct mmk_options *options, const char *why)
+{
+    return options == NULL || options->origin == NULL
+               ? MMK_OK
+               : args_error(MMK_ERR_CONFLICT, "options.origin is given, and %s", why);
+}
+
+enum mmk_status args_options_origin(const struct mmk_options *options,
+                                    enum mmk_similarity similarity, size_t d, float limit)
+{
+    enum mmk_status status = args_options(options);
+    if (status != MMK_OK || options == NULL || options->origin == NULL)
+        return status;
+    if (similarity != MMK_NEG_SQ_L2)
+        return args_refuse_origin(options, "only MMK_NEG_SQ_L2 has one");
+    for (size_t k = 0; k < d; k++)
+        if (!(fabsf(options->origin[k]) < limit))
+            return args_error(MMK_ERR_ORIGIN,
+                              "options.origin[%zu] is %g; it must be finite and below 2^100", k,
+                              (double)options->origin[k]);
+    return MMK_OK;
 }
 
 int args_threads(const struct mmk_options *options, size_t tasks)

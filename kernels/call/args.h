@@ -87,6 +87,13 @@ enum mmk_status args_topk_results(const char *name, const struct mmk_topk_result
 enum mmk_status args_similarity(enum mmk_similarity similarity);
 enum mmk_status args_options(const struct mmk_options *options);
 
+/* Options whose origin, if there is one, suits the similarity and has d elements below `limit`. */
+enum mmk_status args_options_origin(const struct mmk_options *options,
+                                    enum mmk_similarity similarity, size_t d, float limit);
+
+/* MMK_ERR_CONFLICT where an origin is given that `why` has no use for. */
+enum mmk_status args_refuse_origin(const struct mmk_options *options, const char *why);
+
 /* A call that only asks for its workspace. */
 static inline bool args_is_query(const struct mmk_options *options)
 {

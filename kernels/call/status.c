@@ -55,6 +55,8 @@ const char *mmk_status_string(enum mmk_status status)
     case MMK_ERR_GALLERY:
         return "a packed gallery where rows are needed, or one of another instruction set or "
                "similarity";
+    case MMK_ERR_ORIGIN:
+        return "an element of the origin is NaN, infinite or not below 2^100";
     }
     return "not a value of enum mmk_status";
 }
@@ -68,8 +70,9 @@ const char *mmk_version(void)
     return VERSION_OF(MMK_VERSION_MAJOR, MMK_VERSION_MINOR, MMK_VERSION_PATCH);
 }
 
-/* 1: InfoNCE, sigmoid, search and similarities of version 0.1.0. */
+/* 1: InfoNCE, sigmoid, search and similarities of version 0.1.0.
+ * 2: where neg_sq_l2 is expanded, an origin is subtracted from both rows. */
 int mmk_numerics_version(void)
 {
-    return 1;
+    return 2;
 }

@@ -3,7 +3,8 @@
  *
  * Packing is bound by reading the rows and writing the panels; the cosine reads each row once more,
  * in cache, for its norm. The panels are those that mmk_similarity_matrix and mmk_search pack for
- * themselves in every call, so the bits are theirs.
+ * themselves in every call, so the bits are theirs. neg_sq_l2 has an origin subtracted (tile.h),
+ * which is kept with the rows.
  */
 #include "gallery.h"
 
@@ -11,17 +12,28 @@
 #include "../call/fp_state.h"
 #include "../call/scratch.h"
 
+#include <string.h>
+
 static void gallery_layout(struct mmk_gallery *gallery, struct scratch *scratch)
 {
     gallery->packed =
         scratch_take(scratch, tile_panel_floats(gallery->n, gallery->d), sizeof *gallery->packed);
-    if (gallery->similarity == MMK_NEG_SQ_L2)
-        gallery->yy = scratch_take(scratch, gallery->n, sizeof *gallery->yy);
+    if (gallery->similarity != MMK_NEG_SQ_L2)
+        return;
+    gallery->yy = scratch_take(scratch, gallery->n, sizeof *gallery->yy);
+    gallery->origin = scratch_take(scratch, gallery->d, sizeof *gallery->origin);
 }
 
-static void pack_rows(struct mmk_gallery *gallery, const struct tile_operand *y, int threads)
+/* given: the origin that the caller chose, or NULL. */
+static void pack_rows(struct mmk_gallery *gallery, struct tile_operand *y, const float *given,
+                      int threads)
 {
     const struct tile_ops *tile = gallery->isa->tile;
+    y->origin = gallery->origin;
+    if (given != NULL)
+        memcpy(gallery->origin, given, gallery->d * sizeof *given);
+    else if (gallery->origin != NULL)
+        tile_find_origin(tile, y, gallery->n, gallery->d, gallery->origin);
 #pragma omp parallel num_threads(threads) if (threads > 1)
     {
         FP_STATE_DEFAULT();
@@ -53,7 +65,8 @@ enum mmk_status mmk_gallery_pack(enum mmk_similarity similarity, const struct mm
     if (status != MMK_OK || (status = args_pointer("gallery", gallery)) != MMK_OK ||
         (status = args_similarity(similarity)) != MMK_OK ||
         (status = args_matrix("y", y, ARGS_READ, options, &rows)) != MMK_OK ||
-        (status = args_options(options)) != MMK_OK)
+        (status = args_options_origin(options, similarity, rows.columns, TILE_ORIGIN_LIMIT)) !=
+            MMK_OK)
         return status;
 
     struct mmk_gallery made = {
@@ -77,7 +90,8 @@ enum mmk_status mmk_gallery_pack(enum mmk_similarity similarity, const struct mm
     scratch.used = 0;
     gallery_layout(&made, &scratch);
     struct tile_operand operand = operand_of(isa, similarity, &rows);
-    pack_rows(&made, &operand, args_threads(options, made.n / isa->tile->nr + 1));
+    pack_rows(&made, &operand, options != NULL ? options->origin : NULL,
+              args_threads(options, made.n / isa->tile->nr + 1));
     *kept = made;
     *gallery = kept;
     return MMK_OK;
@@ -123,13 +137,16 @@ enum mmk_status gallery_operands(enum mmk_similarity similarity, const struct mm
         (status = args_matrix("y", y, ARGS_READ_OR_PACKED, options, &y_rows)) != MMK_OK)
         return status;
     const struct mmk_gallery *gallery = y_rows.packed;
+    const float *origin = options != NULL ? options->origin : NULL;
     *operands = (struct gallery_operands){.m = x_rows.rows,
                                           .d = x_rows.columns,
                                           .x = operand_of(*isa, similarity, &x_rows),
                                           .gallery = gallery};
     if (gallery != NULL) {
-        if ((status = check_gallery(gallery, similarity, *isa, &y_rows)) != MMK_OK)
+        if ((status = check_gallery(gallery, similarity, *isa, &y_rows)) != MMK_OK ||
+            (status = args_refuse_origin(options, "y is packed, with one of its own")) != MMK_OK)
             return status;
+        origin = gallery->origin;
         operands->n = gallery->n;
         operands->y =
             (struct tile_operand){.rows = gallery->n, .factor = 1.0f, .packed = gallery->packed};
@@ -138,5 +155,9 @@ enum mmk_status gallery_operands(enum mmk_similarity similarity, const struct mm
         operands->n = y_rows.rows;
         operands->y = operand_of(*isa, similarity, &y_rows);
     }
-    return args_same_columns("y", y_rows.columns, "x", x_rows.columns);
+    operands->x.origin = operands->y.origin = origin;
+    operands->finds_origin = similarity == MMK_NEG_SQ_L2 && origin == NULL;
+    if ((status = args_same_columns("y", y_rows.columns, "x", x_rows.columns)) != MMK_OK)
+        return status;
+    return args_options_origin(options, similarity, operands->d, TILE_ORIGIN_LIMIT);
 }

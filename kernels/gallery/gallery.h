@@ -13,9 +13,10 @@ struct mmk_gallery {
     const struct isa_row *isa; /* whose panels these are */
     enum mmk_similarity similarity;
     size_t n, d;
-    void *memory;  /* of the two below */
-    float *packed; /* all rows as B, normalised for cosine */
-    float *yy;     /* neg_sq_l2: squared norms */
+    void *memory;  /* of what is below */
+    float *packed; /* all rows as B, normalised for cosine, less the origin for neg_sq_l2 */
+    float *yy;     /* neg_sq_l2: squared norms, */
+    float *origin; /* and the origin; else NULL */
 };
 
 /* Both sides of a call as operands: X, and Y as its rows or packed. */
@@ -23,9 +24,10 @@ struct gallery_operands {
     size_t m, n, d;
     struct tile_operand x, y;
     const struct mmk_gallery *gallery; /* Y packed; NULL: it is not */
+    bool finds_origin; /* the operands need one, and neither gallery nor options have it */
 };
 
-/* Checks similarity, X and Y, and finds the row of the instruction set in use. */
+/* Checks similarity, X, Y and options, and finds the row of the instruction set in use. */
 enum mmk_status gallery_operands(enum mmk_similarity similarity, const struct mmk_matrix *x,
                                  const struct mmk_matrix *y, const struct mmk_options *options,
                                  const struct isa_row **isa, struct gallery_operands *operands);

@@ -26,8 +26,6 @@ static void layout(struct alignment *a, struct scratch *s)
 /* d loss / d self_i, of x_i or y_i. */
 static void finish(const struct alignment *a, bool of_x, uint32_t i, float *gradient)
 {
-    static const float minus_one = -1.0f;
-    static const uint32_t first = 0;
     const struct infonce *p = &a->p;
     const struct tile_operand *self = of_x ? &p->x : &p->y, *other = of_x ? &p->y : &p->x;
     enum mmk_similarity similarity = p->config.similarity;
@@ -39,16 +37,12 @@ static void finish(const struct alignment *a, bool of_x, uint32_t i, float *grad
         .panel_rows = 1,
         .gradient = gradient,
         .self = self->data + i * self->ld,
-        .positives = 1,
-        .index = &i,
-        .entry = &first,
-        .coef = &minus_one,
-        .other = other->data,
-        .ldother = other->ld,
-        .sum_g = minus_one,
+        .other = other->data + i * other->ld,
+        .coef = -1.0f,
+        .sum_g = -1.0f,
         .scale = (float)(similarity == MMK_NEG_SQ_L2 ? 2 * scale : scale),
         .self_scale = self->scale[i],
-        .other_scale = other->scale,
+        .other_scale = other->scale[i],
     };
     p->isa->infonce->finish_row[similarity](&row);
 }
@@ -75,10 +69,12 @@ static void pair(const struct alignment *a, uint32_t i)
 
 /* What goes with InfoNCE only must be left out. */
 static enum mmk_status check_unused(const struct mmk_infonce_problem *problem,
-                                    const struct mmk_infonce_results *results)
+                                    const struct mmk_infonce_results *results,
+                                    const struct mmk_options *options)
 {
     enum mmk_status status = infonce_refuse_targets("mmk_alignment", problem);
-    if (status != MMK_OK)
+    if (status != MMK_OK ||
+        (status = args_refuse_origin(options, "mmk_alignment takes differences")) != MMK_OK)
         return status;
     if (problem->weight_x != 0 || problem->weight_y != 0)
         return args_error(MMK_ERR_CONFLICT, "weight_%c is %g, and mmk_alignment has no directions",
@@ -105,7 +101,7 @@ static enum mmk_status take(struct alignment *a, const struct mmk_infonce_proble
         (status = ARGS_RESERVED("problem", problem)) != MMK_OK ||
         (status = args_pointer("results", results)) != MMK_OK ||
         (status = ARGS_RESERVED("results", results)) != MMK_OK ||
-        (status = check_unused(problem, results)) != MMK_OK ||
+        (status = check_unused(problem, results, options)) != MMK_OK ||
         (status = infonce_take_rows(p, problem->x, problem->y, NULL, problem->similarity,
                                     options)) != MMK_OK)
         return status;

@@ -14,30 +14,19 @@
 
 #include <math.h>
 
-/* sum_ij G_ij S_ij. Dot and cosine: S is x.y, so that it is sum_i x_i . (G Y)_i. neg_sq_l2: with
- * v_i = sum_j G_ij (y_j - x_i) and w_j = sum_i G_ij (x_i - y_j) it is sum_i v_i.x_i + sum_j
- * w_j.y_j. */
+/* sum_ij G_ij S_ij. Dot and cosine: S is x.y, so that it is sum_i x_i . (G Y)_i, which comes with
+ * dX. neg_sq_l2: from G and the logits themselves, in which small distances have not cancelled. */
 static float logit_scale_gradient(const struct infonce *p)
 {
     double sum = 0;
     for (size_t i = 0; i < p->m; i++)
-        sum += (double)p->gradient.along_x[i];
-    for (size_t j = 0; j < p->n && p->config.similarity == MMK_NEG_SQ_L2; j++)
-        sum += (double)p->gradient.along_y[j];
+        sum += p->gradient.slope[i];
+    if (p->gradient.sums_gz) {
+        for (size_t e = 0; e < p->targets.y.start[p->n]; e++)
+            sum += (double)p->targets.coef[e] * (double)p->targets.logit[e];
+        sum /= (double)p->alpha;
+    }
     return simd_canonical_nan((float)ldexp(sum, -p->gradient.weight_bits));
-}
-
-/* Where the rows of gradients that are not wanted go, if they are needed all the same. */
-static struct gradients with_stand_ins(const struct infonce *p, const struct gradients *wanted)
-{
-    struct gradients out = *wanted;
-    if (p->wanted.stand_in_rows)
-        out.x = (struct args_out){p->products.stand_in_x, p->d};
-    if (p->wanted.stand_in_columns && out.y.data == NULL)
-        out.y = (struct args_out){p->products.stand_in_y, p->d};
-    if (p->wanted.stand_in_columns && out.negatives.data == NULL)
-        out.negatives = (struct args_out){p->products.stand_in_y + p->own * p->d, p->d};
-    return out;
 }
 
 /* Gradients of what is prepared. */
@@ -53,11 +42,13 @@ static void run_prepared(struct infonce *p, const struct gradients *out, float *
         struct stage stage = {
             .p = p,
             .operands = operands,
-            .out = with_stand_ins(p, out),
+            .out = *out,
             .held = p->packed.held,
             .worker = (size_t)omp_get_thread_num(),
             .workers = (size_t)omp_get_num_threads(),
         };
+        if (p->wanted.stand_in_rows)
+            stage.out.x = (struct args_out){p->products.stand_in_x, p->d};
         if (!p->gradient.late && !p->sigmoid.on)
             infonce_positive_gradients(p);
         infonce_run_stage(&stage);
@@ -84,5 +75,7 @@ void infonce_run_sigmoid_backward(struct infonce *p, const struct gradients *out
     infonce_set_weight_bits(p, weight);
     p->sigmoid.g_scale = (float)ldexp(weight, p->gradient.weight_bits);
     p->gradient.sums_g = true;
+    p->gradient.sums_gz = infonce_sums_gz(p);
+    p->gradient.positives_in_g = infonce_several_positives(p);
     run_prepared(p, out, dlogit_scale);
 }

@@ -3,8 +3,17 @@
  *
  * The m x n logits are walked in blocks of TILE_BLOCK_ROWS x TILE_BLOCK_COLS, the tasks that
  * threads share, and each block in strips of INFONCE_STRIP columns. Rows of X and Y are packed for
- * many blocks at once (HELD_ROWS, HELD_COLS). Sums over a block are joined in the order of blocks,
- * so neither the thread count nor which thread had a block shows in the result.
+ * many blocks at once (HELD_ROWS, HELD_COLS).
+ *
+ * Sums over the batch, so that their error does not grow with it and nothing of threads or of what
+ * is held at once shows in the bits:
+ *   exponentials and G   float within a block (the order is in infonce.h), blocks joined in double,
+ *                        in order
+ *   dX, dY               chains of SUM_CHAIN terms, each from 0; those of a SUM_BLOCK added up in
+ *                        float, in order; SUM_BLOCKs joined in double, in order. Chains and blocks
+ *                        are counted from row 0 of what is summed over. A sum of one SUM_BLOCK is
+ *                        never in double
+ *   positives            last
  */
 #ifndef MMK_INFONCE_BLOCKS_H
 #define MMK_INFONCE_BLOCKS_H
@@ -17,9 +26,12 @@
 enum {
     /* Y is packed again for every HELD_ROWS rows of X, at some 30 rows' worth of work: many rows.
      * The backward keeps G of one column of blocks, which should stay in L3. */
-    HELD_ROW_BLOCKS = 50,
+    HELD_ROW_BLOCKS = 56,
     HELD_COL_BLOCKS = 2,
     GRADIENT_ROW_BLOCKS = 32,
+    /* Of 672 / 4 = 168 terms, the next multiple of 16, which product_rows wants. */
+    SUM_CHAIN = 176,
+    SUM_BLOCK = TILE_BLOCK_COLS,
     HELD_ROWS = HELD_ROW_BLOCKS * TILE_BLOCK_ROWS,
     HELD_COLS = HELD_COL_BLOCKS * TILE_BLOCK_COLS,
     GRADIENT_ROWS = GRADIENT_ROW_BLOCKS * TILE_BLOCK_ROWS,
@@ -35,17 +47,17 @@ struct region {
 };
 
 /* sum += part, or sum = part where it is the first. */
-static inline void add_part(size_t count, float *sum, const float *part, bool first)
+static inline void add_part(size_t count, double *sum, const float *part, bool first)
 {
     for (size_t i = 0; i < count; i++)
-        sum[i] = first ? part[i] : sum[i] + part[i];
+        sum[i] = first ? (double)part[i] : sum[i] + (double)part[i];
 }
 
-/* Rows of the stretches that `count` rows are cut into: whole blocks, all of about one size. */
+/* Rows of the stretches that `count` rows are cut into: whole SUM_BLOCKs, all of about one size. */
 static inline size_t even_rows(size_t count, size_t most)
 {
     size_t parts = size_blocks(count, most);
-    return parts == 0 ? most : size_round_up(size_blocks(count, parts), TILE_BLOCK_ROWS);
+    return parts == 0 ? most : size_round_up(size_blocks(count, parts), SUM_BLOCK);
 }
 
 /* The task-th block of a region, column block after column block of the same rows. */

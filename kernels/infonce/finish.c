@@ -3,8 +3,7 @@
  *
  * The positives' own entries of G, weight_x/m (P - t) + weight_y/m (Q - t), are made in double;
  * where a row has one positive, 1 - P is the sum of the negatives, so that nothing cancels when P
- * is near 1. They are put into G after each strip, and where those sums are not known before the
- * end, added last.
+ * is near 1. What they add to a gradient's row is added last, unless they were in the products.
  *
  * O((m + n + positives) d): it shows in the time of small batches only. A row is finished right
  * after the last product that adds to it, while the next is prefetched.
@@ -31,10 +30,10 @@ void infonce_positive_gradients(const struct infonce *p)
     const struct infonce_targets *targets = &p->targets;
 #pragma omp for schedule(static)
     for (size_t j = 0; j < p->n; j++) {
-        double rest_y = (double)p->gradient.col_e[j] * p->softmax.col_factor[j];
+        double rest_y = p->gradient.col_e[j] * p->softmax.col_factor[j];
         for (size_t e = targets->y.start[j]; e < targets->y.start[j + 1]; e++) {
             size_t i = targets->y.index[e];
-            double rest_x = (double)p->gradient.row_e[i] * p->softmax.row_factor[i];
+            double rest_x = p->gradient.row_e[i] * p->softmax.row_factor[i];
             targets->coef[e] =
                 (float)(p->softmax.weight_x * softmax_minus_target(p, &targets->x, i, e,
                                                                    p->softmax.lse2_x[i], rest_x) +
@@ -42,6 +41,11 @@ void infonce_positive_gradients(const struct infonce *p)
                                                                    p->softmax.lse2_y[j], rest_y));
         }
     }
+}
+
+static struct row_scale scale_of(const struct tile_operand *operand, size_t i)
+{
+    return operand->scale != NULL ? operand->scale[i] : (struct row_scale){1.0f, 1.0f};
 }
 
 void infonce_finish_row(const struct stage *s, bool of_x, size_t i, const float *sum,
@@ -52,9 +56,7 @@ void infonce_finish_row(const struct stage *s, bool of_x, size_t i, const float 
         return;
     const struct tile_operand *self = of_x ? &p->x : &p->y, *other = of_x ? &p->y : &p->x;
     const struct infonce_side *side = of_x ? &p->targets.x : &p->targets.y;
-    const struct row_scale none = {1.0f, 1.0f};
     bool neg_sq_l2 = p->config.similarity == MMK_NEG_SQ_L2;
-    size_t first = side->start[i], positives = side->start[i + 1] - first;
     struct infonce_row row = {
         .d = p->d,
         .sum = sum,
@@ -62,26 +64,34 @@ void infonce_finish_row(const struct stage *s, bool of_x, size_t i, const float 
         .panel_rows = panel_rows,
         .gradient = gradient_row(s, of_x, i),
         .self = tile_operand_row(self, i),
-        .positives = p->gradient.late ? positives : 0,
-        .index = side->index + first,
-        .entry = side->entry + first,
-        .coef = p->targets.coef,
-        .other = other->data,
-        .ldother = other->ld,
+        .origin = self->origin,
         .scale = (float)ldexp((double)p->config.logit_scale * (neg_sq_l2 ? 2 : 1),
                               -p->gradient.weight_bits),
-        .self_scale = self->scale != NULL ? self->scale[i] : none,
-        .other_scale = other->scale,
+        .self_scale = scale_of(self, i),
     };
-    if (neg_sq_l2) {
-        row.sum_g = of_x ? p->gradient.row_g[i] : p->gradient.col_g[i];
-        for (size_t q = 0; q < positives; q++)
-            row.sum_g += row.coef[row.entry[q]];
+    double sum_g = !neg_sq_l2 ? 0 : of_x ? p->gradient.row_g[i] : p->gradient.col_g[i];
+    for (size_t q = side->start[i]; q < side->start[i + 1]; q++) {
+        float coef = p->targets.coef[side->entry[q]];
+        sum_g += (double)coef;
+        if (p->gradient.positives_in_g)
+            continue;
+        if (row.other != NULL) {
+            p->isa->infonce->add_positive(&row);
+            row.sum = row.gradient;
+            row.panel_rows = 1;
+        }
+        row.other = tile_operand_row(other, side->index[q]);
+        row.other_scale = scale_of(other, side->index[q]);
+        row.coef = coef;
+        if (q + 1 < side->start[of_x ? p->m : p->n])
+            tile_fetch_row(tile_operand_row(other, side->index[q + 1]), p->d);
     }
+    row.sum_g = (float)sum_g;
     tile_fetch_row(gradient_row(s, of_x, i + 1), p->d);
     tile_fetch_row(tile_operand_row(self, i + 1), p->d);
-    (of_x ? p->gradient.along_x : p->gradient.along_y)[i] =
-        p->isa->infonce->finish_row[p->config.similarity](&row);
+    float along = p->isa->infonce->finish_row[p->config.similarity](&row);
+    if (of_x && !p->gradient.sums_gz)
+        p->gradient.slope[i] = (double)along;
 }
 
 void infonce_finish_waiting(const struct stage *s)

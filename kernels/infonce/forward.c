@@ -17,26 +17,26 @@
 #include <math.h>
 
 /* A term below 2^-126 may be lost; 2^32 of them are 2^-34 of the least sum. */
-#define SUM_LEAST 0x1p-60f
+#define SUM_LEAST 0x1p-60
 
 /* The greatest sum of E of a row or column: with it no E has overflowed. */
-#define SUM_GREATEST 0x1p120f
+#define SUM_GREATEST 0x1p120
 
 void infonce_layout_forward(struct infonce *p, struct scratch *s)
 {
-    const size_t f = sizeof(float);
+    const size_t f = sizeof(float), whole = sizeof(double);
     size_t longer = size_max(p->m, p->n);
     p->forward.row_base = scratch_take(s, p->m, f);
-    p->forward.row_sum = scratch_take(s, p->m, f);
+    p->forward.row_sum = scratch_take(s, p->m, whole);
     p->forward.col_base = scratch_take(s, p->n, f);
-    p->forward.col_sum = scratch_take(s, p->n, f);
+    p->forward.col_sum = scratch_take(s, p->n, whole);
     p->forward.pick = scratch_take(s, longer, sizeof *p->forward.pick);
     p->forward.pick_max = scratch_take(s, longer, f);
-    p->forward.pick_sum = scratch_take(s, longer, f);
+    p->forward.pick_sum = scratch_take(s, longer, whole);
 }
 
 /* Rows of `operands` whose sum the shift does not serve become the rows of a pass of their own. */
-static void sums_again(struct infonce *p, const struct operands *operands, float *base, float *sum)
+static void sums_again(struct infonce *p, const struct operands *operands, float *base, double *sum)
 {
     struct tile_operand picked = *operands->a;
     size_t count = picked.rows;
@@ -189,14 +189,13 @@ void infonce_run_forward(struct infonce *p, float *loss, float *lse_x, float *ls
 
     double loss_x = 0, loss_y = 0;
     for (size_t i = 0; i < p->m; i++)
-        loss_x += finish_lse(p, &t->x, i, (double)p->forward.row_base[i],
-                             (double)p->forward.row_sum[i], lse_x != NULL ? &lse_x[i] : NULL,
+        loss_x += finish_lse(p, &t->x, i, (double)p->forward.row_base[i], p->forward.row_sum[i],
+                             lse_x != NULL ? &lse_x[i] : NULL,
                              p->softmax.lse2_x != NULL ? &p->softmax.lse2_x[i] : NULL);
     for (size_t j = 0; j < p->n; j++)
-        loss_y +=
-            finish_lse(p, &t->y, j, (double)p->forward.col_base[j], (double)p->forward.col_sum[j],
-                       lse_y != NULL && j < p->own ? &lse_y[j] : NULL,
-                       p->softmax.lse2_y != NULL ? &p->softmax.lse2_y[j] : NULL);
+        loss_y += finish_lse(p, &t->y, j, (double)p->forward.col_base[j], p->forward.col_sum[j],
+                             lse_y != NULL && j < p->own ? &lse_y[j] : NULL,
+                             p->softmax.lse2_y != NULL ? &p->softmax.lse2_y[j] : NULL);
     if (loss != NULL)
         *loss =
             simd_canonical_nan((float)((double)p->config.weight_x * mean_of(loss_x, t->x.counted) +

@@ -3,7 +3,7 @@
  *
  * Logits (or exponentials kept from the forward) become G a strip at a time, in L1. With E kept
  * that is a sum and a product for each element, as fast as E comes; else it costs a third product
- * (strip.c). The positives' own entries are put into each strip, where they are known by then.
+ * (strip.c). The positives' own entries of G are 0, unless rows have many (several_positives).
  */
 #include "gradient.h"
 
@@ -15,15 +15,14 @@
 
 void infonce_layout_gradient(struct infonce *p, struct scratch *s)
 {
-    const size_t f = sizeof(float);
-    p->gradient.row_e = scratch_take(s, p->m, f);
-    p->gradient.row_g = scratch_take(s, p->m, f);
-    p->gradient.col_e = scratch_take(s, p->n, f);
-    p->gradient.col_g = scratch_take(s, p->n, f);
+    const size_t f = sizeof(float), whole = sizeof(double);
+    p->gradient.row_e = scratch_take(s, p->m, whole);
+    p->gradient.row_g = scratch_take(s, p->m, whole);
+    p->gradient.col_e = scratch_take(s, p->n, whole);
+    p->gradient.col_g = scratch_take(s, p->n, whole);
     p->gradient.part_e = scratch_take(s, (size_t)GRADIENT_ROW_BLOCKS * TILE_BLOCK_COLS, f);
     p->gradient.part_g = scratch_take(s, (size_t)GRADIENT_ROW_BLOCKS * TILE_BLOCK_COLS, f);
-    p->gradient.along_x = scratch_take(s, p->m, f);
-    p->gradient.along_y = scratch_take(s, p->n, f);
+    p->gradient.slope = scratch_take(s, p->m, whole);
 }
 
 double infonce_sigmoid_logit(const struct infonce *p, size_t entry, size_t row, size_t col,
@@ -36,7 +35,7 @@ double infonce_sigmoid_logit(const struct infonce *p, size_t entry, size_t row, 
     return w;
 }
 
-/* G of the positives in a strip. */
+/* G of the positives in a strip, where they go into the products. */
 static void put_positives(const struct stage *s, const struct region *strip)
 {
     struct infonce_places places = infonce_places(s->p, strip);
@@ -46,7 +45,7 @@ static void put_positives(const struct stage *s, const struct region *strip)
                 s->p->targets.coef[at->entry];
 }
 
-/* G of a strip of InfoNCE from E, or z where e is NULL. lane: sums of its rows, of E and of G. */
+/* G of a strip of InfoNCE from E, or z where e is NULL. lane: sums of its rows, of E, G and G z. */
 static void softmax_strip(const struct stage *s, const struct region *strip, const float *z,
                           const float *e, float *lane)
 {
@@ -68,12 +67,13 @@ static void softmax_strip(const struct stage *s, const struct region *strip, con
         .ldout = p->isa->tile->stripe,
         .row_e = p->gradient.late ? lane : NULL,
         .row_g = p->gradient.sums_g ? lane + LANE_FLOATS : NULL,
+        .row_gz = p->gradient.sums_gz ? lane + 2 * LANE_FLOATS : NULL,
         .col_e = p->gradient.part_e + part,
         .col_g = p->gradient.part_g + part,
     };
     p->isa->infonce->gradient_strip(
         &g, strip->rows, size_round_up(strip->cols, INFONCE_COL_MULTIPLE), e != NULL ? e : z);
-    if (!p->gradient.late)
+    if (p->gradient.positives_in_g)
         put_positives(s, strip);
 }
 
@@ -91,6 +91,7 @@ static void sigmoid_strip(const struct stage *s, const struct region *strip, con
         .out = {g_at(s, row, j), g_at(s, row, j + INFONCE_COL_MULTIPLE)},
         .ldout = p->isa->tile->stripe,
         .row_g = lane + LANE_FLOATS,
+        .row_gz = p->gradient.sums_gz ? lane + 2 * LANE_FLOATS : NULL,
         .col_g = p->gradient.part_g + row / TILE_BLOCK_ROWS * TILE_BLOCK_COLS + j,
     };
     p->isa->infonce->sigmoid_strip(&g, strip->rows,
@@ -101,34 +102,45 @@ static void sigmoid_strip(const struct stage *s, const struct region *strip, con
         p->targets.coef[at->entry] =
             (float)(-(double)p->sigmoid.g_scale * (w < 0 ? 1 : e) / (1 + e));
     }
-    put_positives(s, strip);
+    if (p->gradient.positives_in_g)
+        put_positives(s, strip);
+}
+
+/* The lanes of some rows join their sums of E, G and G z. */
+static void sum_rows(const struct stage *s, size_t row, size_t rows, float *lane, bool first)
+{
+    const struct infonce *p = s->p;
+    if (p->gradient.late || p->sigmoid.on)
+        infonce_sum_lanes(p, rows, lane, p->gradient.row_e + row, first);
+    if (p->gradient.sums_g)
+        infonce_sum_lanes(p, rows, lane + LANE_FLOATS, p->gradient.row_g + row, first);
+    if (p->gradient.sums_gz)
+        infonce_sum_lanes(p, rows, lane + 2 * LANE_FLOATS, p->gradient.slope + row, first);
 }
 
 void infonce_gradient_block(const struct stage *s, size_t row)
 {
     const struct infonce *p = s->p;
     size_t first = s->super.row + row, rows = size_min(s->super.rows - row, TILE_BLOCK_ROWS);
-    float *lane = p->strip.lane + s->worker * 2 * LANE_FLOATS,
+    float *lane = p->strip.lane + s->worker * 3 * LANE_FLOATS,
           *z = p->strip.z + s->worker * STRIP_FLOATS;
     const float *kept = kept_block(p, first, s->super.col);
-    memset(lane, 0, 2 * LANE_FLOATS * sizeof *lane);
+    memset(lane, 0, 3 * LANE_FLOATS * sizeof *lane);
     for (size_t j = 0; j < s->super.cols; j += INFONCE_STRIP) {
         struct region strip = {first, rows, s->super.col + j,
                                size_min(s->super.cols - j, INFONCE_STRIP)};
+        const float *kept_strip = kept != NULL ? kept + j * TILE_BLOCK_ROWS : NULL;
         if (kept == NULL)
             infonce_strip(p, &s->operands, &s->held, &strip, z, INFONCE_STRIP,
                           p->gradient.late || p->sigmoid.on ? p->targets.logit : NULL,
                           (struct tile_fetch){NULL, 0});
         if (p->sigmoid.on)
             sigmoid_strip(s, &strip, z, lane);
+        else if (p->kept.logits && kept != NULL)
+            softmax_strip(s, &strip, kept_strip, NULL, lane);
         else
-            softmax_strip(s, &strip, z, kept != NULL ? kept + j * TILE_BLOCK_ROWS : NULL, lane);
-    }
-    for (int of_g = 0; of_g < 2; of_g++) {
-        float sum[TILE_BLOCK_ROWS], *total = (of_g ? p->gradient.row_g : p->gradient.row_e) + first;
-        if (!(of_g ? p->gradient.sums_g : p->gradient.late || p->sigmoid.on))
-            continue;
-        p->isa->infonce->row_sums(rows, lane + of_g * LANE_FLOATS, sum);
-        add_part(rows, total, sum, s->super.col == 0);
+            softmax_strip(s, &strip, z, kept_strip, lane);
+        if (infonce_lanes_end(j, s->super.cols))
+            sum_rows(s, first, rows, lane, s->super.col == 0 && infonce_lanes_first(j));
     }
 }

@@ -109,7 +109,7 @@ static enum mmk_status take_results(struct infonce *p, struct call *c)
                                         "negatives", c->options, &c->out.negatives)) != MMK_OK)
         return status;
     infonce_want(p, &c->out, r->dlogit_scale != NULL);
-    bool gradients = p->wanted.rows || p->wanted.columns;
+    bool gradients = p->wanted.rows || p->wanted.columns || p->wanted.dlogit_scale;
     bool forward = r->loss != NULL || r->lse_x != NULL || r->lse_y != NULL || gradients;
     c->parts = (forward && !c->given ? INFONCE_FORWARD : 0) | (gradients ? INFONCE_BACKWARD : 0);
     return MMK_OK;

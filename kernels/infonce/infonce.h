@@ -11,14 +11,18 @@
  * A table's member is the function infonce_<member>_<isa> of infonce_<isa>.c: the inner loop of the
  * sigmoid loss on AVX-512 is infonce_sigmoid_strip_avx512. Who calls them:
  *     exp_strip        the forward's pass (pass.c) and its positives (forward.c)
- *     softmax_rows     rows and columns that are done again (pass.c), with join_rows
+ *     softmax_rows     rows and columns that are done again (pass.c)
  *     row_sums         the end of a block (pass.c, gradient.c)
+ *     join_blocks      sums of products (products.c)
  *     gradient_strip   G of the softmax losses (gradient.c)
  *     sigmoid_strip    sums and G of the sigmoid losses (pass.c, gradient.c)
+ *     add_positive     what a positive adds to a gradient's row (finish.c)
  *     finish_row       the last step of a gradient's row (finish.c, alignment.c)
  *
- * Order of sums, the same on every ISA: along a row of a block 16 lanes (column mod 16) and the
- * tree of simd_sum16; along a column of a block one chain over the rows in order.
+ * Order of sums, the same on every ISA: along a row 16 lanes (column mod 16), of
+ * INFONCE_LANE_STRIPS strips and so of 16 terms, and the tree of simd_sum16; along a column of a
+ * block one chain over the rows in order, of exponentials over fours of rows, (e_0 + e_1) + (e_2 +
+ * e_3), and then what is left of them singly.
  */
 #ifndef MMK_INFONCE_H
 #define MMK_INFONCE_H
@@ -32,8 +36,8 @@ enum { INFONCE_STRIP = 32 };
 /* Elements past the last column that arrays over columns must have room for. */
 enum { INFONCE_COL_MULTIPLE = 16 };
 
-/* Lanes of a row's sum. */
-enum { INFONCE_LANES = 16 };
+/* Lanes of a row's sum, and the strips that they are summed over. */
+enum { INFONCE_LANES = 16, INFONCE_LANE_STRIPS = 8 };
 
 /* How a strip becomes one of G = d loss / d S / logit_scale:
  *     FROM_Z      G_ij = E_ij (row_weight_i + col_weight_j)
@@ -53,8 +57,8 @@ struct infonce_gradient {
     float *out[2]; /* G of the first 16 columns and of the next, */
     size_t ldout;  /* their leading dimension */
     /* Lanes of each row's sums of E and of G, continued (NULL: not asked for), and the columns'
-     * sums, started. */
-    float *row_e, *row_g;
+     * sums, started; lanes of each row's sum of G z, only beside sums of G and not from E. */
+    float *row_e, *row_g, *row_gz;
     float *col_e, *col_g;
 };
 
@@ -68,28 +72,24 @@ struct infonce_sigmoid {
     float *row_s;  /* lanes of each row's sum of S, continued */
     float *out[2]; /* G as in struct infonce_gradient; NULL: the sums of S are all that is wanted */
     size_t ldout;
-    float *row_g, *col_g; /* sums of G, as there */
+    float *row_g, *col_g; /* sums of G, as there, */
+    float *row_gz;        /* and of G z */
 };
 
-/* The last step for one row of a gradient. The sum of G y lies in panels of nr columns (a power of
- * two), [panel][panel_rows][nr]; in a plain row, panels of one row each. Positives that it lacks
- * are added in the order of their list: number q is the row index[q] of the other side, its G is
- * coef[entry[q]]. */
+/* The last steps for one row of a gradient. The sum of G y over the negatives lies in panels of nr
+ * columns (a power of two), [panel][panel_rows][nr]; in a plain row, panels of one row each. */
 struct infonce_row {
     size_t d;
     const float *sum;
     size_t nr, panel_rows;
-    float *gradient;   /* out; may be the sum itself */
-    const float *self; /* x */
-    size_t positives;
-    const uint32_t *index, *entry;
-    const float *coef;
-    const float *other; /* Y */
-    size_t ldother;
-    float sum_g;                         /* neg_sq_l2: sum of G over the row, positives included */
-    float scale;                         /* logit_scale; twice that for neg_sq_l2 */
-    struct row_scale self_scale;         /* cosine */
-    const struct row_scale *other_scale; /* of all rows */
+    float *gradient;                          /* out; may be the sum itself */
+    const float *self;                        /* x */
+    const float *origin;                      /* neg_sq_l2: subtracted from x and y, or NULL */
+    const float *other;                       /* a positive's y; NULL: none */
+    float coef;                               /* its G */
+    struct row_scale self_scale, other_scale; /* cosine */
+    float sum_g; /* neg_sq_l2: sum of G over the row, positives included */
+    float scale; /* logit_scale; twice that for neg_sq_l2 */
 };
 
 /* Where element k of the sum is. */
@@ -115,11 +115,14 @@ struct infonce_ops {
     /* Rows of a block of z (leading dimension TILE_BLOCK_LD), each from its own maximum:
      * max = max z (kept within +-FLT_MAX), sum = sum 2^(z - max). cols is a multiple of 16. */
     void (*softmax_rows)(size_t rows, size_t cols, const float *z, float *max, float *sum);
-    /* (max, sum) pairs of two disjoint parts of each row become those of the whole. */
-    void (*join_rows)(size_t count, float *max, float *sum, const float *max2, const float *sum2);
-    /* dot:       v = sum + sum_q coef_q y_q, out = scale v
+    /* Parts of `count` sums, a multiple of 8, join those before them:
+     * first: sum = part;  else: sum += part;  last, and not first: part = sum + part, rounded. */
+    void (*join_blocks)(size_t count, double *sum, float *part, bool first, bool last);
+    /* gradient = sum + coef y: a positive that is not the last of its row. */
+    void (*add_positive)(const struct infonce_row *row);
+    /* dot:       v = sum + coef y, out = scale v
      * cosine:    v likewise with normalised rows, out = scale (v - x^ (x^ . v)) / |x|
-     * neg_sq_l2: v = sum + sum_q coef_q y_q - sum_g x, out = scale v
+     * neg_sq_l2: v = sum + coef y - sum_g x, out = scale v; x and y less the origin, as in the sum
      * Returns x . v (x^ . v for cosine). */
     float (*finish_row[MMK_SIMILARITY_COUNT])(const struct infonce_row *row);
 };

@@ -20,10 +20,10 @@
 
 #include <float.h>
 
-/* `count` rows of 16 columns. */
+/* `count` rows, 2 or 1, of 16 columns. Sets column to their sum. */
 static inline __attribute__((always_inline)) void
 infonce_exp_rows_avx2(size_t count, const float *z, struct simd_shift shift, float *row_lane,
-                      __m256 column[2], float *e)
+                      float *e, __m256 column[2])
 {
     __m256 exp[2][2];
 #pragma GCC unroll 2
@@ -36,7 +36,7 @@ infonce_exp_rows_avx2(size_t count, const float *z, struct simd_shift shift, flo
 #pragma GCC unroll 2
         for (size_t h = 0; h < 2; h++) {
             float *lane = row_lane + r * INFONCE_LANES + 8 * h;
-            column[h] = _mm256_add_ps(column[h], exp[r][h]);
+            column[h] = r == 0 ? exp[r][h] : _mm256_add_ps(column[h], exp[r][h]);
             _mm256_storeu_ps(lane, _mm256_add_ps(_mm256_loadu_ps(lane), exp[r][h]));
             if (e != NULL)
                 _mm256_storeu_ps(e + r * INFONCE_STRIP + 8 * h, exp[r][h]);
@@ -47,14 +47,23 @@ static inline __attribute__((always_inline)) void
 infonce_exp_columns_avx2(size_t rows, const float *z, struct simd_shift shift, float *row_lane,
                          float *col_sum, float *e)
 {
-    __m256 column[2] = {_mm256_setzero_ps(), _mm256_setzero_ps()};
+    __m256 column[2] = {_mm256_setzero_ps(), _mm256_setzero_ps()}, low[2], high[2];
     size_t i = 0;
-    for (; i + 2 <= rows; i += 2)
-        infonce_exp_rows_avx2(2, z + i * INFONCE_STRIP, shift, row_lane + i * INFONCE_LANES, column,
-                              e != NULL ? e + i * INFONCE_STRIP : NULL);
-    if (i < rows)
-        infonce_exp_rows_avx2(1, z + i * INFONCE_STRIP, shift, row_lane + i * INFONCE_LANES, column,
-                              e != NULL ? e + i * INFONCE_STRIP : NULL);
+    for (; i + 4 <= rows; i += 4) {
+        infonce_exp_rows_avx2(2, z + i * INFONCE_STRIP, shift, row_lane + i * INFONCE_LANES,
+                              e != NULL ? e + i * INFONCE_STRIP : NULL, low);
+        infonce_exp_rows_avx2(2, z + (i + 2) * INFONCE_STRIP, shift,
+                              row_lane + (i + 2) * INFONCE_LANES,
+                              e != NULL ? e + (i + 2) * INFONCE_STRIP : NULL, high);
+        for (size_t h = 0; h < 2; h++)
+            column[h] = _mm256_add_ps(column[h], _mm256_add_ps(low[h], high[h]));
+    }
+    for (; i < rows; i++) {
+        infonce_exp_rows_avx2(1, z + i * INFONCE_STRIP, shift, row_lane + i * INFONCE_LANES,
+                              e != NULL ? e + i * INFONCE_STRIP : NULL, low);
+        for (size_t h = 0; h < 2; h++)
+            column[h] = _mm256_add_ps(column[h], low[h]);
+    }
     _mm256_storeu_ps(col_sum, column[0]);
     _mm256_storeu_ps(col_sum + 8, column[1]);
 }
@@ -77,6 +86,13 @@ static inline __m256 infonce_softmax_avx2(__m256 z, __m256 lse, __m256 lse_low)
     return simd_exp2x8(_mm256_min_ps(_mm256_setzero_ps(), z)); /* second operand where NaN */
 }
 
+/* lane += g z. An entry that does not count has z = -Inf, and G = 0. */
+static inline void infonce_add_gz_avx2(float *lane, __m256 g, __m256 z)
+{
+    z = simd_max8(_mm256_set1_ps(-FLT_MAX), z);
+    _mm256_storeu_ps(lane, _mm256_fmadd_ps(g, z, _mm256_loadu_ps(lane)));
+}
+
 /* 8 columns, all rows. */
 static inline __attribute__((always_inline)) void
 infonce_gradient_columns_avx2(const struct infonce_gradient *g, size_t rows, size_t j,
@@ -89,6 +105,7 @@ infonce_gradient_columns_avx2(const struct infonce_gradient *g, size_t rows, siz
         lse_y_low = _mm256_loadu_ps(g->lse_y_low + j);
     }
     __m256 column_e = _mm256_setzero_ps(), column_g = column_e;
+    float *row_gz = sums_g && g->row_gz != NULL ? g->row_gz + j % INFONCE_LANES : NULL;
     for (size_t i = 0; i < rows; i++) {
         __m256 v = _mm256_loadu_ps(strip + i * INFONCE_STRIP + j), e, e_col, gij;
         __m256 row_weight = _mm256_broadcast_ss(g->row_weight + i);
@@ -110,6 +127,8 @@ infonce_gradient_columns_avx2(const struct infonce_gradient *g, size_t rows, siz
             float *lane = g->row_g + i * INFONCE_LANES + j % INFONCE_LANES;
             _mm256_storeu_ps(lane, _mm256_add_ps(_mm256_loadu_ps(lane), gij));
             column_g = _mm256_add_ps(column_g, gij);
+            if (row_gz != NULL)
+                infonce_add_gz_avx2(row_gz + i * INFONCE_LANES, gij, v);
         }
         _mm256_storeu_ps(g->out[j / 16] + i * g->ldout + j % 16, gij);
     }
@@ -152,11 +171,12 @@ infonce_sigmoid_columns_avx2(const struct infonce_sigmoid *g, size_t rows, size_
     const float *row_term = g->row_term;
     float *row_s = g->row_s + j % INFONCE_LANES;
     float *row_g = with_g ? g->row_g + j % INFONCE_LANES : NULL;
+    float *row_gz = g->row_gz != NULL ? g->row_gz + j % INFONCE_LANES : NULL;
     float *out = with_g ? g->out[j / 16] + j % 16 : NULL;
     __m256 column_g = zero;
     for (size_t i = 0; i < rows; i++) {
         __m256 term = _mm256_add_ps(_mm256_broadcast_ss(row_term + i), col_term);
-        __m256 w = _mm256_add_ps(_mm256_loadu_ps(strip + i * INFONCE_STRIP + j), term);
+        __m256 z = _mm256_loadu_ps(strip + i * INFONCE_STRIP + j), w = _mm256_add_ps(z, term);
         __m256 q = simd_exp2x8(_mm256_or_ps(w, _mm256_set1_ps(-0.0f))); /* 2^-|w| */
         __m256 s = simd_log2_1px8(q, simd_max8(w, zero));
         float *lane = row_s + i * INFONCE_LANES;
@@ -168,6 +188,8 @@ infonce_sigmoid_columns_avx2(const struct infonce_sigmoid *g, size_t rows, size_
         lane = row_g + i * INFONCE_LANES;
         _mm256_storeu_ps(lane, _mm256_add_ps(_mm256_loadu_ps(lane), gij));
         column_g = _mm256_add_ps(column_g, gij);
+        if (row_gz != NULL)
+            infonce_add_gz_avx2(row_gz + i * INFONCE_LANES, gij, z);
         _mm256_storeu_ps(out + i * g->ldout, gij);
     }
     if (with_g)
@@ -219,19 +241,16 @@ static inline void infonce_store_avx2(float *p, size_t first, __m256 v)
         simd_store_first(p, first, v);
 }
 
-static void infonce_join_rows_avx2(size_t count, float *max, float *sum, const float *max2,
-                                   const float *sum2)
+static void infonce_join_blocks_avx2(size_t count, double *sum, float *part, bool first, bool last)
 {
-    for (size_t i = 0; i < count; i += 8) {
-        size_t first = count - i < 8 ? count - i : 8;
-        __m256 m1 = simd_load_first(max + i, first), m2 = simd_load_first(max2 + i, first);
-        __m256 joined = simd_max8(m2, m1);
-        __m256 e =
-            _mm256_mul_ps(simd_load_first(sum + i, first), simd_exp2x8(_mm256_sub_ps(m1, joined)));
-        e = _mm256_fmadd_ps(simd_load_first(sum2 + i, first),
-                            simd_exp2x8(_mm256_sub_ps(m2, joined)), e);
-        infonce_store_avx2(sum + i, first, e);
-        infonce_store_avx2(max + i, first, joined);
+    for (size_t e = 0; e < count; e += 4) {
+        __m256d v = _mm256_cvtps_pd(_mm_loadu_ps(part + e));
+        if (!first)
+            v = _mm256_add_pd(_mm256_loadu_pd(sum + e), v);
+        if (last && !first)
+            _mm_storeu_ps(part + e, _mm256_cvtpd_ps(v));
+        else
+            _mm256_storeu_pd(sum + e, v);
     }
 }
 
@@ -241,10 +260,41 @@ static inline __m256 infonce_scaled_avx2(__m256 v, const struct row_scale *scale
                          _mm256_set1_ps(scale->inverse));
 }
 
-static inline __attribute__((always_inline)) float
-infonce_finish_avx2(const struct infonce_row *row, enum mmk_similarity similarity)
+/* Elements of a row, less the origin's. */
+static inline __m256 infonce_row_avx2(const float *elements, const struct infonce_row *row,
+                                      size_t k, size_t first, bool has_origin)
 {
+    __m256 v = simd_load_first(elements + k, first);
+    return has_origin ? _mm256_sub_ps(v, simd_load_first(row->origin + k, first)) : v;
+}
+
+/* v + coef y. Without cosine the scale is 1, which is exact. */
+static inline __m256 infonce_with_positive_avx2(const struct infonce_row *row, size_t k,
+                                                size_t first, bool has_origin, __m256 v)
+{
+    __m256 y = infonce_row_avx2(row->other, row, k, first, has_origin);
+    y = infonce_scaled_avx2(y, &row->other_scale);
+    return _mm256_fmadd_ps(_mm256_set1_ps(row->coef), y, v);
+}
+
+static void infonce_add_positive_avx2(const struct infonce_row *given)
+{
+    const struct infonce_row row = *given; /* stores cannot change it */
+    const bool has_origin = row.origin != NULL;
+    for (size_t k = 0; k < row.d; k += 8) {
+        size_t first = row.d - k < 8 ? row.d - k : 8;
+        __m256 v = simd_load_first(infonce_sum_at(&row, k), first);
+        infonce_store_avx2(row.gradient + k, first,
+                           infonce_with_positive_avx2(&row, k, first, has_origin, v));
+    }
+}
+
+static inline __attribute__((always_inline)) float
+infonce_finish_avx2(const struct infonce_row *given, enum mmk_similarity similarity)
+{
+    const struct infonce_row copy = *given, *row = &copy; /* stores cannot change it */
     bool cosine = similarity == MMK_COSINE;
+    bool has_origin = similarity == MMK_NEG_SQ_L2 && row->origin != NULL;
     const __m256 scale = _mm256_set1_ps(row->scale), sum_g = _mm256_set1_ps(row->sum_g);
     __m256 lane[8];
     for (size_t l = 0; l < 8; l++)
@@ -257,14 +307,9 @@ infonce_finish_avx2(const struct infonce_row *row, enum mmk_similarity similarit
                 break;
             size_t first = row->d - at < 8 ? row->d - at : 8;
             __m256 v = simd_load_first(infonce_sum_at(row, at), first);
-            __m256 x = simd_load_first(row->self + at, first);
-            for (size_t q = 0; q < row->positives; q++) {
-                size_t j = row->index[q];
-                __m256 y = simd_load_first(row->other + j * row->ldother + at, first);
-                if (cosine)
-                    y = infonce_scaled_avx2(y, &row->other_scale[j]);
-                v = _mm256_fmadd_ps(_mm256_set1_ps(row->coef[row->entry[q]]), y, v);
-            }
+            __m256 x = infonce_row_avx2(row->self, row, at, first, has_origin);
+            if (row->other != NULL)
+                v = infonce_with_positive_avx2(row, at, first, has_origin, v);
             if (similarity == MMK_NEG_SQ_L2)
                 v = _mm256_fnmadd_ps(sum_g, x, v);
             if (cosine)
@@ -311,7 +356,8 @@ const struct infonce_ops infonce_ops_avx2 = {
     .sigmoid_strip = infonce_sigmoid_strip_avx2,
     .row_sums = infonce_row_sums_avx2,
     .softmax_rows = infonce_softmax_rows_avx2,
-    .join_rows = infonce_join_rows_avx2,
+    .join_blocks = infonce_join_blocks_avx2,
+    .add_positive = infonce_add_positive_avx2,
     .finish_row = {infonce_finish_dot_avx2, infonce_finish_cosine_avx2,
                    infonce_finish_neg_sq_l2_avx2},
 };

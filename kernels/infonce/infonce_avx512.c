@@ -19,7 +19,7 @@
 
 #include <float.h>
 
-/* `count` rows of 16 v columns. */
+/* `count` rows, 4 or 1, of 16 v columns. */
 static inline __attribute__((always_inline)) void
 infonce_exp_rows_avx512(size_t count, size_t v, const float *z, struct simd_shift shift,
                         float *row_lane, __m512 column[2], float *e)
@@ -35,12 +35,20 @@ infonce_exp_rows_avx512(size_t count, size_t v, const float *z, struct simd_shif
         __m512 lane = _mm512_loadu_ps(row_lane + r * INFONCE_LANES);
 #pragma GCC unroll 2
         for (size_t c = 0; c < v; c++) {
-            column[c] = _mm512_fmadd_ps(exp[r][c], _mm512_set1_ps(1.0f), column[c]);
             lane = _mm512_add_ps(lane, exp[r][c]);
             if (e != NULL)
                 _mm512_storeu_ps(e + r * INFONCE_STRIP + 16 * c, exp[r][c]);
         }
         _mm512_storeu_ps(row_lane + r * INFONCE_LANES, lane);
+    }
+    const __m512 one = _mm512_set1_ps(1.0f);
+#pragma GCC unroll 2
+    for (size_t c = 0; c < v; c++) {
+        __m512 sum = exp[0][c];
+        if (count == 4)
+            sum = _mm512_fmadd_ps(_mm512_fmadd_ps(exp[0][c], one, exp[1][c]), one,
+                                  _mm512_fmadd_ps(exp[2][c], one, exp[3][c]));
+        column[c] = _mm512_fmadd_ps(sum, one, column[c]);
     }
 }
 
@@ -79,6 +87,13 @@ static inline __m512 infonce_softmax_avx512(__m512 z, __m512 lse, __m512 lse_low
     return simd_exp2x16(_mm512_min_ps(_mm512_setzero_ps(), z)); /* second operand where NaN */
 }
 
+/* lane += g z. An entry that does not count has z = -Inf, and G = 0. */
+static inline void infonce_add_gz_avx512(float *lane, __m512 g, __m512 z)
+{
+    z = simd_max16(_mm512_set1_ps(-FLT_MAX), z);
+    _mm512_storeu_ps(lane, _mm512_fmadd_ps(g, z, _mm512_loadu_ps(lane)));
+}
+
 /* 16 columns, all rows. */
 static inline __attribute__((always_inline)) void
 infonce_gradient_columns_avx512(const struct infonce_gradient *g, size_t rows, size_t j,
@@ -92,6 +107,7 @@ infonce_gradient_columns_avx512(const struct infonce_gradient *g, size_t rows, s
         lse_y_low = _mm512_loadu_ps(g->lse_y_low + j);
     }
     __m512 column_e = _mm512_setzero_ps(), column_g = column_e;
+    float *row_gz = sums_g ? g->row_gz : NULL;
     for (size_t i = 0; i < rows; i++) {
         __m512 v = _mm512_loadu_ps(strip + i * INFONCE_STRIP + j), e, e_col, gij;
         __m512 row_weight = _mm512_set1_ps(g->row_weight[i]);
@@ -113,6 +129,8 @@ infonce_gradient_columns_avx512(const struct infonce_gradient *g, size_t rows, s
             float *lane = g->row_g + i * INFONCE_LANES;
             _mm512_storeu_ps(lane, _mm512_add_ps(_mm512_loadu_ps(lane), gij));
             column_g = _mm512_add_ps(column_g, gij);
+            if (row_gz != NULL)
+                infonce_add_gz_avx512(row_gz + i * INFONCE_LANES, gij, v);
         }
         _mm512_storeu_ps(g->out[j / 16] + i * g->ldout, gij);
     }
@@ -153,11 +171,12 @@ infonce_sigmoid_columns_avx512(const struct infonce_sigmoid *g, size_t rows, siz
     const __m512 zero = _mm512_setzero_ps(), one = _mm512_set1_ps(1.0f);
     const __m512 col_term = _mm512_loadu_ps(g->col_term + j), scale = _mm512_set1_ps(g->scale);
     const float *row_term = g->row_term;
-    float *row_s = g->row_s, *row_g = g->row_g, *out = with_g ? g->out[j / 16] : NULL;
+    float *row_s = g->row_s, *row_g = g->row_g, *row_gz = g->row_gz;
+    float *out = with_g ? g->out[j / 16] : NULL;
     __m512 column_g = zero;
     for (size_t i = 0; i < rows; i++) {
         __m512 term = _mm512_add_ps(_mm512_set1_ps(row_term[i]), col_term);
-        __m512 w = _mm512_add_ps(_mm512_loadu_ps(strip + i * INFONCE_STRIP + j), term);
+        __m512 z = _mm512_loadu_ps(strip + i * INFONCE_STRIP + j), w = _mm512_add_ps(z, term);
         __m512 q = simd_exp2x16(_mm512_or_ps(w, _mm512_set1_ps(-0.0f))); /* 2^-|w| */
         __m512 s = simd_log2_1px16(q, simd_max16(w, zero));
         float *lane = row_s + i * INFONCE_LANES;
@@ -169,6 +188,8 @@ infonce_sigmoid_columns_avx512(const struct infonce_sigmoid *g, size_t rows, siz
         lane = row_g + i * INFONCE_LANES;
         _mm512_storeu_ps(lane, _mm512_add_ps(_mm512_loadu_ps(lane), gij));
         column_g = _mm512_add_ps(column_g, gij);
+        if (row_gz != NULL)
+            infonce_add_gz_avx512(row_gz + i * INFONCE_LANES, gij, z);
         _mm512_storeu_ps(out + i * g->ldout, gij);
     }
     if (with_g)
@@ -207,19 +228,17 @@ static void infonce_softmax_rows_avx512(size_t rows, size_t cols, const float *z
     }
 }
 
-static void infonce_join_rows_avx512(size_t count, float *max, float *sum, const float *max2,
-                                     const float *sum2)
+static void infonce_join_blocks_avx512(size_t count, double *sum, float *part, bool first,
+                                       bool last)
 {
-    for (size_t i = 0; i < count; i += 16) {
-        size_t first = count - i < 16 ? count - i : 16;
-        __m512 m1 = simd_load_first(max + i, first), m2 = simd_load_first(max2 + i, first);
-        __m512 joined = simd_max16(m2, m1);
-        __m512 e =
-            _mm512_mul_ps(simd_load_first(sum + i, first), simd_exp2x16(_mm512_sub_ps(m1, joined)));
-        e = _mm512_fmadd_ps(simd_load_first(sum2 + i, first),
-                            simd_exp2x16(_mm512_sub_ps(m2, joined)), e);
-        simd_store_first(sum + i, first, e);
-        simd_store_first(max + i, first, joined);
+    for (size_t e = 0; e < count; e += 8) {
+        __m512d v = _mm512_cvtps_pd(_mm256_loadu_ps(part + e));
+        if (!first)
+            v = _mm512_add_pd(_mm512_loadu_pd(sum + e), v);
+        if (last && !first)
+            _mm256_storeu_ps(part + e, _mm512_cvtpd_ps(v));
+        else
+            _mm512_storeu_pd(sum + e, v);
     }
 }
 
@@ -239,22 +258,47 @@ static inline __m512 infonce_scaled_avx512(__m512 v, const struct row_scale *sca
                          _mm512_set1_ps(scale->inverse));
 }
 
+/* Elements of a row, less the origin's. */
+static inline __m512 infonce_row_avx512(const float *elements, const struct infonce_row *row,
+                                        size_t k, size_t first, bool has_origin)
+{
+    __m512 v = simd_load_first(elements + k, first);
+    return has_origin ? _mm512_sub_ps(v, simd_load_first(row->origin + k, first)) : v;
+}
+
+/* v + coef y. Without cosine the scale is 1, which is exact. */
+static inline __m512 infonce_with_positive_avx512(const struct infonce_row *row, size_t k,
+                                                  size_t first, bool has_origin, __m512 v)
+{
+    __m512 y = infonce_row_avx512(row->other, row, k, first, has_origin);
+    y = infonce_scaled_avx512(y, &row->other_scale);
+    return _mm512_fmadd_ps(_mm512_set1_ps(row->coef), y, v);
+}
+
+static void infonce_add_positive_avx512(const struct infonce_row *given)
+{
+    const struct infonce_row row = *given; /* stores cannot change it */
+    const bool has_origin = row.origin != NULL;
+    for (size_t k = 0; k < row.d; k += 16) {
+        size_t first = row.d - k < 16 ? row.d - k : 16;
+        __m512 v = simd_load_first(infonce_sum_at(&row, k), first);
+        infonce_store_avx512(row.gradient + k, first,
+                             infonce_with_positive_avx512(&row, k, first, has_origin, v));
+    }
+}
+
 /* 16 columns of a row (fewer at its end): stores scale v, or v itself for cosine; returns lane + x
  * v. */
 static inline __attribute__((always_inline)) __m512
 infonce_finish_step_avx512(const struct infonce_row *row, enum mmk_similarity similarity,
-                           const float *sum, bool has_positives, size_t k, size_t first,
-                           __m512 lane)
+                           const float *sum, bool has_positive, size_t k, size_t first, __m512 lane)
 {
     bool cosine = similarity == MMK_COSINE;
-    __m512 v = simd_load_first(sum, first), x = simd_load_first(row->self + k, first);
-    for (size_t q = 0; has_positives && q < row->positives; q++) {
-        size_t j = row->index[q];
-        __m512 y = simd_load_first(row->other + j * row->ldother + k, first);
-        if (cosine)
-            y = infonce_scaled_avx512(y, &row->other_scale[j]);
-        v = _mm512_fmadd_ps(_mm512_set1_ps(row->coef[row->entry[q]]), y, v);
-    }
+    bool has_origin = similarity == MMK_NEG_SQ_L2 && row->origin != NULL;
+    __m512 v = simd_load_first(sum, first);
+    __m512 x = infonce_row_avx512(row->self, row, k, first, has_origin);
+    if (has_positive)
+        v = infonce_with_positive_avx512(row, k, first, has_origin, v);
     if (similarity == MMK_NEG_SQ_L2)
         v = _mm512_fnmadd_ps(_mm512_set1_ps(row->sum_g), x, v);
     if (cosine) {
@@ -281,7 +325,7 @@ infonce_project_avx512(const struct infonce_row *row, __m512 along, size_t k, si
 
 static inline __attribute__((always_inline)) float
 infonce_finish_avx512(const struct infonce_row *given, enum mmk_similarity similarity,
-                      bool has_positives)
+                      bool has_positive)
 {
     const struct infonce_row copy = *given, *row = &copy; /* stores cannot change it */
     __m512 lane[4] = {_mm512_setzero_ps(), _mm512_setzero_ps(), _mm512_setzero_ps(),
@@ -291,11 +335,11 @@ infonce_finish_avx512(const struct infonce_row *given, enum mmk_similarity simil
 #pragma GCC unroll 4
         for (size_t l = 0; l < 4; l++)
             lane[l] = infonce_finish_step_avx512(row, similarity, infonce_sum_at(row, k + 16 * l),
-                                                 has_positives, k + 16 * l, 16, lane[l]);
+                                                 has_positive, k + 16 * l, 16, lane[l]);
     }
     for (; k < row->d; k += 16)
         lane[k / 16 % 4] =
-            infonce_finish_step_avx512(row, similarity, infonce_sum_at(row, k), has_positives, k,
+            infonce_finish_step_avx512(row, similarity, infonce_sum_at(row, k), has_positive, k,
                                        row->d - k < 16 ? row->d - k : 16, lane[k / 16 % 4]);
     float sum = simd_sum64x16(lane[0], lane[1], lane[2], lane[3]);
     if (similarity != MMK_COSINE)
@@ -310,19 +354,19 @@ infonce_finish_avx512(const struct infonce_row *given, enum mmk_similarity simil
 
 static float infonce_finish_dot_avx512(const struct infonce_row *row)
 {
-    return row->positives > 0 ? infonce_finish_avx512(row, MMK_DOT, true)
+    return row->other != NULL ? infonce_finish_avx512(row, MMK_DOT, true)
                               : infonce_finish_avx512(row, MMK_DOT, false);
 }
 
 static float infonce_finish_cosine_avx512(const struct infonce_row *row)
 {
-    return row->positives > 0 ? infonce_finish_avx512(row, MMK_COSINE, true)
+    return row->other != NULL ? infonce_finish_avx512(row, MMK_COSINE, true)
                               : infonce_finish_avx512(row, MMK_COSINE, false);
 }
 
 static float infonce_finish_neg_sq_l2_avx512(const struct infonce_row *row)
 {
-    return row->positives > 0 ? infonce_finish_avx512(row, MMK_NEG_SQ_L2, true)
+    return row->other != NULL ? infonce_finish_avx512(row, MMK_NEG_SQ_L2, true)
                               : infonce_finish_avx512(row, MMK_NEG_SQ_L2, false);
 }
 
@@ -332,7 +376,8 @@ const struct infonce_ops infonce_ops_avx512 = {
     .sigmoid_strip = infonce_sigmoid_strip_avx512,
     .row_sums = infonce_row_sums_avx512,
     .softmax_rows = infonce_softmax_rows_avx512,
-    .join_rows = infonce_join_rows_avx512,
+    .join_blocks = infonce_join_blocks_avx512,
+    .add_positive = infonce_add_positive_avx512,
     .finish_row = {infonce_finish_dot_avx512, infonce_finish_cosine_avx512,
                    infonce_finish_neg_sq_l2_avx512},
 };

@@ -17,25 +17,50 @@
 
 #include <float.h>
 
+/* `count` rows, 2 or 1, of 16 columns. Sets column to their sum. */
+static inline __attribute__((always_inline)) void
+infonce_exp_rows_neon(size_t count, const float *z, struct simd_shift shift, float *row_lane,
+                      float *e, float32x4_t column[4])
+{
+#pragma GCC unroll 2
+    for (size_t r = 0; r < count; r++) {
+        float *lane = row_lane + r * INFONCE_LANES;
+        float32x4_t exp[4];
+#pragma GCC unroll 4
+        for (size_t h = 0; h < 4; h++)
+            exp[h] = simd_exp2_shifted4(vld1q_f32(z + r * INFONCE_STRIP + 4 * h), shift);
+#pragma GCC unroll 4
+        for (size_t h = 0; h < 4; h++) {
+            column[h] = r == 0 ? exp[h] : vaddq_f32(column[h], exp[h]);
+            vst1q_f32(lane + 4 * h, vaddq_f32(vld1q_f32(lane + 4 * h), exp[h]));
+            if (e != NULL)
+                vst1q_f32(e + r * INFONCE_STRIP + 4 * h, exp[h]);
+        }
+    }
+}
+
 static inline __attribute__((always_inline)) void
 infonce_exp_columns_neon(size_t rows, const float *z, struct simd_shift shift, float *row_lane,
                          float *col_sum, float *e)
 {
-    float32x4_t column[4];
+    float32x4_t column[4], low[4], high[4];
     for (size_t h = 0; h < 4; h++)
         column[h] = vdupq_n_f32(0.0f);
-    for (size_t i = 0; i < rows; i++, row_lane += INFONCE_LANES) {
-        float32x4_t exp[4];
-#pragma GCC unroll 4
+    size_t i = 0;
+    for (; i + 4 <= rows; i += 4) {
+        infonce_exp_rows_neon(2, z + i * INFONCE_STRIP, shift, row_lane + i * INFONCE_LANES,
+                              e != NULL ? e + i * INFONCE_STRIP : NULL, low);
+        infonce_exp_rows_neon(2, z + (i + 2) * INFONCE_STRIP, shift,
+                              row_lane + (i + 2) * INFONCE_LANES,
+                              e != NULL ? e + (i + 2) * INFONCE_STRIP : NULL, high);
         for (size_t h = 0; h < 4; h++)
-            exp[h] = simd_exp2_shifted4(vld1q_f32(z + i * INFONCE_STRIP + 4 * h), shift);
-#pragma GCC unroll 4
-        for (size_t h = 0; h < 4; h++) {
-            column[h] = vaddq_f32(column[h], exp[h]);
-            vst1q_f32(row_lane + 4 * h, vaddq_f32(vld1q_f32(row_lane + 4 * h), exp[h]));
-            if (e != NULL)
-                vst1q_f32(e + i * INFONCE_STRIP + 4 * h, exp[h]);
-        }
+            column[h] = vaddq_f32(column[h], vaddq_f32(low[h], high[h]));
+    }
+    for (; i < rows; i++) {
+        infonce_exp_rows_neon(1, z + i * INFONCE_STRIP, shift, row_lane + i * INFONCE_LANES,
+                              e != NULL ? e + i * INFONCE_STRIP : NULL, low);
+        for (size_t h = 0; h < 4; h++)
+            column[h] = vaddq_f32(column[h], low[h]);
     }
     for (size_t h = 0; h < 4; h++)
         vst1q_f32(col_sum + 4 * h, column[h]);
@@ -59,6 +84,13 @@ static inline float32x4_t infonce_softmax_neon(float32x4_t z, float32x4_t lse, f
     return simd_exp2x4(vminq_f32(z, vdupq_n_f32(0.0f))); /* NaN where z is */
 }
 
+/* lane += g z. An entry that does not count has z = -Inf, and G = 0. */
+static inline void infonce_add_gz_neon(float *lane, float32x4_t g, float32x4_t z)
+{
+    z = simd_max4(vdupq_n_f32(-FLT_MAX), z);
+    vst1q_f32(lane, vfmaq_f32(vld1q_f32(lane), g, z));
+}
+
 /* 4 columns, all rows. */
 static inline __attribute__((always_inline)) void
 infonce_gradient_columns_neon(const struct infonce_gradient *g, size_t rows, size_t j,
@@ -73,6 +105,7 @@ infonce_gradient_columns_neon(const struct infonce_gradient *g, size_t rows, siz
     float32x4_t column_e = vdupq_n_f32(0.0f), column_g = column_e;
     const struct simd_shift shift = g->shift; /* read once: a store might change *g */
     float *out = g->out[j / 16] + j % 16;
+    float *row_gz = sums_g && g->row_gz != NULL ? g->row_gz + j % INFONCE_LANES : NULL;
     for (size_t i = 0; i < rows; i++, out += g->ldout) {
         float32x4_t v = vld1q_f32(strip + i * INFONCE_STRIP + j), e, e_col, gij;
         float32x4_t row_weight = vdupq_n_f32(g->row_weight[i]);
@@ -93,6 +126,8 @@ infonce_gradient_columns_neon(const struct infonce_gradient *g, size_t rows, siz
             float *lane = g->row_g + i * INFONCE_LANES + j % INFONCE_LANES;
             vst1q_f32(lane, vaddq_f32(vld1q_f32(lane), gij));
             column_g = vaddq_f32(column_g, gij);
+            if (row_gz != NULL)
+                infonce_add_gz_neon(row_gz + i * INFONCE_LANES, gij, v);
         }
         vst1q_f32(out, gij);
     }
@@ -136,11 +171,12 @@ infonce_sigmoid_columns_neon(const struct infonce_sigmoid *g, size_t rows, size_
     const float scale = g->scale;
     float *row_s = g->row_s + j % INFONCE_LANES;
     float *row_g = with_g ? g->row_g + j % INFONCE_LANES : NULL;
+    float *row_gz = g->row_gz != NULL ? g->row_gz + j % INFONCE_LANES : NULL;
     float *out = with_g ? g->out[j / 16] + j % 16 : NULL;
     float32x4_t column_g = zero;
     for (size_t i = 0; i < rows; i++) {
         float32x4_t term = vaddq_f32(vdupq_n_f32(row_term[i]), col_term);
-        float32x4_t w = vaddq_f32(vld1q_f32(strip + i * INFONCE_STRIP + j), term);
+        float32x4_t z = vld1q_f32(strip + i * INFONCE_STRIP + j), w = vaddq_f32(z, term);
         float32x4_t q = simd_exp2x4(vnegq_f32(vabsq_f32(w)));
         float32x4_t s = simd_log2_1px4(q, simd_max4(w, zero));
         float *lane = row_s + i * INFONCE_LANES;
@@ -152,6 +188,8 @@ infonce_sigmoid_columns_neon(const struct infonce_sigmoid *g, size_t rows, size_
         lane = row_g + i * INFONCE_LANES;
         vst1q_f32(lane, vaddq_f32(vld1q_f32(lane), gij));
         column_g = vaddq_f32(column_g, gij);
+        if (row_gz != NULL)
+            infonce_add_gz_neon(row_gz + i * INFONCE_LANES, gij, z);
         vst1q_f32(out + i * g->ldout, gij);
     }
     if (with_g)
@@ -203,18 +241,16 @@ static void infonce_softmax_rows_neon(size_t rows, size_t cols, const float *z, 
     }
 }
 
-static void infonce_join_rows_neon(size_t count, float *max, float *sum, const float *max2,
-                                   const float *sum2)
+static void infonce_join_blocks_neon(size_t count, double *sum, float *part, bool first, bool last)
 {
-    for (size_t i = 0; i < count; i += 4) {
-        size_t first = count - i < 4 ? count - i : 4;
-        float32x4_t m1 = simd_load_first(max + i, first), m2 = simd_load_first(max2 + i, first);
-        float32x4_t joined = simd_max4(m2, m1);
-        float32x4_t e =
-            vmulq_f32(simd_load_first(sum + i, first), simd_exp2x4(vsubq_f32(m1, joined)));
-        e = vfmaq_f32(e, simd_load_first(sum2 + i, first), simd_exp2x4(vsubq_f32(m2, joined)));
-        simd_store_first(sum + i, first, e);
-        simd_store_first(max + i, first, joined);
+    for (size_t e = 0; e < count; e += 2) {
+        float64x2_t v = vcvt_f64_f32(vld1_f32(part + e));
+        if (!first)
+            v = vaddq_f64(vld1q_f64(sum + e), v);
+        if (last && !first)
+            vst1_f32(part + e, vcvt_f32_f64(v));
+        else
+            vst1q_f64(sum + e, v);
     }
 }
 
@@ -223,10 +259,40 @@ static inline float32x4_t infonce_scaled_neon(float32x4_t v, const struct row_sc
     return vmulq_n_f32(vmulq_n_f32(v, scale->power), scale->inverse);
 }
 
+/* Elements of a row, less the origin's. */
+static inline float32x4_t infonce_row_neon(const float *elements, const struct infonce_row *row,
+                                           size_t k, size_t first, bool has_origin)
+{
+    float32x4_t v = simd_load_first(elements + k, first);
+    return has_origin ? vsubq_f32(v, simd_load_first(row->origin + k, first)) : v;
+}
+
+/* v + coef y. Without cosine the scale is 1, which is exact. */
+static inline float32x4_t infonce_with_positive_neon(const struct infonce_row *row, size_t k,
+                                                     size_t first, bool has_origin, float32x4_t v)
+{
+    float32x4_t y = infonce_row_neon(row->other, row, k, first, has_origin);
+    y = infonce_scaled_neon(y, &row->other_scale);
+    return vfmaq_n_f32(v, y, row->coef);
+}
+
+static void infonce_add_positive_neon(const struct infonce_row *given)
+{
+    const struct infonce_row row = *given; /* stores cannot change it */
+    const bool has_origin = row.origin != NULL;
+    for (size_t k = 0; k < row.d; k += 4) {
+        size_t first = row.d - k < 4 ? row.d - k : 4;
+        float32x4_t v = simd_load_first(infonce_sum_at(&row, k), first);
+        simd_store_first(row.gradient + k, first,
+                         infonce_with_positive_neon(&row, k, first, has_origin, v));
+    }
+}
+
 static inline __attribute__((always_inline)) float
 infonce_finish_neon(const struct infonce_row *row, enum mmk_similarity similarity)
 {
     bool cosine = similarity == MMK_COSINE;
+    bool has_origin = similarity == MMK_NEG_SQ_L2 && row->origin != NULL;
     const float32x4_t sum_g = vdupq_n_f32(row->sum_g);
     float32x4_t lane[16];
     for (size_t l = 0; l < 16; l++)
@@ -238,14 +304,9 @@ infonce_finish_neon(const struct infonce_row *row, enum mmk_similarity similarit
                 break;
             size_t first = row->d - at < 4 ? row->d - at : 4;
             float32x4_t v = simd_load_first(infonce_sum_at(row, at), first);
-            float32x4_t x = simd_load_first(row->self + at, first);
-            for (size_t q = 0; q < row->positives; q++) {
-                size_t j = row->index[q];
-                float32x4_t y = simd_load_first(row->other + j * row->ldother + at, first);
-                if (cosine)
-                    y = infonce_scaled_neon(y, &row->other_scale[j]);
-                v = vfmaq_n_f32(v, y, row->coef[row->entry[q]]);
-            }
+            float32x4_t x = infonce_row_neon(row->self, row, at, first, has_origin);
+            if (row->other != NULL)
+                v = infonce_with_positive_neon(row, at, first, has_origin, v);
             if (similarity == MMK_NEG_SQ_L2)
                 v = vfmsq_f32(v, sum_g, x);
             if (cosine)
@@ -291,7 +352,8 @@ const struct infonce_ops infonce_ops_neon = {
     .sigmoid_strip = infonce_sigmoid_strip_neon,
     .row_sums = infonce_row_sums_neon,
     .softmax_rows = infonce_softmax_rows_neon,
-    .join_rows = infonce_join_rows_neon,
+    .join_blocks = infonce_join_blocks_neon,
+    .add_positive = infonce_add_positive_neon,
     .finish_row = {infonce_finish_dot_neon, infonce_finish_cosine_neon,
                    infonce_finish_neg_sq_l2_neon},
 };

@@ -15,15 +15,19 @@ static void infonce_exp_strip_scalar(size_t rows, size_t cols, const float *z,
 {
     for (size_t j = 0; j < cols; j++)
         col_sum[j] = 0.0f;
-    for (size_t i = 0; i < rows; i++)
-        for (size_t j = 0; j < cols; j += LANES)
-            for (size_t l = 0; l < LANES; l++) {
-                float v = simd_exp2_shifted(z[i * INFONCE_STRIP + j + l], shift);
-                row_lane[i * LANES + l] += v;
-                col_sum[j + l] += v;
+    for (size_t i = 0, count; i < rows; i += count) {
+        count = i + 4 <= rows ? 4 : 1;
+        for (size_t j = 0; j < cols; j++) {
+            float v[4];
+            for (size_t r = 0; r < count; r++) {
+                v[r] = simd_exp2_shifted(z[(i + r) * INFONCE_STRIP + j], shift);
+                row_lane[(i + r) * LANES + j % LANES] += v[r];
                 if (e != NULL)
-                    e[i * INFONCE_STRIP + j + l] = v;
+                    e[(i + r) * INFONCE_STRIP + j] = v[r];
             }
+            col_sum[j] += count == 4 ? (v[0] + v[1]) + (v[2] + v[3]) : v[0];
+        }
+    }
 }
 
 /* 2^(z - lse) with lse in two parts; never above 1 whatever the rounding of lse. */
@@ -31,6 +35,12 @@ static inline float infonce_softmax_scalar(float z, float lse, float lse_low)
 {
     z = (z - lse) - lse_low;
     return simd_exp2(z > 0.0f ? 0.0f : z);
+}
+
+/* An entry that does not count has z = -Inf, and G = 0. */
+static inline void infonce_add_gz_scalar(float *lane, float g, float z)
+{
+    *lane = fmaf(g, simd_max(-FLT_MAX, z), *lane);
 }
 
 static inline __attribute__((always_inline)) void
@@ -62,6 +72,8 @@ infonce_gradient_form_scalar(const struct infonce_gradient *g, size_t rows, size
             if (sums_g) {
                 g->row_g[i * LANES + j % LANES] += gij;
                 g->col_g[j] += gij;
+                if (g->row_gz != NULL)
+                    infonce_add_gz_scalar(&g->row_gz[i * LANES + j % LANES], gij, v);
             }
             g->out[j / 16][i * g->ldout + j % 16] = gij;
         }
@@ -94,6 +106,9 @@ infonce_sigmoid_form_scalar(const struct infonce_sigmoid *g, size_t rows, size_t
             float gij = ((w < 0.0f ? q : 1.0f) / (1.0f + q)) * g->scale;
             g->row_g[i * LANES + j % LANES] += gij;
             g->col_g[j] += gij;
+            if (g->row_gz != NULL)
+                infonce_add_gz_scalar(&g->row_gz[i * LANES + j % LANES], gij,
+                                      strip[i * INFONCE_STRIP + j]);
             g->out[j / 16][i * g->ldout + j % 16] = gij;
         }
 }
@@ -128,15 +143,16 @@ static void infonce_softmax_rows_scalar(size_t rows, size_t cols, const float *z
     }
 }
 
-static void infonce_join_rows_scalar(size_t count, float *max, float *sum, const float *max2,
-                                     const float *sum2)
+static void infonce_join_blocks_scalar(size_t count, double *sum, float *part, bool first,
+                                       bool last)
 {
-    for (size_t i = 0; i < count; i++) {
-        float joined = simd_max(max2[i], max[i]);
-        float e = sum[i] * simd_exp2(max[i] - joined);
-        sum[i] = fmaf(sum2[i], simd_exp2(max2[i] - joined), e);
-        max[i] = joined;
-    }
+    for (size_t e = 0; e < count; e++)
+        if (first)
+            sum[e] = (double)part[e];
+        else if (!last)
+            sum[e] += (double)part[e];
+        else
+            part[e] = (float)(sum[e] + (double)part[e]);
 }
 
 static inline float infonce_scaled_scalar(float v, struct row_scale scale)
@@ -144,19 +160,33 @@ static inline float infonce_scaled_scalar(float v, struct row_scale scale)
     return (v * scale.power) * scale.inverse;
 }
 
+/* Element k of sum + coef y. Without cosine the scale is 1, which is exact. */
+static inline float infonce_with_positive_scalar(const struct infonce_row *row, size_t k,
+                                                 bool has_origin, float v)
+{
+    float y = has_origin ? row->other[k] - row->origin[k] : row->other[k];
+    return fmaf(row->coef, infonce_scaled_scalar(y, row->other_scale), v);
+}
+
+static void infonce_add_positive_scalar(const struct infonce_row *row)
+{
+    for (size_t k = 0; k < row->d; k++)
+        row->gradient[k] =
+            infonce_with_positive_scalar(row, k, row->origin != NULL, *infonce_sum_at(row, k));
+}
+
 static inline __attribute__((always_inline)) float
 infonce_finish_scalar(const struct infonce_row *row, enum mmk_similarity similarity)
 {
     bool cosine = similarity == MMK_COSINE;
+    bool has_origin = similarity == MMK_NEG_SQ_L2 && row->origin != NULL;
     float lane[SIMD_LANES] = {0};
     for (size_t k = 0; k < row->d; k++) {
         float v = *infonce_sum_at(row, k), x = row->self[k];
-        for (size_t q = 0; q < row->positives; q++) {
-            float y = row->other[row->index[q] * row->ldother + k];
-            if (cosine)
-                y = infonce_scaled_scalar(y, row->other_scale[row->index[q]]);
-            v = fmaf(row->coef[row->entry[q]], y, v);
-        }
+        if (has_origin)
+            x -= row->origin[k];
+        if (row->other != NULL)
+            v = infonce_with_positive_scalar(row, k, has_origin, v);
         if (similarity == MMK_NEG_SQ_L2)
             v = fmaf(-row->sum_g, x, v);
         if (cosine)
@@ -195,7 +225,8 @@ const struct infonce_ops infonce_ops_scalar = {
     .sigmoid_strip = infonce_sigmoid_strip_scalar,
     .row_sums = infonce_row_sums_scalar,
     .softmax_rows = infonce_softmax_rows_scalar,
-    .join_rows = infonce_join_rows_scalar,
+    .join_blocks = infonce_join_blocks_scalar,
+    .add_positive = infonce_add_positive_scalar,
     .finish_row = {infonce_finish_dot_scalar, infonce_finish_cosine_scalar,
                    infonce_finish_neg_sq_l2_scalar},
 };

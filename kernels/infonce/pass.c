@@ -8,8 +8,10 @@
  */
 #include "pass.h"
 
+#include "../exp/lse.h"
 #include "strip.h"
 
+#include <math.h>
 #include <omp.h>
 #include <string.h>
 
@@ -17,7 +19,7 @@ void infonce_layout_pass(struct infonce *p, struct scratch *s)
 {
     const size_t f = sizeof(float);
     p->pass.part_max = scratch_take(s, (size_t)HELD_COL_BLOCKS * HELD_ROWS, f);
-    p->pass.part_row = scratch_take(s, (size_t)HELD_COL_BLOCKS * HELD_ROWS, f);
+    p->pass.part_row = scratch_take(s, (size_t)HELD_COL_BLOCKS * HELD_ROWS, sizeof(double));
     p->pass.part_col = scratch_take(s, (size_t)HELD_ROW_BLOCKS * HELD_COLS, f);
     p->pass.block = scratch_take(s, (size_t)p->threads, TILE_BLOCK_ROWS * TILE_BLOCK_LD * f);
 }
@@ -25,30 +27,33 @@ void infonce_layout_pass(struct infonce *p, struct scratch *s)
 /* The sums of one block with the shared shift. */
 static void shifted_block(const struct infonce *p, const struct pass *pass,
                           const struct region *held, const struct region *block, size_t worker,
-                          float *part_row, float *part_col)
+                          double *part_row, float *part_col)
 {
-    float *lane = p->strip.lane + worker * 2 * LANE_FLOATS, *z = p->strip.z + worker * STRIP_FLOATS;
+    float *lane = p->strip.lane + worker * 3 * LANE_FLOATS, *z = p->strip.z + worker * STRIP_FLOATS;
     float *kept = kept_block(p, block->row, block->col);
     struct simd_shift shift = simd_shift(p->shift);
     memset(lane, 0, block->rows * INFONCE_LANES * sizeof *lane);
     for (size_t j = 0; j < block->cols; j += INFONCE_STRIP) {
         struct region strip = {block->row, block->rows, block->col + j,
                                size_min(block->cols - j, INFONCE_STRIP)};
-        float *e = kept != NULL ? kept + j * TILE_BLOCK_ROWS : NULL;
+        float *to = kept != NULL ? kept + j * TILE_BLOCK_ROWS : NULL;
         infonce_strip(p, &pass->operands, held, &strip, z, INFONCE_STRIP, pass->logit,
-                      (struct tile_fetch){e, e != NULL ? STRIP_FLOATS : 0});
+                      (struct tile_fetch){to, to != NULL ? STRIP_FLOATS : 0});
         p->isa->infonce->exp_strip(block->rows, size_round_up(strip.cols, INFONCE_COL_MULTIPLE), z,
-                                   shift, lane, part_col + j, e);
+                                   shift, lane, part_col + j, p->kept.logits ? NULL : to);
+        if (p->kept.logits && to != NULL)
+            memcpy(to, z, block->rows * INFONCE_STRIP * sizeof *z);
+        if (infonce_lanes_end(j, block->cols))
+            infonce_sum_lanes(p, block->rows, lane, part_row, infonce_lanes_first(j));
     }
-    p->isa->infonce->row_sums(block->rows, lane, part_row);
 }
 
 /* The sums of one block's rows, of log2(1 + 2^w). */
 static void sigmoid_block(const struct infonce *p, const struct pass *pass,
                           const struct region *held, const struct region *block, size_t worker,
-                          float *part_row)
+                          double *part_row)
 {
-    float *lane = p->strip.lane + worker * 2 * LANE_FLOATS, *z = p->strip.z + worker * STRIP_FLOATS;
+    float *lane = p->strip.lane + worker * 3 * LANE_FLOATS, *z = p->strip.z + worker * STRIP_FLOATS;
     memset(lane, 0, block->rows * INFONCE_LANES * sizeof *lane);
     for (size_t j = 0; j < block->cols; j += INFONCE_STRIP) {
         struct region strip = {block->row, block->rows, block->col + j,
@@ -60,16 +65,17 @@ static void sigmoid_block(const struct infonce *p, const struct pass *pass,
                       (struct tile_fetch){NULL, 0});
         p->isa->infonce->sigmoid_strip(&sigmoid, strip.rows,
                                        size_round_up(strip.cols, INFONCE_COL_MULTIPLE), z);
+        if (infonce_lanes_end(j, block->cols))
+            infonce_sum_lanes(p, block->rows, lane, part_row, infonce_lanes_first(j));
     }
-    p->isa->infonce->row_sums(block->rows, lane, part_row);
 }
 
 /* The maxima and sums of one block's rows. */
 static void maximum_block(const struct infonce *p, const struct pass *pass,
                           const struct region *held, const struct region *block, size_t worker,
-                          float *part_max, float *part_row)
+                          float *part_max, double *part_row)
 {
-    float *z = p->pass.block + worker * TILE_BLOCK_ROWS * TILE_BLOCK_LD;
+    float sum[TILE_BLOCK_ROWS], *z = p->pass.block + worker * TILE_BLOCK_ROWS * TILE_BLOCK_LD;
     for (size_t j = 0; j < block->cols; j += INFONCE_STRIP) {
         struct region strip = {block->row, block->rows, block->col + j,
                                size_min(block->cols - j, INFONCE_STRIP)};
@@ -77,7 +83,8 @@ static void maximum_block(const struct infonce *p, const struct pass *pass,
                       (struct tile_fetch){NULL, 0});
     }
     p->isa->infonce->softmax_rows(block->rows, size_round_up(block->cols, INFONCE_COL_MULTIPLE), z,
-                                  part_max, part_row);
+                                  part_max, sum);
+    add_part(block->rows, part_row, sum, true);
 }
 
 static void pass_block(const struct infonce *p, const struct pass *pass, const struct region *held,
@@ -96,26 +103,43 @@ static void pass_block(const struct infonce *p, const struct pass *pass, const s
                       p->pass.part_col + row / TILE_BLOCK_ROWS * HELD_COLS + col);
 }
 
+/* (max, sum) of a part of each row joins those of the parts before it. */
+static void join_maxima(size_t count, float *max, double *sum, const float *max2,
+                        const double *sum2)
+{
+    for (size_t i = 0; i < count; i++) {
+        double apart = (double)max2[i] - (double)max[i];
+        double factor = fabs(apart) <= 1000 ? lse_exp2(-fabs(apart)) : apart == apart ? 0 : apart;
+        if (apart > 0) {
+            sum[i] = sum[i] * factor + sum2[i];
+            max[i] = max2[i];
+        } else {
+            sum[i] += sum2[i] * factor;
+        }
+    }
+}
+
 /* Joins the parts of the blocks held to the sums so far: rows in the order of column blocks,
  * columns in the order of row blocks. */
 static void join_rows(const struct infonce *p, const struct pass *pass, const struct region *held,
                       size_t row)
 {
     size_t rows = size_min(held->rows - row, TILE_BLOCK_ROWS);
-    float *sum = pass->row_sum + held->row + row;
+    double *sum = pass->row_sum + held->row + row;
     for (size_t jb = 0; jb * TILE_BLOCK_COLS < held->cols; jb++) {
-        const float *sum2 = p->pass.part_row + jb * HELD_ROWS + row;
+        const double *sum2 = p->pass.part_row + jb * HELD_ROWS + row;
         bool first = held->col == 0 && jb == 0;
         if (pass->kind == PASS_OWN_MAXIMUM) {
             const float *max2 = p->pass.part_max + jb * HELD_ROWS + row;
             float *max = pass->row_max + held->row + row;
             if (!first) {
-                p->isa->infonce->join_rows(rows, max, sum, max2, sum2);
+                join_maxima(rows, max, sum, max2, sum2);
                 continue;
             }
             memcpy(max, max2, rows * sizeof *max);
         }
-        add_part(rows, sum, sum2, first);
+        for (size_t r = 0; r < rows; r++)
+            sum[r] = first ? sum2[r] : sum[r] + sum2[r];
     }
 }
 

@@ -13,7 +13,8 @@ enum pass_kind { PASS_SHIFTED, PASS_OWN_MAXIMUM, PASS_SIGMOID };
 struct pass {
     struct operands operands;
     enum pass_kind kind;
-    float *row_max, *row_sum;
+    float *row_max;
+    double *row_sum;
     float *logit; /* where the positives' are saved; NULL: they are known */
 };
 

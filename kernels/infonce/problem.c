@@ -2,7 +2,8 @@
  * SPDX-License-Identifier: MIT
  *
  * O((m + n) d + entries): X is read once for its greatest element where the similarity is dot, both
- * sides for their norms where it is cosine. It shows in the time of small batches only.
+ * sides for their norms where it is cosine, nine rows of Y for the origin where it is neg_sq_l2. It
+ * shows in the time of small batches only.
  */
 #include "problem.h"
 
@@ -110,9 +111,10 @@ enum mmk_status infonce_take_rows(struct infonce *p, const struct mmk_matrix *x,
                           "have below 2^32",
                           p->m, y_rows.rows, further.rows);
     if ((status = args_similarity(similarity)) != MMK_OK ||
-        (status = args_options(options)) != MMK_OK)
+        (status = args_options_origin(options, similarity, p->d, TILE_ORIGIN_LIMIT)) != MMK_OK)
         return status;
     p->config.similarity = similarity;
+    p->config.origin = options != NULL ? options->origin : NULL;
     p->x = operand_of(&x_rows);
     p->y = operand_of(&y_rows);
     if (further.rows > 0) {
@@ -187,13 +189,12 @@ enum mmk_status infonce_take_gradient(const char *name, const struct mmk_matrix_
 void infonce_want(struct infonce *p, const struct gradients *out, bool dlogit_scale)
 {
     bool dx = out->x.data != NULL, dy = out->y.data != NULL;
-    bool further = out->negatives.data != NULL, by_columns = p->config.similarity == MMK_NEG_SQ_L2;
+    bool by_rows = dlogit_scale && p->config.similarity != MMK_NEG_SQ_L2;
     p->wanted = (struct infonce_wanted){
         .dlogit_scale = dlogit_scale,
-        .rows = dx || dlogit_scale,
-        .columns = dy || further || (dlogit_scale && by_columns),
-        .stand_in_rows = dlogit_scale && !dx,
-        .stand_in_columns = dlogit_scale && by_columns && (!dy || (p->n > p->own && !further)),
+        .rows = dx || by_rows,
+        .columns = dy || out->negatives.data != NULL,
+        .stand_in_rows = by_rows && !dx,
     };
 }
 
@@ -254,9 +255,12 @@ enum mmk_status infonce_open(struct infonce *p, struct scratch *s, enum infonce_
     if (parts == (INFONCE_FORWARD | INFONCE_BACKWARD)) {
         p->kept.row_blocks = size_min(spare / kept_bytes(p), size_blocks(p->m, TILE_BLOCK_ROWS));
         p->kept.e = (float *)(void *)(s->base + s->used);
+        p->kept.logits = infonce_sums_gz(p);
     }
     infonce_build_targets(p);
     p->fold = alpha_folds(p);
+    if (p->config.similarity == MMK_NEG_SQ_L2 && p->config.origin == NULL)
+        tile_find_origin(p->isa->tile, &p->y, p->own, p->d, p->packed.origin);
     if (p->config.similarity == MMK_COSINE) {
 #pragma omp parallel num_threads(p->threads) if (p->threads > 1)
         {

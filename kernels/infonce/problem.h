@@ -13,9 +13,11 @@
  * | x_scale, y_scale       m, n row scales (cosine)    infonce_open     strip, products, finish  |
  * | a, b                   HELD_ROWS, HELD_COLS of d   strip            strip                    |
  * | xx, yy                 HELD_ROWS, HELD_COLS        strip            strip                    |
+ * | origin                 d (neg_sq_l2)               infonce_open     strip, products, finish  |
+ * | spare                  t x 2 d (neg_sq_l2)         strip            strip                    |
  * +-- strip --------------- strip.c -------------------------------------------------------------+
  * | z                      t x STRIP_FLOATS            strip            pass, gradient           |
- * | lane                   t x 2 LANE_FLOATS           pass, gradient,  pass, gradient           |
+ * | lane                   t x 3 LANE_FLOATS           pass, gradient,  pass, gradient           |
  * |                                                    forward                                   |
  * +-- targets ------------- targets.c -----------------------------------------------------------+
  * | x, y: start            m + 1, n + 1 size_t         infonce_open     all                      |
@@ -30,12 +32,12 @@
  * | row_of                 l u32                       before a pass    targets                  |
  * +-- forward ------------- forward.c --------- where a forward runs ----------------------------+
  * | row_base, col_base     m, n                        forward          forward, weights         |
- * | row_sum, col_sum       m, n                        pass, forward    forward, weights, finish,|
+ * | row_sum, col_sum       m, n double                 pass, forward    forward, weights, finish,|
  * |                                                                     sigmoid                  |
  * | pick                   l u32                       forward          strip                    |
- * | pick_max, pick_sum     l, l                        pass             forward                  |
+ * | pick_max, pick_sum     l, l double                 pass             forward                  |
  * +-- pass ---------------- pass.c ------------ where a forward runs ----------------------------+
- * | part_max, part_row     HELD_COL_BLOCKS x HELD_ROWS pass             pass                     |
+ * | part_max, part_row     HELD_COL_BLOCKS x HELD_ROWS (part_row in double)  pass  pass         |
  * | part_col               HELD_ROW_BLOCKS x HELD_COLS pass             pass                     |
  * | block                  t x block of logits         strip            pass                     |
  * +-- softmax ------------- weights.c --------- where a backward runs ---------------------------+
@@ -45,15 +47,17 @@
  * | row_weight, col_weight m, n                        weights          gradient                 |
  * | row_factor, col_factor m, n double                 weights          finish                   |
  * +-- gradient ------------ gradient.c -------- where a backward runs ---------------------------+
- * | row_e, row_g           m, m                        gradient         finish, sigmoid          |
- * | col_e, col_g           n, n                        products         finish, sigmoid          |
+ * | row_e, row_g           m, m double                 gradient         finish, sigmoid          |
+ * | col_e, col_g           n, n double                 products         finish, sigmoid          |
  * | part_e, part_g         GRADIENT_ROW_BLOCKS x 672   gradient         products                 |
- * | along_x, along_y       m, n                        finish           backward                 |
+ * | slope                  m double                    finish; gradient backward                 |
  * +-- products ------------ products.c -------- where a backward runs ---------------------------+
  * | columns_x, columns_y   GRADIENT_ROWS, 672 of d     products         products                 |
- * | tiles_x, tiles_y       GRADIENT_ROWS, 672 of d     products         products, finish         |
+ * | tiles                  t x 84 of d                 products         products, finish         |
+ * | sums_x                 GRADIENT_ROWS of d double   products         products                 |
+ * | sums_y                 t x 84 of d double; n of d where m > GRADIENT_ROWS      (as sums_x)   |
  * | g                      GRADIENT_ROWS x 672         gradient         products                 |
- * | stand_in_x, stand_in_y m, n of d, where d logit_scale is wanted without dX (dY for neg_sq_l2)|
+ * | stand_in_x             m of d, where d logit_scale is wanted without dX (not for neg_sq_l2)  |
  * +-- sigmoid ------------- sigmoid.c --------- for a sigmoid loss ------------------------------+
  * | row_term, col_term     m, n                        sigmoid          pass, gradient           |
  * | var_x, var_y           m, n double                 sigmoid          sigmoid                  |
@@ -79,28 +83,32 @@ struct packed_state {
     struct row_scale *x_scale, *y_scale; /* cosine */
     struct region held;                  /* which rows they are */
     float *a, *b;
-    float *xx, *yy; /* their squared norms, neg_sq_l2 */
+    float *xx, *yy; /* neg_sq_l2: their squared norms, */
+    float *origin;  /* Y's own (tile.h), */
+    float *spare;   /* and rows whose norms are out of range */
 };
 
 /* What a worker has of its own. */
 struct strip_state {
     float *z;    /* logits */
-    float *lane; /* two sums of each row of a block */
+    float *lane; /* three sums of each row of a block */
 };
 
 /* The sum of row i's negatives is row_sum_i 2^row_base_i, columns alike. */
 struct forward_state {
-    float *row_base, *row_sum;
-    float *col_base, *col_sum;
+    float *row_base, *col_base;
+    double *row_sum, *col_sum;
     /* rows or columns out of the shift's reach are done again, each from its own maximum */
     uint32_t *pick;
-    float *pick_max, *pick_sum;
+    float *pick_max;
+    double *pick_sum;
     bool overflow; /* some of E may be +Inf */
 };
 
 /* The sums of the blocks held, and of a worker's block its logits where it needs them at once. */
 struct pass_state {
-    float *part_max, *part_row, *part_col;
+    float *part_max, *part_col;
+    double *part_row;
     float *block;
 };
 
@@ -118,20 +126,26 @@ struct softmax_state {
 /* G, times 2^weight_bits, and what is summed while it is made. */
 struct gradient_state {
     int weight_bits;
-    bool late;            /* sums of P and Q are not known before the end */
-    bool sums_g;          /* sums of G are needed */
-    float *row_e, *row_g; /* sums over the negatives */
-    float *col_e, *col_g;
-    float *part_e, *part_g;   /* of the column sums, a block of rows each */
-    float *along_x, *along_y; /* product of each gradient's row with its x or y */
+    bool late; /* sums of P and Q are not known before the end */
+    /* The positives' G goes into the products, with the negatives'. Else it is added last, which is
+     * more accurate and costs a read of a row for each: with one a row little, with many too
+     * much. */
+    bool positives_in_g;
+    bool sums_g;           /* sums of G are needed, */
+    bool sums_gz;          /* and of G z */
+    double *row_e, *row_g; /* sums over the negatives */
+    double *col_e, *col_g;
+    float *part_e, *part_g; /* of the column sums, a block of rows each */
+    double *slope;          /* rows' parts of d logit_scale: x . (G Y), or the sum of G z */
 };
 
 /* The operands and results of the two products with G. */
 struct products_state {
-    float *columns_x, *columns_y;   /* column panels */
-    float *tiles_x, *tiles_y;       /* the gradients of as many rows, in register tiles */
-    float *g;                       /* in stripes */
-    float *stand_in_x, *stand_in_y; /* m x d, n x d: in place of gradients that are not wanted */
+    float *columns_x, *columns_y; /* column panels */
+    float *tiles;                 /* gradients of a worker's task, in register tiles */
+    double *sums_x, *sums_y;      /* of the blocks so far, likewise */
+    float *g;                     /* in stripes */
+    float *stand_in_x;            /* m x d: in place of dX where that is not wanted */
 };
 
 /* w_ij = z_ij + row_term_i + col_term_j; row_sum and row_e sum log2(1 + 2^w). */
@@ -142,10 +156,11 @@ struct sigmoid_state {
     double *var_x, *var_y; /* sums of the variances, where embeddings have them */
 };
 
-/* E from forward to backward, of the first rows of blocks. */
+/* E from forward to backward, of the first rows of blocks; or z, where sums of G z are needed. */
 struct kept_state {
     float *e;
     size_t row_blocks;
+    bool logits;
 };
 
 /* What is asked of the logits, one to one with mmk.h's fields. */
@@ -155,6 +170,7 @@ struct infonce_config {
     float weight_x, weight_y;
     size_t offset;
     double upstream;
+    const float *origin; /* of the options; NULL: Y's own */
 };
 
 /* Where gradients go; data NULL: not wanted. The rows of dY are followed by those of dnegatives. */
@@ -163,11 +179,11 @@ struct gradients {
 };
 
 /* Which of the products with G are needed, for a gradient or for d logit_scale, whose sum is taken
- * from the gradients' rows. */
+ * from the rows of dX (backward.c; not for neg_sq_l2). */
 struct infonce_wanted {
     bool dlogit_scale;
-    bool rows, columns;                   /* G Y, G^T X */
-    bool stand_in_rows, stand_in_columns; /* gradients that are not wanted, but their rows are */
+    bool rows, columns; /* G Y, G^T X */
+    bool stand_in_rows; /* dX is not wanted, but its rows are needed */
 };
 
 struct infonce {
@@ -202,6 +218,19 @@ static inline float *kept_block(const struct infonce *p, size_t row, size_t col)
         return NULL;
     return p->kept.e +
            (col / TILE_BLOCK_COLS * p->kept.row_blocks + block) * (size_t)KEPT_BLOCK_FLOATS;
+}
+
+/* Whether some row or column has several positives. */
+static inline bool infonce_several_positives(const struct infonce *p)
+{
+    size_t entries = p->targets.y.start[p->n];
+    return !p->targets.none && (entries > p->targets.x.counted || entries > p->targets.y.counted);
+}
+
+/* Whether d logit_scale is the sum of G z. */
+static inline bool infonce_sums_gz(const struct infonce *p)
+{
+    return p->wanted.dlogit_scale && p->config.similarity == MMK_NEG_SQ_L2;
 }
 
 /* One side of the logits as their rows, the other as their columns. */

@@ -4,14 +4,14 @@
  * G is made for one column of blocks and up to GRADIENT_ROWS rows at a time. Each block of it, just
  * made and in L2, adds G Y to its rows of dX; when the column is done, G^T X is added to its rows
  * of dY. Both products read G as it is (the register tile broadcasts single elements of its left
- * operand, so neither needs packing), and each element of a gradient is one chain over its
- * contraction index in order, so that nothing of the blocking shows in the bits.
+ * operand, so neither needs packing). A tile's chains end after SUM_CHAIN terms (blocks.h), when
+ * the tile's result, in L1, is added to; after a SUM_BLOCK it joins a sum in double.
  *
  * A profiler finds nearly all of the backward's time in the tile's three products, the two here and
- * the logits', bound by the FMA ports. What the next tiles will read or add to is prefetched: it
- * comes from L3, and a tile starts with the loads of its result. Kept E comes from memory, and is
- * fetched during the products of the block before. Gradients lie in whole register tiles until they
- * are finished (result_tile), G in stripes.
+ * the logits', bound by the FMA ports. What the next tiles will read or add to is prefetched, as it
+ * comes from L3. Kept E comes from memory, and is fetched during the products of the block before.
+ * Joining in double is bound by its stores: 0.6 % of a product. Sums lie in whole register tiles
+ * until they are finished (sums_at), G in stripes.
  */
 #include "products.h"
 
@@ -20,71 +20,62 @@
 
 #include <string.h>
 
-/* Contraction depth of a step of dY: so many rows of X in column panels (600 KB) stay in L2. */
-enum { COLUMN_PANEL_FLOATS = 150 * 1024 };
+/* Rows of dY whose sums are kept in double: all of them, where more rows of G follow than exist at
+ * once; else those of a task for each worker. */
+static size_t sums_y_rows(const struct infonce *p)
+{
+    return p->m > GRADIENT_ROWS ? size_round_up(p->n, TILE_BLOCK_COLS)
+                                : (size_t)p->threads * TILE_BLOCK_ROWS;
+}
 
 void infonce_layout_products(struct infonce *p, struct scratch *s)
 {
     const size_t f = sizeof(float);
     size_t rows = size_round_up(size_min(p->m, GRADIENT_ROWS), TILE_BLOCK_ROWS);
-    size_t by_rows = p->wanted.rows ? f : 0, by_columns = p->wanted.columns ? f : 0;
-    p->products.columns_x = scratch_take(s, tile_packed_floats(rows, p->d), by_columns);
-    p->products.columns_y =
-        scratch_take(s, tile_packed_floats(size_min(p->n, TILE_BLOCK_COLS), p->d), by_rows);
-    p->products.tiles_x = scratch_take(s, tile_packed_floats(rows, p->d), by_rows);
-    p->products.tiles_y = scratch_take(s, tile_packed_floats(TILE_BLOCK_COLS, p->d), by_columns);
+    if (p->wanted.columns)
+        p->products.columns_x = scratch_take(s, tile_packed_floats(rows, p->d), f);
+    if (p->wanted.rows)
+        p->products.columns_y =
+            scratch_take(s, tile_packed_floats(size_min(p->n, TILE_BLOCK_COLS), p->d), f);
+    if (p->wanted.rows || p->wanted.columns)
+        p->products.tiles =
+            scratch_take(s, tile_panel_floats(p->d, TILE_BLOCK_ROWS), (size_t)p->threads * f);
+    if (p->wanted.rows && p->n > SUM_BLOCK)
+        p->products.sums_x = scratch_take(s, tile_panel_floats(p->d, rows), sizeof(double));
+    if (p->wanted.columns && p->m > SUM_BLOCK)
+        p->products.sums_y =
+            scratch_take(s, tile_panel_floats(p->d, sums_y_rows(p)), sizeof(double));
     p->products.g = scratch_take(s, rows, TILE_BLOCK_COLS * f);
     if (p->wanted.stand_in_rows)
         p->products.stand_in_x = scratch_take(s, p->m, p->d * f);
-    if (p->wanted.stand_in_columns)
-        p->products.stand_in_y = scratch_take(s, p->n, p->d * f);
 }
 
-/* While they are added to, gradients lie in whole register tiles, one after the other as they are
- * come to: rows of the caller's matrix, often a power of two apart, would share a few cache sets
- * and use a page for each line. Here: tiles of `count` rows, for one panel of columns after the
- * other. */
-static float *result_tile(const struct infonce *p, float *tiles, size_t count, size_t row, size_t k)
+/* Where the sums of `count` rows of a gradient begin, those from `row` on, a multiple of count.
+ * While they are added to they lie in whole register tiles, one after the other as they are come
+ * to, for one panel of columns after the other: rows of the caller's matrix, often a power of two
+ * apart, would share a few cache sets and use a page for each line. */
+static size_t sums_at(const struct infonce *p, size_t row)
 {
-    const struct tile_ops *tile = p->isa->tile;
-    return tiles + row / count * count * size_round_up(p->d, tile->nr) + k * count +
-           row % count * tile->nr;
+    return row * size_round_up(p->d, p->isa->tile->nr);
 }
 
-/* Rows [row, row + rows) from their tiles to the gradient's rows from `first` + row on, or back. */
-static void copy_result(const struct stage *s, bool of_x, size_t first, float *tiles, size_t count,
-                        size_t row, size_t rows, bool to_matrix)
+/* Rows [first, first + rows) of a gradient whose sums over the negatives are complete, in tiles of
+ * `count` rows: finished, where the positives' G is known; else they wait for it in the caller's
+ * matrix. */
+static void leave_tiles(const struct stage *s, bool of_x, const float *tiles, size_t count,
+                        size_t first, size_t rows)
 {
     const struct infonce *p = s->p;
     size_t nr = p->isa->tile->nr;
-    for (size_t r = row; r < row + rows; r++) {
+    for (size_t r = 0; r < rows; r++) {
         float *matrix = gradient_row(s, of_x, first + r);
-        for (size_t k = 0; matrix != NULL && k < p->d; k += nr) {
-            size_t bytes = size_min(p->d - k, nr) * sizeof(float);
-            float *in_tile = result_tile(p, tiles, count, r, k), *out = matrix + k;
-            memcpy(to_matrix ? out : in_tile, to_matrix ? in_tile : out, bytes);
-        }
+        if (!p->gradient.late)
+            infonce_finish_row(s, of_x, first + r, tiles + r * nr, count);
+        else
+            for (size_t k = 0; matrix != NULL && k < p->d; k += nr)
+                memcpy(matrix + k, tiles + k * count + r * nr,
+                       size_min(p->d - k, nr) * sizeof *matrix);
     }
-}
-
-/* Rows of a gradient whose sums are complete, from their tiles: finished, where the sums over the
- * negatives are known from the forward; else they wait for those in the caller's matrix. */
-static void leave_tiles(const struct stage *s, bool of_x, float *tiles, size_t count, size_t row,
-                        size_t rows)
-{
-    size_t first = of_x ? s->super.row : s->super.col;
-    if (s->p->gradient.late)
-        copy_result(s, of_x, first, tiles, count, row, rows, true);
-    else
-        for (size_t r = row; r < row + rows; r++)
-            infonce_finish_row(s, of_x, first + r, result_tile(s->p, tiles, count, r, 0), count);
-}
-
-/* The tile that is come to next. */
-static void fetch_tile(const struct tile_ops *tile, const float *c)
-{
-    for (size_t e = 0; e < tile->mr * tile->nr; e += TILE_LINE)
-        __builtin_prefetch(c + e, 1);
 }
 
 /* What the worker's next block of G is made from, and where it goes: E, and its part of each
@@ -124,89 +115,147 @@ static struct tile_ahead next_lines(struct next_block *next, size_t depth, const
     return tile_fetch_some(&next->part[next->count - 1], depth, resident);
 }
 
-/* dX of a block of rows: a panel of Y's columns in L2 serves all of the block's row panels.
- * Meanwhile the next block comes, late enough to be in L2 still when it is made. */
+/* The float sums of the worker's task. */
+static float *worker_tiles(const struct stage *s)
+{
+    return s->p->products.tiles + sums_at(s->p, s->worker * TILE_BLOCK_ROWS);
+}
+
+/* To bring `count` of the sums in double. */
+static struct tile_fetch fetch_doubles(const double *sums, size_t at, size_t count)
+{
+    if (sums == NULL)
+        return (struct tile_fetch){NULL, 0};
+    return (struct tile_fetch){(const float *)(const void *)(sums + at),
+                               count * (sizeof *sums / sizeof(float))};
+}
+
+/* dX of a block of rows: the rows of a panel of Y's columns that one chain takes, in L1, serve all
+ * of the block's row panels. Meanwhile come the sums in double that the panel joins, and the next
+ * block, late enough to be in L2 still when it is made. */
 static void gradient_rows(const struct stage *s, size_t row)
 {
     const struct infonce *p = s->p;
     const struct tile_ops *tile = p->isa->tile;
     size_t rows = size_min(s->super.rows - row, TILE_BLOCK_ROWS), cols = s->super.cols;
+    bool joined = p->n > SUM_BLOCK, last = s->super.col + cols == p->n;
+    double *sums = joined ? p->products.sums_x + sums_at(p, row) : NULL;
     struct next_block next = next_block(s, row + s->workers * TILE_BLOCK_ROWS);
     /* what the tiles of one panel can fetch, but for those that fetch B; one part is left over by
      * each stripe's end */
     size_t tiles = size_blocks(rows, tile->mr), of_b = size_blocks(tile->nr, TILE_LINE);
-    size_t per_panel = tiles > of_b ? (tiles - of_b) * cols * TILE_LINE : 1;
+    size_t per_panel = tiles > of_b ? (tiles - of_b) * cols * TILE_LINE : 0;
+    size_t of_sums = joined ? rows * tile->nr : 0;
+    per_panel = per_panel > 2 * of_sums ? per_panel - 2 * of_sums : 1;
     size_t late = size_blocks(2 * next.floats, per_panel) * tile->nr;
-    unsigned flags = s->super.col == 0 ? 0 : TILE_ACCUMULATE;
     for (size_t k = 0; k < p->d; k += tile->nr) {
         const float *b = p->products.columns_y + k * tile_column_rows(cols);
         const float *b_next =
             k + tile->nr < p->d ? b + tile->nr * tile_column_rows(cols) : p->products.columns_y;
-        for (size_t i = 0; i < rows; i += tile->mr) {
-            float *c = result_tile(p, p->products.tiles_x, TILE_BLOCK_ROWS, row + i, k);
-            size_t part = i / tile->mr * TILE_LINE;
-            struct tile_ahead ahead = {b_next + part * cols, TILE_LINE};
-            if (part >= tile->nr)
-                ahead = p->d - k <= late ? next_lines(&next, cols, b) : (struct tile_ahead){b, 0};
-            if (flags & TILE_ACCUMULATE)
-                fetch_tile(tile, c + tile->mr * tile->nr);
-            tile->product_rows(size_min(rows - i, tile->mr), cols, g_at(s, row + i, 0), s->stride,
-                               b, c, tile->nr, flags, ahead);
+        struct tile_fetch fetch_sums = fetch_doubles(sums, k * TILE_BLOCK_ROWS, of_sums);
+        float *c = worker_tiles(s) + (last ? k * TILE_BLOCK_ROWS : 0);
+        for (size_t j = 0; j < cols; j += SUM_CHAIN) {
+            size_t depth = size_min(cols - j, SUM_CHAIN);
+            for (size_t i = 0; i < rows; i += tile->mr) {
+                size_t part = i / tile->mr * TILE_LINE;
+                struct tile_ahead ahead = {b_next + part * cols + j * TILE_LINE, TILE_LINE};
+                if (part >= tile->nr)
+                    ahead = fetch_sums.floats != 0 ? tile_fetch_some(&fetch_sums, depth, b)
+                            : p->d - k <= late     ? next_lines(&next, depth, b)
+                                                   : (struct tile_ahead){b, 0};
+                tile->product_rows(size_min(rows - i, tile->mr), j, depth, g_at(s, row + i, 0),
+                                   s->stride, b + j * tile->nr, c + i * tile->nr, tile->nr,
+                                   j == 0 ? 0 : TILE_ADD, ahead);
+            }
         }
+        if (joined)
+            p->isa->infonce->join_blocks(rows * tile->nr, sums + k * TILE_BLOCK_ROWS, c,
+                                         s->super.col == 0, last);
     }
+    if (last)
+        leave_tiles(s, true, worker_tiles(s), TILE_BLOCK_ROWS, s->super.row + row, rows);
 }
 
-/* Rows of dY that are one task: a few panels of mr. */
+/* Rows of dY that are one task: a few panels of mr, a divisor of TILE_BLOCK_COLS. */
 static size_t gradient_columns_width(const struct tile_ops *tile)
 {
     return 4 * tile->mr;
 }
 
-/* dY of some columns of G: a panel of X's columns in L1 serves all of their panels. Meanwhile comes
- * the next part of G, line by line of its rows. */
+static double *sums_y(const struct stage *s, size_t first)
+{
+    const struct infonce *p = s->p;
+    if (p->m <= SUM_BLOCK)
+        return NULL;
+    return p->products.sums_y +
+           sums_at(p, p->m > GRADIENT_ROWS ? s->super.col + first : s->worker * TILE_BLOCK_ROWS);
+}
+
+/* The rows of G and X that dY sums as one SUM_BLOCK, and the task's columns of G. */
+struct sum_block {
+    size_t row, rows, col, cols;
+};
+
+/* One panel of X's columns adds one SUM_BLOCK to its part of the task's rows of dY, c. The rows of
+ * the panel that one chain takes, in L1, serve all of the task's panels of G. Meanwhile come the
+ * next panel, the sums to join, and the next part of G line by line of its rows. */
+static void gradient_columns_panel(const struct stage *s, const struct sum_block *block, size_t k,
+                                   const float *b_next, const float *g_next,
+                                   struct tile_fetch fetch_sums, float *c)
+{
+    const struct infonce *p = s->p;
+    const struct tile_ops *tile = p->isa->tile;
+    const float *b =
+        p->products.columns_x + k * tile_column_rows(s->super.rows) + block->row * tile->nr;
+    size_t tiles = size_blocks(block->cols, tile->mr), of_b = size_blocks(tile->nr, TILE_LINE);
+    for (size_t r = 0; r < block->rows; r += SUM_CHAIN) {
+        size_t depth = size_min(block->rows - r, SUM_CHAIN);
+        for (size_t t = 0; t < tiles; t++) {
+            size_t j = t * tile->mr;
+            struct tile_ahead ahead = {b_next + (t * block->rows + r) * TILE_LINE, TILE_LINE};
+            if (t >= of_b) {
+                size_t line = (k / tile->nr * (tiles - of_b) + t - of_b) * TILE_LINE;
+                ahead = fetch_sums.floats != 0 ? tile_fetch_some(&fetch_sums, depth, b)
+                                               : (struct tile_ahead){b, 0};
+                if (line <= block->cols)
+                    ahead = (struct tile_ahead){g_next + r * tile->stripe + line, tile->stripe};
+            }
+            tile->product_columns(size_min(block->cols - j, tile->mr), depth,
+                                  g_at(s, block->row + r, block->col + j), b + r * tile->nr,
+                                  c + j * tile->nr, tile->nr, r == 0 ? 0 : TILE_ADD, ahead);
+        }
+    }
+}
+
+/* dY of some columns of G. */
 static void gradient_columns(const struct stage *s, size_t first)
 {
     const struct infonce *p = s->p;
     const struct tile_ops *tile = p->isa->tile;
-    size_t width = gradient_columns_width(tile), end = size_min(s->super.cols, first + width);
-    size_t rows = s->super.rows;
-    size_t step = COLUMN_PANEL_FLOATS / (p->d + 1) / TILE_BLOCK_ROWS * TILE_BLOCK_ROWS;
-    step = step < TILE_BLOCK_ROWS ? TILE_BLOCK_ROWS : step;
-    if (s->super.row != 0)
-        copy_result(s, false, s->super.col, p->products.tiles_y, width, first, end - first, false);
-    for (size_t row = 0; row < rows; row += step) {
-        size_t depth = size_min(rows - row, step);
-        bool last = row + depth == rows;
+    size_t width = gradient_columns_width(tile), cols = size_min(s->super.cols - first, width);
+    size_t rows = s->super.rows, panel = tile->nr * tile_column_rows(rows);
+    double *sums = sums_y(s, first);
+    bool all = s->super.row + rows == p->m;
+    for (size_t row = 0; row < rows; row += SUM_BLOCK) {
+        struct sum_block block = {row, size_min(rows - row, SUM_BLOCK), first, cols};
+        size_t end = row + block.rows;
+        bool last = all && end == rows;
         const float *g_next =
-            last ? g_at(s, 0, first + s->workers * width) : g_at(s, row + depth, first);
-        size_t line = 0;
-        unsigned flags = s->super.row + row == 0 ? 0 : TILE_ACCUMULATE;
+            end == rows ? g_at(s, 0, first + s->workers * width) : g_at(s, end, first);
         for (size_t k = 0; k < p->d; k += tile->nr) {
-            const float *b = p->products.columns_x + k * tile_column_rows(rows) + row * tile->nr;
-            const float *b_next = k + tile->nr < p->d
-                                      ? b + tile->nr * tile_column_rows(rows)
-                                      : p->products.columns_x + (row + depth) * tile->nr;
-            for (size_t j = first; j < end; j += tile->mr) {
-                float *c = result_tile(p, p->products.tiles_y, width, j, k);
-                size_t part = (j - first) / tile->mr * TILE_LINE;
-                struct tile_ahead ahead = {b_next + part * depth, TILE_LINE};
-                if (part >= tile->nr) {
-                    ahead = (struct tile_ahead){b, 0};
-                    if (line <= width)
-                        ahead = (struct tile_ahead){g_next + line, tile->stripe};
-                    line += TILE_LINE;
-                }
-                if (flags & TILE_ACCUMULATE)
-                    fetch_tile(tile, c + tile->mr * tile->nr);
-                tile->product_columns(size_min(end - j, tile->mr), depth, g_at(s, row, j), b, c,
-                                      tile->nr, flags, ahead);
-            }
+            const float *b_next = p->products.columns_x +
+                                  (k + tile->nr < p->d ? (k / tile->nr + 1) * panel + row * tile->nr
+                                                       : end * tile->nr);
+            float *c = worker_tiles(s) + (last ? k * width : 0);
+            gradient_columns_panel(s, &block, k, b_next, g_next,
+                                   fetch_doubles(sums, k * width, cols * tile->nr), c);
+            if (sums != NULL)
+                p->isa->infonce->join_blocks(cols * tile->nr, sums + k * width, c,
+                                             s->super.row + row == 0, last);
         }
     }
-    if (s->super.row + rows == p->m)
-        leave_tiles(s, false, p->products.tiles_y, width, first, end - first);
-    else
-        copy_result(s, false, s->super.col, p->products.tiles_y, width, first, end - first, true);
+    if (all)
+        leave_tiles(s, false, worker_tiles(s), width, s->super.col + first, cols);
 }
 
 /* The column sums of the blocks of G, in their order. */
@@ -214,7 +263,7 @@ static void join_columns(const struct stage *s, size_t first, size_t count)
 {
     const struct infonce *p = s->p;
     for (int of_g = 0; of_g < 2; of_g++) {
-        float *total = (of_g ? p->gradient.col_g : p->gradient.col_e) + s->super.col + first;
+        double *total = (of_g ? p->gradient.col_g : p->gradient.col_e) + s->super.col + first;
         const float *part = (of_g ? p->gradient.part_g : p->gradient.part_e) + first;
         if (!(of_g ? p->gradient.sums_g : p->gradient.late))
             continue;
@@ -231,12 +280,8 @@ static void super_run(const struct stage *s)
 #pragma omp for schedule(dynamic, 1)
     for (size_t row = 0; row < s->super.rows; row += TILE_BLOCK_ROWS) {
         infonce_gradient_block(s, row);
-        if (!p->wanted.rows)
-            continue;
-        gradient_rows(s, row);
-        if (s->super.col + s->super.cols == p->n)
-            leave_tiles(s, true, p->products.tiles_x, TILE_BLOCK_ROWS, row,
-                        size_min(s->super.rows - row, TILE_BLOCK_ROWS));
+        if (p->wanted.rows)
+            gradient_rows(s, row);
     }
     size_t width = gradient_columns_width(p->isa->tile);
 #pragma omp for schedule(dynamic, 1)

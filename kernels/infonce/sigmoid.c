@@ -32,12 +32,12 @@ void infonce_layout_sigmoid(struct infonce *p, struct scratch *s)
 }
 
 /* 1/m (sum over the rows + softplus(-L) of the positives). */
-static float sigmoid_loss(const struct infonce *p, const float *row_sum)
+static float sigmoid_loss(const struct infonce *p, const double *row_sum)
 {
     const struct infonce_targets *t = &p->targets;
     double negatives = 0, positives = 0;
     for (size_t i = 0; i < p->m; i++)
-        negatives += (double)row_sum[i];
+        negatives += row_sum[i];
     for (size_t j = 0; j < p->n; j++)
         for (size_t entry = t->y.start[j]; entry < t->y.start[j + 1]; entry++) {
             double e, w = infonce_sigmoid_logit(p, entry, t->y.index[entry], j, &e);
@@ -48,9 +48,9 @@ static float sigmoid_loss(const struct infonce *p, const float *row_sum)
 
 /* sum_j G_ij of row i of a side, whose negatives' sum is known. */
 static double sum_of_row(const struct infonce *p, const struct infonce_side *side, size_t i,
-                         float negatives)
+                         double negatives)
 {
-    double sum = (double)negatives;
+    double sum = negatives;
     for (size_t q = side->start[i]; q < side->start[i + 1]; q++)
         sum += (double)p->targets.coef[side->entry[q]];
     return ldexp(sum, -p->gradient.weight_bits);
@@ -105,7 +105,7 @@ static void sum_variances(const struct infonce *p, const struct args_rows *log_v
 /* d loss / d log_var_ik = -a (sum_j G_ij) e^{log_var_ik}. Returns the rows' part of d loss / d a,
  * which is -sum_i (sum_j G_ij) var_i. */
 static double variance_gradients(const struct infonce *p, const struct infonce_side *side,
-                                 size_t rows, const float *negatives,
+                                 size_t rows, const double *negatives,
                                  const struct args_rows *log_var, const double *var,
                                  const struct args_out *gradient)
 {
@@ -205,8 +205,8 @@ static enum mmk_status take_results(struct infonce *p, struct call *c)
                                         c->options, &c->dlog_variance_y)) != MMK_OK)
         return status;
     infonce_want(p, &c->out, r->dlogit_scale != NULL);
-    bool gradients = p->wanted.rows || p->wanted.columns || r->dbias != NULL ||
-                     r->dlog_variance_x != NULL || r->dlog_variance_y != NULL;
+    bool gradients = p->wanted.rows || p->wanted.columns || p->wanted.dlogit_scale ||
+                     r->dbias != NULL || r->dlog_variance_x != NULL || r->dlog_variance_y != NULL;
     c->parts = gradients ? INFONCE_BACKWARD : r->loss != NULL ? INFONCE_FORWARD : 0;
     return MMK_OK;
 }

@@ -8,6 +8,7 @@
 #include "strip.h"
 
 #include <math.h>
+#include <string.h>
 
 void infonce_layout_packed(struct infonce *p, struct scratch *s)
 {
@@ -18,12 +19,17 @@ void infonce_layout_packed(struct infonce *p, struct scratch *s)
         p->x.scale = p->packed.x_scale = scratch_take(s, p->m, sizeof *p->packed.x_scale);
         p->y.scale = p->packed.y_scale = scratch_take(s, p->n, sizeof *p->packed.y_scale);
     }
+    if (p->config.similarity == MMK_NEG_SQ_L2) {
+        p->packed.origin = scratch_take(s, p->d, f);
+        p->packed.spare = scratch_take(s, 2 * (size_t)p->threads, p->d * f);
+        p->x.origin = p->y.origin = p->config.origin != NULL ? p->config.origin : p->packed.origin;
+    }
     p->packed.a = scratch_take(s, tile_packed_floats(a_rows, p->d), f);
     p->packed.b = scratch_take(s, tile_packed_floats(b_rows, p->d), f);
     p->packed.xx = scratch_take(s, a_rows, f);
     p->packed.yy = scratch_take(s, b_rows, f);
     p->strip.z = scratch_take(s, (size_t)p->threads, STRIP_FLOATS * f);
-    p->strip.lane = scratch_take(s, (size_t)p->threads, 2 * LANE_FLOATS * f);
+    p->strip.lane = scratch_take(s, (size_t)p->threads, 3 * LANE_FLOATS * f);
 }
 
 void infonce_hold(const struct infonce *p, const struct operands *o, struct region *held,
@@ -61,7 +67,8 @@ void infonce_strip(const struct infonce *p, const struct operands *o, const stru
     if (p->config.similarity == MMK_NEG_SQ_L2)
         tile_neg_sq_l2_block(tile, p->isa->pair, p->d, o->a, strip->row, strip->rows,
                              p->packed.xx + row, o->b, strip->col, strip->cols, p->packed.yy + col,
-                             p->alpha, z, ldz);
+                             p->alpha, z, ldz,
+                             p->packed.spare + 2 * (size_t)omp_get_thread_num() * p->d);
     else if (!p->fold)
         for (size_t r = 0; r < strip->rows; r++)
             for (size_t j = 0; j < strip->cols; j++)
@@ -76,4 +83,12 @@ void infonce_strip(const struct infonce *p, const struct operands *o, const stru
             logit[at->entry] = *element;
         *element = -INFINITY;
     }
+}
+
+void infonce_sum_lanes(const struct infonce *p, size_t rows, float *lane, double *sum, bool first)
+{
+    float part[TILE_BLOCK_ROWS];
+    p->isa->infonce->row_sums(rows, lane, part);
+    add_part(rows, sum, part, first);
+    memset(lane, 0, rows * INFONCE_LANES * sizeof *lane);
 }

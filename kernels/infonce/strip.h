@@ -21,4 +21,20 @@ void infonce_strip(const struct infonce *p, const struct operands *o, const stru
                    const struct region *strip, float *z, size_t ldz, float *logit,
                    struct tile_fetch fetch);
 
+/* Whether the lanes of a block's rows are full after the strip at column j of the block; and
+ * whether that is the first time. */
+static inline bool infonce_lanes_end(size_t j, size_t cols)
+{
+    return j / INFONCE_STRIP % INFONCE_LANE_STRIPS == INFONCE_LANE_STRIPS - 1 ||
+           j + INFONCE_STRIP >= cols;
+}
+
+static inline bool infonce_lanes_first(size_t j)
+{
+    return j < (size_t)INFONCE_LANE_STRIPS * INFONCE_STRIP;
+}
+
+/* The lanes of some rows join their sums, sum = lanes or sum += lanes, and are 0 again. */
+void infonce_sum_lanes(const struct infonce *p, size_t rows, float *lane, double *sum, bool first);
+
 #endif

@@ -20,7 +20,7 @@
  * with all sums of E below 2^80, all of P is below 2^-66 itself. */
 #define LSE_BELOW      60.0
 #define LSE_ABOVE      146.0
-#define SUM_NEGLIGIBLE 0x1p80f
+#define SUM_NEGLIGIBLE 0x1p80
 /* Without a forward, E is at most 2^(lse - shift). */
 #define SHIFT_HIGHEST 100.0
 enum { WEIGHT_BITS = 20, WEIGHT_BITS_MOST = 100 }; /* logit_scale 2^-bits stays normal */
@@ -69,7 +69,7 @@ static double softmax_factor(const struct infonce *p, double base, double lse2)
 }
 
 /* Whether one exponential serves: see LSE_BELOW. */
-static bool one_exp_serves(const struct infonce *p, double lse2, float sum)
+static bool one_exp_serves(const struct infonce *p, double lse2, double sum)
 {
     double above = lse2 - (double)p->shift;
     return above >= -LSE_BELOW && (above <= LSE_ABOVE || sum <= SUM_NEGLIGIBLE);
@@ -80,8 +80,9 @@ struct half {
     const struct infonce_side *side;
     size_t count;
     const double *lse2;
-    const float *base, *sum; /* of the forward; NULL where there was none */
-    double direction;        /* weight of the direction, a row, times 2^weight_bits */
+    const float *base; /* of the forward; NULL where there was none */
+    const double *sum;
+    double direction; /* weight of the direction, a row, times 2^weight_bits */
     float *lse, *lse_low, *weight;
     double *factor;
 };
@@ -169,7 +170,9 @@ void infonce_prepare_softmax(struct infonce *p)
     if (p->softmax.two_exps)
         p->kept.row_blocks = 0;
     p->gradient.sums_g = p->config.similarity == MMK_NEG_SQ_L2;
+    p->gradient.sums_gz = infonce_sums_gz(p);
     p->gradient.late = p->softmax.two_exps || !forward;
+    p->gradient.positives_in_g = !p->gradient.late && infonce_several_positives(p);
     if (!p->gradient.late) {
         p->gradient.row_e = p->forward.row_sum;
         p->gradient.col_e = p->forward.col_sum;

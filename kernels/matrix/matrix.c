@@ -35,7 +35,9 @@ struct matrix {
     unsigned flags; /* of the products */
 
     float *packed_a, *packed_b, *xx, *yy; /* of the super-block; norms for neg_sq_l2 */
-    float *spare;                         /* a row of the gallery for each thread */
+    bool finds_origin;                    /* neg_sq_l2: Y's own, */
+    float *origin;                        /* which stands here */
+    float *spare;                         /* 2 d floats a thread, of tile_neg_sq_l2_block */
 };
 
 /* Rows of X and of Y, and where these stand in what is packed. */
@@ -69,11 +71,9 @@ static void matrix_block(const struct matrix *p, const struct super_block *s, si
                   s->packed_col + j, cols, s->packed_col + next, c, p->ldresult, p->flags, fetch);
     if (p->similarity != MMK_NEG_SQ_L2)
         return;
-    struct tile_operand y = p->y;
-    if (p->gallery != NULL)
-        y.spare = p->spare + worker * p->d;
-    tile_neg_sq_l2_block(tile, p->isa->pair, p->d, &p->x, s->row + i, rows, p->xx + i, &y,
-                         s->col + j, cols, s->yy + s->packed_col + j, 1.0f, c, p->ldresult);
+    tile_neg_sq_l2_block(tile, p->isa->pair, p->d, &p->x, s->row + i, rows, p->xx + i, &p->y,
+                         s->col + j, cols, s->yy + s->packed_col + j, 1.0f, c, p->ldresult,
+                         p->spare + 2 * worker * p->d);
 }
 
 /* Where the super-block's rows of Y are packed; does it, unless they are. */
@@ -132,10 +132,14 @@ static void matrix_layout(struct matrix *p, struct scratch *scratch)
     size_t a_rows = size_min(p->x.rows, SUPER_ROWS), b_rows = size_min(p->y.rows, SUPER_COLS);
     p->packed_a = scratch_take(scratch, tile_panel_floats(a_rows, p->d), sizeof(float));
     p->xx = scratch_take(scratch, a_rows, sizeof(float));
-    if (p->gallery != NULL) {
-        p->spare = scratch_take(scratch, (size_t)p->threads, p->d * sizeof(float));
+    if (p->similarity == MMK_NEG_SQ_L2)
+        p->spare = scratch_take(scratch, 2 * (size_t)p->threads, p->d * sizeof(float));
+    if (p->gallery != NULL)
         return;
-    }
+    if (p->similarity == MMK_NEG_SQ_L2)
+        p->origin = scratch_take(scratch, p->d, sizeof(float));
+    if (p->finds_origin)
+        p->x.origin = p->y.origin = p->origin;
     p->packed_b = scratch_take(scratch, tile_panel_floats(b_rows, p->d), sizeof(float));
     p->yy = scratch_take(scratch, b_rows, sizeof(float));
 }
@@ -168,6 +172,8 @@ static enum mmk_status matrix_call(struct matrix *p, const struct mmk_options *o
     if (status != MMK_OK)
         return status;
     matrix_layout(p, &scratch);
+    if (p->finds_origin)
+        tile_find_origin(p->isa->tile, &p->y, n, p->d, p->origin);
     matrix_run(p);
     scratch_close(&scratch);
     return MMK_OK;
@@ -184,8 +190,7 @@ enum mmk_status mmk_similarity_matrix(enum mmk_similarity similarity, const stru
     struct args_out out;
     enum mmk_status status = gallery_operands(similarity, x, y, options, &isa, &o);
     if (status != MMK_OK ||
-        (status = args_matrix_out("result", result, o.m, o.n, "x by y", options, &out)) != MMK_OK ||
-        (status = args_options(options)) != MMK_OK)
+        (status = args_matrix_out("result", result, o.m, o.n, "x by y", options, &out)) != MMK_OK)
         return status;
     struct matrix p = {.isa = isa,
                        .similarity = similarity,
@@ -193,6 +198,7 @@ enum mmk_status mmk_similarity_matrix(enum mmk_similarity similarity, const stru
                        .x = o.x,
                        .y = o.y,
                        .gallery = o.gallery,
+                       .finds_origin = o.finds_origin,
                        .result = out.data,
                        .ldresult = out.ld};
     return matrix_call(&p, options);

@@ -63,7 +63,7 @@ struct candidates {
 
 struct worker {
     float *packed_b, *yy, *strip;
-    float *spare; /* a row of a packed gallery */
+    float *spare; /* 2 d floats, of tile_neg_sq_l2_block */
     struct candidates rows, cols;
     bool *open; /* blocks of rows with a stream that is open */
     struct topk_stream joined[2];
@@ -82,7 +82,9 @@ struct search {
     size_t batch; /* rows of X at a time */
     size_t chunk; /* columns */
 
-    bool unpacked; /* X is one or two rows, normalised, and Y is taken as it lies */
+    bool unpacked;     /* X is one or two rows, normalised, and Y is taken as it lies */
+    bool finds_origin; /* neg_sq_l2: Y's own, */
+    float *origin;     /* which stands here */
     float *packed_a, *xx;
     struct worker *workers;
 };
@@ -188,10 +190,9 @@ static void multiply_strip(const struct search *p, struct worker *w, const struc
     }
     if (!norms)
         return;
-    struct tile_operand y = p->y;
-    y.spare = w->spare;
     tile_neg_sq_l2_block(tile, p->isa->pair, p->d, &p->x, batch_row + row, strip->rows, p->xx + row,
-                         &y, chunk->col + j, strip->cols, yy, 1.0f, w->strip, SEARCH_STRIP);
+                         &p->y, chunk->col + j, strip->cols, yy, 1.0f, w->strip, SEARCH_STRIP,
+                         w->spare);
 }
 
 /* X as it is multiplied with, and its squared norms; each worker does a part. */
@@ -211,11 +212,13 @@ static void hold_batch(const struct search *p, size_t row, size_t rows, size_t i
         struct row_scale scale = {1, 1};
         if (p->x.normalize != NULL)
             scale = p->x.normalize->row_scale(p->d, x);
-        p->isa->pair->scale_row(p->d, x, scale, out);
-        if (norms) {
-            tile_multiply_row(tile, p->d, out, &p->x, row + r, 1, dot, square);
-            p->xx[r] = square[0];
+        if (!norms) {
+            p->isa->pair->scale_row(p->d, x, scale, out);
+            continue;
         }
+        tile_subtract_origin(p->d, x, p->x.origin, out);
+        tile_multiply_row(tile, p->d, out, &p->x, row + r, 1, dot, square);
+        p->xx[r] = square[0];
     }
 }
 
@@ -348,9 +351,9 @@ static void worker_layout(const struct search *p, struct worker *w, struct scrat
     } else if (p->gallery == NULL) {
         w->packed_b = scratch_take(scratch, tile_panel_floats(p->chunk, p->d), sizeof(float));
         w->yy = scratch_take(scratch, p->chunk, sizeof(float));
-    } else {
-        w->spare = scratch_take(scratch, p->d, sizeof(float));
     }
+    if (p->similarity == MMK_NEG_SQ_L2)
+        w->spare = scratch_take(scratch, 2 * p->d, sizeof(float));
     w->strip = scratch_take(scratch, STRIP_FLOATS, sizeof(float));
     candidates_layout(&w->rows, &p->row_side, p->batch, scratch);
     candidates_layout(&w->cols, &p->col_side, p->chunk, scratch);
@@ -366,6 +369,10 @@ static void search_layout(struct search *p, struct scratch *scratch)
 {
     p->packed_a = scratch_take(scratch, tile_panel_floats(p->batch, p->d), sizeof(float));
     p->xx = scratch_take(scratch, p->batch, sizeof(float));
+    if (p->similarity == MMK_NEG_SQ_L2 && p->gallery == NULL)
+        p->origin = scratch_take(scratch, p->d, sizeof(float));
+    if (p->finds_origin)
+        p->x.origin = p->y.origin = p->origin;
     p->workers = scratch_take(scratch, (size_t)p->threads, sizeof *p->workers);
     for (int i = 0; i < p->threads; i++) {
         struct worker measured;
@@ -449,6 +456,8 @@ static enum mmk_status search_call(struct search *p, const struct mmk_options *o
         return status;
     search_layout(p, &scratch);
     workers_init(p);
+    if (p->finds_origin)
+        tile_find_origin(p->isa->tile, &p->y, n, p->d, p->origin);
     search_run(p);
     scratch_close(&scratch);
     return MMK_OK;
@@ -474,8 +483,7 @@ enum mmk_status mmk_search(const struct mmk_search_problem *problem,
         (results->for_x != NULL &&
          (status = args_topk_results("for_x", results->for_x, o.m, o.n, &for_x)) != MMK_OK) ||
         (results->for_y != NULL &&
-         (status = args_topk_results("for_y", results->for_y, o.n, o.m, &for_y)) != MMK_OK) ||
-        (status = args_options(options)) != MMK_OK)
+         (status = args_topk_results("for_y", results->for_y, o.n, o.m, &for_y)) != MMK_OK))
         return status;
     struct search p = {.isa = isa,
                        .similarity = problem->similarity,
@@ -483,6 +491,7 @@ enum mmk_status mmk_search(const struct mmk_search_problem *problem,
                        .x = o.x,
                        .y = o.y,
                        .gallery = o.gallery,
+                       .finds_origin = o.finds_origin,
                        .row_side = side_of(&for_x, SEARCH_ROW_ROOM),
                        .col_side = side_of(&for_y, SEARCH_COLUMN_ROOM)};
     if ((status = search_call(&p, options)) != MMK_OK || args_is_query(options))

@@ -7,6 +7,8 @@
  */
 #include "tile.h"
 
+#include "../simd/scalar.h"
+
 #include <string.h>
 
 /* Up to this depth a panel of nr rows (96 KB) and a block of A (252 KB) share the L2; cutting
@@ -57,6 +59,25 @@ static struct row_scale operand_scale(const struct tile_operand *operand, size_t
     return operand->scale != NULL ? operand->scale[source] : (struct row_scale){1, 1};
 }
 
+void tile_find_origin(const struct tile_ops *ops, const struct tile_operand *operand, size_t rows,
+                      size_t d, float *origin)
+{
+    const float *row[TILE_ORIGIN_ROWS];
+    for (size_t i = 0; rows > 0 && i < TILE_ORIGIN_ROWS; i++)
+        row[i] =
+            tile_operand_row(operand, i * size_min(rows, TILE_ORIGIN_AMONG) / TILE_ORIGIN_ROWS);
+    if (rows > 0)
+        ops->median(d, row, origin);
+    else
+        memset(origin, 0, d * sizeof *origin);
+}
+
+void tile_subtract_origin(size_t d, const float *row, const float *origin, float *out)
+{
+    for (size_t k = 0; k < d; k++)
+        out[k] = simd_canonical_nan(origin != NULL ? row[k] - origin[k] : row[k]);
+}
+
 void tile_pack(const struct tile_ops *ops, bool as_b, const struct tile_operand *operand,
                size_t first, size_t count, size_t d, float *packed, size_t worker, size_t workers)
 {
@@ -76,7 +97,9 @@ void tile_pack(const struct tile_ops *ops, bool as_b, const struct tile_operand 
         for (size_t k = 0; k < d; k += chunk) {
             size_t depth = d - k < chunk ? d - k : chunk;
             float *out = packed + k * padded + r0 * depth;
-            (as_b ? ops->pack_b : ops->pack_a)(rows, row, scale, operand->factor, depth, out);
+            const float *origin = operand->origin != NULL ? operand->origin + k : NULL;
+            (as_b ? ops->pack_b : ops->pack_a)(rows, row, origin, scale, operand->factor, depth,
+                                               out);
             for (size_t r = 0; r < rows; r++)
                 row[r] += depth;
         }
@@ -90,7 +113,8 @@ void tile_pack_columns(const struct tile_ops *ops, const struct tile_operand *op
         size_t source;
         const float *row = operand_row(operand, first + r, &source);
         tile_fetch_row(row + workers * operand->ld, d);
-        ops->copy_columns(d, row, operand->scale != NULL ? &operand->scale[source] : NULL,
+        ops->copy_columns(d, row, operand->origin,
+                          operand->scale != NULL ? &operand->scale[source] : NULL,
                           packed + r * ops->nr, tile_column_rows(count) * ops->nr);
     }
 }
@@ -169,7 +193,7 @@ void tile_multiply_row(const struct tile_ops *ops, size_t d, const float *a,
         if (scaled)
             scale[r] = operand_scale(b, d, row[r], source);
     }
-    ops->row_product(count, d, a, row, scaled ? scale : NULL, c, squares, ahead);
+    ops->row_product(count, d, a, row, b->origin, scaled ? scale : NULL, c, squares, ahead);
 }
 
 void tile_sum_squares(const struct tile_ops *ops, bool of_b, size_t d, const float *packed,
@@ -213,23 +237,32 @@ static bool all_usable(size_t count, const float *v)
     return true;
 }
 
-static const float *unpack_row(const struct tile_ops *ops, const struct tile_operand *operand,
-                               size_t r, size_t d)
+/* Row r less the origin, as a packed one is already. */
+static const float *single_row(const struct tile_ops *ops, const struct tile_operand *operand,
+                               size_t r, size_t d, float *spare)
 {
+    if (operand->packed == NULL) {
+        size_t source;
+        const float *row = operand_row(operand, r, &source);
+        if (operand->origin == NULL)
+            return row;
+        tile_subtract_origin(d, row, operand->origin, spare);
+        return spare;
+    }
     size_t padded = size_round_up(operand->rows, ops->nr), within = r % ops->nr;
     size_t chunk = tile_chunk_depth(d);
     for (size_t k = 0; k < d; k++) {
         size_t first = k / chunk * chunk, depth = size_min(d - first, chunk);
-        operand->spare[k] =
+        spare[k] =
             operand->packed[first * padded + (r - within) * depth + (k - first) * ops->nr + within];
     }
-    return operand->spare;
+    return spare;
 }
 
 void tile_neg_sq_l2_block(const struct tile_ops *ops, const struct pair_ops *pair, size_t d,
                           const struct tile_operand *x, size_t row, size_t rows, const float *xx,
                           const struct tile_operand *y, size_t col, size_t cols, const float *yy,
-                          float scale, float *c, size_t ldc)
+                          float scale, float *c, size_t ldc, float *spare)
 {
     ops->neg_sq_l2(rows, cols, c, ldc, xx, yy, scale);
     if (all_usable(rows, xx) && all_usable(cols, yy))
@@ -240,11 +273,9 @@ void tile_neg_sq_l2_block(const struct tile_ops *ops, const struct pair_ops *pai
             bool nan = xx[r] != xx[r] || yy[j] != yy[j]; /* and so is c */
             if (nan || (norm_usable(xx[r]) && norm_usable(yy[j])))
                 continue;
-            size_t source;
-            const float *x_row = operand_row(x, row + r, &source);
+            const float *x_row = single_row(ops, x, row + r, d, spare);
             if (y_row == NULL)
-                y_row = y->data != NULL ? operand_row(y, col + j, &source)
-                                        : unpack_row(ops, y, col + j, d);
+                y_row = single_row(ops, y, col + j, d, spare + d);
             c[r * ldc + j] = scale * pair->pair[MMK_NEG_SQ_L2](d, x_row, y_row);
         }
     }

@@ -3,8 +3,8 @@
  * SPDX-License-Identifier: MIT
  *
  * Every product here is, for each element of the result, one chain of fused multiply-adds over the
- * contraction index in order, starting at +0 or at what the element holds. Blocking and the shape
- * of the tile therefore never show in the bits.
+ * contraction index in order, starting at +0 or at what the element holds, or added to that. Where
+ * a chain ends is the caller's choice; the shape of the tile never shows in the bits.
  *
  *   tile.c         whole operands
  *   tile_<isa>.c   the register tile, and packing its panels; the head says what bounds it
@@ -80,8 +80,18 @@ enum tile_flags {
      * them, with a fence left to the caller. */
     TILE_PAST_CACHE = 4,
     /* tile_multiply: c has no room for whole tiles at its edges. */
-    TILE_EXACT = 8
+    TILE_EXACT = 8,
+    /* Start from 0, and add the sum to what c holds in the end. */
+    TILE_ADD = 16
 };
+
+/* Squared distances do not change when one row, the origin, is subtracted from all others; the
+ * rounding errors of their expansion do, as they grow with the norms. By default the origin is in
+ * each column the median of TILE_ORIGIN_ROWS of the first TILE_ORIGIN_AMONG rows, evenly spaced: a
+ * few rows that are far from the others do not move it, as they would a mean, and integers less it
+ * are integers. Below TILE_ORIGIN_LIMIT finite rows less an origin are finite. */
+enum { TILE_ORIGIN_ROWS = 9, TILE_ORIGIN_AMONG = TILE_BLOCK_COLS };
+#define TILE_ORIGIN_LIMIT 0x1p100f
 
 struct tile_ops {
     size_t mr, nr;
@@ -91,36 +101,43 @@ struct tile_ops {
     size_t stripe;
 
     /* Packs columns [0, depth) of `count` rows (given by pointer) into a panel of width mr or nr,
-     * each as ((v * power) * inverse) * factor. NaN is made canonical. */
-    void (*pack_a)(size_t count, const float *const *row, const struct row_scale *scale,
-                   float factor, size_t depth, float *panel);
-    void (*pack_b)(size_t count, const float *const *row, const struct row_scale *scale,
-                   float factor, size_t depth, float *panel);
-    /* Copies a row of d elements to its place in each column panel; panels are `stride` apart. */
-    void (*copy_columns)(size_t d, const float *row, const struct row_scale *scale, float *out,
-                         size_t stride);
+     * each as (((v - origin_k) * power) * inverse) * factor; origin NULL: nothing is subtracted.
+     * NaN is made canonical. */
+    void (*pack_a)(size_t count, const float *const *row, const float *origin,
+                   const struct row_scale *scale, float factor, size_t depth, float *panel);
+    void (*pack_b)(size_t count, const float *const *row, const float *origin,
+                   const struct row_scale *scale, float factor, size_t depth, float *panel);
+    /* Copies a row of d elements, less the origin and scaled, to its place in each column panel;
+     * panels are `stride` apart. */
+    void (*copy_columns)(size_t d, const float *row, const float *origin,
+                         const struct row_scale *scale, float *out, size_t stride);
 
     /* c[r][0..nr) (leading dimension ldc) for r < rows <= mr, and maybe for the other rows up to
-     * mr: sum over k < depth of a(r, k) b[k][..], starting from 0 or from c. Meanwhile `ahead` is
-     * fetched. A is a packed panel, a(r, k) = a[k * mr + r]; */
+     * mr: sum over k < depth of a(r, k) b[k][..], as flags say. Meanwhile `ahead` is fetched. A is
+     * a packed panel, a(r, k) = a[k * mr + r]; */
     void (*product)(size_t rows, size_t depth, const float *a, const float *b, float *c, size_t ldc,
                     unsigned flags, struct tile_ahead ahead);
-    /* rows of a matrix in stripes that are `stride` apart,
-     * a(r, k) = a[k / stripe * stride + r * stripe + k % stripe]; */
-    void (*product_rows)(size_t rows, size_t depth, const float *a, size_t stride, const float *b,
-                         float *c, size_t ldc, unsigned flags, struct tile_ahead ahead);
+    /* rows of a matrix in stripes that are `stride` apart, from column `first` on, a multiple of
+     * 16: with f = first + k, a(r, k) = a[f / stripe * stride + r * stripe + f % stripe]; */
+    void (*product_rows)(size_t rows, size_t first, size_t depth, const float *a, size_t stride,
+                         const float *b, float *c, size_t ldc, unsigned flags,
+                         struct tile_ahead ahead);
     /* or columns of one stripe, a(r, k) = a[k * stripe + r]. */
     void (*product_columns)(size_t rows, size_t depth, const float *a, const float *b, float *c,
                             size_t ldc, unsigned flags, struct tile_ahead ahead);
 
     /* For one row of A against rows that are not packed, count <= TILE_MAX_NR of them: c[j] = sum
-     * over k < depth of a[k] b(j, k), where b(j, k) is row[j][k], scaled (scale NULL: not) as
-     * pack_b does it; squares[j] (unless that is NULL) the same of b(j, k)^2. Sets c and squares up
-     * to TILE_MAX_NR. Meanwhile the count * depth floats at `ahead` are fetched. */
+     * over k < depth of a[k] b(j, k), where b(j, k) is row[j][k], less the origin and scaled (scale
+     * NULL: not) as pack_b does it; squares[j] (unless that is NULL) the same of b(j, k)^2. Sets c
+     * and squares up to TILE_MAX_NR. Meanwhile the count * depth floats at `ahead` are fetched. */
     void (*row_product)(size_t count, size_t depth, const float *a, const float *const *row,
-                        const struct row_scale *scale, float *c, float *squares,
-                        const float *ahead);
+                        const float *origin, const struct row_scale *scale, float *c,
+                        float *squares, const float *ahead);
 
+    /* out[k] = the median of row[i][k], i < TILE_ORIGIN_ROWS, for k < d: the middle one of the
+     * greatest of three least, the middle of three middles and the least of three greatest. What
+     * is not below TILE_ORIGIN_LIMIT counts as 0, and -0 as +0. */
+    void (*median)(size_t d, const float *const *row, float *out);
     /* sums[w] continued over k < depth by panel[k][w]^2, w < width. */
     void (*sum_squares)(size_t depth, const float *panel, size_t width, float *sums);
     /* c = scale min(2 c - (xx_r + yy_j), 0) for rows x cols, NaN canonical, -0 as +0. */
@@ -135,19 +152,18 @@ extern const struct tile_ops tile_ops_neon;
 
 /* ---- Drivers over whole operands (tile.c) --------------------------------------------------- */
 
-/* A matrix with what is needed to pack its rows. One that is packed already has no data: where a
- * single row is wanted, it is unpacked to `spare` (one for each thread). */
+/* A matrix with what is needed to pack its rows. One that is packed already has no data. */
 struct tile_operand {
     const float *data;
     size_t ld, rows;
     const float *further; /* rows from `split` on stand here; NULL: all in data */
     size_t ldfurther, split;
+    const float *origin;              /* d floats, subtracted from every row first; NULL: none */
     const struct row_scale *scale;    /* one a row, or NULL */
     const uint32_t *pick;             /* row r stands for row pick[r] of data, or NULL */
     float factor;                     /* of every element as it is packed */
     const struct pair_ops *normalize; /* finds the scales while packing; NULL: they are as above */
     const float *packed;              /* as B, all rows; only where data is NULL */
-    float *spare;                     /* d floats; only where data is NULL */
 };
 
 /* Row r of the data (not of what pick picks). */
@@ -176,6 +192,14 @@ size_t tile_packed_floats(size_t rows, size_t d);
 
 /* The same for packed rows alone. */
 size_t tile_panel_floats(size_t rows, size_t d);
+
+/* The default origin of an operand whose first `rows` rows count. It is no work to be shared: some
+ * 0.2 us at d = 512, beside the reading of the rows. */
+void tile_find_origin(const struct tile_ops *ops, const struct tile_operand *operand, size_t rows,
+                      size_t d, float *origin);
+
+/* out = row less the origin (NULL: none), NaN canonical. */
+void tile_subtract_origin(size_t d, const float *row, const float *origin, float *out);
 
 /* Packs the panels of rows [first, first + count) that this worker owns (panel p where
  * p mod workers == worker). */
@@ -207,14 +231,15 @@ void tile_row_scales(const struct pair_ops *pair, const struct tile_operand *ope
                      struct row_scale *scale, size_t worker, size_t workers);
 
 /* Turns a block of dot products into scale times neg_sq_l2, given the squared norms of its rows and
- * columns. Where a norm has left the range of float, the element is that of the pair function. */
+ * columns. Where a norm has left the range of float, the element is that of the pair function, for
+ * the rows less their origin; these are made in `spare`, 2 d floats. */
 void tile_neg_sq_l2_block(const struct tile_ops *ops, const struct pair_ops *pair, size_t d,
                           const struct tile_operand *x, size_t row, size_t rows, const float *xx,
                           const struct tile_operand *y, size_t col, size_t cols, const float *yy,
-                          float scale, float *c, size_t ldc);
+                          float scale, float *c, size_t ldc, float *spare);
 
 /* Rows [col, col + count) of B, count <= TILE_MAX_NR, that are not packed, against one row of A
- * (scaled, not packed): ops->row_product. What comes after them is fetched. */
+ * (less the origin and scaled, not packed): ops->row_product. What comes after them is fetched. */
 void tile_multiply_row(const struct tile_ops *ops, size_t d, const float *a,
                        const struct tile_operand *b, size_t col, size_t count, float *c,
                        float *squares);

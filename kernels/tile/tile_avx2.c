@@ -1,9 +1,9 @@
 /* tile_avx2.c - register tile 6 x 16 and its packing, AVX2 and FMA.
  * SPDX-License-Identifier: MIT
  *
- * Registers   12 accumulators, 2 of B, 2 broadcasts of A: all 16 ymm. Bound by    the FMA ports: 12
- * FMAs a step against 8 loads (2 of B, 6 broadcasts); at two of each a
- *             clock 6 clocks against 4. 12 independent chains cover an FMA latency of 4 to 5.
+ * Registers   12 accumulators, 2 of B, 2 broadcasts of A: all 16 ymm.
+ * Bound by    the FMA ports: 12 FMAs a step against 8 loads (2 of B, 6 broadcasts); at two of each
+ *             a clock 6 clocks against 4. 12 independent chains cover an FMA latency of 4 to 5.
  * Differs     AVX-512 has 14 x 32, NEON 12 x 8.
  * Packing     8 x 8 transposes in registers.
  */
@@ -13,11 +13,12 @@
 
 enum { MR = 6, NR = 16, STRIPE = 48 };
 
-/* All products: a(r, k) stands at a[r * a_row + k * a_step], and `jump` farther on for every STRIPE
- * steps. */
+/* All products: a(r, k) stands at a[r * a_row + k * a_step], and `jump` farther on after `until`
+ * steps and then for every STRIPE steps. */
 static inline __attribute__((always_inline)) void
-tile_accumulate_avx2(size_t depth, const float *a, size_t a_row, size_t a_step, size_t jump,
-                     const float *b, float *c, size_t ldc, unsigned flags, struct tile_ahead ahead)
+tile_accumulate_avx2(size_t depth, const float *a, size_t a_row, size_t a_step, size_t until,
+                     size_t jump, const float *b, float *c, size_t ldc, unsigned flags,
+                     struct tile_ahead ahead)
 {
     __m256 acc[MR][2];
 #pragma GCC unroll 6
@@ -30,9 +31,8 @@ tile_accumulate_avx2(size_t depth, const float *a, size_t a_row, size_t a_step, 
             acc[r][1] = _mm256_setzero_ps();
         }
     }
-    const size_t steps = jump != 0 ? STRIPE : depth;
-    for (size_t k0 = 0; k0 < depth; k0 += steps, a += jump) {
-        size_t end = depth - k0 < steps ? depth - k0 : steps;
+    for (size_t end; depth > 0; depth -= end, a += jump, until = STRIPE) {
+        end = depth < until ? depth : until;
         for (size_t k = 0; k < end; k++) {
             __m256 b0 = _mm256_loadu_ps(b);
             __m256 b1 = _mm256_loadu_ps(b + 8);
@@ -46,6 +46,13 @@ tile_accumulate_avx2(size_t depth, const float *a, size_t a_row, size_t a_step, 
             }
             a += a_step;
             b += NR;
+        }
+    }
+    if (flags & TILE_ADD) {
+#pragma GCC unroll 6
+        for (size_t r = 0; r < MR; r++) {
+            acc[r][0] = _mm256_add_ps(_mm256_loadu_ps(c + r * ldc), acc[r][0]);
+            acc[r][1] = _mm256_add_ps(_mm256_loadu_ps(c + r * ldc + 8), acc[r][1]);
         }
     }
     if (flags & TILE_CANONICAL) {
@@ -74,22 +81,24 @@ static void tile_product_avx2(size_t rows, size_t depth, const float *a, const f
                               size_t ldc, unsigned flags, struct tile_ahead ahead)
 {
     (void)rows;
-    tile_accumulate_avx2(depth, a, 1, MR, 0, b, c, ldc, flags, ahead);
+    tile_accumulate_avx2(depth, a, 1, MR, depth, 0, b, c, ldc, flags, ahead);
 }
 
-static void tile_product_rows_avx2(size_t rows, size_t depth, const float *a, size_t stride,
-                                   const float *b, float *c, size_t ldc, unsigned flags,
-                                   struct tile_ahead ahead)
+static void tile_product_rows_avx2(size_t rows, size_t first, size_t depth, const float *a,
+                                   size_t stride, const float *b, float *c, size_t ldc,
+                                   unsigned flags, struct tile_ahead ahead)
 {
     (void)rows;
-    tile_accumulate_avx2(depth, a, STRIPE, 1, stride - STRIPE, b, c, ldc, flags, ahead);
+    a += first / STRIPE * stride + first % STRIPE;
+    tile_accumulate_avx2(depth, a, STRIPE, 1, STRIPE - first % STRIPE, stride - STRIPE, b, c, ldc,
+                         flags, ahead);
 }
 
 static void tile_product_columns_avx2(size_t rows, size_t depth, const float *a, const float *b,
                                       float *c, size_t ldc, unsigned flags, struct tile_ahead ahead)
 {
     (void)rows;
-    tile_accumulate_avx2(depth, a, 1, STRIPE, 0, b, c, ldc, flags, ahead);
+    tile_accumulate_avx2(depth, a, 1, STRIPE, depth, 0, b, c, ldc, flags, ahead);
 }
 
 /* Transposes 8 rows of 8: after it v[k] holds element k of every row. */
@@ -116,19 +125,29 @@ static inline void tile_transpose_avx2(__m256 v[8])
         v[e] = t[e];
 }
 
+static inline __m256 tile_load_avx2(const float *row, size_t cols)
+{
+    return cols == 8 ? _mm256_loadu_ps(row) : simd_load_first(row, cols);
+}
+
 /* Columns k .. k + cols of up to 8 rows, transposed. */
 static inline __attribute__((always_inline)) void
-tile_gather_avx2(size_t count, const float *const *row, const struct row_scale *scale, float factor,
-                 size_t k, size_t cols, __m256 v[8])
+tile_gather_avx2(size_t count, const float *const *row, const float *origin,
+                 const struct row_scale *scale, float factor, size_t k, size_t cols, __m256 v[8])
 {
 #pragma GCC unroll 8
+    for (size_t r = 0; r < 8; r++)
+        v[r] = r < count ? tile_load_avx2(row[r] + k, cols) : _mm256_setzero_ps();
+    if (origin != NULL) {
+        const __m256 o = tile_load_avx2(origin + k, cols);
+#pragma GCC unroll 8
+        for (size_t r = 0; r < 8; r++)
+            if (r < count)
+                v[r] = _mm256_sub_ps(v[r], o);
+    }
+#pragma GCC unroll 8
     for (size_t r = 0; r < 8; r++) {
-        if (r >= count) {
-            v[r] = _mm256_setzero_ps();
-            continue;
-        }
-        v[r] = cols == 8 ? _mm256_loadu_ps(row[r] + k) : simd_load_first(row[r] + k, cols);
-        if (scale == NULL)
+        if (scale == NULL || r >= count)
             continue;
         v[r] = _mm256_mul_ps(_mm256_mul_ps(v[r], _mm256_set1_ps(scale[r].power)),
                              _mm256_set1_ps(scale[r].inverse));
@@ -139,13 +158,14 @@ tile_gather_avx2(size_t count, const float *const *row, const struct row_scale *
 
 /* Up to 8 rows into panel[k][width], `wide` columns of it. */
 static inline __attribute__((always_inline)) void
-tile_pack8_avx2(size_t count, const float *const *row, const struct row_scale *scale, float factor,
-                size_t depth, float *panel, size_t width, size_t wide)
+tile_pack8_avx2(size_t count, const float *const *row, const float *origin,
+                const struct row_scale *scale, float factor, size_t depth, float *panel,
+                size_t width, size_t wide)
 {
     for (size_t k = 0; k < depth; k += 8) {
         size_t cols = depth - k < 8 ? depth - k : 8;
         __m256 v[8];
-        tile_gather_avx2(count, row, scale, factor, k, cols, v);
+        tile_gather_avx2(count, row, origin, scale, factor, k, cols, v);
         for (size_t e = 0; e < cols; e++) {
             v[e] = simd_canonical_nan8(v[e]);
             float *out = panel + (k + e) * width;
@@ -159,25 +179,28 @@ tile_pack8_avx2(size_t count, const float *const *row, const struct row_scale *s
     }
 }
 
-static void tile_pack_a_avx2(size_t count, const float *const *row, const struct row_scale *scale,
-                             float factor, size_t depth, float *panel)
+static void tile_pack_a_avx2(size_t count, const float *const *row, const float *origin,
+                             const struct row_scale *scale, float factor, size_t depth,
+                             float *panel)
 {
-    tile_pack8_avx2(count, row, scale, factor, depth, panel, MR, MR);
+    tile_pack8_avx2(count, row, origin, scale, factor, depth, panel, MR, MR);
 }
 
-static void tile_pack_b_avx2(size_t count, const float *const *row, const struct row_scale *scale,
-                             float factor, size_t depth, float *panel)
+static void tile_pack_b_avx2(size_t count, const float *const *row, const float *origin,
+                             const struct row_scale *scale, float factor, size_t depth,
+                             float *panel)
 {
     size_t low = count < 8 ? count : 8;
-    tile_pack8_avx2(low, row, scale, factor, depth, panel, NR, 8);
-    tile_pack8_avx2(count - low, row + low, scale + low, factor, depth, panel + 8, NR, 8);
+    tile_pack8_avx2(low, row, origin, scale, factor, depth, panel, NR, 8);
+    tile_pack8_avx2(count - low, row + low, origin, scale + low, factor, depth, panel + 8, NR, 8);
 }
 
 /* 16 rows at a time, two groups of 8 side by side: a chain of FMAs alone would take as long as the
  * transpose. */
 static inline __attribute__((always_inline)) void
 tile_row_product16_avx2(size_t count, size_t depth, const float *a, const float *const *row,
-                        const struct row_scale *scale, float *c, float *squares, const float *ahead)
+                        const float *origin, const struct row_scale *scale, float *c,
+                        float *squares, const float *ahead)
 {
     const size_t low = count < 8 ? count : 8;
     __m256 sum[2] = {_mm256_setzero_ps(), _mm256_setzero_ps()}, square[2] = {sum[0], sum[0]};
@@ -188,7 +211,7 @@ tile_row_product16_avx2(size_t count, size_t depth, const float *a, const float 
 #pragma GCC unroll 2
         for (size_t g = 0; g < 2; g++) {
             __m256 v[8];
-            tile_gather_avx2(g == 0 ? low : count - low, row + 8 * g,
+            tile_gather_avx2(g == 0 ? low : count - low, row + 8 * g, origin,
                              scale != NULL ? scale + 8 * g : NULL, 1.0f, k, cols, v);
             for (size_t e = 0; e < cols; e++) {
                 sum[g] = _mm256_fmadd_ps(_mm256_broadcast_ss(a + k + e), v[e], sum[g]);
@@ -204,35 +227,67 @@ tile_row_product16_avx2(size_t count, size_t depth, const float *a, const float 
 }
 
 static void tile_row_product_avx2(size_t count, size_t depth, const float *a,
-                                  const float *const *row, const struct row_scale *scale, float *c,
-                                  float *squares, const float *ahead)
+                                  const float *const *row, const float *origin,
+                                  const struct row_scale *scale, float *c, float *squares,
+                                  const float *ahead)
 {
     for (size_t j = 0; j < TILE_MAX_NR; j += 16) {
         size_t here = count < j ? 0 : count - j < 16 ? count - j : 16;
         const struct row_scale *its_scale = scale != NULL ? scale + j : NULL;
         float *out = squares != NULL ? squares + j : NULL;
         if (here == 16 && scale == NULL)
-            tile_row_product16_avx2(16, depth, a, row + j, NULL, c + j, out, ahead);
+            tile_row_product16_avx2(16, depth, a, row + j, origin, NULL, c + j, out, ahead);
         else if (here == 16)
-            tile_row_product16_avx2(16, depth, a, row + j, its_scale, c + j, out, ahead);
+            tile_row_product16_avx2(16, depth, a, row + j, origin, its_scale, c + j, out, ahead);
         else
-            tile_row_product16_avx2(here, depth, a, row + j, its_scale, c + j, out, ahead);
+            tile_row_product16_avx2(here, depth, a, row + j, origin, its_scale, c + j, out, ahead);
         ahead += 16 * depth;
     }
 }
 
-static void tile_copy_columns_avx2(size_t d, const float *row, const struct row_scale *scale,
-                                   float *out, size_t stride)
+static void tile_copy_columns_avx2(size_t d, const float *row, const float *origin,
+                                   const struct row_scale *scale, float *out, size_t stride)
 {
     const __m256 power = _mm256_set1_ps(scale != NULL ? scale->power : 1.0f);
     const __m256 inverse = _mm256_set1_ps(scale != NULL ? scale->inverse : 1.0f);
     for (size_t k = 0; k < d; k += NR, out += stride) {
         size_t cols = d - k < NR ? d - k : NR, low = cols < 8 ? cols : 8;
-        __m256 v0 = low == 8 ? _mm256_loadu_ps(row + k) : simd_load_first(row + k, low);
-        __m256 v1 =
-            cols == NR ? _mm256_loadu_ps(row + k + 8) : simd_load_first(row + k + low, cols - low);
+        __m256 v0 = tile_load_avx2(row + k, low), v1 = tile_load_avx2(row + k + low, cols - low);
+        if (origin != NULL) {
+            v0 = _mm256_sub_ps(v0, tile_load_avx2(origin + k, low));
+            v1 = _mm256_sub_ps(v1, tile_load_avx2(origin + k + low, cols - low));
+        }
         _mm256_storeu_ps(out, _mm256_mul_ps(_mm256_mul_ps(v0, power), inverse));
         _mm256_storeu_ps(out + 8, _mm256_mul_ps(_mm256_mul_ps(v1, power), inverse));
+    }
+}
+
+static inline __m256 tile_middle_avx2(const __m256 v[3])
+{
+    return _mm256_max_ps(_mm256_min_ps(v[0], v[1]), _mm256_min_ps(_mm256_max_ps(v[0], v[1]), v[2]));
+}
+
+static void tile_median_avx2(size_t d, const float *const *row, float *out)
+{
+    const __m256 limit = _mm256_set1_ps(TILE_ORIGIN_LIMIT), zero = _mm256_setzero_ps();
+    const __m256 sign = _mm256_set1_ps(-0.0f);
+    for (size_t k = 0; k < d; k += 8) {
+        size_t first = d - k < 8 ? d - k : 8;
+        __m256 v[3], low[3], middle[3], high[3];
+        for (size_t g = 0; g < 3; g++) {
+            for (size_t i = 0; i < 3; i++) {
+                v[i] = tile_load_avx2(row[3 * g + i] + k, first);
+                __m256 small = _mm256_cmp_ps(_mm256_andnot_ps(sign, v[i]), limit, _CMP_LT_OQ);
+                v[i] = _mm256_add_ps(_mm256_and_ps(v[i], small), zero);
+            }
+            low[g] = _mm256_min_ps(_mm256_min_ps(v[0], v[1]), v[2]);
+            middle[g] = tile_middle_avx2(v);
+            high[g] = _mm256_max_ps(_mm256_max_ps(v[0], v[1]), v[2]);
+        }
+        v[0] = _mm256_max_ps(_mm256_max_ps(low[0], low[1]), low[2]);
+        v[1] = tile_middle_avx2(middle);
+        v[2] = _mm256_min_ps(_mm256_min_ps(high[0], high[1]), high[2]);
+        simd_store_first(out + k, first, tile_middle_avx2(v));
     }
 }
 
@@ -289,6 +344,7 @@ const struct tile_ops tile_ops_avx2 = {
     .row_product = tile_row_product_avx2,
     .product_rows = tile_product_rows_avx2,
     .product_columns = tile_product_columns_avx2,
+    .median = tile_median_avx2,
     .sum_squares = tile_sum_squares_avx2,
     .neg_sq_l2 = tile_neg_sq_l2_avx2,
 };

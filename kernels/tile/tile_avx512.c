@@ -20,7 +20,7 @@ enum tile_left { LEFT_PANEL, LEFT_ROWS, LEFT_COLUMNS };
  * which every line comes from L2: in rows two lines ahead, one row a step; in columns 8 steps. A
  * packed A is followed by the machine itself; fetching it too costs 2 to 8 %. */
 static inline __attribute__((always_inline)) void
-tile_accumulate_avx512(enum tile_left left, size_t rows, size_t depth, const float *a,
+tile_accumulate_avx512(enum tile_left left, size_t rows, size_t first, size_t depth, const float *a,
                        size_t stride, const float *b, float *c, size_t ldc, unsigned flags,
                        struct tile_ahead ahead)
 {
@@ -67,8 +67,15 @@ tile_accumulate_avx512(enum tile_left left, size_t rows, size_t depth, const flo
             a += a_step;
             b += NR;
         }
-        if (left == LEFT_ROWS && (k0 + steps) % STRIPE == 0)
+        if (left == LEFT_ROWS && (first + k0 + steps) % STRIPE == 0)
             a += stride - STRIPE;
+    }
+    if (flags & TILE_ADD) {
+#pragma GCC unroll 14
+        for (size_t r = 0; r < rows; r++) {
+            acc[r][0] = _mm512_add_ps(_mm512_loadu_ps(c + r * ldc), acc[r][0]);
+            acc[r][1] = _mm512_add_ps(_mm512_loadu_ps(c + r * ldc + 16), acc[r][1]);
+        }
     }
     if (flags & TILE_CANONICAL) {
         __mmask16 nan = 0;
@@ -99,36 +106,37 @@ tile_accumulate_avx512(enum tile_left left, size_t rows, size_t depth, const flo
 
 /* Tiles of fewer rows cost less: 8 or 4. */
 static inline __attribute__((always_inline)) void
-tile_accumulate_rows_avx512(enum tile_left left, size_t rows, size_t depth, const float *a,
-                            size_t stride, const float *b, float *c, size_t ldc, unsigned flags,
-                            struct tile_ahead ahead)
+tile_accumulate_rows_avx512(enum tile_left left, size_t rows, size_t first, size_t depth,
+                            const float *a, size_t stride, const float *b, float *c, size_t ldc,
+                            unsigned flags, struct tile_ahead ahead)
 {
     if (rows > 8)
-        tile_accumulate_avx512(left, MR, depth, a, stride, b, c, ldc, flags, ahead);
+        tile_accumulate_avx512(left, MR, first, depth, a, stride, b, c, ldc, flags, ahead);
     else if (rows > 4)
-        tile_accumulate_avx512(left, 8, depth, a, stride, b, c, ldc, flags, ahead);
+        tile_accumulate_avx512(left, 8, first, depth, a, stride, b, c, ldc, flags, ahead);
     else
-        tile_accumulate_avx512(left, 4, depth, a, stride, b, c, ldc, flags, ahead);
+        tile_accumulate_avx512(left, 4, first, depth, a, stride, b, c, ldc, flags, ahead);
 }
 
 static void tile_product_avx512(size_t rows, size_t depth, const float *a, const float *b, float *c,
                                 size_t ldc, unsigned flags, struct tile_ahead ahead)
 {
-    tile_accumulate_rows_avx512(LEFT_PANEL, rows, depth, a, 0, b, c, ldc, flags, ahead);
+    tile_accumulate_rows_avx512(LEFT_PANEL, rows, 0, depth, a, 0, b, c, ldc, flags, ahead);
 }
 
-static void tile_product_rows_avx512(size_t rows, size_t depth, const float *a, size_t stride,
-                                     const float *b, float *c, size_t ldc, unsigned flags,
-                                     struct tile_ahead ahead)
+static void tile_product_rows_avx512(size_t rows, size_t first, size_t depth, const float *a,
+                                     size_t stride, const float *b, float *c, size_t ldc,
+                                     unsigned flags, struct tile_ahead ahead)
 {
-    tile_accumulate_rows_avx512(LEFT_ROWS, rows, depth, a, stride, b, c, ldc, flags, ahead);
+    a += first / STRIPE * stride + first % STRIPE;
+    tile_accumulate_rows_avx512(LEFT_ROWS, rows, first, depth, a, stride, b, c, ldc, flags, ahead);
 }
 
 static void tile_product_columns_avx512(size_t rows, size_t depth, const float *a, const float *b,
                                         float *c, size_t ldc, unsigned flags,
                                         struct tile_ahead ahead)
 {
-    tile_accumulate_rows_avx512(LEFT_COLUMNS, rows, depth, a, 0, b, c, ldc, flags, ahead);
+    tile_accumulate_rows_avx512(LEFT_COLUMNS, rows, 0, depth, a, 0, b, c, ldc, flags, ahead);
 }
 
 /* The 4 x 4 elements in every lane of z, transposed: v[e] has element e of all of them. */
@@ -145,15 +153,23 @@ static inline __attribute__((always_inline)) void tile_transpose_avx512(__m512 z
     z[3] = _mm512_castpd_ps(_mm512_unpackhi_pd(ab2, cd2));
 }
 
-/* Columns k .. k + cols of up to 16 rows, transposed: v[e] has element k + e of every row; whole:
- * of 16 columns. Rows i, i + 4, i + 8 and i + 12 come as the four lanes of a register, which loads
- * do with a mask: of 64 shuffles for a transpose of 16 x 16 this leaves the 32 within lanes. All 16
- * columns at once, since rows a power of two apart share cache sets and may not be there a second
- * time. */
-static inline __attribute__((always_inline)) void tile_gather_avx512(size_t count,
-                                                                     const float *const *row,
-                                                                     size_t k, size_t cols,
-                                                                     bool whole, __m512 v[16])
+/* Four columns of an origin, in every lane. */
+static inline __attribute__((always_inline)) __m512 tile_origin_avx512(const float *origin,
+                                                                       size_t first, bool whole)
+{
+    __m128 part =
+        whole ? _mm_loadu_ps(origin) : _mm_maskz_loadu_ps((__mmask8)simd_first(first), origin);
+    return _mm512_broadcast_f32x4(part);
+}
+
+/* Columns k .. k + cols of up to 16 rows, less the origin, transposed: v[e] has element k + e of
+ * every row; whole: of 16 columns. Rows i, i + 4, i + 8 and i + 12 come as the four lanes of a
+ * register, which loads do with a mask: of 64 shuffles for a transpose of 16 x 16 this leaves the
+ * 32 within lanes. All 16 columns at once, since rows a power of two apart share cache sets and may
+ * not be there a second time. */
+static inline __attribute__((always_inline)) void
+tile_gather_avx512(size_t count, const float *const *row, const float *origin, size_t k,
+                   size_t cols, bool whole, __m512 v[16])
 {
 #pragma GCC unroll 4
     for (size_t i = 0; i < 4; i++)
@@ -172,6 +188,18 @@ static inline __attribute__((always_inline)) void tile_gather_avx512(size_t coun
                 *z = lane == 0
                          ? _mm512_zextps128_ps512(part)
                          : _mm512_mask_broadcast_f32x4(*z, (__mmask16)(0xf << 4 * lane), part);
+            }
+        }
+    if (origin != NULL)
+#pragma GCC unroll 4
+        for (size_t q = 0; q < 4; q++) {
+            size_t first = cols < 4 * q ? 0 : cols - 4 * q < 4 ? cols - 4 * q : 4;
+            __m512 o = tile_origin_avx512(origin + k + 4 * q, first, whole);
+#pragma GCC unroll 4
+            for (size_t i = 0; i < 4; i++) { /* rows that are missing stay 0 */
+                size_t lanes = count < i ? 0 : count - i > 12 ? 4 : (count - i + 3) / 4;
+                v[4 * q + i] =
+                    _mm512_mask_sub_ps(v[4 * q + i], simd_first(4 * lanes), v[4 * q + i], o);
             }
         }
 #pragma GCC unroll 4
@@ -232,14 +260,15 @@ tile_apply_scale_avx512(const struct tile_scale_avx512 *scale, __m512 v[16])
 
 /* Up to 16 rows into panel[k][width]. count is a constant, but at the edge of an operand. */
 static inline __attribute__((always_inline)) void
-tile_pack16_avx512(size_t count, const float *const *row, const struct row_scale *scale,
-                   float factor, size_t depth, float *panel, size_t width)
+tile_pack16_avx512(size_t count, const float *const *row, const float *origin,
+                   const struct row_scale *scale, float factor, size_t depth, float *panel,
+                   size_t width)
 {
     const struct tile_scale_avx512 all = tile_scale_avx512(count, scale, factor);
     __m512 v[16];
     size_t k = 0;
     for (; k + 16 < depth; k += 16) {
-        tile_gather_avx512(count, row, k, 16, true, v);
+        tile_gather_avx512(count, row, origin, k, 16, true, v);
         tile_apply_scale_avx512(&all, v);
         tile_canonical_avx512(v);
 #pragma GCC unroll 16
@@ -248,32 +277,35 @@ tile_pack16_avx512(size_t count, const float *const *row, const struct row_scale
     }
     if (k == depth)
         return;
-    tile_gather_avx512(count, row, k, depth - k, false, v);
+    tile_gather_avx512(count, row, origin, k, depth - k, false, v);
     tile_apply_scale_avx512(&all, v);
     tile_canonical_avx512(v);
     for (size_t e = 0; k + e < depth; e++) /* nothing may go beyond the panel */
         simd_store_first(panel + (k + e) * width, width < 16 ? width : 16, v[e]);
 }
 
-static void tile_pack_a_avx512(size_t count, const float *const *row, const struct row_scale *scale,
-                               float factor, size_t depth, float *panel)
+static void tile_pack_a_avx512(size_t count, const float *const *row, const float *origin,
+                               const struct row_scale *scale, float factor, size_t depth,
+                               float *panel)
 {
     if (count == MR)
-        tile_pack16_avx512(MR, row, scale, factor, depth, panel, MR);
+        tile_pack16_avx512(MR, row, origin, scale, factor, depth, panel, MR);
     else
-        tile_pack16_avx512(count, row, scale, factor, depth, panel, MR);
+        tile_pack16_avx512(count, row, origin, scale, factor, depth, panel, MR);
 }
 
-static void tile_pack_b_avx512(size_t count, const float *const *row, const struct row_scale *scale,
-                               float factor, size_t depth, float *panel)
+static void tile_pack_b_avx512(size_t count, const float *const *row, const float *origin,
+                               const struct row_scale *scale, float factor, size_t depth,
+                               float *panel)
 {
     size_t low = count < 16 ? count : 16;
     if (count == NR) {
-        tile_pack16_avx512(16, row, scale, factor, depth, panel, NR);
-        tile_pack16_avx512(16, row + 16, scale + 16, factor, depth, panel + 16, NR);
+        tile_pack16_avx512(16, row, origin, scale, factor, depth, panel, NR);
+        tile_pack16_avx512(16, row + 16, origin, scale + 16, factor, depth, panel + 16, NR);
     } else {
-        tile_pack16_avx512(low, row, scale, factor, depth, panel, NR);
-        tile_pack16_avx512(count - low, row + low, scale + low, factor, depth, panel + 16, NR);
+        tile_pack16_avx512(low, row, origin, scale, factor, depth, panel, NR);
+        tile_pack16_avx512(count - low, row + low, origin, scale + low, factor, depth, panel + 16,
+                           NR);
     }
 }
 
@@ -281,8 +313,8 @@ static void tile_pack_b_avx512(size_t count, const float *const *row, const stru
  * elements, more than all the rest. */
 static inline __attribute__((always_inline)) void
 tile_row_product32_avx512(size_t count, size_t depth, const float *a, const float *const *row,
-                          const struct row_scale *scale, float *c, float *squares,
-                          const float *ahead)
+                          const float *origin, const struct row_scale *scale, float *c,
+                          float *squares, const float *ahead)
 {
     const size_t low = count < 16 ? count : 16;
     const struct tile_scale_avx512 all[2] = {
@@ -296,9 +328,9 @@ tile_row_product32_avx512(size_t count, size_t depth, const float *a, const floa
             __m512 v[16];
             size_t here = g == 0 ? low : count - low;
             if (cols == 16)
-                tile_gather_avx512(here, row + 16 * g, k, 16, true, v);
+                tile_gather_avx512(here, row + 16 * g, origin, k, 16, true, v);
             else
-                tile_gather_avx512(here, row + 16 * g, k, cols, false, v);
+                tile_gather_avx512(here, row + 16 * g, origin, k, cols, false, v);
             tile_apply_scale_avx512(&all[g], v);
 #pragma GCC unroll 16
             for (size_t e = 0; e < 16; e++) {
@@ -320,17 +352,18 @@ tile_row_product32_avx512(size_t count, size_t depth, const float *a, const floa
 }
 
 static void tile_row_product_avx512(size_t count, size_t depth, const float *a,
-                                    const float *const *row, const struct row_scale *scale,
-                                    float *c, float *squares, const float *ahead)
+                                    const float *const *row, const float *origin,
+                                    const struct row_scale *scale, float *c, float *squares,
+                                    const float *ahead)
 {
     if (count == 32)
-        tile_row_product32_avx512(32, depth, a, row, scale, c, squares, ahead);
+        tile_row_product32_avx512(32, depth, a, row, origin, scale, c, squares, ahead);
     else
-        tile_row_product32_avx512(count, depth, a, row, scale, c, squares, ahead);
+        tile_row_product32_avx512(count, depth, a, row, origin, scale, c, squares, ahead);
 }
 
-static void tile_copy_columns_avx512(size_t d, const float *row, const struct row_scale *scale,
-                                     float *out, size_t stride)
+static void tile_copy_columns_avx512(size_t d, const float *row, const float *origin,
+                                     const struct row_scale *scale, float *out, size_t stride)
 {
     const __m512 power = _mm512_set1_ps(scale != NULL ? scale->power : 1.0f);
     const __m512 inverse = _mm512_set1_ps(scale != NULL ? scale->inverse : 1.0f);
@@ -338,8 +371,40 @@ static void tile_copy_columns_avx512(size_t d, const float *row, const struct ro
         size_t cols = d - k < NR ? d - k : NR, low = cols < 16 ? cols : 16;
         __m512 v0 = simd_load_first(row + k, low);
         __m512 v1 = simd_load_first(row + k + low, cols - low);
+        if (origin != NULL) {
+            v0 = _mm512_sub_ps(v0, simd_load_first(origin + k, low));
+            v1 = _mm512_sub_ps(v1, simd_load_first(origin + k + low, cols - low));
+        }
         _mm512_storeu_ps(out, _mm512_mul_ps(_mm512_mul_ps(v0, power), inverse));
         _mm512_storeu_ps(out + 16, _mm512_mul_ps(_mm512_mul_ps(v1, power), inverse));
+    }
+}
+
+static inline __m512 tile_middle_avx512(const __m512 v[3])
+{
+    return _mm512_max_ps(_mm512_min_ps(v[0], v[1]), _mm512_min_ps(_mm512_max_ps(v[0], v[1]), v[2]));
+}
+
+static void tile_median_avx512(size_t d, const float *const *row, float *out)
+{
+    const __m512 limit = _mm512_set1_ps(TILE_ORIGIN_LIMIT), zero = _mm512_setzero_ps();
+    for (size_t k = 0; k < d; k += 16) {
+        size_t first = d - k < 16 ? d - k : 16;
+        __m512 v[3], low[3], middle[3], high[3];
+        for (size_t g = 0; g < 3; g++) {
+            for (size_t i = 0; i < 3; i++) {
+                v[i] = simd_load_first(row[3 * g + i] + k, first);
+                __mmask16 small = _mm512_cmp_ps_mask(_mm512_abs_ps(v[i]), limit, _CMP_LT_OQ);
+                v[i] = _mm512_maskz_add_ps(small, v[i], zero);
+            }
+            low[g] = _mm512_min_ps(_mm512_min_ps(v[0], v[1]), v[2]);
+            middle[g] = tile_middle_avx512(v);
+            high[g] = _mm512_max_ps(_mm512_max_ps(v[0], v[1]), v[2]);
+        }
+        v[0] = _mm512_max_ps(_mm512_max_ps(low[0], low[1]), low[2]);
+        v[1] = tile_middle_avx512(middle);
+        v[2] = _mm512_min_ps(_mm512_min_ps(high[0], high[1]), high[2]);
+        simd_store_first(out + k, first, tile_middle_avx512(v));
     }
 }
 
@@ -396,6 +461,7 @@ const struct tile_ops tile_ops_avx512 = {
     .row_product = tile_row_product_avx512,
     .product_rows = tile_product_rows_avx512,
     .product_columns = tile_product_columns_avx512,
+    .median = tile_median_avx512,
     .sum_squares = tile_sum_squares_avx512,
     .neg_sq_l2 = tile_neg_sq_l2_avx512,
 };

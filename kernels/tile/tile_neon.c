@@ -30,6 +30,13 @@ tile_load_neon(float32x4_t acc[MR][2], const float *c, size_t ldc, unsigned flag
 static inline __attribute__((always_inline)) void tile_store_neon(float32x4_t acc[MR][2], float *c,
                                                                   size_t ldc, unsigned flags)
 {
+    if (flags & TILE_ADD) {
+#pragma GCC unroll 12
+        for (size_t r = 0; r < MR; r++) {
+            acc[r][0] = vaddq_f32(vld1q_f32(c + r * ldc), acc[r][0]);
+            acc[r][1] = vaddq_f32(vld1q_f32(c + r * ldc + 4), acc[r][1]);
+        }
+    }
     if (flags & TILE_CANONICAL) {
 #pragma GCC unroll 12
         for (size_t r = 0; r < MR; r++) {
@@ -95,15 +102,17 @@ static void tile_product_columns_neon(size_t rows, size_t depth, const float *a,
 /* The empty asm hides `a` and the memory behind it. Without it gcc loads all 12 rows first, which
  * leaves too few registers for the accumulators, and row 0 with ld1r, which takes an FMA pipe; ld1r
  * has no offset, hence an `a` that is one element ahead. */
-static void tile_product_rows_neon(size_t rows, size_t depth, const float *a, size_t stride,
-                                   const float *b, float *c, size_t ldc, unsigned flags,
-                                   struct tile_ahead ahead)
+static void tile_product_rows_neon(size_t rows, size_t first, size_t depth, const float *a,
+                                   size_t stride, const float *b, float *c, size_t ldc,
+                                   unsigned flags, struct tile_ahead ahead)
 {
     (void)rows;
     float32x4_t acc[MR][2];
     tile_load_neon(acc, c, ldc, flags);
-    for (size_t k0 = 0; k0 < depth; k0 += STRIPE, a += stride - STRIPE) {
-        size_t end = depth - k0 < STRIPE ? depth - k0 : STRIPE;
+    a += first / STRIPE * stride + first % STRIPE;
+    size_t until = STRIPE - first % STRIPE;
+    for (size_t end; depth > 0; depth -= end, a += stride - STRIPE, until = STRIPE) {
+        end = depth < until ? depth : until;
         for (size_t k = 0; k < end; k++) {
             float32x4_t b0 = vld1q_f32(b), b1 = vld1q_f32(b + 4);
             __builtin_prefetch(ahead.at, 0, 2);
@@ -136,7 +145,7 @@ static inline void tile_transpose_neon(float32x4_t v[4])
 }
 
 /* Columns k .. k + cols of up to 4 rows, transposed. */
-static inline void tile_gather_neon(size_t count, const float *const *row,
+static inline void tile_gather_neon(size_t count, const float *const *row, const float *origin,
                                     const struct row_scale *scale, float factor, size_t k,
                                     size_t cols, float32x4_t v[4])
 {
@@ -146,6 +155,8 @@ static inline void tile_gather_neon(size_t count, const float *const *row,
             continue;
         }
         v[r] = simd_load_first(row[r] + k, cols);
+        if (origin != NULL)
+            v[r] = vsubq_f32(v[r], simd_load_first(origin + k, cols));
         if (scale == NULL)
             continue;
         v[r] = vmulq_n_f32(vmulq_n_f32(v[r], scale[r].power), scale[r].inverse);
@@ -154,15 +165,16 @@ static inline void tile_gather_neon(size_t count, const float *const *row,
     tile_transpose_neon(v);
 }
 
-static void tile_pack_neon(size_t count, const float *const *row, const struct row_scale *scale,
-                           float factor, size_t depth, float *panel, size_t width)
+static void tile_pack_neon(size_t count, const float *const *row, const float *origin,
+                           const struct row_scale *scale, float factor, size_t depth, float *panel,
+                           size_t width)
 {
     for (size_t r0 = 0; r0 < width; r0 += 4) {
         size_t here = count < r0 ? 0 : count - r0;
         for (size_t k = 0; k < depth; k += 4) {
             size_t cols = depth - k < 4 ? depth - k : 4;
             float32x4_t v[4];
-            tile_gather_neon(here, row + r0, scale + r0, factor, k, cols, v);
+            tile_gather_neon(here, row + r0, origin, scale + r0, factor, k, cols, v);
             for (size_t e = 0; e < cols; e++)
                 vst1q_f32(panel + (k + e) * width + r0, simd_canonical_nan4(v[e]));
         }
@@ -170,8 +182,9 @@ static void tile_pack_neon(size_t count, const float *const *row, const struct r
 }
 
 static void tile_row_product_neon(size_t count, size_t depth, const float *a,
-                                  const float *const *row, const struct row_scale *scale, float *c,
-                                  float *squares, const float *ahead)
+                                  const float *const *row, const float *origin,
+                                  const struct row_scale *scale, float *c, float *squares,
+                                  const float *ahead)
 {
     for (size_t j = 0; j < TILE_MAX_NR; j += 4) {
         size_t here = count < j ? 0 : count - j;
@@ -181,7 +194,8 @@ static void tile_row_product_neon(size_t count, size_t depth, const float *a,
             float32x4_t v[4];
             __builtin_prefetch(ahead, 0, 2);
             ahead += TILE_LINE;
-            tile_gather_neon(here, row + j, scale != NULL ? scale + j : NULL, 1.0f, k, cols, v);
+            tile_gather_neon(here, row + j, origin, scale != NULL ? scale + j : NULL, 1.0f, k, cols,
+                             v);
             for (size_t e = 0; e < cols; e++) {
                 sum = vfmaq_n_f32(sum, v[e], a[k + e]);
                 square = vfmaq_f32(square, v[e], v[e]);
@@ -193,20 +207,22 @@ static void tile_row_product_neon(size_t count, size_t depth, const float *a,
     }
 }
 
-static void tile_pack_a_neon(size_t count, const float *const *row, const struct row_scale *scale,
-                             float factor, size_t depth, float *panel)
+static void tile_pack_a_neon(size_t count, const float *const *row, const float *origin,
+                             const struct row_scale *scale, float factor, size_t depth,
+                             float *panel)
 {
-    tile_pack_neon(count, row, scale, factor, depth, panel, MR);
+    tile_pack_neon(count, row, origin, scale, factor, depth, panel, MR);
 }
 
-static void tile_pack_b_neon(size_t count, const float *const *row, const struct row_scale *scale,
-                             float factor, size_t depth, float *panel)
+static void tile_pack_b_neon(size_t count, const float *const *row, const float *origin,
+                             const struct row_scale *scale, float factor, size_t depth,
+                             float *panel)
 {
-    tile_pack_neon(count, row, scale, factor, depth, panel, NR);
+    tile_pack_neon(count, row, origin, scale, factor, depth, panel, NR);
 }
 
-static void tile_copy_columns_neon(size_t d, const float *row, const struct row_scale *scale,
-                                   float *out, size_t stride)
+static void tile_copy_columns_neon(size_t d, const float *row, const float *origin,
+                                   const struct row_scale *scale, float *out, size_t stride)
 {
     const float power = scale != NULL ? scale->power : 1.0f;
     const float inverse = scale != NULL ? scale->inverse : 1.0f;
@@ -214,8 +230,38 @@ static void tile_copy_columns_neon(size_t d, const float *row, const struct row_
         for (size_t h = 0; h < NR; h += 4) {
             size_t first = d <= k + h ? 0 : d - k - h < 4 ? d - k - h : 4;
             float32x4_t v = first != 0 ? simd_load_first(row + k + h, first) : vdupq_n_f32(0.0f);
+            if (origin != NULL && first != 0)
+                v = vsubq_f32(v, simd_load_first(origin + k + h, first));
             vst1q_f32(out + h, vmulq_n_f32(vmulq_n_f32(v, power), inverse));
         }
+}
+
+static inline float32x4_t tile_middle_neon(const float32x4_t v[3])
+{
+    return vmaxq_f32(vminq_f32(v[0], v[1]), vminq_f32(vmaxq_f32(v[0], v[1]), v[2]));
+}
+
+static void tile_median_neon(size_t d, const float *const *row, float *out)
+{
+    const float32x4_t limit = vdupq_n_f32(TILE_ORIGIN_LIMIT), zero = vdupq_n_f32(0.0f);
+    for (size_t k = 0; k < d; k += 4) {
+        size_t first = d - k < 4 ? d - k : 4;
+        float32x4_t v[3], low[3], middle[3], high[3];
+        for (size_t g = 0; g < 3; g++) {
+            for (size_t i = 0; i < 3; i++) {
+                v[i] = simd_load_first(row[3 * g + i] + k, first);
+                uint32x4_t small = vcltq_f32(vabsq_f32(v[i]), limit);
+                v[i] = vaddq_f32(vbslq_f32(small, v[i], zero), zero);
+            }
+            low[g] = vminq_f32(vminq_f32(v[0], v[1]), v[2]);
+            middle[g] = tile_middle_neon(v);
+            high[g] = vmaxq_f32(vmaxq_f32(v[0], v[1]), v[2]);
+        }
+        v[0] = vmaxq_f32(vmaxq_f32(low[0], low[1]), low[2]);
+        v[1] = tile_middle_neon(middle);
+        v[2] = vminq_f32(vminq_f32(high[0], high[1]), high[2]);
+        simd_store_first(out + k, first, tile_middle_neon(v));
+    }
 }
 
 static void tile_sum_squares_neon(size_t depth, const float *panel, size_t width, float *sums)
@@ -258,6 +304,7 @@ const struct tile_ops tile_ops_neon = {
     .row_product = tile_row_product_neon,
     .product_rows = tile_product_rows_neon,
     .product_columns = tile_product_columns_neon,
+    .median = tile_median_neon,
     .sum_squares = tile_sum_squares_neon,
     .neg_sq_l2 = tile_neg_sq_l2_neon,
 };

@@ -12,19 +12,18 @@
 
 enum { MR = 6, NR = 16, STRIPE = 48 };
 
-/* All products: a(r, k) stands at a[r * a_row + k * a_step], and `jump` farther on for every STRIPE
- * steps. */
+/* All products: a(r, k) stands at a[r * a_row + k * a_step], and `jump` farther on after `until`
+ * steps and then for every STRIPE steps. */
 static inline __attribute__((always_inline)) void
-tile_accumulate_scalar(size_t depth, const float *a, size_t a_row, size_t a_step, size_t jump,
-                       const float *b, float *c, size_t ldc, unsigned flags)
+tile_accumulate_scalar(size_t depth, const float *a, size_t a_row, size_t a_step, size_t until,
+                       size_t jump, const float *b, float *c, size_t ldc, unsigned flags)
 {
     float acc[MR][NR];
     for (size_t r = 0; r < MR; r++)
         for (size_t j = 0; j < NR; j++)
             acc[r][j] = flags & TILE_ACCUMULATE ? c[r * ldc + j] : 0.0f;
-    const size_t steps = jump != 0 ? STRIPE : depth;
-    for (size_t k0 = 0; k0 < depth; k0 += steps, a += jump) {
-        size_t end = depth - k0 < steps ? depth - k0 : steps;
+    for (size_t end; depth > 0; depth -= end, a += jump, until = STRIPE) {
+        end = depth < until ? depth : until;
         for (size_t k = 0; k < end; k++) {
             for (size_t r = 0; r < MR; r++) {
                 float ar = a[r * a_row];
@@ -37,8 +36,10 @@ tile_accumulate_scalar(size_t depth, const float *a, size_t a_row, size_t a_step
         }
     }
     for (size_t r = 0; r < MR; r++)
-        for (size_t j = 0; j < NR; j++)
-            c[r * ldc + j] = flags & TILE_CANONICAL ? simd_canonical_nan(acc[r][j]) : acc[r][j];
+        for (size_t j = 0; j < NR; j++) {
+            float v = flags & TILE_ADD ? c[r * ldc + j] + acc[r][j] : acc[r][j];
+            c[r * ldc + j] = flags & TILE_CANONICAL ? simd_canonical_nan(v) : v;
+        }
 }
 
 static void tile_product_scalar(size_t rows, size_t depth, const float *a, const float *b, float *c,
@@ -46,16 +47,18 @@ static void tile_product_scalar(size_t rows, size_t depth, const float *a, const
 {
     (void)rows;
     (void)ahead;
-    tile_accumulate_scalar(depth, a, 1, MR, 0, b, c, ldc, flags);
+    tile_accumulate_scalar(depth, a, 1, MR, depth, 0, b, c, ldc, flags);
 }
 
-static void tile_product_rows_scalar(size_t rows, size_t depth, const float *a, size_t stride,
-                                     const float *b, float *c, size_t ldc, unsigned flags,
-                                     struct tile_ahead ahead)
+static void tile_product_rows_scalar(size_t rows, size_t first, size_t depth, const float *a,
+                                     size_t stride, const float *b, float *c, size_t ldc,
+                                     unsigned flags, struct tile_ahead ahead)
 {
     (void)rows;
     (void)ahead;
-    tile_accumulate_scalar(depth, a, STRIPE, 1, stride - STRIPE, b, c, ldc, flags);
+    a += first / STRIPE * stride + first % STRIPE;
+    tile_accumulate_scalar(depth, a, STRIPE, 1, STRIPE - first % STRIPE, stride - STRIPE, b, c, ldc,
+                           flags);
 }
 
 static void tile_product_columns_scalar(size_t rows, size_t depth, const float *a, const float *b,
@@ -64,42 +67,53 @@ static void tile_product_columns_scalar(size_t rows, size_t depth, const float *
 {
     (void)rows;
     (void)ahead;
-    tile_accumulate_scalar(depth, a, 1, STRIPE, 0, b, c, ldc, flags);
+    tile_accumulate_scalar(depth, a, 1, STRIPE, depth, 0, b, c, ldc, flags);
 }
 
-static void tile_pack_scalar(size_t count, const float *const *row, const struct row_scale *scale,
-                             float factor, size_t depth, float *panel, size_t width)
+static inline float tile_element_scalar(const float *row, const float *origin, size_t k)
+{
+    return origin != NULL ? row[k] - origin[k] : row[k];
+}
+
+static void tile_pack_scalar(size_t count, const float *const *row, const float *origin,
+                             const struct row_scale *scale, float factor, size_t depth,
+                             float *panel, size_t width)
 {
     for (size_t k = 0; k < depth; k++)
         for (size_t r = 0; r < width; r++) {
-            float v = r < count ? row[r][k] : 0.0f;
-            if (r < count)
+            float v = 0.0f;
+            if (r < count) {
+                v = tile_element_scalar(row[r], origin, k);
                 v = ((v * scale[r].power) * scale[r].inverse) * factor;
+            }
             panel[k * width + r] = simd_canonical_nan(v);
         }
 }
 
-static void tile_pack_a_scalar(size_t count, const float *const *row, const struct row_scale *scale,
-                               float factor, size_t depth, float *panel)
+static void tile_pack_a_scalar(size_t count, const float *const *row, const float *origin,
+                               const struct row_scale *scale, float factor, size_t depth,
+                               float *panel)
 {
-    tile_pack_scalar(count, row, scale, factor, depth, panel, MR);
+    tile_pack_scalar(count, row, origin, scale, factor, depth, panel, MR);
 }
 
-static void tile_pack_b_scalar(size_t count, const float *const *row, const struct row_scale *scale,
-                               float factor, size_t depth, float *panel)
+static void tile_pack_b_scalar(size_t count, const float *const *row, const float *origin,
+                               const struct row_scale *scale, float factor, size_t depth,
+                               float *panel)
 {
-    tile_pack_scalar(count, row, scale, factor, depth, panel, NR);
+    tile_pack_scalar(count, row, origin, scale, factor, depth, panel, NR);
 }
 
 static void tile_row_product_scalar(size_t count, size_t depth, const float *a,
-                                    const float *const *row, const struct row_scale *scale,
-                                    float *c, float *squares, const float *ahead)
+                                    const float *const *row, const float *origin,
+                                    const struct row_scale *scale, float *c, float *squares,
+                                    const float *ahead)
 {
     (void)ahead;
     for (size_t j = 0; j < TILE_MAX_NR; j++) {
         float sum = 0.0f, square = 0.0f;
         for (size_t k = 0; j < count && k < depth; k++) {
-            float v = row[j][k];
+            float v = tile_element_scalar(row[j], origin, k);
             if (scale != NULL)
                 v = (v * scale[j].power) * scale[j].inverse;
             sum = fmaf(a[k], v, sum);
@@ -111,14 +125,50 @@ static void tile_row_product_scalar(size_t count, size_t depth, const float *a,
     }
 }
 
-static void tile_copy_columns_scalar(size_t d, const float *row, const struct row_scale *scale,
-                                     float *out, size_t stride)
+static void tile_copy_columns_scalar(size_t d, const float *row, const float *origin,
+                                     const struct row_scale *scale, float *out, size_t stride)
 {
     for (size_t k = 0; k < d; k += NR, out += stride)
         for (size_t j = 0; j < NR; j++) {
-            float v = k + j < d ? row[k + j] : 0.0f;
+            float v = k + j < d ? tile_element_scalar(row, origin, k + j) : 0.0f;
             out[j] = scale != NULL ? (v * scale->power) * scale->inverse : v;
         }
+}
+
+static inline float tile_low_scalar(float a, float b)
+{
+    return b < a ? b : a;
+}
+
+static inline float tile_high_scalar(float a, float b)
+{
+    return b < a ? a : b;
+}
+
+static inline float tile_middle_scalar(const float v[3])
+{
+    return tile_high_scalar(tile_low_scalar(v[0], v[1]),
+                            tile_low_scalar(tile_high_scalar(v[0], v[1]), v[2]));
+}
+
+static void tile_median_scalar(size_t d, const float *const *row, float *out)
+{
+    for (size_t k = 0; k < d; k++) {
+        float v[3], low[3], middle[3], high[3];
+        for (size_t g = 0; g < 3; g++) {
+            for (size_t i = 0; i < 3; i++) {
+                v[i] = row[3 * g + i][k];
+                v[i] = (fabsf(v[i]) < TILE_ORIGIN_LIMIT ? v[i] : 0.0f) + 0.0f;
+            }
+            low[g] = tile_low_scalar(tile_low_scalar(v[0], v[1]), v[2]);
+            middle[g] = tile_middle_scalar(v);
+            high[g] = tile_high_scalar(tile_high_scalar(v[0], v[1]), v[2]);
+        }
+        v[0] = tile_high_scalar(tile_high_scalar(low[0], low[1]), low[2]);
+        v[1] = tile_middle_scalar(middle);
+        v[2] = tile_low_scalar(tile_low_scalar(high[0], high[1]), high[2]);
+        out[k] = tile_middle_scalar(v);
+    }
 }
 
 static void tile_sum_squares_scalar(size_t depth, const float *panel, size_t width, float *sums)
@@ -150,6 +200,7 @@ const struct tile_ops tile_ops_scalar = {
     .row_product = tile_row_product_scalar,
     .product_rows = tile_product_rows_scalar,
     .product_columns = tile_product_columns_scalar,
+    .median = tile_median_scalar,
     .sum_squares = tile_sum_squares_scalar,
     .neg_sq_l2 = tile_neg_sq_l2_scalar,
 };

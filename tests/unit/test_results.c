@@ -328,7 +328,8 @@ static void call(const struct form *f, const struct sizes *s, const struct setti
     }
     if (f->given_lse) {
         struct setting forward = *by;
-        forward.options = NULL;
+        forward.options =
+            &(struct mmk_options){.origin = by->options != NULL ? by->options->origin : NULL};
         struct allocations before = allocations; /* that call is not what is tried */
         assert_int_equal(call_softmax(f, s, &forward, NULL, 1 << LSE_X | 1 << LSE_Y, &given),
                          MMK_OK);
@@ -521,8 +522,8 @@ static void join_given(const struct form *f, const struct sizes *s, const struct
     same(&of_lse, s, by, of_lse.outputs, &apart, &joined, "with Y and negatives joined, lse given");
 }
 
-/* Y and the negatives joined, with the same targets, has the same results, gradients one after the
- * other; and no negatives at all are those of none. */
+/* Y and the negatives joined, with the same targets and the same origin, has the same results,
+ * gradients one after the other; and no negatives at all are those of none. */
 static void join(const struct form *f, const struct sizes *s, const struct setting *given)
 {
     if (f->loss != INFONCE || f->given_lse || f->exclude_self || !f->negatives)
@@ -538,7 +539,8 @@ static void join(const struct form *f, const struct sizes *s, const struct setti
         for (int threads = 1; threads <= 2; threads++) {
             by.weight_x = weights[w][0];
             by.weight_y = weights[w][1];
-            by.options = &(struct mmk_options){.threads = threads};
+            by.options = &(struct mmk_options){
+                .threads = threads, .origin = by.similarity == MMK_NEG_SQ_L2 ? rows_y : NULL};
             call(f, s, &by, f->outputs, &all);
 
             struct mmk_csr targets = some_targets(s);

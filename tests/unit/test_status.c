@@ -4,8 +4,8 @@
  * Each case takes arguments that are right, spoils one, and tells the status that must come back
  * and the words that mmk_error_detail() must have. All outputs are filled with a pattern before and
  * compared after. That no function is left out is seen from mmk.h itself. What is wrong within a
- * CSR matrix, a ranking or a gallery of another instruction set is tried in test_targets.c,
- * test_retrieval.c and test_search.c.
+ * CSR matrix, a ranking or a gallery of another instruction set or with an origin is tried in
+ * test_targets.c, test_retrieval.c, test_search.c and test_origin.c.
  */
 #include "../../kernels/isa/isa.h"
 #include "detail.h"
@@ -112,6 +112,8 @@ static const struct mmk_csr in_targets = {in_row_start, in_column, NULL};
 /* A target that y has no row for, be there further negatives or not. */
 static const uint32_t in_column_of_nobody[N + 1] = {1, N, 3, 4, 0, 1};
 static const struct mmk_csr in_targets_of_nobody = {in_row_start, in_column_of_nobody, NULL};
+
+static const float in_nan_origin[D] = {1, 2, 3, NAN}, in_great_origin[D] = {-0x1p100f, INFINITY};
 
 static char workspace[1 << 16];
 
@@ -406,6 +408,7 @@ enum {
     SIMILARITIES = PAIR | QUERIES | MATRICES | PACK | (LOSSES & ~CSD) | SEARCHES,
     STRUCTS = LOSSES | SEARCHES | RETRIEVAL,
     WITH_OPTIONS = MATRICES | PACK | LOSSES | TOPK_ROWS | SEARCHES,
+    WITH_ORIGIN = WITH_OPTIONS & ~(PACKEDS | TOPK_ROWS | ALIGNMENT), /* for MMK_NEG_SQ_L2 */
     ALL = (1 << FUNCTIONS) - 1
 };
 
@@ -546,7 +549,7 @@ SPOIL(dx_reserved, a->dx.reserved[0] = a)
 SPOIL(dy_reserved, a->dy.reserved[1] = a)
 SPOIL(for_x_reserved, a->for_x.reserved[1] = a)
 SPOIL(for_y_reserved, a->for_y.reserved[0] = a)
-SPOIL(options_reserved, a->options.reserved[3] = a)
+SPOIL(options_reserved, a->options.reserved[2] = a)
 SPOIL(x_type, a->x.type = (enum mmk_type)1)
 SPOIL(y_type, a->y.type = (enum mmk_type)7)
 SPOIL(scores_type, a->scores.type = (enum mmk_type)1)
@@ -681,6 +684,11 @@ SPOIL(only_log_variance_y, a->to.log_variance_x = NULL)
 SPOIL(dlog_variance_x_wanted, a->to.dlog_variance_x = &a->dlog_variance_x)
 SPOIL(dlog_variance_y_wanted, a->to.dlog_variance_y = &a->dlog_variance_y)
 
+SPOIL(origin_given, a->options.origin = in_x)
+SPOIL(right_origin, a->similarity = MMK_NEG_SQ_L2; a->options.origin = in_x)
+SPOIL(nan_in_origin, a->similarity = MMK_NEG_SQ_L2; a->options.origin = in_nan_origin)
+SPOIL(great_origin, a->similarity = MMK_NEG_SQ_L2; a->options.origin = in_great_origin)
+
 SPOIL(threads_negative, a->options.threads = -1)
 SPOIL(workspace_without_bytes, a->options.workspace = workspace)
 SPOIL(bytes_without_workspace, a->options.workspace_bytes = sizeof workspace)
@@ -780,7 +788,7 @@ static const struct {
     CASE(for_x_reserved, TOPK_ROWS, MMK_ERR_RESERVED, "results.reserved[1]"),
     CASE(for_x_reserved, SEARCHES, MMK_ERR_RESERVED, "for_x.reserved[1]"),
     CASE(for_y_reserved, SEARCH_ROWS, MMK_ERR_RESERVED, "for_y.reserved[0]"),
-    CASE(options_reserved, WITH_OPTIONS, MMK_ERR_RESERVED, "options.reserved[3]"),
+    CASE(options_reserved, WITH_OPTIONS, MMK_ERR_RESERVED, "options.reserved[2]"),
 
     CASE(x_type, X, MMK_ERR_TYPE, "x.type 1"),
     CASE(y_type, Y, MMK_ERR_TYPE, "y.type 7"),
@@ -931,6 +939,12 @@ static const struct {
     CASE(only_log_variance_y, CSD, MMK_ERR_CONFLICT, "log_variance_x log_variance_y"),
     CASE(dlog_variance_x_wanted, SIGMOID | POSITIVES, MMK_ERR_CONFLICT, "dlog_variance_x"),
     CASE(dlog_variance_y_wanted, SIGMOID | POSITIVES, MMK_ERR_CONFLICT, "dlog_variance_y"),
+
+    CASE(origin_given, WITH_OPTIONS & ~CSD, MMK_ERR_CONFLICT, "options.origin"),
+    CASE(right_origin, ALIGNMENT, MMK_ERR_CONFLICT, "options.origin mmk_alignment"),
+    CASE(nan_in_origin, WITH_ORIGIN, MMK_ERR_ORIGIN, "options.origin[3] nan"),
+    CASE(great_origin, WITH_ORIGIN, MMK_ERR_ORIGIN, "options.origin[0] -1.26765e+30"),
+    FINE(right_origin, WITH_ORIGIN),
 
     CASE(threads_negative, WITH_OPTIONS, MMK_ERR_THREADS, "options.threads -1"),
     CASE(workspace_without_bytes, WITH_OPTIONS, MMK_ERR_WORKSPACE,
@@ -1327,14 +1341,14 @@ static void no_rows_has_loss_zero(void **state)
 static void every_status_has_its_sentence(void **state)
 {
     (void)state;
-    for (int s = MMK_OK; s <= MMK_ERR_GALLERY; s++) {
+    for (int s = MMK_OK; s <= MMK_ERR_ORIGIN; s++) {
         const char *text = mmk_status_string((enum mmk_status)s);
         assert_non_null(text);
         assert_true(strlen(text) > 5);
         for (int t = MMK_OK; t < s; t++)
             assert_string_not_equal(text, mmk_status_string((enum mmk_status)t));
     }
-    const char *none = mmk_status_string((enum mmk_status)(MMK_ERR_GALLERY + 1));
+    const char *none = mmk_status_string((enum mmk_status)(MMK_ERR_ORIGIN + 1));
     assert_non_null(none);
     assert_string_equal(none, mmk_status_string((enum mmk_status) - 1));
 }

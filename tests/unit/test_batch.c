@@ -1,0 +1,253 @@
+/* test_batch.c - losses and gradients whose error does not grow with the batch.
+ * SPDX-License-Identifier: MIT
+ *
+ * Equal rows are the worst case for a chain of floats: all its roundings may go the same way (dX of
+ * 200,000 of them came out as 1.00117 in place of 1). Their sums are known in closed form. Random
+ * rows are compared with the oracle.
+ */
+#include "../../kernels/isa/isa.h"
+#include "../../ref/cases.h"
+#include "../../ref/infonce_ref.h"
+#include "matrix.h"
+
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+
+enum { EQUAL_ROWS = 200000, FEW = 24, MANY = 20000, D = 6 };
+
+/* 176 roundings one way are 176/2 2^-24 of a sum at most, 5.2e-6, of which a third is met. Random
+ * rows leave a hundredth of what is summed up, and are met at half of this. */
+#define MOST 3e-6
+
+static void on_every_isa(void (*test)(int threads))
+{
+    for (int isa = 0; isa < MMK_ISA_COUNT; isa++)
+        if (mmk_isa_usable((enum mmk_isa)isa) == MMK_OK) {
+            isa_use_row(isa_builtin_row((enum mmk_isa)isa));
+            test(1 + isa % 2);
+        }
+    isa_use_row(NULL);
+}
+
+/* The greatest error, relative to the greatest right value. */
+static double relative_error(size_t count, const float *v, const double *right)
+{
+    double error = 0, greatest = 0;
+    for (size_t e = 0; e < count; e++) {
+        error = fmax(error, fabs((double)v[e] - right[e]));
+        error = v[e] == v[e] ? error : (double)INFINITY;
+        greatest = fmax(greatest, fabs(right[e]));
+    }
+    return error / greatest;
+}
+
+static void assert_near(const char *what, size_t count, const float *v, const double *right,
+                        double most)
+{
+    double error = relative_error(count, v, right);
+    if (!(error <= most))
+        fail_msg("%s: relative error %g, at most %g", what, error, most);
+}
+
+static void assert_one_near(const char *what, float v, double right, double most)
+{
+    assert_near(what, 1, &v, &right, most);
+}
+
+/* ---- Equal rows ------------------------------------------------------------------------------ */
+
+static float many[MANY * D > EQUAL_ROWS ? MANY *D : EQUAL_ROWS], one[1];
+static float dmany[MANY * D > EQUAL_ROWS ? MANY *D : EQUAL_ROWS], done[1];
+static float lse_many[EQUAL_ROWS], lse_one[1];
+
+/* A side of one row, x, against equal rows of 1, but for the first, its partner. */
+struct side {
+    bool one_is_x;
+    float x, partner;
+};
+
+static void fill_sides(const struct side *s)
+{
+    one[0] = s->x;
+    for (size_t j = 0; j < EQUAL_ROWS; j++)
+        many[j] = j == 0 ? s->partner : 1.0f;
+}
+
+/* Uniformity: P = 1/n, so that d loss/dx = d sim/dx, and d loss/ds = sim. */
+static void equal_uniformity(enum mmk_similarity similarity, bool one_is_x, int threads)
+{
+    bool l2 = similarity == MMK_NEG_SQ_L2;
+    fill_sides(&(struct side){one_is_x, l2 ? 3.0f : 1.0f, 1.0f});
+    const struct mmk_matrix *single = MATRIX_AT(one, 1, 1, 0),
+                            *rows = MATRIX_AT(many, EQUAL_ROWS, 1, 0);
+    const struct mmk_matrix_out *dsingle = MATRIX_OUT_AT(done, 1, 1, 0),
+                                *drows = MATRIX_OUT_AT(dmany, EQUAL_ROWS, 1, 0);
+    float dscale;
+    assert_int_equal(
+        mmk_uniformity(&(struct mmk_infonce_problem){.x = one_is_x ? single : rows,
+                                                     .y = one_is_x ? rows : single,
+                                                     .similarity = similarity,
+                                                     .logit_scale = 1.0f,
+                                                     .weight_x = one_is_x,
+                                                     .weight_y = !one_is_x},
+                       &(struct mmk_infonce_results){.dx = one_is_x ? dsingle : drows,
+                                                     .dy = one_is_x ? drows : dsingle,
+                                                     .lse_x = one_is_x ? lse_one : lse_many,
+                                                     .lse_y = one_is_x ? lse_many : lse_one,
+                                                     .dlogit_scale = &dscale},
+                       &(struct mmk_options){.threads = threads}),
+        MMK_OK);
+    assert_one_near("d one", done[0], l2 ? -4 : 1, MOST);
+    assert_one_near("dlogit_scale", dscale, l2 ? -4 : 1, MOST);
+    assert_one_near("lse", lse_one[0], log(EQUAL_ROWS) + (l2 ? -4 : 1), 1e-7);
+    for (size_t j = 0; j < EQUAL_ROWS; j++)
+        assert_one_near("d many", dmany[j], (l2 ? 4 : 1) / (double)EQUAL_ROWS, MOST);
+}
+
+static void equal_uniformities(int threads)
+{
+    equal_uniformity(MMK_DOT, true, threads);
+    equal_uniformity(MMK_DOT, false, threads);
+    equal_uniformity(MMK_NEG_SQ_L2, true, threads);
+    equal_uniformity(MMK_NEG_SQ_L2, false, threads);
+}
+
+/* InfoNCE, the partner at -1: with p its softmax, dx = (1 - p) 1 + (p - 1) (-1). From a given lse
+ * too, where sums of P are taken in the backward. */
+static void equal_infonce(int threads)
+{
+    double partner = exp(-1) / (exp(-1) + (EQUAL_ROWS - 1) * exp(1)), right = 2 * (1 - partner);
+    fill_sides(&(struct side){true, 1.0f, -1.0f});
+    struct mmk_infonce_problem problem = {.x = MATRIX_AT(one, 1, 1, 0),
+                                          .y = MATRIX_AT(many, EQUAL_ROWS, 1, 0),
+                                          .logit_scale = 1.0f,
+                                          .weight_x = 1.0f};
+    float dscale;
+    struct mmk_infonce_results results = {.dx = MATRIX_OUT_AT(done, 1, 1, 0),
+                                          .lse_x = lse_one,
+                                          .lse_y = lse_many,
+                                          .dlogit_scale = &dscale};
+    for (int given = 0; given < 2; given++) {
+        assert_int_equal(mmk_infonce(&problem, &results, &(struct mmk_options){.threads = threads}),
+                         MMK_OK);
+        assert_one_near("dx", done[0], right, MOST);
+        assert_one_near("dlogit_scale", dscale, right, MOST);
+        problem.lse_x = lse_one;
+        problem.lse_y = lse_many;
+        results.lse_x = results.lse_y = NULL;
+    }
+}
+
+/* The sigmoid loss, the partner at -1. */
+static void equal_sigmoid(int threads)
+{
+    double s = 1, bias = -3, others = EQUAL_ROWS - 1;
+    /* sigma(L) of the negatives; sigma(-L) of the partner, whose L is -s + bias */
+    double negative = 1 / (1 + exp(-(s + bias))), positive = 1 / (1 + exp(-s + bias));
+    fill_sides(&(struct side){true, 1.0f, -1.0f});
+    float loss, dscale, dbias;
+    assert_int_equal(
+        mmk_sigmoid(&(struct mmk_sigmoid_problem){.x = MATRIX_AT(one, 1, 1, 0),
+                                                  .y = MATRIX_AT(many, EQUAL_ROWS, 1, 0),
+                                                  .logit_scale = (float)s,
+                                                  .bias = (float)bias},
+                    &(struct mmk_sigmoid_results){.loss = &loss,
+                                                  .dx = MATRIX_OUT_AT(done, 1, 1, 0),
+                                                  .dlogit_scale = &dscale,
+                                                  .dbias = &dbias},
+                    &(struct mmk_options){.threads = threads}),
+        MMK_OK);
+    assert_one_near("loss", loss, others * log1p(exp(s + bias)) + log1p(exp(s - bias)), MOST);
+    assert_one_near("dx", done[0], others * negative + positive, MOST);
+    assert_one_near("dlogit_scale", dscale, others * negative + positive, MOST);
+    assert_one_near("dbias", dbias, others * negative - positive, MOST);
+}
+
+/* ---- Random rows ----------------------------------------------------------------------------- */
+
+static float few[FEW * D], dfew[FEW * D];
+
+static void random_infonce(enum mmk_similarity similarity, bool few_is_x, int threads)
+{
+    for (size_t e = 0; e < FEW * D; e++)
+        few[e] = (float)fill_normal(31, e);
+    for (size_t e = 0; e < (size_t)MANY * D; e++)
+        many[e] = (float)fill_normal(32, e);
+    const struct mmk_matrix *a = MATRIX_AT(few, FEW, D, 0), *b = MATRIX_AT(many, MANY, D, 0);
+    const struct mmk_matrix_out *da = MATRIX_OUT_AT(dfew, FEW, D, 0),
+                                *db = MATRIX_OUT_AT(dmany, MANY, D, 0);
+    float loss, dscale;
+    struct mmk_infonce_problem problem = {.x = few_is_x ? a : b,
+                                          .y = few_is_x ? b : a,
+                                          .similarity = similarity,
+                                          .logit_scale = similarity == MMK_COSINE ? 3.0f : 0.2f,
+                                          .weight_x = few_is_x ? 1.0f : 0.25f,
+                                          .weight_y = few_is_x ? 0.25f : 1.0f};
+    struct mmk_infonce_results results = {
+        .loss = &loss, .dx = few_is_x ? da : db, .dy = few_is_x ? db : da, .dlogit_scale = &dscale};
+    assert_int_equal(mmk_uniformity(&problem, &results, &(struct mmk_options){.threads = threads}),
+                     MMK_OK);
+    struct infonce_ref r;
+    problem.targets = &(struct mmk_csr){0};
+    infonce_ref_open(&r, &problem);
+    infonce_ref_forward(&r);
+    infonce_ref_backward(&r);
+    /* the log of a mean near 1, of which lse is a part */
+    assert_true(fabs((double)loss - r.loss) <= MOST * fmax(fabs(r.loss), 1));
+    assert_one_near("dlogit_scale", dscale, r.dscale, MOST);
+    assert_near("d few", FEW * D, dfew, few_is_x ? r.dx : r.dy, MOST);
+    assert_near("d many", (size_t)MANY * D, dmany, few_is_x ? r.dy : r.dx, MOST);
+    infonce_ref_close(&r);
+}
+
+static void random_uniformities(int threads)
+{
+    for (int similarity = 0; similarity < MMK_SIMILARITY_COUNT; similarity++) {
+        random_infonce((enum mmk_similarity)similarity, true, threads);
+        random_infonce((enum mmk_similarity)similarity, false, threads);
+    }
+}
+
+/* ---- The suite ------------------------------------------------------------------------------- */
+
+static void equal_rows_of_uniformity(void **state)
+{
+    (void)state;
+    on_every_isa(equal_uniformities);
+}
+
+static void equal_rows_of_infonce(void **state)
+{
+    (void)state;
+    on_every_isa(equal_infonce);
+}
+
+static void equal_rows_of_sigmoid(void **state)
+{
+    (void)state;
+    on_every_isa(equal_sigmoid);
+}
+
+static void random_rows(void **state)
+{
+    (void)state;
+    on_every_isa(random_uniformities);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(equal_rows_of_uniformity),
+        cmocka_unit_test(equal_rows_of_infonce),
+        cmocka_unit_test(equal_rows_of_sigmoid),
+        cmocka_unit_test(random_rows),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
