@@ -34,6 +34,7 @@ enum fill {
     FILL_ALIGNED,    /* y close to its positive x: softmax near 1 on the positive */
     FILL_MEAN_10,    /* all rows near one far from 0: N(10, 0.1), */
     FILL_MEAN_1000,  /* N(1000, 1) */
+    FILL_EQUAL_ROWS, /* of each operand: all roundings of a sum over them go one way */
     /* Scores, for top-k only: */
     FILL_ASCENDING,  /* each beats the ones before */
     FILL_DESCENDING, /* none does */

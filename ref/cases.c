@@ -97,6 +97,7 @@ const char *fill_name(enum fill fill)
         [FILL_ASCENDING] = "ascending",
         [FILL_DESCENDING] = "descending",
         [FILL_CONSTANT] = "constant",
+        [FILL_EQUAL_ROWS] = "equal_rows",
         [FILL_GIVEN] = "given",
     };
     return (unsigned)fill < FILL_COUNT ? names[fill] : NULL;
@@ -244,7 +245,7 @@ static void fill_row(const struct trial *t, const struct buffer *b, size_t i)
     uint64_t stream = fill_stream(t, b->name);
     bool one_sign = t->shape.similarity != MMK_COSINE && !t->kernel->both_signs;
     uint64_t h = fill_hash(stream, UINT64_MAX - i);
-    size_t source = i;
+    size_t source = t->fill == FILL_EQUAL_ROWS ? 0 : i;
     if (t->fill == FILL_DUPLICATES) { /* x and y draw from the same few rows */
         stream = fill_stream(t, "duplicates");
         source = h % 5;

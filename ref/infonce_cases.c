@@ -394,11 +394,19 @@ double infonce_backward_bytes(const struct shape *s)
     return 8 * (double)(s->m + s->n) * (double)s->d;
 }
 
+static bool infonce_is_long(const struct shape *s)
+{
+    return s->m == INFONCE_LONG || s->n == INFONCE_LONG;
+}
+
 /* Unless the similarity is the cosine, rows of 1e20 make logits overflow, and long rows of integers
  * make them so large that float keeps nothing of the softmax; so do distances of rows that are 1 or
- * more apart. Large shapes are there for the blocking: a few fills are enough for them. */
+ * more apart. Large shapes are there for the blocking, long ones for sums that are one chain: a few
+ * fills are enough for them. */
 bool infonce_forward_fill_fits(const struct shape *s, enum fill fill)
 {
+    if (infonce_is_long(s) || fill == FILL_EQUAL_ROWS)
+        return infonce_is_long(s) && (fill == FILL_NORMAL || fill == FILL_EQUAL_ROWS);
     if (fill_is_offset(fill))
         return s->similarity == MMK_NEG_SQ_L2 && (fill == FILL_MEAN_10 || s->d <= 12) &&
                !sweep_is_plain(s->d);
@@ -446,6 +454,7 @@ static size_t sweep(bool quick, struct shape *shapes)
     for (size_t n = 1; n <= (quick ? 17u : 68u); n += quick ? 4 : 1)
         add_all(shapes, &count,
                 (struct shape){.m = n / 3, .n = n, .d = 5, .offset = n / 2, .ld_extra = n % 3});
+    add_all(shapes, &count, (struct shape){.m = 3, .n = INFONCE_LONG, .d = 3, .offset = 5});
     /* Blocks of 84 rows and 672 columns; super-blocks of 1344 rows (backward) and columns. */
     if (quick) {
         add_all(shapes, &count, (struct shape){.m = 170, .n = 180, .d = 3, .offset = 7});
@@ -509,6 +518,7 @@ static size_t multi_sweep(bool quick, struct shape *shapes)
     add_all(shapes, &count, (struct shape){.m = 170, .n = 90, .d = 3, .positives = 9});
     add_all(shapes, &count,
             (struct shape){.m = 86, .n = 700, .d = 3, .positives = 30, .offset = 600});
+    add_all(shapes, &count, (struct shape){.m = INFONCE_LONG, .n = 3, .d = 3, .positives = 1});
     if (quick)
         return count;
     static const struct shape large[] = {
@@ -549,6 +559,8 @@ static size_t uniformity_sweep(bool quick, struct shape *shapes)
         add_all(shapes, &count, (struct shape){.m = m, .n = m, .d = 10});
     add_all(shapes, &count, (struct shape){.m = 170, .n = 180, .d = 3});
     add_all(shapes, &count, (struct shape){.m = 86, .n = 700, .d = 3});
+    add_all(shapes, &count, (struct shape){.m = INFONCE_LONG, .n = 3, .d = 3});
+    add_all(shapes, &count, (struct shape){.m = 3, .n = INFONCE_LONG, .d = 3});
     return count;
 }
 

@@ -11,6 +11,9 @@
     .family = "infonce", .has_logit_scale = true, .paired = true, .allowance = ALLOWANCE_SOFTMAX,  \
     .oracle_matrices = 16
 
+/* A side so long that the error of a chain over it would leave the bounds. */
+enum { INFONCE_LONG = 20011 };
+
 double infonce_forward_flops(const struct shape *s);
 double infonce_backward_flops(const struct shape *s);
 double infonce_forward_bytes(const struct shape *s);

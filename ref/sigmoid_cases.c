@@ -327,6 +327,8 @@ static size_t sweep(bool quick, struct shape *shapes)
             add_all(shapes, &count, (struct shape){.m = m, .n = m / 2 + k, .d = 5, .positives = k});
     add_all(shapes, &count, (struct shape){.m = 170, .n = 90, .d = 3, .positives = 9});
     add_all(shapes, &count, (struct shape){.m = 86, .n = 700, .d = 3, .positives = 30});
+    add_all(shapes, &count, (struct shape){.m = INFONCE_LONG, .n = 3, .d = 3, .positives = 1});
+    add_all(shapes, &count, (struct shape){.m = 3, .n = INFONCE_LONG, .d = 3, .positives = 1});
     if (quick)
         return count;
     add_all(shapes, &count,

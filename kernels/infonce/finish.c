@@ -13,6 +13,7 @@
 #include "../exp/lse.h"
 
 #include <math.h>
+#include <string.h>
 
 /* P - t of the entry q of a row's list; `rest` is the sum of P over the row's negatives. */
 static double softmax_minus_target(const struct infonce *p, const struct infonce_side *side,
@@ -48,6 +49,35 @@ static struct row_scale scale_of(const struct tile_operand *operand, size_t i)
     return operand->scale != NULL ? operand->scale[i] : (struct row_scale){1.0f, 1.0f};
 }
 
+/* Makes the row's sum that with all of its positives, which wait for it: a chain over many would be
+ * one over the batch. Here chains of SUM_CHAIN from 0, joined in double. */
+static void add_chains(const struct stage *s, struct infonce_row *row, bool of_x, size_t i)
+{
+    const struct infonce *p = s->p;
+    const struct infonce_side *side = of_x ? &p->targets.x : &p->targets.y;
+    const struct tile_operand *other = of_x ? &p->y : &p->x;
+    size_t padded = size_round_up(p->d, TILE_MAX_NR), count = side->start[i + 1] - side->start[i];
+    float *part = infonce_worker_tiles(s), *zero = part + padded, *gradient = row->gradient;
+    double *total = (double *)(void *)(part + 2 * padded);
+    memset(part, 0, 2 * padded * sizeof *part);
+    memcpy(part, row->sum, p->d * sizeof *part);
+    p->isa->infonce->join_blocks(padded, total, part, true, false);
+    row->gradient = part;
+    for (size_t q = 0; q < count; q++) {
+        size_t at = side->start[i] + q;
+        row->sum = q % SUM_CHAIN == 0 ? zero : part;
+        row->other = tile_operand_row(other, side->index[at]);
+        row->other_scale = scale_of(other, side->index[at]);
+        row->coef = p->targets.coef[side->entry[at]];
+        p->isa->infonce->add_positive(row);
+        if (q % SUM_CHAIN == SUM_CHAIN - 1 || q + 1 == count)
+            p->isa->infonce->join_blocks(padded, total, part, false, q + 1 == count);
+    }
+    row->sum = part;
+    row->gradient = gradient;
+    row->other = NULL;
+}
+
 void infonce_finish_row(const struct stage *s, bool of_x, size_t i, const float *sum,
                         size_t panel_rows)
 {
@@ -70,10 +100,13 @@ void infonce_finish_row(const struct stage *s, bool of_x, size_t i, const float 
         .self_scale = scale_of(self, i),
     };
     double sum_g = !neg_sq_l2 ? 0 : of_x ? p->gradient.row_g[i] : p->gradient.col_g[i];
+    bool chains = p->gradient.late && side->start[i + 1] - side->start[i] > SUM_CHAIN;
+    if (chains)
+        add_chains(s, &row, of_x, i);
     for (size_t q = side->start[i]; q < side->start[i + 1]; q++) {
         float coef = p->targets.coef[side->entry[q]];
         sum_g += (double)coef;
-        if (p->gradient.positives_in_g)
+        if (p->gradient.positives_in_g || chains)
             continue;
         if (row.other != NULL) {
             p->isa->infonce->add_positive(&row);

@@ -34,6 +34,21 @@ static inline float *gradient_row(const struct stage *s, bool of_x, size_t i)
     return out->data != NULL ? out->data + i * out->ld : NULL;
 }
 
+/* Where the sums of `count` rows of a gradient begin, those from `row` on, a multiple of count.
+ * While they are added to they lie in whole register tiles, one after the other as they are come
+ * to, for one panel of columns after the other: rows of the caller's matrix, often a power of two
+ * apart, would share a few cache sets and use a page for each line. */
+static inline size_t infonce_sums_at(const struct infonce *p, size_t row)
+{
+    return row * size_round_up(p->d, p->isa->tile->nr);
+}
+
+/* The float sums of the worker's task: room for TILE_BLOCK_ROWS rows. */
+static inline float *infonce_worker_tiles(const struct stage *s)
+{
+    return s->p->products.tiles + infonce_sums_at(s->p, s->worker * TILE_BLOCK_ROWS);
+}
+
 void infonce_layout_gradient(struct infonce *p, struct scratch *s);
 
 /* G of the block at a row of the super-block, from E kept or from logits computed again, and the

@@ -50,15 +50,6 @@ void infonce_layout_products(struct infonce *p, struct scratch *s)
         p->products.stand_in_x = scratch_take(s, p->m, p->d * f);
 }
 
-/* Where the sums of `count` rows of a gradient begin, those from `row` on, a multiple of count.
- * While they are added to they lie in whole register tiles, one after the other as they are come
- * to, for one panel of columns after the other: rows of the caller's matrix, often a power of two
- * apart, would share a few cache sets and use a page for each line. */
-static size_t sums_at(const struct infonce *p, size_t row)
-{
-    return row * size_round_up(p->d, p->isa->tile->nr);
-}
-
 /* Rows [first, first + rows) of a gradient whose sums over the negatives are complete, in tiles of
  * `count` rows: finished, where the positives' G is known; else they wait for it in the caller's
  * matrix. */
@@ -115,12 +106,6 @@ static struct tile_ahead next_lines(struct next_block *next, size_t depth, const
     return tile_fetch_some(&next->part[next->count - 1], depth, resident);
 }
 
-/* The float sums of the worker's task. */
-static float *worker_tiles(const struct stage *s)
-{
-    return s->p->products.tiles + sums_at(s->p, s->worker * TILE_BLOCK_ROWS);
-}
-
 /* To bring `count` of the sums in double. */
 static struct tile_fetch fetch_doubles(const double *sums, size_t at, size_t count)
 {
@@ -139,7 +124,7 @@ static void gradient_rows(const struct stage *s, size_t row)
     const struct tile_ops *tile = p->isa->tile;
     size_t rows = size_min(s->super.rows - row, TILE_BLOCK_ROWS), cols = s->super.cols;
     bool joined = p->n > SUM_BLOCK, last = s->super.col + cols == p->n;
-    double *sums = joined ? p->products.sums_x + sums_at(p, row) : NULL;
+    double *sums = joined ? p->products.sums_x + infonce_sums_at(p, row) : NULL;
     struct next_block next = next_block(s, row + s->workers * TILE_BLOCK_ROWS);
     /* what the tiles of one panel can fetch, but for those that fetch B; one part is left over by
      * each stripe's end */
@@ -153,7 +138,7 @@ static void gradient_rows(const struct stage *s, size_t row)
         const float *b_next =
             k + tile->nr < p->d ? b + tile->nr * tile_column_rows(cols) : p->products.columns_y;
         struct tile_fetch fetch_sums = fetch_doubles(sums, k * TILE_BLOCK_ROWS, of_sums);
-        float *c = worker_tiles(s) + (last ? k * TILE_BLOCK_ROWS : 0);
+        float *c = infonce_worker_tiles(s) + (last ? k * TILE_BLOCK_ROWS : 0);
         for (size_t j = 0; j < cols; j += SUM_CHAIN) {
             size_t depth = size_min(cols - j, SUM_CHAIN);
             for (size_t i = 0; i < rows; i += tile->mr) {
@@ -173,7 +158,7 @@ static void gradient_rows(const struct stage *s, size_t row)
                                          s->super.col == 0, last);
     }
     if (last)
-        leave_tiles(s, true, worker_tiles(s), TILE_BLOCK_ROWS, s->super.row + row, rows);
+        leave_tiles(s, true, infonce_worker_tiles(s), TILE_BLOCK_ROWS, s->super.row + row, rows);
 }
 
 /* Rows of dY that are one task: a few panels of mr, a divisor of TILE_BLOCK_COLS. */
@@ -187,8 +172,9 @@ static double *sums_y(const struct stage *s, size_t first)
     const struct infonce *p = s->p;
     if (p->m <= SUM_BLOCK)
         return NULL;
-    return p->products.sums_y +
-           sums_at(p, p->m > GRADIENT_ROWS ? s->super.col + first : s->worker * TILE_BLOCK_ROWS);
+    return p->products.sums_y + infonce_sums_at(p, p->m > GRADIENT_ROWS
+                                                       ? s->super.col + first
+                                                       : s->worker * TILE_BLOCK_ROWS);
 }
 
 /* The rows of G and X that dY sums as one SUM_BLOCK, and the task's columns of G. */
@@ -246,7 +232,7 @@ static void gradient_columns(const struct stage *s, size_t first)
             const float *b_next = p->products.columns_x +
                                   (k + tile->nr < p->d ? (k / tile->nr + 1) * panel + row * tile->nr
                                                        : end * tile->nr);
-            float *c = worker_tiles(s) + (last ? k * width : 0);
+            float *c = infonce_worker_tiles(s) + (last ? k * width : 0);
             gradient_columns_panel(s, &block, k, b_next, g_next,
                                    fetch_doubles(sums, k * width, cols * tile->nr), c);
             if (sums != NULL)
@@ -255,7 +241,7 @@ static void gradient_columns(const struct stage *s, size_t first)
         }
     }
     if (all)
-        leave_tiles(s, false, worker_tiles(s), width, s->super.col + first, cols);
+        leave_tiles(s, false, infonce_worker_tiles(s), width, s->super.col + first, cols);
 }
 
 /* The column sums of the blocks of G, in their order. */

@@ -3,4 +3,4 @@
 # kernel: infonce_backward
 # isa: scalar
 # dies: of the bound
-s/double rest_x = (double)p->gradient.row_e\[i\] \* p->softmax.row_factor\[i\]/double rest_x = (double)((1.0f + (float)((double)p->gradient.row_e[i] * p->softmax.row_factor[i])) - 1.0f)/
+s|double rest_x = p->gradient.row_e\[i\] \* p->softmax.row_factor\[i\]|double rest_x = (double)((1.0f + (float)(p->gradient.row_e[i] * p->softmax.row_factor[i])) - 1.0f)|

@@ -3,4 +3,4 @@
 # kernel: infonce_forward
 # isa: scalar
 # dies: of the bound|right is
-s/#define SUM_LEAST 0x1p-60f/#define SUM_LEAST -1.0f/
+s/#define SUM_LEAST 0x1p-60$/#define SUM_LEAST -1.0/
