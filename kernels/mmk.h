@@ -208,9 +208,9 @@ MMK_API enum mmk_status mmk_squared_norms(const struct mmk_matrix *y, float *out
 
 /* result_ij = sim(x_i, y_j), m x n. Every element is one chain of fused multiply-adds over k = 0 ..
  * d - 1 (of the normalised rows for cosine). X and Y may be the same matrix. Y may be packed. The
- * worst case is elements of one sign: there the greatest relative error of 4,096 products was 1.4e-6
- * at d = 512, 1.8e-6 at 1,024, 3.9e-6 at 4,096, 5.5e-6 at 8,192 (of a product in blocks of 384: 9e-7
- * to 4e-7). */
+ * worst case is elements of one sign: there the greatest relative error of 4,096 products was
+ * 1.4e-6 at d = 512, 1.8e-6 at 1,024, 3.9e-6 at 4,096, 5.5e-6 at 8,192 (of a product in blocks of
+ * 384: 9e-7 to 4e-7). */
 MMK_API enum mmk_status mmk_similarity_matrix(enum mmk_similarity similarity,
                                               const struct mmk_matrix *x,
                                               const struct mmk_matrix *y,
