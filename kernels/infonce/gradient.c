@@ -86,7 +86,7 @@ static void sigmoid_strip(const struct stage *s, const struct region *strip, con
     const struct infonce_sigmoid g = {
         .row_term = p->sigmoid.row_term + strip->row,
         .col_term = p->sigmoid.col_term + strip->col,
-        .scale = p->sigmoid.g_scale,
+        .scale = p->sigmoid.g_scale / INFONCE_RAISE,
         .row_s = lane,
         .out = {g_at(s, row, j), g_at(s, row, j + INFONCE_COL_MULTIPLE)},
         .ldout = p->isa->tile->stripe,

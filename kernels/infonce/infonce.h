@@ -60,7 +60,8 @@ struct infonce_gradient {
 
 /* What a strip of the sigmoid loss is made from, and what it gives: with
  *     w_ij = z_ij + (row_term_i + col_term_j)
- * the sums of S_ij = log2(1 + 2^w_ij), and G_ij = scale / (1 + 2^-w_ij). Arrays start at its first
+ * the sums of S_ij = 2^24 log2(1 + 2^w_ij), and G_ij = scale 2^24 / (1 + 2^-w_ij). The 2^24 is in
+ * the exponentials: those of all terms down to 2^-150 are normal numbers. Arrays start at its first
  * row or column. */
 struct infonce_sigmoid {
     const float *row_term, *col_term;
@@ -70,6 +71,15 @@ struct infonce_sigmoid {
     size_t ldout;
     float *row_g, *col_g; /* sums of G, as there */
 };
+
+#define INFONCE_RAISE 0x1p24f
+/* Below this, q = 2^-|w| is nothing beside 1: kept there, it is a normal number. */
+#define INFONCE_RAISED_LEAST 0x1p-100f
+
+static inline struct simd_shift infonce_raised(void)
+{
+    return simd_shift(-24.0f);
+}
 
 /* The last step for one row of a gradient. The sum of G y lies in panels of nr columns (a power of
  * two), [panel][panel_rows][nr]; in a plain row, panels of one row each. Positives that it lacks

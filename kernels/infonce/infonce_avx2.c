@@ -147,7 +147,10 @@ static inline __attribute__((always_inline)) void
 infonce_sigmoid_columns_avx2(const struct infonce_sigmoid *g, size_t rows, size_t j,
                              const float *strip, bool with_g)
 {
+    const struct simd_shift shift = infonce_raised();
     const __m256 zero = _mm256_setzero_ps(), one = _mm256_set1_ps(1.0f);
+    const __m256 raise = _mm256_set1_ps(INFONCE_RAISE), lower = _mm256_set1_ps(1 / INFONCE_RAISE);
+    const __m256 least = _mm256_set1_ps(INFONCE_RAISED_LEAST);
     const __m256 col_term = _mm256_loadu_ps(g->col_term + j), scale = _mm256_set1_ps(g->scale);
     const float *row_term = g->row_term;
     float *row_s = g->row_s + j % INFONCE_LANES;
@@ -157,13 +160,15 @@ infonce_sigmoid_columns_avx2(const struct infonce_sigmoid *g, size_t rows, size_
     for (size_t i = 0; i < rows; i++) {
         __m256 term = _mm256_add_ps(_mm256_broadcast_ss(row_term + i), col_term);
         __m256 w = _mm256_add_ps(_mm256_loadu_ps(strip + i * INFONCE_STRIP + j), term);
-        __m256 q = simd_exp2x8(_mm256_or_ps(w, _mm256_set1_ps(-0.0f))); /* 2^-|w| */
-        __m256 s = simd_log2_1px8(q, simd_max8(w, zero));
+        /* 2^(24 - |w|) */
+        __m256 raised = simd_exp2_shifted8(_mm256_or_ps(w, _mm256_set1_ps(-0.0f)), shift);
+        __m256 q = _mm256_mul_ps(simd_max8(least, raised), lower);
+        __m256 s = simd_log2_1px8(q, raised, _mm256_mul_ps(simd_max8(w, zero), raise));
         float *lane = row_s + i * INFONCE_LANES;
         _mm256_storeu_ps(lane, _mm256_add_ps(_mm256_loadu_ps(lane), s));
         if (!with_g)
             continue;
-        __m256 part = _mm256_blendv_ps(one, q, _mm256_cmp_ps(w, zero, _CMP_LT_OQ));
+        __m256 part = _mm256_blendv_ps(raise, raised, _mm256_cmp_ps(w, zero, _CMP_LT_OQ));
         __m256 gij = _mm256_mul_ps(_mm256_div_ps(part, _mm256_add_ps(one, q)), scale);
         lane = row_g + i * INFONCE_LANES;
         _mm256_storeu_ps(lane, _mm256_add_ps(_mm256_loadu_ps(lane), gij));

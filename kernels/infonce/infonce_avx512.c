@@ -150,7 +150,10 @@ static inline __attribute__((always_inline)) void
 infonce_sigmoid_columns_avx512(const struct infonce_sigmoid *g, size_t rows, size_t j,
                                const float *strip, bool with_g)
 {
+    const struct simd_shift shift = infonce_raised();
     const __m512 zero = _mm512_setzero_ps(), one = _mm512_set1_ps(1.0f);
+    const __m512 raise = _mm512_set1_ps(INFONCE_RAISE), lower = _mm512_set1_ps(1 / INFONCE_RAISE);
+    const __m512 least = _mm512_set1_ps(INFONCE_RAISED_LEAST);
     const __m512 col_term = _mm512_loadu_ps(g->col_term + j), scale = _mm512_set1_ps(g->scale);
     const float *row_term = g->row_term;
     float *row_s = g->row_s, *row_g = g->row_g, *out = with_g ? g->out[j / 16] : NULL;
@@ -158,13 +161,15 @@ infonce_sigmoid_columns_avx512(const struct infonce_sigmoid *g, size_t rows, siz
     for (size_t i = 0; i < rows; i++) {
         __m512 term = _mm512_add_ps(_mm512_set1_ps(row_term[i]), col_term);
         __m512 w = _mm512_add_ps(_mm512_loadu_ps(strip + i * INFONCE_STRIP + j), term);
-        __m512 q = simd_exp2x16(_mm512_or_ps(w, _mm512_set1_ps(-0.0f))); /* 2^-|w| */
-        __m512 s = simd_log2_1px16(q, simd_max16(w, zero));
+        /* 2^(24 - |w|) */
+        __m512 raised = simd_exp2_shifted16(_mm512_or_ps(w, _mm512_set1_ps(-0.0f)), shift);
+        __m512 q = _mm512_mul_ps(simd_max16(least, raised), lower);
+        __m512 s = simd_log2_1px16(q, raised, _mm512_mul_ps(simd_max16(w, zero), raise));
         float *lane = row_s + i * INFONCE_LANES;
         _mm512_storeu_ps(lane, _mm512_add_ps(_mm512_loadu_ps(lane), s));
         if (!with_g)
             continue;
-        __m512 part = _mm512_mask_mov_ps(one, _mm512_cmp_ps_mask(w, zero, _CMP_LT_OQ), q);
+        __m512 part = _mm512_mask_mov_ps(raise, _mm512_cmp_ps_mask(w, zero, _CMP_LT_OQ), raised);
         __m512 gij = _mm512_mul_ps(_mm512_div_ps(part, _mm512_add_ps(one, q)), scale);
         lane = row_g + i * INFONCE_LANES;
         _mm512_storeu_ps(lane, _mm512_add_ps(_mm512_loadu_ps(lane), gij));

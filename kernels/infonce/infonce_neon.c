@@ -130,7 +130,10 @@ static inline __attribute__((always_inline)) void
 infonce_sigmoid_columns_neon(const struct infonce_sigmoid *g, size_t rows, size_t j,
                              const float *strip, bool with_g)
 {
+    const struct simd_shift shift = infonce_raised();
     const float32x4_t zero = vdupq_n_f32(0.0f), one = vdupq_n_f32(1.0f);
+    const float32x4_t raise = vdupq_n_f32(INFONCE_RAISE);
+    const float32x4_t least = vdupq_n_f32(INFONCE_RAISED_LEAST);
     const float32x4_t col_term = vld1q_f32(g->col_term + j);
     const float *row_term = g->row_term;
     const float scale = g->scale;
@@ -141,13 +144,14 @@ infonce_sigmoid_columns_neon(const struct infonce_sigmoid *g, size_t rows, size_
     for (size_t i = 0; i < rows; i++) {
         float32x4_t term = vaddq_f32(vdupq_n_f32(row_term[i]), col_term);
         float32x4_t w = vaddq_f32(vld1q_f32(strip + i * INFONCE_STRIP + j), term);
-        float32x4_t q = simd_exp2x4(vnegq_f32(vabsq_f32(w)));
-        float32x4_t s = simd_log2_1px4(q, simd_max4(w, zero));
+        float32x4_t raised = simd_exp2_shifted4(vnegq_f32(vabsq_f32(w)), shift); /* 2^(24 - |w|) */
+        float32x4_t q = vmulq_n_f32(simd_max4(least, raised), 1 / INFONCE_RAISE);
+        float32x4_t s = simd_log2_1px4(q, raised, vmulq_f32(simd_max4(w, zero), raise));
         float *lane = row_s + i * INFONCE_LANES;
         vst1q_f32(lane, vaddq_f32(vld1q_f32(lane), s));
         if (!with_g)
             continue;
-        float32x4_t part = vbslq_f32(vcltq_f32(w, zero), q, one);
+        float32x4_t part = vbslq_f32(vcltq_f32(w, zero), raised, raise);
         float32x4_t gij = vmulq_n_f32(vdivq_f32(part, vaddq_f32(one, q)), scale);
         lane = row_g + i * INFONCE_LANES;
         vst1q_f32(lane, vaddq_f32(vld1q_f32(lane), gij));

@@ -82,16 +82,19 @@ static inline __attribute__((always_inline)) void
 infonce_sigmoid_form_scalar(const struct infonce_sigmoid *g, size_t rows, size_t cols,
                             const float *strip, bool with_g)
 {
+    const struct simd_shift shift = infonce_raised();
     for (size_t j = 0; with_g && j < cols; j++)
         g->col_g[j] = 0.0f;
     for (size_t i = 0; i < rows; i++)
         for (size_t j = 0; j < cols; j++) {
             float w = strip[i * INFONCE_STRIP + j] + (g->row_term[i] + g->col_term[j]);
-            float q = simd_exp2(-fabsf(w));
-            g->row_s[i * LANES + j % LANES] += simd_log2_1p(q, simd_max(w, 0.0f));
+            float raised = simd_exp2_shifted(-fabsf(w), shift); /* 2^(24 - |w|) */
+            float q = simd_max(INFONCE_RAISED_LEAST, raised) * (1 / INFONCE_RAISE);
+            g->row_s[i * LANES + j % LANES] +=
+                simd_log2_1p(q, raised, simd_max(w, 0.0f) * INFONCE_RAISE);
             if (!with_g)
                 continue;
-            float gij = ((w < 0.0f ? q : 1.0f) / (1.0f + q)) * g->scale;
+            float gij = ((w < 0.0f ? raised : INFONCE_RAISE) / (1.0f + q)) * g->scale;
             g->row_g[i * LANES + j % LANES] += gij;
             g->col_g[j] += gij;
             g->out[j / 16][i * g->ldout + j % 16] = gij;

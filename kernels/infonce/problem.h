@@ -133,7 +133,7 @@ struct products_state {
     float *stand_in_x, *stand_in_y; /* m x d, n x d: in place of gradients that are not wanted */
 };
 
-/* w_ij = z_ij + row_term_i + col_term_j; row_sum and row_e sum log2(1 + 2^w). */
+/* w_ij = z_ij + row_term_i + col_term_j; row_sum and row_e sum 2^24 log2(1 + 2^w). */
 struct sigmoid_state {
     bool on;
     float *row_term, *col_term;

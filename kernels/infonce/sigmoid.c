@@ -38,6 +38,7 @@ static float sigmoid_loss(const struct infonce *p, const float *row_sum)
     double negatives = 0, positives = 0;
     for (size_t i = 0; i < p->m; i++)
         negatives += (double)row_sum[i];
+    negatives /= (double)INFONCE_RAISE;
     for (size_t j = 0; j < p->n; j++)
         for (size_t entry = t->y.start[j]; entry < t->y.start[j + 1]; entry++) {
             double e, w = infonce_sigmoid_logit(p, entry, t->y.index[entry], j, &e);
