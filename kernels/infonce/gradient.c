@@ -57,7 +57,7 @@ static void softmax_strip(const struct stage *s, const struct region *strip, con
         .form = p->softmax.two_exps ? INFONCE_TWO_EXPS
                 : e != NULL         ? INFONCE_FROM_E
                                     : INFONCE_FROM_Z,
-        .shift = simd_shift(p->shift),
+        .shift = simd_shift(p->softmax.two_exps ? -(float)p->softmax.raise : p->shift),
         .row_weight = p->softmax.row_weight + strip->row,
         .col_weight = p->softmax.col_weight + strip->col,
         .lse_x = p->softmax.lse_x + strip->row,

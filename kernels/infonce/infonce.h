@@ -39,7 +39,7 @@ enum { INFONCE_LANES = 16 };
  *     FROM_Z      G_ij = E_ij (row_weight_i + col_weight_j)
  *     FROM_E      the same, the strip holding E already
  *     TWO_EXPS    G_ij = row_weight_i P_ij + col_weight_j Q_ij,
- *                 P_ij = 2^(z_ij - lse_x_i), Q_ij = 2^(z_ij - lse_y_j) */
+ *                 P_ij = 2^(z_ij - lse_x_i - c), Q_ij = 2^(z_ij - lse_y_j - c) */
 enum infonce_form { INFONCE_FROM_Z, INFONCE_FROM_E, INFONCE_TWO_EXPS };
 
 /* What a strip of G is made from, and the sums it gives. Arrays start at its first row or column.

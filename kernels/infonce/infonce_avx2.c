@@ -70,11 +70,12 @@ static void infonce_exp_strip_avx2(size_t rows, size_t cols, const float *z,
             infonce_exp_columns_avx2(rows, z + j, shift, row_lane, col_sum + j, e + j);
 }
 
-/* 2^(z - lse) with lse in two parts; never above 1 whatever the rounding of lse. */
-static inline __m256 infonce_softmax_avx2(__m256 z, __m256 lse, __m256 lse_low)
+/* 2^(z - lse - c) with lse in two parts; never above 2^-c whatever the rounding of lse. */
+static inline __m256 infonce_softmax_avx2(__m256 z, __m256 lse, __m256 lse_low, struct simd_shift c)
 {
     z = _mm256_sub_ps(_mm256_sub_ps(z, lse), lse_low);
-    return simd_exp2x8(_mm256_min_ps(_mm256_setzero_ps(), z)); /* second operand where NaN */
+    z = _mm256_min_ps(_mm256_setzero_ps(), z); /* second operand where NaN */
+    return simd_exp2_shifted8(z, c);
 }
 
 /* 8 columns, all rows. */
@@ -94,8 +95,8 @@ infonce_gradient_columns_avx2(const struct infonce_gradient *g, size_t rows, siz
         __m256 row_weight = _mm256_broadcast_ss(g->row_weight + i);
         if (form == INFONCE_TWO_EXPS) {
             e = infonce_softmax_avx2(v, _mm256_broadcast_ss(g->lse_x + i),
-                                     _mm256_broadcast_ss(g->lse_x_low + i));
-            e_col = infonce_softmax_avx2(v, lse_y, lse_y_low);
+                                     _mm256_broadcast_ss(g->lse_x_low + i), g->shift);
+            e_col = infonce_softmax_avx2(v, lse_y, lse_y_low, g->shift);
             gij = _mm256_fmadd_ps(col_weight, e_col, _mm256_mul_ps(row_weight, e));
         } else {
             e = e_col = form == INFONCE_FROM_E ? v : simd_exp2_shifted8(v, g->shift);

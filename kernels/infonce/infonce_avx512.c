@@ -72,11 +72,13 @@ static void infonce_exp_strip_avx512(size_t rows, size_t cols, const float *z,
         infonce_exp_columns_avx512(rows, 2, z, shift, row_lane, col_sum, e);
 }
 
-/* 2^(z - lse) with lse in two parts; never above 1 whatever the rounding of lse. */
-static inline __m512 infonce_softmax_avx512(__m512 z, __m512 lse, __m512 lse_low)
+/* 2^(z - lse - c) with lse in two parts; never above 2^-c whatever the rounding of lse. */
+static inline __m512 infonce_softmax_avx512(__m512 z, __m512 lse, __m512 lse_low,
+                                            struct simd_shift c)
 {
     z = _mm512_sub_ps(_mm512_sub_ps(z, lse), lse_low);
-    return simd_exp2x16(_mm512_min_ps(_mm512_setzero_ps(), z)); /* second operand where NaN */
+    z = _mm512_min_ps(_mm512_setzero_ps(), z); /* second operand where NaN */
+    return simd_exp2_shifted16(z, c);
 }
 
 /* 16 columns, all rows. */
@@ -97,8 +99,8 @@ infonce_gradient_columns_avx512(const struct infonce_gradient *g, size_t rows, s
         __m512 row_weight = _mm512_set1_ps(g->row_weight[i]);
         if (form == INFONCE_TWO_EXPS) {
             e = infonce_softmax_avx512(v, _mm512_set1_ps(g->lse_x[i]),
-                                       _mm512_set1_ps(g->lse_x_low[i]));
-            e_col = infonce_softmax_avx512(v, lse_y, lse_y_low);
+                                       _mm512_set1_ps(g->lse_x_low[i]), g->shift);
+            e_col = infonce_softmax_avx512(v, lse_y, lse_y_low, g->shift);
             gij = _mm512_fmadd_ps(col_weight, e_col, _mm512_mul_ps(row_weight, e));
         } else {
             e = e_col = form == INFONCE_FROM_E ? v : simd_exp2_shifted16(v, g->shift);

@@ -52,11 +52,12 @@ static void infonce_exp_strip_neon(size_t rows, size_t cols, const float *z,
             infonce_exp_columns_neon(rows, z + j, shift, row_lane, col_sum + j, e + j);
 }
 
-/* 2^(z - lse) with lse in two parts; never above 1 whatever the rounding of lse. */
-static inline float32x4_t infonce_softmax_neon(float32x4_t z, float32x4_t lse, float32x4_t lse_low)
+/* 2^(z - lse - c) with lse in two parts; never above 2^-c whatever the rounding of lse. */
+static inline float32x4_t infonce_softmax_neon(float32x4_t z, float32x4_t lse, float32x4_t lse_low,
+                                               struct simd_shift c)
 {
     z = vsubq_f32(vsubq_f32(z, lse), lse_low);
-    return simd_exp2x4(vminq_f32(z, vdupq_n_f32(0.0f))); /* NaN where z is */
+    return simd_exp2_shifted4(vminq_f32(z, vdupq_n_f32(0.0f)), c); /* NaN where z is */
 }
 
 /* 4 columns, all rows. */
@@ -77,8 +78,9 @@ infonce_gradient_columns_neon(const struct infonce_gradient *g, size_t rows, siz
         float32x4_t v = vld1q_f32(strip + i * INFONCE_STRIP + j), e, e_col, gij;
         float32x4_t row_weight = vdupq_n_f32(g->row_weight[i]);
         if (form == INFONCE_TWO_EXPS) {
-            e = infonce_softmax_neon(v, vdupq_n_f32(g->lse_x[i]), vdupq_n_f32(g->lse_x_low[i]));
-            e_col = infonce_softmax_neon(v, lse_y, lse_y_low);
+            e = infonce_softmax_neon(v, vdupq_n_f32(g->lse_x[i]), vdupq_n_f32(g->lse_x_low[i]),
+                                     g->shift);
+            e_col = infonce_softmax_neon(v, lse_y, lse_y_low, g->shift);
             gij = vfmaq_f32(vmulq_f32(row_weight, e), col_weight, e_col);
         } else {
             e = e_col = form == INFONCE_FROM_E ? v : simd_exp2_shifted4(v, shift);

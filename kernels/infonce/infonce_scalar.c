@@ -26,11 +26,11 @@ static void infonce_exp_strip_scalar(size_t rows, size_t cols, const float *z,
             }
 }
 
-/* 2^(z - lse) with lse in two parts; never above 1 whatever the rounding of lse. */
-static inline float infonce_softmax_scalar(float z, float lse, float lse_low)
+/* 2^(z - lse - c) with lse in two parts; never above 2^-c whatever the rounding of lse. */
+static inline float infonce_softmax_scalar(float z, float lse, float lse_low, struct simd_shift c)
 {
     z = (z - lse) - lse_low;
-    return simd_exp2(z > 0.0f ? 0.0f : z);
+    return simd_exp2_shifted(z > 0.0f ? 0.0f : z, c);
 }
 
 static inline __attribute__((always_inline)) void
@@ -48,8 +48,8 @@ infonce_gradient_form_scalar(const struct infonce_gradient *g, size_t rows, size
         for (size_t j = 0; j < cols; j++) {
             float v = strip[i * INFONCE_STRIP + j], e, e_col, gij;
             if (form == INFONCE_TWO_EXPS) {
-                e = infonce_softmax_scalar(v, g->lse_x[i], g->lse_x_low[i]);
-                e_col = infonce_softmax_scalar(v, g->lse_y[j], g->lse_y_low[j]);
+                e = infonce_softmax_scalar(v, g->lse_x[i], g->lse_x_low[i], g->shift);
+                e_col = infonce_softmax_scalar(v, g->lse_y[j], g->lse_y_low[j], g->shift);
                 gij = fmaf(g->col_weight[j], e_col, g->row_weight[i] * e);
             } else {
                 e = e_col = form == INFONCE_FROM_E ? v : simd_exp2_shifted(v, g->shift);

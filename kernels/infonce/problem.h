@@ -111,7 +111,8 @@ struct softmax_state {
     float *row_weight, *col_weight;  /* of the exponentials in G, times 2^weight_bits */
     double weight_x, weight_y;       /* of the directions, a row, times as much */
     double *row_factor, *col_factor; /* of the gradient's sums of E, to make sums of P and Q */
-    bool two_exps;                   /* P and Q need an exponential each */
+    bool two_exps;                   /* P and Q need an exponential each, */
+    int raise;                       /* and are made 2^raise times as great */
 };
 
 /* G, times 2^weight_bits, and what is summed while it is made. */
