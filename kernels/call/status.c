@@ -68,8 +68,9 @@ const char *mmk_version(void)
     return VERSION_OF(MMK_VERSION_MAJOR, MMK_VERSION_MINOR, MMK_VERSION_PATCH);
 }
 
-/* 1: InfoNCE, sigmoid, search and similarities of version 0.1.0. */
+/* 1: InfoNCE, sigmoid, search and similarities of version 0.1.0.
+ * 2: losses and gradients of any magnitude, softmaxes down to 2^-126. */
 int mmk_numerics_version(void)
 {
-    return 1;
+    return 2;
 }

@@ -68,11 +68,11 @@ void infonce_finish_row(const struct stage *s, bool of_x, size_t i, const float 
         .coef = p->targets.coef,
         .other = other->data,
         .ldother = other->ld,
-        .scale = (float)ldexp((double)p->config.logit_scale * (neg_sq_l2 ? 2 : 1),
-                              -p->gradient.weight_bits),
         .self_scale = self->scale != NULL ? self->scale[i] : none,
         .other_scale = other->scale,
     };
+    infonce_set_scale(
+        &row, ldexp((double)p->config.logit_scale * (neg_sq_l2 ? 2 : 1), -p->gradient.weight_bits));
     if (neg_sq_l2) {
         row.sum_g = of_x ? p->gradient.row_g[i] : p->gradient.col_g[i];
         for (size_t q = 0; q < positives; q++)

@@ -98,9 +98,19 @@ struct infonce_row {
     size_t ldother;
     float sum_g;                         /* neg_sq_l2: sum of G over the row, positives included */
     float scale;                         /* logit_scale; twice that for neg_sq_l2 */
+    float after;                         /* cosine: a power of two, as scale, last */
     struct row_scale self_scale;         /* cosine */
     const struct row_scale *other_scale; /* of all rows */
 };
+
+/* Sets scale and after. A power of two above 1 (of a short row) goes into the scale: what the scale
+ * makes small it then makes small last, and no digit is lost. */
+static inline void infonce_set_scale(struct infonce_row *row, double scale)
+{
+    float power = row->self_scale.power;
+    row->scale = (float)(power > 1 ? scale * (double)power : scale);
+    row->after = power > 1 ? 1.0f : power;
+}
 
 /* Where element k of the sum is. */
 static inline const float *infonce_sum_at(const struct infonce_row *row, size_t k)
@@ -128,7 +138,7 @@ struct infonce_ops {
     /* (max, sum) pairs of two disjoint parts of each row become those of the whole. */
     void (*join_rows)(size_t count, float *max, float *sum, const float *max2, const float *sum2);
     /* dot:       v = sum + sum_q coef_q y_q, out = scale v
-     * cosine:    v likewise with normalised rows, out = scale (v - x^ (x^ . v)) / |x|
+     * cosine:    v likewise with normalised rows, out = (v - x^ (x^ . v)) inverse scale after
      * neg_sq_l2: v = sum + sum_q coef_q y_q - sum_g x, out = scale v
      * Returns x . v (x^ . v for cosine). */
     float (*finish_row[MMK_SIMILARITY_COUNT])(const struct infonce_row *row);

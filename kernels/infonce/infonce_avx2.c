@@ -283,14 +283,13 @@ infonce_finish_avx2(const struct infonce_row *row, enum mmk_similarity similarit
     }
     float sum = simd_sum64x8(lane);
     const __m256 along = _mm256_set1_ps(sum);
-    const __m256 power = _mm256_set1_ps(row->self_scale.power);
+    const __m256 after = _mm256_set1_ps(row->after);
     const __m256 inverse = _mm256_set1_ps(row->self_scale.inverse);
     for (size_t k = 0; cosine && k < row->d; k += 8) {
         size_t first = row->d - k < 8 ? row->d - k : 8;
         __m256 x = infonce_scaled_avx2(simd_load_first(row->self + k, first), &row->self_scale);
         __m256 v = _mm256_fnmadd_ps(along, x, simd_load_first(row->gradient + k, first));
-        v = _mm256_mul_ps(scale, v);
-        v = _mm256_mul_ps(_mm256_mul_ps(v, inverse), power);
+        v = _mm256_mul_ps(_mm256_mul_ps(_mm256_mul_ps(v, inverse), scale), after);
         infonce_store_avx2(row->gradient + k, first, simd_canonical_nan8(v));
     }
     return sum;

@@ -280,9 +280,8 @@ infonce_project_avx512(const struct infonce_row *row, __m512 along, size_t k, si
 {
     __m512 x = infonce_scaled_avx512(simd_load_first(row->self + k, first), &row->self_scale);
     __m512 v = _mm512_fnmadd_ps(along, x, simd_load_first(row->gradient + k, first));
-    v = _mm512_mul_ps(_mm512_set1_ps(row->scale), v);
-    v = _mm512_mul_ps(_mm512_mul_ps(v, _mm512_set1_ps(row->self_scale.inverse)),
-                      _mm512_set1_ps(row->self_scale.power));
+    v = _mm512_mul_ps(v, _mm512_set1_ps(row->self_scale.inverse));
+    v = _mm512_mul_ps(_mm512_mul_ps(v, _mm512_set1_ps(row->scale)), _mm512_set1_ps(row->after));
     infonce_store_avx512(row->gradient + k, first, simd_canonical_nan16(v));
 }
 

@@ -269,8 +269,8 @@ infonce_finish_neon(const struct infonce_row *row, enum mmk_similarity similarit
         float32x4_t x =
             infonce_scaled_neon(simd_load_first(row->self + k, first), &row->self_scale);
         float32x4_t v = vfmsq_f32(simd_load_first(row->gradient + k, first), along, x);
-        v = vmulq_n_f32(v, row->scale);
-        v = vmulq_n_f32(vmulq_n_f32(v, row->self_scale.inverse), row->self_scale.power);
+        v = vmulq_n_f32(v, row->self_scale.inverse);
+        v = vmulq_n_f32(vmulq_n_f32(v, row->scale), row->after);
         simd_store_first(row->gradient + k, first, simd_canonical_nan4(v));
     }
     return sum;

@@ -170,9 +170,8 @@ infonce_finish_scalar(const struct infonce_row *row, enum mmk_similarity similar
     float along = simd_sum64(lane);
     for (size_t k = 0; cosine && k < row->d; k++) {
         float x = infonce_scaled_scalar(row->self[k], row->self_scale);
-        float v = row->scale * fmaf(-along, x, row->gradient[k]);
-        v = (v * row->self_scale.inverse) * row->self_scale.power;
-        row->gradient[k] = simd_canonical_nan(v);
+        float v = fmaf(-along, x, row->gradient[k]) * row->self_scale.inverse;
+        row->gradient[k] = simd_canonical_nan((v * row->scale) * row->after);
     }
     return along;
 }

@@ -178,7 +178,7 @@ struct infonce {
     struct tile_operand x, y;
     int threads;
     float alpha; /* logit_scale log2(e): logits in base 2 are alpha times the similarity */
-    bool fold;   /* alpha goes into the rows of X as they are packed, else into the logits */
+    bool wide;   /* the call is done in double (wide.c) */
     float shift; /* E = 2^(z - shift) */
     struct infonce_wanted wanted;
     struct infonce_targets targets;
@@ -211,11 +211,11 @@ struct operands {
     ptrdiff_t shift; /* row r of a's data stands for the same as row r + shift of b's */
 };
 
-/* X with alpha, where it is folded into it. */
+/* X with alpha in it, but for neg_sq_l2. */
 static inline struct tile_operand infonce_scaled_rows(const struct infonce *p)
 {
     struct tile_operand x = p->x;
-    x.factor = p->fold ? p->alpha : 1.0f;
+    x.factor = p->config.similarity != MMK_NEG_SQ_L2 ? p->alpha : 1.0f;
     return x;
 }
 

@@ -62,10 +62,6 @@ void infonce_strip(const struct infonce *p, const struct operands *o, const stru
         tile_neg_sq_l2_block(tile, p->isa->pair, p->d, o->a, strip->row, strip->rows,
                              p->packed.xx + row, o->b, strip->col, strip->cols, p->packed.yy + col,
                              p->alpha, z, ldz);
-    else if (!p->fold)
-        for (size_t r = 0; r < strip->rows; r++)
-            for (size_t j = 0; j < strip->cols; j++)
-                z[r * ldz + j] = simd_canonical_nan(z[r * ldz + j] * p->alpha);
     for (size_t j = strip->cols; j < size_round_up(strip->cols, INFONCE_COL_MULTIPLE); j++)
         for (size_t r = 0; r < strip->rows; r++)
             z[r * ldz + j] = -INFINITY;
