@@ -263,13 +263,14 @@ MMK_API void mmk_gallery_free(struct mmk_gallery *gallery);
  * summed from it, NaN, whatever the weights. m = 0 or n = 0 gives loss 0 and lse of -Inf. Logits of
  * any size are right; rows and columns 80 nats below most, or 40 above, are done twice. Softmaxes
  * below 2^-126 count as 0. Where float has not the range between inputs and results (but for the
- * cosine a row longer than 2^60, or all below 2^-40; logit_scale times what weighs a pair in G above
- * 2^20 or below 2^-80; and their like) the call is done in double, some 40 times slower.
+ * cosine a row longer than 2^60, or all below 2^-40; logit_scale times what weighs a pair in G
+ * above 2^20 or below 2^-80; and their like) the call is done in double, some 40 times slower.
  * Memory: logits are never stored: O(m + n + entries), packed copies of some 6,100 rows, with
  * gradients 15,000 and 7 MB of G, and beyond 2,688 rows of X 8 bytes for each element of dY and dN;
  * d loss / ds makes dX if it is not wanted, but for neg_sq_l2. Gradients make logits again (8 m n d
  * flops in all), unless the workspace keeps 4 bytes for each pair: with all of them 6 m n d. They
- * are of no use where a lse is so far from most (40 nats below, 60 above) that P and Q need an exponential each.
+ * are of no use where a lse is so far from most (40 nats below, 60 above) that P and Q need an
+ * exponential each.
  * Sources: van den Oord et al. 2018; Radford et al. 2021; Khosla et al. 2020 (SupCon); Yang et al.
  * 2022 (UniCL); He et al. 2020 (MoCo); Chen et al. 2020 (SimCLR).
  *

@@ -2,8 +2,8 @@
  * SPDX-License-Identifier: MIT
  *
  * O((m + n) d + entries): both sides are read once, for their greatest elements or, where the
- * similarity is cosine, for their norms, and nine rows of Y for the origin where it is neg_sq_l2. It
- * shows in the time of small batches only.
+ * similarity is cosine, for their norms, and nine rows of Y for the origin where it is neg_sq_l2.
+ * It shows in the time of small batches only.
  */
 #include "problem.h"
 

@@ -31,15 +31,19 @@ static double greatest_element(size_t d, const float *row)
 static double greatest_norm(const struct infonce *p, const struct tile_operand *rows)
 {
     double most = 0, element = 0;
-#pragma omp parallel for num_threads(p->threads) if (p->threads > 1) reduction(max : most, element)
-    for (size_t i = 0; i < rows->rows; i++) {
-        const float *row = tile_operand_row(rows, i);
-        double square = (double)p->isa->pair->pair[MMK_DOT](p->d, row, row);
-        if (square >= 0x1p-100 && square <= 0x1p125) {
-            most = square > most ? square : most;
-        } else {
-            double greatest = greatest_element(p->d, row);
-            element = greatest > element ? greatest : element;
+#pragma omp parallel num_threads(p->threads) if (p->threads > 1)
+    {
+        FP_STATE_DEFAULT();
+#pragma omp for reduction(max : most, element)
+        for (size_t i = 0; i < rows->rows; i++) {
+            const float *row = tile_operand_row(rows, i);
+            double square = (double)p->isa->pair->pair[MMK_DOT](p->d, row, row);
+            if (square >= 0x1p-100 && square <= 0x1p125) {
+                most = square > most ? square : most;
+            } else {
+                double greatest = greatest_element(p->d, row);
+                element = greatest > element ? greatest : element;
+            }
         }
     }
     return fmax(sqrt(most), element * sqrt((double)p->d));
@@ -397,9 +401,13 @@ static double sum_side(const struct lines *l, const float *given, float *lse)
     for (size_t first = 0; first < l->a->rows; first += ROWS) {
         struct summed sums[ROWS];
         size_t count = size_min(l->a->rows - first, ROWS);
-#pragma omp parallel for schedule(dynamic, 1) num_threads(p->threads) if (p->threads > 1)
-        for (size_t r = 0; r < count; r++)
-            sums[r] = sum_row(l, first + r, given);
+#pragma omp parallel num_threads(p->threads) if (p->threads > 1)
+        {
+            FP_STATE_DEFAULT();
+#pragma omp for schedule(dynamic, 1)
+            for (size_t r = 0; r < count; r++)
+                sums[r] = sum_row(l, first + r, given);
+        }
         for (size_t r = 0; r < count; r++) {
             size_t i = first + r;
             loss += sums[r].loss;
@@ -425,9 +433,13 @@ static struct row_sums gradient_side(const struct lines *l, const struct gradien
     for (size_t first = 0; first < l->a->rows; first += ROWS) {
         struct row_sums sums[ROWS];
         size_t count = size_min(l->a->rows - first, ROWS);
-#pragma omp parallel for schedule(dynamic, 1) num_threads(p->threads) if (p->threads > 1)
-        for (size_t r = 0; r < count; r++)
-            sums[r] = gradient_row(l, first + r, row_at(p, out, l->of_x, first + r));
+#pragma omp parallel num_threads(p->threads) if (p->threads > 1)
+        {
+            FP_STATE_DEFAULT();
+#pragma omp for schedule(dynamic, 1)
+            for (size_t r = 0; r < count; r++)
+                sums[r] = gradient_row(l, first + r, row_at(p, out, l->of_x, first + r));
+        }
         for (size_t r = 0; r < count; r++) {
             double by_scale = l->of_x ? sums[r].along : 0;
             if (var != NULL && sums[r].g != 0) /* 0 however great the variance is */
@@ -462,7 +474,7 @@ void infonce_wide_softmax(struct infonce *p, const float *given_x, const float *
     double loss_y = sum_side(&y, given_y, results->lse_y) / (double)p->targets.y.counted;
     put(results->loss, (p->targets.x.counted > 0 ? (double)p->config.weight_x * loss_x : 0) +
                            (p->targets.y.counted > 0 ? (double)p->config.weight_y * loss_y : 0));
-    if (p->wanted.rows)
+    if (p->wanted.rows || p->wanted.dlogit_scale)
         put(results->dlogit_scale, gradient_side(&x, &results->out, NULL, NULL).along);
     if (results->out.y.data != NULL || results->out.negatives.data != NULL)
         gradient_side(&y, &results->out, NULL, NULL);
