@@ -261,12 +261,16 @@ MMK_API void mmk_gallery_free(struct mmk_gallery *gallery);
  * exactly 0. A zero row has gradient 0 (cosine). NaN or +Inf among the logits of a row (column)
  * makes its lse, and the loss, NaN; a NaN lse makes its row (column) of P (Q), and all that is
  * summed from it, NaN, whatever the weights. m = 0 or n = 0 gives loss 0 and lse of -Inf. Logits of
- * any size are right; rows and columns some 60 nats from most are done twice.
+ * any size are right; rows and columns 80 nats below most, or 40 above, are done twice. Softmaxes
+ * below 2^-126 count as 0. Where float has not the range between inputs and results (but for the
+ * cosine a row longer than 2^60, or all below 2^-40; logit_scale times what weighs a pair in G
+ * above 2^20 or below 2^-80; and their like) the call is done in double, some 40 times slower.
  * Memory: logits are never stored: O(m + n + entries), packed copies of some 6,100 rows, with
  * gradients 15,000 and 7 MB of G, and beyond 2,688 rows of X 8 bytes for each element of dY and dN;
  * d loss / ds makes dX if it is not wanted, but for neg_sq_l2. Gradients make logits again (8 m n d
  * flops in all), unless the workspace keeps 4 bytes for each pair: with all of them 6 m n d. They
- * are of no use where a lse is so far from most (110 nats) that P and Q need an exponential each.
+ * are of no use where a lse is so far from most (40 nats below, 60 above) that P and Q need an
+ * exponential each.
  * Sources: van den Oord et al. 2018; Radford et al. 2021; Khosla et al. 2020 (SupCon); Yang et al.
  * 2022 (UniCL); He et al. 2020 (MoCo); Chen et al. 2020 (SimCLR).
  *
@@ -320,7 +324,8 @@ MMK_API enum mmk_status mmk_infonce(const struct mmk_infonce_problem *problem,
  *     alignment  = mean_i -L_ii                                                            (m = n)
  * A loss that pulls pairs (x_i, y_i) together and pushes each modality's samples apart, from a
  * second batch x' of it, is alignment(x, y) + uniformity(x, x') with weights 1 and 0. lse is the
- * log of the sums, not of the means.
+ * log of the sums, not of the means. Near 0 uniformity's error is absolute, 1e-7, but not where row
+ * lengths keep all logits below 1e-4: that is done in double.
  * Errors: both take InfoNCE's structs; targets, offset, exclude_self, negatives and a given lse
  * must be left out, for alignment also weights and the results lse and counts (MMK_ERR_CONFLICT).
  * Memory: of uniformity InfoNCE's, of alignment O(m + d), with O(m d) flops.
@@ -340,8 +345,8 @@ MMK_API enum mmk_status mmk_alignment(const struct mmk_infonce_problem *problem,
  * is minus their closed-form sampled distance (PCME++):
  *     sim(x_i, y_j) = -( |x_i - y_j|^2 + sum_k (e^{p_ik} + e^{q_jk}) )
  * Gradients are times upstream.
- * Edge cases: relative accuracy is kept however small the terms. NaN among the logits makes the
- * loss NaN. m = 0 or n = 0 gives loss 0.
+ * Edge cases: relative accuracy is kept, and terms below 2^-150 count as 0. NaN among the logits
+ * makes the loss NaN. m = 0 or n = 0 gives loss 0. Range as in InfoNCE; variances of any size.
  * Memory: as InfoNCE; the logits are made once, 2 m n d flops, with gradients 6 m n d, and nothing
  * is kept, so that workspace beyond `least` is of no use.
  * Sources: Zhai et al. 2023 (SigLIP: bias -10 and s = 10 at the start); Chun 2024 (PCME++).

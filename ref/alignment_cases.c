@@ -66,7 +66,8 @@ static void oracle(struct trial *t)
         g_error[at] = 4 * BOUND_U * fabs(r.g[at]);
         error += r.scale / (double)m * (bounds.e[at] + 4 * BOUND_U * fabs(r.sim[at]));
     }
-    infonce_gradient_bounds(t, &r, &bounds, g_error, DX, DY, DSCALE);
+    /* G is 1, and its weight a factor of the whole */
+    infonce_gradient_bounds(t, &r, &bounds, g_error, BOUND_UNDERFLOW / (double)m, DX, DY, DSCALE);
     *t->buffer[LOSS].expected = r.loss;
     *t->buffer[LOSS].bound = isfinite(r.loss) ? error + BOUND_UNDERFLOW : 0;
     /* of the pairs alone; elsewhere G is 0 */
@@ -115,6 +116,7 @@ static size_t sweep(bool quick, struct shape *shapes)
         shape.d = 9;
         sweep_add(shapes, &count, shape);
     }
+    sweep_add_extremes(shapes, &count, (struct shape){.m = 9, .d = 7});
     return count;
 }
 

@@ -19,7 +19,7 @@
  * is added: sum_{j != p} t_ij (delta_ij + delta_ip) more, with the greatest epsilon of a target for
  * p's. loss: the weighted mean of these, and (batch(m) + 4) u loss.
  *
- * P_ij, relative:
+ * P_ij, relative, and at most 1:
  *     gamma_ij = e^{delta_ij + error of lse_i + 3u (|L_ij| + |lse_i|) + 4u} - 1
  * Both may be made from one exponential and two factors 2^(c - lse): 6u more.
  * Uniformity has no targets: the loss of a row is lse_i - log n, bounded as lse_i and 2u log n.
@@ -40,9 +40,10 @@
  *     sum_ij (error of G_ij) |sim_ij| + (batch(m) + batch(n) + lanes(d) + 8) u |G_ij| mag_ij
  * for neg_sq_l2 from G and the logits, with |sim_ij| for mag_ij and |G_ij| e_ij more.
  *
- * Terms below 2^-126 of 2^c are flushed to 0. Forward, and backward with it: a sum below 2^-60 of
- * 2^c is not used, so that a flush is an error of 2^-66 of the sum. The backward alone has c at the
- * least lse, or just as much above it as the greatest lse is more than 100 binary digits away.
+ * What underflows. A softmax below 2^-126 counts as 0, in the backward and beside the greatest of
+ * several targets; of a forward's sum of negatives, where one below 2^-60 of 2^c is not used and c
+ * is an exponent's 126 above the least, 2^-66 of the sum for each. Products with G underflow below
+ * 2^-149 of what G is kept in: with the greatest weight W/m of a pair at 2^23 or more, W/m 2^-172.
  */
 #include "infonce_bounds.h"
 
@@ -55,8 +56,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define FLUSH_NEAR  0x1p-125 /* of the backward alone, no lse far from another */
-#define SPREAD_NEAR (100 * 0.6931471805599453)
+#define SOFTMAX_LEAST 0x1p-126
+#define SUM_FLUSH     0x1p-66 /* of a sum, each term */
 
 void infonce_bounds_open(struct infonce_bounds *b, const struct infonce_ref *r)
 {
@@ -122,8 +123,14 @@ static size_t greatest_target(const struct infonce_direction *dir, size_t i)
     return greatest;
 }
 
+/* What e^distance, a softmax, grows by when its exponent does: it may be 0 in double only. */
+static double growth(double distance, double exponent)
+{
+    return distance > -700 ? exp(distance) * expm1(exponent) : exp(distance + exponent);
+}
+
 double infonce_forward_bounds(const struct infonce_direction *dir, const double *delta,
-                              double flush, double *lse_error)
+                              double *lse_error)
 {
     double u = BOUND_U, cols = (double)dir->cols, total = 0;
 #pragma omp parallel for if (dir->rows * dir->cols > 10000) schedule(static) reduction(+ : total)
@@ -144,22 +151,25 @@ double infonce_forward_bounds(const struct infonce_direction *dir, const double 
             double p = exp(logits[j] - lse);
             if (j != pivot)
                 others += t[j] * (delta[i * dir->cols + j] + pivot_error);
-            if (p == 0)
-                continue;
             double epsilon = delta[i * dir->cols + j] + 4 * u;
             if (t[j] == 0)
                 epsilon += 2 * u * fabs(logits[j] - max);
-            all += p * expm1(epsilon);
+            if (logits[j] == -(double)INFINITY)
+                continue;
+            all += growth(logits[j] - lse, epsilon);
             if (j != pivot) {
-                others += p * expm1(epsilon + pivot_error);
+                others += growth(logits[j] - lse, epsilon + pivot_error);
                 others_sum += p;
             }
         }
         free(t);
         double sums = (bound_batch(dir->cols) + 4) * u;
-        lse_error[i] = all + sums + 2 * u * fabs(lse) + cols * flush;
+        lse_error[i] = all + sums + 2 * u * fabs(lse) + cols * SUM_FLUSH;
         if (dir->uniform)
             total += dir->weight * (lse_error[i] + 2 * u * log(cols));
+        double flush = SUM_FLUSH * others_sum;
+        if (infonce_ref_target_count(dir, i) > 1)
+            flush += SOFTMAX_LEAST;
         if (has_loss)
             total +=
                 dir->weight * (others + sums * others_sum + 4 * u * dir->loss[i] + cols * flush);
@@ -168,7 +178,7 @@ double infonce_forward_bounds(const struct infonce_direction *dir, const double 
 }
 
 void infonce_g_bounds(const struct infonce_direction *dir, const double *delta, double factors,
-                      double flush, const double *lse_error, double *error)
+                      const double *lse_error, double *error)
 {
     double u = BOUND_U, cols = (double)dir->cols;
 #pragma omp parallel for if (dir->rows * dir->cols > 10000) schedule(static)
@@ -178,16 +188,17 @@ void infonce_g_bounds(const struct infonce_direction *dir, const double *delta, 
             continue;
         double *t = ref_doubles(dir->cols);
         infonce_ref_targets(dir, i, t);
-        double others = (bound_batch(dir->cols) + 4) * u * dir->others[i] + cols * flush;
+        double others = ((bound_batch(dir->cols) + 4) * u + cols * SUM_FLUSH) * dir->others[i];
         for (size_t j = 0; j < dir->cols; j++) {
             size_t at = i * dir->cols + j;
             double p = dir->p[at];
-            if ((t[j] > 0 && targets == 1) || (t[j] == 0 && p == 0))
+            if ((t[j] > 0 && targets == 1) || (t[j] == 0 && dir->logits[at] == -(double)INFINITY))
                 continue;
-            double gamma =
-                expm1(delta[at] + lse_error[i] +
-                      3 * u * (fabs(dir->logits[at]) + fabs(dir->lse[i])) + 4 * u + factors);
-            double p_error = p * (gamma + 4 * u) + flush;
+            double gamma = delta[at] + lse_error[i] +
+                           3 * u * (fabs(dir->logits[at]) + fabs(dir->lse[i])) + 4 * u + factors;
+            double p_error =
+                growth(dir->logits[at] - dir->lse[i], gamma) + 4 * u * p + SOFTMAX_LEAST;
+            p_error = p_error > 1 ? 1 + 4 * u : p_error; /* as a softmax is */
             error[at] += dir->weight * (p_error + u * t[j]);
             others += p_error;
         }
@@ -195,26 +206,6 @@ void infonce_g_bounds(const struct infonce_direction *dir, const double *delta, 
             error[i * dir->cols + dir->column[dir->start[i]]] += dir->weight * others;
         free(t);
     }
-}
-
-/* Greatest distance of two lse. */
-static double lse_spread(const struct infonce_ref *r)
-{
-    double low = (double)INFINITY, high = -(double)INFINITY;
-    for (size_t i = 0; i < r->m; i++) {
-        low = fmin(low, r->dir_x.lse[i]);
-        high = fmax(high, r->dir_x.lse[i]);
-    }
-    for (size_t j = 0; j < r->n; j++) {
-        low = fmin(low, r->dir_y.lse[j]);
-        high = fmax(high, r->dir_y.lse[j]);
-    }
-    return high - low;
-}
-
-double infonce_backward_flush(const struct infonce_ref *r)
-{
-    return lse_spread(r) < SPREAD_NEAR ? FLUSH_NEAR : INFONCE_FLUSH;
 }
 
 /* Whether some G_ij is 0 by definition (no targets in its row and column) while sim_ij, made from
@@ -234,15 +225,15 @@ static bool open_gradient(size_t cols, size_t d, const double *g, const double *
  * similarities' error e. A is what ends in _a here. */
 static void gradient_bounds(const struct infonce_ref *r, size_t rows, size_t cols, const double *g,
                             const double *g_error, const double *e, const double *unit_a,
-                            const double *norm_a, const double *unit_b, const double *expected,
-                            double *bound)
+                            const double *norm_a, const double *unit_b, double underflow,
+                            const double *expected, double *bound)
 {
     size_t d = r->d;
     bool cosine = r->similarity == MMK_COSINE;
     double u = BOUND_U, s = r->scale, norm_roundings = bound_lanes(d) / 2 + 4;
     double row_roundings = cosine ? norm_roundings : r->similarity == MMK_NEG_SQ_L2 ? 1 : 0;
     double per_term = bound_batch(cols) + 4 + row_roundings;
-    double underflow = (double)(cols + d + 4) * BOUND_UNDERFLOW;
+    underflow *= (double)(cols + d + 4);
     double *weight = ref_doubles(rows * cols), *v = ref_doubles(rows * d);
     bool *finite_b = ref_zeros(cols, sizeof *finite_b);
     for (size_t j = 0; j < cols; j++) {
@@ -307,8 +298,8 @@ static void put_rows(struct buffer *b, const double *expected, const double *bou
 }
 
 void infonce_gradient_bounds(struct trial *t, const struct infonce_ref *r,
-                             const struct infonce_bounds *bounds, const double *g_error, int dx,
-                             int dy, int dscale)
+                             const struct infonce_bounds *bounds, const double *g_error,
+                             double underflow, int dx, int dy, int dscale)
 {
     size_t m = r->m, n = r->n, d = r->d;
     double *dy_bound = ref_doubles(n * d);
@@ -331,14 +322,14 @@ void infonce_gradient_bounds(struct trial *t, const struct infonce_ref *r,
                                                          ((double)(m * n) + 1) * BOUND_UNDERFLOW
                                                    : (r->one_sided || open ? BOUND_OPEN : 0);
 
-    gradient_bounds(r, m, n, r->g, g_error, bounds->e, r->unit_x, r->norm_x, r->unit_y, r->dx,
-                    t->buffer[dx].bound);
+    gradient_bounds(r, m, n, r->g, g_error, bounds->e, r->unit_x, r->norm_x, r->unit_y, underflow,
+                    r->dx, t->buffer[dx].bound);
     double *g_transposed = ref_doubles(m * n), *e_transposed = ref_doubles(m * n);
     ref_transpose(m, n, g_error, transposed);
     ref_transpose(m, n, r->g, g_transposed);
     ref_transpose(m, n, bounds->e, e_transposed);
     gradient_bounds(r, n, m, g_transposed, transposed, e_transposed, r->unit_y, r->norm_y,
-                    r->unit_x, r->dy, dy_bound);
+                    r->unit_x, underflow, r->dy, dy_bound);
     put_rows(&t->buffer[dy], r->dy, dy_bound);
     if (trial_buffer(t, "dnegatives") != NULL)
         put_rows(trial_buffer(t, "dnegatives"), r->dy + t->buffer[dy].rows * d,

@@ -20,27 +20,26 @@ struct infonce_bounds {
 void infonce_bounds_open(struct infonce_bounds *b, const struct infonce_ref *r);
 void infonce_bounds_close(struct infonce_bounds *b);
 
-/* Absolute error of a softmax by terms that are flushed to 0: of a forward, and of a backward in
- * one call with it. */
-#define INFONCE_FLUSH 0x1p-66
-
-/* The same of a backward alone, which knows the lse. */
-double infonce_backward_flush(const struct infonce_ref *r);
-
 /* Of one direction: the error of every lse, and of the weighted sum of the rows' losses
  * (returned). */
 double infonce_forward_bounds(const struct infonce_direction *dir, const double *delta,
-                              double flush, double *lse_error);
+                              double *lse_error);
 
 /* error of the direction's part of G, added to error (rows x cols); factors: of an exponent made as
- * a product, flush: absolute, of a softmax. */
+ * a product. */
 void infonce_g_bounds(const struct infonce_direction *dir, const double *delta, double factors,
-                      double flush, const double *lse_error, double *error);
+                      const double *lse_error, double *error);
 
 /* Expected values and bounds of the buffers of that number, and of dnegatives, from r->g, dx, dy,
- * dscale and the error of G (m x n). */
+ * dscale and the error of G (m x n). underflow: of a product of G with an element, as G is kept. */
 void infonce_gradient_bounds(struct trial *t, const struct infonce_ref *r,
-                             const struct infonce_bounds *bounds, const double *g_error, int dx,
-                             int dy, int dscale);
+                             const struct infonce_bounds *bounds, const double *g_error,
+                             double underflow, int dx, int dy, int dscale);
+
+/* That of G kept times a power of two that makes the greatest weight of a pair 2^23 or more. */
+static inline double infonce_kept_underflow(double weight)
+{
+    return weight * (0x1p-23 * 0x1p-149);
+}
 
 #endif

@@ -268,9 +268,8 @@ static void set_lse(struct buffer *b, const struct infonce_direction *dir, const
 
 static void set_forward(struct trial *t, const struct infonce_ref *r, struct infonce_bounds *bounds)
 {
-    bounds->loss =
-        infonce_forward_bounds(&r->dir_x, bounds->delta_x, INFONCE_FLUSH, bounds->lse_x) +
-        infonce_forward_bounds(&r->dir_y, bounds->delta_y, INFONCE_FLUSH, bounds->lse_y);
+    bounds->loss = infonce_forward_bounds(&r->dir_x, bounds->delta_x, bounds->lse_x) +
+                   infonce_forward_bounds(&r->dir_y, bounds->delta_y, bounds->lse_y);
     struct buffer *loss = &t->buffer[FORWARD_LOSS];
     *loss->expected = r->loss;
     double parts = 0;
@@ -292,18 +291,18 @@ static void set_forward(struct trial *t, const struct infonce_ref *r, struct inf
 }
 
 static void set_backward(struct trial *t, struct infonce_ref *r,
-                         const struct infonce_bounds *bounds, double flush, int dx, int dy,
-                         int dscale)
+                         const struct infonce_bounds *bounds, int dx, int dy, int dscale)
 {
     size_t m = r->m, n = r->n;
     infonce_ref_backward(r);
     double *g_error = ref_doubles(m * n), *transposed = ref_doubles(m * n);
-    infonce_g_bounds(&r->dir_y, bounds->delta_y, 6 * BOUND_U, flush, bounds->lse_y, transposed);
+    infonce_g_bounds(&r->dir_y, bounds->delta_y, 6 * BOUND_U, bounds->lse_y, transposed);
     ref_transpose(n, m, transposed, g_error);
-    infonce_g_bounds(&r->dir_x, bounds->delta_x, 6 * BOUND_U, flush, bounds->lse_x, g_error);
+    infonce_g_bounds(&r->dir_x, bounds->delta_x, 6 * BOUND_U, bounds->lse_x, g_error);
     for (size_t at = 0; at < m * n && r->upstream != 1; at++)
         g_error[at] = fabs(r->upstream) * g_error[at] + 2 * BOUND_U * fabs(r->g[at]);
-    infonce_gradient_bounds(t, r, bounds, g_error, dx, dy, dscale);
+    double weight = fabs(r->upstream) * fmax(r->dir_x.weight, r->dir_y.weight);
+    infonce_gradient_bounds(t, r, bounds, g_error, infonce_kept_underflow(weight), dx, dy, dscale);
     free(g_error);
     free(transposed);
 }
@@ -326,9 +325,15 @@ static void both_oracle(struct trial *t)
     run_reference(t, &r);
     infonce_bounds_open(&bounds, &r);
     set_forward(t, &r, &bounds);
-    set_backward(t, &r, &bounds, INFONCE_FLUSH, BOTH_DX, BOTH_DY, BOTH_DSCALE);
+    set_backward(t, &r, &bounds, BOTH_DX, BOTH_DY, BOTH_DSCALE);
     infonce_bounds_close(&bounds);
     infonce_ref_close(&r);
+}
+
+/* The lse that are passed are rounded once, and may be infinite then. */
+static double rounding_of(double lse)
+{
+    return fabs(lse) > (double)FLT_MAX ? (double)INFINITY : BOUND_U * fabs(lse);
 }
 
 static void backward_oracle(struct trial *t)
@@ -337,12 +342,11 @@ static void backward_oracle(struct trial *t)
     struct infonce_bounds bounds;
     run_reference(t, &r);
     infonce_bounds_open(&bounds, &r);
-    for (size_t i = 0; i < r.m; i++) /* the lse that are passed: rounded once */
-        bounds.lse_x[i] = BOUND_U * fabs(r.dir_x.lse[i]);
+    for (size_t i = 0; i < r.m; i++)
+        bounds.lse_x[i] = rounding_of(r.dir_x.lse[i]);
     for (size_t j = 0; j < r.n; j++)
-        bounds.lse_y[j] = BOUND_U * fabs(r.dir_y.lse[j]);
-    set_backward(t, &r, &bounds, infonce_backward_flush(&r), BACKWARD_DX, BACKWARD_DY,
-                 BACKWARD_DSCALE);
+        bounds.lse_y[j] = rounding_of(r.dir_y.lse[j]);
+    set_backward(t, &r, &bounds, BACKWARD_DX, BACKWARD_DY, BACKWARD_DSCALE);
     infonce_bounds_close(&bounds);
     infonce_ref_close(&r);
 }
@@ -414,8 +418,8 @@ bool infonce_forward_fill_fits(const struct shape *s, enum fill fill)
         return fill == FILL_NORMAL;
     if (s->m * s->n * (s->d + 4) > 60000 || sweep_is_plain(s->d))
         return fill == FILL_NORMAL || fill == FILL_NAN_TAIL || fill == FILL_ALIGNED;
-    if (s->similarity != MMK_COSINE &&
-        (fill == FILL_HUGE || (s->d > 12 && (fill == FILL_INTEGER || fill == FILL_TIES))))
+    if (s->similarity != MMK_COSINE && ((fill == FILL_HUGE && !sweep_is_huge(s)) ||
+                                        (s->d > 12 && (fill == FILL_INTEGER || fill == FILL_TIES))))
         return false;
     return fill_is_of_rows(fill);
 }
@@ -455,6 +459,8 @@ static size_t sweep(bool quick, struct shape *shapes)
         add_all(shapes, &count,
                 (struct shape){.m = n / 3, .n = n, .d = 5, .offset = n / 2, .ld_extra = n % 3});
     add_all(shapes, &count, (struct shape){.m = 3, .n = INFONCE_LONG, .d = 3, .offset = 5});
+    sweep_add_extremes(shapes, &count, (struct shape){.m = 9, .n = 12, .d = 7, .offset = 2});
+    sweep_add_extremes(shapes, &count, (struct shape){.m = 1, .n = 1, .d = 3});
     /* Blocks of 84 rows and 672 columns; super-blocks of 1344 rows (backward) and columns. */
     if (quick) {
         add_all(shapes, &count, (struct shape){.m = 170, .n = 180, .d = 3, .offset = 7});
@@ -515,6 +521,9 @@ static size_t multi_sweep(bool quick, struct shape *shapes)
     for (size_t n = 1; n <= (quick ? 5u : 30u); n++)
         add_all(shapes, &count,
                 (struct shape){.m = n / 2, .n = n, .d = 3, .positives = n, .offset = (n + 1) / 2});
+    sweep_add_extremes(shapes, &count,
+                       (struct shape){.m = 9, .n = 12, .d = 7, .positives = 3, .offset = 2});
+    sweep_add_extremes(shapes, &count, (struct shape){.m = 7, .n = 4, .d = 600, .positives = 1});
     add_all(shapes, &count, (struct shape){.m = 170, .n = 90, .d = 3, .positives = 9});
     add_all(shapes, &count,
             (struct shape){.m = 86, .n = 700, .d = 3, .positives = 30, .offset = 600});
@@ -557,6 +566,7 @@ static size_t uniformity_sweep(bool quick, struct shape *shapes)
         add_all(shapes, &count, (struct shape){.m = 5, .n = 7, .d = dims[i], .ld_extra = i % 2});
     for (size_t m = 0; m <= (quick ? 9u : 40u); m += 3)
         add_all(shapes, &count, (struct shape){.m = m, .n = m, .d = 10});
+    sweep_add_extremes(shapes, &count, (struct shape){.m = 9, .n = 12, .d = 7});
     add_all(shapes, &count, (struct shape){.m = 170, .n = 180, .d = 3});
     add_all(shapes, &count, (struct shape){.m = 86, .n = 700, .d = 3});
     add_all(shapes, &count, (struct shape){.m = INFONCE_LONG, .n = 3, .d = 3});
@@ -621,6 +631,8 @@ static size_t negatives_sweep(bool quick, struct shape *shapes)
                                .ld_extra = i / 2 % 2});
     for (size_t i = 0; i < (quick ? all - 3 : all); i++)
         add_all(shapes, &count, some[i]);
+    sweep_add_extremes(shapes, &count,
+                       (struct shape){.m = 9, .n = 12, .negatives = 5, .d = 7, .upstream = 3e-9f});
     return count;
 }
 

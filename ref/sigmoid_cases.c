@@ -5,13 +5,13 @@
  * added, both in base 2 and rounded:
  *     eta_ij = delta_ij + 2u |bias| + 2u (|L_ij| + |bias|),   L_ij = s sim_ij + bias
  * Since log(1 + a e^eta) - log(1 + a) <= a/(1 + a) (e^eta - 1), each softplus(v) of the sum, made
- * from an exponential (2u) and a polynomial (4u) that is 0 where the exponential is below 2^-126,
- * is off by
- *     sigma(v) (e^eta - 1) + 6u softplus(v) + 2^-125
+ * from an exponential (3u) and a polynomial (4u), kept times 2^24 and 0 where the exponential is
+ * below 2^-150, is off by
+ *     sigma(v) (e^eta - 1) + 7u softplus(v) + 2^-149
  * and the sum of all, none of them negative, by the sum of these and (batch(n) + batch(m) + 8) u of
  * itself. G_ij: the relative derivative of sigma is at most 1, and a quotient and two products
  * round:
- *     |G_ij| (e^eta - 1 + 8u) + 2^-125/m
+ *     |G_ij| (e^eta - 1 + 9u) + 2^-149/m
  * With variances, s V_ij = s (var_x_i + var_y_j) is taken off L_ij; a sum of them rounds by
  * (lanes(d) + 10) u of itself, which eta has s V_ij times more, beside 2u s V_ij for |bias|.
  * dlog_var_x, a product of e^p with the sum of a row of G:
@@ -206,15 +206,16 @@ static double pair_bounds(const struct infonce_ref *r, const struct infonce_boun
             double variance = r->scale * variance_of(r, i, j), sigma = fabs(r->g[at]) * m;
             double logit = r->dir_x.logits[at] + r->bias - variance;
             double eta = isfinite(logit)
-                             ? expm1(bounds->delta_x[at] + 2 * u * bias + lanes * u * variance +
-                                     2 * u * (fabs(logit) + bias + variance))
+                             ? bounds->delta_x[at] + 2 * u * bias + lanes * u * variance +
+                                   2 * u * (fabs(logit) + bias + variance)
                              : 0;
-            errors += sigma * eta + 0x1p-125;
+            double grown = sigma * expm1(eta); /* of softplus no more than eta, of sigma than 1 */
+            errors += (grown < eta ? grown : eta) + 0x1p-149;
             if (g_error != NULL)
-                g_error[at] = fabs(r->g[at]) * (eta + 8 * u) + 0x1p-125 / m;
+                g_error[at] = ((grown < 1 ? grown : 1) + 9 * u * sigma + 0x1p-149) / m;
         }
     }
-    double sums = bound_batch(r->n) + bound_batch(r->m) + 8 + 6 + 4;
+    double sums = bound_batch(r->n) + bound_batch(r->m) + 8 + 7 + 4;
     return errors / m + sums * u * r->loss + BOUND_UNDERFLOW;
 }
 
@@ -283,7 +284,8 @@ static void both_oracle(struct trial *t)
     infonce_bounds_open(&bounds, &r);
     double *g_error = ref_doubles(r.m * r.n), error = 0, sum = 0;
     set_loss(t, &r, r.m > 0 ? pair_bounds(&r, &bounds, g_error) : 0);
-    infonce_gradient_bounds(t, &r, &bounds, g_error, DX, DY, DSCALE);
+    infonce_gradient_bounds(t, &r, &bounds, g_error, infonce_kept_underflow(1 / (double)r.m), DX,
+                            DY, DSCALE);
     for (size_t at = 0; at < r.m * r.n; at++) {
         error += g_error[at];
         sum += fabs(r.g[at]);
@@ -325,6 +327,7 @@ static size_t sweep(bool quick, struct shape *shapes)
     for (size_t m = 0; m <= (quick ? 18u : 70u); m += quick ? 6 : 1)
         for (size_t k = 1; k < 6; k += 2)
             add_all(shapes, &count, (struct shape){.m = m, .n = m / 2 + k, .d = 5, .positives = k});
+    sweep_add_extremes(shapes, &count, (struct shape){.m = 9, .n = 12, .d = 7, .positives = 3});
     add_all(shapes, &count, (struct shape){.m = 170, .n = 90, .d = 3, .positives = 9});
     add_all(shapes, &count, (struct shape){.m = 86, .n = 700, .d = 3, .positives = 30});
     add_all(shapes, &count, (struct shape){.m = INFONCE_LONG, .n = 3, .d = 3, .positives = 1});

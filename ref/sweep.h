@@ -44,4 +44,28 @@ static inline void sweep_add(struct shape *shapes, size_t *count, struct shape s
     ++*count;
 }
 
+/* The shape with every similarity, and logit scales and weights that leave softmaxes near 2^-126
+ * (rows aligned with their positives), or that float has not the range for. */
+static inline void sweep_add_extremes(struct shape *shapes, size_t *count, struct shape shape)
+{
+    static const float all[][3] = {
+        {30, 0.5f, 0.5f},      {42, 1, 0},         {60, 0, 1},           {85, 0.5f, 0.5f},
+        {130, 0.5f, 0.5f},     {1e-38f, 1, 1e-9f}, {1e-36f, 0.5f, 0.5f}, {1e-18f, 1e-20f, 0},
+        {3e-3f, 1e-30f, 1e2f}, {2, 1e25f, 0.5f},   {1e22f, 1, 2},        {1.7e38f, 1e7f, 1e-7f}};
+    for (size_t i = 0; i < sizeof all / sizeof all[0]; i++)
+        for (int similarity = 0; similarity < MMK_SIMILARITY_COUNT; similarity++) {
+            shape.similarity = (enum mmk_similarity)similarity;
+            shape.logit_scale = all[i][0];
+            shape.weight_x = all[i][1];
+            shape.weight_y = all[i][2];
+            sweep_add(shapes, count, shape);
+        }
+}
+
+/* Whether rows of 1e20 have finite logits. */
+static inline bool sweep_is_huge(const struct shape *s)
+{
+    return s->logit_scale <= 1e-36f;
+}
+
 #endif

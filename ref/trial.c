@@ -159,8 +159,7 @@ static void check_float(const struct buffer *b, size_t i, size_t j, struct verdi
     } else if (isinf(expected)) {
         right = (double)got == expected;
     } else if (isinf(got)) { /* right where the float nearest to the sum, or within bound, is Inf */
-        right = (fabs(expected) + bound) >= (double)FLT_MAX * (1 + 0x1p-25) &&
-                !signbit(got) == !signbit(expected);
+        right = (got > 0 ? bound + expected : bound - expected) >= (double)FLT_MAX * (1 + 0x1p-25);
     } else {
         double error = fabs((double)got - expected);
         right = error <= bound;

@@ -71,7 +71,9 @@ const char *mmk_version(void)
 }
 
 /* 1: InfoNCE, sigmoid, search and similarities of version 0.1.0.
- * 2: where neg_sq_l2 is expanded, an origin is subtracted from both rows. */
+ * 2: neg_sq_l2 subtracts an origin from both rows where it is expanded; sums over the batch of
+ * losses and gradients are joined in double; softmaxes down to 2^-126, and inputs of any
+ * magnitude. */
 int mmk_numerics_version(void)
 {
     return 2;

@@ -39,6 +39,8 @@ static double factor(double t)
 static float log_sum_exp(const struct exp_ops *ops, size_t n, const float *x)
 {
     double max = -INFINITY, sum = 0; /* of e^{x_i - max} over the blocks so far */
+    if (n == 1)
+        return simd_canonical_nan(*x); /* -0, too */
     for (size_t part; n > 0; n -= part, x += part) {
         part = n < EXP_BLOCK ? n : EXP_BLOCK;
         float block_max = ops->max(part, x);

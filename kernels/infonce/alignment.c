@@ -2,17 +2,20 @@
  * SPDX-License-Identifier: MIT
  *
  * O(m d), bound by reading X and Y and writing dX and dY. A gradient's row is InfoNCE's last step
- * with one positive and nothing summed before.
+ * with one positive and nothing summed before. Pairs that float has not the range for are done in
+ * double (wide.c), each by itself.
  */
 #include "problem.h"
+#include "wide.h"
 
 #include <math.h>
 
 struct alignment {
     struct infonce p;
     struct gradients out;
-    float *sim;  /* m */
-    float *zero; /* d */
+    double *sim;  /* m */
+    float *zero;  /* d */
+    double scale; /* of the gradients, but for the 2 of neg_sq_l2 */
 };
 
 static void layout(struct alignment *a, struct scratch *s)
@@ -29,8 +32,7 @@ static void finish(const struct alignment *a, bool of_x, uint32_t i, float *grad
     const struct infonce *p = &a->p;
     const struct tile_operand *self = of_x ? &p->x : &p->y, *other = of_x ? &p->y : &p->x;
     enum mmk_similarity similarity = p->config.similarity;
-    double scale = p->config.upstream * (double)p->config.logit_scale / (double)p->m;
-    const struct infonce_row row = {
+    struct infonce_row row = {
         .d = p->d,
         .sum = a->zero,
         .nr = p->isa->tile->nr,
@@ -40,11 +42,21 @@ static void finish(const struct alignment *a, bool of_x, uint32_t i, float *grad
         .other = other->data + i * other->ld,
         .coef = -1.0f,
         .sum_g = -1.0f,
-        .scale = (float)(similarity == MMK_NEG_SQ_L2 ? 2 * scale : scale),
         .self_scale = self->scale[i],
         .other_scale = other->scale[i],
     };
+    infonce_set_scale(&row, similarity == MMK_NEG_SQ_L2 ? 2 * a->scale : a->scale);
     p->isa->infonce->finish_row[similarity](&row);
+}
+
+/* Whether float has the range for pair i. Of dot and neg_sq_l2 the sum tells (where terms cancel,
+ * double costs no more than time), of the cosine, whose rows are scaled, their scales. */
+static bool fits(const struct alignment *a, uint32_t i, float sim)
+{
+    float x = a->p.packed.x_scale[i].power, y = a->p.packed.y_scale[i].power;
+    return infonce_scale_fits(a->scale) && fabs(a->scale) * (double)fmaxf(x, y) <= 0x1p100 &&
+           (a->p.config.similarity == MMK_COSINE ||
+            (fabsf(sim) >= 0x1p-40f && fabsf(sim) <= 0x1p60f));
 }
 
 static void pair(const struct alignment *a, uint32_t i)
@@ -52,19 +64,25 @@ static void pair(const struct alignment *a, uint32_t i)
     const struct infonce *p = &a->p;
     const struct pair_ops *ops = p->isa->pair;
     const float *x = p->x.data + i * p->x.ld, *y = p->y.data + i * p->y.ld;
-    a->sim[i] = ops->pair[p->config.similarity](p->d, x, y);
-    if (a->out.x.data == NULL && a->out.y.data == NULL)
-        return;
+    float *dx = a->out.x.data, *dy = a->out.y.data;
+    float sim = ops->pair[p->config.similarity](p->d, x, y);
+    a->sim[i] = (double)sim;
     if (p->config.similarity == MMK_COSINE) {
         p->packed.x_scale[i] = ops->row_scale(p->d, x);
         p->packed.y_scale[i] = ops->row_scale(p->d, y);
     } else {
         p->packed.x_scale[i] = p->packed.y_scale[i] = (struct row_scale){1.0f, 1.0f};
     }
-    if (a->out.x.data != NULL)
-        finish(a, true, i, a->out.x.data + i * a->out.x.ld);
-    if (a->out.y.data != NULL)
-        finish(a, false, i, a->out.y.data + i * a->out.y.ld);
+    dx = dx != NULL ? dx + i * a->out.x.ld : NULL;
+    dy = dy != NULL ? dy + i * a->out.y.ld : NULL;
+    if (!fits(a, i, sim)) {
+        a->sim[i] = infonce_wide_pair(p, i, -p->config.upstream / (double)p->m, dx, dy);
+        return;
+    }
+    if (dx != NULL)
+        finish(a, true, i, dx);
+    if (dy != NULL)
+        finish(a, false, i, dy);
 }
 
 /* What goes with InfoNCE only must be left out. */
@@ -134,6 +152,7 @@ enum mmk_status mmk_alignment(const struct mmk_infonce_problem *problem,
     layout(&a, &scratch);
     for (size_t k = 0; k < a.p.d; k++)
         a.zero[k] = 0.0f;
+    a.scale = a.p.config.upstream * (double)problem->logit_scale / (double)m;
 #pragma omp parallel num_threads(a.p.threads) if (a.p.threads > 1)
     {
         FP_STATE_DEFAULT();
@@ -143,7 +162,7 @@ enum mmk_status mmk_alignment(const struct mmk_infonce_problem *problem,
     }
     double sum = 0;
     for (size_t i = 0; i < m; i++)
-        sum += (double)a.sim[i];
+        sum += a.sim[i];
     double mean = m > 0 ? -sum / (double)m : 0;
     if (results->loss != NULL)
         *results->loss = simd_canonical_nan((float)((double)problem->logit_scale * mean));

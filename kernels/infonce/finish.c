@@ -95,10 +95,10 @@ void infonce_finish_row(const struct stage *s, bool of_x, size_t i, const float 
         .gradient = gradient_row(s, of_x, i),
         .self = tile_operand_row(self, i),
         .origin = self->origin,
-        .scale = (float)ldexp((double)p->config.logit_scale * (neg_sq_l2 ? 2 : 1),
-                              -p->gradient.weight_bits),
         .self_scale = scale_of(self, i),
     };
+    infonce_set_scale(
+        &row, ldexp((double)p->config.logit_scale * (neg_sq_l2 ? 2 : 1), -p->gradient.weight_bits));
     double sum_g = !neg_sq_l2 ? 0 : of_x ? p->gradient.row_g[i] : p->gradient.col_g[i];
     bool chains = p->gradient.late && side->start[i + 1] - side->start[i] > SUM_CHAIN;
     if (chains)

@@ -84,9 +84,9 @@ static void exp_positives(const struct infonce *p)
     }
 }
 
-/* With a greatest E in this range no other has overflowed, and what is flushed is below 2^-66 of
+/* With a greatest E in this range no other has overflowed, and what is flushed is below 2^-126 of
  * it. */
-#define JOIN_LEAST    0x1p-60f
+#define JOIN_LEAST    1.0f
 #define JOIN_GREATEST 0x1p127f
 
 /* What the positives of row i of a side add to a sum and to the loss, relative to the greatest of

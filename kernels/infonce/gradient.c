@@ -56,7 +56,7 @@ static void softmax_strip(const struct stage *s, const struct region *strip, con
         .form = p->softmax.two_exps ? INFONCE_TWO_EXPS
                 : e != NULL         ? INFONCE_FROM_E
                                     : INFONCE_FROM_Z,
-        .shift = simd_shift(p->shift),
+        .shift = simd_shift(p->softmax.two_exps ? -(float)p->softmax.raise : p->shift),
         .row_weight = p->softmax.row_weight + strip->row,
         .col_weight = p->softmax.col_weight + strip->col,
         .lse_x = p->softmax.lse_x + strip->row,
@@ -86,7 +86,7 @@ static void sigmoid_strip(const struct stage *s, const struct region *strip, con
     const struct infonce_sigmoid g = {
         .row_term = p->sigmoid.row_term + strip->row,
         .col_term = p->sigmoid.col_term + strip->col,
-        .scale = p->sigmoid.g_scale,
+        .scale = p->sigmoid.g_scale / INFONCE_RAISE,
         .row_s = lane,
         .out = {g_at(s, row, j), g_at(s, row, j + INFONCE_COL_MULTIPLE)},
         .ldout = p->isa->tile->stripe,

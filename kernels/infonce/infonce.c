@@ -17,7 +17,7 @@
  * Which file: problem.h draws the memory and problem.c opens it; targets.c lists the positives,
  * blocks.h cuts the logits, strip.c makes them. Forward: shift.c, pass.c, forward.c. Backward:
  * weights.c, gradient.c, products.c, finish.c, and backward.c in turn through these. Inner loops:
- * infonce.h.
+ * infonce.h. Inputs that float has not the range for: wide.c.
  *
  * Where the time goes: into the register tile's products, of 2 m n d flops each and bound by the
  * FMA ports. A forward, uniformity's too, is one; dX and dY are one each, and d logit_scale needs
@@ -30,6 +30,7 @@
 #include "forward.h"
 #include "problem.h"
 #include "weights.h"
+#include "wide.h"
 
 #include <math.h>
 
@@ -140,11 +141,19 @@ static enum mmk_status run(struct infonce *p, const struct call *c)
     enum mmk_status status = infonce_open(p, &scratch, c->parts, c->options);
     if (status != MMK_OK)
         return status;
-    if (c->parts & INFONCE_FORWARD)
+    const struct mmk_infonce_problem *problem = c->problem;
+    if (p->wide)
+        infonce_wide_softmax(p, problem->lse_x, problem->lse_y,
+                             &(struct infonce_wide_results){.loss = r->loss,
+                                                            .lse_x = r->lse_x,
+                                                            .lse_y = r->lse_y,
+                                                            .out = c->out,
+                                                            .dlogit_scale = r->dlogit_scale});
+    else if (c->parts & INFONCE_FORWARD)
         infonce_run_forward(p, r->loss, r->lse_x, r->lse_y);
     else if (c->parts & INFONCE_BACKWARD)
-        infonce_take_lse(p, c->problem->lse_x, c->problem->lse_y);
-    if (c->parts & INFONCE_BACKWARD)
+        infonce_take_lse(p, problem->lse_x, problem->lse_y);
+    if (!p->wide && (c->parts & INFONCE_BACKWARD))
         infonce_run_backward(p, &c->out, r->dlogit_scale);
     scratch_close(&scratch);
     return MMK_OK;

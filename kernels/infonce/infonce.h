@@ -43,7 +43,7 @@ enum { INFONCE_LANES = 16, INFONCE_LANE_STRIPS = 8 };
  *     FROM_Z      G_ij = E_ij (row_weight_i + col_weight_j)
  *     FROM_E      the same, the strip holding E already
  *     TWO_EXPS    G_ij = row_weight_i P_ij + col_weight_j Q_ij,
- *                 P_ij = 2^(z_ij - lse_x_i), Q_ij = 2^(z_ij - lse_y_j) */
+ *                 P_ij = 2^(z_ij - lse_x_i - c), Q_ij = 2^(z_ij - lse_y_j - c) */
 enum infonce_form { INFONCE_FROM_Z, INFONCE_FROM_E, INFONCE_TWO_EXPS };
 
 /* What a strip of G is made from, and the sums it gives. Arrays start at its first row or column.
@@ -64,7 +64,8 @@ struct infonce_gradient {
 
 /* What a strip of the sigmoid loss is made from, and what it gives: with
  *     w_ij = z_ij + (row_term_i + col_term_j)
- * the sums of S_ij = log2(1 + 2^w_ij), and G_ij = scale / (1 + 2^-w_ij). Arrays start at its first
+ * the sums of S_ij = 2^24 log2(1 + 2^w_ij), and G_ij = scale 2^24 / (1 + 2^-w_ij). The 2^24 is in
+ * the exponentials: those of all terms down to 2^-150 are normal numbers. Arrays start at its first
  * row or column. */
 struct infonce_sigmoid {
     const float *row_term, *col_term;
@@ -75,6 +76,15 @@ struct infonce_sigmoid {
     float *row_g, *col_g; /* sums of G, as there, */
     float *row_gz;        /* and of G z */
 };
+
+#define INFONCE_RAISE 0x1p24f
+/* Below this, q = 2^-|w| is nothing beside 1: kept there, it is a normal number. */
+#define INFONCE_RAISED_LEAST 0x1p-100f
+
+static inline struct simd_shift infonce_raised(void)
+{
+    return simd_shift(-24.0f);
+}
 
 /* The last steps for one row of a gradient. The sum of G y over the negatives lies in panels of nr
  * columns (a power of two), [panel][panel_rows][nr]; in a plain row, panels of one row each. */
@@ -90,7 +100,17 @@ struct infonce_row {
     struct row_scale self_scale, other_scale; /* cosine */
     float sum_g; /* neg_sq_l2: sum of G over the row, positives included */
     float scale; /* logit_scale; twice that for neg_sq_l2 */
+    float after; /* cosine: a power of two, as scale, last */
 };
+
+/* Sets scale and after. A power of two above 1 (of a short row) goes into the scale: what the scale
+ * makes small it then makes small last, and no digit is lost. */
+static inline void infonce_set_scale(struct infonce_row *row, double scale)
+{
+    float power = row->self_scale.power;
+    row->scale = (float)(power > 1 ? scale * (double)power : scale);
+    row->after = power > 1 ? 1.0f : power;
+}
 
 /* Where element k of the sum is. */
 static inline const float *infonce_sum_at(const struct infonce_row *row, size_t k)
@@ -121,7 +141,7 @@ struct infonce_ops {
     /* gradient = sum + coef y: a positive that is not the last of its row. */
     void (*add_positive)(const struct infonce_row *row);
     /* dot:       v = sum + coef y, out = scale v
-     * cosine:    v likewise with normalised rows, out = scale (v - x^ (x^ . v)) / |x|
+     * cosine:    v likewise with normalised rows, out = (v - x^ (x^ . v)) inverse scale after
      * neg_sq_l2: v = sum + coef y - sum_g x, out = scale v; x and y less the origin, as in the sum
      * Returns x . v (x^ . v for cosine). */
     float (*finish_row[MMK_SIMILARITY_COUNT])(const struct infonce_row *row);

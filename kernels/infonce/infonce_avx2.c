@@ -79,11 +79,12 @@ static void infonce_exp_strip_avx2(size_t rows, size_t cols, const float *z,
             infonce_exp_columns_avx2(rows, z + j, shift, row_lane, col_sum + j, e + j);
 }
 
-/* 2^(z - lse) with lse in two parts; never above 1 whatever the rounding of lse. */
-static inline __m256 infonce_softmax_avx2(__m256 z, __m256 lse, __m256 lse_low)
+/* 2^(z - lse - c) with lse in two parts; never above 2^-c whatever the rounding of lse. */
+static inline __m256 infonce_softmax_avx2(__m256 z, __m256 lse, __m256 lse_low, struct simd_shift c)
 {
     z = _mm256_sub_ps(_mm256_sub_ps(z, lse), lse_low);
-    return simd_exp2x8(_mm256_min_ps(_mm256_setzero_ps(), z)); /* second operand where NaN */
+    z = _mm256_min_ps(_mm256_setzero_ps(), z); /* second operand where NaN */
+    return simd_exp2_shifted8(z, c);
 }
 
 /* lane += g z. An entry that does not count has z = -Inf, and G = 0. */
@@ -111,8 +112,8 @@ infonce_gradient_columns_avx2(const struct infonce_gradient *g, size_t rows, siz
         __m256 row_weight = _mm256_broadcast_ss(g->row_weight + i);
         if (form == INFONCE_TWO_EXPS) {
             e = infonce_softmax_avx2(v, _mm256_broadcast_ss(g->lse_x + i),
-                                     _mm256_broadcast_ss(g->lse_x_low + i));
-            e_col = infonce_softmax_avx2(v, lse_y, lse_y_low);
+                                     _mm256_broadcast_ss(g->lse_x_low + i), g->shift);
+            e_col = infonce_softmax_avx2(v, lse_y, lse_y_low, g->shift);
             gij = _mm256_fmadd_ps(col_weight, e_col, _mm256_mul_ps(row_weight, e));
         } else {
             e = e_col = form == INFONCE_FROM_E ? v : simd_exp2_shifted8(v, g->shift);
@@ -166,7 +167,10 @@ static inline __attribute__((always_inline)) void
 infonce_sigmoid_columns_avx2(const struct infonce_sigmoid *g, size_t rows, size_t j,
                              const float *strip, bool with_g)
 {
+    const struct simd_shift shift = infonce_raised();
     const __m256 zero = _mm256_setzero_ps(), one = _mm256_set1_ps(1.0f);
+    const __m256 raise = _mm256_set1_ps(INFONCE_RAISE), lower = _mm256_set1_ps(1 / INFONCE_RAISE);
+    const __m256 least = _mm256_set1_ps(INFONCE_RAISED_LEAST);
     const __m256 col_term = _mm256_loadu_ps(g->col_term + j), scale = _mm256_set1_ps(g->scale);
     const float *row_term = g->row_term;
     float *row_s = g->row_s + j % INFONCE_LANES;
@@ -177,13 +181,15 @@ infonce_sigmoid_columns_avx2(const struct infonce_sigmoid *g, size_t rows, size_
     for (size_t i = 0; i < rows; i++) {
         __m256 term = _mm256_add_ps(_mm256_broadcast_ss(row_term + i), col_term);
         __m256 z = _mm256_loadu_ps(strip + i * INFONCE_STRIP + j), w = _mm256_add_ps(z, term);
-        __m256 q = simd_exp2x8(_mm256_or_ps(w, _mm256_set1_ps(-0.0f))); /* 2^-|w| */
-        __m256 s = simd_log2_1px8(q, simd_max8(w, zero));
+        /* 2^(24 - |w|) */
+        __m256 raised = simd_exp2_shifted8(_mm256_or_ps(w, _mm256_set1_ps(-0.0f)), shift);
+        __m256 q = _mm256_mul_ps(simd_max8(least, raised), lower);
+        __m256 s = simd_log2_1px8(q, raised, _mm256_mul_ps(simd_max8(w, zero), raise));
         float *lane = row_s + i * INFONCE_LANES;
         _mm256_storeu_ps(lane, _mm256_add_ps(_mm256_loadu_ps(lane), s));
         if (!with_g)
             continue;
-        __m256 part = _mm256_blendv_ps(one, q, _mm256_cmp_ps(w, zero, _CMP_LT_OQ));
+        __m256 part = _mm256_blendv_ps(raise, raised, _mm256_cmp_ps(w, zero, _CMP_LT_OQ));
         __m256 gij = _mm256_mul_ps(_mm256_div_ps(part, _mm256_add_ps(one, q)), scale);
         lane = row_g + i * INFONCE_LANES;
         _mm256_storeu_ps(lane, _mm256_add_ps(_mm256_loadu_ps(lane), gij));
@@ -322,14 +328,13 @@ infonce_finish_avx2(const struct infonce_row *given, enum mmk_similarity similar
     }
     float sum = simd_sum64x8(lane);
     const __m256 along = _mm256_set1_ps(sum);
-    const __m256 power = _mm256_set1_ps(row->self_scale.power);
+    const __m256 after = _mm256_set1_ps(row->after);
     const __m256 inverse = _mm256_set1_ps(row->self_scale.inverse);
     for (size_t k = 0; cosine && k < row->d; k += 8) {
         size_t first = row->d - k < 8 ? row->d - k : 8;
         __m256 x = infonce_scaled_avx2(simd_load_first(row->self + k, first), &row->self_scale);
         __m256 v = _mm256_fnmadd_ps(along, x, simd_load_first(row->gradient + k, first));
-        v = _mm256_mul_ps(scale, v);
-        v = _mm256_mul_ps(_mm256_mul_ps(v, inverse), power);
+        v = _mm256_mul_ps(_mm256_mul_ps(_mm256_mul_ps(v, inverse), scale), after);
         infonce_store_avx2(row->gradient + k, first, simd_canonical_nan8(v));
     }
     return sum;

@@ -80,11 +80,13 @@ static void infonce_exp_strip_avx512(size_t rows, size_t cols, const float *z,
         infonce_exp_columns_avx512(rows, 2, z, shift, row_lane, col_sum, e);
 }
 
-/* 2^(z - lse) with lse in two parts; never above 1 whatever the rounding of lse. */
-static inline __m512 infonce_softmax_avx512(__m512 z, __m512 lse, __m512 lse_low)
+/* 2^(z - lse - c) with lse in two parts; never above 2^-c whatever the rounding of lse. */
+static inline __m512 infonce_softmax_avx512(__m512 z, __m512 lse, __m512 lse_low,
+                                            struct simd_shift c)
 {
     z = _mm512_sub_ps(_mm512_sub_ps(z, lse), lse_low);
-    return simd_exp2x16(_mm512_min_ps(_mm512_setzero_ps(), z)); /* second operand where NaN */
+    z = _mm512_min_ps(_mm512_setzero_ps(), z); /* second operand where NaN */
+    return simd_exp2_shifted16(z, c);
 }
 
 /* lane += g z. An entry that does not count has z = -Inf, and G = 0. */
@@ -113,8 +115,8 @@ infonce_gradient_columns_avx512(const struct infonce_gradient *g, size_t rows, s
         __m512 row_weight = _mm512_set1_ps(g->row_weight[i]);
         if (form == INFONCE_TWO_EXPS) {
             e = infonce_softmax_avx512(v, _mm512_set1_ps(g->lse_x[i]),
-                                       _mm512_set1_ps(g->lse_x_low[i]));
-            e_col = infonce_softmax_avx512(v, lse_y, lse_y_low);
+                                       _mm512_set1_ps(g->lse_x_low[i]), g->shift);
+            e_col = infonce_softmax_avx512(v, lse_y, lse_y_low, g->shift);
             gij = _mm512_fmadd_ps(col_weight, e_col, _mm512_mul_ps(row_weight, e));
         } else {
             e = e_col = form == INFONCE_FROM_E ? v : simd_exp2_shifted16(v, g->shift);
@@ -168,7 +170,10 @@ static inline __attribute__((always_inline)) void
 infonce_sigmoid_columns_avx512(const struct infonce_sigmoid *g, size_t rows, size_t j,
                                const float *strip, bool with_g)
 {
+    const struct simd_shift shift = infonce_raised();
     const __m512 zero = _mm512_setzero_ps(), one = _mm512_set1_ps(1.0f);
+    const __m512 raise = _mm512_set1_ps(INFONCE_RAISE), lower = _mm512_set1_ps(1 / INFONCE_RAISE);
+    const __m512 least = _mm512_set1_ps(INFONCE_RAISED_LEAST);
     const __m512 col_term = _mm512_loadu_ps(g->col_term + j), scale = _mm512_set1_ps(g->scale);
     const float *row_term = g->row_term;
     float *row_s = g->row_s, *row_g = g->row_g, *row_gz = g->row_gz;
@@ -177,13 +182,15 @@ infonce_sigmoid_columns_avx512(const struct infonce_sigmoid *g, size_t rows, siz
     for (size_t i = 0; i < rows; i++) {
         __m512 term = _mm512_add_ps(_mm512_set1_ps(row_term[i]), col_term);
         __m512 z = _mm512_loadu_ps(strip + i * INFONCE_STRIP + j), w = _mm512_add_ps(z, term);
-        __m512 q = simd_exp2x16(_mm512_or_ps(w, _mm512_set1_ps(-0.0f))); /* 2^-|w| */
-        __m512 s = simd_log2_1px16(q, simd_max16(w, zero));
+        /* 2^(24 - |w|) */
+        __m512 raised = simd_exp2_shifted16(_mm512_or_ps(w, _mm512_set1_ps(-0.0f)), shift);
+        __m512 q = _mm512_mul_ps(simd_max16(least, raised), lower);
+        __m512 s = simd_log2_1px16(q, raised, _mm512_mul_ps(simd_max16(w, zero), raise));
         float *lane = row_s + i * INFONCE_LANES;
         _mm512_storeu_ps(lane, _mm512_add_ps(_mm512_loadu_ps(lane), s));
         if (!with_g)
             continue;
-        __m512 part = _mm512_mask_mov_ps(one, _mm512_cmp_ps_mask(w, zero, _CMP_LT_OQ), q);
+        __m512 part = _mm512_mask_mov_ps(raise, _mm512_cmp_ps_mask(w, zero, _CMP_LT_OQ), raised);
         __m512 gij = _mm512_mul_ps(_mm512_div_ps(part, _mm512_add_ps(one, q)), scale);
         lane = row_g + i * INFONCE_LANES;
         _mm512_storeu_ps(lane, _mm512_add_ps(_mm512_loadu_ps(lane), gij));
@@ -317,9 +324,8 @@ infonce_project_avx512(const struct infonce_row *row, __m512 along, size_t k, si
 {
     __m512 x = infonce_scaled_avx512(simd_load_first(row->self + k, first), &row->self_scale);
     __m512 v = _mm512_fnmadd_ps(along, x, simd_load_first(row->gradient + k, first));
-    v = _mm512_mul_ps(_mm512_set1_ps(row->scale), v);
-    v = _mm512_mul_ps(_mm512_mul_ps(v, _mm512_set1_ps(row->self_scale.inverse)),
-                      _mm512_set1_ps(row->self_scale.power));
+    v = _mm512_mul_ps(v, _mm512_set1_ps(row->self_scale.inverse));
+    v = _mm512_mul_ps(_mm512_mul_ps(v, _mm512_set1_ps(row->scale)), _mm512_set1_ps(row->after));
     infonce_store_avx512(row->gradient + k, first, simd_canonical_nan16(v));
 }
 

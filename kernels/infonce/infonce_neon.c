@@ -77,11 +77,12 @@ static void infonce_exp_strip_neon(size_t rows, size_t cols, const float *z,
             infonce_exp_columns_neon(rows, z + j, shift, row_lane, col_sum + j, e + j);
 }
 
-/* 2^(z - lse) with lse in two parts; never above 1 whatever the rounding of lse. */
-static inline float32x4_t infonce_softmax_neon(float32x4_t z, float32x4_t lse, float32x4_t lse_low)
+/* 2^(z - lse - c) with lse in two parts; never above 2^-c whatever the rounding of lse. */
+static inline float32x4_t infonce_softmax_neon(float32x4_t z, float32x4_t lse, float32x4_t lse_low,
+                                               struct simd_shift c)
 {
     z = vsubq_f32(vsubq_f32(z, lse), lse_low);
-    return simd_exp2x4(vminq_f32(z, vdupq_n_f32(0.0f))); /* NaN where z is */
+    return simd_exp2_shifted4(vminq_f32(z, vdupq_n_f32(0.0f)), c); /* NaN where z is */
 }
 
 /* lane += g z. An entry that does not count has z = -Inf, and G = 0. */
@@ -110,8 +111,9 @@ infonce_gradient_columns_neon(const struct infonce_gradient *g, size_t rows, siz
         float32x4_t v = vld1q_f32(strip + i * INFONCE_STRIP + j), e, e_col, gij;
         float32x4_t row_weight = vdupq_n_f32(g->row_weight[i]);
         if (form == INFONCE_TWO_EXPS) {
-            e = infonce_softmax_neon(v, vdupq_n_f32(g->lse_x[i]), vdupq_n_f32(g->lse_x_low[i]));
-            e_col = infonce_softmax_neon(v, lse_y, lse_y_low);
+            e = infonce_softmax_neon(v, vdupq_n_f32(g->lse_x[i]), vdupq_n_f32(g->lse_x_low[i]),
+                                     g->shift);
+            e_col = infonce_softmax_neon(v, lse_y, lse_y_low, g->shift);
             gij = vfmaq_f32(vmulq_f32(row_weight, e), col_weight, e_col);
         } else {
             e = e_col = form == INFONCE_FROM_E ? v : simd_exp2_shifted4(v, shift);
@@ -165,7 +167,10 @@ static inline __attribute__((always_inline)) void
 infonce_sigmoid_columns_neon(const struct infonce_sigmoid *g, size_t rows, size_t j,
                              const float *strip, bool with_g)
 {
+    const struct simd_shift shift = infonce_raised();
     const float32x4_t zero = vdupq_n_f32(0.0f), one = vdupq_n_f32(1.0f);
+    const float32x4_t raise = vdupq_n_f32(INFONCE_RAISE);
+    const float32x4_t least = vdupq_n_f32(INFONCE_RAISED_LEAST);
     const float32x4_t col_term = vld1q_f32(g->col_term + j);
     const float *row_term = g->row_term;
     const float scale = g->scale;
@@ -177,13 +182,14 @@ infonce_sigmoid_columns_neon(const struct infonce_sigmoid *g, size_t rows, size_
     for (size_t i = 0; i < rows; i++) {
         float32x4_t term = vaddq_f32(vdupq_n_f32(row_term[i]), col_term);
         float32x4_t z = vld1q_f32(strip + i * INFONCE_STRIP + j), w = vaddq_f32(z, term);
-        float32x4_t q = simd_exp2x4(vnegq_f32(vabsq_f32(w)));
-        float32x4_t s = simd_log2_1px4(q, simd_max4(w, zero));
+        float32x4_t raised = simd_exp2_shifted4(vnegq_f32(vabsq_f32(w)), shift); /* 2^(24 - |w|) */
+        float32x4_t q = vmulq_n_f32(simd_max4(least, raised), 1 / INFONCE_RAISE);
+        float32x4_t s = simd_log2_1px4(q, raised, vmulq_f32(simd_max4(w, zero), raise));
         float *lane = row_s + i * INFONCE_LANES;
         vst1q_f32(lane, vaddq_f32(vld1q_f32(lane), s));
         if (!with_g)
             continue;
-        float32x4_t part = vbslq_f32(vcltq_f32(w, zero), q, one);
+        float32x4_t part = vbslq_f32(vcltq_f32(w, zero), raised, raise);
         float32x4_t gij = vmulq_n_f32(vdivq_f32(part, vaddq_f32(one, q)), scale);
         lane = row_g + i * INFONCE_LANES;
         vst1q_f32(lane, vaddq_f32(vld1q_f32(lane), gij));
@@ -324,8 +330,8 @@ infonce_finish_neon(const struct infonce_row *row, enum mmk_similarity similarit
         float32x4_t x =
             infonce_scaled_neon(simd_load_first(row->self + k, first), &row->self_scale);
         float32x4_t v = vfmsq_f32(simd_load_first(row->gradient + k, first), along, x);
-        v = vmulq_n_f32(v, row->scale);
-        v = vmulq_n_f32(vmulq_n_f32(v, row->self_scale.inverse), row->self_scale.power);
+        v = vmulq_n_f32(v, row->self_scale.inverse);
+        v = vmulq_n_f32(vmulq_n_f32(v, row->scale), row->after);
         simd_store_first(row->gradient + k, first, simd_canonical_nan4(v));
     }
     return sum;

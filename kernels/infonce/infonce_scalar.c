@@ -30,11 +30,11 @@ static void infonce_exp_strip_scalar(size_t rows, size_t cols, const float *z,
     }
 }
 
-/* 2^(z - lse) with lse in two parts; never above 1 whatever the rounding of lse. */
-static inline float infonce_softmax_scalar(float z, float lse, float lse_low)
+/* 2^(z - lse - c) with lse in two parts; never above 2^-c whatever the rounding of lse. */
+static inline float infonce_softmax_scalar(float z, float lse, float lse_low, struct simd_shift c)
 {
     z = (z - lse) - lse_low;
-    return simd_exp2(z > 0.0f ? 0.0f : z);
+    return simd_exp2_shifted(z > 0.0f ? 0.0f : z, c);
 }
 
 /* An entry that does not count has z = -Inf, and G = 0. */
@@ -58,8 +58,8 @@ infonce_gradient_form_scalar(const struct infonce_gradient *g, size_t rows, size
         for (size_t j = 0; j < cols; j++) {
             float v = strip[i * INFONCE_STRIP + j], e, e_col, gij;
             if (form == INFONCE_TWO_EXPS) {
-                e = infonce_softmax_scalar(v, g->lse_x[i], g->lse_x_low[i]);
-                e_col = infonce_softmax_scalar(v, g->lse_y[j], g->lse_y_low[j]);
+                e = infonce_softmax_scalar(v, g->lse_x[i], g->lse_x_low[i], g->shift);
+                e_col = infonce_softmax_scalar(v, g->lse_y[j], g->lse_y_low[j], g->shift);
                 gij = fmaf(g->col_weight[j], e_col, g->row_weight[i] * e);
             } else {
                 e = e_col = form == INFONCE_FROM_E ? v : simd_exp2_shifted(v, g->shift);
@@ -94,16 +94,19 @@ static inline __attribute__((always_inline)) void
 infonce_sigmoid_form_scalar(const struct infonce_sigmoid *g, size_t rows, size_t cols,
                             const float *strip, bool with_g)
 {
+    const struct simd_shift shift = infonce_raised();
     for (size_t j = 0; with_g && j < cols; j++)
         g->col_g[j] = 0.0f;
     for (size_t i = 0; i < rows; i++)
         for (size_t j = 0; j < cols; j++) {
             float w = strip[i * INFONCE_STRIP + j] + (g->row_term[i] + g->col_term[j]);
-            float q = simd_exp2(-fabsf(w));
-            g->row_s[i * LANES + j % LANES] += simd_log2_1p(q, simd_max(w, 0.0f));
+            float raised = simd_exp2_shifted(-fabsf(w), shift); /* 2^(24 - |w|) */
+            float q = simd_max(INFONCE_RAISED_LEAST, raised) * (1 / INFONCE_RAISE);
+            g->row_s[i * LANES + j % LANES] +=
+                simd_log2_1p(q, raised, simd_max(w, 0.0f) * INFONCE_RAISE);
             if (!with_g)
                 continue;
-            float gij = ((w < 0.0f ? q : 1.0f) / (1.0f + q)) * g->scale;
+            float gij = ((w < 0.0f ? raised : INFONCE_RAISE) / (1.0f + q)) * g->scale;
             g->row_g[i * LANES + j % LANES] += gij;
             g->col_g[j] += gij;
             if (g->row_gz != NULL)
@@ -197,9 +200,8 @@ infonce_finish_scalar(const struct infonce_row *row, enum mmk_similarity similar
     float along = simd_sum64(lane);
     for (size_t k = 0; cosine && k < row->d; k++) {
         float x = infonce_scaled_scalar(row->self[k], row->self_scale);
-        float v = row->scale * fmaf(-along, x, row->gradient[k]);
-        v = (v * row->self_scale.inverse) * row->self_scale.power;
-        row->gradient[k] = simd_canonical_nan(v);
+        float v = fmaf(-along, x, row->gradient[k]) * row->self_scale.inverse;
+        row->gradient[k] = simd_canonical_nan((v * row->scale) * row->after);
     }
     return along;
 }

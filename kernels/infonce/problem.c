@@ -1,9 +1,9 @@
 /* problem.c - what every loss does before it computes: argument checks and memory.
  * SPDX-License-Identifier: MIT
  *
- * O((m + n) d + entries): X is read once for its greatest element where the similarity is dot, both
- * sides for their norms where it is cosine, nine rows of Y for the origin where it is neg_sq_l2. It
- * shows in the time of small batches only.
+ * O((m + n) d + entries): both sides are read once, for their greatest elements or, where the
+ * similarity is cosine, for their norms, and nine rows of Y for the origin where it is neg_sq_l2.
+ * It shows in the time of small batches only.
  */
 #include "problem.h"
 
@@ -15,6 +15,7 @@
 #include "sigmoid.h"
 #include "strip.h"
 #include "weights.h"
+#include "wide.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -198,27 +199,6 @@ void infonce_want(struct infonce *p, const struct gradients *out, bool dlogit_sc
     };
 }
 
-/* Whether alpha times any element of X is far from overflow, so that it can go into the product. */
-static bool alpha_folds(const struct infonce *p)
-{
-    if (p->config.similarity != MMK_DOT)
-        return p->config.similarity == MMK_COSINE && p->alpha < 0x1p100f;
-    int32_t greatest = 0; /* as bits without the sign: a maximum that compilers vectorise */
-#pragma omp parallel num_threads(p->threads) if (p->threads > 1)
-    {
-        FP_STATE_DEFAULT();
-#pragma omp for reduction(max : greatest)
-        for (size_t i = 0; i < p->m; i++) {
-            const float *row = p->x.data + i * p->x.ld;
-            for (size_t k = 0; k < p->d; k++) {
-                int32_t bits = (int32_t)(simd_bits(row[k]) & 0x7fffffffu);
-                greatest = bits > greatest ? bits : greatest;
-            }
-        }
-    }
-    return simd_from_bits((uint32_t)greatest) < 0x1p100f / p->alpha; /* NaN and Inf are not */
-}
-
 /* Bytes that the exponentials of a row of blocks take. */
 static size_t kept_bytes(const struct infonce *p)
 {
@@ -258,7 +238,7 @@ enum mmk_status infonce_open(struct infonce *p, struct scratch *s, enum infonce_
         p->kept.logits = infonce_sums_gz(p);
     }
     infonce_build_targets(p);
-    p->fold = alpha_folds(p);
+    p->wide = parts != 0 && infonce_wide_needed(p);
     if (p->config.similarity == MMK_NEG_SQ_L2 && p->config.origin == NULL)
         tile_find_origin(p->isa->tile, &p->y, p->own, p->d, p->packed.origin);
     if (p->config.similarity == MMK_COSINE) {

@@ -120,7 +120,8 @@ struct softmax_state {
     float *row_weight, *col_weight;  /* of the exponentials in G, times 2^weight_bits */
     double weight_x, weight_y;       /* of the directions, a row, times as much */
     double *row_factor, *col_factor; /* of the gradient's sums of E, to make sums of P and Q */
-    bool two_exps;                   /* P and Q need an exponential each */
+    bool two_exps;                   /* P and Q need an exponential each, */
+    int raise;                       /* and are made 2^raise times as great */
 };
 
 /* G, times 2^weight_bits, and what is summed while it is made. */
@@ -148,7 +149,7 @@ struct products_state {
     float *stand_in_x;            /* m x d: in place of dX where that is not wanted */
 };
 
-/* w_ij = z_ij + row_term_i + col_term_j; row_sum and row_e sum log2(1 + 2^w). */
+/* w_ij = z_ij + row_term_i + col_term_j; row_sum and row_e sum 2^24 log2(1 + 2^w). */
 struct sigmoid_state {
     bool on;
     float *row_term, *col_term;
@@ -194,7 +195,7 @@ struct infonce {
     struct tile_operand x, y;
     int threads;
     float alpha; /* logit_scale log2(e): logits in base 2 are alpha times the similarity */
-    bool fold;   /* alpha goes into the rows of X as they are packed, else into the logits */
+    bool wide;   /* the call is done in double (wide.c) */
     float shift; /* E = 2^(z - shift) */
     struct infonce_wanted wanted;
     struct infonce_targets targets;
@@ -240,11 +241,11 @@ struct operands {
     ptrdiff_t shift; /* row r of a's data stands for the same as row r + shift of b's */
 };
 
-/* X with alpha, where it is folded into it. */
+/* X with alpha in it, but for neg_sq_l2. */
 static inline struct tile_operand infonce_scaled_rows(const struct infonce *p)
 {
     struct tile_operand x = p->x;
-    x.factor = p->fold ? p->alpha : 1.0f;
+    x.factor = p->config.similarity != MMK_NEG_SQ_L2 ? p->alpha : 1.0f;
     return x;
 }
 

@@ -12,9 +12,9 @@
 
 #include <math.h>
 
-/* The sum expected of a row comes to lie here above the shift: as far from forward.c's SUM_LEAST as
- * from where a sum could overflow, or a weight of the backward lose digits. */
-#define SUM_EXPECTED 24.0f
+/* The sum expected of a row comes to lie here above the shift: as far from where a backward would
+ * lose softmaxes (weights.c) as from where a sum could overflow. */
+#define SUM_EXPECTED 60.0f
 
 /* Rows and, of each, negatives of the sample. */
 enum { SAMPLE_ROWS = 32, SAMPLE_NEGATIVES = 8 };

@@ -19,6 +19,7 @@
 #include "backward.h"
 #include "gradient.h"
 #include "pass.h"
+#include "wide.h"
 
 #include <math.h>
 
@@ -38,6 +39,7 @@ static float sigmoid_loss(const struct infonce *p, const double *row_sum)
     double negatives = 0, positives = 0;
     for (size_t i = 0; i < p->m; i++)
         negatives += row_sum[i];
+    negatives /= (double)INFONCE_RAISE;
     for (size_t j = 0; j < p->n; j++)
         for (size_t entry = t->y.start[j]; entry < t->y.start[j + 1]; entry++) {
             double e, w = infonce_sigmoid_logit(p, entry, t->y.index[entry], j, &e);
@@ -82,6 +84,13 @@ static void set_terms(struct infonce *p, float bias, const double *var_x, const 
 
 /* ---- Closed-form sampled distance ---------------------------------------------------------- */
 
+/* Where float has not the range (wide.c): variances of which float loses digits though they show in
+ * gradients, and greater sums of a row's variances, or a greater bias. */
+#define LOG_VARIANCE_LEAST  -80.0f
+#define LOG_VARIANCE_UNSEEN -130.0f
+#define VARIANCE_GREATEST   0x1p60
+#define BIAS_GREATEST       0x1p60f
+
 /* var[i] = sum_k e^{log_var_ik} */
 static void sum_variances(const struct infonce *p, const struct args_rows *log_var, double *var)
 {
@@ -94,12 +103,27 @@ static void sum_variances(const struct infonce *p, const struct args_rows *log_v
             const float *row = log_var->data + i * log_var->ld;
             float max = exp->max(p->d, row);
             double bits = (double)max * LSE_LOG2E;
-            if (!(fabs(bits) <= 1000)) /* no k, NaN, or far out of float */
-                var[i] = max < 0 ? 0 : (double)max;
-            else
+            if (fabs(bits) <= 1000)
                 var[i] = (double)exp->sum(p->d, row, max) * lse_exp2(bits);
+            else
+                var[i] = infonce_wide_sum_exp(p->d, row);
         }
     }
+}
+
+/* Whether log-variances make the call one for double. NaN does not. */
+static bool variances_are_wide(const struct infonce *p, const struct args_rows *log_var,
+                               const double *var)
+{
+    bool wide = false;
+    for (size_t i = 0; i < log_var->rows; i++) {
+        const float *row = log_var->data + i * log_var->ld;
+        bool low = false;
+        for (size_t k = 0; k < p->d; k++)
+            low |= row[k] < LOG_VARIANCE_LEAST && row[k] > LOG_VARIANCE_UNSEEN;
+        wide |= low || (double)p->alpha * var[i] > VARIANCE_GREATEST || var[i] > VARIANCE_GREATEST;
+    }
+    return wide;
 }
 
 /* d loss / d log_var_ik = -a (sum_j G_ij) e^{log_var_ik}. Returns the rows' part of d loss / d a,
@@ -119,7 +143,10 @@ static double variance_gradients(const struct infonce *p, const struct infonce_s
             if (gradient->data == NULL)
                 continue;
             float *out = gradient->data + i * gradient->ld;
-            struct row_scale scale = {1.0f, (float)(-(double)p->config.logit_scale * sum)};
+            double factor = -(double)p->config.logit_scale * sum;
+            struct row_scale scale = {1.0f, (float)factor};
+            if (fabs(factor) < 0x1p-66) /* a great variance makes it greater */
+                scale = (struct row_scale){0x1p-60f, (float)(factor * 0x1p60)};
             p->isa->exp->each(p->d, log_var->data + i * log_var->ld, out);
             p->isa->pair->scale_row(p->d, out, scale, out);
         }
@@ -245,6 +272,19 @@ static void run_gradients(struct infonce *p, const struct call *c)
         *r->dbias = bias_gradient(p);
 }
 
+static void run_wide(const struct infonce *p, const struct call *c)
+{
+    const struct mmk_sigmoid_results *r = c->results;
+    const struct infonce_wide_results results = {.loss = r->loss,
+                                                 .out = c->out,
+                                                 .dlogit_scale = r->dlogit_scale,
+                                                 .dbias = r->dbias,
+                                                 .dlog_variance_x = c->dlog_variance_x,
+                                                 .dlog_variance_y = c->dlog_variance_y};
+    infonce_wide_sigmoid(p, (double)c->problem->bias, c->variances ? &c->log_variance_x : NULL,
+                         c->variances ? &c->log_variance_y : NULL, &results);
+}
+
 enum mmk_status mmk_sigmoid(const struct mmk_sigmoid_problem *problem,
                             const struct mmk_sigmoid_results *results,
                             const struct mmk_options *options)
@@ -267,6 +307,13 @@ enum mmk_status mmk_sigmoid(const struct mmk_sigmoid_problem *problem,
     if (c.variances) {
         sum_variances(&p, &c.log_variance_x, p.sigmoid.var_x);
         sum_variances(&p, &c.log_variance_y, p.sigmoid.var_y);
+        p.wide = p.wide || variances_are_wide(&p, &c.log_variance_x, p.sigmoid.var_x) ||
+                 variances_are_wide(&p, &c.log_variance_y, p.sigmoid.var_y);
+    }
+    if (p.wide || fabsf(problem->bias) > BIAS_GREATEST) {
+        run_wide(&p, &c);
+        scratch_close(&scratch);
+        return MMK_OK;
     }
     set_terms(&p, problem->bias, c.variances ? p.sigmoid.var_x : NULL,
               c.variances ? p.sigmoid.var_y : NULL);

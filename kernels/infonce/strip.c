@@ -69,10 +69,6 @@ void infonce_strip(const struct infonce *p, const struct operands *o, const stru
                              p->packed.xx + row, o->b, strip->col, strip->cols, p->packed.yy + col,
                              p->alpha, z, ldz,
                              p->packed.spare + 2 * (size_t)omp_get_thread_num() * p->d);
-    else if (!p->fold)
-        for (size_t r = 0; r < strip->rows; r++)
-            for (size_t j = 0; j < strip->cols; j++)
-                z[r * ldz + j] = simd_canonical_nan(z[r * ldz + j] * p->alpha);
     for (size_t j = strip->cols; j < size_round_up(strip->cols, INFONCE_COL_MULTIPLE); j++)
         for (size_t r = 0; r < strip->rows; r++)
             z[r * ldz + j] = -INFINITY;

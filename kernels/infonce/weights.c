@@ -14,16 +14,15 @@
 #include <math.h>
 
 /* One exponential E = 2^(z - shift) serves both softmaxes, P = E 2^(shift - lse), where no E
- * overflows and no lse lies more than LSE_BELOW (in binary digits) below the shift: then what is
- * lost is below 2^-66 of a softmax. Weights are kept times a power of two that makes the greater
- * about 2^WEIGHT_BITS, so that they are normal floats up to LSE_ABOVE over the shift. Farther up,
- * with all sums of E below 2^80, all of P is below 2^-66 itself. */
-#define LSE_BELOW      60.0
-#define LSE_ABOVE      146.0
-#define SUM_NEGLIGIBLE 0x1p80
+ * overflows and no softmax of 2^-126 or more is lost. E are normal numbers from 2^-126 on: P >=
+ * 2^-126 is one of them where the lse is not below the shift. G is E times a weight, a direction's
+ * times 2^(shift - lse), and a normal number, with the greatest G near 2^WEIGHT_BITS and no
+ * direction below 2^-22 of the other (wide.c). The weight is one up to 2^-126; beyond that the row
+ * is done all the same where its P are all below 2^-126, since they count as 0. */
+#define SOFTMAX_LEAST 0x1p-126
 /* Without a forward, E is at most 2^(lse - shift). */
 #define SHIFT_HIGHEST 100.0
-enum { WEIGHT_BITS = 20, WEIGHT_BITS_MOST = 100 }; /* logit_scale 2^-bits stays normal */
+enum { WEIGHT_BITS = 24, WEIGHT_BITS_MOST = 100 };
 
 void infonce_layout_softmax(struct infonce *p, struct scratch *s)
 {
@@ -60,19 +59,18 @@ static void split(double v, float *high, float *low)
     *low = isfinite(*high) ? (float)(v - (double)*high) : 0.0f;
 }
 
-/* 2^(base - lse): makes an exponential, or a sum of them, relative to 2^base one of softmaxes. With
- * two exponentials they are softmaxes already. */
-static double softmax_factor(const struct infonce *p, double base, double lse2)
+/* |v| is below 2^ this, and at least half of it. */
+static int exponent_of(double v)
 {
-    double t = base - lse2;
-    return p->softmax.two_exps ? 1 : t > -1000 ? lse_exp2(t) : 0;
+    int exponent = 0;
+    frexp(v, &exponent);
+    return exponent;
 }
 
-/* Whether one exponential serves: see LSE_BELOW. */
-static bool one_exp_serves(const struct infonce *p, double lse2, double sum)
+/* 2^t, 0 far below; of an lse that is NaN 0, too: its row then has an exponential of its own. */
+static double power_of(double t)
 {
-    double above = lse2 - (double)p->shift;
-    return above >= -LSE_BELOW && (above <= LSE_ABOVE || sum <= SUM_NEGLIGIBLE);
+    return t > -1000 ? lse_exp2(t < 1000 ? t : 1000) : 0;
 }
 
 /* One side of the softmaxes: what is known of its rows, and what is made of that. */
@@ -82,7 +80,7 @@ struct half {
     const double *lse2;
     const float *base; /* of the forward; NULL where there was none */
     const double *sum;
-    double direction; /* weight of the direction, a row, times 2^weight_bits */
+    double direction; /* weight of the direction, a row; later times 2^weight_bits */
     float *lse, *lse_low, *weight;
     double *factor;
 };
@@ -94,23 +92,58 @@ static float shift_of_lse(const struct infonce *p, const struct half half[2])
     for (const struct half *h = half; h < half + 2; h++)
         for (size_t i = 0; i < h->count; i++)
             if (infonce_counts(&p->targets, h->side, i)) {
-                low = h->lse2[i] < low ? h->lse2[i] : low;
+                low = h->direction != 0 && h->lse2[i] < low ? h->lse2[i] : low;
                 high = h->lse2[i] > high ? h->lse2[i] : high;
             }
     double shift = fmax(floor(low), ceil(high) - SHIFT_HIGHEST);
     return fabs(shift) <= (double)INFONCE_SHIFT_MOST ? (float)shift : 0.0f;
 }
 
+/* What makes a sum of E relative to base one of P, where one exponential serves. */
+static void set_factors(const struct infonce *p, const struct half *h)
+{
+    for (size_t i = 0; i < h->count; i++) {
+        double base = h->base != NULL ? (double)h->base[i] : (double)p->shift;
+        h->factor[i] = infonce_counts(&p->targets, h->side, i) ? power_of(base - h->lse2[i]) : 0;
+    }
+}
+
+/* The greatest part that a row has in G: where its only positive is all but certain, what the
+ * others have. */
+static double greatest_part(const struct infonce *p, const struct half *h)
+{
+    double greatest = 0;
+    for (size_t i = 0; i < h->count; i++) {
+        bool one = h->sum != NULL && h->side->start[i + 1] - h->side->start[i] == 1;
+        double others = one ? (double)h->sum[i] * h->factor[i] : 1;
+        if (infonce_counts(&p->targets, h->side, i))
+            greatest = others > greatest ? others : greatest;
+    }
+    return fabs(h->direction) * (greatest < 1 ? greatest : 1);
+}
+
+/* Whether a row has softmaxes that count, of 2^-126 or more, and weight. Without a forward that is
+ * not known. */
+static bool has_softmax(const struct half *h, size_t i)
+{
+    return h->direction != 0 &&
+           (h->sum == NULL || !((double)h->sum[i] * h->factor[i] < SOFTMAX_LEAST));
+}
+
 /* Whether one exponential serves all rows that count, and overflows in none. Without a forward the
  * greatest E of a row is known from its lse only. */
-static bool one_exp_serves_half(const struct infonce *p, const struct half *h)
+static bool one_exp_serves(const struct infonce *p, const struct half *h)
 {
-    double most = h->sum != NULL ? INFINITY : SHIFT_HIGHEST;
-    for (size_t i = 0; i < h->count; i++)
-        if (h->lse2[i] - (double)p->shift > most ||
-            (infonce_counts(&p->targets, h->side, i) &&
-             !one_exp_serves(p, h->lse2[i], h->sum != NULL ? h->sum[i] : INFINITY)))
+    double highest = h->sum != NULL ? INFINITY : SHIFT_HIGHEST;
+    double normal = exponent_of(h->direction) - 1 + 126; /* so far up its weight is one */
+    for (size_t i = 0; i < h->count; i++) {
+        double above = h->lse2[i] - (double)p->shift;
+        if (above > highest)
             return false;
+        if (infonce_counts(&p->targets, h->side, i) &&
+            (!isfinite(above) || (has_softmax(h, i) && !(above >= 0 && above <= normal))))
+            return false;
+    }
     return true;
 }
 
@@ -122,12 +155,16 @@ static void prepare_half(const struct infonce *p, const struct half *h)
             /* It has no part in the loss: its softmax is 0. */
             h->lse[i] = FLT_MAX;
             h->lse_low[i] = h->weight[i] = 0.0f;
-            h->factor[i] = 0;
             continue;
         }
         split(h->lse2[i], &h->lse[i], &h->lse_low[i]);
-        h->weight[i] = (float)(h->direction * softmax_factor(p, shift, h->lse2[i]));
-        h->factor[i] = softmax_factor(p, p->gradient.late ? shift : (double)h->base[i], h->lse2[i]);
+        if (p->softmax.two_exps) {
+            h->weight[i] = (float)ldexp(h->direction, -p->softmax.raise);
+            h->factor[i] = ldexp(1, -p->softmax.raise); /* sums of E are sums of P and Q */
+        } else {
+            double below = shift - h->lse2[i]; /* above 0 only where all P count as 0 */
+            h->weight[i] = below <= 0 ? (float)(h->direction * power_of(below)) : 0.0f;
+        }
     }
 }
 
@@ -139,11 +176,19 @@ static double direction_weight(float weight, const struct infonce_side *side)
 
 void infonce_set_weight_bits(struct infonce *p, double greatest)
 {
-    int exponent = 0;
-    frexp(greatest, &exponent); /* 0 for 0 */
-    p->gradient.weight_bits = WEIGHT_BITS - exponent;
-    if (p->gradient.weight_bits > WEIGHT_BITS_MOST)
-        p->gradient.weight_bits = WEIGHT_BITS_MOST;
+    p->gradient.weight_bits = WEIGHT_BITS - exponent_of(greatest);
+}
+
+/* The same where all of G is known to be small beside the weights, as far as the weights and
+ * logit_scale 2^-weight_bits stay far from the ends of float. */
+static void raise_weight_bits(struct infonce *p, double weight, double greatest)
+{
+    int most = WEIGHT_BITS_MOST - exponent_of(weight);
+    int by_scale = WEIGHT_BITS_MOST + exponent_of((double)p->config.logit_scale);
+    infonce_set_weight_bits(p, greatest > 0 ? greatest : weight);
+    most = by_scale < most ? by_scale : most;
+    if (p->gradient.weight_bits > most)
+        p->gradient.weight_bits = most;
 }
 
 void infonce_prepare_softmax(struct infonce *p)
@@ -152,21 +197,23 @@ void infonce_prepare_softmax(struct infonce *p)
     bool forward = p->forward.row_sum != NULL;
     double weight_x = p->config.upstream * direction_weight(p->config.weight_x, &t->x);
     double weight_y = p->config.upstream * direction_weight(p->config.weight_y, &t->y);
-    infonce_set_weight_bits(p, fmax(fabs(weight_x), fabs(weight_y)));
-    p->softmax.weight_x = ldexp(weight_x, p->gradient.weight_bits);
-    p->softmax.weight_y = ldexp(weight_y, p->gradient.weight_bits);
-    const struct half half[2] = {
-        {&t->x, p->m, p->softmax.lse2_x, p->forward.row_base, p->forward.row_sum,
-         p->softmax.weight_x, p->softmax.lse_x, p->softmax.lse_x_low, p->softmax.row_weight,
-         p->softmax.row_factor},
-        {&t->y, p->n, p->softmax.lse2_y, p->forward.col_base, p->forward.col_sum,
-         p->softmax.weight_y, p->softmax.lse_y, p->softmax.lse_y_low, p->softmax.col_weight,
-         p->softmax.col_factor},
+    struct half half[2] = {
+        {&t->x, p->m, p->softmax.lse2_x, p->forward.row_base, p->forward.row_sum, weight_x,
+         p->softmax.lse_x, p->softmax.lse_x_low, p->softmax.row_weight, p->softmax.row_factor},
+        {&t->y, p->n, p->softmax.lse2_y, p->forward.col_base, p->forward.col_sum, weight_y,
+         p->softmax.lse_y, p->softmax.lse_y_low, p->softmax.col_weight, p->softmax.col_factor},
     };
     if (!forward)
         p->shift = shift_of_lse(p, half);
-    p->softmax.two_exps = (forward && p->forward.overflow) || !one_exp_serves_half(p, &half[0]) ||
-                          !one_exp_serves_half(p, &half[1]);
+    set_factors(p, &half[0]);
+    set_factors(p, &half[1]);
+    raise_weight_bits(p, fmax(fabs(weight_x), fabs(weight_y)),
+                      fmax(greatest_part(p, &half[0]), greatest_part(p, &half[1])));
+    p->softmax.weight_x = half[0].direction = ldexp(weight_x, p->gradient.weight_bits);
+    p->softmax.weight_y = half[1].direction = ldexp(weight_y, p->gradient.weight_bits);
+    p->softmax.two_exps = (forward && p->forward.overflow) || !one_exp_serves(p, &half[0]) ||
+                          !one_exp_serves(p, &half[1]);
+    p->softmax.raise = exponent_of(fmax(fabs(half[0].direction), fabs(half[1].direction)));
     if (p->softmax.two_exps)
         p->kept.row_blocks = 0;
     p->gradient.sums_g = p->config.similarity == MMK_NEG_SQ_L2;

@@ -15,7 +15,7 @@ void infonce_take_lse(struct infonce *p, const float *lse_x, const float *lse_y)
 /* Weights, factors and log-sum-exps of the softmaxes; one exponential for both where it serves. */
 void infonce_prepare_softmax(struct infonce *p);
 
-/* G is kept times 2^weight_bits, the greatest weight being near 2^20 then. */
+/* G is kept times 2^weight_bits: its greatest is near 2^24 then. */
 void infonce_set_weight_bits(struct infonce *p, double greatest);
 
 #endif

@@ -136,7 +136,7 @@ static inline __m256 simd_exp2_shifted8(__m256 z, struct simd_shift c)
     return _mm256_castsi256_ps(_mm256_add_epi32(_mm256_castps_si256(p), n));
 }
 
-static inline __m256 simd_log2_1px8(__m256 q, __m256 base)
+static inline __m256 simd_log2_1px8(__m256 q, __m256 raised, __m256 base)
 {
     __m256 p = _mm256_set1_ps(SIMD_LOG2_1P_C8);
     p = _mm256_fmadd_ps(p, q, _mm256_set1_ps(SIMD_LOG2_1P_C7));
@@ -147,7 +147,7 @@ static inline __m256 simd_log2_1px8(__m256 q, __m256 base)
     p = _mm256_fmadd_ps(p, q, _mm256_set1_ps(SIMD_LOG2_1P_C2));
     p = _mm256_fmadd_ps(p, q, _mm256_set1_ps(SIMD_LOG2_1P_C1));
     p = _mm256_fmadd_ps(p, q, _mm256_set1_ps(SIMD_LOG2_1P_C0));
-    return _mm256_fmadd_ps(p, q, base);
+    return _mm256_fmadd_ps(p, raised, base);
 }
 
 #endif

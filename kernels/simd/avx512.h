@@ -132,7 +132,7 @@ static inline __m512 simd_exp2_shifted16(__m512 z, struct simd_shift c)
     return _mm512_castsi512_ps(_mm512_add_epi32(_mm512_castps_si512(p), n));
 }
 
-static inline __m512 simd_log2_1px16(__m512 q, __m512 base)
+static inline __m512 simd_log2_1px16(__m512 q, __m512 raised, __m512 base)
 {
     __m512 p = _mm512_set1_ps(SIMD_LOG2_1P_C8);
     p = _mm512_fmadd_ps(p, q, _mm512_set1_ps(SIMD_LOG2_1P_C7));
@@ -143,7 +143,7 @@ static inline __m512 simd_log2_1px16(__m512 q, __m512 base)
     p = _mm512_fmadd_ps(p, q, _mm512_set1_ps(SIMD_LOG2_1P_C2));
     p = _mm512_fmadd_ps(p, q, _mm512_set1_ps(SIMD_LOG2_1P_C1));
     p = _mm512_fmadd_ps(p, q, _mm512_set1_ps(SIMD_LOG2_1P_C0));
-    return _mm512_fmadd_ps(p, q, base);
+    return _mm512_fmadd_ps(p, raised, base);
 }
 
 #endif

@@ -131,7 +131,7 @@ static inline float32x4_t simd_exp2_shifted4(float32x4_t z, struct simd_shift c)
     return vreinterpretq_f32_s32(vaddq_s32(vreinterpretq_s32_f32(p), n));
 }
 
-static inline float32x4_t simd_log2_1px4(float32x4_t q, float32x4_t base)
+static inline float32x4_t simd_log2_1px4(float32x4_t q, float32x4_t raised, float32x4_t base)
 {
     float32x4_t p = vdupq_n_f32(SIMD_LOG2_1P_C8);
     p = vfmaq_f32(vdupq_n_f32(SIMD_LOG2_1P_C7), p, q);
@@ -142,7 +142,7 @@ static inline float32x4_t simd_log2_1px4(float32x4_t q, float32x4_t base)
     p = vfmaq_f32(vdupq_n_f32(SIMD_LOG2_1P_C2), p, q);
     p = vfmaq_f32(vdupq_n_f32(SIMD_LOG2_1P_C1), p, q);
     p = vfmaq_f32(vdupq_n_f32(SIMD_LOG2_1P_C0), p, q);
-    return vfmaq_f32(base, p, q);
+    return vfmaq_f32(base, p, raised);
 }
 
 #endif

@@ -158,9 +158,9 @@ static inline float simd_exp2_shifted(float z, struct simd_shift c)
 #define SIMD_LOG2_1P_C7 -0x1.5f76a2p-5f
 #define SIMD_LOG2_1P_C8 0x1.f3e176p-8f
 
-/* base + log2(1 + q) for 0 <= q <= 1. With base 0 the relative error is below 2.5 * 2^-24, and 0
- * gives 0. */
-static inline float simd_log2_1p(float q, float base)
+/* base + log2(1 + q) raised / q for 0 <= q <= 1, where raised is q, or q times a power of two. With
+ * base 0 the relative error is below 2.5 * 2^-24, and 0 gives 0. */
+static inline float simd_log2_1p(float q, float raised, float base)
 {
     float p = SIMD_LOG2_1P_C8;
     p = fmaf(p, q, SIMD_LOG2_1P_C7);
@@ -171,7 +171,7 @@ static inline float simd_log2_1p(float q, float base)
     p = fmaf(p, q, SIMD_LOG2_1P_C2);
     p = fmaf(p, q, SIMD_LOG2_1P_C1);
     p = fmaf(p, q, SIMD_LOG2_1P_C0);
-    return fmaf(p, q, base);
+    return fmaf(p, raised, base);
 }
 
 #endif

@@ -3,4 +3,4 @@
 # kernel: csd_sigmoid_forward_backward
 # isa: scalar
 # dies: dlog_var.* of the bound
-s/(float)(-(double)p->config.logit_scale \* sum)/(float)-sum/
+s/factor = -(double)p->config.logit_scale \* sum/factor = -sum/

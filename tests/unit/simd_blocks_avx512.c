@@ -20,8 +20,8 @@ static void exp2_shifted_avx512(size_t n, const float *in, float c, float *out)
 static void log2_1p_avx512(size_t n, const float *q, const float *base, float *out)
 {
     for (size_t i = 0; i < n; i += 16)
-        _mm512_storeu_ps(out + i,
-                         simd_log2_1px16(_mm512_loadu_ps(q + i), _mm512_loadu_ps(base + i)));
+        _mm512_storeu_ps(out + i, simd_log2_1px16(_mm512_loadu_ps(q + i), _mm512_loadu_ps(q + i),
+                                                  _mm512_loadu_ps(base + i)));
 }
 
 static void canonical_nan_avx512(size_t n, const float *in, float *out)

@@ -20,7 +20,7 @@ static void exp2_shifted_neon(size_t n, const float *in, float c, float *out)
 static void log2_1p_neon(size_t n, const float *q, const float *base, float *out)
 {
     for (size_t i = 0; i < n; i += 4)
-        vst1q_f32(out + i, simd_log2_1px4(vld1q_f32(q + i), vld1q_f32(base + i)));
+        vst1q_f32(out + i, simd_log2_1px4(vld1q_f32(q + i), vld1q_f32(q + i), vld1q_f32(base + i)));
 }
 
 static void canonical_nan_neon(size_t n, const float *in, float *out)

@@ -20,7 +20,7 @@ static void exp2_shifted_scalar(size_t n, const float *in, float c, float *out)
 static void log2_1p_scalar(size_t n, const float *q, const float *base, float *out)
 {
     for (size_t i = 0; i < n; i++)
-        out[i] = simd_log2_1p(q[i], base[i]);
+        out[i] = simd_log2_1p(q[i], q[i], base[i]);
 }
 
 static void canonical_nan_scalar(size_t n, const float *in, float *out)

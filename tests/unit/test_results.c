@@ -14,6 +14,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <float.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -427,14 +428,17 @@ static void each_result_alone(void **state)
 
 /* ---- Upstream -------------------------------------------------------------------------------- */
 
-/* Multiplies the gradients in place. */
+/* Multiplies the gradients in place; what is no normal number is rounded, and made 0. */
 static void scale(const struct form *f, const struct sizes *s, float factor, struct results *r)
 {
     for (int o = 0; o < OUTPUTS; o++)
         if (f->outputs & ALL_GRADIENTS & 1u << o) {
             float *v = place(r, o);
-            for (size_t e = 0; e < bytes_of(s, o) / sizeof(float); e++)
+            for (size_t e = 0; e < bytes_of(s, o) / sizeof(float); e++) {
                 v[e] = v[e] * factor + 0.0f; /* -0 is 0 */
+                if (fabsf(v[e]) < FLT_MIN)
+                    v[e] = 0;
+            }
         }
 }
 

@@ -1,0 +1,444 @@
+/* test_range.c - results near 0 and inputs at the ends of float: each against its right value.
+ * SPDX-License-Identifier: MIT
+ */
+#include "../../kernels/isa/isa.h"
+#include "../../ref/cases.h"
+#include "../../ref/trial.h"
+#include "matrix.h"
+
+#include <float.h>
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+
+static void on_every_isa(void (*test)(void))
+{
+    for (int isa = 0; isa < MMK_ISA_COUNT; isa++)
+        if (mmk_isa_usable((enum mmk_isa)isa) == MMK_OK) {
+            isa_use_row(isa_builtin_row((enum mmk_isa)isa));
+            test();
+        }
+    isa_use_row(NULL);
+}
+
+/* Error 1e-5 of what was added up: a float's rounding, and that of the exponents here. */
+static void expect_of(float got, double right, double parts)
+{
+    bool beyond = fabs(right) > (double)FLT_MAX; /* then the nearest float is Inf */
+    if (beyond ? !isinf(got) || (got > 0) != (right > 0)
+               : !(fabs((double)got - right) <= 1e-5 * fabs(parts) + 0x1p-148))
+        fail_msg("%.9g; right is %.9g", (double)got, right);
+}
+
+static void expect(float got, double right)
+{
+    expect_of(got, right, right);
+}
+
+/* ---- Softmaxes near 2^-126 ------------------------------------------------------------------- */
+
+/* Row 0 has its negatives at `others` and its positive at `own`, the other rows all logits at 0:
+ * how far the exponentials of row 0 lie from all others must not show. */
+static void far_row(double own, double others)
+{
+    enum { N = 40 };
+    float x[N] = {1}, y[N], dx[N], dy[N], given[N], dscale, loss, lse_x[N], lse_y[N];
+    for (size_t j = 0; j < N; j++)
+        y[j] = (float)(j == 0 ? own : others);
+    struct mmk_infonce_problem problem = {
+        .x = MATRIX_AT(x, N, 1, 0), .y = MATRIX_AT(y, N, 1, 0), .logit_scale = 1, .weight_x = 1};
+    const struct mmk_infonce_results all = {.loss = &loss,
+                                            .lse_x = lse_x,
+                                            .lse_y = lse_y,
+                                            .dx = MATRIX_OUT_AT(dx, N, 1, 0),
+                                            .dy = MATRIX_OUT_AT(dy, N, 1, 0),
+                                            .dlogit_scale = &dscale};
+    double rest = (N - 1) * exp((double)y[1] - (double)y[0]); /* of row 0 */
+    rest /= 1 + rest;
+    assert_int_equal(mmk_infonce(&problem, &all, NULL), MMK_OK);
+    double parts = rest / N * (fabs((double)y[1]) + fabs((double)y[0]));
+    expect_of(dx[0], rest / N * ((double)y[1] - (double)y[0]), parts);
+    expect_of(dscale, (double)dx[0], parts);
+    expect(dy[0], -rest / N);
+    expect(dy[1], rest / N / (N - 1));
+    problem.lse_x = lse_x;
+    problem.lse_y = lse_y;
+    assert_int_equal(mmk_infonce(&problem,
+                                 &(struct mmk_infonce_results){.dx = MATRIX_OUT_AT(given, N, 1, 0)},
+                                 NULL),
+                     MMK_OK);
+    expect_of(given[0], (double)dx[0], 3 * parts);
+}
+
+static void far_rows(void)
+{
+    for (double others = -90; others <= 90; others += 15)
+        for (double above = 1; above <= 86; above += 5)
+            far_row(others + above, others);
+}
+
+static void far_rows_have_gradients(void **state)
+{
+    (void)state;
+    on_every_isa(far_rows);
+}
+
+/* A batch that is all but learned: the nearest of all strangers make the loss, and what it has of
+ * gradients. */
+static void learned(void)
+{
+    enum { B = 200, D = 300 };
+    static float x[B * D], dx[B * D];
+    float loss, dscale;
+    for (double nearest = 20; nearest < 100; nearest += 7) {
+        double right_loss = 0, right_dscale = 0, right_dx = 0, least = INFINITY;
+        size_t row = 0;
+        for (int pass = 0; pass < 3; pass++)
+            for (size_t i = 0; i < B; i++)
+                for (size_t j = 0; j < B; j++) {
+                    double distance = 0;
+                    for (size_t k = 0; k < D && i != j; k++) {
+                        if (pass == 0)
+                            x[i * D + k] = (float)fill_normal(31, i * D + k);
+                        double by = (double)x[i * D + k] - (double)x[j * D + k];
+                        distance += by * by;
+                    }
+                    if (pass == 0 || i == j)
+                        continue;
+                    if (pass == 1 && distance < least) {
+                        least = distance;
+                        row = i;
+                    }
+                    double softmax = exp(-nearest / least * distance) / B;
+                    right_loss += pass == 2 ? softmax : 0;
+                    right_dscale -= pass == 2 ? softmax * distance : 0;
+                }
+        float scale = (float)(nearest / least);
+        for (size_t j = 0; j < B; j++) {
+            double distance = 0;
+            for (size_t k = 0; k < D; k++) {
+                double by = (double)x[row * D + k] - (double)x[j * D + k];
+                distance += by * by;
+            }
+            /* of row and of column; their pairs are in both */
+            right_dx += 4 * (double)scale * exp(-(double)scale * distance) / B / 2 *
+                        ((double)x[j * D] - (double)x[row * D]);
+        }
+        assert_int_equal(mmk_infonce(&(struct mmk_infonce_problem){.x = MATRIX_AT(x, B, D, 0),
+                                                                   .y = MATRIX_AT(x, B, D, 0),
+                                                                   .similarity = MMK_NEG_SQ_L2,
+                                                                   .logit_scale = scale},
+                                     &(struct mmk_infonce_results){.loss = &loss,
+                                                                   .dx = MATRIX_OUT_AT(dx, B, D, 0),
+                                                                   .dlogit_scale = &dscale},
+                                     NULL),
+                         MMK_OK);
+        /* errors of the logits: 2^-24 of |x|^2 + |y|^2, and of the terms */
+        assert_true(fabs((double)loss - right_loss) <= 1e-3 * right_loss + 1e-44);
+        assert_true(fabs((double)dscale - right_dscale) <= 1e-3 * -right_dscale + 1e-42);
+        assert_true(fabs((double)dx[row * D] - right_dx) <= 2e-2 * fabs(right_dx) + 1e-42);
+    }
+}
+
+static void learned_batch_has_gradients(void **state)
+{
+    (void)state;
+    on_every_isa(learned);
+}
+
+/* ---- The sigmoid loss ------------------------------------------------------------------------ */
+
+static void small_terms(void)
+{
+    enum { N = 1000 };
+    static const size_t row_start[N + 1];
+    static const struct mmk_csr none = {row_start, NULL, NULL};
+    static float x[N], dx[N];
+    float loss, dbias, dscale;
+    for (float bias = -102; bias < 40; bias += 0.5f) {
+        double logit = (double)bias, right = N * (logit > 0 ? logit : 0);
+        right += N * log1p(exp(-fabs(logit)));
+        x[0] = 1; /* its own logit is above the others */
+        assert_int_equal(mmk_sigmoid(&(struct mmk_sigmoid_problem){.x = MATRIX_AT(x, N, 1, 0),
+                                                                   .y = MATRIX_AT(x, N, 1, 0),
+                                                                   .logit_scale = 1,
+                                                                   .bias = bias,
+                                                                   .positives = &none},
+                                     &(struct mmk_sigmoid_results){.loss = &loss,
+                                                                   .dx = MATRIX_OUT_AT(dx, N, 1, 0),
+                                                                   .dbias = &dbias,
+                                                                   .dlogit_scale = &dscale},
+                                     NULL),
+                         MMK_OK);
+        double own = log1p(exp(-fabs(logit + 1))) + (logit + 1 > 0 ? logit + 1 : 0);
+        right += (own - right / N) / N;
+        double sigma = 1 / (1 + exp(-logit)), sigma_own = 1 / (1 + exp(-logit - 1));
+        expect(loss, right);
+        expect(dbias, N * sigma + (sigma_own - sigma) / N);
+        if (sigma_own / N >= (double)FLT_MIN) {
+            expect(dx[0], sigma_own / N);
+            expect(dscale, sigma_own / N);
+        }
+    }
+}
+
+static void small_sigmoids_count(void **state)
+{
+    (void)state;
+    on_every_isa(small_terms);
+}
+
+/* One pair of Gaussian embeddings, means equal. */
+static void variances(void)
+{
+    static const float log_variances[] = {-1e30f, -200, -90, 0, 50, 88, 200, 692, 697, 710, 3e38f};
+    for (size_t v = 0; v < sizeof log_variances / sizeof log_variances[0]; v++)
+        for (int positive = 0; positive < 2; positive++)
+            for (float scale = 1e-38f; scale < 1e30f; scale *= 1e6f) {
+                size_t row_start[2] = {0, (size_t)positive};
+                static const uint32_t column[1];
+                float mean = 0.5f, p = log_variances[v], loss, dscale, dbias, dp, dmean;
+                const struct mmk_csr positives = {row_start, column, NULL};
+                assert_int_equal(
+                    mmk_sigmoid(
+                        &(struct mmk_sigmoid_problem){.x = MATRIX_AT(&mean, 1, 1, 0),
+                                                      .y = MATRIX_AT(&mean, 1, 1, 0),
+                                                      .log_variance_x = MATRIX_AT(&p, 1, 1, 0),
+                                                      .log_variance_y = MATRIX_AT(&p, 1, 1, 0),
+                                                      .similarity = MMK_NEG_SQ_L2,
+                                                      .logit_scale = scale,
+                                                      .positives = &positives},
+                        &(struct mmk_sigmoid_results){.loss = &loss,
+                                                      .dx = MATRIX_OUT_AT(&dmean, 1, 1, 0),
+                                                      .dlog_variance_x =
+                                                          MATRIX_OUT_AT(&dp, 1, 1, 0),
+                                                      .dlogit_scale = &dscale,
+                                                      .dbias = &dbias},
+                        NULL),
+                    MMK_OK);
+                double s = (double)scale, z = positive ? 1 : -1, variance = exp((double)p);
+                double up = z * 2 * s * variance, e = exp(-fabs(up)), sigma = up < 0 ? e : 1;
+                double g = -z * sigma / (1 + e);
+                double right[] = {(up > 0 ? up : 0) + log1p(e), g == 0 ? 0 : -2 * g * variance,
+                                  g == 0 ? 0 : -s * g * variance, g};
+                float got[] = {loss, dscale, dp, dbias};
+                for (size_t r = 0; r < 4; r++)
+                    if (fabs(right[r]) > 0x1p-126)
+                        expect(got[r], right[r]);
+                    else
+                        assert_true(fabsf(got[r]) <= FLT_MIN);
+                assert_true(dmean == 0);
+            }
+}
+
+static void variances_of_any_size(void **state)
+{
+    (void)state;
+    on_every_isa(variances);
+}
+
+/* ---- Ends of float --------------------------------------------------------------------------- */
+
+/* One row and its positive, and another that is 0: P of that is 1 / (1 + e^{s x y}). */
+static void one_against_zero(enum mmk_similarity similarity, float s, float x, float y,
+                             float weight, float upstream)
+{
+    float rows_x[2] = {x, 0}, rows_y[4] = {y, 0, 0, 0}, dx[2], dy[4], loss, dscale, lse;
+    double dot = (double)x * (double)y, far = (double)x - (double)y;
+    double sim = similarity == MMK_DOT ? dot : (double)x * (double)x - far * far;
+    double logit = (double)s * sim;
+    assert_int_equal(mmk_infonce(&(struct mmk_infonce_problem){.x = MATRIX_AT(rows_x, 1, 2, 0),
+                                                               .y = MATRIX_AT(rows_y, 2, 2, 0),
+                                                               .similarity = similarity,
+                                                               .logit_scale = s,
+                                                               .weight_x = weight,
+                                                               .upstream = &upstream},
+                                 &(struct mmk_infonce_results){.loss = &loss,
+                                                               .lse_x = &lse,
+                                                               .dx = MATRIX_OUT_AT(dx, 1, 2, 0),
+                                                               .dy = MATRIX_OUT_AT(dy, 2, 2, 0),
+                                                               .dlogit_scale = &dscale},
+                                 NULL),
+                     MMK_OK);
+    double g = -(double)weight * (double)upstream / (1 + exp(logit));
+    double lse_right = log(exp(logit) + 1);
+    if (similarity == MMK_NEG_SQ_L2)
+        lse_right -= (double)s * (double)x * (double)x;
+    expect(loss, (double)weight * log1p(exp(-logit)));
+    assert_true(fabs((double)lse - lse_right) <= 1e-6 * (1 + fabs(lse_right)));
+    expect(dscale, g * sim);
+    expect(dx[0], (similarity == MMK_DOT ? 1 : 2) * (double)s * g * (double)y);
+    if (similarity == MMK_DOT)
+        expect(dy[0], (double)s * g * (double)x);
+    assert_true(dx[1] == 0 && dy[1] == 0 && dy[3] == 0);
+}
+
+static void ends(void)
+{
+    one_against_zero(MMK_DOT, 1, 1e-36f, 1e36f, 1, 1);
+    one_against_zero(MMK_DOT, 1, 1e36f, 1e-36f, 1, 1);
+    one_against_zero(MMK_DOT, 1e-18f, 1, 1, 1e-20f, 1e10f);
+    one_against_zero(MMK_DOT, 1e-36f, 1, 2, 1, 1e7f);
+    one_against_zero(MMK_DOT, 1.7e38f, 1e-19f, 1e-19f, 1, 1);
+    one_against_zero(MMK_DOT, 1e-42f, 1e20f, 1e22f, 1, 1);
+    one_against_zero(MMK_DOT, 1e-45f, 1e20f, 1e24f, 1, 1);
+    one_against_zero(MMK_DOT, 3e-30f, 1e15f, 1e15f, 1e30f, 1e-30f);
+    one_against_zero(MMK_DOT, 2, 1, 1, 1e30f, 1e-3f);
+    one_against_zero(MMK_NEG_SQ_L2, 1e-40f, 1e20f, 3e20f, 1, 1);
+    one_against_zero(MMK_NEG_SQ_L2, 1e30f, 1e-15f, 2e-15f, 1, 1e-5f);
+}
+
+static void ends_of_float(void **state)
+{
+    (void)state;
+    on_every_isa(ends);
+}
+
+static void lone_pair(void)
+{
+    for (int similarity = 0; similarity < MMK_SIMILARITY_COUNT; similarity++) {
+        float x = 1, y = 2, dx = 1, dy = 1, dscale = 1, loss = 1;
+        assert_int_equal(
+            mmk_infonce(&(struct mmk_infonce_problem){.x = MATRIX_AT(&x, 1, 1, 0),
+                                                      .y = MATRIX_AT(&y, 1, 1, 0),
+                                                      .similarity = (enum mmk_similarity)similarity,
+                                                      .logit_scale = 1.7e38f,
+                                                      .weight_x = 1e7f,
+                                                      .weight_y = 1},
+                        &(struct mmk_infonce_results){.loss = &loss,
+                                                      .dx = MATRIX_OUT_AT(&dx, 1, 1, 0),
+                                                      .dy = MATRIX_OUT_AT(&dy, 1, 1, 0),
+                                                      .dlogit_scale = &dscale},
+                        NULL),
+            MMK_OK);
+        assert_true(loss == 0 && dx == 0 && dy == 0 && dscale == 0);
+    }
+    float x = 1, y[2] = {0, 2.37e38f}, loss, lse;
+    assert_int_equal(mmk_infonce(&(struct mmk_infonce_problem){.x = MATRIX_AT(&x, 1, 1, 0),
+                                                               .y = MATRIX_AT(y, 2, 1, 0),
+                                                               .logit_scale = 1,
+                                                               .weight_x = 1},
+                                 &(struct mmk_infonce_results){.loss = &loss, .lse_x = &lse}, NULL),
+                     MMK_OK);
+    expect(lse, 2.37e38);
+    expect(loss, 2.37e38);
+}
+
+static void great_scales(void **state)
+{
+    (void)state;
+    on_every_isa(lone_pair);
+}
+
+/* Weights of targets so far apart that one adds next to nothing to a loss. */
+static void slight_target(void)
+{
+    static const size_t row_start[] = {0, 2};
+    static const uint32_t column[] = {0, 1};
+    const float weight[] = {1, 1e-30f};
+    const struct mmk_csr targets = {row_start, column, weight};
+    float x = 1, y[2] = {-30, -90}, loss;
+    assert_int_equal(mmk_infonce(&(struct mmk_infonce_problem){.x = MATRIX_AT(&x, 1, 1, 0),
+                                                               .y = MATRIX_AT(y, 2, 1, 0),
+                                                               .logit_scale = 1,
+                                                               .weight_x = 1,
+                                                               .targets = &targets},
+                                 &(struct mmk_infonce_results){.loss = &loss}, NULL),
+                     MMK_OK);
+    expect(loss, exp(-60) + 1e-30 * 60);
+}
+
+static void slight_targets(void **state)
+{
+    (void)state;
+    on_every_isa(slight_target);
+}
+
+/* A mean of logits that are nearly 0. */
+static void near_uniform(void)
+{
+    const float x[] = {1, 0.5f, -0.25f, 0.75f, 0.1f, 0.2f};
+    for (float s = 1e-38f; s < 1e-5f; s *= 100) {
+        double right = 0;
+        float loss;
+        for (size_t i = 0; i < 3; i++) {
+            double mean = 0;
+            for (size_t j = 0; j < 3; j++)
+                mean += expm1((double)s * ((double)x[2 * i] * (double)x[2 * j] +
+                                           (double)x[2 * i + 1] * (double)x[2 * j + 1])) /
+                        3;
+            right += log1p(mean) / 3;
+        }
+        assert_int_equal(mmk_uniformity(&(struct mmk_infonce_problem){.x = MATRIX_AT(x, 3, 2, 0),
+                                                                      .y = MATRIX_AT(x, 3, 2, 0),
+                                                                      .logit_scale = s,
+                                                                      .weight_x = 1},
+                                        &(struct mmk_infonce_results){.loss = &loss}, NULL),
+                         MMK_OK);
+        expect(loss, right);
+    }
+}
+
+static void uniformity_near_zero(void **state)
+{
+    (void)state;
+    on_every_isa(near_uniform);
+}
+
+static void pairs(void)
+{
+    const float x[] = {1e25f, -3e25f}, y[] = {2e30f, 1e30f};
+    float loss, dx[2], dscale, upstream = 1e-20f;
+    assert_int_equal(mmk_alignment(&(struct mmk_infonce_problem){.x = MATRIX_AT(x, 1, 2, 0),
+                                                                 .y = MATRIX_AT(y, 1, 2, 0),
+                                                                 .logit_scale = 1e-30f,
+                                                                 .upstream = &upstream},
+                                   &(struct mmk_infonce_results){.loss = &loss,
+                                                                 .dx = MATRIX_OUT_AT(dx, 1, 2, 0),
+                                                                 .dlogit_scale = &dscale},
+                                   NULL),
+                     MMK_OK);
+    expect(loss, 1e25);
+    expect(dx[0], -2e-20);
+    expect(dx[1], -1e-20);
+    expect(dscale, 1e35);
+}
+
+static void alignment_of_great_rows(void **state)
+{
+    (void)state;
+    on_every_isa(pairs);
+}
+
+static void one_element(void)
+{
+    const float values[] = {-0.0f, 0, -INFINITY, INFINITY, -3e38f, 1e-45f};
+    for (size_t v = 0; v < sizeof values / sizeof values[0]; v++) {
+        float result;
+        assert_int_equal(mmk_logsumexp(1, &values[v], &result), MMK_OK);
+        assert_memory_equal(&result, &values[v], sizeof result);
+    }
+}
+
+static void logsumexp_of_one(void **state)
+{
+    (void)state;
+    on_every_isa(one_element);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(far_rows_have_gradients), cmocka_unit_test(learned_batch_has_gradients),
+        cmocka_unit_test(small_sigmoids_count),    cmocka_unit_test(variances_of_any_size),
+        cmocka_unit_test(ends_of_float),           cmocka_unit_test(great_scales),
+        cmocka_unit_test(slight_targets),          cmocka_unit_test(uniformity_near_zero),
+        cmocka_unit_test(alignment_of_great_rows), cmocka_unit_test(logsumexp_of_one),
+    };
+    return cmocka_run_group_tests_name("range", tests, NULL, NULL);
+}
