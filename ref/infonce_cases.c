@@ -486,14 +486,14 @@ static size_t sweep(bool quick, struct shape *shapes)
     return count;
 }
 
-/* The forward's super-blocks have 4200 rows. */
+/* Rows of X are held 4,704 at a time. */
 static size_t forward_sweep(bool quick, struct shape *shapes)
 {
     size_t count = sweep(quick, shapes);
     if (!quick)
         sweep_add(shapes, &count,
-                  (struct shape){.m = 4205,
-                                 .n = 4210,
+                  (struct shape){.m = 4709,
+                                 .n = 4714,
                                  .d = 2,
                                  .offset = 4,
                                  .logit_scale = 14.3f,
@@ -537,6 +537,9 @@ static size_t multi_sweep(bool quick, struct shape *shapes)
         {.m = 1030, .n = 9, .d = 10, .positives = 3},
         {.m = 9, .n = 1030, .d = 10, .positives = 300},
         {.m = 1350, .n = 1360, .d = 3, .positives = 20, .offset = 9},
+        /* more rows than G exists of at once; sums of several blocks, tasks and panels */
+        {.m = 2700, .n = 130, .d = 70, .positives = 2},
+        {.m = 86, .n = 1500, .d = 70, .positives = 3},
     };
     for (size_t i = 0; i < sizeof large / sizeof large[0]; i++)
         add_all(shapes, &count, large[i]);
@@ -548,8 +551,8 @@ static size_t multi_forward_sweep(bool quick, struct shape *shapes)
     size_t count = multi_sweep(quick, shapes);
     if (!quick)
         sweep_add(shapes, &count,
-                  (struct shape){.m = 4205,
-                                 .n = 4210,
+                  (struct shape){.m = 4709,
+                                 .n = 4714,
                                  .d = 2,
                                  .positives = 5,
                                  .logit_scale = 14.3f,
