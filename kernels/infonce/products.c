@@ -11,7 +11,7 @@
  * the logits', bound by the FMA ports. What the next tiles will read or add to is prefetched, as it
  * comes from L3. Kept E comes from memory, and is fetched during the products of the block before.
  * Joining in double is bound by its stores: 0.6 % of a product. Sums lie in whole register tiles
- * until they are finished (sums_at), G in stripes.
+ * until they are finished (infonce_sums_at), G in stripes.
  */
 #include "products.h"
 

@@ -52,8 +52,15 @@ static void fill_all(void)
 #define X           MATRIX_AT(x, M, D, 0)
 #define Y           MATRIX_AT(y, N, D, 0)
 #define OPTIONS(t)  (&(struct mmk_options){.threads = (t)})
-#define TAKE(count) ((out += (count)) - (count))
+#define TAKE(count) take(&out, count)
 #define ROWS_OUT(m) MATRIX_OUT_AT(TAKE((m)*D), m, D, 0)
+
+/* The next `count` floats of the results. */
+static float *take(float **out, size_t count)
+{
+    *out += count;
+    return *out - count;
+}
 
 static enum mmk_status run_matrix(enum mmk_similarity similarity, int threads, float *out)
 {
