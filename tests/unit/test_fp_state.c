@@ -76,7 +76,7 @@ static void set_workers(const struct fp_state *state)
         workers[1] = set_state(state);
 }
 
-/* clang's OpenMP gives the workers the caller's state each time: there is none of theirs to keep. */
+/* clang's OpenMP gives workers the caller's state each time: they have none of theirs to keep. */
 static bool workers_are(const struct fp_state *state)
 {
 #ifdef __clang__
