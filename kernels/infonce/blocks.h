@@ -7,13 +7,12 @@
  *
  * Sums over the batch, so that their error does not grow with it and nothing of threads or of what
  * is held at once shows in the bits:
- *   exponentials and G   float within a block (the order is in infonce.h), blocks joined in double,
- *                        in order
+ *   exponentials and G   float for few terms within a block (infonce.h), then double, in order
  *   dX, dY               chains of SUM_CHAIN terms, each from 0; those of a SUM_BLOCK added up in
  *                        float, in order; SUM_BLOCKs joined in double, in order. Chains and blocks
  *                        are counted from row 0 of what is summed over. A sum of one SUM_BLOCK is
  *                        never in double
- *   positives            last
+ *   positives            last; in the chains where a row or column has several
  */
 #ifndef MMK_INFONCE_BLOCKS_H
 #define MMK_INFONCE_BLOCKS_H

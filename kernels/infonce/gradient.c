@@ -3,7 +3,7 @@
  *
  * Logits (or exponentials kept from the forward) become G a strip at a time, in L1. With E kept
  * that is a sum and a product for each element, as fast as E comes; else it costs a third product
- * (strip.c). The positives' own entries of G are 0, unless rows have many (several_positives).
+ * (strip.c). The positives' own entries of G are 0, unless positives_in_g.
  */
 #include "gradient.h"
 
@@ -106,16 +106,23 @@ static void sigmoid_strip(const struct stage *s, const struct region *strip, con
         put_positives(s, strip);
 }
 
-/* The lanes of some rows join their sums of E, G and G z. */
-static void sum_rows(const struct stage *s, size_t row, size_t rows, float *lane, bool first)
+/* Sums of E, G and G z of a block's rows. */
+struct block_sums {
+    double of[3][TILE_BLOCK_ROWS];
+};
+
+/* The block's sums join those of the rows, as a forward joins them (pass.c): what else is asked
+ * must not show. */
+static void join_sums(const struct stage *s, size_t row, size_t rows, const struct block_sums *sums)
 {
     const struct infonce *p = s->p;
-    if (p->gradient.late || p->sigmoid.on)
-        infonce_sum_lanes(p, rows, lane, p->gradient.row_e + row, first);
-    if (p->gradient.sums_g)
-        infonce_sum_lanes(p, rows, lane + LANE_FLOATS, p->gradient.row_g + row, first);
-    if (p->gradient.sums_gz)
-        infonce_sum_lanes(p, rows, lane + 2 * LANE_FLOATS, p->gradient.slope + row, first);
+    double *total[3] = {p->gradient.late || p->sigmoid.on ? p->gradient.row_e : NULL,
+                        p->gradient.sums_g ? p->gradient.row_g : NULL,
+                        p->gradient.sums_gz ? p->gradient.slope : NULL};
+    for (size_t of = 0; of < 3; of++)
+        for (size_t r = 0; total[of] != NULL && r < rows; r++)
+            total[of][row + r] =
+                s->super.col == 0 ? sums->of[of][r] : total[of][row + r] + sums->of[of][r];
 }
 
 void infonce_gradient_block(const struct stage *s, size_t row)
@@ -125,6 +132,7 @@ void infonce_gradient_block(const struct stage *s, size_t row)
     float *lane = p->strip.lane + s->worker * 3 * LANE_FLOATS,
           *z = p->strip.z + s->worker * STRIP_FLOATS;
     const float *kept = kept_block(p, first, s->super.col);
+    struct block_sums sums;
     memset(lane, 0, 3 * LANE_FLOATS * sizeof *lane);
     for (size_t j = 0; j < s->super.cols; j += INFONCE_STRIP) {
         struct region strip = {first, rows, s->super.col + j,
@@ -140,7 +148,9 @@ void infonce_gradient_block(const struct stage *s, size_t row)
             softmax_strip(s, &strip, kept_strip, NULL, lane);
         else
             softmax_strip(s, &strip, z, kept_strip, lane);
-        if (infonce_lanes_end(j, s->super.cols))
-            sum_rows(s, first, rows, lane, s->super.col == 0 && infonce_lanes_first(j));
+        for (size_t of = 0; of < 3 && infonce_lanes_end(j, s->super.cols); of++)
+            infonce_sum_lanes(p, rows, lane + of * LANE_FLOATS, sums.of[of],
+                              infonce_lanes_first(j));
     }
+    join_sums(s, first, rows, &sums);
 }

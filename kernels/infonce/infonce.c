@@ -21,7 +21,7 @@
  *
  * Where the time goes: into the register tile's products, of 2 m n d flops each and bound by the
  * FMA ports. A forward, uniformity's too, is one; dX and dY are one each, and d logit_scale needs
- * dX's (neg_sq_l2 both). Where the workspace does not keep all exponentials, gradients make the
+ * dX's (neg_sq_l2 none). Where the workspace does not keep all exponentials, gradients make the
  * logits once more. Beside them stands one exponential for an element of each product that makes
  * logits. Positives, joins and the last step of a gradient's row are O((m + n + positives) d), and
  * show in small batches. A query of workspace bytes only adds up.
