@@ -461,7 +461,7 @@ static size_t sweep(bool quick, struct shape *shapes)
     add_all(shapes, &count, (struct shape){.m = 3, .n = INFONCE_LONG, .d = 3, .offset = 5});
     sweep_add_extremes(shapes, &count, (struct shape){.m = 9, .n = 12, .d = 7, .offset = 2});
     sweep_add_extremes(shapes, &count, (struct shape){.m = 1, .n = 1, .d = 3});
-    /* Blocks of 84 rows and 672 columns; super-blocks of 1344 rows (backward) and columns. */
+    /* Blocks of 84 rows and 672 columns; super-blocks of 1344 columns. */
     if (quick) {
         add_all(shapes, &count, (struct shape){.m = 170, .n = 180, .d = 3, .offset = 7});
         add_all(shapes, &count, (struct shape){.m = 86, .n = 700, .d = 3, .offset = 600});
@@ -537,9 +537,9 @@ static size_t multi_sweep(bool quick, struct shape *shapes)
         {.m = 1030, .n = 9, .d = 10, .positives = 3},
         {.m = 9, .n = 1030, .d = 10, .positives = 300},
         {.m = 1350, .n = 1360, .d = 3, .positives = 20, .offset = 9},
-        /* more rows than G exists of at once; sums of several blocks, tasks and panels */
-        {.m = 2700, .n = 130, .d = 70, .positives = 2},
         {.m = 86, .n = 1500, .d = 70, .positives = 3},
+        /* 2688 rows of G exist at once: sums of dY wait, of two blocks of columns, two panels. */
+        {.m = 2700, .n = 700, .d = 33, .positives = 3},
     };
     for (size_t i = 0; i < sizeof large / sizeof large[0]; i++)
         add_all(shapes, &count, large[i]);

@@ -19,7 +19,7 @@ static void fill_rows(float *rows, size_t count, uint64_t seed)
         rows[i] = (float)fill_normal(seed, i);
     for (size_t k = 0; k < D; k++) {
         rows[3 * D + k] = 0;
-        rows[5 * D + k] *= 1e-40f; /* denormal */
+        rows[k] *= 1e-40f; /* denormal, and one of those that an origin is found by */
         rows[8 * D + k] *= 1e-20f;
         rows[13 * D + k] *= 1e15f;
     }

@@ -369,6 +369,36 @@ static void far_rows_do_not_spoil_others(void **state)
     on_every_isa(others_are_right);
 }
 
+/* Norms at the end of float, by which a distance is one of the two rows: of Y also as a gallery has
+ * them, less its origin and in two parts. */
+static void great_rows(void)
+{
+    enum { GREAT = 9, WIDE = 800 };
+    static float a[GREAT * WIDE], b[GREAT * WIDE], result[GREAT * GREAT], packed[GREAT * GREAT];
+    const struct mmk_matrix *of = MATRIX_AT(a, GREAT, WIDE, 0), *to = MATRIX_AT(b, GREAT, WIDE, 0);
+    struct mmk_gallery *gallery = NULL;
+    fill(a, GREAT * WIDE, 61, 1e18, 2.6e17);
+    fill(b, GREAT * WIDE, 62, 1e18, 2.6e17);
+    take_distances(of, to, result, NULL);
+    assert_int_equal(mmk_gallery_pack(MMK_NEG_SQ_L2, to, NULL, &gallery), MMK_OK);
+    assert_int_equal(mmk_similarity_matrix(MMK_NEG_SQ_L2, of, PACKED(gallery),
+                                           MATRIX_OUT_AT(packed, GREAT, GREAT, 0), NULL),
+                     MMK_OK);
+    assert_memory_equal(result, packed, sizeof result);
+    for (size_t i = 0; i < GREAT; i++)
+        for (size_t j = 0; j < GREAT; j++) {
+            double right = -distance(WIDE, a + i * WIDE, b + j * WIDE);
+            assert_true(fabs((double)result[i * GREAT + j] - right) <= -1e-6 * right);
+        }
+    mmk_gallery_free(gallery);
+}
+
+static void great_rows_are_right(void **state)
+{
+    (void)state;
+    on_every_isa(great_rows);
+}
+
 static void integers(void)
 {
     enum { WIDE = 128 };
@@ -395,7 +425,7 @@ int main(void)
         cmocka_unit_test(loss_far_from_0),       cmocka_unit_test(rankings_far_from_0),
         cmocka_unit_test(gradients_far_from_0),  cmocka_unit_test(losses_with_the_default_given),
         cmocka_unit_test(parts_with_one_origin), cmocka_unit_test(far_rows_do_not_spoil_others),
-        cmocka_unit_test(integers_are_exact),
+        cmocka_unit_test(great_rows_are_right),  cmocka_unit_test(integers_are_exact),
     };
     return cmocka_run_group_tests_name("origin", tests, NULL, NULL);
 }
