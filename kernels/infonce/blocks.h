@@ -52,11 +52,20 @@ static inline void add_part(size_t count, double *sum, const float *part, bool f
         sum[i] = first ? (double)part[i] : sum[i] + (double)part[i];
 }
 
-/* Rows of the stretches that `count` rows are cut into: whole SUM_BLOCKs, all of about one size. */
-static inline size_t even_rows(size_t count, size_t most)
+/* The same of parts that are in double. */
+static inline void join_sums(size_t count, double *sum, const double *part, bool first)
 {
-    size_t parts = size_blocks(count, most);
-    return parts == 0 ? most : size_round_up(size_blocks(count, parts), SUM_BLOCK);
+    for (size_t i = 0; i < count; i++)
+        sum[i] = first ? part[i] : sum[i] + part[i];
+}
+
+/* Rows of the stretch that begins at `row`, of `count` rows cut into as few stretches of at most
+ * `most` as there can be: whole SUM_BLOCKs, as many in each but for one, and what is left. */
+static inline size_t stretch_rows(size_t count, size_t most, size_t row)
+{
+    size_t blocks = size_blocks(count, SUM_BLOCK), parts = size_blocks(count, most);
+    size_t number = size_blocks(row / SUM_BLOCK * parts, blocks);
+    return size_min((number + 1) * blocks / parts * SUM_BLOCK, count) - row;
 }
 
 /* The task-th block of a region, column block after column block of the same rows. */

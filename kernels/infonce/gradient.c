@@ -106,25 +106,6 @@ static void sigmoid_strip(const struct stage *s, const struct region *strip, con
         put_positives(s, strip);
 }
 
-/* Sums of E, G and G z of a block's rows. */
-struct block_sums {
-    double of[3][TILE_BLOCK_ROWS];
-};
-
-/* The block's sums join those of the rows, as a forward joins them (pass.c): what else is asked
- * must not show. */
-static void join_sums(const struct stage *s, size_t row, size_t rows, const struct block_sums *sums)
-{
-    const struct infonce *p = s->p;
-    double *total[3] = {p->gradient.late || p->sigmoid.on ? p->gradient.row_e : NULL,
-                        p->gradient.sums_g ? p->gradient.row_g : NULL,
-                        p->gradient.sums_gz ? p->gradient.slope : NULL};
-    for (size_t of = 0; of < 3; of++)
-        for (size_t r = 0; total[of] != NULL && r < rows; r++)
-            total[of][row + r] =
-                s->super.col == 0 ? sums->of[of][r] : total[of][row + r] + sums->of[of][r];
-}
-
 void infonce_gradient_block(const struct stage *s, size_t row)
 {
     const struct infonce *p = s->p;
@@ -132,8 +113,14 @@ void infonce_gradient_block(const struct stage *s, size_t row)
     float *lane = p->strip.lane + s->worker * 3 * LANE_FLOATS,
           *z = p->strip.z + s->worker * STRIP_FLOATS;
     const float *kept = kept_block(p, first, s->super.col);
-    struct block_sums sums;
-    memset(lane, 0, 3 * LANE_FLOATS * sizeof *lane);
+    /* of E, G and G z; of the block first, as in a forward: what else is asked must not show */
+    double sum[3][TILE_BLOCK_ROWS];
+    double *total[3] = {p->gradient.late || p->sigmoid.on ? p->gradient.row_e : NULL,
+                        p->gradient.sums_g ? p->gradient.row_g : NULL,
+                        p->gradient.sums_gz ? p->gradient.slope : NULL};
+    for (size_t of = 0; of < 3; of++)
+        if (total[of] != NULL)
+            memset(lane + of * LANE_FLOATS, 0, rows * INFONCE_LANES * sizeof *lane);
     for (size_t j = 0; j < s->super.cols; j += INFONCE_STRIP) {
         struct region strip = {first, rows, s->super.col + j,
                                size_min(s->super.cols - j, INFONCE_STRIP)};
@@ -149,8 +136,11 @@ void infonce_gradient_block(const struct stage *s, size_t row)
         else
             softmax_strip(s, &strip, z, kept_strip, lane);
         for (size_t of = 0; of < 3 && infonce_lanes_end(j, s->super.cols); of++)
-            infonce_sum_lanes(p, rows, lane + of * LANE_FLOATS, sums.of[of],
-                              infonce_lanes_first(j));
+            if (total[of] != NULL)
+                infonce_sum_lanes(p, rows, lane + of * LANE_FLOATS, sum[of],
+                                  infonce_lanes_first(j));
     }
-    join_sums(s, first, rows, &sums);
+    for (size_t of = 0; of < 3; of++)
+        if (total[of] != NULL)
+            join_sums(rows, total[of] + first, sum[of], s->super.col == 0);
 }

@@ -12,15 +12,16 @@
  * sigmoid loss on AVX-512 is infonce_sigmoid_strip_avx512. Who calls them:
  *     exp_strip        the forward's pass (pass.c) and its positives (forward.c)
  *     softmax_rows     rows and columns that are done again (pass.c)
- *     row_sums         the end of a block (pass.c, gradient.c)
- *     join_blocks      sums of products (products.c)
+ *     row_sums         the lanes of rows (strip.c, for pass.c and gradient.c)
+ *     join_blocks      sums of products (products.c), and of many positives (finish.c)
  *     gradient_strip   G of the softmax losses (gradient.c)
  *     sigmoid_strip    sums and G of the sigmoid losses (pass.c, gradient.c)
  *     add_positive     what a positive adds to a gradient's row (finish.c)
  *     finish_row       the last step of a gradient's row (finish.c, alignment.c)
  *
  * Order of sums, the same on every ISA: along a row 16 lanes (column mod 16), of
- * INFONCE_LANE_STRIPS strips and so of 16 terms, and the tree of simd_sum16; along a column of a
+ * INFONCE_LANE_STRIPS strips and so of 16 terms (softmax_rows: of the whole block, 42), and the
+ * tree of simd_sum16; along a column of a
  * block one chain over the rows in order, of exponentials over fours of rows, (e_0 + e_1) + (e_2 +
  * e_3), and then what is left of them singly.
  */

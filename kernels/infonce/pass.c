@@ -138,8 +138,7 @@ static void join_rows(const struct infonce *p, const struct pass *pass, const st
             }
             memcpy(max, max2, rows * sizeof *max);
         }
-        for (size_t r = 0; r < rows; r++)
-            sum[r] = first ? sum2[r] : sum[r] + sum2[r];
+        join_sums(rows, sum, sum2, first);
     }
 }
 
@@ -155,12 +154,11 @@ void infonce_run_pass(const struct infonce *p, const struct pass *pass, struct r
 {
     size_t worker = (size_t)omp_get_thread_num(), workers = (size_t)omp_get_num_threads();
     size_t m = pass->operands.a->rows, n = pass->operands.b->rows;
-    size_t step = even_rows(m, HELD_ROWS);
     struct region held = {0, 0, 0, 0};
-    for (size_t row = 0; row < m; row += step)
+    for (size_t row = 0, rows; row < m; row += rows) {
+        rows = stretch_rows(m, HELD_ROWS, row);
         for (size_t col = 0; col < n; col += HELD_COLS) {
-            struct region needed = {row, size_min(m - row, step), col,
-                                    size_min(n - col, HELD_COLS)};
+            struct region needed = {row, rows, col, size_min(n - col, HELD_COLS)};
             infonce_hold(p, &pass->operands, &held, &needed, worker, workers);
 #pragma omp barrier
 #pragma omp for schedule(dynamic, 1)
@@ -175,6 +173,7 @@ void infonce_run_pass(const struct infonce *p, const struct pass *pass, struct r
                     join_columns(p, &needed, j);
 #pragma omp barrier
         }
+    }
     if (worker == 0 && last != NULL)
         *last = held;
 }

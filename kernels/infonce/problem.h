@@ -11,14 +11,14 @@
  *   piece                  size                        written by       read by
  * +-- packed -------------- strip.c -------------------------------------------------------------+
  * | x_scale, y_scale       m, n row scales (cosine)    infonce_open     strip, products, finish  |
- * | a, b                   HELD_ROWS, HELD_COLS of d   strip            strip                    |
- * | xx, yy                 HELD_ROWS, HELD_COLS        strip            strip                    |
  * | origin                 d (neg_sq_l2)               infonce_open     strip, products, finish  |
  * | spare                  t x 2 d (neg_sq_l2)         strip            strip                    |
+ * | a, b                   HELD_ROWS, HELD_COLS of d   strip            strip                    |
+ * | xx, yy                 HELD_ROWS, HELD_COLS        strip            strip                    |
  * +-- strip --------------- strip.c -------------------------------------------------------------+
  * | z                      t x STRIP_FLOATS            strip            pass, gradient           |
- * | lane                   t x 3 LANE_FLOATS           pass, gradient,  pass, gradient           |
- * |                                                    forward                                   |
+ * | lane                   t x 3 LANE_FLOATS           pass, gradient,  strip                    |
+ * |                                                    forward, strip                            |
  * +-- targets ------------- targets.c -----------------------------------------------------------+
  * | x, y: start            m + 1, n + 1 size_t         infonce_open     all                      |
  * |       index, entry     q, q u32                    infonce_open     all                      |
@@ -53,7 +53,7 @@
  * | slope                  m double                    finish; gradient backward                 |
  * +-- products ------------ products.c -------- where a backward runs ---------------------------+
  * | columns_x, columns_y   GRADIENT_ROWS, 672 of d     products         products                 |
- * | tiles                  t x 84 of d                 products         products, finish         |
+ * | tiles                  t x 84 of d                 products, finish products, finish         |
  * | sums_x                 GRADIENT_ROWS of d double   products         products                 |
  * | sums_y                 t x 84 of d double; n of d where m > GRADIENT_ROWS      (as sums_x)   |
  * | g                      GRADIENT_ROWS x 672         gradient         products                 |

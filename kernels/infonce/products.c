@@ -132,7 +132,7 @@ static void gradient_rows(const struct stage *s, size_t row)
     size_t per_panel = tiles > of_b ? (tiles - of_b) * cols * TILE_LINE : 0;
     size_t of_sums = joined ? rows * tile->nr : 0;
     per_panel = per_panel > 2 * of_sums ? per_panel - 2 * of_sums : 1;
-    size_t late = size_blocks(2 * next.floats, per_panel) * tile->nr;
+    size_t fetch_from = size_blocks(2 * next.floats, per_panel) * tile->nr; /* the end */
     for (size_t k = 0; k < p->d; k += tile->nr) {
         const float *b = p->products.columns_y + k * tile_column_rows(cols);
         const float *b_next =
@@ -145,9 +145,9 @@ static void gradient_rows(const struct stage *s, size_t row)
                 size_t part = i / tile->mr * TILE_LINE;
                 struct tile_ahead ahead = {b_next + part * cols + j * TILE_LINE, TILE_LINE};
                 if (part >= tile->nr)
-                    ahead = fetch_sums.floats != 0 ? tile_fetch_some(&fetch_sums, depth, b)
-                            : p->d - k <= late     ? next_lines(&next, depth, b)
-                                                   : (struct tile_ahead){b, 0};
+                    ahead = fetch_sums.floats != 0   ? tile_fetch_some(&fetch_sums, depth, b)
+                            : p->d - k <= fetch_from ? next_lines(&next, depth, b)
+                                                     : (struct tile_ahead){b, 0};
                 tile->product_rows(size_min(rows - i, tile->mr), j, depth, g_at(s, row + i, 0),
                                    s->stride, b + j * tile->nr, c + i * tile->nr, tile->nr,
                                    j == 0 ? 0 : TILE_ADD, ahead);
@@ -282,13 +282,11 @@ void infonce_run_stage(struct stage *s)
 {
     const struct infonce *p = s->p;
     const struct tile_ops *tile = p->isa->tile;
-    size_t held_step = even_rows(p->m, HELD_ROWS);
-    for (size_t held = 0; held < p->m; held += held_step) {
-        size_t held_rows = size_min(p->m - held, held_step);
-        size_t step = even_rows(held_rows, GRADIENT_ROWS);
-        for (size_t row = 0; row < held_rows; row += step) {
+    for (size_t held = 0, held_rows; held < p->m; held += held_rows) {
+        held_rows = stretch_rows(p->m, HELD_ROWS, held);
+        for (size_t row = 0; row < held_rows; row += s->super.rows) {
             s->super.row = held + row;
-            s->super.rows = size_min(held_rows - row, step);
+            s->super.rows = stretch_rows(held_rows, GRADIENT_ROWS, row);
             s->stride = size_round_up(s->super.rows, TILE_BLOCK_ROWS) * tile->stripe;
             if (p->wanted.columns)
                 tile_pack_columns(tile, &p->x, s->super.row, s->super.rows, p->d,

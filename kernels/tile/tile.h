@@ -81,7 +81,7 @@ enum tile_flags {
     TILE_PAST_CACHE = 4,
     /* tile_multiply: c has no room for whole tiles at its edges. */
     TILE_EXACT = 8,
-    /* Start from 0, and add the sum to what c holds in the end. */
+    /* Start from 0, and add the sum to what c holds in the end; not for tile_multiply. */
     TILE_ADD = 16
 };
 

@@ -5,6 +5,7 @@
  * 200,000 of them came out as 1.00117 in place of 1). Their sums are known in closed form. Random
  * rows are compared with the oracle.
  */
+#include "../../kernels/exp/lse.h"
 #include "../../kernels/isa/isa.h"
 #include "../../ref/cases.h"
 #include "../../ref/infonce_ref.h"
@@ -215,6 +216,54 @@ static void random_uniformities(int threads)
     }
 }
 
+/* ---- A sum that stands in a tie -------------------------------------------------------------- */
+
+/* A double T, even in its last place, so that T ln 2 and (T + ulp) ln 2 are different floats. */
+static double sum_at_a_tie(double ulp)
+{
+    for (float f = 0x1p58f;; f = nextafterf(f, INFINITY)) {
+        double middle = ((double)f + (double)nextafterf(f, INFINITY)) / 2;
+        double t = nearbyint(middle / LSE_LN2 / ulp) * ulp - 8 * ulp;
+        for (int k = 0; k < 16; k++, t += ulp)
+            if (fmod(t, 2 * ulp) == 0 && (float)(t * LSE_LN2) != (float)((t + ulp) * LSE_LN2))
+                return t;
+    }
+}
+
+/* The parts of a row's sum join in double: T and 32 + 32, half an ulp each, which is T or T + ulp by
+ * the order in which they do. It must be the same whatever else is asked. */
+static void tied_loss(int threads)
+{
+    enum { N = 2 * 672, PART = 256 }; /* blocks of columns, and what is float in them */
+    double ulp = 64, t = sum_at_a_tie(ulp);
+    for (size_t j = 0; j < N; j++)
+        many[j] = -0x1p20f; /* a softplus of 0 */
+    for (size_t part = 0; part < 3; part++) {
+        float below = (float)t;
+        many[part * PART] = (double)below > t ? nextafterf(below, 0) : below;
+        t -= (double)many[part * PART];
+    }
+    assert_true(t == 0);
+    many[672] = many[672 + PART] = 32;
+    one[0] = 1;
+    static const size_t none[] = {0, 0};
+    const float upstream = 0x1p-40f; /* G y stays in float's range */
+    struct mmk_sigmoid_problem problem = {.x = MATRIX_AT(one, 1, 1, 0),
+                                          .y = MATRIX_AT(many, N, 1, 0),
+                                          .logit_scale = (float)LSE_LN2, /* 2^L is of y itself */
+                                          .positives = &(struct mmk_csr){.row_start = none},
+                                          .upstream = &upstream};
+    float alone, beside, dbias;
+    struct mmk_options options = {.threads = threads};
+    assert_int_equal(mmk_sigmoid(&problem, &(struct mmk_sigmoid_results){.loss = &alone}, &options),
+                     MMK_OK);
+    assert_int_equal(mmk_sigmoid(&problem,
+                                 &(struct mmk_sigmoid_results){.loss = &beside, .dbias = &dbias},
+                                 &options),
+                     MMK_OK);
+    assert_memory_equal(&alone, &beside, sizeof alone);
+}
+
 /* ---- The suite ------------------------------------------------------------------------------- */
 
 static void equal_rows_of_uniformity(void **state)
@@ -235,6 +284,12 @@ static void equal_rows_of_sigmoid(void **state)
     on_every_isa(equal_sigmoid);
 }
 
+static void a_tie_of_parts(void **state)
+{
+    (void)state;
+    on_every_isa(tied_loss);
+}
+
 static void random_rows(void **state)
 {
     (void)state;
@@ -247,6 +302,7 @@ int main(void)
         cmocka_unit_test(equal_rows_of_uniformity),
         cmocka_unit_test(equal_rows_of_infonce),
         cmocka_unit_test(equal_rows_of_sigmoid),
+        cmocka_unit_test(a_tie_of_parts),
         cmocka_unit_test(random_rows),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
