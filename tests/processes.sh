@@ -98,6 +98,8 @@ int main(int argc, char **argv)
             return 2;
         return call(mmk_topk, 8) != 0 || threads_now() != 1 || call(mmk_topk, 0) != 0;
     }
+    if (strcmp(what, "stacks") == 0) /* fewer than 8 of OpenMP's threads find room for theirs */
+        return call(mmk_topk, 8) != 0 || threads_now() < 2;
     if (strcmp(what, "nested") == 0) {
         int wrong = 0;
         static float row[8] = {1, 2, 3, 4, 5, 6, 7, 8};
@@ -138,6 +140,11 @@ case $SAN in
     mkdir "$scratch/open" && chmod 755 "$scratch" "$scratch/open" &&
         cp -L "$BUILD/lib/libmmk.so" "$scratch/process" "$scratch/open" &&
         ln -s libmmk.so "$scratch/open/$(objdump -p "$BUILD/lib/libmmk.so" | awk '/SONAME/ { print $2 }')"
+    for stacks in OMP_STACKSIZE=400M OMP_STACKSIZE='400000 k' GOMP_STACKSIZE=409600; do
+        check "threads with $stacks are as many as find room" sh -c \
+            'ulimit -v 1500000; timeout 60 env LD_LIBRARY_PATH="$1/lib" "$3" "$2/process" stacks' \
+            sh "$BUILD" "$scratch" "$stacks"
+    done
     check "where no thread can be made a call computes alone" \
         timeout 60 env LD_LIBRARY_PATH="$scratch/open" "$scratch/open/process" "no threads"
     ;;

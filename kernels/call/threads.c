@@ -3,11 +3,14 @@
  */
 #include "threads.h"
 
+#include <ctype.h>
 #include <omp.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
+#include <stdint.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #ifdef __has_include
@@ -85,6 +88,27 @@ static void *wait_for(void *lock)
     return NULL;
 }
 
+/* The stack of OpenMP's threads that the environment asks for, in bytes: a number of kilobytes, or
+ * one with B, K, M or G behind it. 0: none is asked for, or nothing that can be had. */
+static size_t stack_asked(void)
+{
+    static const char units[] = "bkmg";
+    const char *text = getenv("OMP_STACKSIZE");
+    if (text == NULL || *text == '\0')
+        text = getenv("GOMP_STACKSIZE"); /* libgomp's older name */
+    if (text == NULL)
+        return 0;
+    char *end;
+    unsigned long long count = strtoull(text, &end, 10);
+    if (end == text)
+        return 0;
+    end += strspn(end, " \t");
+    const char *unit = *end == '\0' ? units + 1 : strchr(units, tolower((unsigned char)*end));
+    if (unit == NULL || count > SIZE_MAX >> 10 * (unit - units))
+        return 0;
+    return (size_t)count << 10 * (unit - units);
+}
+
 /* Makes up to `count` threads that live at the same time, ends them, and says how many they were.
  * The limits (of processes, of a control group, of address space) have no common place to be read
  * from, nor is what counts against them known: trying is the one way to ask. */
@@ -92,12 +116,19 @@ static int try_threads(int count)
 {
     pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
     pthread_t *threads = malloc((size_t)count * sizeof *threads);
+    pthread_attr_t attributes;
+    size_t stack = stack_asked();
     int made = 0;
-    if (threads == NULL)
+    if (threads == NULL || pthread_attr_init(&attributes) != 0) {
+        free(threads);
         return 0;
+    }
+    if (stack > 0) /* one that is too small is not taken, here and there */
+        (void)pthread_attr_setstacksize(&attributes, stack);
     pthread_mutex_lock(&lock);
-    while (made < count && pthread_create(&threads[made], NULL, wait_for, &lock) == 0)
+    while (made < count && pthread_create(&threads[made], &attributes, wait_for, &lock) == 0)
         made++;
+    pthread_attr_destroy(&attributes);
     pthread_mutex_unlock(&lock);
     for (int i = 0; i < made; i++)
         pthread_join(threads[i], NULL);
@@ -115,6 +146,7 @@ int threads_startable(int wanted)
         had = made > had ? made : had;
         wanted = made;
     }
-    atomic_store_explicit(&used, true, memory_order_relaxed);
+    if (wanted > 1)
+        atomic_store_explicit(&used, true, memory_order_relaxed);
     return wanted;
 }

@@ -230,8 +230,8 @@ static double sum_at_a_tie(double ulp)
     }
 }
 
-/* The parts of a row's sum join in double: T and 32 + 32, half an ulp each, which is T or T + ulp by
- * the order in which they do. It must be the same whatever else is asked. */
+/* The parts of a row's sum join in double: T and 32 + 32, half an ulp each, which is T or T + ulp
+ * by the order in which they do. It must be the same whatever else is asked. */
 static void tied_loss(int threads)
 {
     enum { N = 2 * 672, PART = 256 }; /* blocks of columns, and what is float in them */
