@@ -141,7 +141,7 @@ static int run_bench(const struct arguments *a)
     machine_describe(&run.machine);
     run.seed = a->seed;
     int max_threads = a->threads > timer_cpus() ? a->threads : timer_cpus();
-    if (!peaks_open(max_threads))
+    if (!peaks_open(max_threads, true))
         refuse("there is no memory for the bandwidth measurement; free about %d MB", 512);
     schedule_run(a, &plan, &run, start);
     run.seconds = timer_now() - start;

@@ -1,6 +1,9 @@
 /* stats.h - medians, distribution-free intervals and paired ratios of noisy timings.
  * SPDX-License-Identifier: MIT
  *
+ * Samples of one launch of a program are not independent of each other: where its pages lie, and
+ * who else uses the core, is the same for many of them. Launches are. So a launch gives one figure,
+ * the median of its samples, and the interval is that of the figures of several launches.
  * NaN stands for a void sample: every function here leaves it out.
  */
 #ifndef MMK_BENCH_STATS_H
@@ -12,8 +15,10 @@
 /* A median and the interval that holds the true median with probability `coverage`. */
 struct estimate {
     double median, low, high;
-    double coverage; /* at least STATS_CONFIDENCE where n allows it (n >= 6); 0 for n = 0 */
-    size_t n;        /* samples that counted */
+    double coverage;  /* at least STATS_CONFIDENCE where n allows it (n >= 6); 0 for n = 0 */
+    size_t n;         /* samples that counted */
+    size_t launches;  /* that they came from; 0: it was not asked by launch, and n is the unit */
+    double effective; /* as many independent launches would say as much */
 };
 
 #define STATS_CONFIDENCE 0.95
@@ -27,6 +32,32 @@ size_t stats_interval_rank(size_t n, double confidence, double *coverage);
 
 /* Median and interval of n values. */
 struct estimate stats_estimate(const double *values, size_t n);
+
+/* Which of the n (n + 1) / 2 averages of two (each with itself too), in order, bound the centre of
+ * a symmetric distribution: the rank-th smallest and the rank-th largest (1-based). As above, by
+ * the distribution of Wilcoxon's signed ranks. */
+size_t stats_signed_rank(size_t n, double confidence, double *coverage);
+
+/* Centre of n independent values, the median of all averages of two (Hodges and Lehmann 1963), and
+ * its interval by signed ranks (Tukey 1949): as narrow as Student's t for normal values, and right
+ * for others, too. values stand in the order of their time: where neighbours are alike the interval
+ * is widened to what their effective number allows. Below 6 values it has no end (infinite). */
+struct estimate stats_centre(const double *values, size_t n);
+
+/* How likely signed ranks at least this high are where the true centre is `centre`: small where the
+ * values lie above it. 1 for n = 0. */
+double stats_chance_above(const double *values, size_t n, double centre);
+
+/* The centre of the launches' medians. launch[i] is the launch of values[i]; those of one launch
+ * stand together. A launch without a sample that counts does not count. */
+struct estimate stats_by_launch(const double *values, const size_t *launch, size_t n);
+struct estimate stats_ratio_by_launch(const double *numerator, const double *denominator,
+                                      const size_t *launch, size_t n);
+
+/* As many independent values as say as much about their mean as these n, in the order of their
+ * time, do: n / (1 + 2 sum of autocorrelations), which are summed as long as pairs of them are
+ * positive (Geyer 1992). From 1 to n. */
+double stats_effective_number(const double *values, size_t n);
 
 /* Half the interval's width, in percent of the median. */
 double stats_spread(const struct estimate *e);

@@ -86,6 +86,7 @@ const char *peak_name(enum peak peak)
         [PEAK_READ_L3] = "read L3",
         [PEAK_READ_MEMORY] = "read memory",
         [PEAK_CLOCK] = "clock",
+        [PEAK_ISSUE] = "issue",
     };
     return names[peak];
 }
@@ -103,6 +104,7 @@ const char *peak_label(enum peak peak)
         [PEAK_READ_L3] = "L3",
         [PEAK_READ_MEMORY] = "memory",
         [PEAK_CLOCK] = "clock",
+        [PEAK_ISSUE] = "issue",
     };
     return labels[peak];
 }
@@ -111,6 +113,8 @@ const char *peak_unit(enum peak peak)
 {
     if (peak == PEAK_CLOCK)
         return "GHz";
+    if (peak == PEAK_ISSUE)
+        return "G/s";
     return peak <= PEAK_FMA_NEON ? "GFLOP/s" : "GB/s";
 }
 
@@ -134,7 +138,7 @@ static float *new_buffer(size_t floats)
     return data;
 }
 
-bool peaks_open(int max_threads)
+bool peaks_open(int max_threads, bool memory_too)
 {
     const struct caches *caches = caches_get();
     buffers.threads = max_threads < MAX_THREADS ? max_threads : MAX_THREADS;
@@ -146,8 +150,9 @@ bool peaks_open(int max_threads)
     size_t memory = 4 * caches->l3;
     memory = memory < 128 * MEBIBYTE ? 128 * MEBIBYTE : memory;
     buffers.memory_floats = whole_blocks(memory < 1024 * MEBIBYTE ? memory : 1024 * MEBIBYTE);
-    buffers.memory = new_buffer(buffers.memory_floats);
-    bool good = buffers.memory != NULL;
+    if (memory_too)
+        buffers.memory = new_buffer(buffers.memory_floats);
+    bool good = buffers.memory != NULL || !memory_too;
     for (int t = 0; good && t < buffers.threads; t++) {
         struct thread_buffers *own = &buffers.own[t];
         own->l1 = new_buffer(buffers.l1_floats);
@@ -195,6 +200,18 @@ static void add_chain(size_t count)
     }
 }
 
+/* Instructions that do nothing, and need no more than a place among those that are issued. */
+static void issue_nothing(size_t count)
+{
+    for (size_t i = 0; i < count; i += 64) {
+#if defined(__x86_64__) || defined(__aarch64__)
+        __asm__ volatile(".rept 64\n\tnop\n\t.endr");
+#else
+        __asm__ volatile("");
+#endif
+    }
+}
+
 /* What one thread does; returns its amount of work. */
 static double work(enum peak peak, bool ahead, int thread, float *slice, size_t slice_floats,
                    size_t amount)
@@ -219,6 +236,9 @@ static double work(enum peak peak, bool ahead, int thread, float *slice, size_t 
         return (double)(slice_floats * sizeof(float));
     case PEAK_CLOCK:
         add_chain(amount);
+        return (double)amount;
+    case PEAK_ISSUE:
+        issue_nothing(amount);
         return (double)amount;
     default:
         loops = loops_of((enum mmk_isa)peak);
@@ -247,6 +267,9 @@ static size_t amount_of(enum peak peak)
         break;
     case PEAK_CLOCK:
         amount = 64 * 5000;
+        break;
+    case PEAK_ISSUE:
+        amount = 64 * 30000;
         break;
     case PEAK_MULTIPLY_ADD_SCALAR:
         amount = 80000;
@@ -318,6 +341,14 @@ static double measure_undisturbed(enum peak peak, bool ahead, int threads)
     for (int attempt = 0; attempt < 3 && isnan(rate); attempt++)
         rate = measure_once(peak, ahead, threads);
     return rate;
+}
+
+double peak_glance(enum peak peak)
+{
+    size_t amount = (amount_of(peak) + 3) / 4;
+    work(peak, false, 0, NULL, 0, amount / 5 + 1);
+    double start = timer_now(), done = work(peak, false, 0, NULL, 0, amount);
+    return done / (timer_now() - start);
 }
 
 double peak_measure(enum peak peak, int threads)

@@ -45,15 +45,17 @@ enum peak {
     PEAK_READ_L3,
     PEAK_READ_MEMORY,
     PEAK_CLOCK, /* Hz, estimated from a chain of dependent integer additions */
+    PEAK_ISSUE, /* instructions a second that need no unit: what the core can issue */
     PEAK_COUNT
 };
 
 const char *peak_name(enum peak peak);  /* "FMA avx512", "multiply-add scalar", "read L2" */
 const char *peak_label(enum peak peak); /* short, for tables: "FMA", "multiply-add", "L2" */
-const char *peak_unit(enum peak peak);  /* "GFLOP/s", "GB/s", "GHz" */
+const char *peak_unit(enum peak peak);  /* "GFLOP/s", "GB/s", "GHz", "G/s" */
 
-/* Buffers for up to max_threads threads, which the read peaks need. False: no memory. */
-bool peaks_open(int max_threads);
+/* Buffers for up to max_threads threads, which the read peaks need; without memory_too not the
+ * largest, for PEAK_READ_MEMORY, which costs some 0.1 s. False: no memory. */
+bool peaks_open(int max_threads, bool memory_too);
 void peaks_close(void);
 
 /* Whether this machine can run it. */
@@ -62,6 +64,10 @@ bool peak_possible(enum peak peak);
 /* One sample on `threads` threads together: flop/s, byte/s or Hz; NaN when it was disturbed, again
  * and again. */
 double peak_measure(enum peak peak, int threads);
+
+/* One brief sample on the calling thread, some 25 us, of a rate that needs no memory beyond the
+ * core's: a look at the machine's state, whatever disturbed it. */
+double peak_glance(enum peak peak);
 
 /* The memory level in which a working set of that size lives. */
 enum peak peak_level(double working_set_bytes, int threads);

@@ -159,7 +159,7 @@ struct estimate analyse_peak(const struct run *run, enum peak peak, int threads)
     for (size_t i = 0; i < run->result_count; i++)
         if (run->results[i].threads == threads && run->results[i].peak[peak])
             total += run->results[i].rounds;
-    struct estimate none = {0.0, 0.0, 0.0, 0.0, 0};
+    struct estimate none = {.n = 0};
     if (total == 0)
         return none;
     double *all = memory_new(total, sizeof *all);

@@ -172,9 +172,13 @@ static void test_ratio_drops_rounds_with_a_void_side(void **state)
 static void test_verdicts(void **state)
 {
     (void)state;
-    const struct estimate faster = {1.2, 1.1, 1.3, 0.96, 20}, slower = {0.8, 0.7, 0.9, 0.96, 20},
-                          both = {1.01, 0.99, 1.03, 0.96, 20}, edge = {1.1, 1.0, 1.2, 0.96, 20},
-                          few = {1.2, 1.1, 1.3, 0.9375, 5}, none = {0, 0, 0, 0, 0};
+    const struct estimate
+        faster = {.median = 1.2, .low = 1.1, .high = 1.3, .coverage = 0.96, .n = 20},
+        slower = {.median = 0.8, .low = 0.7, .high = 0.9, .coverage = 0.96, .n = 20},
+        both = {.median = 1.01, .low = 0.99, .high = 1.03, .coverage = 0.96, .n = 20},
+        edge = {.median = 1.1, .low = 1.0, .high = 1.2, .coverage = 0.96, .n = 20},
+        few = {.median = 1.2, .low = 1.1, .high = 1.3, .coverage = 0.9375, .n = 5},
+        none = {.median = 0, .low = 0, .high = 0, .coverage = 0, .n = 0};
     assert_int_equal(stats_compare(&faster), COMPARISON_FASTER);
     assert_int_equal(stats_compare(&slower), COMPARISON_SLOWER);
     assert_int_equal(stats_compare(&both), COMPARISON_INCONCLUSIVE);
