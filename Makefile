@@ -150,7 +150,8 @@ objects = $(patsubst %.c,$(OBJ)/%.o,$1)
 KERNEL_SRC := $(call native,$(wildcard kernels/*/*.c))
 REF_SRC    := $(call native,$(wildcard ref/*.c))
 # With what it shares with the other tools in writing files and output.
-CHECK_SRC  := $(call native,$(wildcard tests/check/*.c)) bench/base/new_file.c bench/base/standard_output.c
+CHECK_SRC  := $(call native,$(wildcard tests/check/*.c)) bench/base/new_file.c bench/base/standard_output.c \
+              bench/base/text.c
 BENCH_SRC  := $(call native,$(filter-out bench/studies/%,$(wildcard bench/*.c bench/*/*.c)))
 STUDY_SRC  := $(call native,$(wildcard bench/studies/*.c))
 PROBE_SRC  := $(call native,$(wildcard tests/probe/*.c))

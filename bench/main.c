@@ -14,7 +14,7 @@
 #include "results/results.h"
 #include "retrieve/retrieve.h"
 #include "schedule.h"
-#include "timing/gate.h"
+#include "timing/serve.h"
 
 #include <argp.h>
 #include <stdio.h>
@@ -185,7 +185,7 @@ int main(int argc, char **argv)
     if (!kernels_complete(error, sizeof error))
         refuse("%s", error);
     if (a.serve)
-        return gate_serve();
+        return serve_orders();
     if (a.list) {
         print_list();
         return EXIT_GOOD;

@@ -2,10 +2,10 @@
  * SPDX-License-Identifier: MIT
  *
  * Stored numbers are no judge: the machine of that day is gone. Both programs are started as
- * children that wait for orders, on one CPU, and samples are asked of them in turn, in random order,
- * paired by round. Where a process and its pages happen to lie is worth some percent: so both are
- * started anew for every launch, each with another beginning of the stack, and within a launch the
- * memory of a case is mapped anew every few rounds. verdict.c judges the launches.
+ * children that wait for orders, on one CPU, and samples are asked of them in turn, in random
+ * order, paired by round. Where a process and its pages happen to lie is worth some percent: so
+ * both are started anew for every launch, each with another beginning of the stack, and within a
+ * launch the memory of a case is mapped anew every few rounds. verdict.c judges the launches.
  */
 #include "gate.h"
 
@@ -29,17 +29,19 @@ enum {
     MOST_ROUNDS = 4096, /* of a case in a launch */
     MOST_DRAWS = 256,
     LEAST_QUIET = 6, /* rounds of a mood that make a figure */
-    MOST_PADDING = 4096
+    MOST_PADDING = 4096,
+    RECENT_READINGS = 1000 /* of the canaries, that what they reach is learned from */
 };
 
 /* A child that has not answered by then hangs. The first opening runs the oracle. */
 #define LONGEST_ANSWER 20.0
 
-/* Of the time, what the first launches may take if nothing goes wrong. */
-#define FIRST_PART 0.5
+/* Of the time left, what the next eight launches may sample: opening cases takes time, too, and
+ * some cases need more than eight. */
+#define SAMPLING_PART 0.35
 /* Of a case in a launch, seconds. */
 #define SHORTEST_SLICE 0.02
-#define LONGEST_SLICE  0.2
+#define LONGEST_SLICE  0.25
 
 /* The two programs of a launch. */
 struct launch {
@@ -86,8 +88,8 @@ static bool start_launch(struct launch *l)
 }
 
 /* Notes why a case cannot be compared. */
-static void __attribute__((format(printf, 2, 3))) give_up(struct gate_case *c, const char *format,
-                                                          ...)
+static void __attribute__((format(printf, 2, 3)))
+give_up(struct gate_case *c, const char *format, ...)
 {
     va_list list;
     va_start(list, format);
@@ -217,16 +219,18 @@ static double standard_deviation(const double *values, size_t n)
     return n > 1 ? sqrt(sum / (double)(n - 1)) : 0.0;
 }
 
-/* The mean over draws of the medians of those rounds that were in this mood; NaN: too few. */
+/* The centre of the draws' medians, of those rounds that were in one of these moods; NaN: too
+ * few. */
 static double figure_of(struct gate_case *c, const struct round *rounds, const enum mood *moods,
-                        size_t count, enum mood mood)
+                        size_t count, unsigned which)
 {
     double logs[DRAW_ROUNDS], draws[MOST_DRAWS], spread = 0.0;
     size_t draw_count = 0, used = 0;
     for (size_t i = 0; i < count;) {
         size_t n = 0;
         for (size_t draw = rounds[i].draw; i < count && rounds[i].draw == draw; i++)
-            if (moods[i] == mood && !isnan(rounds[i].old_seconds) && !isnan(rounds[i].new_seconds))
+            if ((which >> moods[i] & 1) && !isnan(rounds[i].old_seconds) &&
+                !isnan(rounds[i].new_seconds))
                 logs[n++] = log(rounds[i].new_seconds / rounds[i].old_seconds);
         if (n == 0)
             continue;
@@ -236,12 +240,9 @@ static double figure_of(struct gate_case *c, const struct round *rounds, const e
     }
     if (used < LEAST_QUIET && used < count)
         return NAN;
-    double mean = 0.0;
-    for (size_t d = 0; d < draw_count; d++)
-        mean += draws[d] / (double)draw_count;
     c->round_spread += spread / (double)draw_count;
     c->draw_spread += standard_deviation(draws, draw_count);
-    return mean;
+    return stats_centre(draws, draw_count).median;
 }
 
 static double median_seconds(const struct round *rounds, size_t count, bool old)
@@ -254,38 +255,37 @@ static double median_seconds(const struct round *rounds, size_t count, bool old)
     return median;
 }
 
-/* Both programs are compared within one mood: the quiet one where there is enough of it, so that a
- * neighbour does not silence the gate. */
+/* Both programs are compared within one mood, the quiet one where there is enough of it, so that a
+ * neighbour does not silence the gate; where moods changed too often, in all. */
 static void add_figure(struct gate *gate, struct gate_case *c, const struct round *rounds,
                        size_t count)
 {
     enum mood *moods = memory_new(count, sizeof *moods);
-    struct canaries *readings = memory_new(count, sizeof *readings);
+    size_t before = gate->reading_count, all = before + count;
+    gate->readings = memory_grow(gate->readings, all, sizeof *gate->readings);
     for (size_t i = 0; i < count; i++)
-        readings[i] = rounds[i].after;
-    mood_learn(&gate->best, readings, count);
+        gate->readings[gate->reading_count++] = rounds[i].after;
+    size_t recent = all < RECENT_READINGS ? all : RECENT_READINGS;
+    mood_learn(&gate->best, gate->readings + all - recent, recent);
     for (size_t i = 0; i < count; i++) {
         moods[i] = mood_between(&rounds[i].before, &rounds[i].after, &gate->best);
-        gate->readings++;
         gate->quiet_readings += moods[i] == MOOD_QUIET;
         if (c->threads > 1) /* what the canaries see is one CPU of several */
             moods[i] = MOOD_QUIET;
     }
-    bool quiet = true;
-    double figure = figure_of(c, rounds, moods, count, MOOD_QUIET);
-    if (isnan(figure)) {
-        quiet = false;
-        figure = figure_of(c, rounds, moods, count, MOOD_DISTURBED);
-    }
+    static const unsigned moods_by_turns[] = {1u << MOOD_QUIET, 1u << MOOD_DISTURBED, ~0u};
+    double figure = NAN;
+    int turn = 0;
+    while (isnan(figure) && turn < 3)
+        figure = figure_of(c, rounds, moods, count, moods_by_turns[turn++]);
     struct verdict_launches *launches = verdict_next(&c->evidence);
     if (!isnan(figure)) {
-        launches->quiet[launches->count] = quiet;
+        launches->quiet[launches->count] = turn == 1;
         launches->log_ratio[launches->count++] = figure;
         c->rounds += count;
         c->old_seconds = median_seconds(rounds, count, true);
         c->new_seconds = median_seconds(rounds, count, false);
     }
-    free(readings);
     free(moods);
 }
 
@@ -347,11 +347,11 @@ void gate_run(struct gate *gate)
     double start = timer_now(), end = start + gate->options.seconds;
     char *program = realpath(gate->options.baseline, NULL);
     struct launch launch = {.old_program = program, .state = &state};
-    double slice = FIRST_PART * gate->options.seconds / LEAST_FIRST_LAUNCHES /
-                   (double)(gate->count ? gate->count : 1);
-    slice = fmin(fmax(slice, SHORTEST_SLICE), LONGEST_SLICE);
     for (size_t open; (open = count_open(gate)) > 0 && timer_now() < end;) {
-        say(gate, end - timer_now(), open);
+        double left = end - timer_now();
+        double slice = SAMPLING_PART * left / LEAST_FIRST_LAUNCHES / (double)open;
+        slice = fmin(fmax(slice, SHORTEST_SLICE), LONGEST_SLICE);
+        say(gate, left, open);
         if (!run_launch(gate, &launch, slice, end)) {
             for (size_t i = 0; i < gate->count; i++)
                 if (!gate->cases[i].judgement.settled)
@@ -432,5 +432,6 @@ bool gate_add_missing(struct gate *gate, bool all_kernels, char *error, size_t e
 void gate_free(struct gate *gate)
 {
     free(gate->cases);
+    free(gate->readings);
     memset(gate, 0, sizeof *gate);
 }

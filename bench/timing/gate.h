@@ -18,9 +18,10 @@ struct gate_case {
     double old_seconds, new_seconds; /* a call, medians of the launches so far; 0: none */
     size_t rounds;                   /* pairs of samples, in all launches */
     size_t draws;                    /* how often its memory was mapped anew */
-    double round_spread, draw_spread; /* of the figures of rounds and of draws, standard deviations of
+    double round_spread,
+        draw_spread; /* of the figures of rounds and of draws, standard deviations of
                                          ln, means over launches */
-    char why[400]; /* of what was not compared */
+    char why[400];   /* of what was not compared */
 };
 
 struct gate_options {
@@ -36,8 +37,10 @@ struct gate {
     struct gate_options options;
     struct gate_case *cases;
     size_t count;
-    struct mood_best best; /* what the canaries are known to reach; raised by what is seen */
-    size_t launches, readings, quiet_readings;
+    struct mood_best best;     /* what the canaries are known to reach; raised by what is seen */
+    struct canaries *readings; /* all, in the order of their time */
+    size_t reading_count, quiet_readings;
+    size_t launches;
     double seconds; /* that it took */
     size_t tally[4];
     enum gate_verdict verdict;

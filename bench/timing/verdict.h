@@ -1,10 +1,10 @@
 /* verdict.h - what launches of two builds say of a case.
  * SPDX-License-Identifier: MIT
  *
- * A run of the gate compares many cases, and some seem slower by chance. Therefore what seems slower
- * is tried again, in fresh launches, and only these count from then on: a suspicion and its proof are
- * of different samples. The proof is looked at twice; the chance that any of all cases passes it
- * wrongly is at most VERDICT_CHANCE in a run.
+ * A run of the gate compares many cases, and some seem slower by chance. Therefore what seems
+ * slower is tried again, in fresh launches, and only these count from then on: a suspicion and its
+ * proof are of different samples. The proof is looked at twice; the chance that any of all cases
+ * passes it wrongly is at most VERDICT_CHANCE in a run.
  */
 #ifndef MMK_BENCH_VERDICT_H
 #define MMK_BENCH_VERDICT_H
