@@ -128,6 +128,7 @@ int gate_mode_run(const struct arguments *a)
     struct gate_options options = {.baseline = a->gate,
                                    .seconds = a->seconds > 0.0 ? a->seconds : default_seconds(a),
                                    .threshold = a->threshold > 0.0 ? a->threshold / 100.0 : 0.02,
+                                   .limit = a->limit > 0.0 ? a->limit : 20.0,
                                    .seed = a->seed,
                                    .progress = progress};
     gate_make(&gate, &options, &plan, names, count);

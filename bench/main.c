@@ -6,6 +6,7 @@
 #include "base/new_file.h"
 #include "base/standard_output.h"
 #include "curves/report.h"
+#include "doctor_mode.h"
 #include "gate_mode.h"
 #include "pick.h"
 #include "profile.h"
@@ -181,6 +182,8 @@ int main(int argc, char **argv)
         return retrieve_main(argc - 1, argv + 1);
     if (argc > 1 && strcmp(argv[1], "accuracy") == 0)
         return accuracy_mode_main(argc - 1, argv + 1);
+    if (argc > 1 && strcmp(argv[1], "doctor") == 0)
+        return doctor_mode_main(argc - 1, argv + 1);
     options_parse(argc, argv, &a);
     if (!kernels_complete(error, sizeof error))
         refuse("%s", error);

@@ -32,6 +32,7 @@ enum option_key {
     KEY_GATE,
     KEY_THRESHOLD,
     KEY_JUNIT,
+    KEY_LIMIT,
     KEY_SERVE,
     KEY_CURVES,
     KEY_DIM,
@@ -95,6 +96,10 @@ static const struct argp_option argp_options[] = {
      "--kernel, --shape, --isa (default: the widest), --threads, --seconds, --json, --markdown",
      3},
     {"threshold", KEY_THRESHOLD, "PERCENT", 0, "with --gate: how much slower matters (default: 2)",
+     3},
+    {"limit", KEY_LIMIT, "S", 0,
+     "with --gate: a program that has not answered by then hangs (default: 20; large cases have "
+     "more)",
      3},
     {"junit", KEY_JUNIT, "FILE", 0, "with --gate: write a JUnit XML report, too", 3},
     {"serve", KEY_SERVE, NULL, OPTION_HIDDEN, "the child's side of --gate", 3},
@@ -188,6 +193,9 @@ static error_t parse_option(int key, char *text, struct argp_state *state)
     case KEY_THRESHOLD:
         a->threshold = parse_positive("--threshold", text, "2");
         return 0;
+    case KEY_LIMIT:
+        a->limit = parse_positive("--limit", text, "20");
+        return 0;
     case KEY_JUNIT:
         a->junit = text;
         return 0;
@@ -240,6 +248,8 @@ void options_parse(int argc, char **argv, struct arguments *a)
     argp_err_exit_status = refusal_status;
     if (argp_parse(&argp, argc, argv, 0, NULL, a) != 0)
         refuse("there is no memory to read the options; close something");
-    if (!a->gate && (a->threshold > 0.0 || a->junit))
-        refuse("%s goes with --gate; leave it out", a->junit ? "--junit" : "--threshold");
+    if (!a->gate && (a->threshold > 0.0 || a->limit > 0.0 || a->junit))
+        refuse("%s goes with --gate; leave it out", a->junit             ? "--junit"
+                                                    : a->threshold > 0.0 ? "--threshold"
+                                                                         : "--limit");
 }

@@ -19,6 +19,7 @@ struct arguments {
     size_t dim;
     double seconds;
     double threshold; /* percent */
+    double limit;     /* seconds */
     uint64_t seed;
     bool markdown, csv, list, smoke, all, serve;
 };

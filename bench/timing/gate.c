@@ -33,8 +33,8 @@ enum {
     RECENT_READINGS = 1000 /* of the canaries, that what they reach is learned from */
 };
 
-/* A child that has not answered by then hangs. The first opening runs the oracle. */
-#define LONGEST_ANSWER 20.0
+/* Work a second that whatever answers is surely faster than: the oracle, in double. */
+#define SLOWEST_RATE 2e8
 
 /* Of the time left, what the next eight launches may sample: opening cases takes time, too, and
  * some cases need more than eight. */
@@ -47,6 +47,7 @@ enum {
 struct launch {
     struct child old_child, new_child;
     const char *old_program;
+    double limit; /* see gate_options */
     uint64_t *state;
 };
 
@@ -104,7 +105,9 @@ static bool ask(struct launch *l, bool old, struct gate_case *c, const char *ord
     struct child *child = old ? &l->old_child : &l->new_child;
     const char *who = old ? "the baseline" : "this build";
     char how[160];
-    switch (child_ask_within(child, order, answer, LINE, LONGEST_ANSWER)) {
+    /* A child that has not answered by then hangs. */
+    double limit = l->limit + plan_work(c->plan->kernel, &c->plan->shape) / SLOWEST_RATE;
+    switch (child_ask_within(child, order, answer, LINE, limit)) {
     case CHILD_ANSWERED:
         return true;
     case CHILD_GONE:
@@ -115,7 +118,7 @@ static bool ask(struct launch *l, bool old, struct gate_case *c, const char *ord
         break;
     }
     child_kill(child, how, sizeof how);
-    give_up(c, "%s hung: no answer within %.0f s", who, LONGEST_ANSWER);
+    give_up(c, "%s hung: no answer within %.0f s", who, limit);
     return false;
 }
 
@@ -209,39 +212,37 @@ static size_t take_rounds(struct gate *gate, struct launch *l, struct gate_case 
     return count;
 }
 
-static double standard_deviation(const double *values, size_t n)
-{
-    double mean = 0.0, sum = 0.0;
-    for (size_t i = 0; i < n; i++)
-        mean += values[i] / (double)n;
-    for (size_t i = 0; i < n; i++)
-        sum += (values[i] - mean) * (values[i] - mean);
-    return n > 1 ? sqrt(sum / (double)(n - 1)) : 0.0;
-}
-
 /* The centre of the draws' medians, of those rounds that were in one of these moods; NaN: too
  * few. */
 static double figure_of(struct gate_case *c, const struct round *rounds, const enum mood *moods,
                         size_t count, unsigned which)
 {
-    double logs[DRAW_ROUNDS], draws[MOST_DRAWS], spread = 0.0;
+    double logs[DRAW_ROUNDS], samples[DRAW_ROUNDS], draws[MOST_DRAWS];
+    double round_spread = 0.0, sample_spread = 0.0;
     size_t draw_count = 0, used = 0;
     for (size_t i = 0; i < count;) {
         size_t n = 0;
         for (size_t draw = rounds[i].draw; i < count && rounds[i].draw == draw; i++)
             if ((which >> moods[i] & 1) && !isnan(rounds[i].old_seconds) &&
-                !isnan(rounds[i].new_seconds))
-                logs[n++] = log(rounds[i].new_seconds / rounds[i].old_seconds);
+                !isnan(rounds[i].new_seconds)) {
+                samples[n] = log(rounds[i].new_seconds);
+                logs[n] = samples[n] - log(rounds[i].old_seconds);
+                n++;
+            }
         if (n == 0)
             continue;
         draws[draw_count++] = stats_estimate(logs, n).median;
-        spread += standard_deviation(logs, n);
+        round_spread += stats_standard_deviation(logs, n);
+        sample_spread += stats_standard_deviation(samples, n);
         used += n;
     }
     if (used < LEAST_QUIET && used < count)
         return NAN;
-    c->round_spread += spread / (double)draw_count;
-    c->draw_spread += standard_deviation(draws, draw_count);
+    c->spread.sample += sample_spread / (double)draw_count;
+    c->spread.round += round_spread / (double)draw_count;
+    c->spread.draw += stats_standard_deviation(draws, draw_count);
+    c->spread.rounds += (double)used / (double)draw_count;
+    c->spread.draws += (double)draw_count;
     return stats_centre(draws, draw_count).median;
 }
 
@@ -330,7 +331,10 @@ static bool run_launch(struct gate *gate, struct launch *l, double slice, double
             continue;
         }
         add_figure(gate, c, rounds, count);
-        c->judgement = verdict_judge(&c->evidence, gate->options.threshold, gate->count);
+        if (gate->options.launches == 0)
+            c->judgement = verdict_judge(&c->evidence, gate->options.threshold, gate->count);
+        else
+            c->judgement.settled = c->evidence.first.count >= gate->options.launches;
     }
     stop_launch(l);
     if (pinned)
@@ -346,7 +350,7 @@ void gate_run(struct gate *gate)
     uint64_t state = gate->options.seed ^ (uint64_t)(1e9 * timer_now());
     double start = timer_now(), end = start + gate->options.seconds;
     char *program = realpath(gate->options.baseline, NULL);
-    struct launch launch = {.old_program = program, .state = &state};
+    struct launch launch = {.old_program = program, .limit = gate->options.limit, .state = &state};
     for (size_t open; (open = count_open(gate)) > 0 && timer_now() < end;) {
         double left = end - timer_now();
         double slice = SAMPLING_PART * left / LEAST_FIRST_LAUNCHES / (double)open;

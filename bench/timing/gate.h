@@ -18,16 +18,22 @@ struct gate_case {
     double old_seconds, new_seconds; /* a call, medians of the launches so far; 0: none */
     size_t rounds;                   /* pairs of samples, in all launches */
     size_t draws;                    /* how often its memory was mapped anew */
-    double round_spread,
-        draw_spread; /* of the figures of rounds and of draws, standard deviations of
-                                         ln, means over launches */
-    char why[400];   /* of what was not compared */
+    /* Standard deviations of ln, sums over launches: of one program's samples, of paired rounds,
+     * and of the figures of mappings, each within the level above it; and their numbers. */
+    struct gate_spread {
+        double sample, round, draw;
+        double rounds, draws; /* rounds in a mapping, mappings in a launch */
+    } spread;
+    char why[400]; /* of what was not compared */
 };
 
 struct gate_options {
     const char *baseline; /* a mmk-bench */
     double seconds;       /* the most it may take, about */
     double threshold;     /* 0.02: slower by 2 % matters */
+    double limit;         /* seconds after which a program that does not answer hangs; large cases
+                             have more */
+    size_t launches;      /* 0: as many as the verdicts need; else so many, and no verdicts */
     uint64_t seed;
     /* Says what is being done, for the progress line; may be NULL. */
     void (*progress)(const char *what);
