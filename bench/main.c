@@ -189,6 +189,8 @@ int main(int argc, char **argv)
         refuse("%s", error);
     if (a.serve)
         return serve_orders();
+    if (a.gate)
+        return gate_mode_run(&a);
     if (a.list) {
         print_list();
         return EXIT_GOOD;
@@ -203,7 +205,5 @@ int main(int argc, char **argv)
         return profile_loop(&a);
     if (a.once)
         return profile_once(&a);
-    if (a.gate)
-        return gate_mode_run(&a);
     return run_bench(&a);
 }
