@@ -16,6 +16,7 @@
 
 #include <errno.h>
 #include <math.h>
+#include <sched.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -36,12 +37,14 @@ enum {
 /* Work a second that whatever answers is surely faster than: the oracle, in double. */
 #define SLOWEST_RATE 2e8
 
+#define ALL_MOODS (~0u)
+
 /* Of the time left, what the next eight launches may sample: opening cases takes time, too, and
  * some cases need more than eight. */
 #define SAMPLING_PART 0.35
 /* Of a case in a launch, seconds. */
 #define SHORTEST_SLICE 0.02
-#define LONGEST_SLICE  0.25
+#define LONGEST_SLICE  1.0
 
 /* The two programs of a launch. */
 struct launch {
@@ -67,7 +70,12 @@ static bool start(struct child *child, const char *program, uint64_t *state)
     size_t length = (size_t)(stats_random(state) % MOST_PADDING);
     snprintf(padding, sizeof padding, "MMK_PADDING=%*s", (int)length, "");
     const char *const set[] = {padding, NULL};
-    return child_start(child, argv, set);
+    if (!child_start(child, argv, set))
+        return false;
+    /* A batch task does not take the CPU from who wakes it: we are asleep before it begins, and do not
+     * interrupt its sample to fall asleep. */
+    sched_setscheduler(child->pid, SCHED_BATCH, &(struct sched_param){.sched_priority = 0});
+    return true;
 }
 
 static void stop_launch(struct launch *l)
@@ -236,7 +244,7 @@ static double figure_of(struct gate_case *c, const struct round *rounds, const e
         sample_spread += stats_standard_deviation(samples, n);
         used += n;
     }
-    if (used < LEAST_QUIET && used < count)
+    if (used < LEAST_QUIET && used < (which == ALL_MOODS ? LEAST_DRAW_ROUNDS : count))
         return NAN;
     c->spread.sample += sample_spread / (double)draw_count;
     c->spread.round += round_spread / (double)draw_count;
@@ -274,7 +282,7 @@ static void add_figure(struct gate *gate, struct gate_case *c, const struct roun
         if (c->threads > 1) /* what the canaries see is one CPU of several */
             moods[i] = MOOD_QUIET;
     }
-    static const unsigned moods_by_turns[] = {1u << MOOD_QUIET, 1u << MOOD_DISTURBED, ~0u};
+    static const unsigned moods_by_turns[] = {1u << MOOD_QUIET, 1u << MOOD_DISTURBED, ALL_MOODS};
     double figure = NAN;
     int turn = 0;
     while (isnan(figure) && turn < 3)

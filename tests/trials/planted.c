@@ -24,8 +24,8 @@ static void spin(double seconds)
     }
 }
 
-/* Of the calls with the same data the fastest of the first few is what the percentage is of; of brief
- * calls batches are timed. */
+/* Of the calls with the same data the fastest of the first few is what the percentage is of; of
+ * brief calls batches are timed. */
 static enum mmk_status call_slower(double part, const struct variant *variant, struct trial *trial)
 {
     static const void *data;
