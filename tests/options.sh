@@ -21,6 +21,9 @@ check "mmk-bench --shape with a word that does not fit" \
     refuses 'does not fit' "$bench" --kernel infonce_forward --shape 64x64x32:stored
 check "mmk-bench --peers with an unknown name" refuses 'no such peer' "$bench" --peers onednn,mkl
 check "mmk-bench --peers none with another" refuses 'none stands alone' "$bench" --peers none,openblas
+check "mmk-bench compare with a single run" refuses 'two saved runs' "$bench" compare "$scratch/file"
+check "mmk-bench compare with an unknown kernel" \
+    refuses 'no such kernel' "$bench" compare --kernel tpok "$scratch/file" "$scratch/file"
 check "nothing was left behind" test "$(ls "$scratch")" = "$(printf 'check.log\nfile\nfolder\nout')"
 
 version=$(awk '/define MMK_VERSION_(MAJOR|MINOR|PATCH)/ { v = v "." $3 } END { print substr(v, 2) }' \
