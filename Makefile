@@ -150,17 +150,19 @@ objects = $(patsubst %.c,$(OBJ)/%.o,$1)
 KERNEL_SRC := $(call native,$(wildcard kernels/*/*.c))
 REF_SRC    := $(call native,$(wildcard ref/*.c))
 # With what it shares with the other tools in writing files and output.
-CHECK_SRC  := $(call native,$(wildcard tests/check/*.c)) bench/base/new_file.c bench/base/standard_output.c
+CHECK_SRC  := $(call native,$(wildcard tests/check/*.c)) bench/base/new_file.c bench/base/standard_output.c \
+              bench/base/text.c
 BENCH_SRC  := $(call native,$(filter-out bench/studies/%,$(wildcard bench/*.c bench/*/*.c)))
 STUDY_SRC  := $(call native,$(wildcard bench/studies/*.c))
 PROBE_SRC  := $(call native,$(wildcard tests/probe/*.c))
+TRIAL_SRC  := $(wildcard tests/trials/*.c)
 UNIT_SRC   := $(call native,$(wildcard tests/unit/*.c))
 UNIT_MAIN  := $(filter tests/unit/test_%,$(UNIT_SRC))
 UNIT_HELP  := $(filter-out $(UNIT_MAIN),$(UNIT_SRC))
 SCALAR_SRC := $(filter %_scalar.c,$(KERNEL_SRC))
 PEER_FILES := $(if $(CROSS)$(SAN),,$(PEERS:%=$(LIB)/peers/%.so) \
                 $(patsubst bench/peers/adapters/%,$(LIB)/peers/%,$(wildcard bench/peers/adapters/*.py)))
-ALL_SRC    := $(sort $(KERNEL_SRC) $(REF_SRC) $(CHECK_SRC) $(BENCH_SRC) $(STUDY_SRC) $(PROBE_SRC) $(UNIT_SRC))
+ALL_SRC    := $(sort $(KERNEL_SRC) $(REF_SRC) $(CHECK_SRC) $(BENCH_SRC) $(STUDY_SRC) $(PROBE_SRC) $(UNIT_SRC) $(TRIAL_SRC))
 
 # The autovec baseline: every *_scalar.c once more with the flags of each wide instruction set.
 AUTOVEC_ISAS := $(filter-out scalar,$(ISAS))
@@ -172,6 +174,7 @@ UNIT_BIN := $(if $(CROSS),,$(UNIT_MAIN:tests/unit/test_%.c=$(BIN)/test-%))
 PROGRAMS := $(if $(wildcard tests/check/*.c),$(BIN)/mmk-check) \
             $(if $(CROSS),,$(if $(BENCH_SRC),$(BIN)/mmk-bench) $(if $(STUDY_SRC),$(BIN)/mmk-study))
 LIBS     := $(LIB)/libmmk.a $(LIB)/libmmk.so
+MOVED    := $(if $(CROSS),,$(addprefix $(BIN)/mmk-bench-moved-,5 22 41))
 
 version = $(shell sed -n 's/^.define MMK_VERSION_$1 *//p' kernels/mmk.h)
 MAJOR   := $(call version,MAJOR)
@@ -180,13 +183,13 @@ SONAME  := libmmk.so.$(MAJOR)
 
 # ---- Everyday targets -----------------------------------------------------------------------------
 
-.PHONY: all units deps peers test gate bench curves accuracy study tables profile asm static style install uninstall clean help check-cross FORCE
+.PHONY: all units deps peers test gate bench curves accuracy study doctor gate-trials tables profile asm static style install uninstall clean help check-cross FORCE
 .DELETE_ON_ERROR:
 .SUFFIXES:
 
 all: $(LIBS) $(PROGRAMS) $(PEER_FILES) ## build the libraries, mmk-check, mmk-bench and mmk-study
 
-units: $(UNIT_BIN) $(BIN)/mmk-probe
+units: $(UNIT_BIN) $(BIN)/mmk-probe $(BIN)/mmk-bench-planted
 
 test: all units check-cross ## run every check and test: this machine, NEON in qemu, CPUs without AVX (SUITES=name...)
 ifdef CROSS
@@ -209,6 +212,12 @@ curves: $(BIN)/mmk-bench $(PEER_FILES) ## InfoNCE's time, memory, workspace and 
 
 accuracy: $(BIN)/mmk-bench $(PEER_FILES) ## errors of losses and gradients against the batch, beside PyTorch's, saved beside the run (ACCURACY_ARGS=...)
 	$(BIN)/mmk-bench accuracy --results results $(ACCURACY_ARGS)
+
+doctor: $(BIN)/mmk-bench $(MOVED) ## what this machine can resolve today, and what to do about it (DOCTOR_ARGS=...)
+	$(BIN)/mmk-bench doctor $(addprefix --build ,$(MOVED)) $(DOCTOR_ARGS)
+
+gate-trials: $(BIN)/mmk-bench $(BIN)/mmk-bench-planted ## the gate tried with builds known to be slower, about 90 minutes (TRIALS=...)
+	tests/trials/gate $(TRIALS)
 
 tables: $(BIN)/mmk-bench ## make results/TABLES.md and the plots again from the saved raw data
 	$(BIN)/mmk-bench --tables results
@@ -470,6 +479,18 @@ $(BIN)/mmk-check: $(call objects,$(CHECK_SRC) $(REF_SRC)) $(TOOL_LIBS)
 	$(call link)
 
 $(BIN)/mmk-bench: $(call objects,$(BENCH_SRC) $(REF_SRC)) $(TOOL_LIBS)
+	$(call link,$(BENCH_LIBS) -ldl)
+
+# What the gate is tried with: kernels that are slower, wrong, or do not come back.
+$(BIN)/mmk-bench-planted: $(OBJ)/tests/trials/planted.o $(call objects,$(BENCH_SRC) $(REF_SRC)) $(TOOL_LIBS)
+	$(call link,-Wl$(comma)--wrap=variant_call $(BENCH_LIBS) -ldl)
+
+# The same objects, all code moved by as many cache lines: what placement alone makes of a time.
+$(OBJ)/moved-%.o: $(FLAGS_STAMP)
+	$(call say,AS,$@)
+	mkdir -p $(@D)
+	printf '.text\n.balign 64\n.skip 64 * %s, 0x90\n.section .note.GNU-stack,"",%%progbits\n' '$*' | $(CC) $(CFLAGS) -x assembler -c -o $@ -
+$(BIN)/mmk-bench-moved-%: $(OBJ)/moved-%.o $(call objects,$(BENCH_SRC) $(REF_SRC)) $(TOOL_LIBS)
 	$(call link,$(BENCH_LIBS) -ldl)
 
 # bench/ holds what it prints and plots with; main is its own.

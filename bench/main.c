@@ -7,6 +7,7 @@
 #include "base/standard_output.h"
 #include "compare_mode.h"
 #include "curves/report.h"
+#include "doctor_mode.h"
 #include "gate_mode.h"
 #include "pick.h"
 #include "profile.h"
@@ -15,7 +16,7 @@
 #include "results/results.h"
 #include "retrieve/retrieve.h"
 #include "schedule.h"
-#include "timing/gate.h"
+#include "timing/serve.h"
 
 #include <argp.h>
 #include <stdio.h>
@@ -184,11 +185,15 @@ int main(int argc, char **argv)
         return accuracy_mode_main(argc - 1, argv + 1);
     if (argc > 1 && strcmp(argv[1], "compare") == 0)
         return compare_mode_main(argc - 1, argv + 1);
+    if (argc > 1 && strcmp(argv[1], "doctor") == 0)
+        return doctor_mode_main(argc - 1, argv + 1);
     options_parse(argc, argv, &a);
     if (!kernels_complete(error, sizeof error))
         refuse("%s", error);
     if (a.serve)
-        return gate_serve();
+        return serve_orders();
+    if (a.gate)
+        return gate_mode_run(&a);
     if (a.list) {
         print_list();
         return EXIT_GOOD;
@@ -203,7 +208,5 @@ int main(int argc, char **argv)
         return profile_loop(&a);
     if (a.once)
         return profile_once(&a);
-    if (a.gate)
-        return gate_mode_run(&a);
     return run_bench(&a);
 }

@@ -30,6 +30,9 @@ enum option_key {
     KEY_RESULTS,
     KEY_TABLES,
     KEY_GATE,
+    KEY_THRESHOLD,
+    KEY_JUNIT,
+    KEY_LIMIT,
     KEY_SERVE,
     KEY_CURVES,
     KEY_DIM,
@@ -64,7 +67,7 @@ static const struct argp_option argp_options[] = {
     {"seed", KEY_SEED, "N", 0, "of synthetic data and of the order of samples (default: 1)", 1},
     {"seconds", KEY_SECONDS, "S", 0,
      "what the run may take, about (default: 170, with peers 230; with --curves 240, --smoke 12, "
-     "--profile 10, --gate 60)",
+     "--profile 10, --gate at most 220, of one kernel 55)",
      1},
     {NULL, 0, NULL, 0, "What comes out:", 2},
     {"json", KEY_JSON, "FILE", 0, "write raw samples and machine to FILE", 2},
@@ -88,7 +91,17 @@ static const struct argp_option argp_options[] = {
      "run one variant (--isa, default the widest) at one --shape in a loop, for perf record", 3},
     {"tables", KEY_TABLES, "DIR", 0, "make DIR/TABLES.md and the plots from the saved samples", 3},
     {"gate", KEY_GATE, "PROGRAM", 0,
-     "compare with another mmk-bench, interleaved: exit 0 PASS, 1 REGRESSED, 2 INCONCLUSIVE", 3},
+     "compare with another mmk-bench, interleaved in several launches of both: exit 0 PASS, 1 "
+     "REGRESSED, 2 INCONCLUSIVE, 3 something could not be compared, or a bad option. With "
+     "--kernel, --shape, --isa (default: the widest), --threads, --seconds, --json, --markdown",
+     3},
+    {"threshold", KEY_THRESHOLD, "PERCENT", 0, "with --gate: how much slower matters (default: 2)",
+     3},
+    {"limit", KEY_LIMIT, "S", 0,
+     "with --gate: a program that has not answered by then hangs (default: 20; large cases have "
+     "more)",
+     3},
+    {"junit", KEY_JUNIT, "FILE", 0, "with --gate: write a JUnit XML report, too", 3},
     {"serve", KEY_SERVE, NULL, OPTION_HIDDEN, "the child's side of --gate", 3},
     {NULL, 0, NULL, 0, NULL, 0}};
 
@@ -177,6 +190,15 @@ static error_t parse_option(int key, char *text, struct argp_state *state)
     case KEY_GATE:
         a->gate = text;
         return 0;
+    case KEY_THRESHOLD:
+        a->threshold = parse_positive("--threshold", text, "2");
+        return 0;
+    case KEY_LIMIT:
+        a->limit = parse_positive("--limit", text, "20");
+        return 0;
+    case KEY_JUNIT:
+        a->junit = text;
+        return 0;
     case KEY_PEERS:
         a->peers = text;
         return 0;
@@ -213,11 +235,20 @@ void options_parse(int argc, char **argv, struct arguments *a)
         "`mmk-bench retrieve` searches a gallery of yours and measures what it finds; `mmk-bench "
         "accuracy` measures errors of losses and gradients against the batch; `mmk-bench compare` "
         "sets saved runs side by side; with --help they tell more.\n\n"
-        "Exit status: 0 all is well; 1 a variant failed its check; 2 a bad option or input.",
+        "Exit status: 0 all is well; 1 a variant failed its check; 2 a bad option or input; of "
+        "--gate see there.",
         NULL,
         NULL,
         NULL};
-    argp_err_exit_status = EXIT_USAGE;
+    /* To a gate 2 means INCONCLUSIVE. */
+    for (int i = 1; i < argc; i++)
+        if (strncmp(argv[i], "--ga", 4) == 0)
+            refusal_status = EXIT_NOT_COMPARED;
+    argp_err_exit_status = refusal_status;
     if (argp_parse(&argp, argc, argv, 0, NULL, a) != 0)
         refuse("there is no memory to read the options; close something");
+    if (!a->gate && (a->threshold > 0.0 || a->limit > 0.0 || a->junit))
+        refuse("%s goes with --gate; leave it out", a->junit             ? "--junit"
+                                                    : a->threshold > 0.0 ? "--threshold"
+                                                                         : "--limit");
 }

@@ -10,13 +10,16 @@
 
 /* What the options say; NULL, 0 and false where there is none. */
 struct arguments {
-    const char *kernel, *isa, *peers, *json, *data, *pairs, *profile, *results, *tables, *gate;
+    const char *kernel, *isa, *peers, *json, *data, *pairs, *profile, *results, *tables, *gate,
+        *junit;
     const char *once;
     const char *curves; /* NULL: not wanted; "": all */
     char shapes[1024];
     int threads;
     size_t dim;
     double seconds;
+    double threshold; /* percent */
+    double limit;     /* seconds */
     uint64_t seed;
     bool markdown, csv, list, smoke, all, serve;
 };

@@ -5,12 +5,14 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <spawn.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 /* Whether one of the assignments in `set` is to the name of this one. */
@@ -137,4 +139,67 @@ bool child_ask(struct child *child, const char *order, char *answer, size_t byte
 {
     return child->to && fprintf(child->to, "%s\n", order) > 0 && fflush(child->to) == 0 &&
            child_read(child, answer, bytes);
+}
+
+static double seconds_now(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+enum child_answer child_ask_within(struct child *child, const char *order, char *answer,
+                                   size_t bytes, double seconds)
+{
+    if (!child->to || !child->from || fprintf(child->to, "%s\n", order) < 0 ||
+        fflush(child->to) != 0)
+        return CHILD_GONE;
+    double end = seconds_now() + seconds;
+    struct pollfd ready = {.fd = fileno(child->from), .events = POLLIN};
+    for (size_t used = 0;;) {
+        double left = end - seconds_now();
+        int found = left > 0 ? poll(&ready, 1, (int)(1e3 * left) + 1) : 0;
+        if (found < 0 && errno == EINTR)
+            continue;
+        if (found <= 0)
+            return CHILD_LATE;
+        ssize_t got = read(ready.fd, answer + used, bytes - 1 - used);
+        if (got <= 0)
+            return CHILD_GONE;
+        used += (size_t)got;
+        answer[used] = '\0';
+        char *newline = memchr(answer, '\n', used);
+        if (newline) {
+            *newline = '\0';
+            return CHILD_ANSWERED;
+        }
+        if (used + 1 == bytes) /* no answer that anybody would understand */
+            return CHILD_GONE;
+    }
+}
+
+void child_kill(struct child *child, char *how, size_t how_bytes)
+{
+    int status = 0;
+    const struct timespec pause = {.tv_nsec = 20000000};
+    snprintf(how, how_bytes, "it could not be started");
+    if (child->pid > 0) {
+        bool ended = waitpid(child->pid, &status, WNOHANG) == child->pid;
+        if (!ended) { /* one that has just closed its pipe is still dying */
+            nanosleep(&pause, NULL);
+            ended = waitpid(child->pid, &status, WNOHANG) == child->pid;
+        }
+        if (!ended) {
+            kill(child->pid, SIGKILL);
+            waitpid(child->pid, &status, 0);
+            snprintf(how, how_bytes, "it was ended");
+        } else if (WIFSIGNALED(status)) {
+            snprintf(how, how_bytes, "signal %d (%s)", WTERMSIG(status),
+                     strsignal(WTERMSIG(status)));
+        } else {
+            snprintf(how, how_bytes, "exit status %d", WEXITSTATUS(status));
+        }
+        child->pid = 0;
+    }
+    child_stop(child);
 }

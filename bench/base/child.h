@@ -32,4 +32,15 @@ bool child_read(struct child *child, char *answer, size_t bytes);
 /* Sends an order and reads the answer. */
 bool child_ask(struct child *child, const char *order, char *answer, size_t bytes);
 
+enum child_answer { CHILD_ANSWERED, CHILD_GONE, CHILD_LATE };
+
+/* The same, for not longer than so many seconds. Of one child either all orders are given with this
+ * function, or none. */
+enum child_answer child_ask_within(struct child *child, const char *order, char *answer,
+                                   size_t bytes, double seconds);
+
+/* Ends it whatever it is at; how it ended is then in `how` ("signal 11 (Segmentation fault)", "exit
+ * status 1"). Where it has ended by itself it says how. */
+void child_kill(struct child *child, char *how, size_t how_bytes);
+
 #endif

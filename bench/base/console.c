@@ -12,6 +12,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+int refusal_status = EXIT_USAGE;
+
 void refuse(const char *format, ...)
 {
     va_list list;
@@ -22,7 +24,7 @@ void refuse(const char *format, ...)
     vfprintf(stderr, format, list);
     va_end(list);
     fprintf(stderr, "\n");
-    exit(EXIT_USAGE);
+    exit(refusal_status);
 }
 
 void must_be_good(enum mmk_status status, const char *function)

@@ -9,9 +9,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { EXIT_GOOD = 0, EXIT_WRONG = 1, EXIT_USAGE = 2 };
+enum { EXIT_GOOD = 0, EXIT_WRONG = 1, EXIT_USAGE = 2, EXIT_NOT_COMPARED = 3 };
 
-/* One sentence that names the thing and the remedy, and exit status 2. */
+/* The exit status of what is refused: EXIT_USAGE, unless a mode has given that another meaning. */
+extern int refusal_status;
+
+/* One sentence that names the thing and the remedy, and refusal_status. */
 void refuse(const char *format, ...) __attribute__((format(printf, 1, 2), noreturn));
 
 /* Refuses where a function of the library, called by this thread, says something else than MMK_OK.

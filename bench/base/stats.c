@@ -295,6 +295,16 @@ struct estimate stats_by_launch(const double *values, const size_t *launch, size
     return result;
 }
 
+double stats_standard_deviation(const double *values, size_t n)
+{
+    double mean = 0.0, sum = 0.0;
+    for (size_t i = 0; i < n; i++)
+        mean += values[i] / (double)n;
+    for (size_t i = 0; i < n; i++)
+        sum += (values[i] - mean) * (values[i] - mean);
+    return n > 1 ? sqrt(sum / (double)(n - 1)) : 0.0;
+}
+
 double stats_spread(const struct estimate *e)
 {
     return e->median > 0.0 ? 50.0 * (e->high - e->low) / e->median : 0.0;

@@ -72,6 +72,9 @@ struct estimate stats_ratio_by_launch(const double *numerator, const double *den
  * positive (Geyer 1992). From 1 to n. */
 double stats_effective_number(const double *values, size_t n);
 
+/* About the mean, of n - 1; 0 for fewer than 2 values. */
+double stats_standard_deviation(const double *values, size_t n);
+
 /* Half the interval's width, in percent of the median. */
 double stats_spread(const struct estimate *e);
 

@@ -44,3 +44,24 @@ void text_status(enum mmk_status status, char *text, size_t bytes)
     snprintf(text, bytes, "%s%s%s%s", mmk_status_string(status), detail[0] ? " (" : "", detail,
              detail[0] ? ")" : "");
 }
+
+void text_write_xml(FILE *out, const char *text)
+{
+    for (; *text; text++)
+        switch (*text) {
+        case '&':
+            fputs("&amp;", out);
+            break;
+        case '<':
+            fputs("&lt;", out);
+            break;
+        case '>':
+            fputs("&gt;", out);
+            break;
+        case '"':
+            fputs("&quot;", out);
+            break;
+        default:
+            fputc(*text, out);
+        }
+}

@@ -7,6 +7,7 @@
 #include "../../kernels/mmk.h"
 
 #include <stddef.h>
+#include <stdio.h>
 
 /* Three significant digits, as many as a noisy machine gives. */
 void text_3(double value, char *text, size_t bytes);
@@ -17,5 +18,8 @@ void text_bytes(double bytes_value, char *text, size_t bytes); /* "164 MB" */
  * has 3)". ERROR_BYTES hold it. */
 enum { ERROR_BYTES = 480 };
 void text_status(enum mmk_status status, char *text, size_t bytes);
+
+/* Writes text with what XML has other uses for written as entities. */
+void text_write_xml(FILE *out, const char *text);
 
 #endif

@@ -56,7 +56,7 @@ void mood_learn(struct mood_best *best, const struct canaries *readings, size_t 
         for (size_t i = 0; i < count; i++)
             if (!isnan(in_clocks(&readings[i], c)))
                 known[used++] = in_clocks(&readings[i], c);
-        if (used == 0)
+        if (used < MOOD_READINGS)
             continue;
         qsort(known, used, sizeof *known, compare_doubles);
         double reached = known[used - 1 - (used - 1) / 10];

@@ -41,7 +41,8 @@ struct mood_best {
 };
 
 /* Raises what is known to what these readings reached: their upper decile, for a single one may be
- * too high by the noise of a clock that was read too low. */
+ * too high by the noise of a clock that was read too low. Fewer than MOOD_READINGS say nothing. */
+enum { MOOD_READINGS = 20 };
 void mood_learn(struct mood_best *best, const struct canaries *readings, size_t count);
 
 /* The mood of one reading: quiet where each canary is as near to its best as an idle core keeps it

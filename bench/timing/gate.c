@@ -2,273 +2,440 @@
  * SPDX-License-Identifier: MIT
  *
  * Stored numbers are no judge: the machine of that day is gone. Both programs are started as
- * children that wait for orders, and samples are asked of them in turn, in random order, paired by
- * round. They are started anew several times, because where a process happens to lie in memory is
- * worth some percent.
+ * children that wait for orders, on one CPU, and samples are asked of them in turn, in random
+ * order, paired by round. Where a process and its pages happen to lie is worth some percent: so
+ * both are started anew for every launch, each with another beginning of the stack, and within a
+ * launch the memory of a case is mapped anew every few rounds. verdict.c judges the launches.
  */
 #include "gate.h"
 
 #include "../base/child.h"
-#include "../base/stats.h"
-#include "job.h"
-#include "variants.h"
+#include "../base/memory.h"
+#include "../machine/timer.h"
+#include "serve.h"
 
 #include <errno.h>
 #include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-enum { LAUNCHES = 4, MAX_ROUNDS = 40, LEAST_GATE_ROUNDS = 3, LINE = 512 };
-
-/* Slower by more than this is a regression; two builds of one source differ by about half of it. */
-static const double tolerance = 1.02;
-
-/* ---- The child ------------------------------------------------------------------------------- */
-
-struct served {
-    bool open;
-    struct job job;
-    struct plan plan;
-    struct run run;
-    const struct variant *variant;
-    struct pace pace;
-    size_t samples; /* so far: where the next begins in the rotation */
+enum {
+    LINE = 512,
+    DRAW_ROUNDS = 16, /* between two mappings */
+    LEAST_DRAW_ROUNDS = 3,
+    MOST_ROUNDS = 4096, /* of a case in a launch */
+    MOST_DRAWS = 256,
+    LEAST_QUIET = 6, /* rounds of a mood that make a figure */
+    MOST_PADDING = 4096,
+    RECENT_READINGS = 1000 /* of the canaries, that what they reach is learned from */
 };
 
-static void close_served(struct served *s)
-{
-    if (!s->open)
-        return;
-    job_close(&s->job);
-    plan_free(&s->plan);
-    run_free(&s->run);
-    timer_unpin();
-    memset(s, 0, sizeof *s);
-}
+/* Work a second that whatever answers is surely faster than: the oracle, in double. */
+#define SLOWEST_RATE 2e8
 
-static const struct variant *find_variant(const char *name)
-{
-    const struct variant *list;
-    size_t count = variants_list(&list);
-    for (size_t v = 0; v < count; v++)
-        if (strcmp(list[v].name, name) == 0)
-            return &list[v];
-    return NULL;
-}
+/* Of the time left, what the next eight launches may sample: opening cases takes time, too, and
+ * some cases need more than eight. */
+#define SAMPLING_PART 0.35
+/* Of a case in a launch, seconds. */
+#define SHORTEST_SLICE 0.02
+#define LONGEST_SLICE  0.25
 
-static void serve_open(struct served *s, const char *line)
-{
-    char kernel[64], shape[128], variant[32], error[400];
-    int threads;
-    unsigned long long seed;
-    close_served(s);
-    if (sscanf(line, "open %63s %127s %d %31s %llu", kernel, shape, &threads, variant, &seed) !=
-        5) {
-        printf("none the order is not understood\n");
-        return;
-    }
-    struct plan_options options = {.kernel = kernel, .shape = shape, .threads = threads};
-    run_init(&s->run);
-    s->variant = find_variant(variant);
-    if (!s->variant || !plan_make(&s->plan, &options, &s->run, error, sizeof error)) {
-        printf("none no such kernel, shape or variant\n");
-        return;
-    }
-    if (!job_open(&s->job, &s->plan.cases[0], seed, error, sizeof error)) {
-        plan_free(&s->plan);
-        printf("none %s\n", error);
-        return;
-    }
-    s->open = true;
-    struct column column = {.calls = 1};
-    job_oracle(&s->job, false);
-    variant_select(s->variant);
-    bool ready = variant_prepare(s->variant, &s->job.trial, error, sizeof error);
-    if (!ready || !job_check(&s->job, s->variant, &column)) {
-        printf("failed %.300s\n", ready ? column.note : error);
-        close_served(s);
-        return;
-    }
-    if (threads == 1)
-        timer_pin();
-    s->pace = job_calibrate(&s->job, s->variant, 200e-6);
-    printf("ready %zu\n", s->pace.calls);
-}
+/* The two programs of a launch. */
+struct launch {
+    struct child old_child, new_child;
+    const char *old_program;
+    double limit; /* see gate_options */
+    uint64_t *state;
+};
 
-int gate_serve(void)
-{
-    struct served served;
-    memset(&served, 0, sizeof served);
-    char line[LINE];
-    while (fgets(line, sizeof line, stdin)) {
-        if (strncmp(line, "open ", 5) == 0) {
-            serve_open(&served, line);
-        } else if (served.open && sscanf(line, "sample %zu", &served.pace.calls) == 1) {
-            enum disturbance disturbance;
-            double seconds = job_sample(&served.job, served.variant, served.pace, served.samples++,
-                                        &disturbance);
-            printf("%.9e %d\n", seconds, (int)disturbance);
-        } else {
-            printf("none the order is not understood\n");
-        }
-        fflush(stdout);
-    }
-    close_served(&served);
-    return 0;
-}
+/* One pair of samples. */
+struct round {
+    double old_seconds, new_seconds;
+    size_t draw;
+    struct canaries before, after;
+};
 
-/* ---- The parent ------------------------------------------------------------------------------ */
+/* ---- The children ---------------------------------------------------------------------------- */
 
-static bool start(struct child *child, const char *program)
+static bool start(struct child *child, const char *program, uint64_t *state)
 {
     const char *const argv[] = {program, "--serve", NULL};
-    return child_start(child, argv, NULL);
+    static char padding[MOST_PADDING + 32];
+    size_t length = (size_t)(stats_random(state) % MOST_PADDING);
+    snprintf(padding, sizeof padding, "MMK_PADDING=%*s", (int)length, "");
+    const char *const set[] = {padding, NULL};
+    return child_start(child, argv, set);
 }
 
-/* Seconds of one sample, NaN when it was void. False: the child is gone. */
-static bool ask_sample(struct child *child, size_t calls, double *seconds)
+static void stop_launch(struct launch *l)
 {
-    char order[64], answer[LINE];
-    int disturbance;
-    snprintf(order, sizeof order, "sample %zu", calls);
-    if (!child_ask(child, order, answer, sizeof answer) ||
-        sscanf(answer, "%lf %d", seconds, &disturbance) != 2)
+    child_stop(&l->old_child);
+    child_stop(&l->new_child);
+}
+
+static bool start_launch(struct launch *l)
+{
+    bool old_first = stats_random(l->state) & 1, good = true;
+    for (int i = 0; i < 2; i++)
+        good = ((i == 0) == old_first ? start(&l->old_child, l->old_program, l->state)
+                                      : start(&l->new_child, "/proc/self/exe", l->state)) &&
+               good;
+    if (!good)
+        stop_launch(l);
+    return good;
+}
+
+/* Notes why a case cannot be compared. */
+static void __attribute__((format(printf, 2, 3)))
+give_up(struct gate_case *c, const char *format, ...)
+{
+    va_list list;
+    va_start(list, format);
+    vsnprintf(c->why, sizeof c->why, format, list);
+    va_end(list);
+    c->judgement = (struct judgement){.verdict = GATE_NOT_COMPARED, .settled = true};
+}
+
+/* Gives an order to one of the two. False: it crashed or hung, and was ended; the case says so. */
+static bool ask(struct launch *l, bool old, struct gate_case *c, const char *order, char *answer)
+{
+    struct child *child = old ? &l->old_child : &l->new_child;
+    const char *who = old ? "the baseline" : "this build";
+    char how[160];
+    /* A child that has not answered by then hangs. */
+    double limit = l->limit + plan_work(c->plan->kernel, &c->plan->shape) / SLOWEST_RATE;
+    switch (child_ask_within(child, order, answer, LINE, limit)) {
+    case CHILD_ANSWERED:
+        return true;
+    case CHILD_GONE:
+        child_kill(child, how, sizeof how);
+        give_up(c, "%s crashed: %s", who, how);
         return false;
-    if (disturbance != UNDISTURBED)
+    case CHILD_LATE:
+        break;
+    }
+    child_kill(child, how, sizeof how);
+    give_up(c, "%s hung: no answer within %.0f s", who, limit);
+    return false;
+}
+
+/* Both in an order drawn by lot: what runs second finds other caches. */
+static bool ask_both(struct launch *l, struct gate_case *c, bool old_first, const char *order,
+                     char *old_answer, char *new_answer)
+{
+    return old_first ? ask(l, true, c, order, old_answer) && ask(l, false, c, order, new_answer)
+                     : ask(l, false, c, order, new_answer) && ask(l, true, c, order, old_answer);
+}
+
+/* Maps the case anew in both; *calls that both take in a sample. False: the case was given up. */
+static bool open_case(struct gate *gate, struct launch *l, struct gate_case *c, bool checked,
+                      size_t *calls)
+{
+    char order[256], old_answer[LINE], new_answer[LINE], shape[96];
+    size_t old_calls, new_calls;
+    shape_write_word(c->plan, shape, sizeof shape);
+    snprintf(order, sizeof order, "open %s %s %d %s %llu%s", c->kernel, shape, c->threads,
+             c->variant, (unsigned long long)gate->options.seed, checked ? "" : " unchecked");
+    if (!ask_both(l, c, stats_random(l->state) & 1, order, old_answer, new_answer))
+        return false;
+    if (strncmp(new_answer, "failed", 6) == 0)
+        give_up(c, "this build is wrong: %.300s", new_answer + 7);
+    else if (sscanf(new_answer, "ready %zu", &new_calls) != 1)
+        give_up(c, "this build cannot: %.300s", new_answer);
+    else if (strncmp(old_answer, "failed", 6) == 0)
+        give_up(c, "the baseline is wrong: %.300s", old_answer + 7);
+    else if (sscanf(old_answer, "ready %zu", &old_calls) != 1)
+        give_up(c, "the baseline cannot: %.300s", old_answer);
+    /* Both take equally many calls, as the faster one needs for its sample. */
+    else if ((*calls = old_calls > new_calls ? old_calls : new_calls) > 0)
+        return true;
+    return false;
+}
+
+/* Seconds of a sample, NaN when it was void. False: the case was given up. */
+static bool read_sample(struct gate_case *c, const char *who, const char *answer, double *seconds)
+{
+    int disturbance;
+    if (sscanf(answer, "%lf %d", seconds, &disturbance) != 2 || isnan(*seconds)) {
+        give_up(c, "%s failed while it was timed: %.200s", who, answer);
+        return false;
+    }
+    if (disturbance != UNDISTURBED || !(*seconds > 0.0))
         *seconds = NAN;
     return true;
 }
 
-/* One comparison: rounds of both programs, new and old seconds side by side. */
-struct comparison_samples {
-    double old_seconds[LAUNCHES * MAX_ROUNDS], new_seconds[LAUNCHES * MAX_ROUNDS];
-    size_t count;
-};
+/* ---- A case in a launch ---------------------------------------------------------------------- */
 
-static bool run_launch(struct child *old_child, struct child *new_child, size_t calls,
-                       double seconds, struct comparison_samples *samples, uint64_t *state)
+/* Rounds until the time is over, their memory mapped anew every few. Returns how many; the case may
+ * have been given up. */
+static size_t take_rounds(struct gate *gate, struct launch *l, struct gate_case *c, double slice,
+                          struct round *rounds)
 {
-    double start = timer_now();
-    for (size_t round = 0; round < MAX_ROUNDS; round++) {
-        if (round >= LEAST_GATE_ROUNDS && timer_now() - start > seconds)
+    double end = timer_now() + slice;
+    size_t count = 0;
+    bool first = c->evidence.first.count == 0;
+    for (size_t draw = 0; draw < MOST_DRAWS && count < MOST_ROUNDS; draw++) {
+        char order[64], old_answer[LINE], new_answer[LINE];
+        size_t calls;
+        double opening = timer_now();
+        if (draw > 0 && opening >= end)
             break;
-        double *old_slot = &samples->old_seconds[samples->count];
-        double *new_slot = &samples->new_seconds[samples->count];
-        bool old_first = stats_random(state) & 1;
-        if (!(old_first
-                  ? ask_sample(old_child, calls, old_slot) && ask_sample(new_child, calls, new_slot)
-                  : ask_sample(new_child, calls, new_slot) &&
-                        ask_sample(old_child, calls, old_slot)))
-            return false;
-        samples->count++;
-    }
-    return true;
-}
-
-/* "" when all went well, else why this case says nothing; `failed` when the new build is wrong. */
-static void compare_case(const char *baseline, const char *order, double seconds,
-                         struct comparison_samples *samples, uint64_t *state, char *why,
-                         size_t why_bytes, bool *failed)
-{
-    why[0] = '\0';
-    *failed = false;
-    samples->count = 0;
-    for (int launch = 0; launch < LAUNCHES && !why[0]; launch++) {
-        struct child children[2];
-        memset(children, 0, sizeof children);
-        char old_answer[LINE] = "none it does not run", new_answer[LINE] = "none it does not run";
-        if (start(&children[0], baseline) && start(&children[1], "/proc/self/exe")) {
-            child_ask(&children[0], order, old_answer, sizeof old_answer);
-            child_ask(&children[1], order, new_answer, sizeof new_answer);
+        if (!open_case(gate, l, c, first && draw == 0, &calls))
+            return 0;
+        if (draw == 0) /* the first opening is longer, and no reason for fewer samples */
+            end += timer_now() - opening;
+        snprintf(order, sizeof order, "sample %zu", calls);
+        struct canaries before;
+        canaries_read(&before);
+        bool old_first = false;
+        for (int r = 0; r < DRAW_ROUNDS && count < MOST_ROUNDS; r++) {
+            struct round *round = &rounds[count];
+            if (r >= LEAST_DRAW_ROUNDS && timer_now() >= end)
+                break;
+            old_first = r % 2 == 0 ? (bool)(stats_random(l->state) & 1) : !old_first;
+            if (!ask_both(l, c, old_first, order, old_answer, new_answer) ||
+                !read_sample(c, "the baseline", old_answer, &round->old_seconds) ||
+                !read_sample(c, "this build", new_answer, &round->new_seconds))
+                return 0;
+            round->draw = draw;
+            round->before = before;
+            canaries_read(&round->after);
+            before = round->after;
+            count++;
         }
-        size_t old_calls = 0, new_calls = 0;
-        bool old_ready = sscanf(old_answer, "ready %zu", &old_calls) == 1;
-        bool new_ready = sscanf(new_answer, "ready %zu", &new_calls) == 1;
-        /* Both take equally many calls, as the faster one needs for its sample. */
-        size_t calls = old_calls > new_calls ? old_calls : new_calls;
-        if (strncmp(new_answer, "failed", 6) == 0) {
-            snprintf(why, why_bytes, "FAILED CHECK: %.480s", new_answer + 7);
-            *failed = true;
-        } else if (!old_ready) {
-            snprintf(why, why_bytes, "the baseline cannot: %s", old_answer);
-        } else if (!new_ready) {
-            snprintf(why, why_bytes, "this build cannot: %s", new_answer);
-        } else if (!run_launch(&children[0], &children[1], calls, seconds / LAUNCHES, samples,
-                               state)) {
-            snprintf(why, why_bytes, "one of the programs ended");
-        }
-        child_stop(&children[0]);
-        child_stop(&children[1]);
+        c->draws++;
     }
+    return count;
 }
 
-static enum gate_verdict judge(const struct estimate *ratio)
+/* The centre of the draws' medians, of those rounds that were in one of these moods; NaN: too
+ * few. */
+static double figure_of(struct gate_case *c, const struct round *rounds, const enum mood *moods,
+                        size_t count, unsigned which)
 {
-    if (ratio->n < 6)
-        return GATE_INCONCLUSIVE;
-    if (ratio->low > tolerance)
-        return GATE_REGRESSED;
-    return ratio->high <= tolerance ? GATE_PASS : GATE_INCONCLUSIVE;
-}
-
-enum gate_verdict gate_run(FILE *out, const char *baseline, const struct plan *plan,
-                           const char *const *variants, size_t variant_count, double seconds,
-                           uint64_t seed, char *error, size_t error_bytes)
-{
-    static const char *const names[] = {"PASS", "REGRESSED", "INCONCLUSIVE"};
-    size_t tally[3] = {0, 0, 0}, without = 0;
-    uint64_t state = seed;
-    struct comparison_samples *samples = calloc(1, sizeof *samples);
-    char *program = realpath(baseline, NULL); /* with a /: it is not looked for in PATH */
-    if (!samples || !program || access(program, X_OK) != 0) {
-        free(samples);
-        free(program);
-        snprintf(error, error_bytes,
-                 "--gate %s: it cannot be run (%s); give the path of an mmk-bench "
-                 "that was built from the baseline",
-                 baseline, strerror(errno));
-        return GATE_ERROR;
-    }
-    fprintf(out, "%-26s %-22s %-16s %-28s %6s  %s\n", "kernel", "shape", "variant",
-            "time over baseline", "rounds", "verdict");
-    double share = seconds / (double)(plan->count * variant_count);
-    for (size_t i = 0; i < plan->count; i++) {
-        for (size_t v = 0; v < variant_count; v++) {
-            const struct plan_case *c = &plan->cases[i];
-            char shape[96], text[96], order[256], why[LINE], range[64];
-            bool failed;
-            shape_write_word(c, shape, sizeof shape);
-            shape_write(c, text, sizeof text);
-            snprintf(order, sizeof order, "open %s %s %d %s %llu", c->kernel->name, shape,
-                     c->threads, variants[v], (unsigned long long)seed);
-            compare_case(program, order, share, samples, &state, why, sizeof why, &failed);
-            fprintf(out, "%-26s %-22s %-16s ", c->kernel->name, text, variants[v]);
-            if (why[0]) {
-                fprintf(out, "%s\n", why);
-                tally[GATE_REGRESSED] += failed;
-                without += !failed;
-                continue;
+    double logs[DRAW_ROUNDS], samples[DRAW_ROUNDS], draws[MOST_DRAWS];
+    double round_spread = 0.0, sample_spread = 0.0;
+    size_t draw_count = 0, used = 0;
+    for (size_t i = 0; i < count;) {
+        size_t n = 0;
+        for (size_t draw = rounds[i].draw; i < count && rounds[i].draw == draw; i++)
+            if ((which >> moods[i] & 1) && !isnan(rounds[i].old_seconds) &&
+                !isnan(rounds[i].new_seconds)) {
+                samples[n] = log(rounds[i].new_seconds);
+                logs[n] = samples[n] - log(rounds[i].old_seconds);
+                n++;
             }
-            struct estimate ratio =
-                stats_paired_ratio(samples->new_seconds, samples->old_seconds, samples->count);
-            enum gate_verdict verdict = judge(&ratio);
-            snprintf(range, sizeof range, "%.3f [%.3f, %.3f]", ratio.median, ratio.low, ratio.high);
-            fprintf(out, "%-28s %6zu  %s\n", range, ratio.n, names[verdict]);
-            fflush(out);
-            tally[verdict]++;
+        if (n == 0)
+            continue;
+        draws[draw_count++] = stats_estimate(logs, n).median;
+        round_spread += stats_standard_deviation(logs, n);
+        sample_spread += stats_standard_deviation(samples, n);
+        used += n;
+    }
+    if (used < LEAST_QUIET && used < count)
+        return NAN;
+    c->spread.sample += sample_spread / (double)draw_count;
+    c->spread.round += round_spread / (double)draw_count;
+    c->spread.draw += stats_standard_deviation(draws, draw_count);
+    c->spread.rounds += (double)used / (double)draw_count;
+    c->spread.draws += (double)draw_count;
+    return stats_centre(draws, draw_count).median;
+}
+
+static double median_seconds(const struct round *rounds, size_t count, bool old)
+{
+    double *seconds = memory_new(count, sizeof *seconds);
+    for (size_t i = 0; i < count; i++)
+        seconds[i] = old ? rounds[i].old_seconds : rounds[i].new_seconds;
+    double median = stats_estimate(seconds, count).median;
+    free(seconds);
+    return median;
+}
+
+/* Both programs are compared within one mood, the quiet one where there is enough of it, so that a
+ * neighbour does not silence the gate; where moods changed too often, in all. */
+static void add_figure(struct gate *gate, struct gate_case *c, const struct round *rounds,
+                       size_t count)
+{
+    enum mood *moods = memory_new(count, sizeof *moods);
+    size_t before = gate->reading_count, all = before + count;
+    gate->readings = memory_grow(gate->readings, all, sizeof *gate->readings);
+    for (size_t i = 0; i < count; i++)
+        gate->readings[gate->reading_count++] = rounds[i].after;
+    size_t recent = all < RECENT_READINGS ? all : RECENT_READINGS;
+    mood_learn(&gate->best, gate->readings + all - recent, recent);
+    for (size_t i = 0; i < count; i++) {
+        moods[i] = mood_between(&rounds[i].before, &rounds[i].after, &gate->best);
+        gate->quiet_readings += moods[i] == MOOD_QUIET;
+        if (c->threads > 1) /* what the canaries see is one CPU of several */
+            moods[i] = MOOD_QUIET;
+    }
+    static const unsigned moods_by_turns[] = {1u << MOOD_QUIET, 1u << MOOD_DISTURBED, ~0u};
+    double figure = NAN;
+    int turn = 0;
+    while (isnan(figure) && turn < 3)
+        figure = figure_of(c, rounds, moods, count, moods_by_turns[turn++]);
+    struct verdict_launches *launches = verdict_next(&c->evidence);
+    if (!isnan(figure)) {
+        launches->quiet[launches->count] = turn == 1;
+        launches->log_ratio[launches->count++] = figure;
+        c->rounds += count;
+        c->old_seconds = median_seconds(rounds, count, true);
+        c->new_seconds = median_seconds(rounds, count, false);
+    }
+    free(moods);
+}
+
+/* ---- Launches -------------------------------------------------------------------------------- */
+
+static size_t count_open(const struct gate *gate)
+{
+    size_t open = 0;
+    for (size_t i = 0; i < gate->count; i++)
+        open += !gate->cases[i].judgement.settled;
+    return open;
+}
+
+static void say(const struct gate *gate, double left, size_t open)
+{
+    char text[160];
+    if (!gate->options.progress)
+        return;
+    snprintf(text, sizeof text, "launch %zu: %zu of %zu cases are open, at most %.0f s left",
+             gate->launches + 1, open, gate->count, left > 0.0 ? left : 0.0);
+    gate->options.progress(text);
+}
+
+/* Starts both programs, and visits every open case once, in random order. False: they cannot be
+ * started. */
+static bool run_launch(struct gate *gate, struct launch *l, double slice, double end)
+{
+    size_t *order = memory_new(gate->count, sizeof *order);
+    struct round *rounds = memory_new(MOST_ROUNDS, sizeof *rounds);
+    int cpu = timer_idlest_cpu();
+    bool pinned = gate->cases[0].threads == 1 && cpu >= 0 && timer_pin_to(cpu), good;
+    stats_shuffle(gate->count, order, l->state);
+    good = start_launch(l);
+    for (size_t i = 0; i < gate->count && good && timer_now() < end; i++) {
+        struct gate_case *c = &gate->cases[order[i]];
+        if (c->judgement.settled)
+            continue;
+        size_t count = take_rounds(gate, l, c, slice, rounds);
+        if (c->judgement.settled) { /* given up: what is left of it is not to be trusted */
+            stop_launch(l);
+            good = start_launch(l);
+            continue;
+        }
+        add_figure(gate, c, rounds, count);
+        if (gate->options.launches == 0)
+            c->judgement = verdict_judge(&c->evidence, gate->options.threshold, gate->count);
+        else
+            c->judgement.settled = c->evidence.first.count >= gate->options.launches;
+    }
+    stop_launch(l);
+    if (pinned)
+        timer_unpin();
+    gate->launches++;
+    free(rounds);
+    free(order);
+    return good;
+}
+
+void gate_run(struct gate *gate)
+{
+    uint64_t state = gate->options.seed ^ (uint64_t)(1e9 * timer_now());
+    double start = timer_now(), end = start + gate->options.seconds;
+    char *program = realpath(gate->options.baseline, NULL);
+    struct launch launch = {.old_program = program, .limit = gate->options.limit, .state = &state};
+    for (size_t open; (open = count_open(gate)) > 0 && timer_now() < end;) {
+        double left = end - timer_now();
+        double slice = SAMPLING_PART * left / LEAST_FIRST_LAUNCHES / (double)open;
+        slice = fmin(fmax(slice, SHORTEST_SLICE), LONGEST_SLICE);
+        say(gate, left, open);
+        if (!run_launch(gate, &launch, slice, end)) {
+            for (size_t i = 0; i < gate->count; i++)
+                if (!gate->cases[i].judgement.settled)
+                    give_up(&gate->cases[i], "the programs could not be started: %s",
+                            strerror(errno));
         }
     }
-    free(samples);
+    for (size_t i = 0; i < gate->count; i++)
+        gate->tally[gate->cases[i].judgement.verdict]++;
+    gate->verdict = verdict_of_run(gate->tally);
+    gate->seconds = timer_now() - start;
     free(program);
-    enum gate_verdict verdict = tally[GATE_REGRESSED]      ? GATE_REGRESSED
-                                : tally[GATE_INCONCLUSIVE] ? GATE_INCONCLUSIVE
-                                : tally[GATE_PASS]         ? GATE_PASS
-                                                           : GATE_INCONCLUSIVE;
-    fprintf(out,
-            "\n%s: %zu passed, %zu regressed by more than %.0f %%, %zu inconclusive, %zu without a "
-            "comparison\n",
-            names[verdict], tally[GATE_PASS], tally[GATE_REGRESSED], 100.0 * (tolerance - 1.0),
-            tally[GATE_INCONCLUSIVE], without);
-    return verdict;
+}
+
+/* ---- Cases ----------------------------------------------------------------------------------- */
+
+static struct gate_case *add_case(struct gate *gate)
+{
+    gate->cases = memory_grow(gate->cases, gate->count + 1, sizeof *gate->cases);
+    struct gate_case *c = &gate->cases[gate->count++];
+    memset(c, 0, sizeof *c);
+    c->judgement.verdict = GATE_INCONCLUSIVE;
+    c->judgement.ratio = (struct estimate){.median = NAN, .low = NAN, .high = NAN};
+    return c;
+}
+
+void gate_make(struct gate *gate, const struct gate_options *options, const struct plan *plan,
+               const char *const *variants, size_t variant_count)
+{
+    memset(gate, 0, sizeof *gate);
+    gate->options = *options;
+    for (size_t i = 0; i < plan->count; i++)
+        for (size_t v = 0; v < variant_count; v++) {
+            struct gate_case *c = add_case(gate);
+            c->plan = &plan->cases[i];
+            c->threads = c->plan->threads;
+            snprintf(c->kernel, sizeof c->kernel, "%s", c->plan->kernel->name);
+            snprintf(c->variant, sizeof c->variant, "%s", variants[v]);
+            shape_write(c->plan, c->shape, sizeof c->shape);
+        }
+}
+
+bool gate_add_missing(struct gate *gate, bool all_kernels, char *error, size_t error_bytes)
+{
+    char *program = realpath(gate->options.baseline, NULL); /* with a /: not looked for in PATH */
+    char line[LINE], name[64];
+    bool listed = false;
+    struct child child = {0};
+    if (program && access(program, X_OK) == 0) {
+        const char *const argv[] = {program, "--list", NULL};
+        bool of_kernels = false;
+        if (child_start(&child, argv, NULL))
+            while (child_read(&child, line, sizeof line)) {
+                of_kernels = strncmp(line, "kernels", 7) == 0 || (of_kernels && line[0] == ' ');
+                if (!of_kernels || line[0] != ' ' || line[2] == ' ' ||
+                    sscanf(line, " %63s", name) != 1)
+                    continue;
+                listed = true;
+                if (!all_kernels || kernel_find(name))
+                    continue;
+                struct gate_case *c = add_case(gate);
+                snprintf(c->kernel, sizeof c->kernel, "%s", name);
+                give_up(c, "this build has no such kernel");
+            }
+        listed = child_stop(&child) && listed;
+        errno = ENOEXEC;
+    }
+    if (!listed)
+        snprintf(error, error_bytes,
+                 "--gate %s: it cannot be run (%s); give the path of an mmk-bench that was built "
+                 "from the baseline",
+                 gate->options.baseline,
+                 program && errno == ENOEXEC ? "it is no mmk-bench" : strerror(errno));
+    free(program);
+    return listed;
+}
+
+void gate_free(struct gate *gate)
+{
+    free(gate->cases);
+    free(gate->readings);
+    memset(gate, 0, sizeof *gate);
 }

@@ -4,6 +4,7 @@
 #include "report.h"
 
 #include "../../bench/base/new_file.h"
+#include "../../bench/base/text.h"
 
 void report_pass(struct cell *cell, const struct verdict *v, const char *where)
 {
@@ -86,27 +87,6 @@ void report_tap(const struct report *report, const struct variant *variants, int
     printf("1..%d\n", number);
 }
 
-static void xml_text(FILE *f, const char *text)
-{
-    for (; *text; text++)
-        switch (*text) {
-        case '&':
-            fputs("&amp;", f);
-            break;
-        case '<':
-            fputs("&lt;", f);
-            break;
-        case '>':
-            fputs("&gt;", f);
-            break;
-        case '"':
-            fputs("&quot;", f);
-            break;
-        default:
-            fputc(*text, f);
-        }
-}
-
 static void junit_suite(FILE *f, const struct report *report, const struct variant *variants,
                         int variant_count, size_t k)
 {
@@ -130,11 +110,11 @@ static void junit_suite(FILE *f, const struct report *report, const struct varia
         if (c->failed) {
             fprintf(f, "      <failure message=\"%zu of %zu checks failed\">", c->failed,
                     c->passed + c->failed);
-            xml_text(f, c->first_failure);
+            text_write_xml(f, c->first_failure);
             fputs("</failure>\n", f);
         } else if (c->passed == 0) {
             fputs("      <skipped message=\"", f);
-            xml_text(f, mmk_status_string(variants[v].usable));
+            text_write_xml(f, mmk_status_string(variants[v].usable));
             fputs("\"/>\n", f);
         }
         fprintf(f,

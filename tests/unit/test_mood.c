@@ -125,32 +125,51 @@ static void test_learning_the_upper_decile(void **state)
     has_learned(&learned, 0.98);
 }
 
+/* So many readings, all at that share. */
+static void learn(struct mood_best *learned, size_t count, double share)
+{
+    struct canaries r[MOOD_READINGS] = {{{0}}};
+    for (size_t i = 0; i < count; i++)
+        r[i] = all_at(share);
+    mood_learn(learned, r, count);
+}
+
 /* What was reached once stays known, and is raised by what is better. */
 static void test_learning_goes_up_only(void **state)
 {
     (void)state;
-    struct canaries better = all_at(1.0), worse = all_at(0.9);
     struct mood_best learned = {{0}};
-    mood_learn(&learned, &worse, 1);
+    learn(&learned, MOOD_READINGS, 0.9);
     has_learned(&learned, 0.9);
-    mood_learn(&learned, &better, 1);
+    learn(&learned, MOOD_READINGS, 1.0);
     has_learned(&learned, 1.0);
-    mood_learn(&learned, &worse, 1);
+    learn(&learned, MOOD_READINGS, 0.9);
     has_learned(&learned, 1.0);
-    mood_learn(&learned, NULL, 0);
-    has_learned(&learned, 1.0);
+}
+
+static void test_nothing_is_learned_of_few(void **state)
+{
+    (void)state;
+    struct mood_best learned = {{0}};
+    learn(&learned, MOOD_READINGS - 1, 1.0);
+    has_learned(&learned, 0.0);
+    learn(&learned, 0, 1.0);
+    has_learned(&learned, 0.0);
 }
 
 static void test_nothing_is_learned_of_interrupted_readings(void **state)
 {
     (void)state;
-    struct canaries r[3] = {all_at(1.0), all_at(0.9), all_at(0.9)};
-    for (int c = 0; c < CANARY_COUNT; c++)
-        r[0].rate[c] = NAN;
+    struct canaries r[MOOD_READINGS + 3];
     struct mood_best learned = {{0}};
-    mood_learn(&learned, r, 1);
+    for (size_t i = 0; i < MOOD_READINGS + 3; i++) {
+        r[i] = all_at(i < 3 ? 1.0 : 0.9);
+        for (int c = 0; c < CANARY_COUNT && i < 3; c++)
+            r[i].rate[c] = NAN;
+    }
+    mood_learn(&learned, r, MOOD_READINGS + 2); /* one too few that count */
     has_learned(&learned, 0.0);
-    mood_learn(&learned, r, 3);
+    mood_learn(&learned, r, MOOD_READINGS + 3);
     has_learned(&learned, 0.9);
 }
 
@@ -165,6 +184,7 @@ int main(void)
         cmocka_unit_test(test_between),
         cmocka_unit_test(test_learning_the_upper_decile),
         cmocka_unit_test(test_learning_goes_up_only),
+        cmocka_unit_test(test_nothing_is_learned_of_few),
         cmocka_unit_test(test_nothing_is_learned_of_interrupted_readings),
     };
     return cmocka_run_group_tests_name("mood", tests, NULL, NULL);

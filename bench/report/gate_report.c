@@ -1,0 +1,133 @@
+/* gate_report.c - a gate's rows and verdict.
+ * SPDX-License-Identifier: MIT
+ */
+#include "gate_report.h"
+
+#include "../base/text.h"
+
+#include <math.h>
+#include <string.h>
+
+static size_t launches_of(const struct gate_case *c)
+{
+    return c->evidence.first.count + c->evidence.again.count;
+}
+
+static size_t quiet_of(const struct gate_case *c)
+{
+    size_t quiet = 0;
+    for (size_t i = 0; i < c->evidence.first.count; i++)
+        quiet += c->evidence.first.quiet[i];
+    for (size_t i = 0; i < c->evidence.again.count; i++)
+        quiet += c->evidence.again.quiet[i];
+    return quiet;
+}
+
+/* "1.003 [0.998, 1.009]", or "-". */
+static void write_range(const struct estimate *ratio, char *text, size_t bytes)
+{
+    if (ratio->n == 0)
+        snprintf(text, bytes, "-");
+    else if (isinf(ratio->high))
+        snprintf(text, bytes, "%.3f", ratio->median);
+    else
+        snprintf(text, bytes, "%.3f [%.3f, %.3f]", ratio->median, ratio->low, ratio->high);
+}
+
+/* The verdict, and what there is to add to it. */
+static void write_verdict(const struct gate_case *c, char *text, size_t bytes)
+{
+    const struct estimate *ratio = &c->judgement.ratio;
+    const char *name = gate_verdict_name(c->judgement.verdict);
+    if (c->why[0])
+        snprintf(text, bytes, "%s: %s", name, c->why);
+    else if (launches_of(c) < LEAST_FIRST_LAUNCHES)
+        snprintf(text, bytes, "%s: too little time for %d launches", name, LEAST_FIRST_LAUNCHES);
+    else if (c->evidence.suspect)
+        snprintf(text, bytes, "%s, tried again", name);
+    else if (c->judgement.verdict == GATE_PASS && ratio->high < 1.0)
+        snprintf(text, bytes, "%s, faster", name);
+    else
+        snprintf(text, bytes, "%s", name);
+}
+
+static void write_closing(FILE *out, const struct gate *gate)
+{
+    fprintf(out,
+            "%s: %zu passed, %zu regressed, %zu inconclusive, %zu not compared (threshold %.3g %%, "
+            "%zu launches, %.0f s; the core was undisturbed in %.0f %% of rounds)\n",
+            gate_verdict_name(gate->verdict), gate->tally[GATE_PASS], gate->tally[GATE_REGRESSED],
+            gate->tally[GATE_INCONCLUSIVE], gate->tally[GATE_NOT_COMPARED],
+            100.0 * gate->options.threshold, gate->launches, gate->seconds,
+            gate->reading_count ? 100.0 * (double)gate->quiet_readings / (double)gate->reading_count
+                                : 0.0);
+}
+
+void gate_report_text(FILE *out, const struct gate *gate)
+{
+    fprintf(out, "%-26s %-22s %-14s %-10s %-24s %8s %6s  %s\n", "kernel", "shape", "variant",
+            "time", "time over baseline", "launches", "quiet", "verdict");
+    for (size_t i = 0; i < gate->count; i++) {
+        const struct gate_case *c = &gate->cases[i];
+        char seconds[40] = "-", range[64], verdict[480];
+        if (c->new_seconds > 0.0)
+            text_seconds(c->new_seconds, seconds, sizeof seconds);
+        write_range(&c->judgement.ratio, range, sizeof range);
+        write_verdict(c, verdict, sizeof verdict);
+        fprintf(out, "%-26s %-22s %-14s %-10s %-24s %8zu %6zu  %s\n", c->kernel, c->shape,
+                c->variant, seconds, range, launches_of(c), quiet_of(c), verdict);
+    }
+    fprintf(out, "\n");
+    write_closing(out, gate);
+}
+
+void gate_report_markdown(FILE *out, const struct gate *gate)
+{
+    fprintf(out, "**");
+    write_closing(out, gate);
+    fprintf(out, "**\n\n"
+                 "Time over the baseline's, paired by round: median over launches and its 95 %% "
+                 "interval. What seemed slower was tried again in fresh launches, which alone "
+                 "count then.\n\n"
+                 "| kernel | shape | variant | time | time over baseline | launches | quiet | "
+                 "verdict |\n|---|---|---|---:|---|---:|---:|---|\n");
+    for (size_t i = 0; i < gate->count; i++) {
+        const struct gate_case *c = &gate->cases[i];
+        char seconds[40] = "-", range[64], verdict[480];
+        if (c->new_seconds > 0.0)
+            text_seconds(c->new_seconds, seconds, sizeof seconds);
+        write_range(&c->judgement.ratio, range, sizeof range);
+        write_verdict(c, verdict, sizeof verdict);
+        fprintf(out, "| %s | %s | %s | %s | %s | %zu | %zu | %s |\n", c->kernel, c->shape,
+                c->variant, seconds, range, launches_of(c), quiet_of(c), verdict);
+    }
+}
+
+void gate_report_junit(FILE *out, const struct gate *gate)
+{
+    static const char *const elements[] = {NULL, "failure", "skipped", "error"};
+    fprintf(out,
+            "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites>\n  <testsuite "
+            "name=\"mmk-bench.gate\" tests=\"%zu\" failures=\"%zu\" errors=\"%zu\" "
+            "skipped=\"%zu\" time=\"%.1f\">\n",
+            gate->count, gate->tally[GATE_REGRESSED], gate->tally[GATE_NOT_COMPARED],
+            gate->tally[GATE_INCONCLUSIVE], gate->seconds);
+    for (size_t i = 0; i < gate->count; i++) {
+        const struct gate_case *c = &gate->cases[i];
+        char range[64], verdict[480];
+        const char *element = elements[c->judgement.verdict];
+        write_range(&c->judgement.ratio, range, sizeof range);
+        write_verdict(c, verdict, sizeof verdict);
+        fprintf(out, "    <testcase classname=\"%s\" name=\"%s %s\">\n", c->kernel, c->shape,
+                c->variant);
+        if (element) {
+            fprintf(out, "      <%s message=\"", element);
+            text_write_xml(out, verdict);
+            fprintf(out, ", time over baseline %s\"/>\n", range);
+        }
+        fprintf(out, "      <system-out>time over baseline %s, %zu launches</system-out>\n", range,
+                launches_of(c));
+        fprintf(out, "    </testcase>\n");
+    }
+    fprintf(out, "  </testsuite>\n</testsuites>\n");
+}

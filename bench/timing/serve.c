@@ -1,0 +1,128 @@
+/* serve.c - the side of the gate that is timed.
+ * SPDX-License-Identifier: MIT
+ */
+#include "serve.h"
+
+#include "../base/stats.h"
+#include "job.h"
+#include "variants.h"
+
+#include <malloc.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { LINE = 512, PAGE = 4096, MOST_BALLAST_PAGES = 512, MAPPED_FROM = 64 << 10 };
+
+struct served {
+    bool open;
+    struct job job;
+    struct plan plan;
+    struct run run;
+    const struct variant *variant;
+    struct pace pace;
+    size_t samples; /* so far: where the next begins in the rotation */
+};
+
+/* Pages that are held while a case is open, a random number of them: the case gets other ones than
+ * the time before, of other colours in a cache that goes by physical addresses. */
+static unsigned char *ballast;
+
+static void map_anew(uint64_t *state)
+{
+    unsigned char *before = ballast;
+    size_t bytes = (stats_random(state) % MOST_BALLAST_PAGES + 1) * PAGE;
+    ballast = malloc(bytes);
+    for (size_t i = 0; ballast && i < bytes; i += PAGE)
+        ballast[i] = 1;
+    free(before);
+}
+
+static void close_served(struct served *s)
+{
+    if (!s->open)
+        return;
+    job_close(&s->job);
+    plan_free(&s->plan);
+    run_free(&s->run);
+    timer_unpin();
+    memset(s, 0, sizeof *s);
+}
+
+static const struct variant *find_variant(const char *name)
+{
+    const struct variant *list;
+    size_t count = variants_list(&list);
+    for (size_t v = 0; v < count; v++)
+        if (strcmp(list[v].name, name) == 0)
+            return &list[v];
+    return NULL;
+}
+
+static void serve_open(struct served *s, const char *line, uint64_t *state)
+{
+    char kernel[64], shape[128], variant[32], how[16] = "", error[400];
+    int threads;
+    unsigned long long seed;
+    close_served(s);
+    if (sscanf(line, "open %63s %127s %d %31s %llu %15s", kernel, shape, &threads, variant, &seed,
+               how) < 5) {
+        printf("none the order is not understood\n");
+        return;
+    }
+    struct plan_options options = {.kernel = kernel, .shape = shape, .threads = threads};
+    map_anew(state);
+    run_init(&s->run);
+    s->variant = find_variant(variant);
+    if (!s->variant || !plan_make(&s->plan, &options, &s->run, error, sizeof error)) {
+        printf("none it has no such kernel, shape or variant\n");
+        return;
+    }
+    if (!job_open(&s->job, &s->plan.cases[0], seed, error, sizeof error)) {
+        plan_free(&s->plan);
+        printf("none %s\n", error);
+        return;
+    }
+    s->open = true;
+    struct column column = {.calls = 1};
+    bool checked = strcmp(how, "unchecked") != 0;
+    if (checked)
+        job_oracle(&s->job, false);
+    variant_select(s->variant);
+    bool ready = variant_prepare(s->variant, &s->job.trial, error, sizeof error);
+    if (!ready || (checked && !job_check(&s->job, s->variant, &column))) {
+        printf("failed %.300s\n", ready ? column.note : error);
+        close_served(s);
+        return;
+    }
+    if (threads == 1)
+        timer_pin();
+    s->pace = job_calibrate(&s->job, s->variant, 200e-6);
+    printf("ready %zu\n", s->pace.calls);
+}
+
+int serve_orders(void)
+{
+    struct served served;
+    memset(&served, 0, sizeof served);
+    char line[LINE];
+    /* glibc raises the limit with what is freed, and would then give the same pages again. */
+    mallopt(M_MMAP_THRESHOLD, MAPPED_FROM);
+    uint64_t state = (uint64_t)(1e9 * timer_now());
+    while (fgets(line, sizeof line, stdin)) {
+        if (strncmp(line, "open ", 5) == 0) {
+            serve_open(&served, line, &state);
+        } else if (served.open && sscanf(line, "sample %zu", &served.pace.calls) == 1) {
+            enum disturbance disturbance;
+            double seconds = job_sample(&served.job, served.variant, served.pace, served.samples++,
+                                        &disturbance);
+            printf("%.9e %d\n", seconds, (int)disturbance);
+        } else {
+            printf("none the order is not understood\n");
+        }
+        fflush(stdout);
+    }
+    close_served(&served);
+    free(ballast);
+    return 0;
+}

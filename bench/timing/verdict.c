@@ -1,0 +1,79 @@
+/* verdict.c - what launches of two builds say of a case.
+ * SPDX-License-Identifier: MIT
+ */
+#include "verdict.h"
+
+#include <math.h>
+
+const char *gate_verdict_name(enum gate_verdict verdict)
+{
+    static const char *const names[] = {"PASS", "REGRESSED", "INCONCLUSIVE", "NOT COMPARED"};
+    return names[verdict];
+}
+
+struct verdict_launches *verdict_next(struct evidence *evidence)
+{
+    return evidence->suspect ? &evidence->again : &evidence->first;
+}
+
+static struct estimate as_ratio(struct estimate e)
+{
+    e.median = exp(e.median);
+    e.low = exp(e.low);
+    e.high = exp(e.high);
+    return e;
+}
+
+/* Launches that nobody has suspected of anything: is there something? */
+static struct judgement judge_first(struct evidence *evidence, double most)
+{
+    const struct verdict_launches *l = &evidence->first;
+    struct estimate e = stats_centre(l->log_ratio, l->count);
+    struct judgement j = {.verdict = GATE_INCONCLUSIVE, .ratio = as_ratio(e)};
+    if (l->count < LEAST_FIRST_LAUNCHES)
+        return j;
+    if (e.low > 0.0 && e.median > most / 2) {
+        evidence->suspect = true;
+        return j;
+    }
+    if (e.high < most)
+        j.verdict = GATE_PASS;
+    j.settled = j.verdict == GATE_PASS || l->count == MOST_FIRST_LAUNCHES;
+    return j;
+}
+
+static struct judgement judge_again(const struct verdict_launches *l, double most, double chance)
+{
+    struct estimate e = stats_centre(l->log_ratio, l->count);
+    struct judgement j = {.verdict = GATE_INCONCLUSIVE, .ratio = as_ratio(e)};
+    if (l->count != FIRST_LOOK && l->count != SECOND_LOOK)
+        return j;
+    if (e.median > most / 2 && stats_chance_above(l->log_ratio, l->count, 0.0) <= chance)
+        j.verdict = GATE_REGRESSED;
+    else if (e.high < most)
+        j.verdict = GATE_PASS;
+    j.settled = j.verdict != GATE_INCONCLUSIVE || l->count == SECOND_LOOK;
+    return j;
+}
+
+struct judgement verdict_judge(struct evidence *evidence, double threshold, size_t cases)
+{
+    double most = log1p(threshold);
+    if (!evidence->suspect) {
+        struct judgement first = judge_first(evidence, most);
+        if (!evidence->suspect)
+            return first;
+    }
+    double chance = VERDICT_CHANCE / 2.0 / (double)(cases ? cases : 1);
+    return judge_again(&evidence->again, most, chance);
+}
+
+enum gate_verdict verdict_of_run(const size_t tally[4])
+{
+    static const enum gate_verdict gravest_first[] = {GATE_NOT_COMPARED, GATE_REGRESSED,
+                                                      GATE_INCONCLUSIVE, GATE_PASS};
+    for (int i = 0; i < 4; i++)
+        if (tally[gravest_first[i]] > 0)
+            return gravest_first[i];
+    return GATE_NOT_COMPARED;
+}
