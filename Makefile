@@ -183,7 +183,7 @@ SONAME  := libmmk.so.$(MAJOR)
 
 # ---- Everyday targets -----------------------------------------------------------------------------
 
-.PHONY: all units deps peers test bench curves accuracy study doctor gate-trials tables profile asm static style install uninstall clean help check-cross FORCE
+.PHONY: all units deps peers test gate bench curves accuracy study doctor gate-trials tables profile asm static style install uninstall clean help check-cross FORCE
 .DELETE_ON_ERROR:
 .SUFFIXES:
 
@@ -198,6 +198,11 @@ else
 	BUILD='$(BUILD)' CROSS_BUILD='$(CROSS_BUILD)' CC='$(CC)' SAN='$(SAN)' WERROR= BUILT_WERROR='$(WERROR)' \
 	    tests/run $(SUITES)
 endif
+
+# make knows failure, not which: the last line says the verdict, and .ci/gate alone exits with it.
+gate: ## is this tree slower than a git ref, built alike and timed interleaved? REF=ref [GATE='--kernel topk']
+	BUILD='$(BUILD)' CC='$(CC)' CFLAGS='$(CFLAGS)' CPPFLAGS='$(CPPFLAGS)' LDFLAGS='$(LDFLAGS)' LDLIBS='$(LDLIBS)' \
+	    .ci/gate '$(REF)' $(GATE)
 
 bench: $(BIN)/mmk-bench $(PEER_FILES) ## time every kernel, save results/<cpu>/<date>/ and results/TABLES.md (BENCH_ARGS=...)
 	$(BIN)/mmk-bench --results results $(BENCH_ARGS)

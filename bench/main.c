@@ -5,6 +5,7 @@
 #include "base/console.h"
 #include "base/new_file.h"
 #include "base/standard_output.h"
+#include "compare_mode.h"
 #include "curves/report.h"
 #include "doctor_mode.h"
 #include "gate_mode.h"
@@ -182,6 +183,8 @@ int main(int argc, char **argv)
         return retrieve_main(argc - 1, argv + 1);
     if (argc > 1 && strcmp(argv[1], "accuracy") == 0)
         return accuracy_mode_main(argc - 1, argv + 1);
+    if (argc > 1 && strcmp(argv[1], "compare") == 0)
+        return compare_mode_main(argc - 1, argv + 1);
     if (argc > 1 && strcmp(argv[1], "doctor") == 0)
         return doctor_mode_main(argc - 1, argv + 1);
     options_parse(argc, argv, &a);

@@ -233,11 +233,10 @@ void options_parse(int argc, char **argv, struct arguments *a)
         "Checks and times mmk's kernels: every variant interleaved with the others and with the "
         "machine's peaks, round by round.\v"
         "`mmk-bench retrieve` searches a gallery of yours and measures what it finds; `mmk-bench "
-        "accuracy` measures errors of losses and gradients against the batch; with --help they "
-        "tell more.\n\n"
+        "accuracy` measures errors of losses and gradients against the batch; `mmk-bench compare` "
+        "sets saved runs side by side; with --help they tell more.\n\n"
         "Exit status: 0 all is well; 1 a variant failed its check; 2 a bad option or input; of "
-        "--gate "
-        "see there.",
+        "--gate see there.",
         NULL,
         NULL,
         NULL};

@@ -148,6 +148,28 @@ else
 fi
 check "no .part is left" test -z "$(find "$scratch" -name '*.part')"
 
+# ---- Saved runs side by side ----
+
+check "compare a run with itself" sh -c "
+    '$bench' compare '$run' '$run' >'$scratch/compared' &&
+    grep -q 'rows in both: 0 faster, 0 slower' '$scratch/compared' &&
+    grep -q 'no judge' '$scratch/compared'"
+check "compare, of one kernel as Markdown" sh -c "
+    '$bench' compare --kernel topk --markdown '$run' '$run' >'$scratch/compared' &&
+    grep -q '^| topk ' '$scratch/compared' && ! grep -q dot_pair '$scratch/compared'"
+check "compare a missing file" refuses "$scratch/none.json: cannot be opened" \
+    "$bench" compare "$run" "$scratch/none.json"
+echo '{"format":' >"$scratch/cut.json"
+check "compare what is no JSON" refuses 'no JSON file' "$bench" compare "$scratch/cut.json" "$run"
+echo '{"format":"mmk-accuracy-1"}' >"$scratch/accuracy.json"
+check "compare a file of accuracy" refuses 'has the format mmk-accuracy-1, not mmk-bench-1' \
+    "$bench" compare "$run" "$scratch/accuracy.json"
+check "compare a folder without a run" refuses "$fashion holds no run.json" \
+    "$bench" compare "$run" "$fashion"
+"$bench" --smoke --kernel exp --isa scalar --json "$scratch/exp.json" >/dev/null
+check "compare runs without a common row" refuses 'no row in common' \
+    "$bench" compare "$run" "$run" "$scratch/exp.json"
+
 # ---- Runs that were killed ----
 
 # What it left is removed, and neither other names nor what is being written by a run that lives.

@@ -21,7 +21,32 @@ check "mmk-bench --shape with a word that does not fit" \
     refuses 'does not fit' "$bench" --kernel infonce_forward --shape 64x64x32:stored
 check "mmk-bench --peers with an unknown name" refuses 'no such peer' "$bench" --peers onednn,mkl
 check "mmk-bench --peers none with another" refuses 'none stands alone' "$bench" --peers none,openblas
+check "mmk-bench compare with a single run" refuses 'two saved runs' "$bench" compare "$scratch/file"
+check "mmk-bench compare with an unknown kernel" \
+    refuses 'no such kernel' "$bench" compare --kernel tpok "$scratch/file" "$scratch/file"
 check "nothing was left behind" test "$(ls "$scratch")" = "$(printf 'check.log\nfile\nfolder\nout')"
+
+# gate_refuses pattern command...: status 3, which is no verdict, and a sentence that matches.
+gate_refuses() {
+    pattern=$1
+    shift
+    timeout 5 "$@" >"$scratch/out" 2>&1
+    status=$?
+    cat "$scratch/out"
+    [ "$status" -eq 3 ] && grep -q "^gate: .*$pattern" "$scratch/out" &&
+        [ "$(tail -n 1 "$scratch/out")" = 'gate: exit status 3: could not be compared' ]
+}
+
+mkdir "$scratch/empty"
+check ".ci/gate without a ref" gate_refuses 'no git ref' .ci/gate
+check ".ci/gate with an option for a ref" gate_refuses 'no git ref' .ci/gate --json "$scratch/gate"
+check ".ci/gate without git" gate_refuses 'there is no git' \
+    env PATH="$scratch/empty" "$(command -v bash)" .ci/gate HEAD
+if have git; then
+    check ".ci/gate with no such ref" gate_refuses 'no-such-ref: git finds no' .ci/gate no-such-ref
+fi
+check "make gate without a ref" sh -c "! make -s gate >'$scratch/out' 2>&1 &&
+    grep -q 'gate: no git ref' '$scratch/out'"
 
 version=$(awk '/define MMK_VERSION_(MAJOR|MINOR|PATCH)/ { v = v "." $3 } END { print substr(v, 2) }' \
     kernels/mmk.h)

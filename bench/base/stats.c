@@ -75,19 +75,59 @@ static double *signed_rank_chances(size_t n, size_t *most)
     return chance;
 }
 
-size_t stats_signed_rank(size_t n, double confidence, double *coverage)
+/* chance[u] = P(U = u), U the pairs of m and n values in which that of the m is the greater, in any
+ * order of all of them: m numbers from 0 to n, which sum up to u. */
+static double *pair_chances(size_t m, size_t n, size_t *most)
 {
-    size_t most, rank = 0;
-    double *chance = signed_rank_chances(n, &most), below = 0.0;
+    *most = m * n;
+    size_t sums = *most + 1;
+    double *ways = memory_new((m + 1) * sums, sizeof *ways), all = 0.0;
+    for (size_t i = 0; i < (m + 1) * sums; i++)
+        ways[i] = i == 0;
+    for (size_t next = 0; next <= n; next++)
+        for (size_t taken = 1; taken <= m; taken++)
+            for (size_t u = next; u < sums; u++)
+                ways[taken * sums + u] += ways[(taken - 1) * sums + u - next];
+    double *chance = memory_new(sums, sizeof *chance);
+    for (size_t u = 0; u < sums; u++)
+        all += ways[m * sums + u];
+    for (size_t u = 0; u < sums; u++)
+        chance[u] = ways[m * sums + u] / all;
+    free(ways);
+    return chance;
+}
+
+/* The rank of the ordered values, `most` of them, that the statistic counts. */
+static size_t bounding_rank(const double *chance, size_t most, double confidence, double *coverage)
+{
+    size_t rank = 0;
+    double below = 0.0;
     *coverage = 0.0;
     while (2 * rank + 1 <= most) {
-        below += chance[rank]; /* P(T <= rank): the true centre below the average of that order */
+        below += chance[rank]; /* P(T <= rank): the true centre below the value of that order */
         double reached = 1.0 - 2.0 * below;
         if (rank > 0 && reached < confidence)
             break;
         rank++;
         *coverage = reached > 0.0 ? reached : 0.0;
     }
+    return rank;
+}
+
+size_t stats_signed_rank(size_t n, double confidence, double *coverage)
+{
+    size_t most;
+    double *chance = signed_rank_chances(n, &most);
+    size_t rank = bounding_rank(chance, most, confidence, coverage);
+    free(chance);
+    return rank;
+}
+
+size_t stats_shift_rank(size_t m, size_t n, double confidence, double *coverage)
+{
+    size_t most;
+    double *chance = pair_chances(m, n, &most);
+    size_t rank = bounding_rank(chance, most, confidence, coverage);
     free(chance);
     return rank;
 }
@@ -143,29 +183,69 @@ static double effective_launches(const double *values, size_t n)
     return alike > 0.0 ? (double)n * (1.0 - alike) / (1.0 + alike) : (double)n;
 }
 
+/* Median and interval of estimates in order, so many times as wide. Without the confidence it has
+ * no end. */
+static void bound(struct estimate *result, const double *ordered, size_t count, size_t rank,
+                  double wider)
+{
+    bool enough = result->coverage >= STATS_CONFIDENCE;
+    size_t half = count / 2;
+    result->median = count % 2 ? ordered[half] : ordered[half - 1] / 2.0 + ordered[half] / 2.0;
+    result->low =
+        enough ? result->median - wider * (result->median - ordered[rank - 1]) : -(double)INFINITY;
+    result->high = enough ? result->median + wider * (ordered[count - rank] - result->median)
+                          : (double)INFINITY;
+}
+
+/* Those that count, to be freed. */
+static double *keep_known(const double *values, size_t n, size_t *count)
+{
+    double *kept = memory_new(n, sizeof *kept);
+    *count = 0;
+    for (size_t i = 0; i < n; i++)
+        if (!isnan(values[i]))
+            kept[(*count)++] = values[i];
+    return kept;
+}
+
 struct estimate stats_centre(const double *values, size_t n)
 {
     struct estimate result = {.median = NAN, .low = NAN, .high = NAN};
-    double *kept = memory_new(n, sizeof *kept);
-    for (size_t i = 0; i < n; i++)
-        if (!isnan(values[i]))
-            kept[result.n++] = values[i];
+    double *kept = keep_known(values, n, &result.n);
     result.launches = result.n;
     if (result.n > 0) {
         size_t count, rank = stats_signed_rank(result.n, STATS_CONFIDENCE, &result.coverage);
         double *averages = averages_of_two(kept, result.n, &count);
-        result.median = count % 2 ? averages[count / 2]
-                                  : averages[count / 2 - 1] / 2.0 + averages[count / 2] / 2.0;
         result.effective = effective_launches(kept, result.n);
-        double wider = sqrt((double)result.n / result.effective);
-        bool enough = result.coverage >= STATS_CONFIDENCE;
-        result.low = enough ? result.median - wider * (result.median - averages[rank - 1])
-                            : -(double)INFINITY;
-        result.high = enough ? result.median + wider * (averages[count - rank] - result.median)
-                             : (double)INFINITY;
+        bound(&result, averages, count, rank, sqrt((double)result.n / result.effective));
         free(averages);
     }
     free(kept);
+    return result;
+}
+
+struct estimate stats_shift(const double *x, size_t m, const double *y, size_t n)
+{
+    struct estimate result = {.median = NAN, .low = NAN, .high = NAN};
+    double *from = keep_known(x, m, &m), *to = keep_known(y, n, &n);
+    if (m > 0 && n > 0) {
+        size_t count = 0, rank = stats_shift_rank(m, n, STATS_CONFIDENCE, &result.coverage);
+        double *differences = memory_new(m * n, sizeof *differences);
+        for (size_t i = 0; i < m; i++)
+            for (size_t j = 0; j < n; j++)
+                differences[count++] = from[i] - to[j];
+        qsort(differences, count, sizeof *differences, compare_doubles);
+        result.n = m + n;
+        result.launches = m < n ? m : n;
+        /* The variance of a difference is the sum of both. */
+        double in_effect = 1.0 / effective_launches(from, m) + 1.0 / effective_launches(to, n);
+        double in_number = 1.0 / (double)m + 1.0 / (double)n;
+        result.effective = (double)result.n * in_number / in_effect;
+        bound(&result, differences, count, rank, sqrt(in_effect / in_number));
+        free(differences);
+    }
+    free(from);
+    free(to);
     return result;
 }
 
@@ -182,18 +262,33 @@ double stats_chance_above(const double *values, size_t n, double centre)
     return sum;
 }
 
-struct estimate stats_by_launch(const double *values, const size_t *launch, size_t n)
+/* *samples: how many counted. */
+static size_t launch_medians(const double *values, const size_t *launch, size_t n, double *medians,
+                             size_t *samples)
 {
-    double *medians = memory_new(n, sizeof *medians);
-    size_t count = 0, samples = 0;
+    size_t count = 0;
+    *samples = 0;
     for (size_t first = 0, end; first < n; first = end) {
         for (end = first + 1; end < n && launch[end] == launch[first];)
             end++;
         struct estimate one = stats_estimate(values + first, end - first);
-        samples += one.n;
+        *samples += one.n;
         if (one.n > 0)
             medians[count++] = one.median;
     }
+    return count;
+}
+
+size_t stats_launch_medians(const double *values, const size_t *launch, size_t n, double *medians)
+{
+    size_t ignored;
+    return launch_medians(values, launch, n, medians, &ignored);
+}
+
+struct estimate stats_by_launch(const double *values, const size_t *launch, size_t n)
+{
+    double *medians = memory_new(n, sizeof *medians);
+    size_t samples, count = launch_medians(values, launch, n, medians, &samples);
     struct estimate result = stats_centre(medians, count);
     result.n = samples;
     free(medians);

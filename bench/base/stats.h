@@ -44,6 +44,17 @@ size_t stats_signed_rank(size_t n, double confidence, double *coverage);
  * is widened to what their effective number allows. Below 6 values it has no end (infinite). */
 struct estimate stats_centre(const double *values, size_t n);
 
+/* Which of the m x n differences of two samples, in order, bound the shift between them: the
+ * rank-th smallest and the rank-th largest (1-based). As above, by Mann and Whitney's
+ * distribution. */
+size_t stats_shift_rank(size_t m, size_t n, double confidence, double *coverage);
+
+/* How far the m values x lie above the n values y, which were measured at another time: the median
+ * of all differences (Hodges and Lehmann 1963) and its interval by Mann and Whitney's test, widened
+ * as above. The interval has no end where m and n are too few, 3 and 3, say. n is that of both, and
+ * launches that of the fewer. */
+struct estimate stats_shift(const double *x, size_t m, const double *y, size_t n);
+
 /* How likely signed ranks at least this high are where the true centre is `centre`: small where the
  * values lie above it. 1 for n = 0. */
 double stats_chance_above(const double *values, size_t n, double centre);
@@ -51,6 +62,8 @@ double stats_chance_above(const double *values, size_t n, double centre);
 /* The centre of the launches' medians. launch[i] is the launch of values[i]; those of one launch
  * stand together. A launch without a sample that counts does not count. */
 struct estimate stats_by_launch(const double *values, const size_t *launch, size_t n);
+/* They themselves, `medians` having room for n; returns how many. */
+size_t stats_launch_medians(const double *values, const size_t *launch, size_t n, double *medians);
 struct estimate stats_ratio_by_launch(const double *numerator, const double *denominator,
                                       const size_t *launch, size_t n);
 

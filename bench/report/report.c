@@ -12,8 +12,7 @@
 
 /* ---- Cells ----------------------------------------------------------------------------------- */
 
-/* "1.46 [1.30, 1.56]", with a ? where the interval rests on too few rounds. */
-static void text_speedup(const struct estimate *speedup, char *text, size_t bytes)
+void text_speedup(const struct estimate *speedup, char *text, size_t bytes)
 {
     char median[24], low[24], high[24];
     text_3(speedup->median, median, sizeof median);

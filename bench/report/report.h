@@ -8,6 +8,9 @@
 
 #include <stdio.h>
 
+/* "1.46 [1.30, 1.56]", with a ? where the interval rests on too few rounds. */
+void text_speedup(const struct estimate *speedup, char *text, size_t bytes);
+
 void report_terminal(FILE *out, const struct run *run);
 void report_csv(FILE *out, const struct run *run);
 

@@ -53,23 +53,29 @@ json_t *json_open(const char *path, const char *format, char *error, size_t erro
     json_t *root = json_loadfd(fd, 0, &problem);
     close(fd);
     if (!root) {
-        snprintf(error, error_bytes, "%s is no JSON file (%s); remove it or restore it", path,
+        snprintf(error, error_bytes,
+                 "%s is no JSON file (%s); remove it, restore it or give another", path,
                  problem.text);
         return NULL;
     }
     const char *found = json_string_value(json_object_get(root, "format"));
     if (found && strcmp(found, format) == 0)
         return root;
-    json_disown(path, format, error, error_bytes);
+    if (found)
+        snprintf(error, error_bytes, "%s has the format %.40s, not %s; give a file of the latter",
+                 path, found, format);
+    else
+        json_disown(path, format, error, error_bytes);
     json_decref(root);
     return NULL;
 }
 
 void json_disown(const char *path, const char *format, char *error, size_t error_bytes)
 {
-    snprintf(error, error_bytes,
-             "%s was not written by this mmk-bench (format %s); remove it or restore it", path,
-             format);
+    snprintf(
+        error, error_bytes,
+        "%s was not written by this mmk-bench (format %s); remove it, restore it or give another",
+        path, format);
 }
 
 void json_make_one_line(char *text)

@@ -38,9 +38,7 @@ static bool is_kernel_name(const char *name, size_t length)
     return false;
 }
 
-/* Whether a comma-separated list names it: in full, its family, or "all". A kernel's name wins over
- * a family's: topk is one kernel, not all of topk. */
-static bool list_names(const char *list, const struct kernel *kernel)
+bool plan_names_kernel(const char *list, const struct kernel *kernel)
 {
     while (*list) {
         size_t length = strcspn(list, ",");
@@ -54,7 +52,7 @@ static bool list_names(const char *list, const struct kernel *kernel)
     return false;
 }
 
-static bool check_kernel_list(const char *list, char *error, size_t error_bytes)
+bool plan_check_kernels(const char *list, char *error, size_t error_bytes)
 {
     while (*list) {
         size_t length = strcspn(list, ",");
@@ -62,7 +60,7 @@ static bool check_kernel_list(const char *list, char *error, size_t error_bytes)
         snprintf(name, sizeof name, "%.*s", (int)(length < 60 ? length : 60), list);
         bool known = false;
         for (size_t i = 0; i < kernel_count; i++)
-            known = known || list_names(name, kernels[i]);
+            known = known || plan_names_kernel(name, kernels[i]);
         if (!known) {
             snprintf(
                 error, error_bytes,
@@ -296,11 +294,11 @@ static const char *next_shape(const char *list, char *one, size_t bytes)
 static bool list_cases(struct plan *plan, const struct plan_options *options, struct run *run,
                        char *error, size_t error_bytes)
 {
-    if (options->kernel && !check_kernel_list(options->kernel, error, error_bytes))
+    if (options->kernel && !plan_check_kernels(options->kernel, error, error_bytes))
         return false;
     for (size_t i = 0; i < kernel_count; i++) {
         const struct kernel *kernel = kernels[i];
-        if (options->kernel && !list_names(options->kernel, kernel))
+        if (options->kernel && !plan_names_kernel(options->kernel, kernel))
             continue;
         if (options->shape) {
             const char *list = options->shape;

@@ -30,6 +30,12 @@ void plan_free(struct plan *plan);
 /* Appends a case; its order is its place. False: no memory. */
 bool plan_add(struct plan *plan, const struct plan_case *c);
 
+/* Whether a comma-separated list names the kernel: in full, its family, or "all". A kernel's name
+ * wins over a family's: topk is one kernel, not all of topk. */
+bool plan_names_kernel(const char *list, const struct kernel *kernel);
+/* Whether there is a kernel or family for each word of it. False: error is one sentence. */
+bool plan_check_kernels(const char *list, char *error, size_t error_bytes);
+
 /* flops + bytes: what cases are ordered and estimated by. */
 double plan_work(const struct kernel *kernel, const struct shape *shape);
 

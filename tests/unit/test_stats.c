@@ -24,6 +24,12 @@ static double uniform(uint64_t *state)
     return ((double)(stats_random(state) >> 11) + 0.5) * 0x1p-53;
 }
 
+static double normal(uint64_t *state)
+{
+    double radius = sqrt(-2.0 * log(uniform(state)));
+    return radius * cos(2.0 * acos(-1.0) * uniform(state));
+}
+
 static void test_median(void **state)
 {
     (void)state;
@@ -207,6 +213,323 @@ static void test_equal_columns_are_inconclusive(void **state)
     assert_true(wrong <= trials * 0.05 + 3.0 * sqrt(trials * 0.05));
 }
 
+/* ---- By launch ------------------------------------------------------------------------------- */
+
+/* As in any table of Wilcoxon's distribution: two-sided critical values at 5 % are one below the
+ * rank. */
+static void test_signed_ranks(void **state)
+{
+    (void)state;
+    static const struct {
+        size_t n, rank;
+        double coverage;
+    } known[] = {{0, 0, 0.0},      {1, 1, 0.0},       {5, 1, 0.9375},    {6, 1, 0.96875},
+                 {7, 3, 0.953125}, {8, 4, 0.9609375}, {9, 6, 0.9609375}, {10, 9, 0.951171875}};
+    for (size_t i = 0; i < sizeof known / sizeof known[0]; i++) {
+        double coverage;
+        assert_int_equal(stats_signed_rank(known[i].n, 0.95, &coverage), known[i].rank);
+        assert_true(fabs(coverage - known[i].coverage) < 1e-12);
+    }
+}
+
+/* The same of Mann and Whitney's: of 70 orders of 4 and 4 values one has no pair the wrong way
+ * round. */
+static void test_shift_ranks(void **state)
+{
+    (void)state;
+    static const struct {
+        size_t m, n, rank;
+        double coverage;
+    } known[] = {{0, 4, 0, 0.0},
+                 {1, 1, 1, 0.0},
+                 {3, 3, 1, 1.0 - 2.0 / 20},
+                 {4, 4, 1, 1.0 - 2.0 / 70},
+                 {5, 5, 3, 1.0 - 8.0 / 252},
+                 {3, 8, 3, 1.0 - 8.0 / 165},
+                 {8, 3, 3, 1.0 - 8.0 / 165}};
+    double coverage, other;
+    for (size_t i = 0; i < sizeof known / sizeof known[0]; i++) {
+        assert_int_equal(stats_shift_rank(known[i].m, known[i].n, 0.95, &coverage), known[i].rank);
+        assert_true(fabs(coverage - known[i].coverage) < 1e-12);
+    }
+    assert_int_equal(stats_shift_rank(8, 8, 0.95, &coverage), 14);
+    assert_int_equal(stats_shift_rank(16, 16, 0.95, &coverage), 76);
+    assert_int_equal(stats_shift_rank(6, 20, 0.95, &coverage),
+                     stats_shift_rank(20, 6, 0.95, &other));
+    assert_true(near(coverage, other) && coverage >= 0.95 && coverage < 0.96);
+}
+
+static void test_centre(void **state)
+{
+    (void)state;
+    const double values[] = {1, NAN, 6, 2, 5, 3, 4}, outlier[] = {1, 6, 2, 5, 3, 4000};
+    struct estimate e = stats_centre(values, 7);
+    assert_int_equal(e.n, 6);
+    assert_int_equal(e.launches, 6);
+    assert_true(near(e.median, 3.5) && near(e.coverage, 0.96875));
+    assert_true(near(e.low, 1) && near(e.high, 6) && near(e.effective, 6));
+    assert_true(stats_centre(outlier, 6).median < 5.0);
+    assert_int_equal(stats_centre(NULL, 0).n, 0);
+    assert_true(isnan(stats_centre(NULL, 0).median));
+}
+
+static void test_centre_of_few_has_no_interval(void **state)
+{
+    (void)state;
+    const double values[] = {1, 2, 3, 4, 5};
+    for (size_t n = 1; n <= 5; n++) {
+        struct estimate e = stats_centre(values, n);
+        assert_true(near(e.median, 0.5 + 0.5 * (double)n));
+        assert_true(isinf(e.low) && e.low < 0 && isinf(e.high) && e.high > 0);
+        assert_true(e.coverage < STATS_CONFIDENCE);
+        assert_int_equal(stats_compare(&e), COMPARISON_INCONCLUSIVE);
+    }
+}
+
+/* The same values in an order that goes up say less, and are the same in the middle. */
+static void test_centre_is_wider_where_neighbours_are_alike(void **state)
+{
+    (void)state;
+    const double up[] = {1, 2, 3, 4, 5, 6}, mixed[] = {1, 6, 2, 5, 3, 4};
+    struct estimate wide = stats_centre(up, 6), narrow = stats_centre(mixed, 6);
+    assert_true(near(wide.median, narrow.median));
+    assert_true(wide.low < narrow.low && wide.high > narrow.high);
+    assert_true(wide.effective < 2.0);
+    assert_true(near(wide.high - wide.low,
+                     (narrow.high - narrow.low) * sqrt(narrow.effective / wide.effective)));
+}
+
+static void test_chance_above(void **state)
+{
+    (void)state;
+    const double three[] = {1, 2, 3}, two[] = {-1, 1};
+    assert_true(near(stats_chance_above(NULL, 0, 0.0), 1.0));
+    assert_true(near(stats_chance_above(three, 3, 0.0), 1.0 / 8));
+    assert_true(near(stats_chance_above(three, 3, 4.0), 1.0));
+    assert_true(near(stats_chance_above(three, 3, 1.25), 2.0 / 8)); /* 1 lies below: T >= 5 */
+    assert_true(near(stats_chance_above(two, 2, 0.0), 3.0 / 4));
+    uint64_t random = 11;
+    const int trials = 4000;
+    int low = 0;
+    for (int t = 0; t < trials; t++) {
+        double values[8];
+        for (int i = 0; i < 8; i++)
+            values[i] = normal(&random);
+        low += stats_chance_above(values, 8, 0.0) <= 0.05;
+    }
+    assert_true(low > 0.035 * trials && low < 0.055 * trials);
+}
+
+static void test_by_launch(void **state)
+{
+    (void)state;
+    const double values[] = {3, 1, 2, 7, NAN, NAN, 4, 6, 100, 100, 5};
+    const size_t launch[] = {0, 0, 0, 1, 1, 2, 3, 3, 5, 5, 5};
+    double medians[11];
+    struct estimate e = stats_by_launch(values, launch, 11);
+    assert_int_equal(e.n, 9);
+    assert_int_equal(e.launches, 4); /* launch 2 has nothing that counts */
+    assert_int_equal(stats_launch_medians(values, launch, 11, medians), 4);
+    assert_true(medians[0] == 2 && medians[1] == 7 && medians[2] == 5 && medians[3] == 100);
+    assert_true(near(e.median, stats_centre(medians, 4).median));
+    assert_int_equal(stats_by_launch(NULL, NULL, 0).n, 0);
+}
+
+static void test_ratio_by_launch(void **state)
+{
+    (void)state;
+    double a[36], b[36];
+    size_t launch[36];
+    uint64_t random = 8;
+    for (size_t i = 0; i < 36; i++) {
+        b[i] = 1.0 + uniform(&random);
+        a[i] = 2.0 * b[i] * (1.0 + 0.01 * uniform(&random));
+        launch[i] = i / 4;
+    }
+    a[3] = NAN;
+    b[7] = NAN;
+    struct estimate e = stats_ratio_by_launch(a, b, launch, 36);
+    struct estimate back = stats_ratio_by_launch(b, a, launch, 36);
+    assert_int_equal(e.n, 34);
+    assert_int_equal(e.launches, 9);
+    assert_true(e.low > 2.0 && e.high < 2.02);
+    assert_int_equal(stats_compare(&e), COMPARISON_FASTER);
+    assert_true(near(e.median, 1.0 / back.median));
+    assert_true(near(e.low, 1.0 / back.high) && near(e.high, 1.0 / back.low));
+}
+
+static void test_effective_number(void **state)
+{
+    (void)state;
+    enum { MANY = 4000 };
+    static double values[MANY];
+    const double same[] = {2, 2, 2, 2}, turns[] = {1, -1, 1, -1, 1, -1};
+    uint64_t random = 12;
+    double s = 0.0;
+    assert_true(near(stats_effective_number(same, 4), 4));
+    assert_true(near(stats_effective_number(turns, 6), 6));
+    assert_true(near(stats_effective_number(same, 1), 1));
+    for (int i = 0; i < MANY; i++)
+        values[i] = normal(&random);
+    assert_in_range(stats_effective_number(values, MANY), 3200, MANY);
+    for (int i = 0; i < MANY; i++)
+        values[i] = s = 0.6 * s + normal(&random);
+    assert_in_range(stats_effective_number(values, MANY), 750, 1250); /* 4000 x 0.4 / 1.6 */
+    for (int i = 0; i < MANY; i++)
+        values[i] = i;
+    assert_in_range(stats_effective_number(values, MANY), 1, 5);
+}
+
+static void test_shift(void **state)
+{
+    (void)state;
+    const double x[] = {14, 11, 13, NAN, 12}, y[] = {2, 3, NAN, 1, 4};
+    struct estimate e = stats_shift(x, 5, y, 5), back = stats_shift(y, 5, x, 5);
+    assert_true(near(e.median, 10) && near(e.low, 7) && near(e.high, 13));
+    assert_true(near(e.coverage, 1.0 - 2.0 / 70));
+    assert_int_equal(e.n, 8);
+    assert_int_equal(e.launches, 4);
+    assert_true(near(e.effective, 8)); /* of so few nobody knows how alike neighbours are */
+    assert_true(near(back.median, -10) && near(back.low, -13) && near(back.high, -7));
+    e = stats_shift(x, 3, y, 2);
+    assert_true(near(e.median, 10.5) && isinf(e.low) && isinf(e.high));
+    assert_int_equal(stats_compare(&e), COMPARISON_INCONCLUSIVE);
+    assert_int_equal(stats_shift(x, 5, NULL, 0).n, 0);
+    assert_true(isnan(stats_shift(NULL, 0, y, 5).median));
+}
+
+/* ---- Coverage by launch, simulated ----------------------------------------------------------- */
+
+enum { ROUNDS = 24, MOST_LAUNCHES = 16, REPETITIONS = 5000 };
+
+/* How the samples of one program come about; each is 1 % more or less, as a rule. */
+struct noise {
+    const char *name;
+    double alike;    /* correlation of a round with the next, */
+    bool goes_on;    /* also from launch to launch, with the time of one between them */
+    double spikes;   /* share of samples that are up to 20 % slower */
+    double launches; /* what a launch has of its own, all along */
+    double drift;    /* of the machine from first to last, for both sides of a ratio */
+};
+
+static const struct noise noises[] = {{"independent", 0, false, 0, 0, 0},
+                                      {"AR(1) 0.6", 0.6, false, 0, 0, 0},
+                                      {"AR(1) 0.95", 0.95, false, 0, 0, 0},
+                                      {"AR(1) 0.6 through launches", 0.6, true, 0, 0, 0},
+                                      {"AR(1) 0.95 through launches", 0.95, true, 0, 0, 0},
+                                      {"drift of 10 %", 0, false, 0, 0, 0.1},
+                                      {"spikes", 0, false, 0.05, 0, 0},
+                                      {"launches of 0.5 %", 0, false, 0, 0.005, 0},
+                                      {"launches of 1 %", 0, false, 0, 0.01, 0},
+                                      {"launches of 2 %", 0, false, 0, 0.02, 0}};
+enum { NOISES = sizeof noises / sizeof noises[0] };
+
+static void simulate(const struct noise *noise, size_t launches, double *samples, uint64_t *random)
+{
+    double level = normal(random), fresh = sqrt(1.0 - noise->alike * noise->alike);
+    double far = pow(noise->alike, ROUNDS);
+    for (size_t launch = 0; launch < launches; launch++) {
+        double own = noise->launches * normal(random);
+        if (launch > 0 && noise->goes_on)
+            level = far * level + sqrt(1.0 - far * far) * normal(random);
+        else
+            level = normal(random);
+        for (size_t round = 0; round < ROUNDS; round++) {
+            level = noise->alike * level + fresh * normal(random);
+            double slower = uniform(random) < noise->spikes ? 0.2 * uniform(random) : 0.0;
+            samples[launch * ROUNDS + round] = exp(0.01 * level + own) * (1.0 + slower);
+        }
+    }
+}
+
+/* Turn by turn, the first of a pair second in the next. */
+static void drift(double *a, double *b, size_t n, double whole)
+{
+    for (size_t i = 0; i < n; i++) {
+        a[i] *= 1.0 + whole * (double)(2 * i + i % 2) / (double)(2 * n);
+        b[i] *= 1.0 + whole * (double)(2 * i + 1 - i % 2) / (double)(2 * n);
+    }
+}
+
+/* The median of a sample of that noise: 1, but for what spikes add. */
+static double true_median(const struct noise *noise)
+{
+    enum { MANY = 20000 };
+    if (!(noise->spikes > 0.0))
+        return 1.0;
+    static double samples[MANY * ROUNDS];
+    uint64_t random = 77;
+    simulate(noise, MANY, samples, &random);
+    return stats_estimate(samples, MANY * ROUNDS).median;
+}
+
+static void holds_as_often_as_it_says(const char *name, const char *what, size_t launches, int held,
+                                      double most)
+{
+    double share = (double)held / REPETITIONS;
+    if (share < 0.93 || share > most)
+        fail_msg("%s, %zu launches: %s hold in %.2f %%", name, launches, what, 100.0 * share);
+}
+
+static void coverage_by_launch(const struct noise *noise, size_t launches, uint64_t random)
+{
+    double a[MOST_LAUNCHES * ROUNDS], b[MOST_LAUNCHES * ROUNDS], truth = true_median(noise);
+    size_t launch[MOST_LAUNCHES * ROUNDS], n = launches * ROUNDS;
+    int held = 0, held_ratio = 0, called = 0;
+    for (size_t i = 0; i < n; i++)
+        launch[i] = i / ROUNDS;
+    for (int t = 0; t < REPETITIONS; t++) {
+        simulate(noise, launches, a, &random);
+        simulate(noise, launches, b, &random);
+        drift(a, b, n, noise->drift);
+        struct estimate time = stats_by_launch(a, launch, n);
+        struct estimate ratio = stats_ratio_by_launch(a, b, launch, n);
+        held += time.low <= truth && truth <= time.high;
+        held_ratio += ratio.low <= 1.0 && 1.0 <= ratio.high;
+        called += stats_compare(&ratio) != COMPARISON_INCONCLUSIVE;
+    }
+    if (!(noise->drift > 0.0)) /* there is no true time then */
+        holds_as_often_as_it_says(noise->name, "times", launches, held, 0.98);
+    holds_as_often_as_it_says(noise->name, "ratios", launches, held_ratio, 0.98);
+    assert_true(called < 0.07 * REPETITIONS);
+}
+
+static void test_coverage_by_launch(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < NOISES; i++)
+        for (size_t launches = 8; launches <= MOST_LAUNCHES; launches *= 2)
+            coverage_by_launch(&noises[i], launches, i);
+}
+
+/* Two runs of unlike numbers of launches, one 3 % slower; neighbours alike or not. Of likeness in
+ * both, each known from few, the interval allows a little too much. */
+static void test_coverage_of_shift(void **state)
+{
+    (void)state;
+    static const size_t sizes[][2] = {{6, 6}, {6, 10}, {8, 8}, {12, 6}};
+    static const double alikes[] = {0.0, 0.3};
+    uint64_t random = 21;
+    for (size_t s = 0; s < 2 * sizeof sizes / sizeof sizes[0]; s++) {
+        const size_t *size = sizes[s / 2];
+        double alike = alikes[s % 2];
+        int held = 0;
+        for (int t = 0; t < REPETITIONS; t++) {
+            double sides[2][12];
+            for (int side = 0; side < 2; side++) {
+                double level = normal(&random);
+                for (size_t i = 0; i < size[side]; i++) {
+                    sides[side][i] = 0.01 * level + (side == 0 ? 0.03 : 0.0);
+                    level = alike * level + sqrt(1.0 - alike * alike) * normal(&random);
+                }
+            }
+            struct estimate e = stats_shift(sides[0], size[0], sides[1], size[1]);
+            held += e.low <= 0.03 && 0.03 <= e.high;
+        }
+        holds_as_often_as_it_says("two runs", "shifts", size[0], held, 0.985);
+    }
+}
+
 static void test_shuffle_is_a_permutation_and_fair(void **state)
 {
     (void)state;
@@ -241,6 +564,18 @@ int main(void)
         cmocka_unit_test(test_ratio_drops_rounds_with_a_void_side),
         cmocka_unit_test(test_verdicts),
         cmocka_unit_test(test_equal_columns_are_inconclusive),
+        cmocka_unit_test(test_signed_ranks),
+        cmocka_unit_test(test_shift_ranks),
+        cmocka_unit_test(test_centre),
+        cmocka_unit_test(test_centre_of_few_has_no_interval),
+        cmocka_unit_test(test_centre_is_wider_where_neighbours_are_alike),
+        cmocka_unit_test(test_chance_above),
+        cmocka_unit_test(test_by_launch),
+        cmocka_unit_test(test_ratio_by_launch),
+        cmocka_unit_test(test_effective_number),
+        cmocka_unit_test(test_shift),
+        cmocka_unit_test(test_coverage_by_launch),
+        cmocka_unit_test(test_coverage_of_shift),
         cmocka_unit_test(test_shuffle_is_a_permutation_and_fair),
     };
     return cmocka_run_group_tests_name("stats", tests, NULL, NULL);
