@@ -37,7 +37,6 @@ static void write_range(const struct estimate *ratio, char *text, size_t bytes)
 /* The verdict, and what there is to add to it. */
 static void write_verdict(const struct gate_case *c, char *text, size_t bytes)
 {
-    const struct estimate *ratio = &c->judgement.ratio;
     const char *name = gate_verdict_name(c->judgement.verdict);
     if (c->why[0])
         snprintf(text, bytes, "%s: %s", name, c->why);
@@ -45,8 +44,6 @@ static void write_verdict(const struct gate_case *c, char *text, size_t bytes)
         snprintf(text, bytes, "%s: too little time for %d launches", name, LEAST_FIRST_LAUNCHES);
     else if (c->evidence.suspect)
         snprintf(text, bytes, "%s, tried again", name);
-    else if (c->judgement.verdict == GATE_PASS && ratio->high < 1.0)
-        snprintf(text, bytes, "%s, faster", name);
     else
         snprintf(text, bytes, "%s", name);
 }

@@ -14,13 +14,17 @@
 #include "../machine/timer.h"
 #include "serve.h"
 
+#include <elf.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <math.h>
 #include <sched.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/sendfile.h>
 #include <unistd.h>
 
 enum {
@@ -31,27 +35,43 @@ enum {
     MOST_DRAWS = 256,
     LEAST_QUIET = 6, /* rounds of a mood that make a figure */
     MOST_PADDING = 4096,
+    COPIES = 24,
     RECENT_READINGS = 1000 /* of the canaries, that what they reach is learned from */
 };
 
 /* Work a second that whatever answers is surely faster than: the oracle, in double. */
 #define SLOWEST_RATE 2e8
 
+/* Seconds after which another CPU may be the idlest. */
+#define LOOK_AGAIN 3.0
+
 #define ALL_MOODS (~0u)
 
-/* Of the time left, what the next eight launches may sample: opening cases takes time, too, and
- * some cases need more than eight. */
-#define SAMPLING_PART 0.35
+/* Of the time left, what eight launches may sample, at first and later: opening cases takes time,
+ * too, and some cases need more than eight. */
+#define FIRST_PART 0.25
+#define LATER_PART 0.6
 /* Of a case in a launch, seconds. */
 #define SHORTEST_SLICE 0.02
 #define LONGEST_SLICE  1.0
+#define BRIEF_SLICE    0.1
+
+/* A program, and copies of it in memory. How fast a file is executed depends on which pages of
+ * memory its copy in the page cache has, by up to a fifth, for as long as it stays there: so every
+ * launch takes one of several. */
+struct program {
+    const char *path;
+    int copies[COPIES]; /* file descriptors; -1: there is none */
+};
 
 /* The two programs of a launch. */
 struct launch {
     struct child old_child, new_child;
-    const char *old_program;
+    struct program *old_program, *new_program;
     double limit; /* see gate_options */
     uint64_t *state;
+    int cpu;           /* the idlest, */
+    double look_again; /* which may be another one by then */
 };
 
 /* One pair of samples. */
@@ -61,21 +81,72 @@ struct round {
     struct canaries before, after;
 };
 
+static const char this_build[] = "this build", the_baseline[] = "the baseline";
+
 /* ---- The children ---------------------------------------------------------------------------- */
 
-static bool start(struct child *child, const char *program, uint64_t *state)
+/* As much of a program as is loaded, in memory of its own; -1: it cannot be, or is a script. */
+static int copy_program(const char *path)
 {
-    const char *const argv[] = {program, "--serve", NULL};
-    static char padding[MOST_PADDING + 32];
+    Elf64_Ehdr head;
+    off_t loaded = 0;
+    int from = open(path, O_RDONLY | O_CLOEXEC), copy = memfd_create("mmk-bench", MFD_CLOEXEC);
+    bool good = from >= 0 && copy >= 0 && read(from, &head, sizeof head) == sizeof head &&
+                memcmp(head.e_ident, ELFMAG, SELFMAG) == 0 &&
+                head.e_ident[EI_CLASS] == ELFCLASS64 && head.e_phentsize == sizeof(Elf64_Phdr);
+    for (int i = 0; good && i < head.e_phnum; i++) {
+        Elf64_Phdr part;
+        off_t at = (off_t)(head.e_phoff + (size_t)i * sizeof part);
+        good = pread(from, &part, sizeof part, at) == sizeof part;
+        off_t end = (off_t)(part.p_offset + part.p_filesz);
+        loaded = good && part.p_type == PT_LOAD && end > loaded ? end : loaded;
+    }
+    good = good && lseek(from, 0, SEEK_SET) == 0;
+    for (off_t left = loaded; good && left > 0;) {
+        ssize_t sent = sendfile(copy, from, NULL, (size_t)left);
+        good = sent > 0;
+        left -= sent;
+    }
+    if (from >= 0)
+        close(from);
+    if (copy >= 0 && !good)
+        close(copy);
+    return good ? copy : -1;
+}
+
+static void make_program(struct program *p, const char *path)
+{
+    p->path = path;
+    for (size_t i = 0; i < COPIES; i++)
+        p->copies[i] = copy_program(path);
+}
+
+static void free_program(struct program *p)
+{
+    for (size_t i = 0; i < COPIES; i++)
+        if (p->copies[i] >= 0)
+            close(p->copies[i]);
+}
+
+static bool start(struct child *child, const struct program *program, uint64_t *state)
+{
+    static char padding[MOST_PADDING + 32], path[64];
+    int copy = program->copies[stats_random(state) % COPIES];
+    snprintf(path, sizeof path, "/proc/self/fd/%d", copy);
     size_t length = (size_t)(stats_random(state) % MOST_PADDING);
     snprintf(padding, sizeof padding, "MMK_PADDING=%*s", (int)length, "");
     const char *const set[] = {padding, NULL};
-    if (!child_start(child, argv, set))
-        return false;
-    /* A batch task does not take the CPU from who wakes it: we are asleep before it begins, and do not
-     * interrupt its sample to fall asleep. */
-    sched_setscheduler(child->pid, SCHED_BATCH, &(struct sched_param){.sched_priority = 0});
-    return true;
+    const char *argv[] = {copy >= 0 ? path : program->path, "--serve", NULL};
+    bool good = child_start(child, argv, set);
+    if (!good && copy >= 0) { /* memory may not be executed, here */
+        argv[0] = program->path;
+        good = child_start(child, argv, set);
+    }
+    /* A batch task does not take the CPU from who wakes it: we are asleep before it begins, and do
+     * not interrupt its sample to fall asleep. */
+    if (good)
+        sched_setscheduler(child->pid, SCHED_BATCH, &(struct sched_param){.sched_priority = 0});
+    return good;
 }
 
 static void stop_launch(struct launch *l)
@@ -89,7 +160,7 @@ static bool start_launch(struct launch *l)
     bool old_first = stats_random(l->state) & 1, good = true;
     for (int i = 0; i < 2; i++)
         good = ((i == 0) == old_first ? start(&l->old_child, l->old_program, l->state)
-                                      : start(&l->new_child, "/proc/self/exe", l->state)) &&
+                                      : start(&l->new_child, l->new_program, l->state)) &&
                good;
     if (!good)
         stop_launch(l);
@@ -111,7 +182,7 @@ give_up(struct gate_case *c, const char *format, ...)
 static bool ask(struct launch *l, bool old, struct gate_case *c, const char *order, char *answer)
 {
     struct child *child = old ? &l->old_child : &l->new_child;
-    const char *who = old ? "the baseline" : "this build";
+    const char *who = old ? the_baseline : this_build;
     char how[160];
     /* A child that has not answered by then hangs. */
     double limit = l->limit + plan_work(c->plan->kernel, &c->plan->shape) / SLOWEST_RATE;
@@ -138,29 +209,65 @@ static bool ask_both(struct launch *l, struct gate_case *c, bool old_first, cons
                      : ask(l, false, c, order, new_answer) && ask(l, true, c, order, old_answer);
 }
 
-/* Maps the case anew in both; *calls that both take in a sample. False: the case was given up. */
-static bool open_case(struct gate *gate, struct launch *l, struct gate_case *c, bool checked,
-                      size_t *calls)
+static void write_opening(const struct gate *gate, const struct gate_case *c, const char *how,
+                          char *order, size_t bytes)
 {
-    char order[256], old_answer[LINE], new_answer[LINE], shape[96];
-    size_t old_calls, new_calls;
+    char shape[96];
     shape_write_word(c->plan, shape, sizeof shape);
-    snprintf(order, sizeof order, "open %s %s %d %s %llu%s", c->kernel, shape, c->threads,
-             c->variant, (unsigned long long)gate->options.seed, checked ? "" : " unchecked");
-    if (!ask_both(l, c, stats_random(l->state) & 1, order, old_answer, new_answer))
+    snprintf(order, bytes, "open %s %s %d %s %llu%s", c->kernel, shape, c->threads, c->variant,
+             (unsigned long long)gate->options.seed, how);
+}
+
+/* What a program says to an opening that was no success; false where it was one. */
+static bool has_refused(struct gate_case *c, const char *who, const char *answer, size_t *calls)
+{
+    if (sscanf(answer, "ready %zu", calls) == 1 && *calls > 0)
         return false;
-    if (strncmp(new_answer, "failed", 6) == 0)
-        give_up(c, "this build is wrong: %.300s", new_answer + 7);
-    else if (sscanf(new_answer, "ready %zu", &new_calls) != 1)
-        give_up(c, "this build cannot: %.300s", new_answer);
-    else if (strncmp(old_answer, "failed", 6) == 0)
-        give_up(c, "the baseline is wrong: %.300s", old_answer + 7);
-    else if (sscanf(old_answer, "ready %zu", &old_calls) != 1)
-        give_up(c, "the baseline cannot: %.300s", old_answer);
+    if (strncmp(answer, "failed ", 7) == 0)
+        give_up(c, "%s is wrong: %.300s", who, answer + 7);
+    else
+        give_up(c, "%s cannot: %.300s", who, answer);
+    return true;
+}
+
+/* Maps the case anew in both; *calls that both take in a sample. False: the case was given up. */
+static bool open_case(struct gate *gate, struct launch *l, struct gate_case *c, size_t *calls)
+{
+    char order[256], old_answer[LINE], new_answer[LINE];
+    size_t old_calls, new_calls;
+    write_opening(gate, c, " unchecked", order, sizeof order);
+    if (!ask_both(l, c, stats_random(l->state) & 1, order, old_answer, new_answer) ||
+        has_refused(c, this_build, new_answer, &new_calls) ||
+        has_refused(c, the_baseline, old_answer, &old_calls))
+        return false;
     /* Both take equally many calls, as the faster one needs for its sample. */
-    else if ((*calls = old_calls > new_calls ? old_calls : new_calls) > 0)
-        return true;
-    return false;
+    *calls = old_calls > new_calls ? old_calls : new_calls;
+    return true;
+}
+
+/* Whether this build's results are right: with all CPUs, before anything is timed. */
+static void check_cases(struct gate *gate, struct launch *l)
+{
+    bool started = start(&l->new_child, l->new_program, l->state);
+    for (size_t i = 0; i < gate->count; i++) {
+        struct gate_case *c = &gate->cases[i];
+        char order[256], answer[LINE], text[256];
+        size_t calls;
+        if (c->judgement.settled)
+            continue;
+        snprintf(text, sizeof text, "checking %zu of %zu: %s %s", i + 1, gate->count, c->kernel,
+                 c->shape);
+        if (gate->options.progress)
+            gate->options.progress(text);
+        write_opening(gate, c, "", order, sizeof order);
+        if (!ask(l, false, c, order, answer)) { /* it has gone */
+            started = start(&l->new_child, l->new_program, l->state);
+            continue;
+        }
+        has_refused(c, this_build, answer, &calls);
+    }
+    if (started)
+        child_stop(&l->new_child);
 }
 
 /* Seconds of a sample, NaN when it was void. False: the case was given up. */
@@ -185,17 +292,13 @@ static size_t take_rounds(struct gate *gate, struct launch *l, struct gate_case 
 {
     double end = timer_now() + slice;
     size_t count = 0;
-    bool first = c->evidence.first.count == 0;
     for (size_t draw = 0; draw < MOST_DRAWS && count < MOST_ROUNDS; draw++) {
         char order[64], old_answer[LINE], new_answer[LINE];
         size_t calls;
-        double opening = timer_now();
-        if (draw > 0 && opening >= end)
+        if (draw > 0 && timer_now() >= end)
             break;
-        if (!open_case(gate, l, c, first && draw == 0, &calls))
+        if (!open_case(gate, l, c, &calls))
             return 0;
-        if (draw == 0) /* the first opening is longer, and no reason for fewer samples */
-            end += timer_now() - opening;
         snprintf(order, sizeof order, "sample %zu", calls);
         struct canaries before;
         canaries_read(&before);
@@ -206,8 +309,8 @@ static size_t take_rounds(struct gate *gate, struct launch *l, struct gate_case 
                 break;
             old_first = r % 2 == 0 ? (bool)(stats_random(l->state) & 1) : !old_first;
             if (!ask_both(l, c, old_first, order, old_answer, new_answer) ||
-                !read_sample(c, "the baseline", old_answer, &round->old_seconds) ||
-                !read_sample(c, "this build", new_answer, &round->new_seconds))
+                !read_sample(c, the_baseline, old_answer, &round->old_seconds) ||
+                !read_sample(c, this_build, new_answer, &round->new_seconds))
                 return 0;
             round->draw = draw;
             round->before = before;
@@ -298,6 +401,21 @@ static void add_figure(struct gate *gate, struct gate_case *c, const struct roun
     free(moods);
 }
 
+/* Of a case that needs no long visits: what it varies by sits between launches, and more of them
+ * say more than longer ones. */
+static double slice_for(const struct gate_case *c, double slice)
+{
+    const struct verdict_launches *l = &c->evidence.first;
+    double n = (double)(c->evidence.first.count + c->evidence.again.count);
+    if (l->count < LEAST_FIRST_LAUNCHES)
+        return slice;
+    double within = c->spread.draw / n / sqrt(fmax(c->spread.draws / n, 1.0));
+    double rounds =
+        c->spread.round / n / sqrt(fmax(c->spread.rounds * c->spread.draws / n / n, 1.0));
+    bool between = stats_standard_deviation(l->log_ratio, l->count) > 1.5 * hypot(within, rounds);
+    return between ? fmin(slice, BRIEF_SLICE) : slice;
+}
+
 /* ---- Launches -------------------------------------------------------------------------------- */
 
 static size_t count_open(const struct gate *gate)
@@ -324,15 +442,18 @@ static bool run_launch(struct gate *gate, struct launch *l, double slice, double
 {
     size_t *order = memory_new(gate->count, sizeof *order);
     struct round *rounds = memory_new(MOST_ROUNDS, sizeof *rounds);
-    int cpu = timer_idlest_cpu();
-    bool pinned = gate->cases[0].threads == 1 && cpu >= 0 && timer_pin_to(cpu), good;
+    if (timer_now() > l->look_again) {
+        l->cpu = timer_idlest_cpu();
+        l->look_again = timer_now() + LOOK_AGAIN;
+    }
+    bool pinned = gate->cases[0].threads == 1 && l->cpu >= 0 && timer_pin_to(l->cpu), good;
     stats_shuffle(gate->count, order, l->state);
     good = start_launch(l);
     for (size_t i = 0; i < gate->count && good && timer_now() < end; i++) {
         struct gate_case *c = &gate->cases[order[i]];
         if (c->judgement.settled)
             continue;
-        size_t count = take_rounds(gate, l, c, slice, rounds);
+        size_t count = take_rounds(gate, l, c, slice_for(c, slice), rounds);
         if (c->judgement.settled) { /* given up: what is left of it is not to be trusted */
             stop_launch(l);
             good = start_launch(l);
@@ -358,10 +479,18 @@ void gate_run(struct gate *gate)
     uint64_t state = gate->options.seed ^ (uint64_t)(1e9 * timer_now());
     double start = timer_now(), end = start + gate->options.seconds;
     char *program = realpath(gate->options.baseline, NULL);
-    struct launch launch = {.old_program = program, .limit = gate->options.limit, .state = &state};
+    struct program old_program, new_program;
+    make_program(&old_program, program);
+    make_program(&new_program, "/proc/self/exe");
+    struct launch launch = {.old_program = &old_program,
+                            .new_program = &new_program,
+                            .limit = gate->options.limit,
+                            .state = &state};
+    check_cases(gate, &launch);
     for (size_t open; (open = count_open(gate)) > 0 && timer_now() < end;) {
         double left = end - timer_now();
-        double slice = SAMPLING_PART * left / LEAST_FIRST_LAUNCHES / (double)open;
+        double part = gate->launches < LEAST_FIRST_LAUNCHES ? FIRST_PART : LATER_PART;
+        double slice = part * left / LEAST_FIRST_LAUNCHES / (double)open;
         slice = fmin(fmax(slice, SHORTEST_SLICE), LONGEST_SLICE);
         say(gate, left, open);
         if (!run_launch(gate, &launch, slice, end)) {
@@ -375,6 +504,8 @@ void gate_run(struct gate *gate)
         gate->tally[gate->cases[i].judgement.verdict]++;
     gate->verdict = verdict_of_run(gate->tally);
     gate->seconds = timer_now() - start;
+    free_program(&old_program);
+    free_program(&new_program);
     free(program);
 }
 

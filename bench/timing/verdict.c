@@ -3,7 +3,10 @@
  */
 #include "verdict.h"
 
+#include <assert.h>
 #include <math.h>
+
+static_assert(FIRST_LOOK << (LOOKS - 1) <= MOST_LAUNCHES, "a proof has room for its last look");
 
 const char *gate_verdict_name(enum gate_verdict verdict)
 {
@@ -24,13 +27,21 @@ static struct estimate as_ratio(struct estimate e)
     return e;
 }
 
+/* Looks become rare: each of them may take chance for a verdict. */
+static bool is_look(size_t count)
+{
+    if (count < LEAST_FIRST_LAUNCHES)
+        return false;
+    return count <= 16 || (count <= 64 && count % 4 == 0) || count % 16 == 0;
+}
+
 /* Launches that nobody has suspected of anything: is there something? */
 static struct judgement judge_first(struct evidence *evidence, double most)
 {
     const struct verdict_launches *l = &evidence->first;
     struct estimate e = stats_centre(l->log_ratio, l->count);
     struct judgement j = {.verdict = GATE_INCONCLUSIVE, .ratio = as_ratio(e)};
-    if (l->count < LEAST_FIRST_LAUNCHES)
+    if (!is_look(l->count))
         return j;
     if (e.low > 0.0 && e.median > most / 2) {
         evidence->suspect = true;
@@ -46,13 +57,18 @@ static struct judgement judge_again(const struct verdict_launches *l, double mos
 {
     struct estimate e = stats_centre(l->log_ratio, l->count);
     struct judgement j = {.verdict = GATE_INCONCLUSIVE, .ratio = as_ratio(e)};
-    if (l->count != FIRST_LOOK && l->count != SECOND_LOOK)
+    size_t look = 0;
+    while (look < LOOKS && l->count != (size_t)FIRST_LOOK << look)
+        look++;
+    if (look == LOOKS)
         return j;
-    if (e.median > most / 2 && stats_chance_above(l->log_ratio, l->count, 0.0) <= chance)
+    /* The interval knows of launches that are alike, the chance does not. */
+    if (e.median > most / 2 && e.low > 0.0 &&
+        stats_chance_above(l->log_ratio, l->count, 0.0) <= chance)
         j.verdict = GATE_REGRESSED;
     else if (e.high < most)
         j.verdict = GATE_PASS;
-    j.settled = j.verdict != GATE_INCONCLUSIVE || l->count == SECOND_LOOK;
+    j.settled = j.verdict != GATE_INCONCLUSIVE || look + 1 == LOOKS;
     return j;
 }
 
@@ -64,7 +80,7 @@ struct judgement verdict_judge(struct evidence *evidence, double threshold, size
         if (!evidence->suspect)
             return first;
     }
-    double chance = VERDICT_CHANCE / 2.0 / (double)(cases ? cases : 1);
+    double chance = VERDICT_CHANCE / LOOKS / (double)(cases ? cases : 1);
     return judge_again(&evidence->again, most, chance);
 }
 

@@ -3,8 +3,8 @@
  *
  * A run of the gate compares many cases, and some seem slower by chance. Therefore what seems
  * slower is tried again, in fresh launches, and only these count from then on: a suspicion and its
- * proof are of different samples. The proof is looked at twice; the chance that any of all cases
- * passes it wrongly is at most VERDICT_CHANCE in a run.
+ * proof are of different samples. The proof is looked at four times; the chance that any of all
+ * cases passes it wrongly is at most VERDICT_CHANCE in a run.
  */
 #ifndef MMK_BENCH_VERDICT_H
 #define MMK_BENCH_VERDICT_H
@@ -27,9 +27,9 @@ const char *gate_verdict_name(enum gate_verdict verdict);
 
 enum {
     LEAST_FIRST_LAUNCHES = 8,
-    MOST_FIRST_LAUNCHES = 48,
-    FIRST_LOOK = 16, /* launches of a proof */
-    SECOND_LOOK = 32,
+    MOST_FIRST_LAUNCHES = 320,
+    FIRST_LOOK = 16, /* launches of a proof: it is looked at with so many, and twice as many ... */
+    LOOKS = 4,
     MOST_LAUNCHES = MOST_FIRST_LAUNCHES
 };
 
@@ -57,7 +57,7 @@ struct verdict_launches *verdict_next(struct evidence *evidence);
 
 /* threshold: of what ratio a slow-down matters, 0.02 for 2 %. cases: of the whole run.
  *     REGRESSED     slower in the first launches, and in the fresh ones with a chance of at most
- *                   VERDICT_CHANCE / (2 cases), by a median above half the threshold
+ *                   VERDICT_CHANCE / (LOOKS cases), by a median above half the threshold
  *     PASS          else, the interval ends below the threshold
  *     INCONCLUSIVE  else */
 struct judgement verdict_judge(struct evidence *evidence, double threshold, size_t cases);
