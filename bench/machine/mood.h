@@ -44,8 +44,8 @@ struct mood_best {
  * too high by the noise of a clock that was read too low. */
 void mood_learn(struct mood_best *best, const struct canaries *readings, size_t count);
 
-/* The mood of one reading. A canary must be within 5 % of the best a clock, and the clock within 3
- * % of the best clock. */
+/* The mood of one reading: quiet where each canary is as near to its best as an idle core keeps it
+ * (4 to 20 %, by canary: mood.c). */
 enum mood mood_of(const struct canaries *reading, const struct mood_best *best);
 
 /* The mood of what was timed between two readings: quiet if both are, disturbed if both are, else

@@ -3,6 +3,8 @@
  */
 #include "timer.h"
 
+#include "../base/stats.h"
+
 #include <fcntl.h>
 #include <sched.h>
 #include <stdio.h>
@@ -38,22 +40,59 @@ const char *disturbance_name(enum disturbance disturbance)
     return names[disturbance];
 }
 
-/* Steal ticks of all CPUs: the eighth number of the first line of /proc/stat; 0 where unknown. */
-static uint64_t read_steal(void)
+bool timer_parse_ticks(const char *stat, int cpu, struct cpu_ticks *ticks)
+{
+    enum { IDLE = 3, WAITING = 4, FIELDS = 8 }; /* the last one is steal */
+    char name[24];
+    if (cpu < 0)
+        snprintf(name, sizeof name, "cpu ");
+    else
+        snprintf(name, sizeof name, "cpu%d ", cpu);
+    const char *line = stat;
+    while (line && strncmp(line, name, strlen(name)) != 0) {
+        line = strchr(line, '\n');
+        line = line ? line + 1 : NULL;
+    }
+    if (!line)
+        return false;
+    const char *at = line + strlen(name);
+    *ticks = (struct cpu_ticks){0, 0};
+    for (int f = 0; f < FIELDS; f++) {
+        char *end;
+        at += strspn(at, " ");
+        if (*at < '0' || *at > '9')
+            return false;
+        uint64_t value = strtoull(at, &end, 10);
+        if (*end == '\0') /* cut off, in the middle of a number for all that is known */
+            return false;
+        at = end;
+        ticks->busy += f == IDLE || f == WAITING ? 0 : value;
+        ticks->steal = value;
+    }
+    return true;
+}
+
+enum { STAT_BYTES = 1 << 18, LINE_BYTES = 128 }; /* a line: what Linux reckons with, too */
+
+/* The start of /proc/stat, in which the line of that CPU is; "" where it cannot be read. */
+static void read_stat(int cpu, char *text)
 {
     static int fd = -2;
     if (fd == -2)
         fd = open("/proc/stat", O_RDONLY | O_CLOEXEC);
-    char line[256];
-    ssize_t got = fd >= 0 ? pread(fd, line, sizeof line - 1, 0) : -1;
-    if (got <= 0)
-        return 0;
-    line[got] = '\0';
-    unsigned long long v[8] = {0};
-    if (sscanf(line, "cpu %llu %llu %llu %llu %llu %llu %llu %llu", &v[0], &v[1], &v[2], &v[3],
-               &v[4], &v[5], &v[6], &v[7]) != 8)
-        return 0;
-    return v[7];
+    size_t wanted = (size_t)(cpu + 3) * LINE_BYTES;
+    ssize_t got = fd >= 0 ? pread(fd, text, wanted < STAT_BYTES ? wanted : STAT_BYTES - 1, 0) : -1;
+    text[got > 0 ? got : 0] = '\0';
+}
+
+/* Of one CPU, or with several threads of all. 0 where unknown. */
+static uint64_t read_steal(int threads, int cpu)
+{
+    static char text[STAT_BYTES];
+    struct cpu_ticks ticks;
+    int line = threads == 1 ? cpu : -1;
+    read_stat(line, text);
+    return timer_parse_ticks(text, line, &ticks) ? ticks.steal : 0;
 }
 
 static long read_switches(int threads)
@@ -66,16 +105,17 @@ static long read_switches(int threads)
 void sample_begin(struct sample *sample, int threads)
 {
     sample->threads = threads;
-    sample->steal = read_steal();
-    sample->switches = read_switches(threads);
     sample->cpu = sched_getcpu();
+    sample->steal = read_steal(threads, sample->cpu);
+    sample->switches = read_switches(threads);
     sample->cpu_start = read_clock(CLOCK_THREAD_CPUTIME_ID);
     sample->start = timer_now();
 }
 
 static double stolen_since(const struct sample *sample)
 {
-    return (double)(read_steal() - sample->steal) / (double)sysconf(_SC_CLK_TCK);
+    uint64_t now = read_steal(sample->threads, sample->cpu);
+    return now > sample->steal ? (double)(now - sample->steal) / (double)sysconf(_SC_CLK_TCK) : 0.0;
 }
 
 /* lost: seconds that the thread was not running. */
@@ -127,17 +167,21 @@ void timer_wait_for_idle_threads(void)
     } while (read_clock(CLOCK_PROCESS_CPUTIME_ID) - before > idle && timer_now() - start < longest);
 }
 
-bool timer_pin(void)
+bool timer_pin_to(int cpu)
 {
     if (!mask_known)
         mask_known = sched_getaffinity(0, sizeof original_mask, &original_mask) == 0;
-    int cpu = sched_getcpu();
-    if (cpu < 0 || !mask_known)
+    if (!mask_known || cpu < 0 || cpu >= CPU_SETSIZE || !CPU_ISSET((size_t)cpu, &original_mask))
         return false;
     cpu_set_t one;
     CPU_ZERO(&one);
     CPU_SET((size_t)cpu, &one);
     return sched_setaffinity(0, sizeof one, &one) == 0;
+}
+
+bool timer_pin(void)
+{
+    return timer_pin_to(sched_getcpu());
 }
 
 void timer_unpin(void)
@@ -146,10 +190,59 @@ void timer_unpin(void)
         sched_setaffinity(0, sizeof original_mask, &original_mask);
 }
 
+/* The CPUs that this process may use; false: unknown. */
+static bool allowed_cpus(cpu_set_t *mask)
+{
+    if (mask_known)
+        *mask = original_mask;
+    return mask_known || sched_getaffinity(0, sizeof *mask, mask) == 0;
+}
+
 int timer_cpus(void)
 {
     cpu_set_t mask;
-    if (mask_known)
-        return CPU_COUNT(&original_mask);
-    return sched_getaffinity(0, sizeof mask, &mask) == 0 ? CPU_COUNT(&mask) : 1;
+    return allowed_cpus(&mask) ? CPU_COUNT(&mask) : 1;
+}
+
+int timer_idlest_between(const char *before, const char *after, const int *cpus, size_t count,
+                         uint64_t *random)
+{
+    int idlest = -1;
+    struct cpu_ticks least = {0, 0};
+    uint64_t equals = 0;
+    for (size_t i = 0; i < count; i++) {
+        struct cpu_ticks then, now;
+        if (!timer_parse_ticks(before, cpus[i], &then) || !timer_parse_ticks(after, cpus[i], &now))
+            continue;
+        now.busy -= then.busy;
+        now.steal -= then.steal;
+        bool same = idlest >= 0 && now.busy == least.busy && now.steal == least.steal;
+        bool less = idlest < 0 || now.busy < least.busy ||
+                    (now.busy == least.busy && now.steal < least.steal);
+        equals = less ? 1 : equals + same;
+        if (less || (same && stats_random(random) % equals == 0)) {
+            idlest = cpus[i];
+            least = now;
+        }
+    }
+    return idlest;
+}
+
+int timer_idlest_cpu(void)
+{
+    static char before[STAT_BYTES], after[STAT_BYTES];
+    const struct timespec look = {.tv_nsec = 60000000};
+    int cpus[CPU_SETSIZE];
+    size_t count = 0;
+    cpu_set_t mask;
+    if (!allowed_cpus(&mask))
+        return -1;
+    for (int cpu = 0; cpu < CPU_SETSIZE; cpu++)
+        if (CPU_ISSET((size_t)cpu, &mask))
+            cpus[count++] = cpu;
+    read_stat(CPU_SETSIZE, before);
+    nanosleep(&look, NULL);
+    read_stat(CPU_SETSIZE, after);
+    uint64_t random = (uint64_t)(timer_now() * 1e9) ^ (uint64_t)getpid() << 32;
+    return timer_idlest_between(before, after, cpus, count, &random);
 }
