@@ -31,6 +31,8 @@ enum option_key {
     KEY_TABLES,
     KEY_GATE,
     KEY_SERVE,
+    KEY_LAUNCH,
+    KEY_PRECISION,
     KEY_CURVES,
     KEY_DIM,
     KEY_ONCE,
@@ -64,7 +66,11 @@ static const struct argp_option argp_options[] = {
     {"seed", KEY_SEED, "N", 0, "of synthetic data and of the order of samples (default: 1)", 1},
     {"seconds", KEY_SECONDS, "S", 0,
      "what the run may take, about (default: 170, with peers 230; with --curves 240, --smoke 12, "
-     "--profile 10, --gate 60)",
+     "--profile 10, --gate 60); a run ends sooner where every row is known well enough",
+     1},
+    {"precision", KEY_PRECISION, "PERCENT", 0,
+     "a row is known well enough when half of the interval of its time and of its speed-up is "
+     "that, or when twice the launches make it no narrower (default: 1)",
      1},
     {NULL, 0, NULL, 0, "What comes out:", 2},
     {"json", KEY_JSON, "FILE", 0, "write raw samples and machine to FILE", 2},
@@ -90,6 +96,7 @@ static const struct argp_option argp_options[] = {
     {"gate", KEY_GATE, "PROGRAM", 0,
      "compare with another mmk-bench, interleaved: exit 0 PASS, 1 REGRESSED, 2 INCONCLUSIVE", 3},
     {"serve", KEY_SERVE, NULL, OPTION_HIDDEN, "the child's side of --gate", 3},
+    {"launch", KEY_LAUNCH, NULL, OPTION_HIDDEN, "one of the launches that a run is made of", 3},
     {NULL, 0, NULL, 0, NULL, 0}};
 
 static double parse_positive(const char *option, const char *text, const char *example)
@@ -192,6 +199,12 @@ static error_t parse_option(int key, char *text, struct argp_state *state)
     case KEY_LIST:
         a->list = true;
         return 0;
+    case KEY_LAUNCH:
+        a->launch = true;
+        return 0;
+    case KEY_PRECISION:
+        a->precision = parse_positive("--precision", text, "1");
+        return 0;
     case KEY_SERVE:
         a->serve = true;
         return 0;
@@ -213,7 +226,8 @@ void options_parse(int argc, char **argv, struct arguments *a)
         "`mmk-bench retrieve` searches a gallery of yours and measures what it finds; `mmk-bench "
         "accuracy` measures errors of losses and gradients against the batch; with --help they "
         "tell more.\n\n"
-        "Exit status: 0 all is well; 1 a variant failed its check; 2 a bad option or input.",
+        "Exit status: 0 all is well; 1 a variant failed its check, or a launch crashed; 2 a bad "
+        "option or input.",
         NULL,
         NULL,
         NULL};

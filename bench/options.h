@@ -16,9 +16,9 @@ struct arguments {
     char shapes[1024];
     int threads;
     size_t dim;
-    double seconds;
+    double seconds, precision; /* percent */
     uint64_t seed;
-    bool markdown, csv, list, smoke, all, serve;
+    bool markdown, csv, list, smoke, all, serve, launch;
 };
 
 /* Reads the options into a, which holds the defaults. What is wrong is refused. */

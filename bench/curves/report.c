@@ -278,7 +278,7 @@ static struct estimate speedup(const struct row *row, const struct column *over)
 {
     if (!over)
         return (struct estimate){.n = 0};
-    return stats_paired_ratio(over->seconds, row->column->seconds, row->result->rounds);
+    return analyse_series(row->result, over->seconds, row->column->seconds);
 }
 
 static void report_workspaces(FILE *out, const struct run *run, int level)

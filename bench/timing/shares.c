@@ -5,6 +5,8 @@
 
 #include <math.h>
 
+enum { MOST_THREADS = 256 }; /* that --threads takes */
+
 void shares_equalise(struct group *group)
 {
     const double longest_sample = 5e-3;
@@ -21,23 +23,31 @@ void shares_equalise(struct group *group)
             continue;
         entrant->pace = (struct pace){calls, rotated};
         entrant->cost = call * (double)(calls + rotated);
-        entrant_column(group, entrant)->calls = calls;
     }
+}
+
+/* Every peak once, which is tried out when it is asked for the first time. */
+static double peaks_cost(int threads)
+{
+    static double seconds[MOST_THREADS + 1];
+    if (seconds[threads] > 0.0)
+        return seconds[threads];
+    double start = timer_now();
+    entrants_set_threads(threads);
+    for (int p = 0; p < PEAK_COUNT; p++)
+        if (peak_possible((enum peak)p))
+            peak_measure((enum peak)p, threads);
+    timer_unpin();
+    return seconds[threads] = timer_now() - start;
 }
 
 double shares_peaks_cost(const struct group *group)
 {
-    double start = timer_now();
-    for (size_t i = 0; i < group->count; i++) {
-        if (entrants_same_threads(group, i) != i)
-            continue;
-        entrants_set_threads(group->cases[i].threads);
-        for (int p = 0; p < PEAK_COUNT; p++)
-            if (peak_possible((enum peak)p))
-                peak_measure((enum peak)p, group->cases[i].threads);
-    }
-    timer_unpin();
-    return timer_now() - start;
+    double seconds = 0.0;
+    for (size_t i = 0; i < group->count; i++)
+        if (entrants_same_threads(group, i) == i)
+            seconds += peaks_cost(group->cases[i].threads);
+    return seconds;
 }
 
 void shares_give_rounds(struct group *group, double share, double left)
@@ -48,13 +58,18 @@ void shares_give_rounds(struct group *group, double share, double left)
     for (size_t e = 0; e < group->entrant_count; e++) {
         struct entrant entrant = group->entrants[e];
         enum kind kind = entrant_kind(entrant.variant);
-        double fair = part[kind] / entrant.cost, needed = LEAST_ROUNDS * entrant.cost;
-        if ((kind == BASELINES && fair < LEAST_ROUNDS && needed > CHEAP_SECONDS) ||
-            !entrants_may_spend(group, entrant.variant, needed, spent, left)) {
+        double launches = (double)group->launches;
+        double fair = part[kind] / entrant.cost / launches, needed = launches * entrant.cost;
+        if (!group->known && ((kind == BASELINES && fair < 1.0 && needed > CHEAP_SECONDS) ||
+                              !entrants_may_spend(group, entrant.variant, needed, spent, left))) {
             entrant_too_slow(entrant_column(group, &entrant), entrant.cost);
             continue;
         }
-        entrant.rounds = fair < LEAST_ROUNDS                         ? LEAST_ROUNDS
+        struct column *column = entrant_column(group, &entrant);
+        column->calls = entrant.pace.calls;
+        column->warm_up = entrant.pace.warm_up;
+        column->cost = entrant.cost;
+        entrant.rounds = fair < 1.0                                  ? 1
                          : fair < (double)group->options->max_rounds ? (size_t)fair
                                                                      : group->options->max_rounds;
         spent += needed;
@@ -74,7 +89,7 @@ size_t shares_most_rounds(const struct group *group)
 void shares_make_room_for_peaks(struct group *group, double share, double peaks)
 {
     size_t rounds = shares_most_rounds(group);
-    for (; rounds > LEAST_ROUNDS; rounds--) {
+    for (; rounds > 1; rounds--) {
         double total = (double)rounds * peaks;
         for (size_t e = 0; e < group->entrant_count; e++)
             total +=
