@@ -75,6 +75,14 @@ size_t analyse_launches(const struct result *result)
     return launches;
 }
 
+size_t analyse_quiet(const struct result *result)
+{
+    size_t quiet = 0;
+    for (size_t r = 0; result->mood && r < result->rounds; r++)
+        quiet += result->mood[r] == MOOD_QUIET;
+    return quiet;
+}
+
 /* The rounds of the first half of the launches. */
 static size_t half_of_rounds(const struct result *result)
 {

@@ -47,6 +47,9 @@ struct estimate analyse_series(const struct result *result, const double *numera
 /* Launches of a result; 0: it is from before there were any. */
 size_t analyse_launches(const struct result *result);
 
+/* Its quiet rounds; of a result without moods 0. */
+size_t analyse_quiet(const struct result *result);
+
 void analyse(const struct result *result, const struct column *column, struct row *row);
 
 /* By hand for a wide instruction set: what the tables are about. */
