@@ -89,7 +89,7 @@ double schedule_budget(const struct arguments *a, bool peers)
 static double least_seconds(const struct plan_case *cases, size_t size,
                             const struct plan_case *before, const struct sampler_options *options)
 {
-    bool judged = before && memcmp(&before->shape, &cases->shape, sizeof cases->shape) == 0;
+    bool judged = before && shape_same(&before->shape, &cases->shape);
     return cases->curve == CURVE_NONE ? 0.0 : sampler_least_seconds(cases, size, options, judged);
 }
 

@@ -287,13 +287,13 @@ static bool admit(struct group *group, struct entrant *entrant, double part)
     return !entrant_has_gone(column, sampled);
 }
 
-/* A first call pays for pages, tables and threads. It is left out where it would be long; then the
- * outputs are touched, which is most of that. */
-static void warm_up_once(struct group *group, const struct entrant *entrant, double call)
+/* A first call pays for pages, tables and threads. Of ours one pays for all; and a long one is left
+ * out, of which that is a small part. */
+static void warm_up_once(struct group *group, const struct entrant *entrant, bool first)
 {
     const double long_call = 0.5;
     enum disturbance ignored;
-    if (call > long_call)
+    if (entrant->cost > long_call || !(first || entrant->variant->peer))
         return;
     entrants_set_threads(group->cases[entrant->at].threads);
     job_sample(group->job, entrant->variant, (struct pace){1, 0}, 0, &ignored);
@@ -320,7 +320,7 @@ void entrants_admit_again(struct group *group)
         column->cost = entrant->cost = known->cost;
         entrant->pace = (struct pace){known->calls, known->warm_up};
         if (known->warm_up == 0)
-            warm_up_once(group, entrant, known->cost);
+            warm_up_once(group, entrant, kept == 0);
         group->entrants[kept++] = *entrant;
     }
     group->entrant_count = kept;

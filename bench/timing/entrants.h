@@ -44,6 +44,7 @@ struct group {
     struct entrant *entrants;
     size_t entrant_count;
     double start, share, left;
+    double opening;      /* seconds that opening the job took */
     double widest_check; /* seconds that the check of the widest of ours took */
 };
 

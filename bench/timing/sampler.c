@@ -323,7 +323,9 @@ static bool time_group(struct group *group, double *again)
     char error[160];
     if (!entrants_add_columns(group) || !entrants_list(group))
         return false;
-    if (!open_group(group, error, sizeof error))
+    bool opened = open_group(group, error, sizeof error);
+    group->opening = timer_now() - group->start;
+    if (!opened)
         entrants_drop_all(group, error);
     else if (group->known)
         entrants_admit_again(group);
@@ -343,7 +345,7 @@ static bool time_group(struct group *group, double *again)
     double start = timer_now();
     if (!run_rounds(group, rounds, share))
         return false;
-    *again = timer_now() - start;
+    *again = group->opening + (timer_now() - start);
     if (!group->known)
         measure_ipc(group);
     for (size_t e = 0; e < group->entrant_count; e++)
