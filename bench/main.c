@@ -16,6 +16,7 @@
 #include "results/undisturbed.h"
 #include "retrieve/retrieve.h"
 #include "schedule.h"
+#include "selftest.h"
 #include "timing/gate.h"
 
 #include <argp.h>
@@ -126,7 +127,8 @@ static void print_report(const struct arguments *a, const struct run *run)
 /* Where the best rates that this kind of machine has shown are kept; NULL: nowhere. */
 static const char *undisturbed_folder(const struct arguments *a)
 {
-    return a->results ? a->results : access("results", F_OK) == 0 ? "results" : NULL;
+    const char *kept = a->undisturbed ? a->undisturbed : a->results;
+    return kept ? kept : access("results", F_OK) == 0 ? "results" : NULL;
 }
 
 static void make_plan(const struct arguments *a, struct plan *plan, struct source *source,
@@ -226,6 +228,8 @@ int main(int argc, char **argv)
         return retrieve_main(argc - 1, argv + 1);
     if (argc > 1 && strcmp(argv[1], "accuracy") == 0)
         return accuracy_mode_main(argc - 1, argv + 1);
+    if (argc > 1 && strcmp(argv[1], "selftest") == 0)
+        return selftest_main(argc - 1, argv + 1);
     options_parse(argc, argv, &a);
     if (!kernels_complete(error, sizeof error))
         refuse("%s", error);

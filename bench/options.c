@@ -32,6 +32,7 @@ enum option_key {
     KEY_GATE,
     KEY_SERVE,
     KEY_LAUNCH,
+    KEY_UNDISTURBED,
     KEY_PRECISION,
     KEY_CURVES,
     KEY_DIM,
@@ -96,6 +97,8 @@ static const struct argp_option argp_options[] = {
     {"gate", KEY_GATE, "PROGRAM", 0,
      "compare with another mmk-bench, interleaved: exit 0 PASS, 1 REGRESSED, 2 INCONCLUSIVE", 3},
     {"serve", KEY_SERVE, NULL, OPTION_HIDDEN, "the child's side of --gate", 3},
+    {"undisturbed", KEY_UNDISTURBED, "DIR", OPTION_HIDDEN,
+     "where selftest keeps the best rates of the canaries", 3},
     {"launch", KEY_LAUNCH, NULL, OPTION_HIDDEN, "one of the launches that a run is made of", 3},
     {NULL, 0, NULL, 0, NULL, 0}};
 
@@ -202,6 +205,9 @@ static error_t parse_option(int key, char *text, struct argp_state *state)
     case KEY_LAUNCH:
         a->launch = true;
         return 0;
+    case KEY_UNDISTURBED:
+        a->undisturbed = text;
+        return 0;
     case KEY_PRECISION:
         a->precision = parse_positive("--precision", text, "1");
         return 0;
@@ -224,8 +230,8 @@ void options_parse(int argc, char **argv, struct arguments *a)
         "Checks and times mmk's kernels: every variant interleaved with the others and with the "
         "machine's peaks, round by round.\v"
         "`mmk-bench retrieve` searches a gallery of yours and measures what it finds; `mmk-bench "
-        "accuracy` measures errors of losses and gradients against the batch; with --help they "
-        "tell more.\n\n"
+        "accuracy` measures errors of losses and gradients against the batch; `mmk-bench selftest` "
+        "whether intervals of whole runs hold; with --help they tell more.\n\n"
         "Exit status: 0 all is well; 1 a variant failed its check, or a launch crashed; 2 a bad "
         "option or input.",
         NULL,

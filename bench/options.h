@@ -11,7 +11,7 @@
 /* What the options say; NULL, 0 and false where there is none. */
 struct arguments {
     const char *kernel, *isa, *peers, *json, *data, *pairs, *profile, *results, *tables, *gate;
-    const char *once;
+    const char *once, *undisturbed;
     const char *curves; /* NULL: not wanted; "": all */
     char shapes[1024];
     int threads;

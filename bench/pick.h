@@ -21,8 +21,8 @@ extern const char *const pick_peers_remedy;
 void pick_check_peer_names(const char *names);
 
 /* --peers, else all that are installed, as far as the plan has cases for them, opened and as
- * variants. What is not there is named in run->missing, or refused where it was asked for. Scripts only where they
- * are wanted; *script_seconds is what their start took. */
+ * variants; scripts only where they are wanted, and *script_seconds is what their start took. What
+ * is not there is named in run->missing, or refused where it was asked for. */
 size_t pick_peers(const struct arguments *a, const struct plan *plan, struct run *run, bool scripts,
                   struct variant picked[MAX_VARIANTS], double *script_seconds);
 

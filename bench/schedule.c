@@ -1,5 +1,5 @@
-/* schedule.c - in which order a launch times the cases of a run, and how its time is shared out among
- * them.
+/* schedule.c - in which order a launch times the cases of a run, and how its time is shared out
+ * among them.
  * SPDX-License-Identifier: MIT
  */
 #include "schedule.h"

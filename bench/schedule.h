@@ -1,5 +1,5 @@
-/* schedule.h - in which order a launch times the cases of a run, and how its time is shared out among
- * them.
+/* schedule.h - in which order a launch times the cases of a run, and how its time is shared out
+ * among them.
  * SPDX-License-Identifier: MIT
  */
 #ifndef MMK_BENCH_SCHEDULE_H

@@ -21,6 +21,13 @@ check "mmk-bench --shape with a word that does not fit" \
     refuses 'does not fit' "$bench" --kernel infonce_forward --shape 64x64x32:stored
 check "mmk-bench --peers with an unknown name" refuses 'no such peer' "$bench" --peers onednn,mkl
 check "mmk-bench --peers none with another" refuses 'none stands alone' "$bench" --peers none,openblas
+check "mmk-bench --precision 0" refuses 'no number above 0' "$bench" --precision 0
+check "mmk-bench --precision with a percent sign" refuses 'precision 1%' "$bench" --precision 1%
+check "mmk-bench --launch by hand" refuses "child's side" "$bench" --launch
+check "mmk-bench selftest with few runs" refuses 'from 4 to 1000' "$bench" selftest --runs 3
+check "mmk-bench selftest with a kernel alone" refuses 'go together' "$bench" selftest --kernel exp
+check "mmk-bench selftest --results on a file" \
+    refuses "$scratch/file" "$bench" selftest --results "$scratch/file"
 check "nothing was left behind" test "$(ls "$scratch")" = "$(printf 'check.log\nfile\nfolder\nout')"
 
 version=$(awk '/define MMK_VERSION_(MAJOR|MINOR|PATCH)/ { v = v "." $3 } END { print substr(v, 2) }' \
