@@ -122,6 +122,7 @@ static void take_result(struct launching *l, const char *line, size_t index)
 static void take_line(struct launching *l, char *line, size_t index)
 {
     size_t count;
+    double seconds;
     line[strcspn(line, "\n")] = '\0';
     if (strncmp(line, "result ", 7) == 0)
         take_result(l, line + 7, index);
@@ -131,8 +132,10 @@ static void take_line(struct launching *l, char *line, size_t index)
         say(l, index, line + 4);
     else if (sscanf(line, "case %d %47s %95[^\n]", &l->order, l->kernel, l->shape) == 3)
         l->cases++;
-    else if (sscanf(line, "peers %zu %lf", &count, &l->script_seconds) == 2)
+    else if (sscanf(line, "peers %zu %lf", &count, &seconds) == 2) {
         l->peers = count > 0 || l->peers;
+        l->script_seconds = fmax(l->script_seconds, seconds);
+    }
 }
 
 /* Ends the launch; false: it did not end well. */
@@ -215,9 +218,11 @@ static bool close_cases(struct launching *l)
 
 /* Peers in Python take part where their start is a small part of the launch; and often enough for
  * an interval in any case. */
-static bool takes_scripts(const struct launching *l, double seconds)
+static bool takes_scripts(const struct launching *l, size_t index, double seconds)
 {
-    return l->scripted < LEAST_SCRIPT_LAUNCHES || l->script_seconds < 0.2 * seconds;
+    if (index > 0 && !(l->script_seconds > 0.0))
+        return false; /* there are none */
+    return l->scripted < FEWEST_LAUNCHES || l->script_seconds < 0.2 * seconds;
 }
 
 /* What the next launch may take; false: there is to be none. */
@@ -251,7 +256,7 @@ bool launches_run(const struct arguments *a, int argc, char **argv, struct run *
         struct launch_order order = {.index = index,
                                      .elapsed = elapsed(&l),
                                      .seconds = seconds,
-                                     .scripts = takes_scripts(&l, seconds)};
+                                     .scripts = takes_scripts(&l, index, seconds)};
         l.scripted += order.scripts;
         good = launch(&l, &order, &random) && good;
         last = elapsed(&l) - order.elapsed;

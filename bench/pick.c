@@ -141,14 +141,13 @@ size_t pick_peers(const struct arguments *a, const struct plan *plan, struct run
             continue;
         double start = timer_now();
         struct peer *peer = peers_find(i, error, sizeof error);
-        if (peer && peers_open(peer, error, sizeof error))
+        if (peer && peers_open(peer, error, sizeof error)) {
             picked[count++] = variant_of_peer(peer);
-        else if (names)
+            *script_seconds += peers_is_script(i) ? timer_now() - start : 0.0;
+        } else if (names)
             refuse("--peers %s: %s; %s", peers_name(i), error, pick_peers_remedy);
         else
             run_add_missing(run, "peer %s: %s; %s", peers_name(i), error, pick_peers_remedy);
-        if (peers_is_script(i))
-            *script_seconds += timer_now() - start;
     }
     return count;
 }

@@ -116,10 +116,20 @@ struct scheduling {
     double promised;     /* seconds that later launches need of the groups that are done */
 };
 
+/* Launches that are to time a case at least. */
+#define LONG_CASE 4e9 /* flops and bytes */
+static size_t launches_of(const struct scheduling *s, const struct plan_case *c)
+{
+    size_t launches = schedule_launches(s->a);
+    bool is_long = plan_work(c->kernel, &c->shape) > LONG_CASE;
+    return is_long && launches > FEWEST_LAUNCHES ? FEWEST_LAUNCHES : launches;
+}
+
 static size_t choose(struct scheduling *s, const struct plan_case *c)
 {
     s->options.variant_count = case_variants(c, s->picked, s->count, s->chosen);
     s->options.widest_first = c->curve != CURVE_NONE;
+    s->options.launches = launches_of(s, c);
     return s->options.variant_count;
 }
 
@@ -127,6 +137,13 @@ static size_t choose(struct scheduling *s, const struct plan_case *c)
 static bool is_known(const struct scheduling *s, const struct plan_case *c)
 {
     return run_find_result(s->known, c->order) != NULL;
+}
+
+/* Whether a long case had launches enough, and the others have not yet. */
+static bool is_left_out(const struct scheduling *s, const struct plan_case *c)
+{
+    return is_known(s, c) && s->order->index >= launches_of(s, c) &&
+           s->order->index < schedule_launches(s->a);
 }
 
 /* Seconds of the run that are left. */
@@ -214,7 +231,8 @@ void schedule_run(const struct arguments *a, struct plan *plan, struct run *know
     for (c = plan->cases; c < end; before = c, c += size) {
         size = group_size(c, end);
         size_t count = choose(&s, c);
-        s.weights += weight(c, size, s.chosen, count);
+        if (!is_left_out(&s, c))
+            s.weights += weight(c, size, s.chosen, count);
         if (is_known(&s, c))
             continue;
         needs[c - plan->cases] = least_seconds(c, size, before, &s.options);
@@ -223,6 +241,8 @@ void schedule_run(const struct arguments *a, struct plan *plan, struct run *know
     for (c = plan->cases; c < end; c += size) {
         size = group_size(c, end);
         s.options.reserved -= needs[c - plan->cases];
+        if (is_left_out(&s, c))
+            continue;
         if (is_known(&s, c) && seconds_left(&s) < (1.0 - OVERTIME) * s.whole)
             break;
         time_group(&s, c, size);

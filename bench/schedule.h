@@ -9,10 +9,10 @@
 #include "timing/plan.h"
 #include "timing/run.h"
 
-/* At least so many launches time a case; of those with peers in Python, whose start takes long, the
- * fewest of which an interval can be made. */
+/* At least so many launches a run has. Long cases, and peers in Python, whose start takes long, are
+ * in the fewest of them of which an interval can be made. */
 size_t schedule_launches(const struct arguments *a);
-enum { LEAST_SCRIPT_LAUNCHES = 6 };
+enum { FEWEST_LAUNCHES = 6 };
 
 /* Seconds that a run may take: --seconds, else what suits its mode. */
 double schedule_budget(const struct arguments *a, bool peers);

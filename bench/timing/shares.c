@@ -26,27 +26,36 @@ void shares_equalise(struct group *group)
     }
 }
 
-/* Every peak once, which is tried out when it is asked for the first time. */
-static double peaks_cost(int threads)
+/* Of the read bandwidths only that of the level which a case lives in. */
+static bool is_wanted(const struct group *group, size_t at, enum peak peak)
 {
-    static double seconds[MOST_THREADS + 1];
-    if (seconds[threads] > 0.0)
-        return seconds[threads];
+    bool read = peak >= PEAK_READ_L1 && peak <= PEAK_READ_MEMORY;
+    bool wanted = !read;
+    for (size_t i = at; i < group->count && !wanted; i++)
+        wanted = entrants_same_threads(group, i) == at && group->results[i].level == peak;
+    return peak_possible(peak) && wanted;
+}
+
+/* A peak once, which is tried out when it is asked for the first time. */
+static double peak_cost(enum peak peak, int threads)
+{
+    static double seconds[PEAK_COUNT][MOST_THREADS + 1];
+    if (seconds[peak][threads] > 0.0)
+        return seconds[peak][threads];
     double start = timer_now();
     entrants_set_threads(threads);
-    for (int p = 0; p < PEAK_COUNT; p++)
-        if (peak_possible((enum peak)p))
-            peak_measure((enum peak)p, threads);
+    peak_measure(peak, threads);
     timer_unpin();
-    return seconds[threads] = timer_now() - start;
+    return seconds[peak][threads] = timer_now() - start;
 }
 
 double shares_peaks_cost(const struct group *group)
 {
     double seconds = 0.0;
     for (size_t i = 0; i < group->count; i++)
-        if (entrants_same_threads(group, i) == i)
-            seconds += peaks_cost(group->cases[i].threads);
+        for (int p = 0; p < PEAK_COUNT && entrants_same_threads(group, i) == i; p++)
+            if (is_wanted(group, i, (enum peak)p))
+                seconds += peak_cost((enum peak)p, group->cases[i].threads);
     return seconds;
 }
 
@@ -107,7 +116,7 @@ void shares_add_peaks(struct group *group)
     size_t rounds = shares_most_rounds(group);
     for (size_t i = 0; i < group->count && rounds > 0; i++)
         for (int p = 0; p < PEAK_COUNT; p++)
-            if (entrants_same_threads(group, i) == i && peak_possible((enum peak)p))
+            if (entrants_same_threads(group, i) == i && is_wanted(group, i, (enum peak)p))
                 group->entrants[group->entrant_count++] =
                     (struct entrant){.at = i, .peak = (enum peak)p, .rounds = rounds};
 }

@@ -17,14 +17,14 @@ void shares_give_rounds(struct group *group, double share, double left);
 /* Of all entrants the most. */
 size_t shares_most_rounds(const struct group *group);
 
-/* Every peak once for every number of threads: what that costs in a round. */
+/* Every peak that bounds a case, once for every number of threads: what that costs in a round. */
 double shares_peaks_cost(const struct group *group);
 
 /* Fewer rounds for those that have most, until with the peaks in every round all is within the
  * share; at least one. */
 void shares_make_room_for_peaks(struct group *group, double share, double peaks);
 
-/* Adds the peaks, in as many rounds as the most. */
+/* Adds these peaks, in as many rounds as the most. */
 void shares_add_peaks(struct group *group);
 
 #endif
