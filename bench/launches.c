@@ -2,7 +2,7 @@
  * SPDX-License-Identifier: MIT
  *
  * To a launch go, a line each:
- *     launch INDEX ELAPSED SECONDS SCRIPTS LIMIT
+ *     launch INDEX BEGIN ELAPSED SECONDS SCRIPTS LIMIT
  *     best RATE...                     of the canaries
  *     known RESULT                     what earlier launches found of a case, without rounds
  *     go
@@ -74,8 +74,8 @@ static bool start_child(const struct launching *l, struct child *child, uint64_t
 static void send_order(const struct launching *l, FILE *to, const struct launch_order *order)
 {
     double limit = 60.0 + 2.0 * budget(l);
-    fprintf(to, "launch %zu %.3f %.3f %d %.0f\nbest", order->index, order->elapsed, order->seconds,
-            order->scripts, limit);
+    fprintf(to, "launch %zu %.6f %.3f %.3f %d %.0f\nbest", order->index, order->begin,
+            order->elapsed, order->seconds, order->scripts, limit);
     for (int c = 0; c < CANARY_COUNT; c++)
         fprintf(to, " %.9g", l->run->best.rate[c]);
     fprintf(to, "\n");
@@ -254,6 +254,7 @@ bool launches_run(const struct arguments *a, int argc, char **argv, struct run *
     l.argv[argc + 1] = NULL;
     for (; index == 0 || plan_next(&l, index, last, done, &seconds); index++) {
         struct launch_order order = {.index = index,
+                                     .begin = timer_now(),
                                      .elapsed = elapsed(&l),
                                      .seconds = seconds,
                                      .scripts = takes_scripts(&l, index, seconds)};
@@ -315,8 +316,8 @@ static void take_order(struct launch_order *order, struct run *known)
     double limit;
     bool whole = false;
     while (!whole && getline(&line, &bytes, stdin) > 0) {
-        if (sscanf(line, "launch %zu %lf %lf %d %lf", &order->index, &order->elapsed,
-                   &order->seconds, &scripts, &limit) == 5) {
+        if (sscanf(line, "launch %zu %lf %lf %lf %d %lf", &order->index, &order->begin,
+                   &order->elapsed, &order->seconds, &scripts, &limit) == 6) {
             order->scripts = scripts != 0;
             alarm((unsigned)limit); /* hung, it is to end */
         } else if (strncmp(line, "best ", 5) == 0) {

@@ -206,7 +206,7 @@ void schedule_run(const struct arguments *a, struct plan *plan, struct run *know
     static struct scheduling s;
     double script_seconds;
     s = (struct scheduling){
-        .a = a, .plan = plan, .known = known, .order = order, .talk = talk, .start = timer_now()};
+        .a = a, .plan = plan, .known = known, .order = order, .talk = talk, .start = order->begin};
     s.options = (struct sampler_options){.launches = schedule_launches(a),
                                          .max_rounds = a->smoke ? 3 : 12,
                                          .sample_seconds = a->smoke ? 50e-6 : 100e-6,

@@ -20,7 +20,8 @@ double schedule_budget(const struct arguments *a, bool peers);
 /* What a launch is to do. */
 struct launch_order {
     size_t index;   /* 0: the first */
-    double elapsed; /* of the run's time */
+    double begin;   /* when it was started, by the clock that all processes have */
+    double elapsed; /* of the run's time until then */
     double seconds; /* this launch may take; the first takes what its checks need, and its part */
     bool scripts;   /* whether peers in Python take part */
 };

@@ -394,11 +394,12 @@ void report_csv(FILE *out, const struct run *run)
             csv_number(out, row.timed ? list[i]->bytes / row.seconds.median : none);
             fprintf(out, ",%s", row.bounded ? peak_name(row.bound) : "");
             csv_number(out, row.bounded ? row.share.median : none);
-            csv_number(out, row.bounded ? row.share.low : none);
+            csv_number(out, row.bounded && isfinite(row.share.high) ? row.share.low : none);
             csv_number(out, row.bounded ? row.share.high : none);
             fprintf(out, ",%s", row.speedup.n > 0 ? column->baseline : "");
             csv_number(out, row.speedup.n > 0 ? row.speedup.median : none);
-            csv_number(out, row.speedup.n > 0 ? row.speedup.low : none);
+            csv_number(out,
+                       row.speedup.n > 0 && isfinite(row.speedup.high) ? row.speedup.low : none);
             csv_number(out, row.speedup.n > 0 ? row.speedup.high : none);
             fprintf(out, ",%s", row.speedup.n > 0 ? stats_comparison_name(row.comparison) : "");
             csv_number(out, column->checked ? column->worst_abs : none);

@@ -23,6 +23,15 @@ static json_t *samples_to_json(const double *samples, size_t count)
     return list;
 }
 
+/* Not every peak is measured for every case. */
+static bool has_sample(const double *samples, size_t count)
+{
+    for (size_t i = 0; samples && i < count; i++)
+        if (!isnan(samples[i]))
+            return true;
+    return false;
+}
+
 static json_t *column_to_json(const struct column *c, size_t rounds)
 {
     static const char *const states[] = {"timed", "not timed", "failed check"};
@@ -70,7 +79,7 @@ static json_t *result_to_json(const struct result *r)
 {
     json_t *peaks = json_object(), *columns = json_array();
     for (int p = 0; p < PEAK_COUNT; p++)
-        if (r->peak[p] && r->rounds > 0)
+        if (has_sample(r->peak[p], r->rounds))
             json_object_set_new(peaks, peak_name((enum peak)p),
                                 samples_to_json(r->peak[p], r->rounds));
     for (size_t c = 0; c < r->column_count; c++)
