@@ -9,18 +9,23 @@
 #include "curves/report.h"
 #include "doctor_mode.h"
 #include "gate_mode.h"
+#include "launches.h"
 #include "pick.h"
 #include "profile.h"
 #include "report/report.h"
 #include "results/json.h"
 #include "results/results.h"
+#include "results/undisturbed.h"
 #include "retrieve/retrieve.h"
 #include "schedule.h"
+#include "selftest.h"
 #include "timing/serve.h"
 
 #include <argp.h>
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 static void print_list(void)
 {
@@ -53,7 +58,8 @@ static void print_list(void)
     }
 }
 
-/* What --curves takes is listed in the plan; its points of memory are measured right away. */
+/* What --curves takes is listed in the plan; its points of memory are measured right away, once for
+ * all launches. */
 static void plan_curves(const struct arguments *a, struct plan *plan, struct run *run)
 {
     const struct variant *picked[MAX_VARIANTS];
@@ -76,7 +82,7 @@ static void plan_curves(const struct arguments *a, struct plan *plan, struct run
     bool good = curve_plan(plan, &options);
     const char *peers[CURVE_MOST_PEERS];
     size_t peer_count = pick_installed_peers(a, kernel_find("infonce_forward_backward"), peers);
-    if (good && options.memory)
+    if (good && options.memory && !a->launch)
         good = curve_memory(run, &options, ours[count - 1]->name, peers, peer_count, a->seed,
                             schedule_budget(a, false) * (plan->count ? 0.4 : 1.0), progress);
     if (!good)
@@ -120,14 +126,66 @@ static void print_report(const struct arguments *a, const struct run *run)
         report_summary(a->csv ? stderr : stdout, run);
 }
 
-static int run_bench(const struct arguments *a)
+/* Where the best rates that this kind of machine has shown are kept; NULL: nowhere. */
+static const char *undisturbed_folder(const struct arguments *a)
+{
+    const char *kept = a->undisturbed ? a->undisturbed : a->results;
+    return kept ? kept : access("results", F_OK) == 0 ? "results" : NULL;
+}
+
+static void make_plan(const struct arguments *a, struct plan *plan, struct source *source,
+                      struct run *run)
+{
+    memset(source, 0, sizeof *source);
+    if (a->curves)
+        plan_curves(a, plan, run);
+    else
+        plan_cases(a, plan, source, run);
+}
+
+static int run_launch(const struct arguments *a)
 {
     static struct run run;
     struct source source;
     struct plan plan;
-    char error[4600], path[4096];
+    program_invocation_short_name = "mmk-bench"; /* /proc/self/exe is no name */
     run_init(&run);
-    memset(&source, 0, sizeof source);
+    make_plan(a, &plan, &source, &run);
+    int max_threads = a->threads > timer_cpus() ? a->threads : timer_cpus();
+    if (!peaks_open(max_threads, true))
+        refuse("there is no memory for the bandwidth measurement; free about %d MB", 512);
+    launches_serve(a, &plan);
+    peaks_close();
+    plan_free(&plan);
+    data_close(&source);
+    run_free(&run);
+    return EXIT_GOOD;
+}
+
+/* False: error is one sentence. */
+static bool save_run(const struct arguments *a, const struct run *run, char *error,
+                     size_t error_bytes)
+{
+    char path[4096];
+    if (a->json && !results_write_json(run, a->json, error, error_bytes))
+        return false;
+    if (!a->results)
+        return true;
+    if (!undisturbed_save(&run->best, a->results, run->machine.slug, error, error_bytes) ||
+        !results_save(run, a->curves ? RESULTS_CURVES : RESULTS_RUN, a->results, path, sizeof path,
+                      error, error_bytes))
+        return false;
+    fprintf(stderr, "saved %s; tables in %s/TABLES.md\n", path, a->results);
+    return true;
+}
+
+static int run_bench(const struct arguments *a, int argc, char **argv)
+{
+    static struct run run;
+    struct source source;
+    struct plan plan;
+    char error[4600];
+    run_init(&run);
     const struct variant *picked[MAX_VARIANTS];
     pick_variants(a, false, picked); /* refuses before anything long begins */
     if (a->peers)
@@ -136,35 +194,24 @@ static int run_bench(const struct arguments *a)
         (a->results && !results_can_save(a->results, error, sizeof error)))
         refuse("%s", error);
     double start = timer_now();
-    if (a->curves)
-        plan_curves(a, &plan, &run);
-    else
-        plan_cases(a, &plan, &source, &run);
     machine_describe(&run.machine);
+    const char *kept = undisturbed_folder(a);
+    if (kept && !undisturbed_load(&run.best, kept, run.machine.slug, error, sizeof error))
+        refuse("%s", error);
+    make_plan(a, &plan, &source, &run);
+    plan_free(&plan); /* each launch has its own */
+    data_close(&source);
     run.seed = a->seed;
-    int max_threads = a->threads > timer_cpus() ? a->threads : timer_cpus();
-    if (!peaks_open(max_threads, true))
-        refuse("there is no memory for the bandwidth measurement; free about %d MB", 512);
-    schedule_run(a, &plan, &run, start);
+    run.precision = a->precision;
+    bool whole = launches_run(a, argc, argv, &run, start);
     run.seconds = timer_now() - start;
     print_report(a, &run);
-    bool good = true;
-    if (a->json && !results_write_json(&run, a->json, error, sizeof error))
-        good = false;
-    if (good && a->results) {
-        good = results_save(&run, a->curves ? RESULTS_CURVES : RESULTS_RUN, a->results, path,
-                            sizeof path, error, sizeof error);
-        if (good)
-            fprintf(stderr, "saved %s; tables in %s/TABLES.md\n", path, a->results);
-    }
+    bool good = save_run(a, &run, error, sizeof error);
     struct tally tally = analyse_tally(&run);
-    peaks_close();
-    plan_free(&plan);
-    data_close(&source);
     run_free(&run);
     if (!good)
         refuse("%s", error);
-    return tally.failed ? EXIT_WRONG : EXIT_GOOD;
+    return tally.failed || !whole ? EXIT_WRONG : EXIT_GOOD;
 }
 
 static void print_version(FILE *out, struct argp_state *state)
@@ -175,7 +222,7 @@ static void print_version(FILE *out, struct argp_state *state)
 
 int main(int argc, char **argv)
 {
-    static struct arguments a = {.seed = 1};
+    static struct arguments a = {.seed = 1, .precision = 1.0};
     char error[4600];
     standard_output_watch();
     argp_program_version_hook = print_version;
@@ -187,6 +234,8 @@ int main(int argc, char **argv)
         return compare_mode_main(argc - 1, argv + 1);
     if (argc > 1 && strcmp(argv[1], "doctor") == 0)
         return doctor_mode_main(argc - 1, argv + 1);
+    if (argc > 1 && strcmp(argv[1], "selftest") == 0)
+        return selftest_main(argc - 1, argv + 1);
     options_parse(argc, argv, &a);
     if (!kernels_complete(error, sizeof error))
         refuse("%s", error);
@@ -208,5 +257,5 @@ int main(int argc, char **argv)
         return profile_loop(&a);
     if (a.once)
         return profile_once(&a);
-    return run_bench(&a);
+    return a.launch ? run_launch(&a) : run_bench(&a, argc, argv);
 }

@@ -34,6 +34,9 @@ enum option_key {
     KEY_JUNIT,
     KEY_LIMIT,
     KEY_SERVE,
+    KEY_LAUNCH,
+    KEY_UNDISTURBED,
+    KEY_PRECISION,
     KEY_CURVES,
     KEY_DIM,
     KEY_ONCE,
@@ -67,7 +70,12 @@ static const struct argp_option argp_options[] = {
     {"seed", KEY_SEED, "N", 0, "of synthetic data and of the order of samples (default: 1)", 1},
     {"seconds", KEY_SECONDS, "S", 0,
      "what the run may take, about (default: 170, with peers 230; with --curves 240, --smoke 12, "
-     "--profile 10, --gate at most 220, of one kernel 55)",
+     "--profile 10, --gate at most 220, of one kernel 55); a run ends sooner where every row is "
+     "known well enough",
+     1},
+    {"precision", KEY_PRECISION, "PERCENT", 0,
+     "a row is known well enough when half of the interval of its time and of its speed-up is "
+     "that, or when twice the launches make it no narrower (default: 1)",
      1},
     {NULL, 0, NULL, 0, "What comes out:", 2},
     {"json", KEY_JSON, "FILE", 0, "write raw samples and machine to FILE", 2},
@@ -103,6 +111,9 @@ static const struct argp_option argp_options[] = {
      3},
     {"junit", KEY_JUNIT, "FILE", 0, "with --gate: write a JUnit XML report, too", 3},
     {"serve", KEY_SERVE, NULL, OPTION_HIDDEN, "the child's side of --gate", 3},
+    {"undisturbed", KEY_UNDISTURBED, "DIR", OPTION_HIDDEN,
+     "where selftest keeps the best rates of the canaries", 3},
+    {"launch", KEY_LAUNCH, NULL, OPTION_HIDDEN, "one of the launches that a run is made of", 3},
     {NULL, 0, NULL, 0, NULL, 0}};
 
 static double parse_positive(const char *option, const char *text, const char *example)
@@ -214,6 +225,15 @@ static error_t parse_option(int key, char *text, struct argp_state *state)
     case KEY_LIST:
         a->list = true;
         return 0;
+    case KEY_LAUNCH:
+        a->launch = true;
+        return 0;
+    case KEY_UNDISTURBED:
+        a->undisturbed = text;
+        return 0;
+    case KEY_PRECISION:
+        a->precision = parse_positive("--precision", text, "1");
+        return 0;
     case KEY_SERVE:
         a->serve = true;
         return 0;
@@ -234,9 +254,11 @@ void options_parse(int argc, char **argv, struct arguments *a)
         "machine's peaks, round by round.\v"
         "`mmk-bench retrieve` searches a gallery of yours and measures what it finds; `mmk-bench "
         "accuracy` measures errors of losses and gradients against the batch; `mmk-bench compare` "
-        "sets saved runs side by side; with --help they tell more.\n\n"
-        "Exit status: 0 all is well; 1 a variant failed its check; 2 a bad option or input; of "
-        "--gate see there.",
+        "sets saved runs side by side; `mmk-bench doctor` says what this machine can resolve; "
+        "`mmk-bench selftest` whether intervals of whole runs hold; with --help they tell "
+        "more.\n\n"
+        "Exit status: 0 all is well; 1 a variant failed its check, or a launch crashed; 2 a bad "
+        "option or input; of --gate see there.",
         NULL,
         NULL,
         NULL};

@@ -12,16 +12,16 @@
 struct arguments {
     const char *kernel, *isa, *peers, *json, *data, *pairs, *profile, *results, *tables, *gate,
         *junit;
-    const char *once;
+    const char *once, *undisturbed;
     const char *curves; /* NULL: not wanted; "": all */
     char shapes[1024];
     int threads;
     size_t dim;
-    double seconds;
-    double threshold; /* percent */
-    double limit;     /* seconds */
+    double seconds, precision; /* precision: percent */
+    double threshold;          /* percent */
+    double limit;              /* seconds */
     uint64_t seed;
-    bool markdown, csv, list, smoke, all, serve;
+    bool markdown, csv, list, smoke, all, serve, launch;
 };
 
 /* Reads the options into a, which holds the defaults. What is wrong is refused. */

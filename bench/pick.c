@@ -128,19 +128,23 @@ static const char *wanted_peers(const struct arguments *a)
     return a->peers ? a->peers : a->smoke ? "none" : NULL;
 }
 
-size_t pick_peers(const struct arguments *a, const struct plan *plan, struct run *run,
-                  struct variant picked[MAX_VARIANTS])
+size_t pick_peers(const struct arguments *a, const struct plan *plan, struct run *run, bool scripts,
+                  struct variant picked[MAX_VARIANTS], double *script_seconds)
 {
     const char *names = wanted_peers(a);
     size_t count = 0;
+    *script_seconds = 0.0;
     for (size_t i = 0; peers_name(i) && count < MAX_VARIANTS; i++) {
         char error[512];
-        if ((names && !list_has(names, peers_name(i))) || !plan_concerns(plan, i))
+        if ((names && !list_has(names, peers_name(i))) || !plan_concerns(plan, i) ||
+            (peers_is_script(i) && !scripts))
             continue;
+        double start = timer_now();
         struct peer *peer = peers_find(i, error, sizeof error);
-        if (peer && peers_open(peer, error, sizeof error))
+        if (peer && peers_open(peer, error, sizeof error)) {
             picked[count++] = variant_of_peer(peer);
-        else if (names)
+            *script_seconds += peers_is_script(i) ? timer_now() - start : 0.0;
+        } else if (names)
             refuse("--peers %s: %s; %s", peers_name(i), error, pick_peers_remedy);
         else
             run_add_missing(run, "peer %s: %s; %s", peers_name(i), error, pick_peers_remedy);

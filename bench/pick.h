@@ -21,9 +21,10 @@ extern const char *const pick_peers_remedy;
 void pick_check_peer_names(const char *names);
 
 /* --peers, else all that are installed, as far as the plan has cases for them, opened and as
- * variants. What is not there is named in run->missing, or refused where it was asked for. */
-size_t pick_peers(const struct arguments *a, const struct plan *plan, struct run *run,
-                  struct variant picked[MAX_VARIANTS]);
+ * variants; scripts only where they are wanted, and *script_seconds is what their start took. What
+ * is not there is named in run->missing, or refused where it was asked for. */
+size_t pick_peers(const struct arguments *a, const struct plan *plan, struct run *run, bool scripts,
+                  struct variant picked[MAX_VARIANTS], double *script_seconds);
 
 /* Names of the peers, as far as they are wanted and there, that have the kernel. */
 size_t pick_installed_peers(const struct arguments *a, const struct kernel *kernel,

@@ -93,6 +93,7 @@ int profile_once(const struct arguments *a)
     struct plan plan;
     struct run run;
     char error[1024];
+    double ignored;
     run_init(&run);
     struct plan_options options = {.kernel = a->once,
                                    .shape = a->shapes,
@@ -100,7 +101,7 @@ int profile_once(const struct arguments *a)
                                    .cpus = timer_cpus()};
     if (!plan_make(&plan, &options, &run, error, sizeof error))
         refuse("%s", error);
-    if (a->peers && pick_peers(a, &plan, &run, peers) != 1)
+    if (a->peers && pick_peers(a, &plan, &run, true, peers, &ignored) != 1)
         refuse("--peers %s: --once runs one, and one that has %s", a->peers, a->once);
     bool good = curve_call(&plan.cases[0], a->peers ? &peers[0] : variants[0], a->seed);
     peers_close();

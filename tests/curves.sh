@@ -7,7 +7,7 @@ bench=$BUILD/bin/mmk-bench results=$scratch/results
 # Every point was timed or measured, but of the scalar version, which may be too slow; on a busy
 # machine some are void.
 complete() {
-    grep -q ' 0 failed' "$1" && ! grep -v -e '^- scalar' -e ': void:' "$1" | grep '^- '
+    grep -q ' 0 failed' "$1" && ! grep -v -e '^- scalar' -e ': void:' -e ': disturbed:' "$1" | grep '^- '
 }
 
 is_svg() {

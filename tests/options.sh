@@ -24,6 +24,13 @@ check "mmk-bench --peers none with another" refuses 'none stands alone' "$bench"
 check "mmk-bench compare with a single run" refuses 'two saved runs' "$bench" compare "$scratch/file"
 check "mmk-bench compare with an unknown kernel" \
     refuses 'no such kernel' "$bench" compare --kernel tpok "$scratch/file" "$scratch/file"
+check "mmk-bench --precision 0" refuses 'no number above 0' "$bench" --precision 0
+check "mmk-bench --precision with a percent sign" refuses 'precision 1%' "$bench" --precision 1%
+check "mmk-bench --launch by hand" refuses "child's side" "$bench" --launch
+check "mmk-bench selftest with few runs" refuses 'from 4 to 1000' "$bench" selftest --runs 3
+check "mmk-bench selftest with a kernel alone" refuses 'go together' "$bench" selftest --kernel exp
+check "mmk-bench selftest --results on a file" \
+    refuses "$scratch/file" "$bench" selftest --results "$scratch/file"
 check "nothing was left behind" test "$(ls "$scratch")" = "$(printf 'check.log\nfile\nfolder\nout')"
 
 # gate_refuses pattern command...: status 3, which is no verdict, and a sentence that matches.

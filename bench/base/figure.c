@@ -20,8 +20,9 @@ void line_add(struct line *line, double x, double y, double low, double high)
         return;
     line->x[line->count] = x;
     line->y[line->count] = y;
-    line->low[line->count] = low;
-    line->high[line->count++] = high;
+    bool interval = low > 0.0 && low <= y && y <= high && isfinite(high);
+    line->low[line->count] = interval ? low : y;
+    line->high[line->count++] = interval ? high : y;
 }
 
 void figure_drop_empty(struct figure *figure)

@@ -34,7 +34,7 @@ struct line *figure_line(struct figure *figure);
 /* The line of a limit, with its name. */
 struct line *figure_reference(struct figure *figure, const char *name);
 
-/* A point, unless y is 0 or NaN. */
+/* A point, unless y is 0 or NaN; without an interval where low and high are none around it. */
 void line_add(struct line *line, double x, double y, double low, double high);
 
 /* Leaves out the lines without a point. */

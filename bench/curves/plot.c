@@ -116,8 +116,9 @@ static void add_workspaces(struct figure *figure, const struct run *run)
         line_add(line, x, 100.0 * row.share.median, 100.0 * row.share.low, 100.0 * row.share.high);
         most = fmax(most, x);
         figure->y_most = 100.0;
-        figure->y_least = fmin(figure->y_least > 0.0 ? figure->y_least : 50.0,
-                               10.0 * floor(10.0 * row.share.low));
+        figure->y_least =
+            fmin(figure->y_least > 0.0 ? figure->y_least : 50.0,
+                 10.0 * floor(10.0 * (row.share.low > 0.0 ? row.share.low : row.share.median)));
     }
     struct line *ceiling = figure_reference(figure, "75 %: each logit made twice");
     line_add(ceiling, 0.0, 75.0, 75.0, 75.0);

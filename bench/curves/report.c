@@ -21,13 +21,16 @@ static const char *mode(int workspace)
     return workspace == WORKSPACE_STORED ? "stored" : "streamed";
 }
 
-/* "1.18 ms ±1.5 %"; a ? where too few rounds were left for 95 %. */
+/* "1.18 ms ±1.5 %"; a ? where too few launches or rounds were left for 95 %. */
 static void text_time(const struct row *row, char *text, size_t bytes)
 {
     char seconds[40];
     text_seconds(row->seconds.median, seconds, sizeof seconds);
-    snprintf(text, bytes, "%s ±%.1f %%%s", seconds, stats_spread(&row->seconds),
-             row->seconds.coverage < STATS_CONFIDENCE ? "?" : "");
+    if (isfinite(row->seconds.high))
+        snprintf(text, bytes, "%s ±%.1f %%%s", seconds, stats_spread(&row->seconds),
+                 row->seconds.coverage < STATS_CONFIDENCE ? "?" : "");
+    else
+        snprintf(text, bytes, "%s ±?", seconds);
 }
 
 static void text_error(const struct row *row, char *text, size_t bytes)
@@ -40,6 +43,8 @@ static void text_ratio(const struct estimate *ratio, char *text, size_t bytes)
 {
     if (ratio->n == 0)
         snprintf(text, bytes, "-");
+    else if (!isfinite(ratio->high))
+        snprintf(text, bytes, "%.2f ?", ratio->median);
     else
         snprintf(text, bytes, "%.2f [%.2f, %.2f]%s%s", ratio->median, ratio->low, ratio->high,
                  ratio->coverage < STATS_CONFIDENCE ? "?" : "",
@@ -49,7 +54,10 @@ static void text_ratio(const struct estimate *ratio, char *text, size_t bytes)
 static void share_cell(struct table *table, const struct row *row)
 {
     if (row->bounded)
-        table_cell(table, "%.1f %%%s", 100.0 * row->share.median, row->over ? " BUG" : "");
+        table_cell(table, "%.1f %%%s", 100.0 * row->share.median,
+                   row->bug    ? " BUG"
+                   : row->over ? " OVER"
+                               : "");
     else
         table_cell(table, "-");
 }
@@ -278,7 +286,7 @@ static struct estimate speedup(const struct row *row, const struct column *over)
 {
     if (!over)
         return (struct estimate){.n = 0};
-    return stats_paired_ratio(over->seconds, row->column->seconds, row->result->rounds);
+    return analyse_series(row->result, over->seconds, row->column->seconds);
 }
 
 static void report_workspaces(FILE *out, const struct run *run, int level)

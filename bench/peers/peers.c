@@ -36,6 +36,11 @@ const char *peers_name(size_t i)
     return i < KNOWN ? known[i].name : NULL;
 }
 
+bool peers_is_script(size_t i)
+{
+    return known[i].script != NULL;
+}
+
 bool peers_concern(size_t i, const struct kernel *kernel)
 {
     size_t length = strlen(kernel->family);

@@ -4,6 +4,7 @@
 #include "analysis.h"
 
 #include "../base/memory.h"
+#include "../base/text.h"
 
 #include <assert.h>
 #include <math.h>
@@ -30,10 +31,98 @@ static bool find_rate(const char *isa, enum peak *peak)
     return false;
 }
 
+/* ---- Which rounds count ---------------------------------------------------------------------- */
+
+/* The first `rounds` of them, void where they were of another mood; without moods as they are. */
+static double *rounds_of(const struct result *result, enum mood mood, const double *values,
+                         size_t rounds)
+{
+    double *kept = memory_new(rounds, sizeof *kept);
+    for (size_t r = 0; r < rounds; r++)
+        kept[r] = !result->mood || result->mood[r] == mood ? values[r] : (double)NAN;
+    return kept;
+}
+
+double *analyse_quiet_rounds(const struct result *result, const double *values)
+{
+    return rounds_of(result, MOOD_QUIET, values, result->rounds);
+}
+
+static struct estimate estimate_of(const struct result *result, enum mood mood,
+                                   const double *numerator, const double *denominator,
+                                   size_t rounds)
+{
+    struct estimate e = {.n = 0};
+    if (!numerator || rounds == 0)
+        return e;
+    double *kept = rounds_of(result, mood, numerator, rounds);
+    if (!result->launch)
+        e = denominator ? stats_paired_ratio(kept, denominator, rounds)
+                        : stats_estimate(kept, rounds);
+    else
+        e = denominator ? stats_ratio_by_launch(kept, denominator, result->launch, rounds)
+                        : stats_by_launch(kept, result->launch, rounds);
+    free(kept);
+    return e;
+}
+
+struct estimate analyse_series(const struct result *result, const double *numerator,
+                               const double *denominator)
+{
+    return estimate_of(result, MOOD_QUIET, numerator, denominator, result->rounds);
+}
+
+size_t analyse_launches(const struct result *result)
+{
+    size_t launches = 0;
+    for (size_t r = 0; result->launch && r < result->rounds; r++)
+        launches += r == 0 || result->launch[r] != result->launch[r - 1];
+    return launches;
+}
+
+size_t analyse_quiet(const struct result *result)
+{
+    size_t quiet = 0;
+    for (size_t r = 0; result->mood && r < result->rounds; r++)
+        quiet += result->mood[r] == MOOD_QUIET;
+    return quiet;
+}
+
+/* The rounds of the first half of the launches. */
+static size_t half_of_rounds(const struct result *result)
+{
+    size_t half = analyse_launches(result) / 2, r = 0;
+    for (size_t seen = 0; r < result->rounds; r++) {
+        seen += r == 0 || result->launch[r] != result->launch[r - 1];
+        if (seen > half)
+            break;
+    }
+    return r;
+}
+
+/* ---- A row ----------------------------------------------------------------------------------- */
+
+static double effective_samples(const struct result *result, const double *seconds)
+{
+    double *kept = analyse_quiet_rounds(result, seconds);
+    size_t count = 0;
+    for (size_t r = 0; r < result->rounds; r++)
+        if (!isnan(kept[r]))
+            kept[count++] = kept[r];
+    double effective = count > 0 ? stats_effective_number(kept, count) : 0.0;
+    free(kept);
+    return effective;
+}
+
 static double peak_median(const struct result *result, enum peak peak)
 {
-    return result->peak[peak] ? stats_estimate(result->peak[peak], result->rounds).median
-                              : (double)NAN;
+    double median = (double)NAN;
+    if (result->peak[peak]) {
+        double *kept = analyse_quiet_rounds(result, result->peak[peak]);
+        median = stats_estimate(kept, result->rounds).median;
+        free(kept);
+    }
+    return median;
 }
 
 /* The bound is the larger of two times: flops at the rate of multiply-adds, bytes at the bandwidth
@@ -55,11 +144,59 @@ static void analyse_share(struct row *row)
     double *needed = memory_new(result->rounds, sizeof *needed);
     for (size_t r = 0; r < result->rounds; r++)
         needed[r] = work / peak[r]; /* seconds at the peak of that round */
-    row->share = stats_paired_ratio(needed, row->column->seconds, result->rounds);
+    row->share = analyse_series(result, needed, row->column->seconds);
     row->bounded = row->share.n > 0;
     bool shared = row->bound == PEAK_READ_L3 || row->bound == PEAK_READ_MEMORY;
-    row->over = row->bounded && !shared && row->share.low > 1.0;
+    row->over = row->bounded && row->share.median > 1.0;
+    row->bug = row->over && !shared && row->share.low > 1.0;
     free(needed);
+}
+
+/* ---- When a row is done ---------------------------------------------------------------------- */
+
+enum { LEAST_TO_HALVE = 16 }; /* launches; half of them have an interval, too */
+#define NARROWER 0.9
+
+static bool is_no_narrower(const struct estimate *all, const struct estimate *half)
+{
+    return half->n > 0 && stats_spread(all) > NARROWER * stats_spread(half);
+}
+
+static void analyse_narrowing(struct row *row, const double *baseline)
+{
+    const struct result *result = row->result;
+    const double *seconds = row->column->seconds;
+    if (analyse_launches(result) < LEAST_TO_HALVE || row->seconds.launches < LEAST_TO_HALVE / 2)
+        return;
+    size_t rounds = half_of_rounds(result);
+    struct estimate half = estimate_of(result, MOOD_QUIET, seconds, NULL, rounds);
+    row->no_narrower = is_no_narrower(&row->seconds, &half);
+    if (row->no_narrower && row->speedup.n > 0) {
+        half = estimate_of(result, MOOD_QUIET, baseline, seconds, rounds);
+        row->no_narrower = is_no_narrower(&row->speedup, &half);
+    }
+}
+
+enum until analyse_until(const struct row *row, double precision)
+{
+    if (!row->result->launch || !(precision > 0.0))
+        return UNTIL_UNKNOWN;
+    if (row->timed && stats_spread(&row->seconds) <= precision &&
+        (row->speedup.n == 0 || stats_spread(&row->speedup) <= precision))
+        return UNTIL_PRECISE;
+    return row->timed && row->no_narrower ? UNTIL_NO_NARROWER : UNTIL_TIME;
+}
+
+bool analyse_done(const struct result *result, double precision)
+{
+    bool done = true;
+    for (size_t c = 0; c < result->column_count && done; c++) {
+        struct row row;
+        analyse(result, &result->columns[c], &row);
+        if (result->columns[c].state == COLUMN_TIMED && result->columns[c].run > 0)
+            done = analyse_until(&row, precision) != UNTIL_TIME;
+    }
+    return done;
 }
 
 static void explain_void(const struct column *column, char *why, size_t bytes)
@@ -83,6 +220,20 @@ static void explain_void(const struct column *column, char *why, size_t bytes)
         snprintf(why + used, bytes - used, ")");
 }
 
+/* Without a quiet round nothing is claimed: what was seen is said. */
+static void explain_mood(struct row *row)
+{
+    char seconds[40];
+    if (row->disturbed.n > 0) {
+        text_seconds(row->disturbed.median, seconds, sizeof seconds);
+        snprintf(row->why, sizeof row->why,
+                 "disturbed: %s, but the core was not ours alone in any round", seconds);
+    } else {
+        snprintf(row->why, sizeof row->why,
+                 "disturbed: in no round was the core of one mood from begin to end");
+    }
+}
+
 void analyse(const struct result *result, const struct column *column, struct row *row)
 {
     memset(row, 0, sizeof *row);
@@ -104,16 +255,24 @@ void analyse(const struct result *result, const struct column *column, struct ro
         explain_void(column, row->why, sizeof row->why);
         return;
     }
+    row->seconds = analyse_series(result, column->seconds, NULL);
+    if (result->mood)
+        row->disturbed = estimate_of(result, MOOD_DISTURBED, column->seconds, NULL, result->rounds);
+    if (row->seconds.n == 0) {
+        explain_mood(row);
+        return;
+    }
     row->timed = true;
-    row->seconds = stats_estimate(column->seconds, result->rounds);
+    row->effective = effective_samples(result, column->seconds);
     row->rate = (row->by_bytes ? result->bytes : result->flops) / row->seconds.median;
     analyse_share(row);
     const struct column *baseline =
         column->baseline[0] ? result_find_column(result, column->baseline) : NULL;
     if (baseline && baseline->state == COLUMN_TIMED && baseline->seconds) {
-        row->speedup = stats_paired_ratio(baseline->seconds, column->seconds, result->rounds);
+        row->speedup = analyse_series(result, baseline->seconds, column->seconds);
         row->comparison = stats_compare(&row->speedup);
     }
+    analyse_narrowing(row, baseline ? baseline->seconds : NULL);
 }
 
 bool analysis_is_hand_written(const struct column *column)
@@ -141,8 +300,7 @@ size_t analyse_peers(const struct result *result, struct row *widest, struct ver
             continue;
         struct versus *versus = &all[count];
         versus->peer = column;
-        versus->speedup =
-            stats_paired_ratio(column->seconds, widest->column->seconds, result->rounds);
+        versus->speedup = analyse_series(result, column->seconds, widest->column->seconds);
         versus->comparison = stats_compare(&versus->speedup);
         if (row.seconds.median < least) {
             least = row.seconds.median;
@@ -168,7 +326,9 @@ struct estimate analyse_peak(const struct run *run, enum peak peak, int threads)
         const struct result *result = &run->results[i];
         if (result->threads != threads || !result->peak[peak])
             continue;
-        memcpy(all + used, result->peak[peak], result->rounds * sizeof *all);
+        double *kept = analyse_quiet_rounds(result, result->peak[peak]);
+        memcpy(all + used, kept, result->rounds * sizeof *all);
+        free(kept);
         used += result->rounds;
     }
     none = stats_estimate(all, used);
@@ -190,9 +350,13 @@ struct tally analyse_tally(const struct run *run)
                 tally.failed++;
             else if (strncmp(row.why, "void", 4) == 0)
                 tally.voided++;
+            else if (strncmp(row.why, "disturbed", 9) == 0)
+                tally.disturbed++;
             else
                 tally.not_timed++;
             tally.over += row.over;
+            if (row.over && !(row.share.median <= tally.greatest.share.median))
+                tally.greatest = row;
         }
     }
     return tally;

@@ -1,5 +1,9 @@
 /* analysis.h - from raw samples to what a row of a table says.
  * SPDX-License-Identifier: MIT
+ *
+ * A launch of the program gives one figure, the median of its rounds, and intervals are over
+ * launches. With one thread only rounds count in which the core was ours alone. Runs from before
+ * there were launches keep their statistics: each round counts as if it were independent.
  */
 #ifndef MMK_BENCH_ANALYSIS_H
 #define MMK_BENCH_ANALYSIS_H
@@ -12,17 +16,42 @@ struct row {
     const struct column *column;
     bool timed; /* false: `why` says what there is in place of a time */
     char why[400];
-    struct estimate seconds; /* a call */
-    double rate;             /* flop/s, or byte/s where by_bytes */
+    struct estimate seconds;   /* a call */
+    struct estimate disturbed; /* the same while the core was not ours alone; n = 0: none */
+    double effective;          /* as many independent samples would say as much of the mean */
+    double rate;               /* flop/s, or byte/s where by_bytes */
     bool by_bytes;
     bool bounded;    /* whether the next three are known */
     enum peak bound; /* what would be reached first: a rate of multiply-adds or a read bandwidth */
     struct estimate share; /* of that peak, paired; 1 is the peak */
-    /* Above a peak of the core's own with the whole interval: a bug in harness or model. */
-    bool over;
+    bool over;             /* above the peak */
+    bool bug; /* a peak of the core's own, and with the whole interval: of harness or model */
     struct estimate speedup; /* over column->baseline; n = 0: none */
     enum comparison comparison;
+    bool no_narrower; /* twice the launches made no interval narrower by a tenth */
 };
+
+/* What ended the launches of a row. */
+enum until { UNTIL_TIME, UNTIL_PRECISE, UNTIL_NO_NARROWER, UNTIL_UNKNOWN };
+
+/* By half the interval's width in percent that was asked for. */
+enum until analyse_until(const struct row *row, double precision);
+
+/* Whether every row of a result is known well enough. */
+bool analyse_done(const struct result *result, double precision);
+
+/* Of two series of a result's rounds, or of one with denominator NULL. */
+struct estimate analyse_series(const struct result *result, const double *numerator,
+                               const double *denominator);
+
+/* A copy of a series, void where the round was not quiet; without moods as it is. To be freed. */
+double *analyse_quiet_rounds(const struct result *result, const double *values);
+
+/* Launches of a result; 0: it is from before there were any. */
+size_t analyse_launches(const struct result *result);
+
+/* Its quiet rounds; of a result without moods 0. */
+size_t analyse_quiet(const struct result *result);
 
 void analyse(const struct result *result, const struct column *column, struct row *row);
 
@@ -49,7 +78,8 @@ struct estimate analyse_peak(const struct run *run, enum peak peak, int threads)
 
 /* Counts for closing lines and exit codes. */
 struct tally {
-    size_t cases, rows, timed, not_timed, failed, voided, over;
+    size_t cases, rows, timed, not_timed, failed, voided, disturbed, over;
+    struct row greatest; /* of those over a peak */
 };
 struct tally analyse_tally(const struct run *run);
 

@@ -15,13 +15,6 @@
 
 /* ---- Two runs -------------------------------------------------------------------------------- */
 
-/* The launch of each round; NULL: it is not known, as in all runs saved so far. */
-static const size_t *launch_of(const struct result *result)
-{
-    (void)result;
-    return NULL;
-}
-
 /* Logarithms: a ratio and its inverse are to say the same. Returns how many launches. */
 static size_t log_medians(const struct series *series, double *medians)
 {
@@ -118,9 +111,13 @@ static void compare_row(const struct run *after, const struct compared *one, str
     struct compared *row = &c->rows[c->count++];
     *row = *one;
     row->after = median_of(there, column);
-    const struct series from = {one->column->seconds, launch_of(one->result), one->result->rounds};
-    const struct series to = {column->seconds, launch_of(there), there->rounds};
+    double *quiet_before = analyse_quiet_rounds(one->result, one->column->seconds);
+    double *quiet_after = analyse_quiet_rounds(there, column->seconds);
+    const struct series from = {quiet_before, one->result->launch, one->result->rounds};
+    const struct series to = {quiet_after, there->launch, there->rounds};
     row->speedup = compare_series(&from, &to, row->why, sizeof row->why);
+    free(quiet_before);
+    free(quiet_after);
     row->comparison = stats_compare(&row->speedup);
 }
 

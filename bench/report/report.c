@@ -12,10 +12,16 @@
 
 /* ---- Cells ----------------------------------------------------------------------------------- */
 
+/* "1.46 [1.30, 1.56]", with a ? where the interval rests on too few launches: it has no end then,
+ * or, of a run from before there were any, too few rounds. */
 void text_speedup(const struct estimate *speedup, char *text, size_t bytes)
 {
     char median[24], low[24], high[24];
     text_3(speedup->median, median, sizeof median);
+    if (!isfinite(speedup->high)) {
+        snprintf(text, bytes, "%s ?", median);
+        return;
+    }
     text_3(speedup->low, low, sizeof low);
     text_3(speedup->high, high, sizeof high);
     snprintf(text, bytes, "%s [%s, %s]%s", median, low, high,
@@ -24,22 +30,71 @@ void text_speedup(const struct estimate *speedup, char *text, size_t bytes)
 
 /* The cells of a row, the same for every kind of table. */
 struct cells {
-    char time[64], rate[40], share[56], speedup[96], comparison[24], error[48];
+    char time[64], rate[40], share[96], speedup[96], comparison[24], error[48];
+    char launches[48], until[80];
 };
 
-static void fill_cells(const struct row *row, struct cells *cells)
+/* "85.2 % FMA"; above the peak with its interval, for that is to be explained. */
+static void text_share(const struct row *row, char *text, size_t bytes)
+{
+    const struct estimate *e = &row->share;
+    int used = snprintf(text, bytes, "%.1f %% %s", 100.0 * e->median, peak_label(row->bound));
+    if (row->over && isfinite(e->high))
+        snprintf(text + used, bytes - (size_t)used, " OVER [%.0f, %.0f]%s", 100.0 * e->low,
+                 100.0 * e->high, row->bug ? " BUG" : "");
+    else if (row->over)
+        snprintf(text + used, bytes - (size_t)used, " OVER ?");
+}
+
+/* "12 (87)", launches and the effective number of samples; of a run without launches its rounds. */
+static void text_launches(const struct row *row, char *text, size_t bytes)
+{
+    if (row->seconds.launches > 0)
+        snprintf(text, bytes, "%zu (%.0f)", row->seconds.launches, row->effective);
+    else
+        snprintf(text, bytes, "%zu rounds", row->seconds.n);
+}
+
+static void text_until(const struct row *row, double precision, char *text, size_t bytes)
+{
+    char seconds[40];
+    int used = 0;
+    switch (analyse_until(row, precision)) {
+    case UNTIL_PRECISE:
+        used = snprintf(text, bytes, "%g %%", precision);
+        break;
+    case UNTIL_NO_NARROWER:
+        used = snprintf(text, bytes, "no narrower");
+        break;
+    case UNTIL_TIME:
+        used = snprintf(text, bytes, "time");
+        break;
+    case UNTIL_UNKNOWN:
+        used = snprintf(text, bytes, "-");
+    }
+    if (row->disturbed.n == 0)
+        return;
+    text_seconds(row->disturbed.median, seconds, sizeof seconds);
+    snprintf(text + used, bytes - (size_t)used, "; disturbed %s", seconds);
+}
+
+static void fill_cells(const struct row *row, double precision, struct cells *cells)
 {
     const struct column *column = row->column;
     memset(cells, 0, sizeof *cells);
     char number[24], seconds[40];
     text_seconds(row->seconds.median, seconds, sizeof seconds);
-    snprintf(cells->time, sizeof cells->time, "%s +-%.1f%%%s", seconds, stats_spread(&row->seconds),
-             row->seconds.coverage < STATS_CONFIDENCE ? "?" : "");
+    if (isfinite(row->seconds.high))
+        snprintf(cells->time, sizeof cells->time, "%s +-%.1f%%%s", seconds,
+                 stats_spread(&row->seconds), row->seconds.coverage < STATS_CONFIDENCE ? "?" : "");
+    else
+        snprintf(cells->time, sizeof cells->time, "%s +-?", seconds);
+    text_launches(row, cells->launches, sizeof cells->launches);
+    text_until(row, precision, cells->until, sizeof cells->until);
     text_3(row->rate / 1e9, number, sizeof number);
     snprintf(cells->rate, sizeof cells->rate, "%s %s", number, row->by_bytes ? "GB/s" : "GFLOP/s");
     if (row->bounded)
-        snprintf(cells->share, sizeof cells->share, "%.1f %% %s%s", 100.0 * row->share.median,
-                 peak_label(row->bound), row->over ? " BUG" : "");
+        text_share(row, cells->share, sizeof cells->share);
     else
         snprintf(cells->share, sizeof cells->share, "-");
     if (row->speedup.n > 0) {
@@ -65,6 +120,17 @@ static void text_rows(const struct column *column, char *text, size_t bytes)
         snprintf(text, bytes, ", %zu rows", column->checked_rows);
     else
         text[0] = '\0';
+}
+
+/* What the figures of a run rest on. */
+static const char *about_launches(const struct run *run)
+{
+    return run->launches > 0
+               ? "intervals over launches, of rounds in which the core was ours alone; with "
+                 "several "
+                 "threads that is not known, and all rounds count"
+               : "from before there were launches: intervals over rounds as if these were "
+                 "independent, too narrow";
 }
 
 /* ---- Terminal -------------------------------------------------------------------------------- */
@@ -196,7 +262,7 @@ static void print_versus(FILE *out, const struct result *result)
     fprintf(out, "\n");
 }
 
-static void print_case(FILE *out, const struct result *result)
+static void print_case(FILE *out, const struct result *result, double precision)
 {
     char work[64], bytes[40], set[40];
     text_bytes(result->bytes, bytes, sizeof bytes);
@@ -205,11 +271,19 @@ static void print_case(FILE *out, const struct result *result)
         snprintf(work, sizeof work, "%.3g Gflop, %s", result->flops / 1e9, bytes);
     else
         snprintf(work, sizeof work, "%s", bytes);
-    fprintf(out, "\n%s  %s  %s  %d thread%s   %s, working set %s in %s, %zu rounds\n",
-            result->kernel, result->shape, result->data, result->threads,
-            result->threads == 1 ? "" : "s", work, set, peak_label(result->level), result->rounds);
-    fprintf(out, "  %-15s %-18s %-15s %-15s %-22s %-12s %s\n", "variant", "time per call", "rate",
-            "% of peak", "over autovec", "verdict", "worst error (of bound)");
+    fprintf(out, "\n%s  %s  %s  %d thread%s   %s, working set %s in %s, %zu rounds", result->kernel,
+            result->shape, result->data, result->threads, result->threads == 1 ? "" : "s", work,
+            set, peak_label(result->level), result->rounds);
+    if (result->launch)
+        fprintf(out, " of %zu launches", analyse_launches(result));
+    if (result->mood)
+        fprintf(out, ", %zu quiet", analyse_quiet(result));
+    fprintf(out, "\n");
+    if (result->note[0])
+        fprintf(out, "  %s\n", result->note);
+    fprintf(out, "  %-15s %-18s %-15s %-15s %-22s %-12s %-26s %-10s %s\n", "variant",
+            "time per call", "rate", "% of peak", "over autovec", "verdict",
+            "worst error (of bound)", "launches", "until");
     for (size_t c = 0; c < result->column_count; c++) {
         struct row row;
         const struct column *column = &result->columns[c];
@@ -220,10 +294,12 @@ static void print_case(FILE *out, const struct result *result)
         }
         struct cells cells;
         char rows[48];
-        fill_cells(&row, &cells);
+        fill_cells(&row, precision, &cells);
         text_rows(column, rows, sizeof rows);
-        fprintf(out, "  %-15s %-18s %-15s %-15s %-22s %-12s %s%s", column->variant, cells.time,
-                cells.rate, cells.share, cells.speedup, cells.comparison, cells.error, rows);
+        strncat(cells.error, rows, sizeof cells.error - strlen(cells.error) - 1);
+        fprintf(out, "  %-15s %-18s %-15s %-15s %-22s %-12s %-26s %-10s %s", column->variant,
+                cells.time, cells.rate, cells.share, cells.speedup, cells.comparison, cells.error,
+                cells.launches, cells.until);
         if (column->ipc > 0.0)
             fprintf(out, "  IPC %.2f", column->ipc);
         fprintf(out, "\n");
@@ -237,8 +313,9 @@ void report_terminal(FILE *out, const struct run *run)
     print_machine(out, run);
     print_peers(out, run);
     print_peaks(out, run);
+    fprintf(out, "run       %s\n", about_launches(run));
     for (size_t i = 0; i < run->result_count; i++)
-        print_case(out, list[i]);
+        print_case(out, list[i], run->precision);
     fprintf(out, "\n");
     for (size_t i = 0; i < run->missing_count; i++)
         fprintf(out, "missing: %s\n", run->missing[i]);
@@ -249,10 +326,17 @@ void report_summary(FILE *out, const struct run *run)
 {
     struct tally t = analyse_tally(run);
     fprintf(out,
-            "%zu cases, %zu rows: %zu timed, %zu not timed (too slow), %zu void, %zu failed their "
-            "check, %zu over 100 %%; %zu missing; %.0f s\n",
-            t.cases, t.rows, t.timed, t.not_timed, t.voided, t.failed, t.over, run->missing_count,
-            run->seconds);
+            "%zu cases, %zu rows: %zu timed, %zu not timed (too slow), %zu void, %zu disturbed, "
+            "%zu failed their check, %zu over 100 %%",
+            t.cases, t.rows, t.timed, t.not_timed, t.voided, t.disturbed, t.failed, t.over);
+    if (t.over > 0)
+        fprintf(out, " (the greatest %.0f %% of %s, %s %s %s)", 100.0 * t.greatest.share.median,
+                peak_label(t.greatest.bound), t.greatest.column->variant, t.greatest.result->kernel,
+                t.greatest.result->shape);
+    fprintf(out, "; %zu missing; ", run->missing_count);
+    if (run->launches > 0)
+        fprintf(out, "%zu launches; ", run->launches);
+    fprintf(out, "%.0f s\n", run->seconds);
 }
 
 /* ---- CSV ------------------------------------------------------------------------------------- */
@@ -270,7 +354,7 @@ static void csv_text(FILE *out, const char *text)
 
 static void csv_number(FILE *out, double value)
 {
-    if (isnan(value))
+    if (!isfinite(value))
         fputc(',', out);
     else
         fprintf(out, ",%.6g", value);
@@ -278,11 +362,12 @@ static void csv_number(FILE *out, double value)
 
 void report_csv(FILE *out, const struct run *run)
 {
-    fprintf(out,
-            "kernel,shape,data,threads,variant,status,rounds,calls_per_sample,seconds,seconds_low,"
-            "seconds_high,flops,bytes,flop_per_s,byte_per_s,bound,share_of_peak,share_low,"
-            "share_high,baseline,speedup,speedup_low,speedup_high,verdict,worst_abs_error,"
-            "worst_error_of_bound,library,cpu,commit,date\n");
+    static const char *const until_names[] = {"time", "precision", "no narrower", ""};
+    fprintf(out, "kernel,shape,data,threads,variant,status,rounds,launches,effective_samples,until,"
+                 "calls_per_sample,seconds,seconds_low,seconds_high,disturbed_seconds,flops,bytes,"
+                 "flop_per_s,byte_per_s,bound,share_of_peak,share_low,"
+                 "share_high,baseline,speedup,speedup_low,speedup_high,verdict,worst_abs_error,"
+                 "worst_error_of_bound,library,cpu,commit,date\n");
     const struct result **list = analyse_order(run);
     for (size_t i = 0; i < run->result_count; i++) {
         for (size_t c = 0; c < list[i]->column_count; c++) {
@@ -296,21 +381,25 @@ void report_csv(FILE *out, const struct run *run)
             fprintf(out, ",%d,%s,", list[i]->threads, column->variant);
             csv_text(out, row.timed ? "timed" : row.why);
             const double none = NAN;
-            fprintf(out, ",%zu,%zu", row.timed ? row.seconds.n : 0, column->calls);
+            fprintf(out, ",%zu,%zu,%.3g,%s,%zu", row.timed ? row.seconds.n : 0,
+                    row.seconds.launches, row.effective,
+                    until_names[analyse_until(&row, run->precision)], column->calls);
             csv_number(out, row.timed ? row.seconds.median : none);
             csv_number(out, row.timed ? row.seconds.low : none);
             csv_number(out, row.timed ? row.seconds.high : none);
+            csv_number(out, row.disturbed.n > 0 ? row.disturbed.median : none);
             csv_number(out, list[i]->flops);
             csv_number(out, list[i]->bytes);
             csv_number(out, row.timed ? list[i]->flops / row.seconds.median : none);
             csv_number(out, row.timed ? list[i]->bytes / row.seconds.median : none);
             fprintf(out, ",%s", row.bounded ? peak_name(row.bound) : "");
             csv_number(out, row.bounded ? row.share.median : none);
-            csv_number(out, row.bounded ? row.share.low : none);
+            csv_number(out, row.bounded && isfinite(row.share.high) ? row.share.low : none);
             csv_number(out, row.bounded ? row.share.high : none);
             fprintf(out, ",%s", row.speedup.n > 0 ? column->baseline : "");
             csv_number(out, row.speedup.n > 0 ? row.speedup.median : none);
-            csv_number(out, row.speedup.n > 0 ? row.speedup.low : none);
+            csv_number(out,
+                       row.speedup.n > 0 && isfinite(row.speedup.high) ? row.speedup.low : none);
             csv_number(out, row.speedup.n > 0 ? row.speedup.high : none);
             fprintf(out, ",%s", row.speedup.n > 0 ? stats_comparison_name(row.comparison) : "");
             csv_number(out, column->checked ? column->worst_abs : none);
@@ -356,7 +445,8 @@ static void markdown_peaks(FILE *out, const struct run *run)
     fprintf(out, "\n");
 }
 
-static void markdown_row(FILE *out, const struct result *result, const struct column *column)
+static void markdown_row(FILE *out, const struct result *result, const struct column *column,
+                         double precision)
 {
     struct row row;
     analyse(result, column, &row);
@@ -364,17 +454,17 @@ static void markdown_row(FILE *out, const struct result *result, const struct co
     fprintf(out, "| %s | %s | %d | %s%s%s |", result->shape, result->data, result->threads, bold,
             column->variant, bold);
     if (!row.timed) {
-        fprintf(out, " %s | - | - | - | - | - |\n", row.why);
+        fprintf(out, " %s | - | - | - | - | - | - | - |\n", row.why);
         return;
     }
     struct cells cells;
     char rows[48];
-    fill_cells(&row, &cells);
+    fill_cells(&row, precision, &cells);
     text_rows(column, rows, sizeof rows);
     char *sign = strstr(cells.time, "+-");
-    fprintf(out, " %.*s±%s | %s | %s%s%s | %s | %s | %s%s |\n", (int)(sign - cells.time),
+    fprintf(out, " %.*s±%s | %s | %s%s%s | %s | %s | %s%s | %s | %s |\n", (int)(sign - cells.time),
             cells.time, sign + 2, cells.rate, bold, cells.share, bold, cells.speedup,
-            cells.comparison, cells.error, rows);
+            cells.comparison, cells.error, rows, cells.launches, cells.until);
 }
 
 void report_markdown_legend(FILE *out, int level)
@@ -384,25 +474,44 @@ void report_markdown_legend(FILE *out, int level)
         out,
         "- A case is one kernel at one shape with one kind of data. All variants of a case ran "
         "interleaved,\n  once a round, in random order; the machine's peaks ran in the same "
-        "rounds. Speed-ups and percentages are\n  medians of ratios paired round by round, so "
-        "they hold on a noisy machine where times drift.\n"
+        "rounds. Speed-ups and percentages are\n  made of ratios paired round by round, so that "
+        "a drift of the machine drops out.\n"
+        "- **launches**: rounds of one process agree with each other better than with those of "
+        "the next, whose pages and stack lie\n  elsewhere. So the program was launched anew many "
+        "times, each time with memory mapped anew, and visited all cases each\n  time. A launch "
+        "gives one figure, the median of its rounds; a row says the centre of these (Hodges and "
+        "Lehmann) and its\n  95 %% interval by signed ranks, wider where successive launches are "
+        "alike. In brackets, as how many independent\n  samples all of its samples count. Where "
+        "the column says \"rounds\", the run is from before there were launches: its\n  intervals "
+        "take rounds for independent, and are too narrow.\n"
+        "- **until**: what ended a row's launches: half of the interval of time and speed-up came "
+        "to the percentage asked for\n  (--precision), or twice the launches made it `no "
+        "narrower`, or the `time` was over.\n"
+        "- **disturbed**: a neighbour on the other hardware thread of the core takes part of it, "
+        "and nothing tells a virtual\n  machine. In every round of one thread four loops are "
+        "timed whose rates in clocks are known (issue, multiply-add, reads\n  of L1, the clock); "
+        "a round in which one fell short is disturbed. Figures are those of quiet rounds; the "
+        "disturbed time\n  stands beside them where there was any. A row without a quiet round "
+        "claims nothing. With several threads moods are not\n  known, and all rounds count.\n"
         "- **variant**: `ref` is the oracle (plain C, double), `scalar` the library's portable "
         "version, `autovec-*` the\n  same scalar source as the compiler vectorises it with that "
         "instruction set's flags, `avx2`, `avx512`, `neon`\n  the hand-written ones.\n"
-        "- **time** of one call: the median of the samples, ± half the width of its 95 %% "
-        "interval (distribution-free). A `?`\n  means too few rounds for 95 %%.\n"
+        "- **time** of one call, ± half the width of its 95 %% interval. A `?` means fewer than 6 "
+        "launches, of which no interval\n  can be made.\n"
         "- **rate**: GFLOP/s after the kernel's flop model, whatever is recomputed; GB/s of the "
         "bytes that must move for kernels\n  that do nothing but compare.\n"
         "- **%% of peak**: how much of the limit that binds this case is reached: the FMA rate of "
         "the variant's own instruction\n  set (without FMA, `scalar` on x86-64, the rate of "
         "multiplications with additions in vectors of four), or the read\n  bandwidth of the level "
         "that the working set lives in (named behind the number), whichever takes longer. Over "
-        "100 %%\n  with the whole interval would be a bug and is marked BUG, but of L3 and "
-        "memory:\n  the "
-        "host shares these with others, and part of what lies in memory may still be in L3.\n"
+        "100 %%\n  is marked OVER, with its interval; if that lies above 100 %% of a peak of the "
+        "core's own it would be a bug, and is marked BUG.\n  L3 and memory are shared with others "
+        "on the host, and part of what lies in memory may still be in L3.\n"
         "- **over autovec**: how many times as fast as the compiler's version for the same "
         "instruction set (`ref` and\n  `scalar`: the widest one), with its 95 %% interval; "
-        "**verdict** is inconclusive when that includes 1, or when a `?` says too few rounds.\n"
+        "**verdict** is inconclusive when that includes 1, or when a `?` says too few launches.\n");
+    fprintf(
+        out,
         "- **peers**: `openblas` and `onednn` are what a C user would make of the library's matrix "
         "product: a matrix of\n  similarities, a search with our top-k after each block of scores, "
         "and InfoNCE with a softmax between the products in\n  plain C that the compiler "
@@ -483,7 +592,7 @@ static void markdown_summary(FILE *out, const struct result *const *list, size_t
             continue;
         struct cells cells;
         char time[40];
-        fill_cells(&row, &cells);
+        fill_cells(&row, 0.0, &cells);
         text_seconds(row.seconds.median, time, sizeof time);
         fprintf(out, "| %s | %s | %s | %s | %s | %s | %s | %s |", list[i]->kernel, list[i]->shape,
                 list[i]->data, isas[widest], time, cells.rate, cells.speedup,
@@ -577,8 +686,9 @@ void report_markdown(FILE *out, const struct run *run, int level)
         print_peer_kernels(out, run, peers[p]);
         fprintf(out, " |\n");
     }
-    fprintf(out, "| run | %s, %zu to %zu rounds a case, seed %llu, %.0f s |\n\n", m->date, fewest,
-            most, (unsigned long long)run->seed, run->seconds);
+    fprintf(out, "| run | %s, %zu launches, %zu to %zu rounds a case, seed %llu, %.0f s |\n",
+            m->date, run->launches, fewest, most, (unsigned long long)run->seed, run->seconds);
+    fprintf(out, "| figures | %s |\n\n", about_launches(run));
     markdown_peaks(out, run);
     const struct result **list = analyse_order(run);
     markdown_summary(out, list, run->result_count, level + 1);
@@ -592,11 +702,14 @@ void report_markdown(FILE *out, const struct run *run, int level)
             table_heading(out, level + 1, kernel);
             fprintf(out,
                     "| shape | data | threads | variant | time | rate | %% of peak | over autovec "
-                    "| verdict | worst error |\n");
-            fprintf(out, "|---|---|---:|---|---:|---:|---:|---:|---|---:|\n");
+                    "| verdict | worst error | launches | until |\n");
+            fprintf(out, "|---|---|---:|---|---:|---:|---:|---:|---|---:|---:|---|\n");
         }
         for (size_t c = 0; c < list[i]->column_count; c++)
-            markdown_row(out, list[i], &list[i]->columns[c]);
+            markdown_row(out, list[i], &list[i]->columns[c], run->precision);
+        if (list[i]->note[0])
+            fprintf(out, "| %s | %s | %d | %s | - | - | - | - | - | - | - | - |\n", list[i]->shape,
+                    list[i]->data, list[i]->threads, list[i]->note);
     }
     fprintf(out, "\n");
     for (size_t i = 0; i < run->missing_count; i++)

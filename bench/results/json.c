@@ -23,6 +23,15 @@ static json_t *samples_to_json(const double *samples, size_t count)
     return list;
 }
 
+/* Not every peak is measured for every case. */
+static bool has_sample(const double *samples, size_t count)
+{
+    for (size_t i = 0; samples && i < count; i++)
+        if (!isnan(samples[i]))
+            return true;
+    return false;
+}
+
 static json_t *column_to_json(const struct column *c, size_t rounds)
 {
     static const char *const states[] = {"timed", "not timed", "failed check"};
@@ -30,36 +39,66 @@ static json_t *column_to_json(const struct column *c, size_t rounds)
     for (int d = 0; d < DISTURBANCE_COUNT; d++)
         json_object_set_new(voided, disturbance_name((enum disturbance)d),
                             json_integer((json_int_t)c->voided[d]));
-    return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:b, s:I, s:f, s:f, s:I, s:I, s:o, s:f, s:o}",
-                     "variant", c->variant, "isa", c->isa, "baseline", c->baseline, "library",
-                     c->library, "state", states[c->state], "note", c->note, "checked", c->checked,
-                     "checked_rows", (json_int_t)c->checked_rows, "worst_share_of_bound",
-                     c->worst_share, "worst_abs_error", c->worst_abs, "calls_per_sample",
-                     (json_int_t)c->calls, "rounds_run", (json_int_t)c->run, "samples", voided,
-                     "ipc", c->ipc, "seconds",
-                     samples_to_json(c->seconds, c->seconds ? rounds : 0));
+    return json_pack(
+        "{s:s, s:s, s:s, s:s, s:s, s:s, s:b, s:I, s:f, s:f, s:I, s:I, s:f, s:I, s:o, s:f, s:o}",
+        "variant", c->variant, "isa", c->isa, "baseline", c->baseline, "library", c->library,
+        "state", states[c->state], "note", c->note, "checked", c->checked, "checked_rows",
+        (json_int_t)c->checked_rows, "worst_share_of_bound", c->worst_share, "worst_abs_error",
+        c->worst_abs, "calls_per_sample", (json_int_t)c->calls, "calls_before",
+        (json_int_t)c->warm_up, "seconds_a_round", c->cost, "rounds_run", (json_int_t)c->run,
+        "samples", voided, "ipc", c->ipc, "seconds",
+        samples_to_json(c->seconds, c->seconds ? rounds : 0));
 }
 
 static const char *const curve_names[CURVE_COUNT] = {"none", "batch", "workspace", "threads"};
+
+static json_t *launches_to_json(const struct result *r)
+{
+    json_t *list = json_array();
+    for (size_t i = 0; i < r->rounds; i++)
+        json_array_append_new(list, json_integer((json_int_t)r->launch[i]));
+    return list;
+}
+
+/* Of each canary its rates before and after every round. */
+static json_t *canaries_to_json(const struct result *r)
+{
+    json_t *object = json_object();
+    for (int c = 0; c < CANARY_COUNT; c++) {
+        double *rates = memory_new(2 * r->rounds, sizeof *rates);
+        for (size_t i = 0; i < 2 * r->rounds; i++)
+            rates[i] = r->canary[i].rate[c];
+        json_object_set_new(object, peak_name(canary_peaks[c]),
+                            samples_to_json(rates, 2 * r->rounds));
+        free(rates);
+    }
+    return object;
+}
 
 static json_t *result_to_json(const struct result *r)
 {
     json_t *peaks = json_object(), *columns = json_array();
     for (int p = 0; p < PEAK_COUNT; p++)
-        if (r->peak[p] && r->rounds > 0)
+        if (has_sample(r->peak[p], r->rounds))
             json_object_set_new(peaks, peak_name((enum peak)p),
                                 samples_to_json(r->peak[p], r->rounds));
     for (size_t c = 0; c < r->column_count; c++)
         json_array_append_new(columns, column_to_json(&r->columns[c], r->rounds));
-    return json_pack("{s:s, s:s, s:s, s:s, s:s, s:I, s:I, s:i, s:f, s:i, s:i, s:i, s:f, s:f, s:f, "
-                     "s:s, s:I, s:I, s:o, s:o}",
-                     "kernel", r->kernel, "family", r->family, "shape", r->shape, "data", r->data,
-                     "curve", curve_names[r->curve], "m", (json_int_t)r->m, "d", (json_int_t)r->d,
-                     "workspace_percent", r->workspace, "workspace_bytes", r->workspace_bytes,
-                     "threads", r->threads, "group", r->group, "order", r->order, "flops", r->flops,
-                     "bytes", r->bytes, "working_set_bytes", r->working_set, "level",
-                     peak_name(r->level), "inputs_in_rotation", (json_int_t)r->rotated, "rounds",
-                     (json_int_t)r->rounds, "peaks", peaks, "columns", columns);
+    json_t *object = json_pack(
+        "{s:s, s:s, s:s, s:s, s:s, s:I, s:I, s:i, s:f, s:i, s:i, s:i, s:f, s:f, s:f, "
+        "s:s, s:I, s:b, s:s, s:I, s:o, s:o}",
+        "kernel", r->kernel, "family", r->family, "shape", r->shape, "data", r->data, "curve",
+        curve_names[r->curve], "m", (json_int_t)r->m, "d", (json_int_t)r->d, "workspace_percent",
+        r->workspace, "workspace_bytes", r->workspace_bytes, "threads", r->threads, "group",
+        r->group, "order", r->order, "flops", r->flops, "bytes", r->bytes, "working_set_bytes",
+        r->working_set, "level", peak_name(r->level), "inputs_in_rotation", (json_int_t)r->rotated,
+        "closed", r->closed, "note", r->note, "rounds", (json_int_t)r->rounds, "peaks", peaks,
+        "columns", columns);
+    if (r->launch)
+        json_object_set_new(object, "launch", launches_to_json(r));
+    if (r->canary)
+        json_object_set_new(object, "canaries", canaries_to_json(r));
+    return object;
 }
 
 static json_t *memory_to_json(const struct memory *m)
@@ -82,6 +121,15 @@ static bool write_run(FILE *file, const struct run *run)
     for (size_t i = 0; i < run->missing_count; i++)
         json_array_append_new(missing, json_string(run->missing[i]));
     good = good && json_write_value(file, missing);
+    if (run->launches > 0) {
+        json_t *best = json_object();
+        for (int c = 0; c < CANARY_COUNT; c++)
+            json_object_set_new(best, peak_name(canary_peaks[c]), json_real(run->best.rate[c]));
+        fprintf(file,
+                ",\n\"launches\":%zu,\n\"precision_percent\":%g,\n\"undisturbed\":", run->launches,
+                run->precision);
+        good = good && json_write_value(file, best);
+    }
     fprintf(file, ",\n\"results\":[");
     for (size_t i = 0; good && i < run->result_count; i++) {
         fprintf(file, i > 0 ? ",\n" : "\n");
@@ -109,6 +157,12 @@ bool results_write_json(const struct run *run, const char *path, char *error, si
     struct new_file n;
     return results_finish_json(&n, run, path, error, error_bytes) &&
            new_file_place(&n, error, error_bytes);
+}
+
+bool results_put_result(FILE *file, const struct result *result)
+{
+    json_end_without_memory();
+    return json_write_value(file, result_to_json(result)) && fputc('\n', file) != EOF;
 }
 
 /* ---- Reading --------------------------------------------------------------------------------- */
@@ -153,6 +207,8 @@ static bool get_column(const json_t *object, struct column *c, size_t rounds)
     c->worst_share = json_get_number(object, "worst_share_of_bound");
     c->worst_abs = json_get_number(object, "worst_abs_error");
     c->calls = json_get_size(object, "calls_per_sample");
+    c->warm_up = json_get_size(object, "calls_before");
+    c->cost = json_get_number(object, "seconds_a_round");
     c->run = json_get_size(object, "rounds_run");
     c->ipc = json_get_number(object, "ipc");
     for (int d = 0; d < DISTURBANCE_COUNT; d++)
@@ -176,6 +232,30 @@ static void get_memory(const json_t *object, struct memory *m)
     m->peak_bytes = json_get_number(object, "peak_bytes");
     m->program_bytes = json_get_number(object, "program_bytes");
     m->seconds = json_get_number(object, "seconds");
+}
+
+/* What runs from before there were launches have not. */
+static void get_launches(const json_t *object, struct result *r)
+{
+    const json_t *launches = json_object_get(object, "launch");
+    const json_t *canaries = json_object_get(object, "canaries");
+    r->closed = json_is_true(json_object_get(object, "closed"));
+    if (json_object_get(object, "note"))
+        json_get_text(object, "note", r->note, sizeof r->note);
+    if (launches) {
+        r->launch = memory_new(r->rounds, sizeof *r->launch);
+        for (size_t i = 0; i < r->rounds; i++)
+            r->launch[i] = (size_t)json_integer_value(json_array_get(launches, i));
+    }
+    if (canaries)
+        r->canary = memory_new(2 * r->rounds, sizeof *r->canary);
+    for (int c = 0; canaries && c < CANARY_COUNT; c++) {
+        double *rates =
+            get_samples(json_object_get(canaries, peak_name(canary_peaks[c])), 2 * r->rounds);
+        for (size_t i = 0; i < 2 * r->rounds; i++)
+            r->canary[i].rate[c] = rates[i];
+        free(rates);
+    }
 }
 
 static bool get_result(const json_t *object, struct result *r)
@@ -203,6 +283,7 @@ static bool get_result(const json_t *object, struct result *r)
     if (!get_peak(json_string_value(json_object_get(object, "level")), &r->level) ||
         r->rounds > 1u << 20)
         return false;
+    get_launches(object, r);
     const char *name;
     json_t *value;
     json_object_foreach(json_object_get(object, "peaks"), name, value)
@@ -226,6 +307,11 @@ static bool get_run(const json_t *root, struct run *run)
     json_get_machine(json_object_get(root, "machine"), &run->machine);
     run->seed = (uint64_t)json_integer_value(json_object_get(root, "seed"));
     run->seconds = json_get_number(root, "seconds");
+    run->launches = json_get_size(root, "launches");
+    run->precision = json_get_number(root, "precision_percent");
+    for (int c = 0; c < CANARY_COUNT; c++)
+        run->best.rate[c] =
+            json_get_number(json_object_get(root, "undisturbed"), peak_name(canary_peaks[c]));
     size_t i;
     json_t *value;
     json_array_foreach(json_object_get(root, "missing"), i, value)
@@ -246,7 +332,18 @@ static bool get_run(const json_t *root, struct run *run)
             return false;
         get_memory(value, memory);
     }
+    run_judge(run);
     return true;
+}
+
+bool results_get_result(struct run *run, const char *line)
+{
+    json_end_without_memory();
+    json_t *root = json_loads(line, 0, NULL);
+    struct result *result = root ? run_add_results(run, 1) : NULL;
+    bool good = result && get_result(root, result);
+    json_decref(root);
+    return good;
 }
 
 bool results_read_json(struct run *run, const char *path, char *error, size_t error_bytes)

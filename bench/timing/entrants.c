@@ -12,8 +12,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-/* A peer whose check takes as many times as long as that of the widest of ours does not get the
- * least rounds: they would take the time of the cases that follow. A small shape cannot tell, where
+/* A peer whose check takes as many times as long as that of the widest of ours does not get a round
+ * a launch: they would take the time of the cases that follow. A small shape cannot tell, where
  * there is a k. */
 #define FAR_BEHIND 5.0
 
@@ -194,7 +194,7 @@ void entrants_drop_slow(struct group *group, double spent)
             continue;
         }
         double seconds = entrant_estimate(group, &entrant);
-        double needed = seconds * (LEAST_ROUNDS + CALLS_BEFORE);
+        double needed = seconds * (double)(group->launches + CALLS_BEFORE);
         if ((kind == BASELINES && needed > fmax(part[kind], CHEAP_SECONDS)) ||
             !entrants_may_spend(group, entrant.variant, needed, spent, group->left)) {
             entrant_too_slow(column, seconds);
@@ -235,7 +235,7 @@ static bool is_far_behind(const struct group *group, const struct variant *varia
 {
     return variant->peer && !variant->peer->run && group->widest_check > 0.0 &&
            check > FAR_BEHIND * group->widest_check &&
-           LEAST_ROUNDS * check > fmax(part, CHEAP_SECONDS);
+           (double)group->launches * check > fmax(part, CHEAP_SECONDS);
 }
 
 static void describe_peer(const struct peer *peer, struct column *column)
@@ -276,7 +276,6 @@ static bool admit(struct group *group, struct entrant *entrant, double part)
     start = timer_now();
     entrant->pace = job_calibrate(group->job, entrant->variant, group->options->sample_seconds);
     entrant->cost = timer_now() - start;
-    column->calls = entrant->pace.calls;
     double sampled = 0.0;
     if (entrant->pace.warm_up > 0) { /* calibration was several runs; a round is one */
         enum disturbance ignored;
@@ -286,6 +285,58 @@ static bool admit(struct group *group, struct entrant *entrant, double part)
     }
     timer_unpin();
     return !entrant_has_gone(column, sampled);
+}
+
+/* A first call pays for pages, tables and threads. Of ours one pays for all; and a long one is left
+ * out, of which that is a small part. */
+static void warm_up_once(struct group *group, const struct entrant *entrant, bool first)
+{
+    const double long_call = 0.5;
+    enum disturbance ignored;
+    if (entrant->cost > long_call || !(first || entrant->variant->peer))
+        return;
+    entrants_set_threads(group->cases[entrant->at].threads);
+    job_sample(group->job, entrant->variant, (struct pace){1, 0}, 0, &ignored);
+    timer_unpin();
+}
+
+void entrants_admit_again(struct group *group)
+{
+    size_t kept = 0;
+    trial_poison(&group->job->trial);
+    for (size_t e = 0; e < group->entrant_count; e++) {
+        struct entrant *entrant = &group->entrants[e];
+        struct column *column = entrant_column(group, entrant);
+        const struct column *known =
+            result_find_column(group->known[entrant->at], entrant->variant->name);
+        char error[256];
+        bool taken = known && known->state == COLUMN_TIMED && known->run > 0;
+        column->state = COLUMN_NOT_TIMED;
+        if (!taken || !prepare(group, entrant, error, sizeof error))
+            continue;
+        column->state = COLUMN_TIMED;
+        column->calls = known->calls;
+        column->warm_up = known->warm_up;
+        column->cost = entrant->cost = known->cost;
+        entrant->pace = (struct pace){known->calls, known->warm_up};
+        if (known->warm_up == 0)
+            warm_up_once(group, entrant, kept == 0);
+        group->entrants[kept++] = *entrant;
+    }
+    group->entrant_count = kept;
+}
+
+bool entrants_prepare_again(struct group *group)
+{
+    char error[256];
+    bool good = true;
+    for (size_t e = 0; e < group->entrant_count && good; e++) {
+        struct entrant *entrant = &group->entrants[e];
+        const struct peer *peer = entrant->variant ? entrant->variant->peer : NULL;
+        if (entrant->variant && !(peer && peer->run))
+            good = prepare(group, entrant, error, sizeof error);
+    }
+    return good;
 }
 
 void entrants_admit(struct group *group)

@@ -8,15 +8,14 @@
 #include "job.h"
 #include "sampler.h"
 
-enum { LEAST_ROUNDS = 6 }; /* the fewest whose extremes hold the median with 95 % */
 enum { CALLS_BEFORE = 2 }; /* of a long call: the check, and finding the pace */
 
 /* The oracle, and what the compiler makes of our source, are timed even where their share is too
- * small, when they are over within this time. */
+ * small, when all launches are over within this time. */
 #define CHEAP_SECONDS 0.25
 
 /* Each kind has an equal part of the time. Hand-written variants and peers are what a run is for:
- * they do the least number of rounds, if there is any time left for that. */
+ * they do a round a launch, if there is any time left for that. */
 enum kind { HAND_WRITTEN, PEERS, BASELINES, KINDS };
 
 /* One thing to be measured in a round: a variant of a case, or a peak with a case's threads. */
@@ -38,10 +37,14 @@ struct group {
     struct result *results;
     size_t count;
     const struct sampler_options *options;
+    /* What an earlier launch found, one a case; NULL: this is the first. */
+    const struct result *const *known;
+    size_t launches; /* that are to fit into `share` and `left`: all, or this one */
     /* Whoever comes first when time is short stands first. */
     struct entrant *entrants;
     size_t entrant_count;
     double start, share, left;
+    double opening;      /* seconds that opening the job took */
     double widest_check; /* seconds that the check of the widest of ours took */
 };
 
@@ -53,8 +56,8 @@ bool entrants_add_columns(struct group *group);
 /* Lists variants as entrants by their rank, of ours the widest at the head. False: no memory. */
 bool entrants_list(struct group *group);
 
-/* Drops those that cannot do the case, or not the least number of rounds in time, as far as a small
- * shape can tell; `spent` seconds go to the oracle. */
+/* Drops those that cannot do the case, or not a round a launch in time, as far as a small shape can
+ * tell; `spent` seconds go to the oracle. */
 void entrants_drop_slow(struct group *group, double spent);
 
 /* For every variant of every case why it was not timed. */
@@ -62,6 +65,14 @@ void entrants_drop_all(struct group *group, const char *note);
 
 /* Checks them, and finds their paces and what a round of each costs; who fails stays out. */
 void entrants_admit(struct group *group);
+
+/* The same in a later launch: who took part in the first takes part at the same pace, and the rest
+ * is not listed any more. */
+void entrants_admit_again(struct group *group);
+
+/* Prepares those that run in this process anew, after the job was closed and opened. False: there
+ * is no memory. */
+bool entrants_prepare_again(struct group *group);
 
 /* Of `share` seconds what falls to each entrant of a kind. */
 void entrants_fair_parts(const struct group *group, double share, double part[KINDS]);

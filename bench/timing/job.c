@@ -173,7 +173,7 @@ bool job_retarget(struct job *job, const struct plan_case *plan)
 {
     const struct plan_case *old = job->plan;
     if (!old || old->kernel != plan->kernel || old->source != plan->source ||
-        old->fill != plan->fill || memcmp(&old->shape, &plan->shape, sizeof plan->shape) != 0)
+        old->fill != plan->fill || !shape_same(&old->shape, &plan->shape))
         return false;
     job->plan = plan;
     if (!open_workspace(job)) {

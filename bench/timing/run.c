@@ -23,6 +23,9 @@ static void free_result(struct result *result)
     for (size_t c = 0; c < result->column_count; c++)
         free(result->columns[c].seconds);
     free(result->columns);
+    free(result->launch);
+    free(result->canary);
+    free(result->mood);
 }
 
 void run_free(struct run *run)
@@ -71,29 +74,147 @@ struct column *result_add_column(struct result *result)
     return column;
 }
 
-static double *new_samples(size_t count)
+/* Lengthens what has `old` samples to `count`; NULL: no memory, and the old ones are gone. */
+static double *lengthen(double *samples, size_t old, size_t count)
 {
-    double *samples = malloc((count ? count : 1) * sizeof *samples);
-    for (size_t i = 0; samples && i < count; i++)
-        samples[i] = NAN;
-    return samples;
+    double *grown = realloc(samples, (count ? count : 1) * sizeof *grown);
+    if (!grown)
+        free(samples);
+    for (size_t i = old; grown && i < count; i++)
+        grown[i] = NAN;
+    return grown;
 }
 
 bool result_set_rounds(struct result *result, size_t rounds)
 {
+    size_t old = result->rounds;
     bool good = true;
-    result->rounds = rounds;
     for (int p = 0; p < PEAK_COUNT; p++) {
-        free(result->peak[p]);
-        result->peak[p] = peak_possible((enum peak)p) ? new_samples(rounds) : NULL;
-        good = good && (result->peak[p] || !peak_possible((enum peak)p));
+        if (!result->peak[p] && !peak_possible((enum peak)p))
+            continue;
+        result->peak[p] = lengthen(result->peak[p], result->peak[p] ? old : 0, rounds);
+        good = good && result->peak[p];
     }
     for (size_t c = 0; c < result->column_count; c++) {
-        free(result->columns[c].seconds);
-        result->columns[c].seconds = new_samples(rounds);
-        good = good && result->columns[c].seconds;
+        struct column *column = &result->columns[c];
+        column->seconds = lengthen(column->seconds, column->seconds ? old : 0, rounds);
+        good = good && column->seconds;
     }
+    if (result->canary) {
+        enum { WORDS = sizeof *result->canary / sizeof(double) * 2 };
+        result->canary =
+            (struct canaries *)lengthen((double *)result->canary, old * WORDS, rounds * WORDS);
+        good = good && result->canary;
+    }
+    result->rounds = good ? rounds : 0;
     return good;
+}
+
+/* ---- Launches -------------------------------------------------------------------------------- */
+
+struct result *run_find_result(const struct run *run, int order)
+{
+    for (size_t i = 0; i < run->result_count; i++)
+        if (run->results[i].order == order)
+            return &run->results[i];
+    return NULL;
+}
+
+/* All that is said of a case, without a round. */
+static struct result *describe_again(struct run *run, const struct result *from)
+{
+    struct result *result = run_add_results(run, 1);
+    if (!result)
+        return NULL;
+    *result = *from;
+    memset(result->peak, 0, sizeof result->peak);
+    result->launch = NULL;
+    result->canary = NULL;
+    result->mood = NULL;
+    result->columns = NULL;
+    result->rounds = result->column_count = 0;
+    for (size_t c = 0; c < from->column_count; c++) {
+        struct column *column = result_add_column(result);
+        if (!column)
+            return NULL;
+        *column = from->columns[c];
+        column->seconds = NULL;
+        column->run = 0;
+        memset(column->voided, 0, sizeof column->voided);
+    }
+    return result;
+}
+
+static void merge_column(struct column *to, const struct column *from, size_t at, size_t rounds)
+{
+    if (from->state == COLUMN_TIMED && from->seconds && rounds > 0)
+        memcpy(to->seconds + at, from->seconds, rounds * sizeof *to->seconds);
+    to->run += from->run;
+    for (int d = 0; d < DISTURBANCE_COUNT; d++)
+        to->voided[d] += from->voided[d];
+    if (from->run > 0 && to->note[0] == '\0')
+        snprintf(to->note, sizeof to->note, "%s", from->note);
+}
+
+bool run_merge(struct run *run, const struct result *from, size_t launch)
+{
+    struct result *to = run_find_result(run, from->order);
+    if (!to && !(to = describe_again(run, from)))
+        return false;
+    size_t at = to->rounds, rounds = from->rounds;
+    if (rounds == 0)
+        return true;
+    size_t *launches = realloc(to->launch, (at + rounds) * sizeof *launches);
+    if (!launches)
+        return false;
+    to->launch = launches;
+    if (from->canary && at == 0 && !(to->canary = malloc(sizeof *to->canary)))
+        return false;
+    if (!result_set_rounds(to, at + rounds))
+        return false;
+    for (size_t r = 0; r < rounds; r++)
+        to->launch[at + r] = launch;
+    for (int p = 0; p < PEAK_COUNT; p++)
+        if (to->peak[p] && from->peak[p])
+            memcpy(to->peak[p] + at, from->peak[p], rounds * sizeof *to->peak[p]);
+    if (to->canary && from->canary)
+        memcpy(to->canary + 2 * at, from->canary, 2 * rounds * sizeof *to->canary);
+    for (size_t c = 0; c < from->column_count; c++) {
+        struct column *column = result_find_column(to, from->columns[c].variant);
+        if (column)
+            merge_column(column, &from->columns[c], at, rounds);
+    }
+    return true;
+}
+
+static size_t gather_canaries(const struct run *run, struct canaries *all)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < run->result_count; i++) {
+        const struct result *result = &run->results[i];
+        for (size_t r = 0; result->canary && r < 2 * result->rounds; r++, count++)
+            if (all)
+                all[count] = result->canary[r];
+    }
+    return count;
+}
+
+void run_judge(struct run *run)
+{
+    size_t count = gather_canaries(run, NULL);
+    struct canaries *all = memory_new(count, sizeof *all);
+    gather_canaries(run, all);
+    mood_learn(&run->best, all, count);
+    free(all);
+    for (size_t i = 0; i < run->result_count; i++) {
+        struct result *result = &run->results[i];
+        if (!result->canary)
+            continue;
+        result->mood = memory_grow(result->mood, result->rounds, sizeof *result->mood);
+        for (size_t r = 0; r < result->rounds; r++)
+            result->mood[r] =
+                mood_between(&result->canary[2 * r], &result->canary[2 * r + 1], &run->best);
+    }
 }
 
 void run_add_missing(struct run *run, const char *format, ...)

@@ -8,6 +8,7 @@
 #define MMK_BENCH_RUN_H
 
 #include "../machine/machine.h"
+#include "../machine/mood.h"
 #include "../machine/peaks.h"
 #include "../machine/timer.h"
 
@@ -31,7 +32,9 @@ struct column {
     bool checked;
     size_t checked_rows; /* rows that the oracle judged; 0: all */
     double worst_share, worst_abs;
-    size_t calls;    /* calls in a sample */
+    size_t calls;    /* calls in a sample, */
+    size_t warm_up;  /* and before it, untimed */
+    double cost;     /* seconds of a round with it; 0: not known */
     double *seconds; /* a call's time in each round; NaN: void, or not run in that round */
     size_t run;      /* rounds it ran in */
     /* Samples by what disturbed them; [UNDISTURBED] counts the good ones. A disturbed one is tried
@@ -59,6 +62,12 @@ struct result {
     size_t rotated;  /* different inputs taken in turn; 1: always the same */
     size_t rounds;
     double *peak[PEAK_COUNT]; /* flop/s, byte/s, Hz in each round; NULL: not measured */
+    size_t *launch;           /* of the program in which each round ran; NULL: a run from before
+                               * there were launches, and nothing is known of it */
+    struct canaries *canary;  /* before and after each round; NULL: not read */
+    enum mood *mood;          /* of each round, as run_judge finds it; NULL: there is none */
+    bool closed;              /* it is known well enough, and needs no further launch */
+    char note[200];           /* what befell a launch at this case */
     struct column *columns;
     size_t column_count;
     int order; /* place in the tables */
@@ -81,7 +90,10 @@ struct memory {
 struct run {
     struct machine machine;
     uint64_t seed;
-    double seconds; /* how long it took */
+    double seconds;        /* how long it took */
+    double precision;      /* percent that half an interval was to have; 0: none was asked for */
+    size_t launches;       /* of the program; 0: a run from before there were any */
+    struct mood_best best; /* what the core does when nobody disturbs it, as far as is known */
     struct result *results;
     size_t result_count;
     struct memory *memory;
@@ -98,8 +110,19 @@ struct result *run_add_results(struct run *run, size_t count);
 struct column *result_add_column(struct result *result);
 /* Appends an empty point; NULL: no memory. */
 struct memory *run_add_memory(struct run *run);
-/* rounds x peaks and rounds x columns of NaN. */
+/* As many rounds as that, of peaks, columns and canaries; what is new of them is NaN. False: no
+ * memory. */
 bool result_set_rounds(struct result *result, size_t rounds);
+
+/* Adds the rounds of a launch to the result of the same case, or to the run where that has none
+ * yet. The rounds of `from` may be of no launch. False: no memory. */
+bool run_merge(struct run *run, const struct result *from, size_t launch);
+
+/* The result of a case by its place in the tables; NULL: there is none yet. */
+struct result *run_find_result(const struct run *run, int order);
+
+/* Raises run->best to what its canaries reached, and finds the mood of every round. */
+void run_judge(struct run *run);
 void run_add_missing(struct run *run, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 

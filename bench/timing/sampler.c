@@ -8,6 +8,7 @@
  */
 #include "sampler.h"
 
+#include "../base/fresh.h"
 #include "../base/stats.h"
 #include "../machine/counters.h"
 #include "shares.h"
@@ -65,12 +66,19 @@ void sampler_end(void)
     job_close(&kept);
 }
 
+/* On other pages than the job before. */
 static bool open_job(const struct plan_case *plan, uint64_t seed, char *error, size_t error_bytes)
 {
+    static uint64_t random;
+    if (random == 0)
+        random = (uint64_t)(1e9 * timer_now());
     if (job_retarget(&kept, plan))
         return true;
     job_close(&kept);
-    return job_open(&kept, plan, seed, error, error_bytes);
+    fresh_begin(&random);
+    bool good = job_open(&kept, plan, seed, error, error_bytes);
+    fresh_end();
+    return good;
 }
 
 /* Opens the job with all that the cases need, and describes the results. */
@@ -121,9 +129,9 @@ static void run_entrant(struct group *group, const struct entrant *entrant, size
         column->voided[disturbance]++;
         if (disturbance == UNDISTURBED)
             column->seconds[round] = seconds;
-        /* Of the least number of rounds none is to be lost: a long one has a second chance. */
+        /* A launch's only round is not to be lost: a long one has a second chance. */
         bool last = seconds * (double)column->calls > ATTEMPT_SECONDS &&
-                    (attempt > 0 || entrant->rounds > LEAST_ROUNDS);
+                    (attempt > 0 || entrant->rounds > 1);
         if (disturbance == UNDISTURBED || last)
             break;
     }
@@ -147,24 +155,110 @@ static void copy_shared(struct group *group, size_t at)
     }
 }
 
+/* ---- The rounds of a launch ------------------------------------------------------------------ */
+
+/* A case is opened anew after so many rounds, where that takes little beside them: its pages are
+ * drawn again. */
+enum { ROUNDS_OF_A_DRAW = 3 };
+#define MOST_DRAWN_BYTES 8e6
+#define DRAW_SHARE       0.25
+
+/* Rounds go on where too few were quiet, up to so many times what was planned. */
+enum { MOST_TIMES = 3 };
+
+/* What a launch's rounds have taken so far. */
+struct progress {
+    double start, drawing;
+    size_t quiet;
+    struct canaries last; /* read after the round before */
+};
+
 /* False: no memory. */
-static bool run_rounds(struct group *group, size_t rounds)
+static bool draw_pages(struct group *group, size_t round, struct progress *progress)
 {
-    size_t *order = malloc((group->entrant_count + 1) * sizeof *order);
+    char error[160];
+    double begin = timer_now();
+    if (!group->known || round == 0 || round % ROUNDS_OF_A_DRAW != 0 ||
+        group->job->data_bytes > MOST_DRAWN_BYTES ||
+        progress->drawing > DRAW_SHARE * (begin - progress->start))
+        return true;
+    for (size_t e = 0; e < group->entrant_count; e++)
+        entrant_release(group, &group->entrants[e]);
+    job_close(group->job);
+    bool good = open_job(group->cases, group->options->seed, error, sizeof error);
+    for (size_t i = 0; good && i < group->count; i++)
+        good = job_retarget(group->job, &group->cases[i]);
+    good = good && entrants_prepare_again(group);
+    progress->drawing += timer_now() - begin;
+    return good;
+}
+
+/* The canaries tell of one core: of the cases with one thread. */
+static bool has_canaries(const struct group *group)
+{
+    for (size_t i = 0; i < group->count; i++)
+        if (group->results[i].canary)
+            return true;
+    return false;
+}
+
+static void read_canaries(struct group *group, size_t round, struct progress *progress)
+{
+    struct canaries before = progress->last;
+    entrants_set_threads(1);
+    canaries_read(&progress->last);
+    for (size_t i = 0; i < group->count; i++) {
+        struct canaries *canary = group->results[i].canary;
+        if (!canary)
+            continue;
+        canary[2 * round] = before;
+        canary[2 * round + 1] = progress->last;
+    }
+    progress->quiet += mood_between(&before, &progress->last, group->options->best) == MOOD_QUIET;
+}
+
+/* Whether another round is to come: as many as were planned, and then, while the core is not ours
+ * alone, within as much time again, until half of what was planned was quiet. */
+static bool goes_on(const struct group *group, size_t planned, size_t round,
+                    const struct progress *progress, double share)
+{
+    double taken = timer_now() - progress->start;
+    if (round < planned)
+        return true;
+    return has_canaries(group) && progress->quiet < (planned + 1) / 2 &&
+           round < MOST_TIMES * planned &&
+           taken * (double)(round + 1) / (double)round < 2.0 * share;
+}
+
+/* False: no memory. */
+static bool run_rounds(struct group *group, size_t planned, double share)
+{
+    size_t *order = malloc((group->entrant_count + 1) * sizeof *order), round;
     bool good = order != NULL;
     for (size_t i = 0; i < group->count; i++)
-        good = result_set_rounds(&group->results[i], rounds) && good;
-    uint64_t state = group->options->seed ^ (uint64_t)group->cases->order;
-    for (size_t round = 0; good && round < rounds; round++) {
+        if (group->cases[i].threads == 1 && planned > 0)
+            good = (group->results[i].canary = malloc(sizeof(struct canaries))) && good;
+    uint64_t state =
+        group->options->seed ^ (uint64_t)group->cases->order ^ (uint64_t)(1e9 * timer_now());
+    struct progress progress = {.start = timer_now()};
+    entrants_set_threads(1);
+    canaries_read(&progress.last);
+    for (round = 0; good && planned > 0 && goes_on(group, planned, round, &progress, share);
+         round++) {
         bool second = round % 2 == 1;
-        if (!second)
+        good = draw_pages(group, round, &progress);
+        for (size_t i = 0; i < group->count; i++)
+            good = good && result_set_rounds(&group->results[i], round + 1);
+        if (!second && good)
             stats_shuffle(group->entrant_count, order, &state);
-        for (size_t i = 0; i < group->entrant_count; i++) {
+        for (size_t i = 0; good && i < group->entrant_count; i++) {
             const struct entrant *entrant =
                 &group->entrants[order[second ? group->entrant_count - 1 - i : i]];
-            if (is_due(entrant->rounds, rounds, round))
+            if (is_due(entrant->rounds, planned, round % planned))
                 run_entrant(group, entrant, round);
         }
+        if (good && has_canaries(group))
+            read_canaries(group, round, &progress);
     }
     timer_unpin();
     for (size_t i = 0; good && i < group->count; i++)
@@ -218,28 +312,42 @@ static bool run_oracle(struct group *group)
     return job_oracle(job, all_rows);
 }
 
-static bool time_group(struct group *group)
+static void admit_first(struct group *group)
+{
+    entrants_admit(group);
+    shares_equalise(group);
+}
+
+static bool time_group(struct group *group, double *again)
 {
     char error[160];
     if (!entrants_add_columns(group) || !entrants_list(group))
         return false;
-    if (!open_group(group, error, sizeof error))
+    bool opened = open_group(group, error, sizeof error);
+    group->opening = timer_now() - group->start;
+    if (!opened)
         entrants_drop_all(group, error);
+    else if (group->known)
+        entrants_admit_again(group);
     else if (!run_oracle(group))
         return false;
-    entrants_admit(group);
-    shares_equalise(group);
+    else
+        admit_first(group);
     double spent = timer_now() - group->start;
     double share = fmax(group->share - spent, 0.3 * group->share);
     shares_give_rounds(group, share, fmax(group->left - spent, share));
+    share /= (double)group->launches;
     if (group->entrant_count > 0)
         shares_make_room_for_peaks(group, share, shares_peaks_cost(group));
     size_t rounds = shares_most_rounds(group);
     shares_add_peaks(group);
     say(group, "timing");
-    if (!run_rounds(group, rounds))
+    double start = timer_now();
+    if (!run_rounds(group, rounds, share))
         return false;
-    measure_ipc(group);
+    *again = group->opening + (timer_now() - start);
+    if (!group->known)
+        measure_ipc(group);
     for (size_t e = 0; e < group->entrant_count; e++)
         entrant_release(group, &group->entrants[e]);
     return true;
@@ -252,22 +360,43 @@ double sampler_least_seconds(const struct plan_case *cases, size_t count,
     double seconds = judged ? 0.0 : entrants_estimate_oracle(cases, options->seed);
     struct entrant entrant = {.variant = entrants_widest(&group)};
     for (; entrant.variant && entrant.at < count; entrant.at++)
-        seconds += entrant_estimate(&group, &entrant) * (LEAST_ROUNDS + CALLS_BEFORE);
+        seconds += entrant_estimate(&group, &entrant) * (double)(options->launches + CALLS_BEFORE);
     return seconds;
 }
 
-bool sampler_run(struct result *results, const struct plan_case *cases, size_t count,
-                 const struct sampler_options *options, double share, double left)
+bool sampler_first(struct result *results, const struct plan_case *cases, size_t count,
+                   const struct sampler_options *options, double share, double left, double *again)
 {
     struct group group = {.job = &kept,
                           .cases = cases,
                           .results = results,
                           .count = count,
                           .options = options,
+                          .launches = options->launches,
                           .start = timer_now(),
                           .share = share,
                           .left = left};
-    bool good = time_group(&group);
+    bool good = time_group(&group, again);
+    free(group.entrants);
+    return good;
+}
+
+bool sampler_again(struct result *results, const struct plan_case *cases, size_t count,
+                   const struct sampler_options *options, const struct result *const *known,
+                   double share)
+{
+    double ignored;
+    struct group group = {.job = &kept,
+                          .cases = cases,
+                          .results = results,
+                          .count = count,
+                          .options = options,
+                          .known = known,
+                          .launches = 1,
+                          .start = timer_now(),
+                          .share = share,
+                          .left = fmax(share, 1e-3)};
+    bool good = time_group(&group, &ignored);
     free(group.entrants);
     return good;
 }

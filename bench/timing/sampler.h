@@ -10,8 +10,10 @@
 struct sampler_options {
     const struct variant *const *variants; /* peers last */
     size_t variant_count;
-    size_t max_rounds;
-    double sample_seconds; /* a sample takes at least that */
+    size_t launches;              /* at least so many of the program time a case */
+    size_t max_rounds;            /* in a launch */
+    const struct mood_best *best; /* by which a round is quiet or disturbed */
+    double sample_seconds;        /* a sample takes at least that */
     /* Of a curve: narrower instruction sets come after the peers, and neither may take of the time
      * left what is reserved for the widest at the points to come, except where it needs little. */
     bool widest_first;
@@ -21,14 +23,21 @@ struct sampler_options {
     void (*progress)(const char *what);
 };
 
-/* Checks and times a group of cases within about `share` seconds, oracle, checks and peaks
- * included. Where that is not enough, the least number of rounds may take up to `left`, what the
- * run has altogether; what needs more is not timed, and its note says so. results: one a case, new
- * and empty. False: no memory. */
-bool sampler_run(struct result *results, const struct plan_case *cases, size_t count,
-                 const struct sampler_options *options, double share, double left);
+/* Times a group of cases in the first launch that comes to it: with oracle and checks, and what all
+ * launches need must fit into about `share` seconds. Where that is not enough, a round a launch may
+ * take up to `left`, what the run has altogether; what needs more is not timed, and its note says
+ * so. results: one a case, new and empty. *again: seconds that a further launch will take of it.
+ * False: no memory. */
+bool sampler_first(struct result *results, const struct plan_case *cases, size_t count,
+                   const struct sampler_options *options, double share, double left, double *again);
 
-/* Seconds that the widest instruction set needs for the least number of rounds of a group, as far
+/* The same in a later launch, within about `share` seconds, at least a round: who takes part and at
+ * which pace is as the first found it, known[i] for case i. */
+bool sampler_again(struct result *results, const struct plan_case *cases, size_t count,
+                   const struct sampler_options *options, const struct result *const *known,
+                   double share);
+
+/* Seconds that the widest instruction set needs for a round a launch of a group, as far
  * as a small shape can tell; and the oracle, unless the cases have been judged already. */
 double sampler_least_seconds(const struct plan_case *cases, size_t count,
                              const struct sampler_options *options, bool judged);

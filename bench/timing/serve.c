@@ -3,16 +3,14 @@
  */
 #include "serve.h"
 
-#include "../base/stats.h"
+#include "../base/fresh.h"
 #include "job.h"
 #include "variants.h"
 
-#include <malloc.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
-enum { LINE = 512, PAGE = 4096, MOST_BALLAST_PAGES = 512, MAPPED_FROM = 64 << 10 };
+enum { LINE = 512 };
 
 struct served {
     bool open;
@@ -23,20 +21,6 @@ struct served {
     struct pace pace;
     size_t samples; /* so far: where the next begins in the rotation */
 };
-
-/* Pages that are held while a case is open, a random number of them: the case gets other ones than
- * the time before, of other colours in a cache that goes by physical addresses. */
-static unsigned char *ballast;
-
-static void map_anew(uint64_t *state)
-{
-    unsigned char *before = ballast;
-    size_t bytes = (stats_random(state) % MOST_BALLAST_PAGES + 1) * PAGE;
-    ballast = malloc(bytes);
-    for (size_t i = 0; ballast && i < bytes; i += PAGE)
-        ballast[i] = 1;
-    free(before);
-}
 
 static void close_served(struct served *s)
 {
@@ -71,7 +55,7 @@ static void serve_open(struct served *s, const char *line, uint64_t *state)
         return;
     }
     struct plan_options options = {.kernel = kernel, .shape = shape, .threads = threads};
-    map_anew(state);
+    fresh_begin(state);
     run_init(&s->run);
     s->variant = find_variant(variant);
     if (!s->variant || !plan_make(&s->plan, &options, &s->run, error, sizeof error)) {
@@ -95,6 +79,7 @@ static void serve_open(struct served *s, const char *line, uint64_t *state)
         close_served(s);
         return;
     }
+    fresh_end();
     if (threads == 1)
         timer_pin();
     s->pace = job_calibrate(&s->job, s->variant, 200e-6);
@@ -106,8 +91,6 @@ int serve_orders(void)
     struct served served;
     memset(&served, 0, sizeof served);
     char line[LINE];
-    /* glibc raises the limit with what is freed, and would then give the same pages again. */
-    mallopt(M_MMAP_THRESHOLD, MAPPED_FROM);
     uint64_t state = (uint64_t)(1e9 * timer_now());
     while (fgets(line, sizeof line, stdin)) {
         if (strncmp(line, "open ", 5) == 0) {
@@ -123,6 +106,5 @@ int serve_orders(void)
         fflush(stdout);
     }
     close_served(&served);
-    free(ballast);
     return 0;
 }

@@ -290,3 +290,12 @@ bool shape_put(const struct shape_text *text, struct plan_case *c)
     }
     return words_for(text, c);
 }
+
+bool shape_same(const struct shape *a, const struct shape *b)
+{
+    return a->m == b->m && a->n == b->n && a->d == b->d && a->k == b->k &&
+           a->positives == b->positives && a->negatives == b->negatives &&
+           a->ld_extra == b->ld_extra && a->similarity == b->similarity &&
+           a->logit_scale == b->logit_scale && a->weight_x == b->weight_x &&
+           a->weight_y == b->weight_y && a->upstream == b->upstream && a->offset == b->offset;
+}

@@ -59,4 +59,7 @@ bool shape_parse(const char *text, struct shape_text *s);
  * not say otherwise. False: it does not fit. */
 bool shape_put(const struct shape_text *text, struct plan_case *c);
 
+/* Whether all sizes and words are the same. The bytes between the fields may differ. */
+bool shape_same(const struct shape *a, const struct shape *b);
+
 #endif

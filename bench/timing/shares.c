@@ -5,6 +5,8 @@
 
 #include <math.h>
 
+enum { MOST_THREADS = 256 }; /* that --threads takes */
+
 void shares_equalise(struct group *group)
 {
     const double longest_sample = 5e-3;
@@ -21,23 +23,40 @@ void shares_equalise(struct group *group)
             continue;
         entrant->pace = (struct pace){calls, rotated};
         entrant->cost = call * (double)(calls + rotated);
-        entrant_column(group, entrant)->calls = calls;
     }
+}
+
+/* Of the read bandwidths only that of the level which a case lives in. */
+static bool is_wanted(const struct group *group, size_t at, enum peak peak)
+{
+    bool read = peak >= PEAK_READ_L1 && peak <= PEAK_READ_MEMORY;
+    bool wanted = !read;
+    for (size_t i = at; i < group->count && !wanted; i++)
+        wanted = entrants_same_threads(group, i) == at && group->results[i].level == peak;
+    return peak_possible(peak) && wanted;
+}
+
+/* A peak once, which is tried out when it is asked for the first time. */
+static double peak_cost(enum peak peak, int threads)
+{
+    static double seconds[PEAK_COUNT][MOST_THREADS + 1];
+    if (seconds[peak][threads] > 0.0)
+        return seconds[peak][threads];
+    double start = timer_now();
+    entrants_set_threads(threads);
+    peak_measure(peak, threads);
+    timer_unpin();
+    return seconds[peak][threads] = timer_now() - start;
 }
 
 double shares_peaks_cost(const struct group *group)
 {
-    double start = timer_now();
-    for (size_t i = 0; i < group->count; i++) {
-        if (entrants_same_threads(group, i) != i)
-            continue;
-        entrants_set_threads(group->cases[i].threads);
-        for (int p = 0; p < PEAK_COUNT; p++)
-            if (peak_possible((enum peak)p))
-                peak_measure((enum peak)p, group->cases[i].threads);
-    }
-    timer_unpin();
-    return timer_now() - start;
+    double seconds = 0.0;
+    for (size_t i = 0; i < group->count; i++)
+        for (int p = 0; p < PEAK_COUNT && entrants_same_threads(group, i) == i; p++)
+            if (is_wanted(group, i, (enum peak)p))
+                seconds += peak_cost((enum peak)p, group->cases[i].threads);
+    return seconds;
 }
 
 void shares_give_rounds(struct group *group, double share, double left)
@@ -48,13 +67,18 @@ void shares_give_rounds(struct group *group, double share, double left)
     for (size_t e = 0; e < group->entrant_count; e++) {
         struct entrant entrant = group->entrants[e];
         enum kind kind = entrant_kind(entrant.variant);
-        double fair = part[kind] / entrant.cost, needed = LEAST_ROUNDS * entrant.cost;
-        if ((kind == BASELINES && fair < LEAST_ROUNDS && needed > CHEAP_SECONDS) ||
-            !entrants_may_spend(group, entrant.variant, needed, spent, left)) {
+        double launches = (double)group->launches;
+        double fair = part[kind] / entrant.cost / launches, needed = launches * entrant.cost;
+        if (!group->known && ((kind == BASELINES && fair < 1.0 && needed > CHEAP_SECONDS) ||
+                              !entrants_may_spend(group, entrant.variant, needed, spent, left))) {
             entrant_too_slow(entrant_column(group, &entrant), entrant.cost);
             continue;
         }
-        entrant.rounds = fair < LEAST_ROUNDS                         ? LEAST_ROUNDS
+        struct column *column = entrant_column(group, &entrant);
+        column->calls = entrant.pace.calls;
+        column->warm_up = entrant.pace.warm_up;
+        column->cost = entrant.cost;
+        entrant.rounds = fair < 1.0                                  ? 1
                          : fair < (double)group->options->max_rounds ? (size_t)fair
                                                                      : group->options->max_rounds;
         spent += needed;
@@ -74,7 +98,7 @@ size_t shares_most_rounds(const struct group *group)
 void shares_make_room_for_peaks(struct group *group, double share, double peaks)
 {
     size_t rounds = shares_most_rounds(group);
-    for (; rounds > LEAST_ROUNDS; rounds--) {
+    for (; rounds > 1; rounds--) {
         double total = (double)rounds * peaks;
         for (size_t e = 0; e < group->entrant_count; e++)
             total +=
@@ -92,7 +116,7 @@ void shares_add_peaks(struct group *group)
     size_t rounds = shares_most_rounds(group);
     for (size_t i = 0; i < group->count && rounds > 0; i++)
         for (int p = 0; p < PEAK_COUNT; p++)
-            if (entrants_same_threads(group, i) == i && peak_possible((enum peak)p))
+            if (entrants_same_threads(group, i) == i && is_wanted(group, i, (enum peak)p))
                 group->entrants[group->entrant_count++] =
                     (struct entrant){.at = i, .peak = (enum peak)p, .rounds = rounds};
 }

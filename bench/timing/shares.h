@@ -10,21 +10,21 @@
  * too long: the branch predictor learns a little in every lap, and the caches settle. */
 void shares_equalise(struct group *group);
 
-/* Gives every entrant its rounds: of its part of the time as many as it needs. Drops those for
- * whose least number of rounds there is no time. */
+/* Gives every entrant its rounds in this launch: as many as its part of the time allows, at least
+ * one. In the first launch drops those for whose round in every launch there is no time. */
 void shares_give_rounds(struct group *group, double share, double left);
 
 /* Of all entrants the most. */
 size_t shares_most_rounds(const struct group *group);
 
-/* Every peak once for every number of threads: what that costs in a round. */
+/* Every peak that bounds a case, once for every number of threads: what that costs in a round. */
 double shares_peaks_cost(const struct group *group);
 
 /* Fewer rounds for those that have most, until with the peaks in every round all is within the
- * share; not fewer than the least. */
+ * share; at least one. */
 void shares_make_room_for_peaks(struct group *group, double share, double peaks);
 
-/* Adds the peaks, in as many rounds as the most. */
+/* Adds these peaks, in as many rounds as the most. */
 void shares_add_peaks(struct group *group);
 
 #endif

@@ -126,6 +126,74 @@ static void test_old_scalar_peak_is_left_out(void **state)
     run_free(&run);
 }
 
+/* Launches, canaries and what they were judged by. */
+static void test_launches_come_back(void **state)
+{
+    (void)state;
+    struct run run, launch, read;
+    char path[] = "/tmp/test-json-XXXXXX", error[512] = "";
+    int file = mkstemp(path);
+    assert_true(file >= 0);
+    close(file);
+    run_init(&run);
+    make_run(&launch);
+    launch.results[0].columns[0].warm_up = 3;
+    launch.results[0].columns[0].cost = 0.25;
+    launch.results[0].canary = calloc(2 * ROUNDS, sizeof(struct canaries));
+    assert_non_null(launch.results[0].canary);
+    for (size_t r = 0; r < 2 * ROUNDS; r++)
+        for (int c = 0; c < CANARY_COUNT; c++)
+            launch.results[0].canary[r].rate[c] = r < 2 ? 1e9 / (c + 1) : 2e9;
+    for (size_t l = 0; l < 2; l++)
+        assert_true(run_merge(&run, &launch.results[0], l));
+    snprintf(run.results[0].note, sizeof run.results[0].note, "launch 3 crashed here");
+    run.results[0].closed = true;
+    run.launches = 2;
+    run.precision = 0.5;
+    run_judge(&run);
+    assert_true(results_write_json(&run, path, error, sizeof error));
+    if (!results_read_json(&read, path, error, sizeof error))
+        fail_msg("%s", error);
+    unlink(path);
+    const struct result *result = &read.results[0];
+    assert_int_equal(read.launches, 2);
+    assert_true(read.precision == 0.5);
+    assert_true(read.best.rate[0] == run.best.rate[0] && read.best.rate[0] > 0.0);
+    assert_true(result->closed);
+    assert_string_equal(result->note, "launch 3 crashed here");
+    assert_int_equal(result->rounds, 2 * ROUNDS);
+    assert_int_equal(result->columns[0].warm_up, 3);
+    assert_true(result->columns[0].cost == 0.25);
+    assert_int_equal(analyse_launches(result), 2);
+    for (size_t r = 0; r < 2 * ROUNDS; r++) {
+        assert_int_equal(result->launch[r], r / ROUNDS);
+        assert_int_equal(result->mood[r], run.results[0].mood[r]);
+    }
+    assert_int_equal(result->mood[0], MOOD_DISTURBED);
+    assert_int_equal(result->mood[1], MOOD_QUIET);
+    run_free(&read);
+    run_free(&run);
+    run_free(&launch);
+}
+
+/* A run from before there were launches keeps its statistics: those of rounds. */
+static void test_old_run_has_no_launches(void **state)
+{
+    (void)state;
+    struct run run;
+    struct row row;
+    save_and_read(NULL, NULL, &run);
+    const struct result *result = &run.results[0];
+    assert_null(result->launch);
+    assert_null(result->mood);
+    analyse(result, &result->columns[0], &row);
+    assert_true(row.timed);
+    assert_int_equal(row.seconds.launches, 0);
+    assert_int_equal(row.seconds.n, ROUNDS);
+    assert_int_equal(analyse_until(&row, 1.0), UNTIL_UNKNOWN);
+    run_free(&run);
+}
+
 /* A run is read on machines of another architecture, too. */
 static void test_names_are_of_no_architecture(void **state)
 {
@@ -143,6 +211,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_peaks_come_back),
         cmocka_unit_test(test_old_scalar_peak_is_left_out),
+        cmocka_unit_test(test_launches_come_back),
+        cmocka_unit_test(test_old_run_has_no_launches),
         cmocka_unit_test(test_names_are_of_no_architecture),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

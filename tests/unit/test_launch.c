@@ -2,6 +2,7 @@
  * from run to run.
  * SPDX-License-Identifier: MIT
  */
+#include "../../bench/report/analysis.h"
 #include "../../bench/results/undisturbed.h"
 
 #include <math.h>
@@ -17,6 +18,236 @@
 #include <unistd.h>
 
 #include <cmocka.h>
+
+enum { ROUNDS = 4 };
+
+/* A launch of a case of one thread: the peak of L1 is 1 byte a second. What the canaries show of a
+ * round is quiet[round], 1 or 0; -1: it changed meanwhile. */
+static void make_launch(struct run *launch, double seconds, double baseline, const int *quiet)
+{
+    run_init(launch);
+    struct result *result = run_add_results(launch, 1);
+    assert_non_null(result);
+    snprintf(result->kernel, sizeof result->kernel, "topk");
+    result->threads = 1;
+    result->bytes = 1.0;
+    result->level = PEAK_READ_L1;
+    static const char *const names[] = {"autovec-avx2", "avx2"};
+    for (int c = 0; c < 2; c++) {
+        struct column *column = result_add_column(result);
+        assert_non_null(column);
+        snprintf(column->variant, sizeof column->variant, "%s", names[c]);
+        snprintf(column->isa, sizeof column->isa, "avx2");
+        column->checked = true;
+        column->run = column->voided[UNDISTURBED] = ROUNDS;
+    }
+    snprintf(result->columns[1].baseline, sizeof result->columns[1].baseline, "%s", names[0]);
+    if (quiet)
+        result->canary = malloc(sizeof *result->canary);
+    assert_true(result_set_rounds(result, ROUNDS));
+    for (size_t r = 0; r < ROUNDS; r++) {
+        result->columns[0].seconds[r] = baseline;
+        result->columns[1].seconds[r] = seconds;
+        result->peak[PEAK_READ_L1][r] = 1.0;
+        for (int c = 0; quiet && c < CANARY_COUNT; c++) {
+            double rate = c == 0 ? 1e9 : 8e9;
+            result->canary[2 * r].rate[c] = quiet[r] == 0 ? rate / (c + 2) : rate;
+            result->canary[2 * r + 1].rate[c] = quiet[r] == 1 ? rate : rate / (c + 2);
+        }
+    }
+}
+
+static const int all_quiet[ROUNDS] = {1, 1, 1, 1}, none_quiet[ROUNDS] = {0, 0, 0, 0};
+
+/* A run of so many launches; times spread over 3 percent. */
+static void make_run(struct run *run, size_t launches, const int *quiet)
+{
+    run_init(run);
+    run->best = (struct mood_best){.rate = {1e9, 8.0, 8.0, 8.0}};
+    for (size_t l = 0; l < launches; l++) {
+        struct run launch;
+        double slower = 1.0 + 0.01 * (double)(l * 7 % 4);
+        make_launch(&launch, 2.0 * slower, 6.0 * slower, quiet);
+        assert_true(run_merge(run, &launch.results[0], l));
+        run_free(&launch);
+    }
+    run->launches = launches;
+    run_judge(run);
+}
+
+static void analyse_avx2(const struct run *run, struct row *row)
+{
+    analyse(&run->results[0], result_find_column(&run->results[0], "avx2"), row);
+}
+
+static void test_launches_are_joined(void **state)
+{
+    (void)state;
+    struct run run;
+    struct row row;
+    make_run(&run, 8, all_quiet);
+    const struct result *result = &run.results[0];
+    assert_int_equal(run.result_count, 1);
+    assert_int_equal(result->rounds, 8 * ROUNDS);
+    assert_int_equal(analyse_launches(result), 8);
+    assert_int_equal(result->columns[1].run, 8 * ROUNDS);
+    assert_int_equal(result->columns[1].voided[UNDISTURBED], 8 * ROUNDS);
+    assert_int_equal(result->launch[ROUNDS], 1);
+    assert_true(result->peak[PEAK_READ_L1][8 * ROUNDS - 1] == 1.0);
+    analyse_avx2(&run, &row);
+    assert_true(row.timed);
+    assert_int_equal(row.seconds.launches, 8);
+    assert_int_equal(row.seconds.n, 8 * ROUNDS);
+    assert_true(row.seconds.low >= 2.0 && row.seconds.high <= 2.2);
+    assert_true(row.seconds.coverage >= STATS_CONFIDENCE);
+    assert_true(row.speedup.median > 2.999 && row.speedup.median < 3.001);
+    assert_int_equal(row.comparison, COMPARISON_FASTER);
+    assert_true(row.effective >= 1.0 && row.effective <= 8 * ROUNDS);
+    run_free(&run);
+}
+
+/* A variant that a launch had not, and a launch that brought nothing. */
+static void test_what_a_launch_lacks_is_void(void **state)
+{
+    (void)state;
+    struct run run, launch;
+    struct row row;
+    make_run(&run, 6, all_quiet);
+    make_launch(&launch, 2.0, 6.0, all_quiet);
+    launch.results[0].column_count = 1;
+    assert_true(run_merge(&run, &launch.results[0], 6));
+    launch.results[0].column_count = 2;
+    launch.results[0].rounds = 0;
+    assert_true(run_merge(&run, &launch.results[0], 7));
+    run_free(&launch);
+    run_judge(&run);
+    assert_int_equal(analyse_launches(&run.results[0]), 7);
+    analyse_avx2(&run, &row);
+    assert_int_equal(row.seconds.launches, 6);
+    assert_int_equal(row.seconds.n, 6 * ROUNDS);
+    run_free(&run);
+}
+
+static void test_few_launches_have_no_interval(void **state)
+{
+    (void)state;
+    struct run run;
+    struct row row;
+    make_run(&run, 5, all_quiet);
+    analyse_avx2(&run, &row);
+    assert_true(row.timed);
+    assert_true(isinf(row.seconds.high));
+    assert_int_equal(row.comparison, COMPARISON_INCONCLUSIVE);
+    assert_int_equal(analyse_until(&row, 100.0), UNTIL_TIME);
+    run_free(&run);
+}
+
+/* Disturbed rounds stand beside the quiet ones, and those that changed count as neither. */
+static void test_figures_are_of_quiet_rounds(void **state)
+{
+    (void)state;
+    static const int mixed[ROUNDS] = {1, 0, -1, 1};
+    struct run run;
+    struct row row;
+    make_run(&run, 8, mixed);
+    struct result *result = &run.results[0];
+    for (size_t r = 0; r < result->rounds; r++)
+        if (mixed[r % ROUNDS] != 1)
+            result->columns[1].seconds[r] *= mixed[r % ROUNDS] == 0 ? 2.0 : 100.0;
+    analyse_avx2(&run, &row);
+    assert_int_equal(analyse_quiet(result), 16);
+    assert_int_equal(row.seconds.n, 16);
+    assert_true(row.seconds.high < 2.2);
+    assert_int_equal(row.disturbed.n, 8);
+    assert_true(row.disturbed.median > 3.9 && row.disturbed.median < 4.2);
+    assert_true(row.speedup.median > 2.999 && row.speedup.median < 3.001);
+    run_free(&run);
+}
+
+static void test_without_quiet_rounds_nothing_is_claimed(void **state)
+{
+    (void)state;
+    struct run run;
+    struct row row;
+    make_run(&run, 8, none_quiet);
+    analyse_avx2(&run, &row);
+    assert_false(row.timed);
+    assert_int_equal(row.speedup.n, 0);
+    assert_int_equal(row.comparison, COMPARISON_NONE);
+    assert_false(row.bounded);
+    assert_int_equal(strncmp(row.why, "disturbed: 2.0", 14), 0);
+    struct tally tally = analyse_tally(&run);
+    assert_int_equal(tally.disturbed, 2);
+    assert_int_equal(tally.timed, 0);
+    assert_false(analyse_done(&run.results[0], 1.0));
+    run_free(&run);
+}
+
+/* With several threads no canary is read. */
+static void test_without_canaries_all_rounds_count(void **state)
+{
+    (void)state;
+    struct run run;
+    struct row row;
+    make_run(&run, 8, NULL);
+    assert_null(run.results[0].mood);
+    analyse_avx2(&run, &row);
+    assert_true(row.timed);
+    assert_int_equal(row.seconds.n, 8 * ROUNDS);
+    run_free(&run);
+}
+
+static void test_over_a_peak_is_counted(void **state)
+{
+    (void)state;
+    struct run run;
+    struct row row;
+    make_run(&run, 8, all_quiet);
+    struct result *result = &run.results[0];
+    analyse_avx2(&run, &row);
+    assert_false(row.over);
+    for (size_t r = 0; r < result->rounds; r++)
+        result->columns[1].seconds[r] /= 2.5; /* 1 byte in 0.8 s and a little more */
+    analyse_avx2(&run, &row);
+    assert_true(row.over && row.bug);
+    struct tally tally = analyse_tally(&run);
+    assert_int_equal(tally.over, 1);
+    assert_string_equal(tally.greatest.column->variant, "avx2");
+    assert_true(tally.greatest.share.median > 1.2);
+    /* The same of a level that is shared is no bug, but said. */
+    result->level = PEAK_READ_L3;
+    for (size_t r = 0; r < result->rounds; r++)
+        result->peak[PEAK_READ_L3][r] = 1.0;
+    analyse_avx2(&run, &row);
+    assert_true(row.over && !row.bug);
+    assert_int_equal(analyse_tally(&run).over, 1);
+    run_free(&run);
+}
+
+static void test_when_a_row_is_done(void **state)
+{
+    (void)state;
+    struct run run;
+    struct row row;
+    make_run(&run, 8, all_quiet); /* times spread over 3 % */
+    analyse_avx2(&run, &row);
+    assert_int_equal(analyse_until(&row, 5.0), UNTIL_PRECISE);
+    assert_int_equal(analyse_until(&row, 0.01), UNTIL_TIME);
+    assert_true(analyse_done(&run.results[0], 5.0));
+    assert_false(analyse_done(&run.results[0], 0.01));
+    run_free(&run);
+    make_run(&run, 16, all_quiet);
+    struct result *result = &run.results[0];
+    for (size_t r = 0; r < result->rounds; r++) { /* the second half is as wide by itself */
+        double drift = r < result->rounds / 2 ? 1.0 : 1.2;
+        result->columns[0].seconds[r] *= drift * drift;
+        result->columns[1].seconds[r] *= drift;
+    }
+    analyse_avx2(&run, &row);
+    assert_true(row.no_narrower);
+    assert_int_equal(analyse_until(&row, 0.01), UNTIL_NO_NARROWER);
+    run_free(&run);
+}
 
 static void remove_undisturbed(const char *dir)
 {
@@ -71,6 +302,14 @@ static void test_undisturbed_of_another_format(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_launches_are_joined),
+        cmocka_unit_test(test_what_a_launch_lacks_is_void),
+        cmocka_unit_test(test_few_launches_have_no_interval),
+        cmocka_unit_test(test_figures_are_of_quiet_rounds),
+        cmocka_unit_test(test_without_quiet_rounds_nothing_is_claimed),
+        cmocka_unit_test(test_without_canaries_all_rounds_count),
+        cmocka_unit_test(test_over_a_peak_is_counted),
+        cmocka_unit_test(test_when_a_row_is_done),
         cmocka_unit_test(test_undisturbed_is_kept),
         cmocka_unit_test(test_undisturbed_of_another_format),
     };
