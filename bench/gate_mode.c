@@ -35,7 +35,7 @@ static void keep_gate_cases(struct plan *plan)
     size_t kept = 0, first = 0; /* of the kernel's */
     for (size_t i = 0; i < plan->count; i++) {
         struct plan_case c = plan->cases[i];
-        if (c.threads > 1 || !make_small(&c))
+        if (!make_small(&c))
             continue;
         if (kept == 0 || plan->cases[kept - 1].kernel != c.kernel)
             first = kept;
@@ -69,7 +69,8 @@ static void refuse_what_does_not_apply(const struct arguments *a)
                   {a->profile != NULL, "--profile"},
                   {a->once != NULL, "--once"},
                   {a->tables != NULL, "--tables"},
-                  {a->list, "--list"}};
+                  {a->list, "--list"},
+                  {a->precision != 1.0, "--precision"}};
     for (size_t i = 0; i < sizeof others / sizeof others[0]; i++)
         if (others[i].given)
             refuse("%s does not go with --gate; leave one of them out", others[i].option);
@@ -132,7 +133,8 @@ int gate_mode_run(const struct arguments *a)
                                    .seed = a->seed,
                                    .progress = progress};
     gate_make(&gate, &options, &plan, names, count);
-    if (!gate_add_missing(&gate, !a->kernel, error, sizeof error))
+    bool all_kernels = !a->kernel || strcmp(a->kernel, "all") == 0;
+    if (!gate_add_missing(&gate, all_kernels, !a->isa, error, sizeof error))
         refuse("%s", error);
     machine_describe(&machine);
     const char *dir = a->results ? a->results : "results";

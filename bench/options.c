@@ -4,6 +4,7 @@
 #include "options.h"
 
 #include "base/console.h"
+#include "base/standard_output.h"
 
 #include <argp.h>
 #include <errno.h>
@@ -264,8 +265,9 @@ void options_parse(int argc, char **argv, struct arguments *a)
         NULL};
     /* To a gate 2 means INCONCLUSIVE. */
     for (int i = 1; i < argc; i++)
-        if (strncmp(argv[i], "--ga", 4) == 0)
+        if (strncmp(argv[i], "--g", 3) == 0)
             refusal_status = EXIT_NOT_COMPARED;
+    standard_output_exit_with(refusal_status);
     argp_err_exit_status = refusal_status;
     if (argp_parse(&argp, argc, argv, 0, NULL, a) != 0)
         refuse("there is no memory to read the options; close something");

@@ -31,8 +31,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { MOST_RUNS = 1000, MOST_SHAPES = 16, LEAST_HELD = 90 };
+enum { MOST_RUNS = 1000, MOST_SHAPES = 16, LEAST_HELD = 90, LEAST_OF_RUNS = 4 };
 #define MOST_APART 1.0 /* percent */
+#define LEAST_PART 0.8 /* of the runs, to have an interval in a row */
 
 enum option_key {
     KEY_KERNEL = 'k',
@@ -236,7 +237,8 @@ static bool get_figure(const struct run *run, int order, const char *variant, en
 
 struct held {
     size_t rows, held, intervals;
-    double width; /* sum of half the widths, percent */
+    size_t unknown; /* rows in which too few runs had an interval */
+    double width;   /* sum of half the widths, percent */
 };
 
 static void count_held(const struct series *series, int order, const char *variant,
@@ -248,6 +250,10 @@ static void count_held(const struct series *series, int order, const char *varia
     for (size_t r = 0; r < series->count; r++)
         if (get_figure(&series->runs[r], order, variant, figure, &all[count]))
             count++;
+    if (count < LEAST_OF_RUNS || (double)count < LEAST_PART * (double)series->count) {
+        held->unknown += count > 0; /* of few runs each holds the median of all */
+        count = 0;
+    }
     for (size_t i = 0; i < count; i++)
         medians[i] = all[i].median;
     double centre = stats_estimate(medians, count).median;
@@ -329,7 +335,7 @@ static bool report_coverage(FILE *out, const struct series *series, size_t serie
             good = good && (pass || !marked);
             table_cell(&table, "%s", series[s].load);
             table_cell(&table, "%s", figure_names[f]);
-            table_cell(&table, "%zu", held.rows);
+            table_cell(&table, held.unknown ? "%zu, %zu unknown" : "%zu", held.rows, held.unknown);
             table_cell(&table, "%zu", held.intervals);
             table_cell(&table, held.intervals ? "%.1f %%" : "no interval", share);
             table_cell(&table, "±%.2f %%",
@@ -353,6 +359,7 @@ static bool report_speedups(FILE *out, const struct series *series, size_t serie
 {
     struct table table;
     bool good = true;
+    size_t compared = 0;
     const struct run *first = &series[0].runs[0];
     size_t count = series[0].count;
     table_heading(out, 2, "Speed-ups of quiet rounds, launches joined");
@@ -383,8 +390,9 @@ static bool report_speedups(FILE *out, const struct series *series, size_t serie
             table_cell(&table, "%s", variant);
             bool known = one.n > 0 && other.n > 0;
             double apart = known ? 100.0 * fabs(one.median / other.median - 1.0) : (double)NAN;
-            bool pass = !known || apart <= MOST_APART;
-            good = good && pass;
+            bool pass = known && apart <= MOST_APART;
+            good = good && (pass || !known);
+            compared += known;
             table_cell(&table, one.n ? "%.3f" : "no quiet round", one.median);
             table_cell(&table, other.n ? "%.3f" : "no quiet round", other.median);
             table_cell(&table, known ? "%.2f %%" : "-", apart);
@@ -396,7 +404,7 @@ static bool report_speedups(FILE *out, const struct series *series, size_t serie
         }
     }
     table_close(&table, out);
-    return good;
+    return good && compared > 0;
 }
 
 struct report {

@@ -82,11 +82,19 @@ check "a baseline that hangs within a line" not_compared "the baseline hung" \
 fake 'echo nonsense'
 check "a baseline that talks nonsense" not_compared "the baseline cannot: nonsense" \
     "$bench" --gate "$scratch/fake" $case_of --seconds 5
-fake 'echo ready 0'
+fake 'echo ready 0 anew'
 check "a baseline that samples nothing" not_compared "" "$bench" --gate "$scratch/fake" $case_of --seconds 5
-fake 'echo ready 5; read -r order; echo nan 0'
+fake 'echo ready 5 anew; read -r order; echo nan 0'
 check "a baseline whose call fails" not_compared "the baseline failed while it was timed: nan 0" \
     "$bench" --gate "$scratch/fake" $case_of --seconds 5
+fake 'echo ready 5'
+check "a baseline from before cases were mapped anew" not_compared "the baseline is from before" \
+    "$bench" --gate "$scratch/fake" $case_of --seconds 5
+fake 'echo "none | <&\">"'
+check "what a baseline says stands in XML" sh -c "'$bench' --gate '$scratch/fake' $case_of --seconds 5 --junit '$scratch/xml' \
+    >'$scratch/out'; test \$? -eq 3 && grep -q 'cannot: none ? &lt;&amp;&quot;&gt;' '$scratch/xml'"
+fake 'trap "" TERM PIPE; while :; do sleep 1; done'
+check "a baseline that does not end" not_compared "the baseline hung" "$bench" --gate "$scratch/fake" $case_of --seconds 5 --limit 1
 fake 'head -c 100000 /dev/zero | tr "\0" x'
 check "a baseline that does not end its line" not_compared "the baseline" \
     "$bench" --gate "$scratch/fake" $case_of --seconds 5 --limit 2
@@ -97,6 +105,17 @@ printf '#!/bin/sh\nif [ "$1" = --list ]; then "%s" --list | sed "s/^  exp  /  ol
     "$PWD/$bench" "$PWD/$bench" >"$scratch/fake"
 check "a kernel that is no longer there" sh -c "'$bench' --gate '$scratch/fake' --seconds 1 >'$scratch/out'; test \$? -eq 3 &&
     grep -q 'old_exp .*NOT COMPARED: this build has no such kernel' '$scratch/out'"
+
+printf '#!/bin/sh\nsleep 100\n' >"$scratch/fake"
+check "a baseline that does not list" exits 3 "$bench" --gate "$scratch/fake" $case_of --limit 1
+printf '#!/bin/sh\nif [ "$1" = --list ]; then "%s" --list | sed "s/^  ref /  ref avx9999 /"; exit; fi\nexec "%s" "$@"\n' \
+    "$PWD/$bench" "$PWD/$bench" >"$scratch/fake"
+check "a variant that is no longer there" sh -c "'$bench' --gate '$scratch/fake' $case_of --seconds 1 >'$scratch/out'
+    test \$? -eq 3 && grep -q 'avx9999 .*NOT COMPARED: this build has no such variant' '$scratch/out'"
+check "a gate with two threads" sh -c "'$bench' --gate '$bench' --kernel cosine_matrix --threads 2 --seconds 3 >'$scratch/out'
+    test \$? -eq 2 -o \$? -eq 0; grep -q '^cosine_matrix  *256x256x128 ' '$scratch/out'"
+check "output that cannot be written is no verdict" sh -c "'$bench' --gate '$bench' $case_of --seconds 1 >/dev/full 2>/dev/null
+    test \$? -eq 3"
 
 # ---- Refusals: to a gate 2 is INCONCLUSIVE, so that they are 3 ----------------------------------
 
@@ -109,6 +128,7 @@ check "no such program" refused "cannot be run (No such file" --gate "$scratch/n
 check "no mmk-bench" refused "it is no mmk-bench" --gate /bin/true
 check "no program" refused "cannot be run" --gate "$scratch"
 check "no such kernel" refused "no such kernel" --gate "$bench" --kernel nix
+check "an option cut short" refused "unrecognized option" --g "$bench" --nix
 check "no such option" refused "unrecognized option" --gate "$bench" --nix
 check "no such shape" refused "no shape" --gate "$bench" --kernel exp --shape x
 check "no such instruction set" refused "nix" --gate "$bench" --isa nix

@@ -151,8 +151,8 @@ static double seconds_now(void)
 enum child_answer child_ask_within(struct child *child, const char *order, char *answer,
                                    size_t bytes, double seconds)
 {
-    if (!child->to || !child->from || fprintf(child->to, "%s\n", order) < 0 ||
-        fflush(child->to) != 0)
+    if (!child->to || !child->from ||
+        (order && (fprintf(child->to, "%s\n", order) < 0 || fflush(child->to) != 0)))
         return CHILD_GONE;
     double end = seconds_now() + seconds;
     struct pollfd ready = {.fd = fileno(child->from), .events = POLLIN};
@@ -163,7 +163,8 @@ enum child_answer child_ask_within(struct child *child, const char *order, char 
             continue;
         if (found <= 0)
             return CHILD_LATE;
-        ssize_t got = read(ready.fd, answer + used, bytes - 1 - used);
+        /* Behind an answer nothing follows before the next order. */
+        ssize_t got = read(ready.fd, answer + used, order ? bytes - 1 - used : 1);
         if (got <= 0)
             return CHILD_GONE;
         used += (size_t)got;
@@ -202,4 +203,27 @@ void child_kill(struct child *child, char *how, size_t how_bytes)
         child->pid = 0;
     }
     child_stop(child);
+}
+
+bool child_stop_within(struct child *child, double seconds)
+{
+    const struct timespec pause = {.tv_nsec = 1000000};
+    double end = seconds_now() + seconds;
+    int status = 0;
+    bool good = true, ended = child->pid <= 0;
+    if (child->to)
+        good = fclose(child->to) == 0;
+    child->to = NULL;
+    while (!ended && seconds_now() < end) {
+        ended = waitpid(child->pid, &status, WNOHANG) == child->pid;
+        if (!ended)
+            nanosleep(&pause, NULL);
+    }
+    if (ended) {
+        child->pid = 0;
+    } else {
+        kill(child->pid, SIGKILL);
+        good = false;
+    }
+    return child_stop(child) && good && status == 0;
 }

@@ -26,6 +26,9 @@ bool child_start_into(struct child *child, const char *const *argv, int out);
  * exited with 0. */
 bool child_stop(struct child *child);
 
+/* The same, for not longer than so many seconds: then it is killed, and that is no success. */
+bool child_stop_within(struct child *child, double seconds);
+
 /* Reads the next line, without its end. False: the child has gone. */
 bool child_read(struct child *child, char *answer, size_t bytes);
 
@@ -34,8 +37,8 @@ bool child_ask(struct child *child, const char *order, char *answer, size_t byte
 
 enum child_answer { CHILD_ANSWERED, CHILD_GONE, CHILD_LATE };
 
-/* The same, for not longer than so many seconds. Of one child either all orders are given with this
- * function, or none. */
+/* The same, for not longer than so many seconds; order NULL: reads only, a line at a time. Of one
+ * child either all orders are given with this function, or none. */
 enum child_answer child_ask_within(struct child *child, const char *order, char *answer,
                                    size_t bytes, double seconds);
 

@@ -11,7 +11,12 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { EXIT_NOT_WRITTEN = 2 };
+static int exit_status = 2;
+
+void standard_output_exit_with(int status)
+{
+    exit_status = status;
+}
 
 /* close too, where some file systems tell that the disk is full. */
 static void close_output(void)
@@ -22,7 +27,7 @@ static void close_output(void)
         return;
     fprintf(stderr, "%s: standard output cannot be written (%s); is it closed, or the disk full?\n",
             program_invocation_short_name, errno ? strerror(errno) : "a write failed");
-    _exit(EXIT_NOT_WRITTEN);
+    _exit(exit_status);
 }
 
 void standard_output_watch(void)
@@ -35,6 +40,6 @@ void standard_output_watch(void)
     if (atexit(close_output) != 0) {
         fprintf(stderr, "%s: there is no memory to begin with; close something\n",
                 program_invocation_short_name);
-        _exit(EXIT_NOT_WRITTEN);
+        _exit(exit_status);
     }
 }

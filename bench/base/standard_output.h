@@ -8,4 +8,7 @@
  * output could not be written. The first thing in main. */
 void standard_output_watch(void);
 
+/* Exits with another status than 2 then: where that means something else. */
+void standard_output_exit_with(int status);
+
 #endif

@@ -137,6 +137,11 @@ static void look_at_core(struct list *l)
     for (size_t i = 0; i < READINGS; i++)
         moods[mood_of(&readings[i], &best)]++;
     struct estimate clock = stats_estimate(clocks, READINGS);
+    if (!(best.rate[0] > 0.0)) {
+        add(l, "clock", true, "the look was interrupted all the time; end what else runs",
+            "not told");
+        return;
+    }
     double most = best.rate[0] / 1e9, percent = 100.0 * (clock.median / best.rate[0] - 1.0);
     add(l, "clock", percent < -2.0, "it is not steady; times move with it, ratios hardly",
         "%.2f GHz, %.1f %% below the %.2f it reaches", clock.median / 1e9, fabs(percent), most);

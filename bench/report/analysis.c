@@ -135,6 +135,8 @@ static void analyse_share(struct row *row)
         return;
     double compute = result->flops / peak_median(result, rate);
     double transfer = result->bytes / peak_median(result, result->level);
+    if ((result->flops > 0.0 && isnan(compute)) || (result->bytes > 0.0 && isnan(transfer)))
+        return; /* the one that is not known might be the greater */
     bool by_compute = result->flops > 0.0 && !(transfer > compute);
     row->bound = by_compute ? rate : result->level;
     double work = by_compute ? result->flops : result->bytes;

@@ -52,7 +52,7 @@ static void write_closing(FILE *out, const struct gate *gate)
 {
     fprintf(out,
             "%s: %zu passed, %zu regressed, %zu inconclusive, %zu not compared (threshold %.3g %%, "
-            "%zu launches, %.0f s; the core was undisturbed in %.0f %% of rounds)\n",
+            "%zu launches, %.0f s; the core was undisturbed in %.0f %% of rounds)",
             gate_verdict_name(gate->verdict), gate->tally[GATE_PASS], gate->tally[GATE_REGRESSED],
             gate->tally[GATE_INCONCLUSIVE], gate->tally[GATE_NOT_COMPARED],
             100.0 * gate->options.threshold, gate->launches, gate->seconds,
@@ -76,6 +76,7 @@ void gate_report_text(FILE *out, const struct gate *gate)
     }
     fprintf(out, "\n");
     write_closing(out, gate);
+    fprintf(out, "\n");
 }
 
 void gate_report_markdown(FILE *out, const struct gate *gate)
@@ -115,8 +116,13 @@ void gate_report_junit(FILE *out, const struct gate *gate)
         const char *element = elements[c->judgement.verdict];
         write_range(&c->judgement.ratio, range, sizeof range);
         write_verdict(c, verdict, sizeof verdict);
-        fprintf(out, "    <testcase classname=\"%s\" name=\"%s %s\">\n", c->kernel, c->shape,
-                c->variant);
+        fprintf(out, "    <testcase classname=\"");
+        text_write_xml(out, c->kernel);
+        fprintf(out, "\" name=\"");
+        text_write_xml(out, c->shape);
+        fprintf(out, " ");
+        text_write_xml(out, c->variant);
+        fprintf(out, "\">\n");
         if (element) {
             fprintf(out, "      <%s message=\"", element);
             text_write_xml(out, verdict);

@@ -13,6 +13,7 @@
 #include "../base/memory.h"
 #include "../machine/timer.h"
 #include "serve.h"
+#include "variants.h"
 
 #include <elf.h>
 #include <errno.h>
@@ -36,11 +37,15 @@ enum {
     LEAST_QUIET = 6, /* rounds of a mood that make a figure */
     MOST_PADDING = 4096,
     COPIES = 24,
+    FIRST_READINGS = 100,
     RECENT_READINGS = 1000 /* of the canaries, that what they reach is learned from */
 };
 
 /* Work a second that whatever answers is surely faster than: the oracle, in double. */
 #define SLOWEST_RATE 2e8
+
+/* Seconds that a program may take to end, when its orders have. */
+#define LONGEST_ENDING 5.0
 
 /* Seconds after which another CPU may be the idlest. */
 #define LOOK_AGAIN 3.0
@@ -151,8 +156,8 @@ static bool start(struct child *child, const struct program *program, uint64_t *
 
 static void stop_launch(struct launch *l)
 {
-    child_stop(&l->old_child);
-    child_stop(&l->new_child);
+    child_stop_within(&l->old_child, LONGEST_ENDING);
+    child_stop_within(&l->new_child, LONGEST_ENDING);
 }
 
 static bool start_launch(struct launch *l)
@@ -167,6 +172,14 @@ static bool start_launch(struct launch *l)
     return good;
 }
 
+/* What another program said may be anything: it is to stand in a row of a table, and in XML. */
+static void make_plain(char *text)
+{
+    for (; *text; text++)
+        if (*text < ' ' || *text > '~' || *text == '|')
+            *text = '?';
+}
+
 /* Notes why a case cannot be compared. */
 static void __attribute__((format(printf, 2, 3)))
 give_up(struct gate_case *c, const char *format, ...)
@@ -175,6 +188,7 @@ give_up(struct gate_case *c, const char *format, ...)
     va_start(list, format);
     vsnprintf(c->why, sizeof c->why, format, list);
     va_end(list);
+    make_plain(c->why);
     c->judgement = (struct judgement){.verdict = GATE_NOT_COMPARED, .settled = true};
 }
 
@@ -221,9 +235,13 @@ static void write_opening(const struct gate *gate, const struct gate_case *c, co
 /* What a program says to an opening that was no success; false where it was one. */
 static bool has_refused(struct gate_case *c, const char *who, const char *answer, size_t *calls)
 {
-    if (sscanf(answer, "ready %zu", calls) == 1 && *calls > 0)
+    char how[16] = "";
+    int found = sscanf(answer, "ready %zu %15s", calls, how);
+    if (found == 2 && *calls > 0 && strcmp(how, "anew") == 0)
         return false;
-    if (strncmp(answer, "failed ", 7) == 0)
+    if (found > 0)
+        give_up(c, "%s is from before cases were mapped anew, which alone changes times", who);
+    else if (strncmp(answer, "failed ", 7) == 0)
         give_up(c, "%s is wrong: %.300s", who, answer + 7);
     else
         give_up(c, "%s cannot: %.300s", who, answer);
@@ -245,8 +263,19 @@ static bool open_case(struct gate *gate, struct launch *l, struct gate_case *c, 
     return true;
 }
 
+/* A kernel that crashed or hung is not tried at its other shapes: each would take as long. */
+static void give_up_kernel(struct gate *gate, const struct gate_case *bad)
+{
+    for (size_t i = 0; i < gate->count; i++) {
+        struct gate_case *c = &gate->cases[i];
+        if (!c->judgement.settled && strcmp(c->kernel, bad->kernel) == 0 &&
+            strcmp(c->variant, bad->variant) == 0)
+            give_up(c, "%s, at %s", bad->why, bad->shape);
+    }
+}
+
 /* Whether this build's results are right: with all CPUs, before anything is timed. */
-static void check_cases(struct gate *gate, struct launch *l)
+static void check_cases(struct gate *gate, struct launch *l, double end)
 {
     bool started = start(&l->new_child, l->new_program, l->state);
     for (size_t i = 0; i < gate->count; i++) {
@@ -255,12 +284,17 @@ static void check_cases(struct gate *gate, struct launch *l)
         size_t calls;
         if (c->judgement.settled)
             continue;
+        if (timer_now() > end) {
+            give_up(c, "there was no time left to check it");
+            continue;
+        }
         snprintf(text, sizeof text, "checking %zu of %zu: %s %s", i + 1, gate->count, c->kernel,
                  c->shape);
         if (gate->options.progress)
             gate->options.progress(text);
         write_opening(gate, c, "", order, sizeof order);
         if (!ask(l, false, c, order, answer)) { /* it has gone */
+            give_up_kernel(gate, c);
             started = start(&l->new_child, l->new_program, l->state);
             continue;
         }
@@ -383,7 +417,7 @@ static void add_figure(struct gate *gate, struct gate_case *c, const struct roun
         moods[i] = mood_between(&rounds[i].before, &rounds[i].after, &gate->best);
         gate->quiet_readings += moods[i] == MOOD_QUIET;
         if (c->threads > 1) /* what the canaries see is one CPU of several */
-            moods[i] = MOOD_QUIET;
+            moods[i] = MOOD_UNKNOWN;
     }
     static const unsigned moods_by_turns[] = {1u << MOOD_QUIET, 1u << MOOD_DISTURBED, ALL_MOODS};
     double figure = NAN;
@@ -474,6 +508,18 @@ static bool run_launch(struct gate *gate, struct launch *l, double slice, double
     return good;
 }
 
+/* Before the first round is judged by them. */
+static void learn_best(struct gate *gate)
+{
+    struct canaries readings[FIRST_READINGS];
+    bool pinned = timer_pin();
+    for (size_t i = 0; i < FIRST_READINGS; i++)
+        canaries_read(&readings[i]);
+    if (pinned)
+        timer_unpin();
+    mood_learn(&gate->best, readings, FIRST_READINGS);
+}
+
 void gate_run(struct gate *gate)
 {
     uint64_t state = gate->options.seed ^ (uint64_t)(1e9 * timer_now());
@@ -486,7 +532,8 @@ void gate_run(struct gate *gate)
                             .new_program = &new_program,
                             .limit = gate->options.limit,
                             .state = &state};
-    check_cases(gate, &launch);
+    check_cases(gate, &launch, end);
+    learn_best(gate);
     for (size_t open; (open = count_open(gate)) > 0 && timer_now() < end;) {
         double left = end - timer_now();
         double part = gate->launches < LEAST_FIRST_LAUNCHES ? FIRST_PART : LATER_PART;
@@ -537,37 +584,70 @@ void gate_make(struct gate *gate, const struct gate_options *options, const stru
         }
 }
 
-bool gate_add_missing(struct gate *gate, bool all_kernels, char *error, size_t error_bytes)
+/* A case that nobody can compare. */
+static void add_lost(struct gate *gate, const char *kernel, const char *variant, const char *why)
+{
+    struct gate_case *c = add_case(gate);
+    snprintf(c->kernel, sizeof c->kernel, "%s", kernel);
+    snprintf(c->shape, sizeof c->shape, "-");
+    snprintf(c->variant, sizeof c->variant, "%s", variant);
+    make_plain(c->kernel);
+    make_plain(c->variant);
+    give_up(c, "%s", why);
+}
+
+/* Reads the list of a mmk-bench. False: it is none. */
+static bool read_list(struct gate *gate, struct child *child, bool all_kernels, bool all_variants)
+{
+    char line[LINE], name[64];
+    const struct variant *ours;
+    size_t variant_count = variants_list(&ours);
+    enum { NOWHERE, KERNELS, VARIANTS } part = NOWHERE;
+    bool listed = false;
+    while (child_ask_within(child, NULL, line, sizeof line, gate->options.limit) ==
+           CHILD_ANSWERED) {
+        if (line[0] != ' ') {
+            part = strncmp(line, "kernels", 7) == 0    ? KERNELS
+                   : strncmp(line, "variants", 8) == 0 ? VARIANTS
+                                                       : NOWHERE;
+            continue;
+        }
+        if (part == KERNELS && line[2] != ' ' && sscanf(line, " %63s", name) == 1) {
+            listed = true;
+            if (all_kernels && !kernel_find(name))
+                add_lost(gate, name, "-", "this build has no such kernel");
+        }
+        char *rest = line, *word;
+        while (part == VARIANTS && all_variants && (word = strsep(&rest, " ")) != NULL) {
+            size_t v = 0;
+            while (v < variant_count && strcmp(ours[v].name, word) != 0)
+                v++;
+            if (v == variant_count && word[0] != '\0')
+                add_lost(gate, "-", word, "this build has no such variant");
+        }
+    }
+    return listed;
+}
+
+bool gate_add_missing(struct gate *gate, bool all_kernels, bool all_variants, char *error,
+                      size_t error_bytes)
 {
     char *program = realpath(gate->options.baseline, NULL); /* with a /: not looked for in PATH */
-    char line[LINE], name[64];
-    bool listed = false;
     struct child child = {0};
-    if (program && access(program, X_OK) == 0) {
+    bool listed = false, possible = program && access(program, X_OK) == 0;
+    int problem = errno;
+    if (possible) {
         const char *const argv[] = {program, "--list", NULL};
-        bool of_kernels = false;
-        if (child_start(&child, argv, NULL))
-            while (child_read(&child, line, sizeof line)) {
-                of_kernels = strncmp(line, "kernels", 7) == 0 || (of_kernels && line[0] == ' ');
-                if (!of_kernels || line[0] != ' ' || line[2] == ' ' ||
-                    sscanf(line, " %63s", name) != 1)
-                    continue;
-                listed = true;
-                if (!all_kernels || kernel_find(name))
-                    continue;
-                struct gate_case *c = add_case(gate);
-                snprintf(c->kernel, sizeof c->kernel, "%s", name);
-                give_up(c, "this build has no such kernel");
-            }
-        listed = child_stop(&child) && listed;
-        errno = ENOEXEC;
+        possible = child_start(&child, argv, NULL);
+        problem = errno;
+        listed = possible && read_list(gate, &child, all_kernels, all_variants);
+        listed = child_stop_within(&child, LONGEST_ENDING) && listed;
     }
     if (!listed)
         snprintf(error, error_bytes,
                  "--gate %s: it cannot be run (%s); give the path of an mmk-bench that was built "
                  "from the baseline",
-                 gate->options.baseline,
-                 program && errno == ENOEXEC ? "it is no mmk-bench" : strerror(errno));
+                 gate->options.baseline, possible ? "it is no mmk-bench" : strerror(problem));
     free(program);
     return listed;
 }

@@ -15,7 +15,7 @@ struct gate_case {
     int threads;
     struct evidence evidence;
     struct judgement judgement;
-    double old_seconds, new_seconds; /* a call, medians of the launches so far; 0: none */
+    double old_seconds, new_seconds; /* a call, medians of the last launch; 0: none */
     size_t rounds;                   /* pairs of samples, in all launches */
     size_t draws;                    /* how often its memory was mapped anew */
     /* Standard deviations of ln, sums over launches: of one program's samples, of paired rounds,
@@ -56,9 +56,11 @@ struct gate {
 void gate_make(struct gate *gate, const struct gate_options *options, const struct plan *plan,
                const char *const *variants, size_t variant_count);
 
-/* Adds the kernels that the baseline has and this build has not, as cases that are not compared:
- * where all kernels are to be. False: the baseline cannot be run at all; error is one sentence. */
-bool gate_add_missing(struct gate *gate, bool all_kernels, char *error, size_t error_bytes);
+/* Adds what the baseline has and this build has not, as cases that are not compared: kernels where
+ * all kernels are to be, variants where all are. False: the baseline cannot be run at all; error is
+ * one sentence. */
+bool gate_add_missing(struct gate *gate, bool all_kernels, bool all_variants, char *error,
+                      size_t error_bytes);
 
 /* Launches both programs until all cases are settled, or the time is over. peaks are open. */
 void gate_run(struct gate *gate);

@@ -12,8 +12,7 @@ struct sampler_options {
     size_t variant_count;
     size_t launches;              /* at least so many of the program time a case */
     size_t max_rounds;            /* in a launch */
-    const struct mood_best *best; /* by which a round is quiet or disturbed; NULL: nobody
- asks, as where all is only to be shown to run */
+    const struct mood_best *best; /* by which a round is quiet; NULL: nobody asks */
     double sample_seconds;        /* a sample takes at least that */
     /* Of a curve: narrower instruction sets come after the peers, and neither may take of the time
      * left what is reserved for the widest at the points to come, except where it needs little. */

@@ -6,7 +6,7 @@
 
 /* Reads orders on stdin, answers on stdout. Returns the exit code.
  *     open <kernel> <shape> <threads> <variant> <seed> [unchecked]
- *         -> ready <calls> | none <why> | failed <why>
+ *         -> ready <calls> anew | none <why> | failed <why>
  *     sample <calls>                                    ->  <seconds a call> <0: good, else void>
  *     (end of input)                                    ->  exits
  * "open" maps the memory of a case anew, also of the one that is open; unchecked: without the

@@ -80,6 +80,10 @@ struct judgement verdict_judge(struct evidence *evidence, double threshold, size
         if (!evidence->suspect)
             return first;
     }
+    if (evidence->again.count == 0) { /* its row says why it is a suspect */
+        struct estimate e = stats_centre(evidence->first.log_ratio, evidence->first.count);
+        return (struct judgement){.verdict = GATE_INCONCLUSIVE, .ratio = as_ratio(e)};
+    }
     double chance = VERDICT_CHANCE / LOOKS / (double)(cases ? cases : 1);
     return judge_again(&evidence->again, most, chance);
 }
