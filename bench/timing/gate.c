@@ -58,7 +58,7 @@ enum {
 #define LATER_PART 0.6
 /* Of a case in a launch, seconds. */
 #define SHORTEST_SLICE 0.02
-#define LONGEST_SLICE  1.0
+#define LONGEST_SLICE  0.3
 #define BRIEF_SLICE    0.1
 
 /* A program, and copies of it in memory. How fast a file is executed depends on which pages of
