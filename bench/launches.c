@@ -32,8 +32,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { MOST_PADDING = 4096 };
-
 /* ---- The run's side -------------------------------------------------------------------------- */
 
 struct launching {
@@ -58,17 +56,6 @@ static double elapsed(const struct launching *l)
 static double budget(const struct launching *l)
 {
     return schedule_budget(l->a, l->peers);
-}
-
-/* The stack begins behind the environment: its place in a page changes speed (Mytkowicz et al.
- * 2009), and is drawn anew for every launch. */
-static bool start_child(const struct launching *l, struct child *child, uint64_t *random)
-{
-    static char padding[MOST_PADDING + 32];
-    int length = (int)(stats_random(random) % MOST_PADDING);
-    snprintf(padding, sizeof padding, "MMK_PADDING=%*s", length, "");
-    const char *const set[] = {padding, NULL};
-    return child_start(child, l->argv, set);
 }
 
 static void send_order(const struct launching *l, FILE *to, const struct launch_order *order)
@@ -180,7 +167,7 @@ static bool launch(struct launching *l, const struct launch_order *order, uint64
     int status = 0;
     l->order = -1;
     l->cases = 0;
-    if (!start_child(l, &child, random))
+    if (!child_start_padded(&child, l->argv, random))
         refuse("the program could not be launched anew (%s); close something", strerror(errno));
     send_order(l, child.to, order);
     while (getline(&line, &bytes, child.from) > 0)

@@ -70,7 +70,7 @@ static const struct argp_option argp_options[] = {
     {"pairs", KEY_PAIRS, "FILE", 0, "with --data: the second view; row i of both is a pair", 1},
     {"seed", KEY_SEED, "N", 0, "of synthetic data and of the order of samples (default: 1)", 1},
     {"seconds", KEY_SECONDS, "S", 0,
-     "what the run may take, about (default: 170, with peers 230; with --curves 240, --smoke 12, "
+     "what the run may take, about (default: 240, with peers 320; with --curves 240, --smoke 12, "
      "--profile 10, --gate at most 220, of one kernel 55); a run ends sooner where every row is "
      "known well enough",
      1},

@@ -80,7 +80,7 @@ size_t schedule_launches(const struct arguments *a)
 
 double schedule_budget(const struct arguments *a, bool peers)
 {
-    double seconds = a->curves ? 240.0 : peers ? 230.0 : 170.0;
+    double seconds = a->curves ? 240.0 : peers ? 320.0 : 240.0;
     return a->seconds > 0.0 ? a->seconds : a->smoke ? 12.0 : seconds;
 }
 

@@ -31,7 +31,7 @@ not_compared() {
 fake() {
     {
         echo '#!/bin/sh'
-        echo 'if [ "$1" = --list ]; then printf "kernels (sizes)\n  exp  d  e^x\n    1024\nvariants\n x\n"; exit; fi'
+        echo 'if [ "$1" = --list ]; then printf "kernels (sizes)\n  exp  d  e^x\n    1024\nvariants\n scalar\n"; exit; fi'
         echo 'while read -r order rest; do'
         echo "    $1"
         echo 'done'
@@ -116,6 +116,17 @@ check "a gate with two threads" sh -c "'$bench' --gate '$bench' --kernel cosine_
     test \$? -eq 2 -o \$? -eq 0; grep -q '^cosine_matrix  *256x256x128 ' '$scratch/out'"
 check "output that cannot be written is no verdict" sh -c "'$bench' --gate '$bench' $case_of --seconds 1 >/dev/full 2>/dev/null
     test \$? -eq 3"
+
+# What a baseline says of its times is known: no machine is as fast or as slow.
+fake 'case $order in open) echo ready 1 anew ;; *) echo 1e-12 0 ;; esac'
+check "a baseline that is far faster" exits 1 "$bench" --gate "$scratch/fake" $case_of --seconds 20
+check "it was tried again" says 'REGRESSED, tried again'
+fake 'case $order in open) echo ready 1 anew ;; *) echo 1 0 ;; esac'
+check "a baseline that is far slower" exits 0 "$bench" --gate "$scratch/fake" $case_of --seconds 20
+check "its ratio is below 1" says ' 0\.000 \[0\.000, 0\.000\] .* PASS$'
+fake 'case $order in open) echo ready 1 anew ;; *) echo 1e-12 1 ;; esac'
+check "a baseline whose samples are all void" exits 2 "$bench" --gate "$scratch/fake" $case_of --seconds 3
+check "there is no launch then" says ' 0  *0  INCONCLUSIVE: too little time, or'
 
 # ---- Refusals: to a gate 2 is INCONCLUSIVE, so that they are 3 ----------------------------------
 

@@ -3,6 +3,8 @@
  */
 #include "child.h"
 
+#include "stats.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -14,6 +16,8 @@
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
+
+enum { MOST_PADDING = 4096 };
 
 /* Whether one of the assignments in `set` is to the name of this one. */
 static bool is_replaced(const char *assignment, const char *const *set)
@@ -92,6 +96,15 @@ bool child_start(struct child *child, const char *const *argv, const char *const
         return true;
     child_stop(child);
     return false;
+}
+
+bool child_start_padded(struct child *child, const char *const *argv, uint64_t *random)
+{
+    static char padding[MOST_PADDING + 32];
+    int length = (int)(stats_random(random) % MOST_PADDING);
+    snprintf(padding, sizeof padding, "MMK_PADDING=%*s", length, "");
+    const char *const set[] = {padding, NULL};
+    return child_start(child, argv, set);
 }
 
 bool child_start_into(struct child *child, const char *const *argv, int out)

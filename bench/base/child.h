@@ -6,6 +6,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <sys/types.h>
 
@@ -19,7 +20,11 @@ struct child {
  * is to be stopped. */
 bool child_start(struct child *child, const char *const *argv, const char *const *set);
 
-/* The same of one that does not answer, but writes into the file `out`. */
+/* The same with a random number of bytes more in its environment: the stack begins behind it, and
+ * its place in a page changes speed (Mytkowicz et al. 2009). */
+bool child_start_padded(struct child *child, const char *const *argv, uint64_t *random);
+
+/* The same as child_start of one that does not answer, but writes into the file `out`. */
 bool child_start_into(struct child *child, const char *const *argv, int out);
 
 /* Ends its input, at which it is to exit, and waits for that. True: it took all of its input and

@@ -39,15 +39,22 @@ size_t stats_interval_rank(size_t n, double confidence, double *coverage)
     return rank;
 }
 
+size_t stats_sort(const double *values, size_t n, double *sorted)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < n; i++)
+        if (!isnan(values[i]))
+            sorted[count++] = values[i];
+    qsort(sorted, count, sizeof *sorted, compare_doubles);
+    return count;
+}
+
 struct estimate stats_estimate(const double *values, size_t n)
 {
     struct estimate result = {.median = NAN, .low = NAN, .high = NAN};
     double *sorted = memory_new(n, sizeof *sorted);
-    for (size_t i = 0; i < n; i++)
-        if (!isnan(values[i]))
-            sorted[result.n++] = values[i];
+    result.n = stats_sort(values, n, sorted);
     if (result.n > 0) {
-        qsort(sorted, result.n, sizeof *sorted, compare_doubles);
         size_t half = result.n / 2;
         result.median = result.n % 2 ? sorted[half] : sorted[half - 1] / 2.0 + sorted[half] / 2.0;
         size_t rank = stats_interval_rank(result.n, STATS_CONFIDENCE, &result.coverage);
@@ -321,7 +328,7 @@ static double *paired_logs(const double *numerator, const double *denominator, s
     return logs;
 }
 
-static struct estimate from_logs(struct estimate e)
+struct estimate stats_from_logs(struct estimate e)
 {
     e.median = exp(e.median);
     e.low = exp(e.low);
@@ -332,7 +339,7 @@ static struct estimate from_logs(struct estimate e)
 struct estimate stats_paired_ratio(const double *numerator, const double *denominator, size_t n)
 {
     double *logs = paired_logs(numerator, denominator, n);
-    struct estimate result = from_logs(stats_estimate(logs, n));
+    struct estimate result = stats_from_logs(stats_estimate(logs, n));
     free(logs);
     return result;
 }
@@ -341,7 +348,7 @@ struct estimate stats_ratio_by_launch(const double *numerator, const double *den
                                       const size_t *launch, size_t n)
 {
     double *logs = paired_logs(numerator, denominator, n);
-    struct estimate result = from_logs(stats_by_launch(logs, launch, n));
+    struct estimate result = stats_from_logs(stats_by_launch(logs, launch, n));
     free(logs);
     return result;
 }

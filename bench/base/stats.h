@@ -30,6 +30,9 @@ enum comparison { COMPARISON_NONE, COMPARISON_FASTER, COMPARISON_SLOWER, COMPARI
  * confidence (n < 6 for 95 %), rank 1 and what it does reach. n = 0 gives rank 0. */
 size_t stats_interval_rank(size_t n, double confidence, double *coverage);
 
+/* Those of n values that are not void, in order; returns how many. */
+size_t stats_sort(const double *values, size_t n, double *sorted);
+
 /* Median and interval of n values. */
 struct estimate stats_estimate(const double *values, size_t n);
 
@@ -58,6 +61,9 @@ struct estimate stats_shift(const double *x, size_t m, const double *y, size_t n
 /* How likely signed ranks at least this high are where the true centre is `centre`: small where the
  * values lie above it. 1 for n = 0. */
 double stats_chance_above(const double *values, size_t n, double centre);
+
+/* An estimate of logarithms as one of what they are of. */
+struct estimate stats_from_logs(struct estimate e);
 
 /* The centre of the launches' medians. launch[i] is the launch of values[i]; those of one launch
  * stand together. A launch without a sample that counts does not count. */

@@ -3,6 +3,9 @@
  */
 #include "mood.h"
 
+#include "../base/memory.h"
+#include "../base/stats.h"
+
 #include <math.h>
 #include <stdlib.h>
 #include <sys/resource.h>
@@ -42,27 +45,20 @@ static double in_clocks(const struct canaries *reading, int c)
     return c == CLOCK ? reading->rate[c] : reading->rate[c] / reading->rate[CLOCK];
 }
 
-static int compare_doubles(const void *left, const void *right)
-{
-    double a = *(const double *)left, b = *(const double *)right;
-    return (a > b) - (a < b);
-}
-
 void mood_learn(struct mood_best *best, const struct canaries *readings, size_t count)
 {
-    double *known = malloc((count + 1) * sizeof *known);
-    for (int c = 0; known != NULL && c < CANARY_COUNT; c++) {
-        size_t used = 0;
+    double *rates = memory_new(count, sizeof *rates), *sorted = memory_new(count, sizeof *sorted);
+    for (int c = 0; c < CANARY_COUNT; c++) {
         for (size_t i = 0; i < count; i++)
-            if (!isnan(in_clocks(&readings[i], c)))
-                known[used++] = in_clocks(&readings[i], c);
+            rates[i] = in_clocks(&readings[i], c);
+        size_t used = stats_sort(rates, count, sorted);
         if (used < MOOD_READINGS)
             continue;
-        qsort(known, used, sizeof *known, compare_doubles);
-        double reached = known[used - 1 - (used - 1) / 10];
+        double reached = sorted[used - 1 - (used - 1) / 10];
         best->rate[c] = reached > best->rate[c] ? reached : best->rate[c];
     }
-    free(known);
+    free(sorted);
+    free(rates);
 }
 
 enum mood mood_of(const struct canaries *reading, const struct mood_best *best)

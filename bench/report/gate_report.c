@@ -41,23 +41,43 @@ static void write_verdict(const struct gate_case *c, char *text, size_t bytes)
     if (c->why[0])
         snprintf(text, bytes, "%s: %s", name, c->why);
     else if (launches_of(c) < LEAST_FIRST_LAUNCHES)
-        snprintf(text, bytes, "%s: too little time for %d launches", name, LEAST_FIRST_LAUNCHES);
+        snprintf(text, bytes, "%s: too little time, or samples too disturbed, for %d launches",
+                 name, LEAST_FIRST_LAUNCHES);
     else if (c->evidence.suspect)
         snprintf(text, bytes, "%s, tried again", name);
     else
         snprintf(text, bytes, "%s", name);
 }
 
+/* The cells of a row, the same in every form. */
+struct gate_cells {
+    char seconds[40], range[64], verdict[480], quiet[24];
+};
+
+static void fill_cells(const struct gate_case *c, struct gate_cells *cells)
+{
+    snprintf(cells->seconds, sizeof cells->seconds, "-");
+    snprintf(cells->quiet, sizeof cells->quiet, "-"); /* of several threads nobody knows */
+    if (c->new_seconds > 0.0)
+        text_seconds(c->new_seconds, cells->seconds, sizeof cells->seconds);
+    if (c->threads <= 1)
+        snprintf(cells->quiet, sizeof cells->quiet, "%zu", quiet_of(c));
+    write_range(&c->judgement.ratio, cells->range, sizeof cells->range);
+    write_verdict(c, cells->verdict, sizeof cells->verdict);
+}
+
 static void write_closing(FILE *out, const struct gate *gate)
 {
     fprintf(out,
             "%s: %zu passed, %zu regressed, %zu inconclusive, %zu not compared (threshold %.3g %%, "
-            "%zu launches, %.0f s; the core was undisturbed in %.0f %% of rounds)",
+            "%zu launches, %.0f s",
             gate_verdict_name(gate->verdict), gate->tally[GATE_PASS], gate->tally[GATE_REGRESSED],
             gate->tally[GATE_INCONCLUSIVE], gate->tally[GATE_NOT_COMPARED],
-            100.0 * gate->options.threshold, gate->launches, gate->seconds,
-            gate->reading_count ? 100.0 * (double)gate->quiet_readings / (double)gate->reading_count
-                                : 0.0);
+            100.0 * gate->options.threshold, gate->launches, gate->seconds);
+    if (gate->reading_count > 0)
+        fprintf(out, "; the core was undisturbed in %.0f %% of rounds",
+                100.0 * (double)gate->quiet_readings / (double)gate->reading_count);
+    fprintf(out, ")");
 }
 
 void gate_report_text(FILE *out, const struct gate *gate)
@@ -66,13 +86,10 @@ void gate_report_text(FILE *out, const struct gate *gate)
             "time", "time over baseline", "launches", "quiet", "verdict");
     for (size_t i = 0; i < gate->count; i++) {
         const struct gate_case *c = &gate->cases[i];
-        char seconds[40] = "-", range[64], verdict[480];
-        if (c->new_seconds > 0.0)
-            text_seconds(c->new_seconds, seconds, sizeof seconds);
-        write_range(&c->judgement.ratio, range, sizeof range);
-        write_verdict(c, verdict, sizeof verdict);
-        fprintf(out, "%-26s %-22s %-14s %-10s %-24s %8zu %6zu  %s\n", c->kernel, c->shape,
-                c->variant, seconds, range, launches_of(c), quiet_of(c), verdict);
+        struct gate_cells cells;
+        fill_cells(c, &cells);
+        fprintf(out, "%-26s %-22s %-14s %-10s %-24s %8zu %6s  %s\n", c->kernel, c->shape,
+                c->variant, cells.seconds, cells.range, launches_of(c), cells.quiet, cells.verdict);
     }
     fprintf(out, "\n");
     write_closing(out, gate);
@@ -91,13 +108,10 @@ void gate_report_markdown(FILE *out, const struct gate *gate)
                  "verdict |\n|---|---|---|---:|---|---:|---:|---|\n");
     for (size_t i = 0; i < gate->count; i++) {
         const struct gate_case *c = &gate->cases[i];
-        char seconds[40] = "-", range[64], verdict[480];
-        if (c->new_seconds > 0.0)
-            text_seconds(c->new_seconds, seconds, sizeof seconds);
-        write_range(&c->judgement.ratio, range, sizeof range);
-        write_verdict(c, verdict, sizeof verdict);
-        fprintf(out, "| %s | %s | %s | %s | %s | %zu | %zu | %s |\n", c->kernel, c->shape,
-                c->variant, seconds, range, launches_of(c), quiet_of(c), verdict);
+        struct gate_cells cells;
+        fill_cells(c, &cells);
+        fprintf(out, "| %s | %s | %s | %s | %s | %zu | %s | %s |\n", c->kernel, c->shape,
+                c->variant, cells.seconds, cells.range, launches_of(c), cells.quiet, cells.verdict);
     }
 }
 
@@ -112,10 +126,9 @@ void gate_report_junit(FILE *out, const struct gate *gate)
             gate->tally[GATE_INCONCLUSIVE], gate->seconds);
     for (size_t i = 0; i < gate->count; i++) {
         const struct gate_case *c = &gate->cases[i];
-        char range[64], verdict[480];
+        struct gate_cells cells;
         const char *element = elements[c->judgement.verdict];
-        write_range(&c->judgement.ratio, range, sizeof range);
-        write_verdict(c, verdict, sizeof verdict);
+        fill_cells(c, &cells);
         fprintf(out, "    <testcase classname=\"");
         text_write_xml(out, c->kernel);
         fprintf(out, "\" name=\"");
@@ -125,11 +138,11 @@ void gate_report_junit(FILE *out, const struct gate *gate)
         fprintf(out, "\">\n");
         if (element) {
             fprintf(out, "      <%s message=\"", element);
-            text_write_xml(out, verdict);
-            fprintf(out, ", time over baseline %s\"/>\n", range);
+            text_write_xml(out, cells.verdict);
+            fprintf(out, ", time over baseline %s\"/>\n", cells.range);
         }
-        fprintf(out, "      <system-out>time over baseline %s, %zu launches</system-out>\n", range,
-                launches_of(c));
+        fprintf(out, "      <system-out>time over baseline %s, %zu launches</system-out>\n",
+                cells.range, launches_of(c));
         fprintf(out, "    </testcase>\n");
     }
     fprintf(out, "  </testsuite>\n</testsuites>\n");

@@ -35,7 +35,6 @@ enum {
     MOST_ROUNDS = 4096, /* of a case in a launch */
     MOST_DRAWS = 256,
     LEAST_QUIET = 6, /* rounds of a mood that make a figure */
-    MOST_PADDING = 4096,
     COPIES = 24,
     FIRST_READINGS = 100,
     RECENT_READINGS = 1000 /* of the canaries, that what they reach is learned from */
@@ -63,7 +62,7 @@ enum {
 
 /* A program, and copies of it in memory. How fast a file is executed depends on which pages of
  * memory its copy in the page cache has, by up to a fifth, for as long as it stays there: so every
- * launch takes one of several. */
+ * launch takes another one. */
 struct program {
     const char *path;
     int copies[COPIES]; /* file descriptors; -1: there is none */
@@ -133,20 +132,29 @@ static void free_program(struct program *p)
             close(p->copies[i]);
 }
 
-static bool start(struct child *child, const struct program *program, uint64_t *state)
+/* The next copy is made before the one that was used is given back, or it would get its pages. */
+static void change_copy(struct program *p, size_t used)
 {
-    static char padding[MOST_PADDING + 32], path[64];
-    int copy = program->copies[stats_random(state) % COPIES];
+    int before = p->copies[used];
+    if (before < 0)
+        return;
+    p->copies[used] = copy_program(p->path);
+    close(before);
+}
+
+static bool start(struct child *child, struct program *program, uint64_t *state)
+{
+    static char path[64];
+    size_t chosen = (size_t)(stats_random(state) % COPIES);
+    int copy = program->copies[chosen];
     snprintf(path, sizeof path, "/proc/self/fd/%d", copy);
-    size_t length = (size_t)(stats_random(state) % MOST_PADDING);
-    snprintf(padding, sizeof padding, "MMK_PADDING=%*s", (int)length, "");
-    const char *const set[] = {padding, NULL};
     const char *argv[] = {copy >= 0 ? path : program->path, "--serve", NULL};
-    bool good = child_start(child, argv, set);
+    bool good = child_start_padded(child, argv, state);
     if (!good && copy >= 0) { /* memory may not be executed, here */
         argv[0] = program->path;
-        good = child_start(child, argv, set);
+        good = child_start_padded(child, argv, state);
     }
+    change_copy(program, chosen);
     /* A batch task does not take the CPU from who wakes it: we are asleep before it begins, and do
      * not interrupt its sample to fall asleep. */
     if (good)
@@ -401,13 +409,16 @@ static double median_seconds(const struct round *rounds, size_t count, bool old)
     return median;
 }
 
-/* Both programs are compared within one mood, the quiet one where there is enough of it, so that a
- * neighbour does not silence the gate; where moods changed too often, in all. */
-static void add_figure(struct gate *gate, struct gate_case *c, const struct round *rounds,
-                       size_t count)
+/* The mood of each round, by all readings so far. What the canaries see is one CPU: of several
+ * threads nothing is known. */
+static void find_moods(struct gate *gate, const struct gate_case *c, const struct round *rounds,
+                       size_t count, enum mood *moods)
 {
-    enum mood *moods = memory_new(count, sizeof *moods);
-    size_t before = gate->reading_count, all = before + count;
+    for (size_t i = 0; i < count; i++)
+        moods[i] = MOOD_UNKNOWN;
+    if (c->threads > 1)
+        return;
+    size_t all = gate->reading_count + count;
     gate->readings = memory_grow(gate->readings, all, sizeof *gate->readings);
     for (size_t i = 0; i < count; i++)
         gate->readings[gate->reading_count++] = rounds[i].after;
@@ -416,9 +427,16 @@ static void add_figure(struct gate *gate, struct gate_case *c, const struct roun
     for (size_t i = 0; i < count; i++) {
         moods[i] = mood_between(&rounds[i].before, &rounds[i].after, &gate->best);
         gate->quiet_readings += moods[i] == MOOD_QUIET;
-        if (c->threads > 1) /* what the canaries see is one CPU of several */
-            moods[i] = MOOD_UNKNOWN;
     }
+}
+
+/* Both programs are compared within one mood, the quiet one where there is enough of it, so that a
+ * neighbour does not silence the gate; where moods changed too often, in all. */
+static void add_figure(struct gate *gate, struct gate_case *c, const struct round *rounds,
+                       size_t count)
+{
+    enum mood *moods = memory_new(count, sizeof *moods);
+    find_moods(gate, c, rounds, count, moods);
     static const unsigned moods_by_turns[] = {1u << MOOD_QUIET, 1u << MOOD_DISTURBED, ALL_MOODS};
     double figure = NAN;
     int turn = 0;

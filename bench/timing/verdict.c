@@ -19,14 +19,6 @@ struct verdict_launches *verdict_next(struct evidence *evidence)
     return evidence->suspect ? &evidence->again : &evidence->first;
 }
 
-static struct estimate as_ratio(struct estimate e)
-{
-    e.median = exp(e.median);
-    e.low = exp(e.low);
-    e.high = exp(e.high);
-    return e;
-}
-
 /* Looks become rare: each of them may take chance for a verdict. */
 static bool is_look(size_t count)
 {
@@ -40,7 +32,7 @@ static struct judgement judge_first(struct evidence *evidence, double most)
 {
     const struct verdict_launches *l = &evidence->first;
     struct estimate e = stats_centre(l->log_ratio, l->count);
-    struct judgement j = {.verdict = GATE_INCONCLUSIVE, .ratio = as_ratio(e)};
+    struct judgement j = {.verdict = GATE_INCONCLUSIVE, .ratio = stats_from_logs(e)};
     if (!is_look(l->count))
         return j;
     if (e.low > 0.0 && e.median > most / 2) {
@@ -56,7 +48,7 @@ static struct judgement judge_first(struct evidence *evidence, double most)
 static struct judgement judge_again(const struct verdict_launches *l, double most, double chance)
 {
     struct estimate e = stats_centre(l->log_ratio, l->count);
-    struct judgement j = {.verdict = GATE_INCONCLUSIVE, .ratio = as_ratio(e)};
+    struct judgement j = {.verdict = GATE_INCONCLUSIVE, .ratio = stats_from_logs(e)};
     size_t look = 0;
     while (look < LOOKS && l->count != (size_t)FIRST_LOOK << look)
         look++;
@@ -82,7 +74,7 @@ struct judgement verdict_judge(struct evidence *evidence, double threshold, size
     }
     if (evidence->again.count == 0) { /* its row says why it is a suspect */
         struct estimate e = stats_centre(evidence->first.log_ratio, evidence->first.count);
-        return (struct judgement){.verdict = GATE_INCONCLUSIVE, .ratio = as_ratio(e)};
+        return (struct judgement){.verdict = GATE_INCONCLUSIVE, .ratio = stats_from_logs(e)};
     }
     double chance = VERDICT_CHANCE / LOOKS / (double)(cases ? cases : 1);
     return judge_again(&evidence->again, most, chance);
