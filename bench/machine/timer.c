@@ -85,14 +85,23 @@ static void read_stat(int cpu, char *text)
     text[got > 0 ? got : 0] = '\0';
 }
 
-/* Of one CPU, or with several threads of all. 0 where unknown. */
+/* Several threads may be on any CPU: -1 is the line of all. */
+static int steal_line(int threads, int cpu)
+{
+    return threads == 1 ? cpu : -1;
+}
+
+uint64_t timer_stolen(const char *stat, int threads, int cpu)
+{
+    struct cpu_ticks ticks;
+    return timer_parse_ticks(stat, steal_line(threads, cpu), &ticks) ? ticks.steal : 0;
+}
+
 static uint64_t read_steal(int threads, int cpu)
 {
     static char text[STAT_BYTES];
-    struct cpu_ticks ticks;
-    int line = threads == 1 ? cpu : -1;
-    read_stat(line, text);
-    return timer_parse_ticks(text, line, &ticks) ? ticks.steal : 0;
+    read_stat(steal_line(threads, cpu), text);
+    return timer_stolen(text, threads, cpu);
 }
 
 static long read_switches(int threads)

@@ -74,6 +74,10 @@ struct cpu_ticks {
  * it. */
 bool timer_parse_ticks(const char *stat, int cpu, struct cpu_ticks *ticks);
 
+/* Stolen ticks that a sample of so many threads, the first of them on that CPU, has to do with: of
+ * the CPU, or with several threads of all. 0 where unknown. */
+uint64_t timer_stolen(const char *stat, int threads, int cpu);
+
 /* Of `count` CPUs the one that was busy for the fewest ticks between two texts of /proc/stat; of
  * equals the one from which fewer were stolen, then any, by chance. -1: none is known. */
 int timer_idlest_between(const char *before, const char *after, const int *cpus, size_t count,

@@ -36,6 +36,15 @@ static void test_one_cpu_another_and_all(void **state)
     parsed("cpu0 1 2 3 4 5 6 7 8\n", 0, 27, 8); /* Linux before 2.6.24 had no guests */
 }
 
+static void test_steal_is_of_the_cpu_in_use(void **state)
+{
+    (void)state;
+    assert_int_equal(timer_stolen(two_cpus, 1, 1), 5);
+    assert_int_equal(timer_stolen(two_cpus, 1, 10), 4);
+    assert_int_equal(timer_stolen(two_cpus, 2, 1), 9);
+    assert_int_equal(timer_stolen(two_cpus, 1, 7), 0);
+}
+
 static void test_missing_line(void **state)
 {
     (void)state;
@@ -139,6 +148,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_one_cpu_another_and_all),
+        cmocka_unit_test(test_steal_is_of_the_cpu_in_use),
         cmocka_unit_test(test_missing_line),
         cmocka_unit_test(test_short_line),
         cmocka_unit_test(test_the_idlest),
