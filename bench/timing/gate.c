@@ -12,20 +12,15 @@
 #include "../base/child.h"
 #include "../base/memory.h"
 #include "../machine/timer.h"
-#include "serve.h"
+#include "program.h"
 #include "variants.h"
 
-#include <elf.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <math.h>
-#include <sched.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <sys/sendfile.h>
 #include <unistd.h>
 
 enum {
@@ -35,7 +30,6 @@ enum {
     MOST_ROUNDS = 4096, /* of a case in a launch */
     MOST_DRAWS = 256,
     LEAST_QUIET = 6, /* rounds of a mood that make a figure */
-    COPIES = 24,
     FIRST_READINGS = 100,
     RECENT_READINGS = 1000 /* of the canaries, that what they reach is learned from */
 };
@@ -60,14 +54,6 @@ enum {
 #define LONGEST_SLICE  0.3
 #define BRIEF_SLICE    0.1
 
-/* A program, and copies of it in memory. How fast a file is executed depends on which pages of
- * memory its copy in the page cache has, by up to a fifth, for as long as it stays there: so every
- * launch takes another one. */
-struct program {
-    const char *path;
-    int copies[COPIES]; /* file descriptors; -1: there is none */
-};
-
 /* The two programs of a launch. */
 struct launch {
     struct child old_child, new_child;
@@ -89,79 +75,6 @@ static const char this_build[] = "this build", the_baseline[] = "the baseline";
 
 /* ---- The children ---------------------------------------------------------------------------- */
 
-/* As much of a program as is loaded, in memory of its own; -1: it cannot be, or is a script. */
-static int copy_program(const char *path)
-{
-    Elf64_Ehdr head;
-    off_t loaded = 0;
-    int from = open(path, O_RDONLY | O_CLOEXEC), copy = memfd_create("mmk-bench", MFD_CLOEXEC);
-    bool good = from >= 0 && copy >= 0 && read(from, &head, sizeof head) == sizeof head &&
-                memcmp(head.e_ident, ELFMAG, SELFMAG) == 0 &&
-                head.e_ident[EI_CLASS] == ELFCLASS64 && head.e_phentsize == sizeof(Elf64_Phdr);
-    for (int i = 0; good && i < head.e_phnum; i++) {
-        Elf64_Phdr part;
-        off_t at = (off_t)(head.e_phoff + (size_t)i * sizeof part);
-        good = pread(from, &part, sizeof part, at) == sizeof part;
-        off_t end = (off_t)(part.p_offset + part.p_filesz);
-        loaded = good && part.p_type == PT_LOAD && end > loaded ? end : loaded;
-    }
-    good = good && lseek(from, 0, SEEK_SET) == 0;
-    for (off_t left = loaded; good && left > 0;) {
-        ssize_t sent = sendfile(copy, from, NULL, (size_t)left);
-        good = sent > 0;
-        left -= sent;
-    }
-    if (from >= 0)
-        close(from);
-    if (copy >= 0 && !good)
-        close(copy);
-    return good ? copy : -1;
-}
-
-static void make_program(struct program *p, const char *path)
-{
-    p->path = path;
-    for (size_t i = 0; i < COPIES; i++)
-        p->copies[i] = copy_program(path);
-}
-
-static void free_program(struct program *p)
-{
-    for (size_t i = 0; i < COPIES; i++)
-        if (p->copies[i] >= 0)
-            close(p->copies[i]);
-}
-
-/* The next copy is made before the one that was used is given back, or it would get its pages. */
-static void change_copy(struct program *p, size_t used)
-{
-    int before = p->copies[used];
-    if (before < 0)
-        return;
-    p->copies[used] = copy_program(p->path);
-    close(before);
-}
-
-static bool start(struct child *child, struct program *program, uint64_t *state)
-{
-    static char path[64];
-    size_t chosen = (size_t)(stats_random(state) % COPIES);
-    int copy = program->copies[chosen];
-    snprintf(path, sizeof path, "/proc/self/fd/%d", copy);
-    const char *argv[] = {copy >= 0 ? path : program->path, "--serve", NULL};
-    bool good = child_start_padded(child, argv, state);
-    if (!good && copy >= 0) { /* memory may not be executed, here */
-        argv[0] = program->path;
-        good = child_start_padded(child, argv, state);
-    }
-    change_copy(program, chosen);
-    /* A batch task does not take the CPU from who wakes it: we are asleep before it begins, and do
-     * not interrupt its sample to fall asleep. */
-    if (good)
-        sched_setscheduler(child->pid, SCHED_BATCH, &(struct sched_param){.sched_priority = 0});
-    return good;
-}
-
 static void stop_launch(struct launch *l)
 {
     child_stop_within(&l->old_child, LONGEST_ENDING);
@@ -172,8 +85,8 @@ static bool start_launch(struct launch *l)
 {
     bool old_first = stats_random(l->state) & 1, good = true;
     for (int i = 0; i < 2; i++)
-        good = ((i == 0) == old_first ? start(&l->old_child, l->old_program, l->state)
-                                      : start(&l->new_child, l->new_program, l->state)) &&
+        good = ((i == 0) == old_first ? program_start(&l->old_child, l->old_program, l->state)
+                                      : program_start(&l->new_child, l->new_program, l->state)) &&
                good;
     if (!good)
         stop_launch(l);
@@ -285,7 +198,7 @@ static void give_up_kernel(struct gate *gate, const struct gate_case *bad)
 /* Whether this build's results are right: with all CPUs, before anything is timed. */
 static void check_cases(struct gate *gate, struct launch *l, double end)
 {
-    bool started = start(&l->new_child, l->new_program, l->state);
+    bool started = program_start(&l->new_child, l->new_program, l->state);
     for (size_t i = 0; i < gate->count; i++) {
         struct gate_case *c = &gate->cases[i];
         char order[256], answer[LINE], text[256];
@@ -303,7 +216,7 @@ static void check_cases(struct gate *gate, struct launch *l, double end)
         write_opening(gate, c, "", order, sizeof order);
         if (!ask(l, false, c, order, answer)) { /* it has gone */
             give_up_kernel(gate, c);
-            started = start(&l->new_child, l->new_program, l->state);
+            started = program_start(&l->new_child, l->new_program, l->state);
             continue;
         }
         has_refused(c, this_build, answer, &calls);
@@ -544,8 +457,8 @@ void gate_run(struct gate *gate)
     double start = timer_now(), end = start + gate->options.seconds;
     char *program = realpath(gate->options.baseline, NULL);
     struct program old_program, new_program;
-    make_program(&old_program, program);
-    make_program(&new_program, "/proc/self/exe");
+    program_make(&old_program, program);
+    program_make(&new_program, "/proc/self/exe");
     struct launch launch = {.old_program = &old_program,
                             .new_program = &new_program,
                             .limit = gate->options.limit,
@@ -569,8 +482,8 @@ void gate_run(struct gate *gate)
         gate->tally[gate->cases[i].judgement.verdict]++;
     gate->verdict = verdict_of_run(gate->tally);
     gate->seconds = timer_now() - start;
-    free_program(&old_program);
-    free_program(&new_program);
+    program_free(&old_program);
+    program_free(&new_program);
     free(program);
 }
 

@@ -7,6 +7,7 @@
 #include "../../bench/report/gate_report.h"
 #include "../../bench/results/gate_json.h"
 #include "../../bench/timing/verdict.h"
+#include "noise.h"
 
 #include <jansson.h>
 #include <math.h>
@@ -23,16 +24,6 @@
 enum { WHOLE = 70 }; /* cases of a whole gate */
 #define TWO_PERCENT 0.02
 
-static double uniform(uint64_t *state)
-{
-    return ((double)(stats_random(state) >> 11) + 0.5) * 0x1p-53;
-}
-
-static double normal(uint64_t *state)
-{
-    return sqrt(-2.0 * log(uniform(state))) * cos(2.0 * M_PI * uniform(state));
-}
-
 /* Launches come until the verdict is settled. spread: standard deviation of ln between launches. */
 static struct judgement simulate(double slower, double spread, size_t cases, uint64_t *state)
 {
@@ -42,7 +33,7 @@ static struct judgement simulate(double slower, double spread, size_t cases, uin
     while (!j.settled) {
         struct verdict_launches *l = verdict_next(&evidence);
         assert_true(l->count < MOST_LAUNCHES);
-        l->log_ratio[l->count++] = log1p(slower) + spread * normal(state);
+        l->log_ratio[l->count++] = log1p(slower) + spread * noise_normal(state);
         j = verdict_judge(&evidence, TWO_PERCENT, cases);
     }
     return j;

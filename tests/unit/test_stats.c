@@ -2,6 +2,7 @@
  * SPDX-License-Identifier: MIT
  */
 #include "../../bench/base/stats.h"
+#include "noise.h"
 
 #include <math.h>
 #include <setjmp.h>
@@ -16,18 +17,6 @@
 static bool near(double a, double b)
 {
     return fabs(a - b) <= 1e-12 * (fabs(a) + fabs(b));
-}
-
-/* Uniform in (0, 1). */
-static double uniform(uint64_t *state)
-{
-    return ((double)(stats_random(state) >> 11) + 0.5) * 0x1p-53;
-}
-
-static double normal(uint64_t *state)
-{
-    double radius = sqrt(-2.0 * log(uniform(state)));
-    return radius * cos(2.0 * acos(-1.0) * uniform(state));
 }
 
 static void test_median(void **state)
@@ -117,7 +106,7 @@ static void test_coverage_by_simulation(void **state)
         for (int t = 0; t < trials; t++) {
             double values[41];
             for (size_t i = 0; i < sizes[s]; i++) {
-                values[i] = -log(uniform(&random)); /* exponential: median log 2 */
+                values[i] = -log(noise_uniform(&random)); /* exponential: median log 2 */
                 if (values[i] > 2.0)
                     values[i] *= 100.0;
             }
@@ -149,8 +138,8 @@ static void test_paired_ratio_takes_out_drift(void **state)
     double base[30], ours[30];
     uint64_t random = 7;
     for (int i = 0; i < 30; i++) {
-        double machine = 1.0 + 5.0 * uniform(&random);
-        base[i] = machine * (1.0 + 0.002 * uniform(&random));
+        double machine = 1.0 + 5.0 * noise_uniform(&random);
+        base[i] = machine * (1.0 + 0.002 * noise_uniform(&random));
         ours[i] = machine * 0.98;
     }
     struct estimate e = stats_paired_ratio(base, ours, 30);
@@ -204,8 +193,8 @@ static void test_equal_columns_are_inconclusive(void **state)
     for (int t = 0; t < trials; t++) {
         double a[21], b[21];
         for (int i = 0; i < 21; i++) {
-            a[i] = 1.0 + 0.1 * uniform(&random);
-            b[i] = 1.0 + 0.1 * uniform(&random);
+            a[i] = 1.0 + 0.1 * noise_uniform(&random);
+            b[i] = 1.0 + 0.1 * noise_uniform(&random);
         }
         struct estimate e = stats_paired_ratio(a, b, 21);
         wrong += stats_compare(&e) != COMPARISON_INCONCLUSIVE;
@@ -314,7 +303,7 @@ static void test_chance_above(void **state)
     for (int t = 0; t < trials; t++) {
         double values[8];
         for (int i = 0; i < 8; i++)
-            values[i] = normal(&random);
+            values[i] = noise_normal(&random);
         low += stats_chance_above(values, 8, 0.0) <= 0.05;
     }
     assert_true(low > 0.035 * trials && low < 0.055 * trials);
@@ -342,8 +331,8 @@ static void test_ratio_by_launch(void **state)
     size_t launch[36];
     uint64_t random = 8;
     for (size_t i = 0; i < 36; i++) {
-        b[i] = 1.0 + uniform(&random);
-        a[i] = 2.0 * b[i] * (1.0 + 0.01 * uniform(&random));
+        b[i] = 1.0 + noise_uniform(&random);
+        a[i] = 2.0 * b[i] * (1.0 + 0.01 * noise_uniform(&random));
         launch[i] = i / 4;
     }
     a[3] = NAN;
@@ -370,10 +359,10 @@ static void test_effective_number(void **state)
     assert_true(near(stats_effective_number(turns, 6), 6));
     assert_true(near(stats_effective_number(same, 1), 1));
     for (int i = 0; i < MANY; i++)
-        values[i] = normal(&random);
+        values[i] = noise_normal(&random);
     assert_in_range(stats_effective_number(values, MANY), 3200, MANY);
     for (int i = 0; i < MANY; i++)
-        values[i] = s = 0.6 * s + normal(&random);
+        values[i] = s = 0.6 * s + noise_normal(&random);
     assert_in_range(stats_effective_number(values, MANY), 750, 1250); /* 4000 x 0.4 / 1.6 */
     for (int i = 0; i < MANY; i++)
         values[i] = i;
@@ -426,17 +415,18 @@ enum { NOISES = sizeof noises / sizeof noises[0] };
 
 static void simulate(const struct noise *noise, size_t launches, double *samples, uint64_t *random)
 {
-    double level = normal(random), fresh = sqrt(1.0 - noise->alike * noise->alike);
+    double level = noise_normal(random), fresh = sqrt(1.0 - noise->alike * noise->alike);
     double far = pow(noise->alike, ROUNDS);
     for (size_t launch = 0; launch < launches; launch++) {
-        double own = noise->launches * normal(random);
+        double own = noise->launches * noise_normal(random);
         if (launch > 0 && noise->goes_on)
-            level = far * level + sqrt(1.0 - far * far) * normal(random);
+            level = far * level + sqrt(1.0 - far * far) * noise_normal(random);
         else
-            level = normal(random);
+            level = noise_normal(random);
         for (size_t round = 0; round < ROUNDS; round++) {
-            level = noise->alike * level + fresh * normal(random);
-            double slower = uniform(random) < noise->spikes ? 0.2 * uniform(random) : 0.0;
+            level = noise->alike * level + fresh * noise_normal(random);
+            double slower =
+                noise_uniform(random) < noise->spikes ? 0.2 * noise_uniform(random) : 0.0;
             samples[launch * ROUNDS + round] = exp(0.01 * level + own) * (1.0 + slower);
         }
     }
@@ -517,10 +507,10 @@ static void test_coverage_of_shift(void **state)
         for (int t = 0; t < REPETITIONS; t++) {
             double sides[2][12];
             for (int side = 0; side < 2; side++) {
-                double level = normal(&random);
+                double level = noise_normal(&random);
                 for (size_t i = 0; i < size[side]; i++) {
                     sides[side][i] = 0.01 * level + (side == 0 ? 0.03 : 0.0);
-                    level = alike * level + sqrt(1.0 - alike * alike) * normal(&random);
+                    level = alike * level + sqrt(1.0 - alike * alike) * noise_normal(&random);
                 }
             }
             struct estimate e = stats_shift(sides[0], size[0], sides[1], size[1]);
