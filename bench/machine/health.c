@@ -125,6 +125,7 @@ static void look_at_core(struct list *l)
     for (size_t i = 0; i < READINGS; i++) {
         struct sample sample;
         enum disturbance disturbance;
+        canaries_read(&readings[i]); /* the core wakes up */
         sample_begin(&sample, 1);
         canaries_read(&readings[i]);
         sample_end(&sample, &disturbance);
