@@ -94,7 +94,13 @@ bool child_start(struct child *child, const char *const *argv, const char *const
     child->from = fdopen(from[0], "r");
     if (child->to && child->from)
         return true;
+    int problem = errno;
+    if (!child->to)
+        close(to[1]);
+    if (!child->from)
+        close(from[0]);
     child_stop(child);
+    errno = problem;
     return false;
 }
 
