@@ -64,6 +64,16 @@ static void read_run(struct saved *saved, const char *path)
         refuse("%s", error);
 }
 
+/* Times of all runs are to be stated at one clock; where one run states none, as they were. */
+static void state_at_one_clock(struct saved *runs, size_t count)
+{
+    double clock = runs[0].run.best.clock;
+    for (size_t r = 1; r < count; r++)
+        clock = runs[r].run.best.clock > 0.0 ? clock : 0.0;
+    for (size_t r = 0; r < count; r++)
+        run_state_at(&runs[r].run, clock);
+}
+
 static void must_have_common_rows(const struct saved *runs, size_t r, const char *list)
 {
     struct compare compare;
@@ -110,6 +120,7 @@ int compare_mode_main(int argc, char **argv)
         refuse("%s", error);
     for (size_t r = 0; r < w.count; r++)
         read_run(&runs[r], w.paths[r]);
+    state_at_one_clock(runs, w.count);
     for (size_t r = 1; r < w.count; r++)
         must_have_common_rows(runs, r, w.kernel);
     (w.markdown ? compare_markdown : compare_terminal)(stdout, runs, w.count, w.kernel);

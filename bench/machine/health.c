@@ -118,7 +118,7 @@ static void look_at_core(struct list *l)
 {
     static struct canaries readings[READINGS];
     const struct timespec pause = {.tv_nsec = 3000000};
-    struct mood_best best = {{0}};
+    struct mood_best best = {.rate = {0}};
     double clocks[READINGS];
     size_t voided = 0, moods[3] = {0, 0, 0};
     timer_pin();

@@ -18,6 +18,9 @@ static const double least_of_best[CANARY_COUNT] = {0.95, 0.96, 0.80, 0.95};
 
 enum { CLOCK = 0 }; /* among the canaries */
 
+#define SAME_CLOCK 0.05
+#define CLOCK_STEP 1e8 /* Hz */
+
 const enum peak canary_peaks[CANARY_COUNT] = {PEAK_CLOCK, PEAK_ISSUE, PEAK_MULTIPLY_ADD_SCALAR,
                                               PEAK_READ_L1};
 
@@ -37,6 +40,11 @@ void canaries_read(struct canaries *reading)
     if (after.ru_nivcsw != before.ru_nivcsw)
         for (int c = 0; c < CANARY_COUNT; c++)
             reading->rate[c] = NAN;
+}
+
+double canaries_clock(const struct canaries *before, const struct canaries *after)
+{
+    return 0.5 * (before->rate[CLOCK] + after->rate[CLOCK]);
 }
 
 /* A clock, but for the clock itself. NaN: not known. */
@@ -59,6 +67,13 @@ void mood_learn(struct mood_best *best, const struct canaries *readings, size_t 
     }
     free(sorted);
     free(rates);
+}
+
+void mood_set_clock(struct mood_best *best)
+{
+    double reached = best->rate[CLOCK];
+    if (reached > 0.0 && !(fabs(best->clock - reached) <= SAME_CLOCK * reached))
+        best->clock = fmax(CLOCK_STEP, CLOCK_STEP * round(reached / CLOCK_STEP));
 }
 
 enum mood mood_of(const struct canaries *reading, const struct mood_best *best)

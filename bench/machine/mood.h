@@ -35,15 +35,24 @@ struct canaries {
 /* Reads them on the calling thread, which is to be pinned, in about 100 us; peaks are open. */
 void canaries_read(struct canaries *reading);
 
+/* The clock in Hz between two readings. */
+double canaries_clock(const struct canaries *before, const struct canaries *after);
+
 /* The best that is known of each: a clock, and of the clock in Hz; 0: nothing. */
 struct mood_best {
     double rate[CANARY_COUNT];
+    double clock; /* Hz that times are stated at, see mood_set_clock */
 };
 
 /* Raises what is known to what these readings reached: their upper decile, for a single one may be
  * too high by the noise of a clock that was read too low. Fewer than MOOD_READINGS say nothing. */
 enum { MOOD_READINGS = 20 };
 void mood_learn(struct mood_best *best, const struct canaries *readings, size_t count);
+
+/* The clock that times are stated at, so that two runs say the same of a core whose clock moves by
+ * some percent from minute to minute: that of earlier runs as long as this one's best is within 5 %
+ * of it, else this one's best to 0.1 GHz. */
+void mood_set_clock(struct mood_best *best);
 
 /* The mood of one reading: quiet where each canary is as near to its best as an idle core keeps it
  * (4 to 20 %, by canary: mood.c). */

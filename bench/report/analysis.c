@@ -72,6 +72,18 @@ struct estimate analyse_series(const struct result *result, const double *numera
     return estimate_of(result, MOOD_QUIET, numerator, denominator, result->rounds);
 }
 
+double *analyse_at_clock(const struct result *result, const double *seconds)
+{
+    double *stated = memory_new(result->rounds, sizeof *stated);
+    for (size_t r = 0; r < result->rounds; r++) {
+        stated[r] = seconds[r];
+        if (result->clock > 0.0 && result->canary)
+            stated[r] *=
+                canaries_clock(&result->canary[2 * r], &result->canary[2 * r + 1]) / result->clock;
+    }
+    return stated;
+}
+
 size_t analyse_launches(const struct result *result)
 {
     size_t launches = 0;
@@ -164,17 +176,16 @@ static bool is_no_narrower(const struct estimate *all, const struct estimate *ha
     return half->n > 0 && stats_spread(all) > NARROWER * stats_spread(half);
 }
 
-static void analyse_narrowing(struct row *row, const double *baseline)
+static void analyse_narrowing(struct row *row, const double *stated, const double *baseline)
 {
     const struct result *result = row->result;
-    const double *seconds = row->column->seconds;
     if (analyse_launches(result) < LEAST_TO_HALVE || row->seconds.launches < LEAST_TO_HALVE / 2)
         return;
     size_t rounds = half_of_rounds(result);
-    struct estimate half = estimate_of(result, MOOD_QUIET, seconds, NULL, rounds);
+    struct estimate half = estimate_of(result, MOOD_QUIET, stated, NULL, rounds);
     row->no_narrower = is_no_narrower(&row->seconds, &half);
     if (row->no_narrower && row->speedup.n > 0) {
-        half = estimate_of(result, MOOD_QUIET, baseline, seconds, rounds);
+        half = estimate_of(result, MOOD_QUIET, baseline, row->column->seconds, rounds);
         row->no_narrower = is_no_narrower(&row->speedup, &half);
     }
 }
@@ -236,6 +247,23 @@ static void explain_mood(struct row *row)
     }
 }
 
+/* What there is beside a time. */
+static void analyse_timed(struct row *row, const double *stated)
+{
+    const struct result *result = row->result;
+    const struct column *column = row->column;
+    row->effective = effective_samples(result, stated);
+    row->rate = (row->by_bytes ? result->bytes : result->flops) / row->seconds.median;
+    analyse_share(row);
+    const struct column *baseline =
+        column->baseline[0] ? result_find_column(result, column->baseline) : NULL;
+    if (baseline && baseline->state == COLUMN_TIMED && baseline->seconds) {
+        row->speedup = analyse_series(result, baseline->seconds, column->seconds);
+        row->comparison = stats_compare(&row->speedup);
+    }
+    analyse_narrowing(row, stated, baseline ? baseline->seconds : NULL);
+}
+
 void analyse(const struct result *result, const struct column *column, struct row *row)
 {
     memset(row, 0, sizeof *row);
@@ -257,26 +285,17 @@ void analyse(const struct result *result, const struct column *column, struct ro
         explain_void(column, row->why, sizeof row->why);
         return;
     }
-    row->seconds = analyse_series(result, column->seconds, NULL);
+    double *stated = analyse_at_clock(result, column->seconds);
+    row->seconds = analyse_series(result, stated, NULL);
     if (result->mood)
         row->disturbed = estimate_of(result, MOOD_DISTURBED, column->seconds, NULL, result->rounds);
-    if (row->seconds.n == 0) {
+    row->timed = row->seconds.n > 0;
+    if (row->timed)
+        analyse_timed(row, stated);
+    else
         explain_mood(row);
-        return;
-    }
-    row->timed = true;
-    row->effective = effective_samples(result, column->seconds);
-    row->rate = (row->by_bytes ? result->bytes : result->flops) / row->seconds.median;
-    analyse_share(row);
-    const struct column *baseline =
-        column->baseline[0] ? result_find_column(result, column->baseline) : NULL;
-    if (baseline && baseline->state == COLUMN_TIMED && baseline->seconds) {
-        row->speedup = analyse_series(result, baseline->seconds, column->seconds);
-        row->comparison = stats_compare(&row->speedup);
-    }
-    analyse_narrowing(row, baseline ? baseline->seconds : NULL);
+    free(stated);
 }
-
 bool analysis_is_hand_written(const struct column *column)
 {
     return strcmp(column->variant, column->isa) == 0 && strcmp(column->variant, "scalar") != 0;

@@ -44,6 +44,11 @@ bool analyse_done(const struct result *result, double precision);
 struct estimate analyse_series(const struct result *result, const double *numerator,
                                const double *denominator);
 
+/* Seconds of a column as they would be at the clock that the result's times are stated at: those of
+ * each round by its own clock over that one. As they are where it states none: in memory, where
+ * another clock is not another time, and in runs from before there were moods. To be freed. */
+double *analyse_at_clock(const struct result *result, const double *seconds);
+
 /* A copy of a series, void where the round was not quiet; without moods as it is. To be freed. */
 double *analyse_quiet_rounds(const struct result *result, const double *values);
 

@@ -100,6 +100,15 @@ static struct compared *new_rows(const struct run *run)
     return memory_new(columns, sizeof(struct compared));
 }
 
+/* To be freed. */
+static double *quiet_seconds(const struct result *result, const struct column *column)
+{
+    double *stated = analyse_at_clock(result, column->seconds);
+    double *quiet = analyse_quiet_rounds(result, stated);
+    free(stated);
+    return quiet;
+}
+
 static void compare_row(const struct run *after, const struct compared *one, struct compare *c)
 {
     const struct result *there;
@@ -111,8 +120,8 @@ static void compare_row(const struct run *after, const struct compared *one, str
     struct compared *row = &c->rows[c->count++];
     *row = *one;
     row->after = median_of(there, column);
-    double *quiet_before = analyse_quiet_rounds(one->result, one->column->seconds);
-    double *quiet_after = analyse_quiet_rounds(there, column->seconds);
+    double *quiet_before = quiet_seconds(one->result, one->column);
+    double *quiet_after = quiet_seconds(there, column);
     const struct series from = {quiet_before, one->result->launch, one->result->rounds};
     const struct series to = {quiet_after, there->launch, there->rounds};
     row->speedup = compare_series(&from, &to, row->why, sizeof row->why);

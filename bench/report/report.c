@@ -182,6 +182,9 @@ static void print_peaks(FILE *out, const struct run *run)
         fprintf(out, "\n");
     }
     fprintf(out, "          (clock: estimated from a chain of dependent additions)\n");
+    if (run->best.clock > 0.0)
+        fprintf(out, "          times are at %.1f GHz, but for cases in memory\n",
+                run->best.clock * 1e-9);
 }
 
 enum { PEERS_LISTED = 64 };
@@ -496,7 +499,11 @@ void report_markdown_legend(FILE *out, int level)
         "- **variant**: `ref` is the oracle (plain C, double), `scalar` the library's portable "
         "version, `autovec-*` the\n  same scalar source as the compiler vectorises it with that "
         "instruction set's flags, `avx2`, `avx512`, `neon`\n  the hand-written ones.\n"
-        "- **time** of one call, ± half the width of its 95 %% interval. A `?` means fewer than 6 "
+        "- **time** of one call, ± half the width of its 95 %% interval. Clocks move by some "
+        "percent "
+        "from minute to minute: a\n  time is stated at the clock that the head names, which is the "
+        "measured time by the clock of its round over that one;\n  of cases in memory it is the "
+        "measured time. A `?` means fewer than 6 "
         "launches, of which no interval\n  can be made.\n"
         "- **rate**: GFLOP/s after the kernel's flop model, whatever is recomputed; GB/s of the "
         "bytes that must move for kernels\n  that do nothing but compare.\n"

@@ -125,6 +125,7 @@ static bool write_run(FILE *file, const struct run *run)
         json_t *best = json_object();
         for (int c = 0; c < CANARY_COUNT; c++)
             json_object_set_new(best, peak_name(canary_peaks[c]), json_real(run->best.rate[c]));
+        json_object_set_new(best, "stated_clock_hz", json_real(run->best.clock));
         fprintf(file,
                 ",\n\"launches\":%zu,\n\"precision_percent\":%g,\n\"undisturbed\":", run->launches,
                 run->precision);
@@ -312,6 +313,7 @@ static bool get_run(const json_t *root, struct run *run)
     for (int c = 0; c < CANARY_COUNT; c++)
         run->best.rate[c] =
             json_get_number(json_object_get(root, "undisturbed"), peak_name(canary_peaks[c]));
+    run->best.clock = json_get_number(json_object_get(root, "undisturbed"), "stated_clock_hz");
     size_t i;
     json_t *value;
     json_array_foreach(json_object_get(root, "missing"), i, value)

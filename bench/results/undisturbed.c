@@ -35,13 +35,17 @@ bool undisturbed_load(struct mood_best *best, const char *dir, const char *slug,
         double rate = json_get_number(rates, peak_name(canary_peaks[c]));
         best->rate[c] = rate > best->rate[c] ? rate : best->rate[c];
     }
+    best->clock = json_get_number(root, "stated_clock_hz");
     json_decref(root);
     return root != NULL;
 }
 
-/* Whether one of the rates that are kept is higher, by more than the digits that are written. */
-static bool is_better(const struct mood_best *best, const struct mood_best *old)
+/* Whether one of the rates that are kept is higher, by more than the digits that are written, or
+ * times are stated at another clock. */
+static bool is_news(const struct mood_best *best, const struct mood_best *old)
 {
+    if (best->clock > 0.0 && best->clock != old->clock)
+        return true;
     for (int c = 0; c < CANARY_COUNT; c++)
         if (canary_peaks[c] != PEAK_CLOCK && best->rate[c] > old->rate[c] * (1.0 + 1e-5))
             return true;
@@ -57,8 +61,9 @@ static bool write_rates(FILE *file, const struct mood_best *best, const struct m
             json_object_set_new(
                 rates, peak_name(canary_peaks[c]),
                 json_real(best->rate[c] > old->rate[c] ? best->rate[c] : old->rate[c]));
-    bool good =
-        json_write_value(file, json_pack("{s:s, s:o}", "format", FORMAT, "per_clock", rates));
+    bool good = json_write_value(
+        file, json_pack("{s:s, s:f, s:o}", "format", FORMAT, "stated_clock_hz",
+                        best->clock > 0.0 ? best->clock : old->clock, "per_clock", rates));
     fprintf(file, "\n");
     return good && !ferror(file);
 }
@@ -80,7 +85,7 @@ bool undisturbed_save(const struct mood_best *best, const char *dir, const char 
     struct new_file n;
     if (!undisturbed_load(&old, dir, slug, error, error_bytes))
         return false;
-    if (!is_better(best, &old))
+    if (!is_news(best, &old))
         return true;
     file_path(dir, slug, path, sizeof path);
     snprintf(folder, sizeof folder, "%.3000s/%.200s", dir, slug);

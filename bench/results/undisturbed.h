@@ -3,7 +3,8 @@
  * SPDX-License-Identifier: MIT
  *
  * A neighbour may stay for as long as a run: what the core does alone only earlier runs can tell.
- * Kept are rates a clock, which belong to the core; the clock is another on another day.
+ * Kept are rates a clock, which belong to the core; the clock is another on another day, so of it
+ * only that is kept which times are stated at.
  */
 #ifndef MMK_BENCH_UNDISTURBED_H
 #define MMK_BENCH_UNDISTURBED_H

@@ -199,6 +199,15 @@ static size_t gather_canaries(const struct run *run, struct canaries *all)
     return count;
 }
 
+void run_state_at(struct run *run, double clock)
+{
+    for (size_t i = 0; i < run->result_count; i++) {
+        struct result *result = &run->results[i];
+        if (result->canary && result->level != PEAK_READ_MEMORY)
+            result->clock = clock;
+    }
+}
+
 void run_judge(struct run *run)
 {
     size_t count = gather_canaries(run, NULL);
@@ -206,6 +215,8 @@ void run_judge(struct run *run)
     gather_canaries(run, all);
     mood_learn(&run->best, all, count);
     free(all);
+    mood_set_clock(&run->best);
+    run_state_at(run, run->best.clock);
     for (size_t i = 0; i < run->result_count; i++) {
         struct result *result = &run->results[i];
         if (!result->canary)

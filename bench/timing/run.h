@@ -66,6 +66,7 @@ struct result {
                                * there were launches, and nothing is known of it */
     struct canaries *canary;  /* before and after each round; NULL: not read */
     enum mood *mood;          /* of each round, as run_judge finds it; NULL: there is none */
+    double clock;             /* Hz that its times are stated at; 0: as they were measured */
     bool closed;              /* it is known well enough, and needs no further launch */
     char note[200];           /* what befell a launch at this case */
     struct column *columns;
@@ -121,8 +122,13 @@ bool run_merge(struct run *run, const struct result *from, size_t launch);
 /* The result of a case by its place in the tables; NULL: there is none yet. */
 struct result *run_find_result(const struct run *run, int order);
 
-/* Raises run->best to what its canaries reached, and finds the mood of every round. */
+/* Raises run->best to what its canaries reached, and finds the mood of every round, and the clock
+ * that times are stated at. */
 void run_judge(struct run *run);
+
+/* States times at another clock in Hz: another run's, to be compared with it. */
+void run_state_at(struct run *run, double clock);
+
 void run_add_missing(struct run *run, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 

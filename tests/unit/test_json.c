@@ -159,6 +159,7 @@ static void test_launches_come_back(void **state)
     assert_int_equal(read.launches, 2);
     assert_true(read.precision == 0.5);
     assert_true(read.best.rate[0] == run.best.rate[0] && read.best.rate[0] > 0.0);
+    assert_true(read.best.clock == run.best.clock && read.best.clock > 0.0);
     assert_true(result->closed);
     assert_string_equal(result->note, "launch 3 crashed here");
     assert_int_equal(result->rounds, 2 * ROUNDS);

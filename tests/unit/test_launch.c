@@ -106,6 +106,61 @@ static void test_launches_are_joined(void **state)
     run_free(&run);
 }
 
+/* A slower clock makes no slower kernel: times are stated at one clock, but for cases in memory. */
+static void test_times_are_at_one_clock(void **state)
+{
+    (void)state;
+    struct run run;
+    struct row row;
+    double median[3];
+    for (int i = 0; i < 3; i++) {
+        make_run(&run, 8, all_quiet);
+        struct result *result = &run.results[0];
+        for (size_t r = 0; r < result->rounds; r++) {
+            double slower = i > 0 && r % 2 ? 0.97 : 1.0; /* every other round */
+            for (size_t at = 2 * r; at < 2 * r + 2; at++)
+                result->canary[at].rate[0] *= slower;
+            for (size_t c = 0; c < result->column_count; c++)
+                result->columns[c].seconds[r] /= slower;
+        }
+        result->level = i == 2 ? PEAK_READ_MEMORY : PEAK_READ_L1;
+        result->clock = 0.0;
+        run_judge(&run);
+        assert_true(run.best.clock == 1e9);
+        analyse_avx2(&run, &row);
+        median[i] = row.seconds.median;
+        if (i == 2)
+            break;
+        run_state_at(&run, 2e9);
+        analyse_avx2(&run, &row);
+        assert_true(fabs(row.seconds.median / median[i] - 0.5) < 1e-12);
+        run_free(&run);
+    }
+    assert_true(fabs(median[1] / median[0] - 1.0) < 1e-12);
+    assert_true(median[2] > 1.005 * median[0]);
+    run_free(&run);
+}
+
+static void test_which_clock_is_stated(void **state)
+{
+    (void)state;
+    struct mood_best best = {.clock = 0.0};
+    mood_set_clock(&best); /* nothing is known */
+    assert_true(best.clock == 0.0);
+    best.rate[0] = 3.68e9;
+    mood_set_clock(&best);
+    assert_true(fabs(best.clock - 3.7e9) < 1.0);
+    best.rate[0] = 3.61e9; /* another day, near it */
+    mood_set_clock(&best);
+    assert_true(fabs(best.clock - 3.7e9) < 1.0);
+    best.rate[0] = 4.12e9; /* not near it */
+    mood_set_clock(&best);
+    assert_true(fabs(best.clock - 4.1e9) < 1.0);
+    best.clock = (double)NAN;
+    mood_set_clock(&best);
+    assert_true(fabs(best.clock - 4.1e9) < 1.0);
+}
+
 /* A variant that a launch had not, and a launch that brought nothing. */
 static void test_what_a_launch_lacks_is_void(void **state)
 {
@@ -264,7 +319,8 @@ static void test_undisturbed_is_kept(void **state)
     (void)state;
     char dir[] = "/tmp/test-launch-XXXXXX", error[512] = "";
     assert_non_null(mkdtemp(dir));
-    struct mood_best none = {.rate = {0.0}}, best = {.rate = {4e9, 6.0, 8.0, 100.0}};
+    struct mood_best none = {.rate = {0.0}};
+    struct mood_best best = {.rate = {4e9, 6.0, 8.0, 100.0}, .clock = 4e9};
     struct mood_best worse = {.rate = {5e9, 5.0, 9.0, 90.0}};
     assert_true(undisturbed_load(&none, dir, "cpu", error, sizeof error));
     for (int c = 0; c < CANARY_COUNT; c++)
@@ -272,10 +328,15 @@ static void test_undisturbed_is_kept(void **state)
     assert_true(undisturbed_save(&best, dir, "cpu", error, sizeof error));
     assert_true(undisturbed_save(&worse, dir, "cpu", error, sizeof error));
     assert_true(undisturbed_load(&none, dir, "cpu", error, sizeof error));
-    assert_true(none.rate[0] == 0.0); /* the clock is not kept */
+    assert_true(none.rate[0] == 0.0 && none.clock == 4e9); /* the clock itself is not kept */
     assert_true(none.rate[1] == 6.0 && none.rate[2] == 9.0 && none.rate[3] == 100.0);
     struct mood_best higher = {.rate = {0.0, 7.0, 0.0, 0.0}};
     assert_true(undisturbed_load(&higher, dir, "cpu", error, sizeof error));
+    assert_true(higher.clock == 4e9);
+    higher.clock = 4.5e9;
+    assert_true(undisturbed_save(&higher, dir, "cpu", error, sizeof error));
+    assert_true(undisturbed_load(&none, dir, "cpu", error, sizeof error));
+    assert_true(none.clock == 4.5e9);
     assert_true(higher.rate[1] == 7.0 && higher.rate[2] == 9.0);
     remove_undisturbed(dir);
 }
@@ -303,6 +364,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_launches_are_joined),
+        cmocka_unit_test(test_times_are_at_one_clock),
+        cmocka_unit_test(test_which_clock_is_stated),
         cmocka_unit_test(test_what_a_launch_lacks_is_void),
         cmocka_unit_test(test_few_launches_have_no_interval),
         cmocka_unit_test(test_figures_are_of_quiet_rounds),

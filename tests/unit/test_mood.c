@@ -15,7 +15,7 @@
 enum { CLOCK = 0 }; /* among the canaries; the others count in clocks */
 
 /* The best of all that follows: a clock of 4 GHz, and 1, 2, 3 of the others a clock. */
-static const struct mood_best best = {{4e9, 1, 2, 3}};
+static const struct mood_best best = {.rate = {4e9, 1, 2, 3}};
 
 /* A reading in which each canary reaches a share of its best. */
 static struct canaries reading(const double share[CANARY_COUNT])
@@ -120,7 +120,7 @@ static void test_learning_the_upper_decile(void **state)
     struct canaries r[21];
     for (int i = 0; i < 21; i++)
         r[(i * 8) % 21] = all_at(i < 19 ? 0.80 + 0.01 * i : 3.0);
-    struct mood_best learned = {{0}};
+    struct mood_best learned = {.rate = {0}};
     mood_learn(&learned, r, 21);
     has_learned(&learned, 0.98);
 }
@@ -138,7 +138,7 @@ static void learn(struct mood_best *learned, size_t count, double share)
 static void test_learning_goes_up_only(void **state)
 {
     (void)state;
-    struct mood_best learned = {{0}};
+    struct mood_best learned = {.rate = {0}};
     learn(&learned, MOOD_READINGS, 0.9);
     has_learned(&learned, 0.9);
     learn(&learned, MOOD_READINGS, 1.0);
@@ -150,7 +150,7 @@ static void test_learning_goes_up_only(void **state)
 static void test_nothing_is_learned_of_few(void **state)
 {
     (void)state;
-    struct mood_best learned = {{0}};
+    struct mood_best learned = {.rate = {0}};
     learn(&learned, MOOD_READINGS - 1, 1.0);
     has_learned(&learned, 0.0);
     learn(&learned, 0, 1.0);
@@ -161,7 +161,7 @@ static void test_nothing_is_learned_of_interrupted_readings(void **state)
 {
     (void)state;
     struct canaries r[MOOD_READINGS + 3];
-    struct mood_best learned = {{0}};
+    struct mood_best learned = {.rate = {0}};
     for (size_t i = 0; i < MOOD_READINGS + 3; i++) {
         r[i] = all_at(i < 3 ? 1.0 : 0.9);
         for (int c = 0; c < CANARY_COUNT && i < 3; c++)
