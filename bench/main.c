@@ -126,11 +126,14 @@ static void print_report(const struct arguments *a, const struct run *run)
         report_summary(a->csv ? stderr : stdout, run);
 }
 
-/* Where the best rates that this kind of machine has shown are kept; NULL: nowhere. */
-static const char *undisturbed_folder(const struct arguments *a)
+/* Where the best rates that this kind of machine has shown are kept: where the user says, or beside
+ * results of this CPU, where there are some; NULL: nowhere. */
+static const char *undisturbed_folder(const struct arguments *a, const char *slug)
 {
+    char folder[400];
+    snprintf(folder, sizeof folder, "results/%.300s", slug);
     const char *kept = a->undisturbed ? a->undisturbed : a->results;
-    return kept ? kept : access("results", F_OK) == 0 ? "results" : NULL;
+    return kept ? kept : access(folder, W_OK) == 0 ? "results" : NULL;
 }
 
 static void make_plan(const struct arguments *a, struct plan *plan, struct source *source,
@@ -169,10 +172,12 @@ static bool save_run(const struct arguments *a, const struct run *run, char *err
     char path[4096];
     if (a->json && !results_write_json(run, a->json, error, error_bytes))
         return false;
+    const char *kept = undisturbed_folder(a, run->machine.slug);
+    if (kept && !undisturbed_save(&run->best, kept, run->machine.slug, error, error_bytes))
+        return false;
     if (!a->results)
         return true;
-    if (!undisturbed_save(&run->best, a->results, run->machine.slug, error, error_bytes) ||
-        !results_save(run, a->curves ? RESULTS_CURVES : RESULTS_RUN, a->results, path, sizeof path,
+    if (!results_save(run, a->curves ? RESULTS_CURVES : RESULTS_RUN, a->results, path, sizeof path,
                       error, error_bytes))
         return false;
     fprintf(stderr, "saved %s; tables in %s/TABLES.md\n", path, a->results);
@@ -195,7 +200,7 @@ static int run_bench(const struct arguments *a, int argc, char **argv)
         refuse("%s", error);
     double start = timer_now();
     machine_describe(&run.machine);
-    const char *kept = undisturbed_folder(a);
+    const char *kept = undisturbed_folder(a, run.machine.slug);
     if (kept && !undisturbed_load(&run.best, kept, run.machine.slug, error, sizeof error))
         refuse("%s", error);
     make_plan(a, &plan, &source, &run);

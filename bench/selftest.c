@@ -148,8 +148,6 @@ static void make_run(const struct wanted *w, const char *folder, struct run *run
     if (!results_read_json(run, json, error, sizeof error))
         refuse("%s", error);
     unlink(json);
-    if (!undisturbed_save(&run->best, kept, run->machine.slug, error, sizeof error))
-        refuse("%s", error);
 }
 
 static void make_series(const struct wanted *w, const char *folder, struct series *series,

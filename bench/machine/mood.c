@@ -18,8 +18,8 @@ static const double least_of_best[CANARY_COUNT] = {0.95, 0.96, 0.80, 0.95};
 
 enum { CLOCK = 0 }; /* among the canaries */
 
-#define SAME_CLOCK 0.05
-#define CLOCK_STEP 1e8 /* Hz */
+#define CLOCK_STEP    1e8 /* Hz */
+#define HIGHEST_CLOCK 2e10
 
 const enum peak canary_peaks[CANARY_COUNT] = {PEAK_CLOCK, PEAK_ISSUE, PEAK_MULTIPLY_ADD_SCALAR,
                                               PEAK_READ_L1};
@@ -72,7 +72,7 @@ void mood_learn(struct mood_best *best, const struct canaries *readings, size_t 
 void mood_set_clock(struct mood_best *best)
 {
     double reached = best->rate[CLOCK];
-    if (reached > 0.0 && !(fabs(best->clock - reached) <= SAME_CLOCK * reached))
+    if (reached > 0.0 && !(best->clock >= CLOCK_STEP && best->clock <= HIGHEST_CLOCK))
         best->clock = fmax(CLOCK_STEP, CLOCK_STEP * round(reached / CLOCK_STEP));
 }
 

@@ -50,8 +50,8 @@ enum { MOOD_READINGS = 20 };
 void mood_learn(struct mood_best *best, const struct canaries *readings, size_t count);
 
 /* The clock that times are stated at, so that two runs say the same of a core whose clock moves by
- * some percent from minute to minute: that of earlier runs as long as this one's best is within 5 %
- * of it, else this one's best to 0.1 GHz. */
+ * some percent from minute to minute: that of earlier runs, however far away, else this one's best
+ * to 0.1 GHz. */
 void mood_set_clock(struct mood_best *best);
 
 /* The mood of one reading: quiet where each canary is as near to its best as an idle core keeps it
