@@ -13,7 +13,7 @@
 #include "base/new_file.h"
 #include "base/table.h"
 #include "base/text.h"
-#include "report/analysis.h"
+#include "report/coverage.h"
 #include "results/json.h"
 #include "results/json_parts.h"
 #include "results/results.h"
@@ -31,9 +31,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { MOST_RUNS = 1000, MOST_SHAPES = 16, LEAST_HELD = 90, LEAST_OF_RUNS = 4 };
+enum { MOST_RUNS = 1000, MOST_SHAPES = 16, LEAST_HELD = 90 };
 #define MOST_APART 1.0 /* percent */
-#define LEAST_PART 0.8 /* of the runs, to have an interval in a row */
 
 enum option_key {
     KEY_KERNEL = 'k',
@@ -105,13 +104,6 @@ static error_t parse_option(int key, char *text, struct argp_state *state)
 
 /* ---- Runs ------------------------------------------------------------------------------------ */
 
-/* Runs under one load. */
-struct series {
-    const char *load;
-    struct run *runs;
-    size_t count;
-};
-
 /* One run as a child; its JSON is read back from a folder of our own. */
 static void make_run(const struct wanted *w, const char *folder, struct run *run)
 {
@@ -150,7 +142,7 @@ static void make_run(const struct wanted *w, const char *folder, struct run *run
     unlink(json);
 }
 
-static void make_series(const struct wanted *w, const char *folder, struct series *series,
+static void make_series(const struct wanted *w, const char *folder, struct coverage_runs *series,
                         double start, size_t before, size_t all)
 {
     series->runs = memory_new(w->runs, sizeof *series->runs);
@@ -197,101 +189,6 @@ static void stop_hog(pid_t pid)
     waitpid(pid, NULL, 0);
 }
 
-/* ---- Judging --------------------------------------------------------------------------------- */
-
-/* The time as measured moves with the clock, which is another from minute to minute: it is shown,
- * and not claimed. */
-enum figure { FIGURE_TIME, FIGURE_SHARE, FIGURE_SPEEDUP, FIGURE_MEASURED, FIGURES };
-
-static const char *const figure_names[FIGURES] = {"time", "% of peak", "speed-up",
-                                                  "time at any clock"};
-
-/* The interval of a run's row; false: it claims none. */
-static bool get_figure(const struct run *run, int order, const char *variant, enum figure figure,
-                       struct estimate *e)
-{
-    const struct result *result = run_find_result(run, order);
-    const struct column *column = result ? result_find_column(result, variant) : NULL;
-    struct row row;
-    if (!column)
-        return false;
-    analyse(result, column, &row);
-    *e = figure == FIGURE_TIME      ? row.seconds
-         : figure == FIGURE_SHARE   ? row.share
-         : figure == FIGURE_SPEEDUP ? row.speedup
-                                    : analyse_series(result, column->seconds, NULL);
-    return row.timed && e->n > 0 && (figure != FIGURE_SHARE || row.bounded) && isfinite(e->high);
-}
-
-struct held {
-    size_t rows, held, intervals;
-    size_t unknown; /* rows in which too few runs had an interval */
-    double width;   /* sum of half the widths, percent */
-};
-
-static void count_held(const struct series *series, int order, const char *variant,
-                       enum figure figure, struct held *held)
-{
-    double *medians = memory_new(series->count, sizeof *medians);
-    struct estimate *all = memory_new(series->count, sizeof *all);
-    size_t count = 0;
-    for (size_t r = 0; r < series->count; r++)
-        if (get_figure(&series->runs[r], order, variant, figure, &all[count]))
-            count++;
-    if (count < LEAST_OF_RUNS || (double)count < LEAST_PART * (double)series->count) {
-        held->unknown += count > 0; /* of few runs each holds the median of all */
-        count = 0;
-    }
-    for (size_t i = 0; i < count; i++)
-        medians[i] = all[i].median;
-    double centre = stats_estimate(medians, count).median;
-    for (size_t i = 0; i < count; i++) {
-        held->held += all[i].low <= centre && centre <= all[i].high;
-        held->width += stats_spread(&all[i]);
-    }
-    held->intervals += count;
-    held->rows += count > 0;
-    free(all);
-    free(medians);
-}
-
-/* Launches of runs [first, end) joined as one run's; n = 0 where none was quiet. */
-static struct estimate joined_speedup(const struct series *series, size_t first, size_t end,
-                                      int order, const char *variant)
-{
-    struct run joined;
-    struct estimate e = {.n = 0};
-    size_t launch = 0;
-    run_init(&joined);
-    for (size_t r = first; r < end; r++) {
-        struct result *from = run_find_result(&series->runs[r], order);
-        for (size_t begin = 0, next; from && begin < from->rounds; begin = next, launch++) {
-            for (next = begin; next < from->rounds && from->launch[next] == from->launch[begin];)
-                next++;
-            struct result part = *from;
-            struct column columns[64];
-            part.rounds = next - begin;
-            part.columns = columns;
-            part.column_count = from->column_count < 64 ? from->column_count : 64;
-            part.canary = from->canary ? from->canary + 2 * begin : NULL;
-            for (int p = 0; p < PEAK_COUNT; p++)
-                part.peak[p] = from->peak[p] ? from->peak[p] + begin : NULL;
-            for (size_t c = 0; c < part.column_count; c++) {
-                columns[c] = from->columns[c];
-                columns[c].seconds += begin;
-            }
-            if (!run_merge(&joined, &part, launch))
-                refuse("there is no memory to join the runs; give fewer --runs");
-        }
-        for (int c = 0; c < CANARY_COUNT; c++)
-            joined.best.rate[c] = fmax(joined.best.rate[c], series->runs[r].best.rate[c]);
-    }
-    run_judge(&joined);
-    get_figure(&joined, order, variant, FIGURE_SPEEDUP, &e);
-    run_free(&joined);
-    return e;
-}
-
 /* ---- Report ---------------------------------------------------------------------------------- */
 
 static const char *verdict(bool pass)
@@ -299,7 +196,7 @@ static const char *verdict(bool pass)
     return pass ? "PASS" : "FAIL";
 }
 
-static bool report_coverage(FILE *out, const struct series *series, size_t series_count,
+static bool report_coverage(FILE *out, const struct coverage_runs *series, size_t series_count,
                             json_t *list)
 {
     struct table table;
@@ -312,28 +209,28 @@ static bool report_coverage(FILE *out, const struct series *series, size_t serie
     for (size_t s = 0; s < series_count; s++) {
         const struct run *first = &series[s].runs[0];
         for (int f = 0; f < FIGURES; f++) {
-            struct held held = {0};
+            struct coverage held = {0};
             for (size_t i = 0; i < first->result_count; i++)
                 for (size_t c = 0; c < first->results[i].column_count; c++)
-                    count_held(&series[s], first->results[i].order,
-                               first->results[i].columns[c].variant, (enum figure)f, &held);
+                    coverage_count(&series[s], first->results[i].order,
+                                   first->results[i].columns[c].variant, (enum figure)f, &held);
             double share = held.intervals ? 100.0 * (double)held.held / (double)held.intervals : 0;
             bool marked = f != FIGURE_MEASURED;
             bool pass = held.intervals > 0 && share >= LEAST_HELD;
             good = good && (pass || !marked);
             table_cell(&table, "%s", series[s].load);
-            table_cell(&table, "%s", figure_names[f]);
+            table_cell(&table, "%s", coverage_figure_name((enum figure)f));
             table_cell(&table, held.unknown ? "%zu, %zu unknown" : "%zu", held.rows, held.unknown);
             table_cell(&table, "%zu", held.intervals);
             table_cell(&table, held.intervals ? "%.1f %%" : "no interval", share);
             table_cell(&table, "±%.2f %%",
                        held.intervals ? held.width / (double)held.intervals : 0.0);
             table_cell(&table, "%s", marked ? verdict(pass) : "-");
-            json_array_append_new(list, json_pack("{s:s, s:s, s:I, s:I, s:I, s:b}", "load",
-                                                  series[s].load, "figure", figure_names[f], "rows",
-                                                  (json_int_t)held.rows, "intervals",
-                                                  (json_int_t)held.intervals, "held",
-                                                  (json_int_t)held.held, "pass", pass));
+            json_array_append_new(
+                list, json_pack("{s:s, s:s, s:I, s:I, s:I, s:b}", "load", series[s].load, "figure",
+                                coverage_figure_name((enum figure)f), "rows", (json_int_t)held.rows,
+                                "intervals", (json_int_t)held.intervals, "held",
+                                (json_int_t)held.held, "pass", pass));
         }
     }
     table_close(&table, out);
@@ -342,7 +239,7 @@ static bool report_coverage(FILE *out, const struct series *series, size_t serie
 
 /* Speed-ups of quiet rounds, all launches joined: without load against with, or, where there is no
  * load, of the first half of the runs against the second. */
-static bool report_speedups(FILE *out, const struct series *series, size_t series_count,
+static bool report_speedups(FILE *out, const struct coverage_runs *series, size_t series_count,
                             json_t *list)
 {
     struct table table;
@@ -364,15 +261,16 @@ static bool report_speedups(FILE *out, const struct series *series, size_t serie
         for (size_t c = 0; c < result->column_count; c++) {
             const char *variant = result->columns[c].variant;
             struct estimate e;
-            if (!get_figure(first, result->order, variant, FIGURE_SPEEDUP, &e) &&
+            if (!coverage_get(first, result->order, variant, FIGURE_SPEEDUP, &e) &&
                 !result->columns[c].baseline[0])
                 continue;
-            struct estimate one = joined_speedup(
+            struct estimate one = coverage_joined_speedup(
                 &series[0], 0, series_count > 1 ? count : count / 2, result->order, variant);
             struct estimate other =
                 series_count > 1
-                    ? joined_speedup(&series[1], 0, series[1].count, result->order, variant)
-                    : joined_speedup(&series[0], count / 2, count, result->order, variant);
+                    ? coverage_joined_speedup(&series[1], 0, series[1].count, result->order,
+                                              variant)
+                    : coverage_joined_speedup(&series[0], count / 2, count, result->order, variant);
             table_cell(&table, "%s", result->kernel);
             table_cell(&table, "%s", result->shape);
             table_cell(&table, "%s", variant);
@@ -397,7 +295,7 @@ static bool report_speedups(FILE *out, const struct series *series, size_t serie
 
 struct report {
     const struct wanted *wanted;
-    const struct series *series;
+    const struct coverage_runs *series;
     size_t count;
     json_t *coverage, *speedups; /* filled on the way */
     bool good;
@@ -491,7 +389,7 @@ int selftest_main(int argc, char **argv)
         NULL};
     static char name[] = "mmk-bench selftest"; /* as it stands in --help */
     struct wanted w = {.runs = 20, .seconds = 12.0};
-    struct series series[2] = {{.load = "none"}, {.load = "another CPU busy"}};
+    struct coverage_runs series[2] = {{.load = "none"}, {.load = "another CPU busy"}};
     char folder[] = "/tmp/mmk-selftest-XXXXXX", error[4600];
     argv[0] = name;
     argp_err_exit_status = EXIT_USAGE;
