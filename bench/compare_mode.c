@@ -64,16 +64,6 @@ static void read_run(struct saved *saved, const char *path)
         refuse("%s", error);
 }
 
-/* Times of all runs are to be stated at one clock; where one run states none, as they were. */
-static void state_at_one_clock(struct saved *runs, size_t count)
-{
-    double clock = runs[0].run.best.clock;
-    for (size_t r = 1; r < count; r++)
-        clock = runs[r].run.best.clock > 0.0 ? clock : 0.0;
-    for (size_t r = 0; r < count; r++)
-        run_state_at(&runs[r].run, clock);
-}
-
 static void must_have_common_rows(const struct saved *runs, size_t r, const char *list)
 {
     struct compare compare;
@@ -98,7 +88,9 @@ int compare_mode_main(int argc, char **argv)
         "results/<cpu>/<date>.\v"
         "This is history, and no judge: the runs were not timed together, and whatever else "
         "changed "
-        "on the machine is in every ratio. Intervals are over launches of the program; of runs "
+        "on the machine is in every ratio; but on one kind of CPU times of one thread that state a "
+        "clock are all stated at the first run's. Intervals are over launches of the program; of "
+        "runs "
         "from before there were launches none is known. Whether a change made something slower "
         "`mmk-bench --gate` decides.\n\n"
         "Exit status: 0 the runs were compared; 2 a bad option or input.",
@@ -120,7 +112,7 @@ int compare_mode_main(int argc, char **argv)
         refuse("%s", error);
     for (size_t r = 0; r < w.count; r++)
         read_run(&runs[r], w.paths[r]);
-    state_at_one_clock(runs, w.count);
+    compare_state_clock(runs, w.count);
     for (size_t r = 1; r < w.count; r++)
         must_have_common_rows(runs, r, w.kernel);
     (w.markdown ? compare_markdown : compare_terminal)(stdout, runs, w.count, w.kernel);

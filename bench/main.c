@@ -126,14 +126,26 @@ static void print_report(const struct arguments *a, const struct run *run)
         report_summary(a->csv ? stderr : stdout, run);
 }
 
-/* Where the best rates that this kind of machine has shown are kept: where the user says, or beside
- * results of this CPU, where there are some; NULL: nowhere. */
-static const char *undisturbed_folder(const struct arguments *a, const char *slug)
+/* Where the best rates that this kind of machine has shown are kept: where the user says, or, in a
+ * tree of mmk, among its results (git ignores them), if they may be read or written; NULL:
+ * nowhere. */
+static const char *undisturbed_folder(const struct arguments *a, int mode)
 {
-    char folder[400];
-    snprintf(folder, sizeof folder, "results/%.300s", slug);
     const char *kept = a->undisturbed ? a->undisturbed : a->results;
-    return kept ? kept : access(folder, W_OK) == 0 ? "results" : NULL;
+    bool tree = access("kernels/mmk.h", F_OK) == 0 && access("results", mode) == 0;
+    return kept ? kept : tree ? "results" : NULL;
+}
+
+/* What the core does alone is known before the first round is judged. */
+static void learn_core(struct mood_best *best)
+{
+    if (!peaks_open(1, false))
+        refuse("there is no memory for the bandwidth measurement; free some 50 MB");
+    bool pinned = timer_pin();
+    mood_learn_now(best);
+    if (pinned)
+        timer_unpin();
+    peaks_close();
 }
 
 static void make_plan(const struct arguments *a, struct plan *plan, struct source *source,
@@ -172,12 +184,13 @@ static bool save_run(const struct arguments *a, const struct run *run, char *err
     char path[4096];
     if (a->json && !results_write_json(run, a->json, error, error_bytes))
         return false;
-    const char *kept = undisturbed_folder(a, run->machine.slug);
+    const char *kept = undisturbed_folder(a, W_OK);
     if (kept && !undisturbed_save(&run->best, kept, run->machine.slug, error, error_bytes))
         return false;
     if (!a->results)
         return true;
-    if (!results_save(run, a->curves ? RESULTS_CURVES : RESULTS_RUN, a->results, path, sizeof path,
+    if (!undisturbed_save_clock(&run->best, a->results, run->machine.slug, error, error_bytes) ||
+        !results_save(run, a->curves ? RESULTS_CURVES : RESULTS_RUN, a->results, path, sizeof path,
                       error, error_bytes))
         return false;
     fprintf(stderr, "saved %s; tables in %s/TABLES.md\n", path, a->results);
@@ -200,7 +213,7 @@ static int run_bench(const struct arguments *a, int argc, char **argv)
         refuse("%s", error);
     double start = timer_now();
     machine_describe(&run.machine);
-    const char *kept = undisturbed_folder(a, run.machine.slug);
+    const char *kept = undisturbed_folder(a, R_OK);
     if (kept && !undisturbed_load(&run.best, kept, run.machine.slug, error, sizeof error))
         refuse("%s", error);
     make_plan(a, &plan, &source, &run);
@@ -208,6 +221,7 @@ static int run_bench(const struct arguments *a, int argc, char **argv)
     data_close(&source);
     run.seed = a->seed;
     run.precision = a->precision;
+    learn_core(&run.best);
     bool whole = launches_run(a, argc, argv, &run, start);
     run.seconds = timer_now() - start;
     print_report(a, &run);
@@ -244,7 +258,7 @@ int main(int argc, char **argv)
     options_parse(argc, argv, &a);
     if (!kernels_complete(error, sizeof error))
         refuse("%s", error);
-    if (a.serve)
+    if (a.serve && !a.gate)
         return serve_orders();
     if (a.gate)
         return gate_mode_run(&a);

@@ -91,9 +91,13 @@ bool curve_find(const struct curve_points *points, const struct curve_series *se
 double curve_limit(const struct result *result)
 {
     double rate = 0.0;
-    for (int p = PEAK_MULTIPLY_ADD_SCALAR; p <= PEAK_FMA_NEON; p++)
-        if (result->peak[p])
-            rate = fmax(rate, stats_estimate(result->peak[p], result->rounds).median);
+    for (int p = PEAK_MULTIPLY_ADD_SCALAR; p <= PEAK_FMA_NEON; p++) {
+        if (!result->peak[p])
+            continue;
+        double *rates = analyse_peak_rounds(result, (enum peak)p);
+        rate = fmax(rate, stats_estimate(rates, result->rounds).median);
+        free(rates);
+    }
     return rate > 0.0 ? result->flops / rate : (double)NAN;
 }
 

@@ -17,6 +17,7 @@
 static const double least_of_best[CANARY_COUNT] = {0.95, 0.96, 0.80, 0.95};
 
 enum { CLOCK = 0 }; /* among the canaries */
+enum { READINGS_NOW = 100 };
 
 #define CLOCK_STEP    1e8 /* Hz */
 #define HIGHEST_CLOCK 2e10
@@ -69,6 +70,14 @@ void mood_learn(struct mood_best *best, const struct canaries *readings, size_t 
     free(rates);
 }
 
+void mood_learn_now(struct mood_best *best)
+{
+    struct canaries readings[READINGS_NOW];
+    for (size_t i = 0; i < READINGS_NOW; i++)
+        canaries_read(&readings[i]);
+    mood_learn(best, readings, READINGS_NOW);
+}
+
 void mood_set_clock(struct mood_best *best)
 {
     double reached = best->rate[CLOCK];
@@ -81,7 +90,7 @@ enum mood mood_of(const struct canaries *reading, const struct mood_best *best)
     bool quiet = true;
     for (int c = 0; c < CANARY_COUNT; c++) {
         double rate = in_clocks(reading, c);
-        if (isnan(rate))
+        if (isnan(rate) || !(best->rate[c] > 0.0))
             return MOOD_UNKNOWN;
         quiet = quiet && rate >= best->rate[c] * least_of_best[c];
     }

@@ -49,13 +49,16 @@ struct mood_best {
 enum { MOOD_READINGS = 20 };
 void mood_learn(struct mood_best *best, const struct canaries *readings, size_t count);
 
+/* Learns from readings made now, on the calling thread; peaks are open. Takes some 10 ms. */
+void mood_learn_now(struct mood_best *best);
+
 /* The clock that times are stated at, so that two runs say the same of a core whose clock moves by
  * some percent from minute to minute: that of earlier runs, however far away, else this one's best
  * to 0.1 GHz. */
 void mood_set_clock(struct mood_best *best);
 
 /* The mood of one reading: quiet where each canary is as near to its best as an idle core keeps it
- * (4 to 20 %, by canary: mood.c). */
+ * (4 to 20 %, by canary: mood.c); unknown where no best is known. */
 enum mood mood_of(const struct canaries *reading, const struct mood_best *best);
 
 /* The mood of what was timed between two readings: quiet if both are, disturbed if both are, else

@@ -72,16 +72,28 @@ struct estimate analyse_series(const struct result *result, const double *numera
     return estimate_of(result, MOOD_QUIET, numerator, denominator, result->rounds);
 }
 
+/* A round's clock over the one that times are stated at; 1 where they are as they were measured. */
+static double clock_factor(const struct result *result, size_t round)
+{
+    const struct canaries *c = result->canary ? result->canary + 2 * round : NULL;
+    return c && result->clock > 0.0 ? canaries_clock(&c[0], &c[1]) / result->clock : 1.0;
+}
+
 double *analyse_at_clock(const struct result *result, const double *seconds)
 {
     double *stated = memory_new(result->rounds, sizeof *stated);
-    for (size_t r = 0; r < result->rounds; r++) {
-        stated[r] = seconds[r];
-        if (result->clock > 0.0 && result->canary)
-            stated[r] *=
-                canaries_clock(&result->canary[2 * r], &result->canary[2 * r + 1]) / result->clock;
-    }
+    for (size_t r = 0; r < result->rounds; r++)
+        stated[r] = seconds[r] * clock_factor(result, r);
     return stated;
+}
+
+double *analyse_peak_rounds(const struct result *result, enum peak peak)
+{
+    double *kept = analyse_quiet_rounds(result, result->peak[peak]);
+    bool of_core = peak != PEAK_CLOCK && peak != PEAK_READ_MEMORY;
+    for (size_t r = 0; of_core && r < result->rounds; r++)
+        kept[r] /= clock_factor(result, r);
+    return kept;
 }
 
 size_t analyse_launches(const struct result *result)
@@ -288,7 +300,7 @@ void analyse(const struct result *result, const struct column *column, struct ro
     double *stated = analyse_at_clock(result, column->seconds);
     row->seconds = analyse_series(result, stated, NULL);
     if (result->mood)
-        row->disturbed = estimate_of(result, MOOD_DISTURBED, column->seconds, NULL, result->rounds);
+        row->disturbed = estimate_of(result, MOOD_DISTURBED, stated, NULL, result->rounds);
     row->timed = row->seconds.n > 0;
     if (row->timed)
         analyse_timed(row, stated);
@@ -347,7 +359,7 @@ struct estimate analyse_peak(const struct run *run, enum peak peak, int threads)
         const struct result *result = &run->results[i];
         if (result->threads != threads || !result->peak[peak])
             continue;
-        double *kept = analyse_quiet_rounds(result, result->peak[peak]);
+        double *kept = analyse_peak_rounds(result, peak);
         memcpy(all + used, kept, result->rounds * sizeof *all);
         free(kept);
         used += result->rounds;

@@ -49,6 +49,10 @@ struct estimate analyse_series(const struct result *result, const double *numera
  * another clock is not another time, and in runs from before there were moods. To be freed. */
 double *analyse_at_clock(const struct result *result, const double *seconds);
 
+/* A peak in each quiet round, at that clock, too: but for the clock itself and reads of memory. To
+ * be freed. */
+double *analyse_peak_rounds(const struct result *result, enum peak peak);
+
 /* A copy of a series, void where the round was not quiet; without moods as it is. To be freed. */
 double *analyse_quiet_rounds(const struct result *result, const double *values);
 
@@ -78,7 +82,8 @@ enum { VERSUS_MOST = 16 };
 size_t analyse_peers(const struct result *result, struct row *widest, struct versus *all,
                      size_t *best);
 
-/* Median of a peak over the rounds of all results with that many threads; 0: not measured. */
+/* Median of a peak, at the stated clock, over the rounds of all results with that many threads; 0:
+ * not measured. */
 struct estimate analyse_peak(const struct run *run, enum peak peak, int threads);
 
 /* Counts for closing lines and exit codes. */

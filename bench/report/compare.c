@@ -55,6 +55,19 @@ struct estimate compare_series(const struct series *before, const struct series 
     return result;
 }
 
+void compare_state_clock(struct saved *runs, size_t count)
+{
+    double clock = runs[0].run.best.clock;
+    for (size_t r = 1; r < count; r++)
+        if (!(runs[r].run.best.clock > 0.0) ||
+            strcmp(runs[r].run.machine.slug, runs[0].run.machine.slug) != 0)
+            clock = 0.0;
+    for (size_t r = 0; r < count; r++) {
+        runs[r].run.best.clock = clock;
+        run_state_at(&runs[r].run, clock);
+    }
+}
+
 static bool same_case(const struct result *a, const struct result *b)
 {
     return a->threads == b->threads && strcmp(a->kernel, b->kernel) == 0 &&
@@ -251,6 +264,12 @@ static void print_head(FILE *out, const struct saved *runs, size_t count, bool m
     for (size_t r = 0; r < count; r++)
         fprintf(out, "%s%c%*s%s%s\n", item, letter(r), width ? width - 1 : 0, "", join,
                 runs[r].path);
+    double clock = runs[0].run.best.clock;
+    fprintf(out, "%s%-*s%s", item, width, "clock", join);
+    if (clock > 0.0)
+        fprintf(out, "times of one thread are stated at %.1f GHz, but for memory\n", clock * 1e-9);
+    else
+        fprintf(out, "times are as they were measured, at whatever clock\n");
     for (int p = 0; p < PROPERTIES; p++) {
         fprintf(out, "%s%-*s%s", item, width, property_names[p], join);
         bool differs = print_property(out, runs, count, (enum property)p);

@@ -47,6 +47,10 @@ struct compare {
 };
 
 /* Of the kernels that the list names; NULL: of all. */
+/* Times of runs of one CPU that all state a clock are stated at the first one's; else all are left
+ * as they were measured. */
+void compare_state_clock(struct saved *runs, size_t count);
+
 void compare_runs(const struct run *before, const struct run *after, const char *list,
                   struct compare *compare);
 void compare_free(struct compare *compare);

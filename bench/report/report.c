@@ -183,7 +183,7 @@ static void print_peaks(FILE *out, const struct run *run)
     }
     fprintf(out, "          (clock: estimated from a chain of dependent additions)\n");
     if (run->best.clock > 0.0)
-        fprintf(out, "          times are at %.1f GHz, but for cases in memory\n",
+        fprintf(out, "          times and peaks of one thread are at %.1f GHz, but for memory\n",
                 run->best.clock * 1e-9);
 }
 
@@ -367,8 +367,8 @@ void report_csv(FILE *out, const struct run *run)
 {
     static const char *const until_names[] = {"time", "precision", "no narrower", ""};
     fprintf(out, "kernel,shape,data,threads,variant,status,rounds,launches,effective_samples,until,"
-                 "calls_per_sample,seconds,seconds_low,seconds_high,disturbed_seconds,flops,bytes,"
-                 "flop_per_s,byte_per_s,bound,share_of_peak,share_low,"
+                 "calls_per_sample,seconds,seconds_low,seconds_high,disturbed_seconds,clock_hz,"
+                 "flops,bytes,flop_per_s,byte_per_s,bound,share_of_peak,share_low,"
                  "share_high,baseline,speedup,speedup_low,speedup_high,verdict,worst_abs_error,"
                  "worst_error_of_bound,library,cpu,commit,date\n");
     const struct result **list = analyse_order(run);
@@ -391,6 +391,7 @@ void report_csv(FILE *out, const struct run *run)
             csv_number(out, row.timed ? row.seconds.low : none);
             csv_number(out, row.timed ? row.seconds.high : none);
             csv_number(out, row.disturbed.n > 0 ? row.disturbed.median : none);
+            csv_number(out, list[i]->clock > 0.0 ? list[i]->clock : none);
             csv_number(out, list[i]->flops);
             csv_number(out, list[i]->bytes);
             csv_number(out, row.timed ? list[i]->flops / row.seconds.median : none);
@@ -445,6 +446,9 @@ static void markdown_peaks(FILE *out, const struct run *run)
         }
         fprintf(out, "\n");
     }
+    if (run->best.clock > 0.0)
+        fprintf(out, "\nTimes and peaks of one thread are stated at %.1f GHz, but for memory.\n",
+                run->best.clock * 1e-9);
     fprintf(out, "\n");
 }
 
@@ -501,9 +505,10 @@ void report_markdown_legend(FILE *out, int level)
         "instruction set's flags, `avx2`, `avx512`, `neon`\n  the hand-written ones.\n"
         "- **time** of one call, ± half the width of its 95 %% interval. Clocks move by some "
         "percent "
-        "from minute to minute: a\n  time is stated at the clock that the head names, which is the "
-        "measured time by the clock of its round over that one;\n  of cases in memory it is the "
-        "measured time. A `?` means fewer than 6 "
+        "from minute to minute: a\n  time, a rate and a peak are stated at the clock that the head "
+        "names: the measured time by the clock of its round\n  over that one. With several "
+        "threads, in memory, and where the head names none, they are as they were measured. A `?` "
+        "means fewer than 6 "
         "launches, of which no interval\n  can be made.\n"
         "- **rate**: GFLOP/s after the kernel's flop model, whatever is recomputed; GB/s of the "
         "bytes that must move for kernels\n  that do nothing but compare.\n"

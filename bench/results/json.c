@@ -334,7 +334,12 @@ static bool get_run(const json_t *root, struct run *run)
             return false;
         get_memory(value, memory);
     }
+    double stated = run->best.clock;
     run_judge(run);
+    if (!(stated > 0.0)) { /* from before times were stated at a clock */
+        run->best.clock = 0.0;
+        run_state_at(run, 0.0);
+    }
     return true;
 }
 

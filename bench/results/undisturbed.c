@@ -35,6 +35,8 @@ static bool load_rates(struct mood_best *best, const char *path, char *error, si
         double rate = json_get_number(rates, peak_name(canary_peaks[c]));
         best->rate[c] = rate > best->rate[c] ? rate : best->rate[c];
     }
+    if (root)
+        best->clock = json_get_number(root, "stated_clock_hz");
     json_decref(root);
     return root != NULL;
 }
@@ -77,7 +79,8 @@ static json_t *rates_to_json(const struct mood_best *best, const struct mood_bes
             json_object_set_new(
                 rates, peak_name(canary_peaks[c]),
                 json_real(best->rate[c] > old->rate[c] ? best->rate[c] : old->rate[c]));
-    return json_pack("{s:s, s:o}", "format", RATES_FORMAT, "per_clock", rates);
+    return json_pack("{s:s, s:f, s:o}", "format", RATES_FORMAT, "stated_clock_hz",
+                     old->clock > 0.0 ? old->clock : best->clock, "per_clock", rates);
 }
 
 static bool write_object(const char *path, json_t *object, char *error, size_t error_bytes)
@@ -101,26 +104,39 @@ static bool make_folder(const char *path, char *error, size_t error_bytes)
     return false;
 }
 
+static bool make_folders(const char *dir, const char *slug, char *error, size_t error_bytes)
+{
+    char folder[3300];
+    snprintf(folder, sizeof folder, "%.3000s/%.200s", dir, slug);
+    return make_folder(dir, error, error_bytes) && make_folder(folder, error, error_bytes);
+}
+
 bool undisturbed_save(const struct mood_best *best, const char *dir, const char *slug, char *error,
                       size_t error_bytes)
 {
-    char path[4000], folder[3300];
+    char path[4000];
     struct mood_best old = {.clock = 0.0};
     if (!undisturbed_load(&old, dir, slug, error, error_bytes))
         return false;
-    bool better = is_better(best, &old), clock = best->clock > 0.0 && !(old.clock > 0.0);
-    if (!better && !clock)
+    if (!is_better(best, &old) && (old.clock > 0.0 || !(best->clock > 0.0)))
         return true;
-    snprintf(folder, sizeof folder, "%.3000s/%.200s", dir, slug);
-    if (!make_folder(dir, error, error_bytes) || !make_folder(folder, error, error_bytes))
-        return false;
     json_end_without_memory();
     file_path(dir, slug, rates_file, path, sizeof path);
-    if (better && !write_object(path, rates_to_json(best, &old), error, error_bytes))
-        return false;
+    return make_folders(dir, slug, error, error_bytes) &&
+           write_object(path, rates_to_json(best, &old), error, error_bytes);
+}
+
+bool undisturbed_save_clock(const struct mood_best *best, const char *dir, const char *slug,
+                            char *error, size_t error_bytes)
+{
+    char path[4000];
     file_path(dir, slug, clock_file, path, sizeof path);
-    return !clock || write_object(path,
-                                  json_pack("{s:s, s:f}", "format", CLOCK_FORMAT, "stated_clock_hz",
-                                            best->clock),
-                                  error, error_bytes);
+    if (!(best->clock > 0.0) || access(path, F_OK) == 0)
+        return true;
+    json_end_without_memory();
+    return make_folders(dir, slug, error, error_bytes) &&
+           write_object(
+               path,
+               json_pack("{s:s, s:f}", "format", CLOCK_FORMAT, "stated_clock_hz", best->clock),
+               error, error_bytes);
 }

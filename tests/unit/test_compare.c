@@ -181,6 +181,35 @@ static void says(const char *text, const char *words)
         fail_msg("'%s' is missing in: %s", words, text);
 }
 
+/* Times are stated at the first run's clock where all state one and are of one kind of CPU. */
+static void test_clocks(void **state)
+{
+    (void)state;
+    struct saved runs[2] = {{.path = "a"}, {.path = "b"}};
+    for (int i = 0; i < 4; i++) {
+        make_runs(&runs[0].run, &runs[1].run);
+        for (int r = 0; r < 2; r++) {
+            struct run *run = &runs[r].run;
+            run->best.clock = r == 0 ? 4e9 : i == 1 ? 0.0 : 2e9;
+            snprintf(run->machine.slug, sizeof run->machine.slug, "cpu-%d", i == 2 ? r : 0);
+            struct result *result = &run->results[0];
+            result->level = i == 3 ? PEAK_READ_MEMORY : PEAK_READ_L2;
+            result->canary = calloc(2 * ROUNDS, sizeof *result->canary);
+            assert_non_null(result->canary);
+            for (size_t c = 0; c < 2 * ROUNDS; c++)
+                result->canary[c].rate[0] = run->best.clock;
+            run_state_at(run, run->best.clock);
+        }
+        compare_state_clock(runs, 2);
+        double clock = i == 0 || i == 3 ? 4e9 : 0.0;
+        for (int r = 0; r < 2; r++) {
+            assert_true(runs[r].run.best.clock == clock);
+            assert_true(runs[r].run.results[0].clock == (i == 3 ? 0.0 : clock));
+            run_free(&runs[r].run);
+        }
+    }
+}
+
 static void test_text(void **state)
 {
     (void)state;
@@ -221,6 +250,7 @@ int main(void)
         cmocka_unit_test(test_without_launches_nothing_is_claimed),
         cmocka_unit_test(test_launches_give_an_interval),
         cmocka_unit_test(test_few_launches_have_no_interval),
+        cmocka_unit_test(test_clocks),
         cmocka_unit_test(test_text),
     };
     return cmocka_run_group_tests_name("compare", tests, NULL, NULL);

@@ -147,6 +147,18 @@ static void test_learning_goes_up_only(void **state)
     has_learned(&learned, 1.0);
 }
 
+/* Where nothing is known, nothing is quiet. */
+static void test_unknown_before_anything_is_learned(void **state)
+{
+    (void)state;
+    struct mood_best none = {.rate = {0}};
+    struct canaries reading = all_at(1);
+    assert_int_equal(mood_of(&reading, &none), MOOD_UNKNOWN);
+    none = best;
+    none.rate[CANARY_COUNT - 1] = 0.0;
+    assert_int_equal(mood_of(&reading, &none), MOOD_UNKNOWN);
+}
+
 static void test_nothing_is_learned_of_few(void **state)
 {
     (void)state;
@@ -184,6 +196,7 @@ int main(void)
         cmocka_unit_test(test_between),
         cmocka_unit_test(test_learning_the_upper_decile),
         cmocka_unit_test(test_learning_goes_up_only),
+        cmocka_unit_test(test_unknown_before_anything_is_learned),
         cmocka_unit_test(test_nothing_is_learned_of_few),
         cmocka_unit_test(test_nothing_is_learned_of_interrupted_readings),
     };
