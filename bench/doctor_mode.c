@@ -30,7 +30,7 @@ struct wanted {
 };
 
 static const struct argp_option argp_options[] = {
-    {"launches", KEY_LAUNCHES, "N", 0, "launches of each case, 8 to 48 (default: 16)", 1},
+    {"launches", KEY_LAUNCHES, "N", 0, "launches of each case, 8 to 320 (default: 16)", 1},
     {"build", KEY_BUILD, "PROGRAM", 0,
      "another mmk-bench of the same source, linked another way, for the level of builds; may be "
      "repeated (`make doctor` makes three)",
@@ -154,13 +154,24 @@ static void print_findings(const struct finding *findings, size_t count, size_t 
 
 static void print_levels(const struct gate *gate, const struct gate *builds, size_t build_count)
 {
-    printf("\nThis program against itself, %zu launches: standard deviation by level, what each "
+    size_t fewest = gate->launches, most = 0;
+    for (size_t i = 0; i < gate->count; i++) {
+        size_t count = gate->cases[i].evidence.first.count;
+        fewest = count < fewest ? count : fewest;
+        most = count > most ? count : most;
+    }
+    printf("\nThis program against itself, %zu to %zu launches: standard deviation by level, what "
+           "each "
            "adds of its own, in percent\n%-18s %-14s %8s %8s %8s %8s %8s %9s  %s\n",
-           gate->options.launches, "kernel", "shape", "sample", "round", "mapping", "launch",
-           "build", "A over A", "smallest change it would see");
+           fewest, most, "kernel", "shape", "sample", "round", "mapping", "launch", "build",
+           "A over A", "smallest change it would see");
     for (size_t i = 0; i < gate->count; i++) {
         const struct gate_case *c = &gate->cases[i];
         const struct verdict_launches *l = &c->evidence.first;
+        if (l->count == 0) {
+            printf("%-18s %-14s there was no time for it\n", c->kernel, c->shape);
+            continue;
+        }
         double n = (double)l->count, launch = stats_standard_deviation(l->log_ratio, l->count);
         struct gate_spread s = c->spread;
         struct estimate e = stats_centre(l->log_ratio, l->count);

@@ -102,7 +102,10 @@ static const struct argp_option argp_options[] = {
     {"gate", KEY_GATE, "PROGRAM", 0,
      "compare with another mmk-bench, interleaved in several launches of both: exit 0 PASS, 1 "
      "REGRESSED, 2 INCONCLUSIVE, 3 something could not be compared, or a bad option. With "
-     "--kernel, --shape, --isa (default: the widest), --threads, --seconds, --json, --markdown",
+     "--kernel, --shape, --isa (default: the widest alone), --threads, --seconds, --json, "
+     "--markdown, and --results, which only keeps there what the core is known to reach. Has no "
+     "--help",
+
      3},
     {"threshold", KEY_THRESHOLD, "PERCENT", 0, "with --gate: how much slower matters (default: 2)",
      3},
@@ -234,6 +237,7 @@ static error_t parse_option(int key, char *text, struct argp_state *state)
         return 0;
     case KEY_PRECISION:
         a->precision = parse_positive("--precision", text, "1");
+        a->precision_given = true;
         return 0;
     case KEY_SERVE:
         a->serve = true;
@@ -263,13 +267,16 @@ void options_parse(int argc, char **argv, struct arguments *a)
         NULL,
         NULL,
         NULL};
-    /* To a gate 2 means INCONCLUSIVE. */
+    /* To a gate 2 means INCONCLUSIVE, and 0 that nothing is slower: it has no --help, after which
+     * argp would end with 0. */
+    bool gate = false;
     for (int i = 1; i < argc; i++)
-        if (strncmp(argv[i], "--g", 3) == 0)
-            refusal_status = EXIT_NOT_COMPARED;
+        gate = gate || strncmp(argv[i], "--g", 3) == 0;
+    if (gate)
+        refusal_status = EXIT_NOT_COMPARED;
     standard_output_exit_with(refusal_status);
     argp_err_exit_status = refusal_status;
-    if (argp_parse(&argp, argc, argv, 0, NULL, a) != 0)
+    if (argp_parse(&argp, argc, argv, gate ? ARGP_NO_HELP : 0, NULL, a) != 0)
         refuse("there is no memory to read the options; close something");
     if (!a->gate && (a->threshold > 0.0 || a->limit > 0.0 || a->junit))
         refuse("%s goes with --gate; leave it out", a->junit             ? "--junit"

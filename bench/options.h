@@ -17,9 +17,10 @@ struct arguments {
     char shapes[1024];
     int threads;
     size_t dim;
-    double seconds, precision; /* precision: percent */
-    double threshold;          /* percent */
-    double limit;              /* seconds */
+    double seconds, precision;
+    bool precision_given; /* precision: percent */
+    double threshold;     /* percent */
+    double limit;         /* seconds */
     uint64_t seed;
     bool markdown, csv, list, smoke, all, serve, launch;
 };

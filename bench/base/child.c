@@ -109,7 +109,9 @@ bool child_start_padded(struct child *child, const char *const *argv, uint64_t *
     static char padding[MOST_PADDING + 32];
     int length = (int)(stats_random(random) % MOST_PADDING);
     snprintf(padding, sizeof padding, "MMK_PADDING=%*s", length, "");
-    const char *const set[] = {padding, NULL};
+    static char parent[sizeof CHILD_PARENT + 24];
+    snprintf(parent, sizeof parent, CHILD_PARENT "=%ld", (long)getpid());
+    const char *const set[] = {padding, parent, NULL};
     return child_start(child, argv, set);
 }
 

@@ -20,6 +20,10 @@ struct child {
  * is to be stopped. */
 bool child_start(struct child *child, const char *const *argv, const char *const *set);
 
+/* What child_start_padded says in the environment: the parent's process, so that a child can see
+ * whether it still has one. */
+#define CHILD_PARENT "MMK_PARENT"
+
 /* The same with a random number of bytes more in its environment: the stack begins behind it, and
  * its place in a page changes speed (Mytkowicz et al. 2009). */
 bool child_start_padded(struct child *child, const char *const *argv, uint64_t *random);

@@ -29,8 +29,8 @@ enum {
     LEAST_DRAW_ROUNDS = 3,
     MOST_ROUNDS = 4096, /* of a case in a launch */
     MOST_DRAWS = 256,
-    LEAST_QUIET = 6, /* rounds of a mood that make a figure */
-    FIRST_READINGS = 100,
+    MOST_LISTED = 1000,    /* lines of a baseline's list */
+    LEAST_QUIET = 6,       /* rounds of a mood that make a figure */
     RECENT_READINGS = 1000 /* of the canaries, that what they reach is learned from */
 };
 
@@ -147,18 +147,27 @@ static bool ask_both(struct launch *l, struct gate_case *c, bool old_first, cons
 static void write_opening(const struct gate *gate, const struct gate_case *c, const char *how,
                           char *order, size_t bytes)
 {
-    char shape[96];
-    shape_write_word(c->plan, shape, sizeof shape);
+    char shape[128];
+    shape_write_whole(c->plan, shape, sizeof shape);
     snprintf(order, bytes, "open %s %s %d %s %llu%s", c->kernel, shape, c->threads, c->variant,
              (unsigned long long)gate->options.seed, how);
 }
 
+/* What a program says that it has opened. */
+struct opened {
+    size_t calls;        /* that its sample takes */
+    double flops, bytes; /* of a call; NaN: it is older, and says nothing */
+};
+
 /* What a program says to an opening that was no success; false where it was one. */
-static bool has_refused(struct gate_case *c, const char *who, const char *answer, size_t *calls)
+static bool has_refused(struct gate_case *c, const char *who, const char *answer,
+                        struct opened *opened)
 {
     char how[16] = "";
-    int found = sscanf(answer, "ready %zu %15s", calls, how);
-    if (found == 2 && *calls > 0 && strcmp(how, "anew") == 0)
+    opened->flops = opened->bytes = NAN;
+    int found = sscanf(answer, "ready %zu %15s %lf %lf", &opened->calls, how, &opened->flops,
+                       &opened->bytes);
+    if (found >= 2 && opened->calls > 0 && strcmp(how, "anew") == 0)
         return false;
     if (found > 0)
         give_up(c, "%s is from before cases were mapped anew, which alone changes times", who);
@@ -173,14 +182,24 @@ static bool has_refused(struct gate_case *c, const char *who, const char *answer
 static bool open_case(struct gate *gate, struct launch *l, struct gate_case *c, size_t *calls)
 {
     char order[256], old_answer[LINE], new_answer[LINE];
-    size_t old_calls, new_calls;
+    struct opened old, new;
     write_opening(gate, c, " unchecked", order, sizeof order);
     if (!ask_both(l, c, stats_random(l->state) & 1, order, old_answer, new_answer) ||
-        has_refused(c, this_build, new_answer, &new_calls) ||
-        has_refused(c, the_baseline, old_answer, &old_calls))
+        has_refused(c, this_build, new_answer, &new) ||
+        has_refused(c, the_baseline, old_answer, &old))
         return false;
+    if (old.flops != new.flops && !isnan(old.flops)) {
+        give_up(c, "a call is %g flops here and %g in the baseline: that is another problem",
+                new.flops, old.flops);
+        return false;
+    }
+    if (old.bytes != new.bytes && !isnan(old.bytes)) {
+        give_up(c, "a call is %g bytes here and %g in the baseline: that is another problem",
+                new.bytes, old.bytes);
+        return false;
+    }
     /* Both take equally many calls, as the faster one needs for its sample. */
-    *calls = old_calls > new_calls ? old_calls : new_calls;
+    *calls = old.calls > new.calls ? old.calls : new.calls;
     return true;
 }
 
@@ -202,7 +221,7 @@ static void check_cases(struct gate *gate, struct launch *l, double end)
     for (size_t i = 0; i < gate->count; i++) {
         struct gate_case *c = &gate->cases[i];
         char order[256], answer[LINE], text[256];
-        size_t calls;
+        struct opened opened;
         if (c->judgement.settled)
             continue;
         if (timer_now() > end) {
@@ -219,10 +238,10 @@ static void check_cases(struct gate *gate, struct launch *l, double end)
             started = program_start(&l->new_child, l->new_program, l->state);
             continue;
         }
-        has_refused(c, this_build, answer, &calls);
+        has_refused(c, this_build, answer, &opened);
     }
     if (started)
-        child_stop(&l->new_child);
+        child_stop_within(&l->new_child, LONGEST_ENDING);
 }
 
 /* Seconds of a sample, NaN when it was void. False: the case was given up. */
@@ -442,13 +461,10 @@ static bool run_launch(struct gate *gate, struct launch *l, double slice, double
 /* Before the first round is judged by them. */
 static void learn_best(struct gate *gate)
 {
-    struct canaries readings[FIRST_READINGS];
     bool pinned = timer_pin();
-    for (size_t i = 0; i < FIRST_READINGS; i++)
-        canaries_read(&readings[i]);
+    mood_learn_now(&gate->best);
     if (pinned)
         timer_unpin();
-    mood_learn(&gate->best, readings, FIRST_READINGS);
 }
 
 void gate_run(struct gate *gate)
@@ -527,6 +543,11 @@ static void add_lost(struct gate *gate, const char *kernel, const char *variant,
     give_up(c, "%s", why);
 }
 
+void gate_add_without_case(struct gate *gate, const char *kernel, const char *why)
+{
+    add_lost(gate, kernel, "-", why);
+}
+
 /* Reads the list of a mmk-bench. False: it is none. */
 static bool read_list(struct gate *gate, struct child *child, bool all_kernels, bool all_variants)
 {
@@ -535,8 +556,11 @@ static bool read_list(struct gate *gate, struct child *child, bool all_kernels, 
     size_t variant_count = variants_list(&ours);
     enum { NOWHERE, KERNELS, VARIANTS } part = NOWHERE;
     bool listed = false;
-    while (child_ask_within(child, NULL, line, sizeof line, gate->options.limit) ==
-           CHILD_ANSWERED) {
+    double end = timer_now() + gate->options.limit;
+    for (int i = 0;
+         i < MOST_LISTED && timer_now() < end &&
+         child_ask_within(child, NULL, line, sizeof line, gate->options.limit) == CHILD_ANSWERED;
+         i++) {
         if (line[0] != ' ') {
             part = strncmp(line, "kernels", 7) == 0    ? KERNELS
                    : strncmp(line, "variants", 8) == 0 ? VARIANTS

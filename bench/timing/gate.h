@@ -56,6 +56,9 @@ struct gate {
 void gate_make(struct gate *gate, const struct gate_options *options, const struct plan *plan,
                const char *const *variants, size_t variant_count);
 
+/* Adds a kernel that there is no case of, though it was asked for, as one that is not compared. */
+void gate_add_without_case(struct gate *gate, const char *kernel, const char *why);
+
 /* Adds what the baseline has and this build has not, as cases that are not compared: kernels where
  * all kernels are to be, variants where all are. False: the baseline cannot be run at all; error is
  * one sentence. */

@@ -52,6 +52,29 @@ bool plan_names_kernel(const char *list, const struct kernel *kernel)
     return false;
 }
 
+bool plan_names_by_name(const char *list, const struct kernel *kernel)
+{
+    bool named = false;
+    while (*list) {
+        size_t length = strcspn(list, ",");
+        named =
+            named || (strlen(kernel->name) == length && strncmp(list, kernel->name, length) == 0);
+        list += length + (list[length] == ',');
+    }
+    return named;
+}
+
+bool plan_names_single_kernels(const char *list)
+{
+    bool single = true;
+    while (*list) {
+        size_t length = strcspn(list, ",");
+        single = single && is_kernel_name(list, length);
+        list += length + (list[length] == ',');
+    }
+    return single;
+}
+
 bool plan_check_kernels(const char *list, char *error, size_t error_bytes)
 {
     while (*list) {

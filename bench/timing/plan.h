@@ -33,6 +33,12 @@ bool plan_add(struct plan *plan, const struct plan_case *c);
 /* Whether a comma-separated list names the kernel: in full, its family, or "all". A kernel's name
  * wins over a family's: topk is one kernel, not all of topk. */
 bool plan_names_kernel(const char *list, const struct kernel *kernel);
+
+/* The same, but not by its family or "all". */
+bool plan_names_by_name(const char *list, const struct kernel *kernel);
+
+/* Whether all names in the list are kernels' own, none a family's, nor "all". */
+bool plan_names_single_kernels(const char *list);
 /* Whether there is a kernel or family for each word of it. False: error is one sentence. */
 bool plan_check_kernels(const char *list, char *error, size_t error_bytes);
 

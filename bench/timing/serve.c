@@ -3,6 +3,7 @@
  */
 #include "serve.h"
 
+#include "../base/child.h"
 #include "../base/fresh.h"
 #include "job.h"
 #include "variants.h"
@@ -23,6 +24,7 @@ struct served {
     struct run run;
     const struct variant *variant;
     struct pace pace;
+    int threads;
     size_t samples; /* so far: where the next begins in the rotation */
 };
 
@@ -84,10 +86,15 @@ static void serve_open(struct served *s, const char *line, uint64_t *state)
         return;
     }
     fresh_end();
+    s->threads = threads;
     if (threads == 1)
         timer_pin();
+    else
+        timer_wait_for_idle_threads();
     s->pace = job_calibrate(&s->job, s->variant, 200e-6);
-    printf("ready %zu anew\n", s->pace.calls);
+    const struct plan_case *c = &s->plan.cases[0];
+    printf("ready %zu anew %.9g %.9g\n", s->pace.calls, c->kernel->flops(&c->shape),
+           c->kernel->bytes(&c->shape));
 }
 
 int serve_orders(void)
@@ -96,8 +103,9 @@ int serve_orders(void)
     memset(&served, 0, sizeof served);
     char line[LINE];
     prctl(PR_SET_PDEATHSIG, SIGKILL); /* it may be in a call that does not come back */
-    if (getppid() == 1)
-        return EXIT_FAILURE;
+    const char *parent = getenv(CHILD_PARENT);
+    if (parent && strtol(parent, NULL, 10) != (long)getppid())
+        return EXIT_FAILURE; /* who gave orders has gone */
     uint64_t state = (uint64_t)(1e9 * timer_now());
     while (fgets(line, sizeof line, stdin)) {
         if (strncmp(line, "open ", 5) == 0) {
@@ -106,6 +114,9 @@ int serve_orders(void)
             enum disturbance disturbance;
             double seconds = job_sample(&served.job, served.variant, served.pace, served.samples++,
                                         &disturbance);
+            /* OpenMP's threads spin for a while, and would take the CPUs from the other program. */
+            if (served.threads > 1)
+                timer_wait_for_idle_threads();
             printf("%.9e %d\n", seconds, (int)disturbance);
         } else {
             printf("none the order is not understood\n");

@@ -42,19 +42,23 @@ __attribute__((format(printf, 3, 4))) static void append(char *text, size_t byte
     va_end(list);
 }
 
-/* Appends in what a shape differs from the kernel's standard ones, each word after `join`. */
-static void append_words(const struct plan_case *c, char join, char *text, size_t bytes)
+/* Appends in what a shape differs from the kernel's standard ones, or all, each word after
+ * `join`. */
+static void append_words(const struct plan_case *c, char join, bool all, char *text, size_t bytes)
 {
     const struct shape *s = &c->shape, *standard = &c->kernel->bench[0];
     if (has_negatives(c->kernel))
         append(text, bytes, "%cq=%zu", join, s->negatives);
-    if (shape_has_similarity(c->kernel) && s->similarity != standard->similarity)
+    if (shape_has_similarity(c->kernel) && (all || s->similarity != standard->similarity))
         append(text, bytes, "%c%s", join, similarity_name(s->similarity));
     if (c->kernel->has_logit_scale) {
-        if (s->logit_scale != standard->logit_scale)
-            append(text, bytes, "%cs=%g", join, (double)s->logit_scale);
-        if (s->weight_x != standard->weight_x || s->weight_y != standard->weight_y)
-            append(text, bytes, "%cw=%g,%g", join, (double)s->weight_x, (double)s->weight_y);
+        if (all || s->logit_scale != standard->logit_scale)
+            append(text, bytes, "%cs=%.9g", join, (double)s->logit_scale);
+        bool weights =
+            s->weight_x > 0.0f || s->weight_y > 0.0f; /* else there is no word for them */
+        if ((all && weights) || s->weight_x != standard->weight_x ||
+            s->weight_y != standard->weight_y)
+            append(text, bytes, "%cw=%.9g,%.9g", join, (double)s->weight_x, (double)s->weight_y);
         if (s->offset)
             append(text, bytes, "%coffset=%zu", join, s->offset);
     }
@@ -79,22 +83,33 @@ void shape_write(const struct plan_case *c, char *text, size_t bytes)
                : *dim == 'k'          ? " k="
                                       : "x",
                shape_size(c->kernel, &c->shape, *dim));
-    append_words(c, ' ', text, bytes);
+    append_words(c, ' ', false, text, bytes);
     if (c->kernel->keeps_exponentials)
         append_workspace(c, ' ', text, bytes);
 }
 
-void shape_write_word(const struct plan_case *c, char *text, size_t bytes)
+static void write_word(const struct plan_case *c, bool all, char *text, size_t bytes)
 {
     text[0] = '\0';
     for (const char *dim = c->kernel->dims; *dim; dim++)
         append(text, bytes, "%s%c=%zu", dim == c->kernel->dims ? "" : ",", *dim,
                shape_size(c->kernel, &c->shape, *dim));
-    append_words(c, ':', text, bytes);
-    if (c->workspace != shape_default_workspace(c->kernel))
+    append_words(c, ':', all, text, bytes);
+    if (c->workspace != shape_default_workspace(c->kernel) ||
+        (all && c->kernel->keeps_exponentials))
         append_workspace(c, ':', text, bytes);
-    if (c->fill != FILL_NORMAL && c->fill != FILL_GIVEN)
+    if (c->fill != FILL_GIVEN && (all || c->fill != FILL_NORMAL))
         append(text, bytes, ":%s", fill_name(c->fill));
+}
+
+void shape_write_word(const struct plan_case *c, char *text, size_t bytes)
+{
+    write_word(c, false, text, bytes);
+}
+
+void shape_write_whole(const struct plan_case *c, char *text, size_t bytes)
+{
+    write_word(c, true, text, bytes);
 }
 
 /* ---- From text ------------------------------------------------------------------------------- */

@@ -37,6 +37,8 @@ int shape_default_workspace(const struct kernel *kernel);
 void shape_write(const struct plan_case *c, char *text, size_t bytes);
 
 /* "m=4096,n=4096,d=512:dot:stored": the same as one word that says everything. */
+/* The same, but every word stands there: another build may have other standards. */
+void shape_write_whole(const struct plan_case *c, char *text, size_t bytes);
 void shape_write_word(const struct plan_case *c, char *text, size_t bytes);
 
 /* What one --shape said. */

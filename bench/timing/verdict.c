@@ -45,8 +45,31 @@ static struct judgement judge_first(struct evidence *evidence, double most)
     return j;
 }
 
-static struct judgement judge_again(const struct verdict_launches *l, double most, double chance)
+#define LEAST_WIDENING 2.0 /* of launches of which each is to .6 the one before */
+
+/* By how much a launch that is like the one before makes intervals wider. */
+static double widening(const struct verdict_launches *l)
 {
+    struct estimate e = stats_centre(l->log_ratio, l->count);
+    return e.effective > 0.0 ? sqrt((double)l->count / e.effective) : 1.0;
+}
+
+/* As stats_chance_above, but of values as much farther apart as an interval would be wider: how
+ * alike launches are is hard to see in few, so that the first ones are asked, too, and some
+ * likeness is taken for granted. */
+static double chance_above(const struct evidence *evidence, const struct estimate *e)
+{
+    const struct verdict_launches *l = &evidence->again;
+    double wider = fmax(LEAST_WIDENING, fmax(widening(l), widening(&evidence->first))),
+           apart[MOST_LAUNCHES];
+    for (size_t i = 0; i < l->count; i++)
+        apart[i] = e->median + wider * (l->log_ratio[i] - e->median);
+    return stats_chance_above(apart, l->count, 0.0);
+}
+
+static struct judgement judge_again(const struct evidence *evidence, double most, double chance)
+{
+    const struct verdict_launches *l = &evidence->again;
     struct estimate e = stats_centre(l->log_ratio, l->count);
     struct judgement j = {.verdict = GATE_INCONCLUSIVE, .ratio = stats_from_logs(e)};
     size_t look = 0;
@@ -54,9 +77,7 @@ static struct judgement judge_again(const struct verdict_launches *l, double mos
         look++;
     if (look == LOOKS)
         return j;
-    /* The interval knows of launches that are alike, the chance does not. */
-    if (e.median > most / 2 && e.low > 0.0 &&
-        stats_chance_above(l->log_ratio, l->count, 0.0) <= chance)
+    if (e.median > most / 2 && e.low > 0.0 && chance_above(evidence, &e) <= chance)
         j.verdict = GATE_REGRESSED;
     else if (e.high < most)
         j.verdict = GATE_PASS;
@@ -77,7 +98,7 @@ struct judgement verdict_judge(struct evidence *evidence, double threshold, size
         return (struct judgement){.verdict = GATE_INCONCLUSIVE, .ratio = stats_from_logs(e)};
     }
     double chance = VERDICT_CHANCE / LOOKS / (double)(cases ? cases : 1);
-    return judge_again(&evidence->again, most, chance);
+    return judge_again(evidence, most, chance);
 }
 
 enum gate_verdict verdict_of_run(const size_t tally[4])

@@ -24,19 +24,28 @@
 enum { WHOLE = 70 }; /* cases of a whole gate */
 #define TWO_PERCENT 0.02
 
-/* Launches come until the verdict is settled. spread: standard deviation of ln between launches. */
-static struct judgement simulate(double slower, double spread, size_t cases, uint64_t *state)
+/* Launches come until the verdict is settled. spread: standard deviation of ln between launches, of
+ * which each is `alike` the one before. */
+static struct judgement simulate_alike(double slower, double spread, double alike, size_t cases,
+                                       uint64_t *state)
 {
     struct evidence evidence;
     struct judgement j = {.settled = false};
+    double noise = noise_normal(state);
     memset(&evidence, 0, sizeof evidence);
     while (!j.settled) {
         struct verdict_launches *l = verdict_next(&evidence);
         assert_true(l->count < MOST_LAUNCHES);
-        l->log_ratio[l->count++] = log1p(slower) + spread * noise_normal(state);
+        l->log_ratio[l->count++] = log1p(slower) + spread * noise;
+        noise = alike * noise + sqrt(1.0 - alike * alike) * noise_normal(state);
         j = verdict_judge(&evidence, TWO_PERCENT, cases);
     }
     return j;
+}
+
+static struct judgement simulate(double slower, double spread, size_t cases, uint64_t *state)
+{
+    return simulate_alike(slower, spread, 0.0, cases, state);
 }
 
 static void tally(double slower, double spread, size_t cases, size_t trials, size_t found[4])
@@ -59,6 +68,39 @@ static void test_itself_is_not_slower(void **unused)
         assert_true(found[GATE_REGRESSED] <= 2);
         if (spreads[s] <= 0.01)
             assert_true(found[GATE_PASS] > 19900);
+    }
+}
+
+/* Nor where a launch is like the one before it. */
+static void test_launches_that_are_alike_prove_little(void **unused)
+{
+    (void)unused;
+    static const double spreads[] = {0.005, 0.01, 0.02};
+    for (size_t s = 0; s < sizeof spreads / sizeof spreads[0]; s++) {
+        uint64_t state = 5;
+        size_t regressed = 0;
+        for (size_t i = 0; i < 1500; i++)
+            regressed +=
+                simulate_alike(0.0, spreads[s], 0.6, WHOLE, &state).verdict == GATE_REGRESSED;
+
+        assert_true(regressed <= 5);
+    }
+}
+
+/* PASS is looked for again and again: a build that is slower by more than what matters is not to
+ * come through by that. By how much at most is what bench/README.md says. */
+static void test_slower_does_not_pass(void **unused)
+{
+    (void)unused;
+    static const double spreads[] = {0.005, 0.01, 0.02, 0.05};
+    size_t found[4];
+    for (size_t s = 0; s < sizeof spreads / sizeof spreads[0]; s++) {
+        tally(0.02, spreads[s], WHOLE, 300, found);
+        size_t at_threshold = found[GATE_PASS];
+        tally(0.03, spreads[s], WHOLE, 300, found);
+        assert_true(at_threshold < 54 && found[GATE_PASS] < 10);
+        if (spreads[s] <= 0.01)
+            assert_true(at_threshold < 10 && found[GATE_PASS] == 0);
     }
 }
 
@@ -289,6 +331,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_itself_is_not_slower),
+        cmocka_unit_test(test_launches_that_are_alike_prove_little),
+        cmocka_unit_test(test_slower_does_not_pass),
         cmocka_unit_test(test_one_kernel_alone_is_not_blamed_either),
         cmocka_unit_test(test_three_percent_are_found),
         cmocka_unit_test(test_little_slower_passes),

@@ -25,6 +25,29 @@ static bool make(struct plan *plan, const char *kernel, const char *shape, char 
     return good;
 }
 
+/* What the gate asks of a build is all that a case is, whichever its standards are. */
+static void test_whole_words(void **state)
+{
+    (void)state;
+    for (size_t k = 0; k < kernel_count; k++)
+        for (size_t s = 0; s < kernels[k]->bench_count; s++) {
+            char error[1024] = "", whole[160];
+            struct plan again;
+            struct plan_case c = {.kernel = kernels[k], .shape = kernels[k]->bench[s]};
+            c.workspace = shape_default_workspace(kernels[k]);
+            shape_write_whole(&c, whole, sizeof whole);
+            if (!make(&again, kernels[k]->name, whole, error, sizeof error))
+                fail_msg("%s: %s", whole, error);
+            assert_int_equal(again.count, 1);
+            assert_memory_equal(&again.cases[0].shape, &c.shape, sizeof c.shape);
+            assert_int_equal(again.cases[0].workspace, c.workspace);
+            assert_int_equal(again.cases[0].fill, c.fill);
+            bool one_of = strstr(whole, similarity_name(c.shape.similarity)) != NULL;
+            assert_int_equal(one_of, shape_has_similarity(kernels[k]));
+            plan_free(&again);
+        }
+}
+
 /* Written one way, a shape comes out as `text`, and both that and its word mean the same again. */
 static void means(const char *kernel, const char *shape, const char *text)
 {
@@ -148,6 +171,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_sizes),
+        cmocka_unit_test(test_whole_words),
         cmocka_unit_test(test_words),
         cmocka_unit_test(test_words_that_do_not_fit),
         cmocka_unit_test(test_a_good_shape_before_a_bad_one),
