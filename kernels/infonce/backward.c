@@ -8,6 +8,7 @@
  */
 #include "backward.h"
 
+#include "../call/threads.h"
 #include "finish.h"
 #include "products.h"
 #include "weights.h"
@@ -53,7 +54,7 @@ static void run_prepared(struct infonce *p, const struct gradients *out, float *
             infonce_positive_gradients(p);
         infonce_run_stage(&stage);
         if (p->gradient.late) {
-#pragma omp barrier
+            threads_wait(stage.workers);
             infonce_positive_gradients(p);
             infonce_finish_waiting(&stage);
         }

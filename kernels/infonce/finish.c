@@ -10,6 +10,7 @@
  */
 #include "finish.h"
 
+#include "../call/threads.h"
 #include "../exp/lse.h"
 
 #include <math.h>
@@ -29,7 +30,7 @@ static double softmax_minus_target(const struct infonce *p, const struct infonce
 void infonce_positive_gradients(const struct infonce *p)
 {
     const struct infonce_targets *targets = &p->targets;
-#pragma omp for schedule(static)
+#pragma omp for schedule(static) nowait
     for (size_t j = 0; j < p->n; j++) {
         double rest_y = p->gradient.col_e[j] * p->softmax.col_factor[j];
         for (size_t e = targets->y.start[j]; e < targets->y.start[j + 1]; e++) {
@@ -42,6 +43,7 @@ void infonce_positive_gradients(const struct infonce *p)
                                                                    p->softmax.lse2_y[j], rest_y));
         }
     }
+    threads_wait((size_t)omp_get_num_threads());
 }
 
 static struct row_scale scale_of(const struct tile_operand *operand, size_t i)

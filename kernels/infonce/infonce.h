@@ -113,6 +113,16 @@ static inline void infonce_set_scale(struct infonce_row *row, double scale)
     row->after = power > 1 ? 1.0f : power;
 }
 
+/* Which factors a row has: multiplying by 1 is exact, and need not be done. A power is other than 1
+ * only where a norm is out of range (pair.h). */
+enum infonce_factors { INFONCE_NO_FACTOR, INFONCE_INVERSE, INFONCE_POWER_AND_INVERSE };
+
+static inline bool infonce_has_power(const struct infonce_row *row)
+{
+    return row->self_scale.power != 1.0f || row->after != 1.0f ||
+           (row->other != NULL && row->other_scale.power != 1.0f);
+}
+
 /* Where element k of the sum is. */
 static inline const float *infonce_sum_at(const struct infonce_row *row, size_t k)
 {

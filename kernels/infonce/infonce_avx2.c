@@ -260,10 +260,12 @@ static void infonce_join_blocks_avx2(size_t count, double *sum, float *part, boo
     }
 }
 
-static inline __m256 infonce_scaled_avx2(__m256 v, const struct row_scale *scale)
+static inline __attribute__((always_inline)) __m256
+infonce_scaled_avx2(__m256 v, const struct row_scale *scale, enum infonce_factors factors)
 {
-    return _mm256_mul_ps(_mm256_mul_ps(v, _mm256_set1_ps(scale->power)),
-                         _mm256_set1_ps(scale->inverse));
+    if (factors == INFONCE_POWER_AND_INVERSE)
+        v = _mm256_mul_ps(v, _mm256_set1_ps(scale->power));
+    return factors == INFONCE_NO_FACTOR ? v : _mm256_mul_ps(v, _mm256_set1_ps(scale->inverse));
 }
 
 /* Elements of a row, less the origin's. */
@@ -274,12 +276,13 @@ static inline __m256 infonce_row_avx2(const float *elements, const struct infonc
     return has_origin ? _mm256_sub_ps(v, simd_load_first(row->origin + k, first)) : v;
 }
 
-/* v + coef y. Without cosine the scale is 1, which is exact. */
-static inline __m256 infonce_with_positive_avx2(const struct infonce_row *row, size_t k,
-                                                size_t first, bool has_origin, __m256 v)
+/* v + coef y. */
+static inline __attribute__((always_inline)) __m256
+infonce_with_positive_avx2(const struct infonce_row *row, size_t k, size_t first, bool has_origin,
+                           enum infonce_factors factors, __m256 v)
 {
     __m256 y = infonce_row_avx2(row->other, row, k, first, has_origin);
-    y = infonce_scaled_avx2(y, &row->other_scale);
+    y = infonce_scaled_avx2(y, &row->other_scale, factors);
     return _mm256_fmadd_ps(_mm256_set1_ps(row->coef), y, v);
 }
 
@@ -290,13 +293,15 @@ static void infonce_add_positive_avx2(const struct infonce_row *given)
     for (size_t k = 0; k < row.d; k += 8) {
         size_t first = row.d - k < 8 ? row.d - k : 8;
         __m256 v = simd_load_first(infonce_sum_at(&row, k), first);
-        infonce_store_avx2(row.gradient + k, first,
-                           infonce_with_positive_avx2(&row, k, first, has_origin, v));
+        infonce_store_avx2(
+            row.gradient + k, first,
+            infonce_with_positive_avx2(&row, k, first, has_origin, INFONCE_POWER_AND_INVERSE, v));
     }
 }
 
 static inline __attribute__((always_inline)) float
-infonce_finish_avx2(const struct infonce_row *given, enum mmk_similarity similarity)
+infonce_finish_avx2(const struct infonce_row *given, enum mmk_similarity similarity,
+                    enum infonce_factors factors, bool has_positive)
 {
     const struct infonce_row copy = *given, *row = &copy; /* stores cannot change it */
     bool cosine = similarity == MMK_COSINE;
@@ -314,12 +319,12 @@ infonce_finish_avx2(const struct infonce_row *given, enum mmk_similarity similar
             size_t first = row->d - at < 8 ? row->d - at : 8;
             __m256 v = simd_load_first(infonce_sum_at(row, at), first);
             __m256 x = infonce_row_avx2(row->self, row, at, first, has_origin);
-            if (row->other != NULL)
-                v = infonce_with_positive_avx2(row, at, first, has_origin, v);
+            if (has_positive)
+                v = infonce_with_positive_avx2(row, at, first, has_origin, factors, v);
             if (similarity == MMK_NEG_SQ_L2)
                 v = _mm256_fnmadd_ps(sum_g, x, v);
             if (cosine)
-                x = infonce_scaled_avx2(x, &row->self_scale);
+                x = infonce_scaled_avx2(x, &row->self_scale, factors);
             /* beyond the tail both are 0, or NaN where all of the row is NaN */
             lane[l] = _mm256_fmadd_ps(x, v, lane[l]);
             infonce_store_avx2(row->gradient + at, first,
@@ -332,9 +337,12 @@ infonce_finish_avx2(const struct infonce_row *given, enum mmk_similarity similar
     const __m256 inverse = _mm256_set1_ps(row->self_scale.inverse);
     for (size_t k = 0; cosine && k < row->d; k += 8) {
         size_t first = row->d - k < 8 ? row->d - k : 8;
-        __m256 x = infonce_scaled_avx2(simd_load_first(row->self + k, first), &row->self_scale);
+        __m256 x =
+            infonce_scaled_avx2(simd_load_first(row->self + k, first), &row->self_scale, factors);
         __m256 v = _mm256_fnmadd_ps(along, x, simd_load_first(row->gradient + k, first));
-        v = _mm256_mul_ps(_mm256_mul_ps(_mm256_mul_ps(v, inverse), scale), after);
+        v = _mm256_mul_ps(_mm256_mul_ps(v, inverse), scale);
+        if (factors == INFONCE_POWER_AND_INVERSE)
+            v = _mm256_mul_ps(v, after);
         infonce_store_avx2(row->gradient + k, first, simd_canonical_nan8(v));
     }
     return sum;
@@ -342,17 +350,24 @@ infonce_finish_avx2(const struct infonce_row *given, enum mmk_similarity similar
 
 static float infonce_finish_dot_avx2(const struct infonce_row *row)
 {
-    return infonce_finish_avx2(row, MMK_DOT);
+    return row->other != NULL ? infonce_finish_avx2(row, MMK_DOT, INFONCE_NO_FACTOR, true)
+                              : infonce_finish_avx2(row, MMK_DOT, INFONCE_NO_FACTOR, false);
 }
 
 static float infonce_finish_cosine_avx2(const struct infonce_row *row)
 {
-    return infonce_finish_avx2(row, MMK_COSINE);
+    if (infonce_has_power(row))
+        return row->other != NULL
+                   ? infonce_finish_avx2(row, MMK_COSINE, INFONCE_POWER_AND_INVERSE, true)
+                   : infonce_finish_avx2(row, MMK_COSINE, INFONCE_POWER_AND_INVERSE, false);
+    return row->other != NULL ? infonce_finish_avx2(row, MMK_COSINE, INFONCE_INVERSE, true)
+                              : infonce_finish_avx2(row, MMK_COSINE, INFONCE_INVERSE, false);
 }
 
 static float infonce_finish_neg_sq_l2_avx2(const struct infonce_row *row)
 {
-    return infonce_finish_avx2(row, MMK_NEG_SQ_L2);
+    return row->other != NULL ? infonce_finish_avx2(row, MMK_NEG_SQ_L2, INFONCE_NO_FACTOR, true)
+                              : infonce_finish_avx2(row, MMK_NEG_SQ_L2, INFONCE_NO_FACTOR, false);
 }
 
 const struct infonce_ops infonce_ops_avx2 = {

@@ -259,10 +259,12 @@ static inline void infonce_store_avx512(float *p, size_t first, __m512 v)
         simd_store_first(p, first, v);
 }
 
-static inline __m512 infonce_scaled_avx512(__m512 v, const struct row_scale *scale)
+static inline __attribute__((always_inline)) __m512
+infonce_scaled_avx512(__m512 v, const struct row_scale *scale, enum infonce_factors factors)
 {
-    return _mm512_mul_ps(_mm512_mul_ps(v, _mm512_set1_ps(scale->power)),
-                         _mm512_set1_ps(scale->inverse));
+    if (factors == INFONCE_POWER_AND_INVERSE)
+        v = _mm512_mul_ps(v, _mm512_set1_ps(scale->power));
+    return factors == INFONCE_NO_FACTOR ? v : _mm512_mul_ps(v, _mm512_set1_ps(scale->inverse));
 }
 
 /* Elements of a row, less the origin's. */
@@ -273,12 +275,13 @@ static inline __m512 infonce_row_avx512(const float *elements, const struct info
     return has_origin ? _mm512_sub_ps(v, simd_load_first(row->origin + k, first)) : v;
 }
 
-/* v + coef y. Without cosine the scale is 1, which is exact. */
-static inline __m512 infonce_with_positive_avx512(const struct infonce_row *row, size_t k,
-                                                  size_t first, bool has_origin, __m512 v)
+/* v + coef y. */
+static inline __attribute__((always_inline)) __m512
+infonce_with_positive_avx512(const struct infonce_row *row, size_t k, size_t first, bool has_origin,
+                             enum infonce_factors factors, __m512 v)
 {
     __m512 y = infonce_row_avx512(row->other, row, k, first, has_origin);
-    y = infonce_scaled_avx512(y, &row->other_scale);
+    y = infonce_scaled_avx512(y, &row->other_scale, factors);
     return _mm512_fmadd_ps(_mm512_set1_ps(row->coef), y, v);
 }
 
@@ -289,8 +292,9 @@ static void infonce_add_positive_avx512(const struct infonce_row *given)
     for (size_t k = 0; k < row.d; k += 16) {
         size_t first = row.d - k < 16 ? row.d - k : 16;
         __m512 v = simd_load_first(infonce_sum_at(&row, k), first);
-        infonce_store_avx512(row.gradient + k, first,
-                             infonce_with_positive_avx512(&row, k, first, has_origin, v));
+        infonce_store_avx512(
+            row.gradient + k, first,
+            infonce_with_positive_avx512(&row, k, first, has_origin, INFONCE_POWER_AND_INVERSE, v));
     }
 }
 
@@ -298,18 +302,19 @@ static void infonce_add_positive_avx512(const struct infonce_row *given)
  * v. */
 static inline __attribute__((always_inline)) __m512
 infonce_finish_step_avx512(const struct infonce_row *row, enum mmk_similarity similarity,
-                           const float *sum, bool has_positive, size_t k, size_t first, __m512 lane)
+                           enum infonce_factors factors, const float *sum, bool has_positive,
+                           size_t k, size_t first, __m512 lane)
 {
     bool cosine = similarity == MMK_COSINE;
     bool has_origin = similarity == MMK_NEG_SQ_L2 && row->origin != NULL;
     __m512 v = simd_load_first(sum, first);
     __m512 x = infonce_row_avx512(row->self, row, k, first, has_origin);
     if (has_positive)
-        v = infonce_with_positive_avx512(row, k, first, has_origin, v);
+        v = infonce_with_positive_avx512(row, k, first, has_origin, factors, v);
     if (similarity == MMK_NEG_SQ_L2)
         v = _mm512_fnmadd_ps(_mm512_set1_ps(row->sum_g), x, v);
     if (cosine) {
-        x = infonce_scaled_avx512(x, &row->self_scale);
+        x = infonce_scaled_avx512(x, &row->self_scale, factors);
         infonce_store_avx512(row->gradient + k, first, v);
     } else {
         __m512 scaled = _mm512_mul_ps(_mm512_set1_ps(row->scale), v);
@@ -320,18 +325,22 @@ infonce_finish_step_avx512(const struct infonce_row *row, enum mmk_similarity si
 
 /* cosine: what lies along the row is taken out. */
 static inline __attribute__((always_inline)) void
-infonce_project_avx512(const struct infonce_row *row, __m512 along, size_t k, size_t first)
+infonce_project_avx512(const struct infonce_row *row, enum infonce_factors factors, __m512 along,
+                       size_t k, size_t first)
 {
-    __m512 x = infonce_scaled_avx512(simd_load_first(row->self + k, first), &row->self_scale);
+    __m512 x =
+        infonce_scaled_avx512(simd_load_first(row->self + k, first), &row->self_scale, factors);
     __m512 v = _mm512_fnmadd_ps(along, x, simd_load_first(row->gradient + k, first));
     v = _mm512_mul_ps(v, _mm512_set1_ps(row->self_scale.inverse));
-    v = _mm512_mul_ps(_mm512_mul_ps(v, _mm512_set1_ps(row->scale)), _mm512_set1_ps(row->after));
+    v = _mm512_mul_ps(v, _mm512_set1_ps(row->scale));
+    if (factors == INFONCE_POWER_AND_INVERSE)
+        v = _mm512_mul_ps(v, _mm512_set1_ps(row->after));
     infonce_store_avx512(row->gradient + k, first, simd_canonical_nan16(v));
 }
 
 static inline __attribute__((always_inline)) float
 infonce_finish_avx512(const struct infonce_row *given, enum mmk_similarity similarity,
-                      bool has_positive)
+                      enum infonce_factors factors, bool has_positive)
 {
     const struct infonce_row copy = *given, *row = &copy; /* stores cannot change it */
     __m512 lane[4] = {_mm512_setzero_ps(), _mm512_setzero_ps(), _mm512_setzero_ps(),
@@ -340,40 +349,45 @@ infonce_finish_avx512(const struct infonce_row *given, enum mmk_similarity simil
     for (; k + SIMD_LANES <= row->d; k += SIMD_LANES) {
 #pragma GCC unroll 4
         for (size_t l = 0; l < 4; l++)
-            lane[l] = infonce_finish_step_avx512(row, similarity, infonce_sum_at(row, k + 16 * l),
-                                                 has_positive, k + 16 * l, 16, lane[l]);
+            lane[l] = infonce_finish_step_avx512(row, similarity, factors,
+                                                 infonce_sum_at(row, k + 16 * l), has_positive,
+                                                 k + 16 * l, 16, lane[l]);
     }
     for (; k < row->d; k += 16)
-        lane[k / 16 % 4] =
-            infonce_finish_step_avx512(row, similarity, infonce_sum_at(row, k), has_positive, k,
-                                       row->d - k < 16 ? row->d - k : 16, lane[k / 16 % 4]);
+        lane[k / 16 % 4] = infonce_finish_step_avx512(
+            row, similarity, factors, infonce_sum_at(row, k), has_positive, k,
+            row->d - k < 16 ? row->d - k : 16, lane[k / 16 % 4]);
     float sum = simd_sum64x16(lane[0], lane[1], lane[2], lane[3]);
     if (similarity != MMK_COSINE)
         return sum;
     const __m512 along = _mm512_set1_ps(sum);
     for (k = 0; k < whole; k += 16)
-        infonce_project_avx512(row, along, k, 16);
+        infonce_project_avx512(row, factors, along, k, 16);
     if (k < row->d)
-        infonce_project_avx512(row, along, k, row->d - k);
+        infonce_project_avx512(row, factors, along, k, row->d - k);
     return sum;
 }
 
 static float infonce_finish_dot_avx512(const struct infonce_row *row)
 {
-    return row->other != NULL ? infonce_finish_avx512(row, MMK_DOT, true)
-                              : infonce_finish_avx512(row, MMK_DOT, false);
+    return row->other != NULL ? infonce_finish_avx512(row, MMK_DOT, INFONCE_NO_FACTOR, true)
+                              : infonce_finish_avx512(row, MMK_DOT, INFONCE_NO_FACTOR, false);
 }
 
 static float infonce_finish_cosine_avx512(const struct infonce_row *row)
 {
-    return row->other != NULL ? infonce_finish_avx512(row, MMK_COSINE, true)
-                              : infonce_finish_avx512(row, MMK_COSINE, false);
+    if (infonce_has_power(row))
+        return row->other != NULL
+                   ? infonce_finish_avx512(row, MMK_COSINE, INFONCE_POWER_AND_INVERSE, true)
+                   : infonce_finish_avx512(row, MMK_COSINE, INFONCE_POWER_AND_INVERSE, false);
+    return row->other != NULL ? infonce_finish_avx512(row, MMK_COSINE, INFONCE_INVERSE, true)
+                              : infonce_finish_avx512(row, MMK_COSINE, INFONCE_INVERSE, false);
 }
 
 static float infonce_finish_neg_sq_l2_avx512(const struct infonce_row *row)
 {
-    return row->other != NULL ? infonce_finish_avx512(row, MMK_NEG_SQ_L2, true)
-                              : infonce_finish_avx512(row, MMK_NEG_SQ_L2, false);
+    return row->other != NULL ? infonce_finish_avx512(row, MMK_NEG_SQ_L2, INFONCE_NO_FACTOR, true)
+                              : infonce_finish_avx512(row, MMK_NEG_SQ_L2, INFONCE_NO_FACTOR, false);
 }
 
 const struct infonce_ops infonce_ops_avx512 = {

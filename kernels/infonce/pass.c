@@ -9,6 +9,7 @@
 #include "pass.h"
 
 #include "../exp/lse.h"
+#include "../call/threads.h"
 #include "strip.h"
 
 #include <math.h>
@@ -160,10 +161,11 @@ void infonce_run_pass(const struct infonce *p, const struct pass *pass, struct r
         for (size_t col = 0; col < n; col += HELD_COLS) {
             struct region needed = {row, rows, col, size_min(n - col, HELD_COLS)};
             infonce_hold(p, &pass->operands, &held, &needed, worker, workers);
-#pragma omp barrier
-#pragma omp for schedule(dynamic, 1)
+            threads_wait(workers);
+#pragma omp for schedule(dynamic, 1) nowait
             for (size_t task = 0; task < region_blocks(&needed); task++)
                 pass_block(p, pass, &needed, task, worker);
+            threads_wait(workers);
             for (size_t r = worker * TILE_BLOCK_ROWS; r < needed.rows;
                  r += workers * TILE_BLOCK_ROWS)
                 join_rows(p, pass, &needed, r);
@@ -171,7 +173,7 @@ void infonce_run_pass(const struct infonce *p, const struct pass *pass, struct r
                 for (size_t j = worker * TILE_BLOCK_COLS; j < needed.cols;
                      j += workers * TILE_BLOCK_COLS)
                     join_columns(p, &needed, j);
-#pragma omp barrier
+            threads_wait(workers);
         }
     }
     if (worker == 0 && last != NULL)

@@ -15,6 +15,7 @@
  */
 #include "products.h"
 
+#include "../call/threads.h"
 #include "finish.h"
 #include "strip.h"
 
@@ -263,19 +264,21 @@ static void join_columns(const struct stage *s, size_t first, size_t count)
 static void super_run(const struct stage *s)
 {
     const struct infonce *p = s->p;
-#pragma omp for schedule(dynamic, 1)
+#pragma omp for schedule(dynamic, 1) nowait
     for (size_t row = 0; row < s->super.rows; row += TILE_BLOCK_ROWS) {
         infonce_gradient_block(s, row);
         if (p->wanted.rows)
             gradient_rows(s, row);
     }
+    threads_wait(s->workers);
     size_t width = gradient_columns_width(p->isa->tile);
-#pragma omp for schedule(dynamic, 1)
+#pragma omp for schedule(dynamic, 1) nowait
     for (size_t first = 0; first < s->super.cols; first += width) {
         join_columns(s, first, size_min(s->super.cols - first, width));
         if (p->wanted.columns)
             gradient_columns(s, first);
     }
+    threads_wait(s->workers);
 }
 
 void infonce_run_stage(struct stage *s)
@@ -303,7 +306,7 @@ void infonce_run_stage(struct stage *s)
                                         size_min(p->n - held_col, HELD_COLS)};
                 if (!kept)
                     infonce_hold(p, &s->operands, &s->held, &needed, s->worker, s->workers);
-#pragma omp barrier
+                threads_wait(s->workers);
                 super_run(s);
             }
         }

@@ -14,6 +14,7 @@
 #include "../call/fp_state.h"
 #include "../call/scratch.h"
 #include "../call/size.h"
+#include "../call/threads.h"
 
 #include <stdatomic.h>
 
@@ -116,10 +117,11 @@ static void matrix_run(const struct matrix *p)
                 struct super_block s = {
                     row, rows, col, size_min(n - col, SUPER_COLS), NULL, NULL, 0, 0, {NULL, 0}};
                 hold_gallery(p, &s, worker, workers);
-#pragma omp barrier
-#pragma omp for schedule(dynamic, 1)
+                threads_wait(workers);
+#pragma omp for schedule(dynamic, 1) nowait
                 for (size_t task = 0; task < block_count(&s); task++)
                     matrix_block(p, &s, task, worker);
+                threads_wait(workers);
             }
         }
         /* What was stored past the caches is there before anything that the caller stores next. */

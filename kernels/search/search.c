@@ -29,6 +29,7 @@
 #include "../call/fp_state.h"
 #include "../call/scratch.h"
 #include "../call/size.h"
+#include "../call/threads.h"
 
 #include <math.h>
 #include <string.h>
@@ -314,18 +315,20 @@ static void search_run(const struct search *p)
                     candidates_reset(&p->workers[other].rows, &p->row_side, rows);
                     memset(p->workers[other].open, 1, rows / TILE_BLOCK_ROWS + 1);
                 }
-#pragma omp barrier
-                /* Monotonic: a stream's candidates come in the order of their indices, of which the
+            threads_wait(team);
+            /* Monotonic: a stream's candidates come in the order of their indices, of which the
                  * lower wins where scores are equal. Without it a team may be handed later chunks
                  * first. */
-#pragma omp for schedule(monotonic : dynamic, 1)
+#pragma omp for schedule(monotonic : dynamic, 1) nowait
             for (size_t c = 0; c < chunks; c++)
                 search_chunk(p, w, row, rows, c * p->chunk);
+            threads_wait(team);
             if (p->row_side.k == 0)
                 continue;
-#pragma omp for schedule(dynamic, TILE_BLOCK_ROWS)
+#pragma omp for schedule(dynamic, TILE_BLOCK_ROWS) nowait
             for (size_t r = 0; r < rows; r++)
                 finish_row(p, w, row, r);
+            threads_wait(team);
         }
     }
 }
