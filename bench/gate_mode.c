@@ -117,7 +117,7 @@ static void write_files(const struct arguments *a, const struct gate *gate,
 /* How long a gate takes unless it is told. */
 static double default_seconds(const struct arguments *a)
 {
-    return a->kernel && !strchr(a->kernel, ',') && kernel_find(a->kernel) ? 55.0 : 220.0;
+    return a->kernel && !strchr(a->kernel, ',') && kernel_find(a->kernel) ? 55.0 : 232.0;
 }
 
 int gate_mode_run(const struct arguments *a)

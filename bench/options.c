@@ -71,7 +71,7 @@ static const struct argp_option argp_options[] = {
     {"seed", KEY_SEED, "N", 0, "of synthetic data and of the order of samples (default: 1)", 1},
     {"seconds", KEY_SECONDS, "S", 0,
      "what the run may take, about (default: 240, with peers 320; with --curves 240, --smoke 12, "
-     "--profile 10, --gate at most 220, of one kernel 55); a run ends sooner where every row is "
+     "--profile 10, --gate at most 232, of one kernel 55); a run ends sooner where every row is "
      "known well enough",
      1},
     {"precision", KEY_PRECISION, "PERCENT", 0,
