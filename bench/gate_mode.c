@@ -52,8 +52,8 @@ static void keep_gate_cases(struct plan *plan)
     plan->count = kept;
 }
 
-/* What was asked for by its own name, or by no --shape that might not fit it, is compared or the
- * gate says that it is not. */
+/* A kernel that was asked for and has no case is named. With --shape only one asked for by its own
+ * name: of a family, or of all, a shape chooses those that it fits. */
 static void add_without_case(const struct arguments *a, const struct plan *plan, struct gate *gate)
 {
     for (size_t k = 0; k < kernel_count; k++) {

@@ -51,15 +51,20 @@ size_t stats_sort(const double *values, size_t n, double *sorted)
 
 struct estimate stats_estimate(const double *values, size_t n)
 {
-    struct estimate result = {.median = NAN, .low = NAN, .high = NAN};
+    struct estimate result = {
+        .median = NAN, .low = NAN, .high = NAN, .sure_low = NAN, .sure_high = NAN};
     double *sorted = memory_new(n, sizeof *sorted);
     result.n = stats_sort(values, n, sorted);
     if (result.n > 0) {
         size_t half = result.n / 2;
         result.median = result.n % 2 ? sorted[half] : sorted[half - 1] / 2.0 + sorted[half] / 2.0;
+        double sure;
         size_t rank = stats_interval_rank(result.n, STATS_CONFIDENCE, &result.coverage);
         result.low = sorted[rank - 1];
         result.high = sorted[result.n - rank];
+        rank = stats_interval_rank(result.n, STATS_SURE, &sure);
+        result.sure_low = sure >= STATS_SURE ? sorted[rank - 1] : -(double)INFINITY;
+        result.sure_high = sure >= STATS_SURE ? sorted[result.n - rank] : (double)INFINITY;
     }
     free(sorted);
     return result;
@@ -190,18 +195,26 @@ static double effective_launches(const double *values, size_t n)
     return alike > 0.0 ? (double)n * (1.0 - alike) / (1.0 + alike) : (double)n;
 }
 
-/* Median and interval of estimates in order, so many times as wide. Without the confidence it has
- * no end. */
-static void bound(struct estimate *result, const double *ordered, size_t count, size_t rank,
-                  double wider)
+/* Median and intervals of estimates in order, so many times as wide, by the chances of the statistic
+ * that counts them. Without the confidence an interval has no end. */
+static void bound(struct estimate *result, const double *ordered, size_t count,
+                  const double *chance, size_t most, double wider)
 {
-    bool enough = result->coverage >= STATS_CONFIDENCE;
+    const double confidence[2] = {STATS_CONFIDENCE, STATS_SURE};
+    double coverage[2], low[2], high[2], *median = &result->median;
     size_t half = count / 2;
-    result->median = count % 2 ? ordered[half] : ordered[half - 1] / 2.0 + ordered[half] / 2.0;
-    result->low =
-        enough ? result->median - wider * (result->median - ordered[rank - 1]) : -(double)INFINITY;
-    result->high = enough ? result->median + wider * (ordered[count - rank] - result->median)
-                          : (double)INFINITY;
+    *median = count % 2 ? ordered[half] : ordered[half - 1] / 2.0 + ordered[half] / 2.0;
+    for (int i = 0; i < 2; i++) {
+        size_t rank = bounding_rank(chance, most, confidence[i], &coverage[i]);
+        bool enough = coverage[i] >= confidence[i];
+        low[i] = enough ? *median - wider * (*median - ordered[rank - 1]) : -(double)INFINITY;
+        high[i] = enough ? *median + wider * (ordered[count - rank] - *median) : (double)INFINITY;
+    }
+    result->coverage = coverage[0];
+    result->low = low[0];
+    result->high = high[0];
+    result->sure_low = low[1];
+    result->sure_high = high[1];
 }
 
 /* Those that count, to be freed. */
@@ -217,15 +230,18 @@ static double *keep_known(const double *values, size_t n, size_t *count)
 
 struct estimate stats_centre(const double *values, size_t n)
 {
-    struct estimate result = {.median = NAN, .low = NAN, .high = NAN};
+    struct estimate result = {
+        .median = NAN, .low = NAN, .high = NAN, .sure_low = NAN, .sure_high = NAN};
     double *kept = keep_known(values, n, &result.n);
     result.launches = result.n;
     if (result.n > 0) {
-        size_t count, rank = stats_signed_rank(result.n, STATS_CONFIDENCE, &result.coverage);
+        size_t count, most;
+        double *chance = signed_rank_chances(result.n, &most);
         double *averages = averages_of_two(kept, result.n, &count);
         result.effective = effective_launches(kept, result.n);
-        bound(&result, averages, count, rank, sqrt((double)result.n / result.effective));
+        bound(&result, averages, count, chance, most, sqrt((double)result.n / result.effective));
         free(averages);
+        free(chance);
     }
     free(kept);
     return result;
@@ -233,10 +249,12 @@ struct estimate stats_centre(const double *values, size_t n)
 
 struct estimate stats_shift(const double *x, size_t m, const double *y, size_t n)
 {
-    struct estimate result = {.median = NAN, .low = NAN, .high = NAN};
+    struct estimate result = {
+        .median = NAN, .low = NAN, .high = NAN, .sure_low = NAN, .sure_high = NAN};
     double *from = keep_known(x, m, &m), *to = keep_known(y, n, &n);
     if (m > 0 && n > 0) {
-        size_t count = 0, rank = stats_shift_rank(m, n, STATS_CONFIDENCE, &result.coverage);
+        size_t count = 0, most;
+        double *chance = pair_chances(m, n, &most);
         double *differences = memory_new(m * n, sizeof *differences);
         for (size_t i = 0; i < m; i++)
             for (size_t j = 0; j < n; j++)
@@ -248,8 +266,9 @@ struct estimate stats_shift(const double *x, size_t m, const double *y, size_t n
         double in_effect = 1.0 / effective_launches(from, m) + 1.0 / effective_launches(to, n);
         double in_number = 1.0 / (double)m + 1.0 / (double)n;
         result.effective = (double)result.n * in_number / in_effect;
-        bound(&result, differences, count, rank, sqrt(in_effect / in_number));
+        bound(&result, differences, count, chance, most, sqrt(in_effect / in_number));
         free(differences);
+        free(chance);
     }
     free(from);
     free(to);
@@ -333,6 +352,8 @@ struct estimate stats_from_logs(struct estimate e)
     e.median = exp(e.median);
     e.low = exp(e.low);
     e.high = exp(e.high);
+    e.sure_low = exp(e.sure_low);
+    e.sure_high = exp(e.sure_high);
     return e;
 }
 
@@ -357,11 +378,9 @@ enum comparison stats_compare(const struct estimate *speedup)
 {
     if (speedup->n == 0)
         return COMPARISON_NONE;
-    if (speedup->coverage < STATS_CONFIDENCE)
-        return COMPARISON_INCONCLUSIVE;
-    if (speedup->low > 1.0)
+    if (speedup->sure_low > 1.0)
         return COMPARISON_FASTER;
-    if (speedup->high < 1.0)
+    if (speedup->sure_high < 1.0)
         return COMPARISON_SLOWER;
     return COMPARISON_INCONCLUSIVE;
 }

@@ -12,9 +12,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* A median and the interval that holds the true median with probability `coverage`. */
+/* A median and the interval that holds the true median with probability `coverage`; and the wider
+ * one that holds it in 99 of 100 times, by which something is called faster or slower: of many
+ * comparisons of equals no more than one in a hundred is then. It has no end where n is below 8. */
 struct estimate {
     double median, low, high;
+    double sure_low, sure_high;
     double coverage;  /* at least STATS_CONFIDENCE where n allows it (n >= 6); 0 for n = 0 */
     size_t n;         /* samples that counted */
     size_t launches;  /* that they came from; 0: it was not asked by launch, and n is the unit */
@@ -22,6 +25,7 @@ struct estimate {
 };
 
 #define STATS_CONFIDENCE 0.95
+#define STATS_SURE       0.99
 
 enum comparison { COMPARISON_NONE, COMPARISON_FASTER, COMPARISON_SLOWER, COMPARISON_INCONCLUSIVE };
 
@@ -55,7 +59,8 @@ size_t stats_shift_rank(size_t m, size_t n, double confidence, double *coverage)
 /* How far the m values x lie above the n values y, which were measured at another time: the median
  * of all differences (Hodges and Lehmann 1963) and its interval by Mann and Whitney's test, widened
  * as above. The interval has no end where m and n are too few, 3 and 3, say. n is that of both, and
- * launches that of the fewer. */
+ * launches that of the fewer. Where the launches of both are alike by .3 the intervals hold in 94
+ * and 98 of 100 times. */
 struct estimate stats_shift(const double *x, size_t m, const double *y, size_t n);
 
 /* How likely signed ranks at least this high are where the true centre is `centre`: small where the
@@ -88,8 +93,8 @@ double stats_spread(const struct estimate *e);
  * on either side do not count. */
 struct estimate stats_paired_ratio(const double *numerator, const double *denominator, size_t n);
 
-/* FASTER when a ratio baseline/candidate is above 1 with the whole interval, SLOWER when below,
- * INCONCLUSIVE when the interval includes 1 or rests on too few samples to reach the confidence. */
+/* FASTER when a ratio baseline/candidate is above 1 with the whole of the wider interval, SLOWER
+ * when below, INCONCLUSIVE when it includes 1 or has no end. */
 enum comparison stats_compare(const struct estimate *speedup);
 const char *stats_comparison_name(enum comparison comparison);
 

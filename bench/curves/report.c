@@ -48,7 +48,7 @@ static void text_ratio(const struct estimate *ratio, char *text, size_t bytes)
     else
         snprintf(text, bytes, "%.2f [%.2f, %.2f]%s%s", ratio->median, ratio->low, ratio->high,
                  ratio->coverage < STATS_CONFIDENCE ? "?" : "",
-                 ratio->low < 1 && ratio->high > 1 ? " inconclusive" : "");
+                 stats_compare(ratio) == COMPARISON_INCONCLUSIVE ? " inconclusive" : "");
 }
 
 static void share_cell(struct table *table, const struct row *row)

@@ -35,10 +35,7 @@ struct estimate compare_series(const struct series *before, const struct series 
     struct estimate result = {.n = 0};
     why[0] = '\0';
     if (m > 0 && n > 0) {
-        result = stats_shift(from, m, to, n);
-        result.median = exp(result.median);
-        result.low = exp(result.low);
-        result.high = exp(result.high);
+        result = stats_from_logs(stats_shift(from, m, to, n));
         if (result.coverage < STATS_CONFIDENCE)
             snprintf(why, why_bytes, "%zu and %zu launches: no interval", m, n);
     } else {
@@ -47,6 +44,7 @@ struct estimate compare_series(const struct series *before, const struct series 
         result = (struct estimate){.median = a.median / b.median,
                                    .low = 0.0,
                                    .high = (double)INFINITY,
+                                   .sure_high = (double)INFINITY,
                                    .n = a.n < b.n ? a.n : b.n};
         snprintf(why, why_bytes, "one launch: no interval");
     }
@@ -193,7 +191,8 @@ void compare_free(struct compare *compare)
 static const char history[] =
     "History, and no judge: these runs were not timed together, so whatever else changed on the\n"
     "machine between them is in every ratio. Whether a change made something slower `mmk-bench\n"
-    "--gate` decides.\n";
+    "--gate` decides. Faster and slower are said where the 99 % interval does not hold 1; the 95 % one\n"
+    "is shown.\n";
 
 static char letter(size_t run)
 {

@@ -8,18 +8,18 @@
 #include <math.h>
 #include <string.h>
 
-static size_t launches_of(const struct gate_case *c)
+/* The launches that a row speaks of: of a suspect those of its proof. */
+static const struct verdict_launches *launches_of(const struct gate_case *c)
 {
-    return c->evidence.first.count + c->evidence.again.count;
+    return c->evidence.again.count > 0 ? &c->evidence.again : &c->evidence.first;
 }
 
 static size_t quiet_of(const struct gate_case *c)
 {
+    const struct verdict_launches *l = launches_of(c);
     size_t quiet = 0;
-    for (size_t i = 0; i < c->evidence.first.count; i++)
-        quiet += c->evidence.first.quiet[i];
-    for (size_t i = 0; i < c->evidence.again.count; i++)
-        quiet += c->evidence.again.quiet[i];
+    for (size_t i = 0; i < l->count; i++)
+        quiet += l->quiet[i];
     return quiet;
 }
 
@@ -40,7 +40,7 @@ static void write_verdict(const struct gate_case *c, char *text, size_t bytes)
     const char *name = gate_verdict_name(c->judgement.verdict);
     if (c->why[0])
         snprintf(text, bytes, "%s: %s", name, c->why);
-    else if (launches_of(c) < LEAST_FIRST_LAUNCHES)
+    else if (c->evidence.first.count < LEAST_FIRST_LAUNCHES)
         snprintf(text, bytes, "%s: too little time, or samples too disturbed, for %d launches",
                  name, LEAST_FIRST_LAUNCHES);
     else if (c->evidence.suspect)
@@ -83,13 +83,14 @@ static void write_closing(FILE *out, const struct gate *gate)
 void gate_report_text(FILE *out, const struct gate *gate)
 {
     fprintf(out, "%-26s %-22s %-14s %-10s %-24s %8s %6s  %s\n", "kernel", "shape", "variant",
-            "time", "time over baseline", "launches", "quiet", "verdict");
+            "last time", "time over baseline", "launches", "quiet", "verdict");
     for (size_t i = 0; i < gate->count; i++) {
         const struct gate_case *c = &gate->cases[i];
         struct gate_cells cells;
         fill_cells(c, &cells);
         fprintf(out, "%-26s %-22s %-14s %-10s %-24s %8zu %6s  %s\n", c->kernel, c->shape,
-                c->variant, cells.seconds, cells.range, launches_of(c), cells.quiet, cells.verdict);
+                c->variant, cells.seconds, cells.range, launches_of(c)->count, cells.quiet,
+                cells.verdict);
     }
     fprintf(out, "\n");
     write_closing(out, gate);
@@ -104,14 +105,15 @@ void gate_report_markdown(FILE *out, const struct gate *gate)
                  "Time over the baseline's, paired by round: median over launches and its 95 %% "
                  "interval. What seemed slower was tried again in fresh launches, which alone "
                  "count then.\n\n"
-                 "| kernel | shape | variant | time | time over baseline | launches | quiet | "
+                 "| kernel | shape | variant | last time | time over baseline | launches | quiet | "
                  "verdict |\n|---|---|---|---:|---|---:|---:|---|\n");
     for (size_t i = 0; i < gate->count; i++) {
         const struct gate_case *c = &gate->cases[i];
         struct gate_cells cells;
         fill_cells(c, &cells);
         fprintf(out, "| %s | %s | %s | %s | %s | %zu | %s | %s |\n", c->kernel, c->shape,
-                c->variant, cells.seconds, cells.range, launches_of(c), cells.quiet, cells.verdict);
+                c->variant, cells.seconds, cells.range, launches_of(c)->count, cells.quiet,
+                cells.verdict);
     }
 }
 
@@ -142,7 +144,7 @@ void gate_report_junit(FILE *out, const struct gate *gate)
             fprintf(out, ", time over baseline %s\"/>\n", cells.range);
         }
         fprintf(out, "      <system-out>time over baseline %s, %zu launches</system-out>\n",
-                cells.range, launches_of(c));
+                cells.range, launches_of(c)->count);
         fprintf(out, "    </testcase>\n");
     }
     fprintf(out, "  </testsuite>\n</testsuites>\n");

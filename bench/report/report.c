@@ -521,7 +521,9 @@ void report_markdown_legend(FILE *out, int level)
         "on the host, and part of what lies in memory may still be in L3.\n"
         "- **over autovec**: how many times as fast as the compiler's version for the same "
         "instruction set (`ref` and\n  `scalar`: the widest one), with its 95 %% interval; "
-        "**verdict** is inconclusive when that includes 1, or when a `?` says too few launches.\n");
+        "**verdict** is inconclusive where the 99 %% interval includes 1, which of equals it does "
+        "in 99 of "
+        "100,\n  and with fewer than 8 launches.\n");
     fprintf(
         out,
         "- **peers**: `openblas` and `onednn` are what a C user would make of the library's matrix "

@@ -30,54 +30,56 @@ double plan_work(const struct kernel *kernel, const struct shape *shape)
 
 /* ---- Options --------------------------------------------------------------------------------- */
 
-static bool is_kernel_name(const char *name, size_t length)
+/* Whether a word of a list, which a comma or its end follows, is this one. */
+static bool is_word(const char *list, const char *word)
+{
+    size_t length = strcspn(list, ",");
+    return strlen(word) == length && strncmp(list, word, length) == 0;
+}
+
+/* The word after this one of a list. */
+static const char *next_word(const char *list)
+{
+    list += strcspn(list, ",");
+    return list + (*list == ',');
+}
+
+static bool is_kernel_name(const char *list)
 {
     for (size_t i = 0; i < kernel_count; i++)
-        if (strlen(kernels[i]->name) == length && strncmp(name, kernels[i]->name, length) == 0)
+        if (is_word(list, kernels[i]->name))
+            return true;
+    return false;
+}
+
+bool plan_names_by_name(const char *list, const struct kernel *kernel)
+{
+    for (; *list; list = next_word(list))
+        if (is_word(list, kernel->name))
             return true;
     return false;
 }
 
 bool plan_names_kernel(const char *list, const struct kernel *kernel)
 {
-    while (*list) {
-        size_t length = strcspn(list, ",");
-        if ((strlen(kernel->name) == length && strncmp(list, kernel->name, length) == 0) ||
-            (strlen(kernel->family) == length && strncmp(list, kernel->family, length) == 0 &&
-             !is_kernel_name(list, length)) ||
-            (length == 3 && strncmp(list, "all", 3) == 0))
+    for (; *list; list = next_word(list))
+        if (is_word(list, kernel->name) || is_word(list, "all") ||
+            (is_word(list, kernel->family) && !is_kernel_name(list)))
             return true;
-        list += length + (list[length] == ',');
-    }
     return false;
-}
-
-bool plan_names_by_name(const char *list, const struct kernel *kernel)
-{
-    bool named = false;
-    while (*list) {
-        size_t length = strcspn(list, ",");
-        named =
-            named || (strlen(kernel->name) == length && strncmp(list, kernel->name, length) == 0);
-        list += length + (list[length] == ',');
-    }
-    return named;
 }
 
 bool plan_names_single_kernels(const char *list)
 {
-    bool single = true;
-    while (*list) {
-        size_t length = strcspn(list, ",");
-        single = single && is_kernel_name(list, length);
-        list += length + (list[length] == ',');
-    }
-    return single;
+    for (; *list; list = next_word(list))
+        if (!is_kernel_name(list))
+            return false;
+    return true;
 }
 
 bool plan_check_kernels(const char *list, char *error, size_t error_bytes)
 {
-    while (*list) {
+    for (; *list; list = next_word(list)) {
         size_t length = strcspn(list, ",");
         char name[64];
         snprintf(name, sizeof name, "%.*s", (int)(length < 60 ? length : 60), list);
@@ -91,7 +93,6 @@ bool plan_check_kernels(const char *list, char *error, size_t error_bytes)
                 name);
             return false;
         }
-        list += length + (list[length] == ',');
     }
     return true;
 }

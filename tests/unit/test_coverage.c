@@ -2,6 +2,7 @@
  * SPDX-License-Identifier: MIT
  */
 #include "../../bench/report/coverage.h"
+#include "made_up.h"
 
 #include <math.h>
 #include <setjmp.h>
@@ -14,7 +15,7 @@
 
 #include <cmocka.h>
 
-enum { RUNS = 10, LAUNCHES = 8, ROUNDS = 3 };
+enum { RUNS = 10, LAUNCHES = 8 };
 
 /* What of a run differs from the others. */
 struct kind {
@@ -25,39 +26,13 @@ struct kind {
 
 static void add_launch(struct run *run, size_t launch, const struct kind *kind)
 {
-    static const char *const names[] = {"autovec-avx2", "avx2"};
+    static const int quiet[MADE_UP_ROUNDS] = {1, 1, 1, 1}, disturbed[MADE_UP_ROUNDS] = {0, 0, 0, 0};
     struct run one;
-    run_init(&one);
-    struct result *result = run_add_results(&one, 1);
-    assert_non_null(result);
-    snprintf(result->kernel, sizeof result->kernel, "topk");
-    result->threads = 1;
-    result->bytes = 1.0;
-    result->level = PEAK_READ_L1;
-    for (int c = 0; c < 2; c++) {
-        struct column *column = result_add_column(result);
-        assert_non_null(column);
-        snprintf(column->variant, sizeof column->variant, "%s", names[c]);
-        snprintf(column->isa, sizeof column->isa, "avx2");
-        column->checked = true;
-        column->run = column->voided[UNDISTURBED] = ROUNDS;
-    }
-    snprintf(result->columns[1].baseline, sizeof result->columns[1].baseline, "%s", names[0]);
-    result->canary = malloc(sizeof *result->canary);
-    assert_non_null(result->canary);
-    assert_true(result_set_rounds(result, ROUNDS));
     double spread = 1.0 + 0.01 * (double)(launch * 7 % 4);
-    for (size_t r = 0; r < ROUNDS; r++) {
-        result->columns[0].seconds[r] = 6.0 * spread / kind->clock;
-        result->columns[1].seconds[r] = 2.0 * spread * kind->slower / kind->clock;
-        result->peak[PEAK_READ_L1][r] = kind->clock;
-        for (int c = 0; c < CANARY_COUNT; c++)
-            result->canary[2 * r].rate[c] = result->canary[2 * r + 1].rate[c] =
-                kind->clock * (c == 0            ? 1e9
-                               : kind->disturbed ? 4e9
-                                                 : 8e9);
-    }
-    assert_true(run_merge(run, result, launch));
+    made_up_launch(&one, 2.0 * spread * kind->slower, 6.0 * spread,
+                   kind->disturbed ? disturbed : quiet);
+    made_up_clock(&one, kind->clock);
+    assert_true(run_merge(run, &one.results[0], launch));
     run_free(&one);
 }
 
@@ -66,7 +41,8 @@ static struct coverage_runs make_runs(const struct kind *kinds)
     static struct run runs[RUNS];
     for (size_t r = 0; r < RUNS; r++) {
         run_init(&runs[r]);
-        runs[r].best = (struct mood_best){.rate = {1e9, 8.0, 8.0, 8.0}, .clock = 1e9};
+        runs[r].best = made_up_best;
+        runs[r].best.clock = 1e9;
         for (size_t l = 0; l < LAUNCHES; l++)
             add_launch(&runs[r], l, &kinds[r]);
         runs[r].launches = LAUNCHES;

@@ -225,6 +225,9 @@ static void make_gate(struct gate *gate, struct gate_case cases[4])
         c->evidence.first.count = LEAST_FIRST_LAUNCHES;
         gate->tally[i]++;
     }
+    cases[1].evidence.suspect = true; /* its row is of its proof */
+    cases[1].evidence.again.count = FIRST_LOOK;
+    cases[1].evidence.again.quiet[3] = true;
     snprintf(cases[3].why, sizeof cases[3].why, "this build crashed: <signal \"11\">");
     cases[3].judgement.ratio = (struct estimate){.median = NAN, .low = NAN, .high = NAN};
     gate->verdict = verdict_of_run(gate->tally);
@@ -257,6 +260,8 @@ static void test_junit(void **unused)
     make_gate(&gate, cases);
     char *text = written(gate_report_junit, &gate);
     assert_int_equal(count_of(text, "<testcase "), 4);
+    assert_int_equal(count_of(text, ", 16 launches<"), 1);
+    assert_int_equal(count_of(text, ", 8 launches<"), 3);
     assert_int_equal(count_of(text, "<failure "), 1);
     assert_int_equal(count_of(text, "<skipped "), 1);
     assert_int_equal(count_of(text, "<error "), 1);

@@ -156,6 +156,7 @@ static void test_launches_come_back(void **state)
         fail_msg("%s", error);
     unlink(path);
     const struct result *result = &read.results[0];
+    assert_true(result->clock == run.best.clock);
     assert_int_equal(read.launches, 2);
     assert_true(read.precision == 0.5);
     assert_true(read.best.rate[0] == run.best.rate[0] && read.best.rate[0] > 0.0);
@@ -172,6 +173,13 @@ static void test_launches_come_back(void **state)
     }
     assert_int_equal(result->mood[0], MOOD_DISTURBED);
     assert_int_equal(result->mood[1], MOOD_QUIET);
+    run_free(&read);
+    /* From before times were stated at a clock: they stay as they were measured. */
+    run.best.clock = 0.0;
+    assert_true(results_write_json(&run, path, error, sizeof error));
+    assert_true(results_read_json(&read, path, error, sizeof error));
+    unlink(path);
+    assert_true(read.best.clock == 0.0 && read.results[0].clock == 0.0);
     run_free(&read);
     run_free(&run);
     run_free(&launch);

@@ -4,6 +4,7 @@
  */
 #include "../../bench/report/analysis.h"
 #include "../../bench/results/undisturbed.h"
+#include "made_up.h"
 
 #include <math.h>
 #include <setjmp.h>
@@ -19,43 +20,7 @@
 
 #include <cmocka.h>
 
-enum { ROUNDS = 4 };
-
-/* A launch of a case of one thread: the peak of L1 is 1 byte a second. What the canaries show of a
- * round is quiet[round], 1 or 0; -1: it changed meanwhile. */
-static void make_launch(struct run *launch, double seconds, double baseline, const int *quiet)
-{
-    run_init(launch);
-    struct result *result = run_add_results(launch, 1);
-    assert_non_null(result);
-    snprintf(result->kernel, sizeof result->kernel, "topk");
-    result->threads = 1;
-    result->bytes = 1.0;
-    result->level = PEAK_READ_L1;
-    static const char *const names[] = {"autovec-avx2", "avx2"};
-    for (int c = 0; c < 2; c++) {
-        struct column *column = result_add_column(result);
-        assert_non_null(column);
-        snprintf(column->variant, sizeof column->variant, "%s", names[c]);
-        snprintf(column->isa, sizeof column->isa, "avx2");
-        column->checked = true;
-        column->run = column->voided[UNDISTURBED] = ROUNDS;
-    }
-    snprintf(result->columns[1].baseline, sizeof result->columns[1].baseline, "%s", names[0]);
-    if (quiet)
-        result->canary = malloc(sizeof *result->canary);
-    assert_true(result_set_rounds(result, ROUNDS));
-    for (size_t r = 0; r < ROUNDS; r++) {
-        result->columns[0].seconds[r] = baseline;
-        result->columns[1].seconds[r] = seconds;
-        result->peak[PEAK_READ_L1][r] = 1.0;
-        for (int c = 0; quiet && c < CANARY_COUNT; c++) {
-            double rate = c == 0 ? 1e9 : 8e9, slow = c == 0 ? rate : rate / (c + 2);
-            result->canary[2 * r].rate[c] = quiet[r] == 0 ? slow : rate;
-            result->canary[2 * r + 1].rate[c] = quiet[r] == 1 ? rate : slow;
-        }
-    }
-}
+enum { ROUNDS = MADE_UP_ROUNDS };
 
 static const int all_quiet[ROUNDS] = {1, 1, 1, 1}, none_quiet[ROUNDS] = {0, 0, 0, 0};
 
@@ -63,11 +28,11 @@ static const int all_quiet[ROUNDS] = {1, 1, 1, 1}, none_quiet[ROUNDS] = {0, 0, 0
 static void make_run(struct run *run, size_t launches, const int *quiet)
 {
     run_init(run);
-    run->best = (struct mood_best){.rate = {1e9, 8.0, 8.0, 8.0}};
+    run->best = made_up_best;
     for (size_t l = 0; l < launches; l++) {
         struct run launch;
         double slower = 1.0 + 0.01 * (double)(l * 7 % 4);
-        make_launch(&launch, 2.0 * slower, 6.0 * slower, quiet);
+        made_up_launch(&launch, 2.0 * slower, 6.0 * slower, quiet);
         assert_true(run_merge(run, &launch.results[0], l));
         run_free(&launch);
     }
@@ -129,9 +94,13 @@ static void test_times_are_at_one_clock(void **state)
         assert_true(run.best.clock == 1e9);
         analyse_avx2(&run, &row);
         median[i] = row.seconds.median;
+        /* Peaks, too, here of half the rounds at the greater clock. */
+        double peak = analyse_peak(&run, PEAK_READ_L1, 1).median;
+        assert_true(fabs(peak - (i == 1 ? 0.5 + 0.5 / 0.97 : 1.0)) < 1e-12);
         if (i == 2)
             break;
         run_state_at(&run, 2e9);
+        assert_true(fabs(analyse_peak(&run, PEAK_READ_L1, 1).median - 2.0 * peak) < 1e-12);
         analyse_avx2(&run, &row);
         assert_true(fabs(row.seconds.median / median[i] - 0.5) < 1e-12);
         run_free(&run);
@@ -168,7 +137,7 @@ static void test_what_a_launch_lacks_is_void(void **state)
     struct run run, launch;
     struct row row;
     make_run(&run, 6, all_quiet);
-    make_launch(&launch, 2.0, 6.0, all_quiet);
+    made_up_launch(&launch, 2.0, 6.0, all_quiet);
     launch.results[0].column_count = 1;
     assert_true(run_merge(&run, &launch.results[0], 6));
     launch.results[0].column_count = 2;

@@ -159,6 +159,25 @@ static void test_unknown_before_anything_is_learned(void **state)
     assert_int_equal(mood_of(&reading, &none), MOOD_UNKNOWN);
 }
 
+/* What this machine reaches is known at once, and the core is quiet by it more often than never. */
+static void test_learning_now(void **state)
+{
+    (void)state;
+    struct mood_best learned = {.rate = {0}};
+    size_t known = 0;
+    assert_true(peaks_open(1, false));
+    mood_learn_now(&learned);
+    for (int i = 0; i < 100; i++) {
+        struct canaries reading;
+        canaries_read(&reading);
+        known += mood_of(&reading, &learned) != MOOD_UNKNOWN;
+    }
+    peaks_close();
+    for (int c = 0; c < CANARY_COUNT; c++)
+        assert_true(learned.rate[c] > 0.0);
+    assert_true(known > 0); /* others are interrupted, on a busy machine */
+}
+
 static void test_nothing_is_learned_of_few(void **state)
 {
     (void)state;
@@ -197,6 +216,7 @@ int main(void)
         cmocka_unit_test(test_learning_the_upper_decile),
         cmocka_unit_test(test_learning_goes_up_only),
         cmocka_unit_test(test_unknown_before_anything_is_learned),
+        cmocka_unit_test(test_learning_now),
         cmocka_unit_test(test_nothing_is_learned_of_few),
         cmocka_unit_test(test_nothing_is_learned_of_interrupted_readings),
     };
