@@ -195,8 +195,8 @@ static double effective_launches(const double *values, size_t n)
     return alike > 0.0 ? (double)n * (1.0 - alike) / (1.0 + alike) : (double)n;
 }
 
-/* Median and intervals of estimates in order, so many times as wide, by the chances of the statistic
- * that counts them. Without the confidence an interval has no end. */
+/* Median and intervals of estimates in order, so many times as wide, by the chances of the
+ * statistic that counts them. Without the confidence an interval has no end. */
 static void bound(struct estimate *result, const double *ordered, size_t count,
                   const double *chance, size_t most, double wider)
 {

@@ -191,8 +191,8 @@ void compare_free(struct compare *compare)
 static const char history[] =
     "History, and no judge: these runs were not timed together, so whatever else changed on the\n"
     "machine between them is in every ratio. Whether a change made something slower `mmk-bench\n"
-    "--gate` decides. Faster and slower are said where the 99 % interval does not hold 1; the 95 % one\n"
-    "is shown.\n";
+    "--gate` decides. Faster and slower are said where the 99 % interval does not hold 1;\n"
+    "the 95 % one is shown.\n";
 
 static char letter(size_t run)
 {

@@ -40,6 +40,48 @@ static void expect(float got, double right)
     expect_of(got, right, right);
 }
 
+/* ---- Rows of any length ---------------------------------------------------------------------- */
+
+/* A power of two in the rows of one side leaves the bits of the other side's gradient, whether that
+ * side has norms in range or not. */
+static void side_of_any_length(void)
+{
+    enum { N = 12, D = 83 };
+    static float x[N * D], y[N * D], scaled[N * D], dx[2][N * D], dy[2][N * D];
+    for (size_t i = 0; i < (size_t)N * D; i++) {
+        x[i] = sinf((float)(7 * i + 1));
+        y[i] = cosf((float)(5 * i + 2));
+    }
+    for (int of_y = 0; of_y < 2; of_y++)
+        for (int power = -90; power <= 90; power += 30)
+            for (int all = 0; all < 2; all++) {
+                memcpy(scaled, of_y ? y : x, sizeof scaled);
+                for (size_t i = 0; i < (size_t)N * D; i++)
+                    if (all || i / D % 3 == 0)
+                        scaled[i] = ldexpf(scaled[i], power);
+                for (int s = 0; s < 2; s++) {
+                    struct mmk_infonce_problem problem = {
+                        .x = MATRIX_AT(s && !of_y ? scaled : x, N, D, 0),
+                        .y = MATRIX_AT(s && of_y ? scaled : y, N, D, 0),
+                        .similarity = MMK_COSINE,
+                        .logit_scale = 10};
+                    const struct mmk_infonce_results wanted = {.dx = MATRIX_OUT_AT(dx[s], N, D, 0),
+                                                               .dy = MATRIX_OUT_AT(dy[s], N, D, 0)};
+                    assert_int_equal(mmk_infonce(&problem, &wanted, NULL), MMK_OK);
+                }
+                if (of_y)
+                    assert_memory_equal(dx[0], dx[1], sizeof dx[0]);
+                else
+                    assert_memory_equal(dy[0], dy[1], sizeof dy[0]);
+            }
+}
+
+static void cosines_of_any_length(void **state)
+{
+    (void)state;
+    on_every_isa(side_of_any_length);
+}
+
 /* ---- Softmaxes near 2^-126 ------------------------------------------------------------------- */
 
 /* Row 0 has its negatives at `others` and its positive at `own`, the other rows all logits at 0:
@@ -434,11 +476,17 @@ static void logsumexp_of_one(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(far_rows_have_gradients), cmocka_unit_test(learned_batch_has_gradients),
-        cmocka_unit_test(small_sigmoids_count),    cmocka_unit_test(variances_of_any_size),
-        cmocka_unit_test(ends_of_float),           cmocka_unit_test(great_scales),
-        cmocka_unit_test(slight_targets),          cmocka_unit_test(uniformity_near_zero),
-        cmocka_unit_test(alignment_of_great_rows), cmocka_unit_test(logsumexp_of_one),
+        cmocka_unit_test(cosines_of_any_length),
+        cmocka_unit_test(far_rows_have_gradients),
+        cmocka_unit_test(learned_batch_has_gradients),
+        cmocka_unit_test(small_sigmoids_count),
+        cmocka_unit_test(variances_of_any_size),
+        cmocka_unit_test(ends_of_float),
+        cmocka_unit_test(great_scales),
+        cmocka_unit_test(slight_targets),
+        cmocka_unit_test(uniformity_near_zero),
+        cmocka_unit_test(alignment_of_great_rows),
+        cmocka_unit_test(logsumexp_of_one),
     };
     return cmocka_run_group_tests_name("range", tests, NULL, NULL);
 }
