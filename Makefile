@@ -216,7 +216,7 @@ accuracy: $(BIN)/mmk-bench $(PEER_FILES) ## errors of losses and gradients again
 doctor: $(BIN)/mmk-bench $(MOVED) ## what this machine can resolve today, and what to do about it (DOCTOR_ARGS=...)
 	$(BIN)/mmk-bench doctor $(addprefix --build ,$(MOVED)) $(DOCTOR_ARGS)
 
-gate-trials: $(BIN)/mmk-bench $(BIN)/mmk-bench-planted ## the gate tried with builds known to be slower, about 90 minutes (TRIALS=...)
+gate-trials: $(BIN)/mmk-bench-planted ## the gate tried with builds known to be slower, about 90 minutes (TRIALS=...)
 	tests/trials/gate $(TRIALS)
 
 tables: $(BIN)/mmk-bench ## make results/TABLES.md and the plots again from the saved raw data
