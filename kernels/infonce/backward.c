@@ -33,8 +33,8 @@ static float logit_scale_gradient(const struct infonce *p)
 /* Gradients of what is prepared. */
 static void run_prepared(struct infonce *p, const struct gradients *out, float *dlogit_scale)
 {
-    struct tile_operand x = infonce_scaled_rows(p);
-    struct operands operands = {&x, &p->y, &p->targets.x, &p->targets.y,
+    struct tile_operand y = infonce_scaled_columns(p);
+    struct operands operands = {&p->x, &y, &p->targets.x, &p->targets.y,
                                 (ptrdiff_t)p->config.offset};
     infonce_list_places(p, &operands);
 #pragma omp parallel num_threads(p->threads) if (p->threads > 1)

@@ -169,9 +169,9 @@ static double mean_of(double sum, size_t counted)
 void infonce_run_forward(struct infonce *p, float *loss, float *lse_x, float *lse_y)
 {
     const struct infonce_targets *t = &p->targets;
-    struct tile_operand x = infonce_scaled_rows(p);
+    struct tile_operand y = infonce_scaled_columns(p);
     ptrdiff_t offset = (ptrdiff_t)p->config.offset;
-    struct pass pass = {.operands = {&x, &p->y, &t->x, &t->y, offset},
+    struct pass pass = {.operands = {&p->x, &y, &t->x, &t->y, offset},
                         .row_sum = p->forward.row_sum,
                         .logit = t->logit};
     infonce_list_places(p, &pass.operands);
@@ -184,7 +184,7 @@ void infonce_run_forward(struct infonce *p, float *loss, float *lse_x, float *ls
     }
     exp_positives(p);
     sums_again(p, &pass.operands, p->forward.row_base, p->forward.row_sum);
-    sums_again(p, &(struct operands){&p->y, &x, &t->y, &t->x, -offset}, p->forward.col_base,
+    sums_again(p, &(struct operands){&y, &p->x, &t->y, &t->x, -offset}, p->forward.col_base,
                p->forward.col_sum);
 
     double loss_x = 0, loss_y = 0;

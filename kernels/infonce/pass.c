@@ -182,9 +182,9 @@ void infonce_run_pass(const struct infonce *p, const struct pass *pass, struct r
 
 void infonce_run_sigmoid(struct infonce *p)
 {
-    struct tile_operand x = infonce_scaled_rows(p);
+    struct tile_operand y = infonce_scaled_columns(p);
     struct pass pass = {
-        .operands = {&x, &p->y, &p->targets.x, &p->targets.y, (ptrdiff_t)p->config.offset},
+        .operands = {&p->x, &y, &p->targets.x, &p->targets.y, (ptrdiff_t)p->config.offset},
         .kind = PASS_SIGMOID,
         .row_sum = p->forward.row_sum,
         .logit = p->targets.logit};

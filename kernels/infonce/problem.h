@@ -52,7 +52,7 @@
  * | part_e, part_g         GRADIENT_ROW_BLOCKS x 672   gradient         products                 |
  * | slope                  m double                    finish; gradient backward                 |
  * +-- products ------------ products.c -------- where a backward runs ---------------------------+
- * | columns_x, columns_y   GRADIENT_ROWS, 672 of d     products         products                 |
+ * | columns_y              672 of d                    products         products                 |
  * | tiles                  t x 84 of d                 products, finish products, finish         |
  * | sums_x                 GRADIENT_ROWS of d double   products         products                 |
  * | sums_y                 t x 84 of d double; n of d where m > GRADIENT_ROWS      (as sums_x)   |
@@ -142,11 +142,11 @@ struct gradient_state {
 
 /* The operands and results of the two products with G. */
 struct products_state {
-    float *columns_x, *columns_y; /* column panels */
-    float *tiles;                 /* gradients of a worker's task, in register tiles */
-    double *sums_x, *sums_y;      /* of the blocks so far, likewise */
-    float *g;                     /* in stripes */
-    float *stand_in_x;            /* m x d: in place of dX where that is not wanted */
+    float *columns_y;        /* column panels */
+    float *tiles;            /* gradients of a worker's task, in register tiles */
+    double *sums_x, *sums_y; /* of the blocks so far, likewise */
+    float *g;                /* in stripes */
+    float *stand_in_x;       /* m x d: in place of dX where that is not wanted */
 };
 
 /* w_ij = z_ij + row_term_i + col_term_j; row_sum and row_e sum 2^24 log2(1 + 2^w). */
@@ -241,12 +241,12 @@ struct operands {
     ptrdiff_t shift; /* row r of a's data stands for the same as row r + shift of b's */
 };
 
-/* X with alpha in it, but for neg_sq_l2. */
-static inline struct tile_operand infonce_scaled_rows(const struct infonce *p)
+/* Y with alpha in it, but for neg_sq_l2. */
+static inline struct tile_operand infonce_scaled_columns(const struct infonce *p)
 {
-    struct tile_operand x = p->x;
-    x.factor = p->config.similarity != MMK_NEG_SQ_L2 ? p->alpha : 1.0f;
-    return x;
+    struct tile_operand y = p->y;
+    y.factor = p->config.similarity != MMK_NEG_SQ_L2 ? p->alpha : 1.0f;
+    return y;
 }
 
 /* The rows and the similarity that every loss has, and the options. */

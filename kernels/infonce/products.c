@@ -33,8 +33,6 @@ void infonce_layout_products(struct infonce *p, struct scratch *s)
 {
     const size_t f = sizeof(float);
     size_t rows = size_round_up(size_min(p->m, GRADIENT_ROWS), TILE_BLOCK_ROWS);
-    if (p->wanted.columns)
-        p->products.columns_x = scratch_take(s, tile_packed_floats(rows, p->d), f);
     if (p->wanted.rows)
         p->products.columns_y =
             scratch_take(s, tile_packed_floats(size_min(p->n, TILE_BLOCK_COLS), p->d), f);
@@ -150,8 +148,8 @@ static void gradient_rows(const struct stage *s, size_t row)
                             : p->d - k <= fetch_from ? next_lines(&next, depth, b)
                                                      : (struct tile_ahead){b, 0};
                 tile->product_rows(size_min(rows - i, tile->mr), j, depth, g_at(s, row + i, 0),
-                                   s->stride, b + j * tile->nr, c + i * tile->nr, tile->nr,
-                                   j == 0 ? 0 : TILE_ADD, ahead);
+                                   tile->stripe, s->stride, b + j * tile->nr, c + i * tile->nr,
+                                   tile->nr, j == 0 ? 0 : TILE_ADD, ahead);
             }
         }
         if (joined)
@@ -178,6 +176,14 @@ static double *sums_y(const struct stage *s, size_t first)
                                                        : s->worker * TILE_BLOCK_ROWS);
 }
 
+/* The column panel of X from column k on, from a row of the super-block on. */
+static const float *columns_of_x(const struct stage *s, size_t row, size_t k)
+{
+    const struct infonce *p = s->p;
+    return p->packed.a + k * tile_column_rows(s->held.rows) +
+           (s->super.row - s->held.row + row) * p->isa->tile->nr;
+}
+
 /* The rows of G and X that dY sums as one SUM_BLOCK, and the task's columns of G. */
 struct sum_block {
     size_t row, rows, col, cols;
@@ -192,8 +198,7 @@ static void gradient_columns_panel(const struct stage *s, const struct sum_block
 {
     const struct infonce *p = s->p;
     const struct tile_ops *tile = p->isa->tile;
-    const float *b =
-        p->products.columns_x + k * tile_column_rows(s->super.rows) + block->row * tile->nr;
+    const float *b = columns_of_x(s, block->row, k);
     size_t tiles = size_blocks(block->cols, tile->mr), of_b = size_blocks(tile->nr, TILE_LINE);
     for (size_t r = 0; r < block->rows; r += SUM_CHAIN) {
         size_t depth = size_min(block->rows - r, SUM_CHAIN);
@@ -220,7 +225,7 @@ static void gradient_columns(const struct stage *s, size_t first)
     const struct infonce *p = s->p;
     const struct tile_ops *tile = p->isa->tile;
     size_t width = gradient_columns_width(tile), cols = size_min(s->super.cols - first, width);
-    size_t rows = s->super.rows, panel = tile->nr * tile_column_rows(rows);
+    size_t rows = s->super.rows;
     double *sums = sums_y(s, first);
     bool all = s->super.row + rows == p->m;
     for (size_t row = 0; row < rows; row += SUM_BLOCK) {
@@ -230,9 +235,8 @@ static void gradient_columns(const struct stage *s, size_t first)
         const float *g_next =
             end == rows ? g_at(s, 0, first + s->workers * width) : g_at(s, end, first);
         for (size_t k = 0; k < p->d; k += tile->nr) {
-            const float *b_next = p->products.columns_x +
-                                  (k + tile->nr < p->d ? (k / tile->nr + 1) * panel + row * tile->nr
-                                                       : end * tile->nr);
+            const float *b_next =
+                k + tile->nr < p->d ? columns_of_x(s, row, k + tile->nr) : columns_of_x(s, end, 0);
             float *c = infonce_worker_tiles(s) + (last ? k * width : 0);
             gradient_columns_panel(s, &block, k, b_next, g_next,
                                    fetch_doubles(sums, k * width, cols * tile->nr), c);
@@ -291,9 +295,6 @@ void infonce_run_stage(struct stage *s)
             s->super.row = held + row;
             s->super.rows = stretch_rows(held_rows, GRADIENT_ROWS, row);
             s->stride = size_round_up(s->super.rows, TILE_BLOCK_ROWS) * tile->stripe;
-            if (p->wanted.columns)
-                tile_pack_columns(tile, &p->x, s->super.row, s->super.rows, p->d,
-                                  p->products.columns_x, s->worker, s->workers);
             bool kept = kept_block(p, s->super.row + s->super.rows - 1, 0) != NULL;
             for (size_t col = 0; col < p->n; col += TILE_BLOCK_COLS) {
                 s->super.col = col;
@@ -306,6 +307,8 @@ void infonce_run_stage(struct stage *s)
                                         size_min(p->n - held_col, HELD_COLS)};
                 if (!kept)
                     infonce_hold(p, &s->operands, &s->held, &needed, s->worker, s->workers);
+                else if (p->wanted.columns)
+                    infonce_hold_rows(p, &s->operands, &s->held, &needed, s->worker, s->workers);
                 threads_wait(s->workers);
                 super_run(s);
             }

@@ -32,19 +32,25 @@ void infonce_layout_packed(struct infonce *p, struct scratch *s)
     p->strip.lane = scratch_take(s, (size_t)p->threads, 3 * LANE_FLOATS * f);
 }
 
+void infonce_hold_rows(const struct infonce *p, const struct operands *o, struct region *held,
+                       const struct region *needed, size_t worker, size_t workers)
+{
+    const struct tile_ops *tile = p->isa->tile;
+    if (needed->row >= held->row && needed->row + needed->rows <= held->row + held->rows)
+        return;
+    held->row = needed->row;
+    held->rows = needed->rows;
+    tile_pack_columns(tile, o->a, held->row, held->rows, p->d, p->packed.a, worker, workers);
+    if (p->config.similarity == MMK_NEG_SQ_L2)
+        tile_row_squares(tile, o->a, held->row, held->rows, p->d, p->packed.xx, worker, workers);
+}
+
 void infonce_hold(const struct infonce *p, const struct operands *o, struct region *held,
                   const struct region *needed, size_t worker, size_t workers)
 {
     const struct tile_ops *tile = p->isa->tile;
     bool norms = p->config.similarity == MMK_NEG_SQ_L2;
-    if (needed->row < held->row || needed->row + needed->rows > held->row + held->rows) {
-        held->row = needed->row;
-        held->rows = needed->rows;
-        tile_pack(tile, false, o->a, held->row, held->rows, p->d, p->packed.a, worker, workers);
-        if (norms)
-            tile_sum_squares(tile, false, p->d, p->packed.a, held->rows, p->packed.xx, worker,
-                             workers);
-    }
+    infonce_hold_rows(p, o, held, needed, worker, workers);
     if (needed->col < held->col || needed->col + needed->cols > held->col + held->cols) {
         held->col = needed->col;
         held->cols = needed->cols;
@@ -62,8 +68,8 @@ void infonce_strip(const struct infonce *p, const struct operands *o, const stru
     const struct tile_ops *tile = p->isa->tile;
     size_t row = strip->row - held->row, col = strip->col - held->col;
     size_t next_col = col + INFONCE_STRIP < held->cols ? col + INFONCE_STRIP : 0;
-    tile_multiply(tile, p->d, p->packed.a, held->rows, row, strip->rows, p->packed.b, held->cols,
-                  col, strip->cols, next_col, z, ldz, 0, fetch);
+    tile_multiply_columns(tile, p->d, p->packed.a, held->rows, row, strip->rows, p->packed.b,
+                          held->cols, col, strip->cols, next_col, z, ldz, fetch);
     if (p->config.similarity == MMK_NEG_SQ_L2)
         tile_neg_sq_l2_block(tile, p->isa->pair, p->d, o->a, strip->row, strip->rows,
                              p->packed.xx + row, o->b, strip->col, strip->cols, p->packed.yy + col,

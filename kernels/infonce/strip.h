@@ -9,8 +9,12 @@
 /* The memory of `packed` and `strip`. */
 void infonce_layout_packed(struct infonce *p, struct scratch *s);
 
-/* Sees to it that the rows and columns of a region are packed (all workers; a barrier must follow).
+/* Sees to it that the rows of a region are in column panels (all workers; a barrier must follow).
  * The caller's held says what is. */
+void infonce_hold_rows(const struct infonce *p, const struct operands *o, struct region *held,
+                       const struct region *needed, size_t worker, size_t workers);
+
+/* The same, and its columns are packed. */
 void infonce_hold(const struct infonce *p, const struct operands *o, struct region *held,
                   const struct region *needed, size_t worker, size_t workers);
 

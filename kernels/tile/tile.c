@@ -109,14 +109,18 @@ void tile_pack(const struct tile_ops *ops, bool as_b, const struct tile_operand 
 void tile_pack_columns(const struct tile_ops *ops, const struct tile_operand *operand, size_t first,
                        size_t count, size_t d, float *packed, size_t worker, size_t workers)
 {
+    size_t stride = tile_column_rows(count) * ops->nr;
     for (size_t r = worker; r < count; r += workers) {
         size_t source;
         const float *row = operand_row(operand, first + r, &source);
         tile_fetch_row(row + workers * operand->ld, d);
-        ops->copy_columns(d, row, operand->origin,
-                          operand->scale != NULL ? &operand->scale[source] : NULL,
-                          packed + r * ops->nr, tile_column_rows(count) * ops->nr);
+        ops->copy_columns(d, row, operand->origin, operand_scale(operand, d, row, source),
+                          operand->factor, packed + r * ops->nr, stride);
     }
+    /* what a left operand's last tile reads beyond its rows */
+    if (worker == 0)
+        memset(packed + (size_blocks(d, ops->nr) - 1) * stride + count * ops->nr, 0,
+               (ops->mr - 1) * ops->nr * sizeof *packed);
 }
 
 /* A tile of which c has room for rows x cols only. */
@@ -178,6 +182,37 @@ void tile_multiply(const struct tile_ops *ops, size_t d, const float *packed_a, 
     } while (k < d);
 }
 
+void tile_multiply_columns(const struct tile_ops *ops, size_t d, const float *columns_a,
+                           size_t rows_a, size_t row, size_t rows, const float *packed_b,
+                           size_t packed_cols, size_t col, size_t cols, size_t next_col, float *c,
+                           size_t ldc, struct tile_fetch fetch)
+{
+    size_t nr = ops->nr, stride = tile_column_rows(rows_a) * nr;
+    size_t padded_b = size_round_up(packed_cols, nr), chunk = tile_chunk_depth(d), k = 0;
+    const float *a = columns_a + row * nr;
+    do {
+        size_t depth = d - k < chunk ? d - k : chunk, end = k + depth;
+        size_t next_depth = d - end < chunk ? d - end : chunk;
+        const float *b = packed_b + k * padded_b + col * depth;
+        const float *b_after = end < d ? packed_b + end * padded_b + col * next_depth
+                                       : packed_b + next_col * (d < chunk ? d : chunk);
+        for (size_t j = 0; j < cols; j += nr) {
+            const float *b_next = j + nr < cols ? b + (j + nr) * depth : b_after;
+            for (size_t i = 0; i < rows; i += ops->mr) {
+                size_t part = i / ops->mr * TILE_LINE;
+                struct tile_ahead ahead = {b_next + part * depth, TILE_LINE};
+                if (part >= nr)
+                    ahead = fetch.floats != 0 ? tile_fetch_some(&fetch, depth, NULL)
+                                              : (struct tile_ahead){b_next, 0};
+                ops->product_rows(size_min(rows - i, ops->mr), k, depth, a + i * nr, nr, stride,
+                                  b + j * depth, c + i * ldc + j, ldc, k == 0 ? 0 : TILE_ACCUMULATE,
+                                  ahead);
+            }
+        }
+        k = end;
+    } while (k < d);
+}
+
 void tile_multiply_row(const struct tile_ops *ops, size_t d, const float *a,
                        const struct tile_operand *b, size_t col, size_t count, float *c,
                        float *squares)
@@ -209,6 +244,18 @@ void tile_sum_squares(const struct tile_ops *ops, bool of_b, size_t d, const flo
             ops->sum_squares(depth, packed + k * padded + r * depth, width, sum);
         }
         size_t present = rows - r < width ? rows - r : width;
+        memcpy(sums + r, sum, present * sizeof *sum);
+    }
+}
+
+void tile_row_squares(const struct tile_ops *ops, const struct tile_operand *operand, size_t first,
+                      size_t count, size_t d, float *sums, size_t worker, size_t workers)
+{
+    for (size_t r = worker * ops->nr; r < count; r += workers * ops->nr) {
+        float unused[TILE_MAX_NR], sum[TILE_MAX_NR];
+        size_t source, present = size_min(count - r, ops->nr);
+        tile_multiply_row(ops, d, operand_row(operand, first + r, &source), operand, first + r,
+                          present, unused, sum);
         memcpy(sums + r, sum, present * sizeof *sum);
     }
 }

@@ -107,20 +107,21 @@ struct tile_ops {
                    const struct row_scale *scale, float factor, size_t depth, float *panel);
     void (*pack_b)(size_t count, const float *const *row, const float *origin,
                    const struct row_scale *scale, float factor, size_t depth, float *panel);
-    /* Copies a row of d elements, less the origin and scaled, to its place in each column panel;
-     * panels are `stride` apart. */
-    void (*copy_columns)(size_t d, const float *row, const float *origin,
-                         const struct row_scale *scale, float *out, size_t stride);
+    /* Copies a row of d elements, (((v - origin_k) * power) * inverse) * factor, to its place in
+     * each column panel; panels are `stride` apart. NaN is made canonical. */
+    void (*copy_columns)(size_t d, const float *row, const float *origin, struct row_scale scale,
+                         float factor, float *out, size_t stride);
 
     /* c[r][0..nr) (leading dimension ldc) for r < rows <= mr, and maybe for the other rows up to
      * mr: sum over k < depth of a(r, k) b[k][..], as flags say. Meanwhile `ahead` is fetched. A is
      * a packed panel, a(r, k) = a[k * mr + r]; */
     void (*product)(size_t rows, size_t depth, const float *a, const float *b, float *c, size_t ldc,
                     unsigned flags, struct tile_ahead ahead);
-    /* rows of a matrix in stripes that are `stride` apart, from column `first` on, a multiple of
-     * 16: with f = first + k, a(r, k) = a[f / stripe * stride + r * stripe + f % stripe]; */
-    void (*product_rows)(size_t rows, size_t first, size_t depth, const float *a, size_t stride,
-                         const float *b, float *c, size_t ldc, unsigned flags,
+    /* rows of a matrix in stripes or in column panels, of pitch = stripe or nr columns and `stride`
+     * apart, from column `first` on, a multiple of 16: with f = first + k,
+     * a(r, k) = a[f / pitch * stride + r * pitch + f % pitch]; */
+    void (*product_rows)(size_t rows, size_t first, size_t depth, const float *a, size_t pitch,
+                         size_t stride, const float *b, float *c, size_t ldc, unsigned flags,
                          struct tile_ahead ahead);
     /* or columns of one stripe, a(r, k) = a[k * stripe + r]. */
     void (*product_columns)(size_t rows, size_t depth, const float *a, const float *b, float *c,
@@ -206,14 +207,15 @@ void tile_subtract_origin(size_t d, const float *row, const float *origin, float
 void tile_pack(const struct tile_ops *ops, bool as_b, const struct tile_operand *operand,
                size_t first, size_t count, size_t d, float *packed, size_t worker, size_t workers);
 
-/* Rows between the column panels of `count` rows: one more, so that the panels of a power of two do
- * not all begin in the same cache set. */
+/* Rows between the column panels of `count` rows: an odd number, so that the panels do not all
+ * begin in the same cache set. */
 static inline size_t tile_column_rows(size_t count)
 {
-    return count + 1;
+    return count | 1;
 }
 
-/* Column panels of rows [first, first + count): [panel][tile_column_rows(count)][nr]. */
+/* Column panels of rows [first, first + count): [panel][tile_column_rows(count)][nr], scaled as
+ * packed ones are. */
 void tile_pack_columns(const struct tile_ops *ops, const struct tile_operand *operand, size_t first,
                        size_t count, size_t d, float *packed, size_t worker, size_t workers);
 
@@ -238,6 +240,12 @@ void tile_neg_sq_l2_block(const struct tile_ops *ops, const struct pair_ops *pai
                           const struct tile_operand *y, size_t col, size_t cols, const float *yy,
                           float scale, float *c, size_t ldc, float *spare);
 
+/* The same for A in column panels of rows_a rows, and c with room for whole tiles. */
+void tile_multiply_columns(const struct tile_ops *ops, size_t d, const float *columns_a,
+                           size_t rows_a, size_t row, size_t rows, const float *packed_b,
+                           size_t packed_cols, size_t col, size_t cols, size_t next_col, float *c,
+                           size_t ldc, struct tile_fetch fetch);
+
 /* Rows [col, col + count) of B, count <= TILE_MAX_NR, that are not packed, against one row of A
  * (less the origin and scaled, not packed): ops->row_product. What comes after them is fetched. */
 void tile_multiply_row(const struct tile_ops *ops, size_t d, const float *a,
@@ -248,5 +256,9 @@ void tile_multiply_row(const struct tile_ops *ops, size_t d, const float *a,
  * the tile gives for x.x. */
 void tile_sum_squares(const struct tile_ops *ops, bool of_b, size_t d, const float *packed,
                       size_t rows, float *sums, size_t worker, size_t workers);
+
+/* The same of rows [first, first + count) that are not packed, with the bits of those that are. */
+void tile_row_squares(const struct tile_ops *ops, const struct tile_operand *operand, size_t first,
+                      size_t count, size_t d, float *sums, size_t worker, size_t workers);
 
 #endif

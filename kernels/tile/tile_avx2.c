@@ -14,11 +14,11 @@
 enum { MR = 6, NR = 16, STRIPE = 48 };
 
 /* All products: a(r, k) stands at a[r * a_row + k * a_step], and `jump` farther on after `until`
- * steps and then for every STRIPE steps. */
+ * steps and then for every `pitch` steps. */
 static inline __attribute__((always_inline)) void
 tile_accumulate_avx2(size_t depth, const float *a, size_t a_row, size_t a_step, size_t until,
-                     size_t jump, const float *b, float *c, size_t ldc, unsigned flags,
-                     struct tile_ahead ahead)
+                     size_t pitch, size_t jump, const float *b, float *c, size_t ldc,
+                     unsigned flags, struct tile_ahead ahead)
 {
     __m256 acc[MR][2];
 #pragma GCC unroll 6
@@ -31,7 +31,7 @@ tile_accumulate_avx2(size_t depth, const float *a, size_t a_row, size_t a_step, 
             acc[r][1] = _mm256_setzero_ps();
         }
     }
-    for (size_t end; depth > 0; depth -= end, a += jump, until = STRIPE) {
+    for (size_t end; depth > 0; depth -= end, a += jump, until = pitch) {
         end = depth < until ? depth : until;
         for (size_t k = 0; k < end; k++) {
             __m256 b0 = _mm256_loadu_ps(b);
@@ -81,24 +81,28 @@ static void tile_product_avx2(size_t rows, size_t depth, const float *a, const f
                               size_t ldc, unsigned flags, struct tile_ahead ahead)
 {
     (void)rows;
-    tile_accumulate_avx2(depth, a, 1, MR, depth, 0, b, c, ldc, flags, ahead);
+    tile_accumulate_avx2(depth, a, 1, MR, depth, depth, 0, b, c, ldc, flags, ahead);
 }
 
 static void tile_product_rows_avx2(size_t rows, size_t first, size_t depth, const float *a,
-                                   size_t stride, const float *b, float *c, size_t ldc,
-                                   unsigned flags, struct tile_ahead ahead)
+                                   size_t pitch, size_t stride, const float *b, float *c,
+                                   size_t ldc, unsigned flags, struct tile_ahead ahead)
 {
     (void)rows;
-    a += first / STRIPE * stride + first % STRIPE;
-    tile_accumulate_avx2(depth, a, STRIPE, 1, STRIPE - first % STRIPE, stride - STRIPE, b, c, ldc,
-                         flags, ahead);
+    a += first / pitch * stride + first % pitch;
+    if (pitch == NR)
+        tile_accumulate_avx2(depth, a, NR, 1, NR - first % NR, NR, stride - NR, b, c, ldc, flags,
+                             ahead);
+    else
+        tile_accumulate_avx2(depth, a, STRIPE, 1, STRIPE - first % STRIPE, STRIPE, stride - STRIPE,
+                             b, c, ldc, flags, ahead);
 }
 
 static void tile_product_columns_avx2(size_t rows, size_t depth, const float *a, const float *b,
                                       float *c, size_t ldc, unsigned flags, struct tile_ahead ahead)
 {
     (void)rows;
-    tile_accumulate_avx2(depth, a, 1, STRIPE, depth, 0, b, c, ldc, flags, ahead);
+    tile_accumulate_avx2(depth, a, 1, STRIPE, depth, depth, 0, b, c, ldc, flags, ahead);
 }
 
 /* Transposes 8 rows of 8: after it v[k] holds element k of every row. */
@@ -246,10 +250,10 @@ static void tile_row_product_avx2(size_t count, size_t depth, const float *a,
 }
 
 static void tile_copy_columns_avx2(size_t d, const float *row, const float *origin,
-                                   const struct row_scale *scale, float *out, size_t stride)
+                                   struct row_scale scale, float factor, float *out, size_t stride)
 {
-    const __m256 power = _mm256_set1_ps(scale != NULL ? scale->power : 1.0f);
-    const __m256 inverse = _mm256_set1_ps(scale != NULL ? scale->inverse : 1.0f);
+    const __m256 power = _mm256_set1_ps(scale.power), inverse = _mm256_set1_ps(scale.inverse);
+    const __m256 last = _mm256_set1_ps(factor);
     for (size_t k = 0; k < d; k += NR, out += stride) {
         size_t cols = d - k < NR ? d - k : NR, low = cols < 8 ? cols : 8;
         __m256 v0 = tile_load_avx2(row + k, low), v1 = tile_load_avx2(row + k + low, cols - low);
@@ -257,8 +261,10 @@ static void tile_copy_columns_avx2(size_t d, const float *row, const float *orig
             v0 = _mm256_sub_ps(v0, tile_load_avx2(origin + k, low));
             v1 = _mm256_sub_ps(v1, tile_load_avx2(origin + k + low, cols - low));
         }
-        _mm256_storeu_ps(out, _mm256_mul_ps(_mm256_mul_ps(v0, power), inverse));
-        _mm256_storeu_ps(out + 8, _mm256_mul_ps(_mm256_mul_ps(v1, power), inverse));
+        v0 = _mm256_mul_ps(_mm256_mul_ps(_mm256_mul_ps(v0, power), inverse), last);
+        v1 = _mm256_mul_ps(_mm256_mul_ps(_mm256_mul_ps(v1, power), inverse), last);
+        _mm256_storeu_ps(out, simd_canonical_nan8(v0));
+        _mm256_storeu_ps(out + 8, simd_canonical_nan8(v1));
     }
 }
 

@@ -21,10 +21,10 @@ enum tile_left { LEFT_PANEL, LEFT_ROWS, LEFT_COLUMNS };
  * packed A is followed by the machine itself; fetching it too costs 2 to 8 %. */
 static inline __attribute__((always_inline)) void
 tile_accumulate_avx512(enum tile_left left, size_t rows, size_t first, size_t depth, const float *a,
-                       size_t stride, const float *b, float *c, size_t ldc, unsigned flags,
-                       struct tile_ahead ahead)
+                       size_t pitch, size_t stride, const float *b, float *c, size_t ldc,
+                       unsigned flags, struct tile_ahead ahead)
 {
-    const size_t a_row = left == LEFT_ROWS ? STRIPE : 1;
+    const size_t a_row = left == LEFT_ROWS ? pitch : 1;
     const size_t a_step = left == LEFT_PANEL ? MR : left == LEFT_ROWS ? 1 : STRIPE;
     __m512 acc[MR][2];
     if (flags & TILE_ACCUMULATE) {
@@ -42,7 +42,7 @@ tile_accumulate_avx512(enum tile_left left, size_t rows, size_t first, size_t de
     }
     const size_t steps = left == LEFT_ROWS ? 16 : depth;
     for (size_t k0 = 0; k0 < depth; k0 += steps) {
-        const float *a_line = a + 32;
+        const float *a_line = a + (pitch > 32 ? 32 : stride * 32 / pitch);
         size_t end = depth - k0 < steps ? depth - k0 : steps;
         for (size_t k = 0; k < end; k++) {
             __m512 b0 = _mm512_loadu_ps(b);
@@ -53,7 +53,7 @@ tile_accumulate_avx512(enum tile_left left, size_t rows, size_t first, size_t de
             ahead.at += ahead.step;
             if (left == LEFT_ROWS) {
                 _mm_prefetch((const char *)a_line, _MM_HINT_T0);
-                a_line += STRIPE;
+                a_line += pitch;
             } else if (left == LEFT_COLUMNS) {
                 _mm_prefetch((const char *)(a + 8 * STRIPE), _MM_HINT_T0);
                 _mm_prefetch((const char *)(a + 8 * STRIPE + MR - 1), _MM_HINT_T0);
@@ -67,8 +67,8 @@ tile_accumulate_avx512(enum tile_left left, size_t rows, size_t first, size_t de
             a += a_step;
             b += NR;
         }
-        if (left == LEFT_ROWS && (first + k0 + steps) % STRIPE == 0)
-            a += stride - STRIPE;
+        if (left == LEFT_ROWS && (first + k0 + steps) % pitch == 0)
+            a += stride - pitch;
     }
     if (flags & TILE_ADD) {
 #pragma GCC unroll 14
@@ -107,36 +107,42 @@ tile_accumulate_avx512(enum tile_left left, size_t rows, size_t first, size_t de
 /* Tiles of fewer rows cost less: 8 or 4. */
 static inline __attribute__((always_inline)) void
 tile_accumulate_rows_avx512(enum tile_left left, size_t rows, size_t first, size_t depth,
-                            const float *a, size_t stride, const float *b, float *c, size_t ldc,
-                            unsigned flags, struct tile_ahead ahead)
+                            const float *a, size_t pitch, size_t stride, const float *b, float *c,
+                            size_t ldc, unsigned flags, struct tile_ahead ahead)
 {
     if (rows > 8)
-        tile_accumulate_avx512(left, MR, first, depth, a, stride, b, c, ldc, flags, ahead);
+        tile_accumulate_avx512(left, MR, first, depth, a, pitch, stride, b, c, ldc, flags, ahead);
     else if (rows > 4)
-        tile_accumulate_avx512(left, 8, first, depth, a, stride, b, c, ldc, flags, ahead);
+        tile_accumulate_avx512(left, 8, first, depth, a, pitch, stride, b, c, ldc, flags, ahead);
     else
-        tile_accumulate_avx512(left, 4, first, depth, a, stride, b, c, ldc, flags, ahead);
+        tile_accumulate_avx512(left, 4, first, depth, a, pitch, stride, b, c, ldc, flags, ahead);
 }
 
 static void tile_product_avx512(size_t rows, size_t depth, const float *a, const float *b, float *c,
                                 size_t ldc, unsigned flags, struct tile_ahead ahead)
 {
-    tile_accumulate_rows_avx512(LEFT_PANEL, rows, 0, depth, a, 0, b, c, ldc, flags, ahead);
+    tile_accumulate_rows_avx512(LEFT_PANEL, rows, 0, depth, a, MR, 0, b, c, ldc, flags, ahead);
 }
 
 static void tile_product_rows_avx512(size_t rows, size_t first, size_t depth, const float *a,
-                                     size_t stride, const float *b, float *c, size_t ldc,
-                                     unsigned flags, struct tile_ahead ahead)
+                                     size_t pitch, size_t stride, const float *b, float *c,
+                                     size_t ldc, unsigned flags, struct tile_ahead ahead)
 {
-    a += first / STRIPE * stride + first % STRIPE;
-    tile_accumulate_rows_avx512(LEFT_ROWS, rows, first, depth, a, stride, b, c, ldc, flags, ahead);
+    a += first / pitch * stride + first % pitch;
+    if (pitch == NR)
+        tile_accumulate_rows_avx512(LEFT_ROWS, rows, first, depth, a, NR, stride, b, c, ldc, flags,
+                                    ahead);
+    else
+        tile_accumulate_rows_avx512(LEFT_ROWS, rows, first, depth, a, STRIPE, stride, b, c, ldc,
+                                    flags, ahead);
 }
 
 static void tile_product_columns_avx512(size_t rows, size_t depth, const float *a, const float *b,
                                         float *c, size_t ldc, unsigned flags,
                                         struct tile_ahead ahead)
 {
-    tile_accumulate_rows_avx512(LEFT_COLUMNS, rows, 0, depth, a, 0, b, c, ldc, flags, ahead);
+    tile_accumulate_rows_avx512(LEFT_COLUMNS, rows, 0, depth, a, STRIPE, 0, b, c, ldc, flags,
+                                ahead);
 }
 
 /* The 4 x 4 elements in every lane of z, transposed: v[e] has element e of all of them. */
@@ -363,10 +369,11 @@ static void tile_row_product_avx512(size_t count, size_t depth, const float *a,
 }
 
 static void tile_copy_columns_avx512(size_t d, const float *row, const float *origin,
-                                     const struct row_scale *scale, float *out, size_t stride)
+                                     struct row_scale scale, float factor, float *out,
+                                     size_t stride)
 {
-    const __m512 power = _mm512_set1_ps(scale != NULL ? scale->power : 1.0f);
-    const __m512 inverse = _mm512_set1_ps(scale != NULL ? scale->inverse : 1.0f);
+    const __m512 power = _mm512_set1_ps(scale.power), inverse = _mm512_set1_ps(scale.inverse);
+    const __m512 last = _mm512_set1_ps(factor);
     for (size_t k = 0; k < d; k += NR, out += stride) {
         size_t cols = d - k < NR ? d - k : NR, low = cols < 16 ? cols : 16;
         __m512 v0 = simd_load_first(row + k, low);
@@ -375,8 +382,14 @@ static void tile_copy_columns_avx512(size_t d, const float *row, const float *or
             v0 = _mm512_sub_ps(v0, simd_load_first(origin + k, low));
             v1 = _mm512_sub_ps(v1, simd_load_first(origin + k + low, cols - low));
         }
-        _mm512_storeu_ps(out, _mm512_mul_ps(_mm512_mul_ps(v0, power), inverse));
-        _mm512_storeu_ps(out + 16, _mm512_mul_ps(_mm512_mul_ps(v1, power), inverse));
+        v0 = _mm512_mul_ps(_mm512_mul_ps(_mm512_mul_ps(v0, power), inverse), last);
+        v1 = _mm512_mul_ps(_mm512_mul_ps(_mm512_mul_ps(v1, power), inverse), last);
+        if (__builtin_expect(_mm512_cmp_ps_mask(v0, v1, _CMP_UNORD_Q) != 0, 0)) {
+            v0 = simd_canonical_nan16(v0);
+            v1 = simd_canonical_nan16(v1);
+        }
+        _mm512_storeu_ps(out, v0);
+        _mm512_storeu_ps(out + 16, v1);
     }
 }
 

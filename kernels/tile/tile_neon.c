@@ -99,19 +99,19 @@ static void tile_product_columns_neon(size_t rows, size_t depth, const float *a,
     tile_accumulate_neon(depth, a, STRIPE, b, c, ldc, flags, ahead);
 }
 
-/* The empty asm hides `a` and the memory behind it. Without it gcc loads all 12 rows first, which
+/* Rows of stripes of `pitch` columns. The empty asm hides `a` and the memory behind it. Without it gcc loads all 12 rows first, which
  * leaves too few registers for the accumulators, and row 0 with ld1r, which takes an FMA pipe; ld1r
  * has no offset, hence an `a` that is one element ahead. */
-static void tile_product_rows_neon(size_t rows, size_t first, size_t depth, const float *a,
-                                   size_t stride, const float *b, float *c, size_t ldc,
-                                   unsigned flags, struct tile_ahead ahead)
+static inline __attribute__((always_inline)) void
+tile_accumulate_rows_neon(size_t first, size_t depth, const float *a, size_t pitch, size_t stride,
+                          const float *b, float *c, size_t ldc, unsigned flags,
+                          struct tile_ahead ahead)
 {
-    (void)rows;
     float32x4_t acc[MR][2];
     tile_load_neon(acc, c, ldc, flags);
-    a += first / STRIPE * stride + first % STRIPE;
-    size_t until = STRIPE - first % STRIPE;
-    for (size_t end; depth > 0; depth -= end, a += stride - STRIPE, until = STRIPE) {
+    a += first / pitch * stride + first % pitch;
+    size_t until = pitch - first % pitch;
+    for (size_t end; depth > 0; depth -= end, a += stride - pitch, until = pitch) {
         end = depth < until ? depth : until;
         for (size_t k = 0; k < end; k++) {
             float32x4_t b0 = vld1q_f32(b), b1 = vld1q_f32(b + 4);
@@ -122,7 +122,7 @@ static void tile_product_rows_neon(size_t rows, size_t first, size_t depth, cons
             for (size_t r = 0; r < MR; r++) {
                 if (r % 4 == 0)
                     __asm__ volatile("" : "+r"(a) : : "memory");
-                float ar = *(a + r * STRIPE - 1);
+                float ar = *(a + r * pitch - 1);
                 acc[r][0] = vfmaq_n_f32(acc[r][0], b0, ar);
                 acc[r][1] = vfmaq_n_f32(acc[r][1], b1, ar);
             }
@@ -130,6 +130,17 @@ static void tile_product_rows_neon(size_t rows, size_t first, size_t depth, cons
         }
     }
     tile_store_neon(acc, c, ldc, flags);
+}
+
+static void tile_product_rows_neon(size_t rows, size_t first, size_t depth, const float *a,
+                                   size_t pitch, size_t stride, const float *b, float *c,
+                                   size_t ldc, unsigned flags, struct tile_ahead ahead)
+{
+    (void)rows;
+    if (pitch == NR)
+        tile_accumulate_rows_neon(first, depth, a, NR, stride, b, c, ldc, flags, ahead);
+    else
+        tile_accumulate_rows_neon(first, depth, a, STRIPE, stride, b, c, ldc, flags, ahead);
 }
 
 /* Transposes 4 rows of 4: after it v[k] holds element k of every row. */
@@ -222,17 +233,16 @@ static void tile_pack_b_neon(size_t count, const float *const *row, const float 
 }
 
 static void tile_copy_columns_neon(size_t d, const float *row, const float *origin,
-                                   const struct row_scale *scale, float *out, size_t stride)
+                                   struct row_scale scale, float factor, float *out, size_t stride)
 {
-    const float power = scale != NULL ? scale->power : 1.0f;
-    const float inverse = scale != NULL ? scale->inverse : 1.0f;
     for (size_t k = 0; k < d; k += NR, out += stride)
         for (size_t h = 0; h < NR; h += 4) {
             size_t first = d <= k + h ? 0 : d - k - h < 4 ? d - k - h : 4;
             float32x4_t v = first != 0 ? simd_load_first(row + k + h, first) : vdupq_n_f32(0.0f);
             if (origin != NULL && first != 0)
                 v = vsubq_f32(v, simd_load_first(origin + k + h, first));
-            vst1q_f32(out + h, vmulq_n_f32(vmulq_n_f32(v, power), inverse));
+            v = vmulq_n_f32(vmulq_n_f32(v, scale.power), scale.inverse);
+            vst1q_f32(out + h, simd_canonical_nan4(vmulq_n_f32(v, factor)));
         }
 }
 

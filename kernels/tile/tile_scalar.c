@@ -13,16 +13,17 @@
 enum { MR = 6, NR = 16, STRIPE = 48 };
 
 /* All products: a(r, k) stands at a[r * a_row + k * a_step], and `jump` farther on after `until`
- * steps and then for every STRIPE steps. */
+ * steps and then for every `pitch` steps. */
 static inline __attribute__((always_inline)) void
 tile_accumulate_scalar(size_t depth, const float *a, size_t a_row, size_t a_step, size_t until,
-                       size_t jump, const float *b, float *c, size_t ldc, unsigned flags)
+                       size_t pitch, size_t jump, const float *b, float *c, size_t ldc,
+                       unsigned flags)
 {
     float acc[MR][NR];
     for (size_t r = 0; r < MR; r++)
         for (size_t j = 0; j < NR; j++)
             acc[r][j] = flags & TILE_ACCUMULATE ? c[r * ldc + j] : 0.0f;
-    for (size_t end; depth > 0; depth -= end, a += jump, until = STRIPE) {
+    for (size_t end; depth > 0; depth -= end, a += jump, until = pitch) {
         end = depth < until ? depth : until;
         for (size_t k = 0; k < end; k++) {
             for (size_t r = 0; r < MR; r++) {
@@ -47,18 +48,18 @@ static void tile_product_scalar(size_t rows, size_t depth, const float *a, const
 {
     (void)rows;
     (void)ahead;
-    tile_accumulate_scalar(depth, a, 1, MR, depth, 0, b, c, ldc, flags);
+    tile_accumulate_scalar(depth, a, 1, MR, depth, depth, 0, b, c, ldc, flags);
 }
 
 static void tile_product_rows_scalar(size_t rows, size_t first, size_t depth, const float *a,
-                                     size_t stride, const float *b, float *c, size_t ldc,
-                                     unsigned flags, struct tile_ahead ahead)
+                                     size_t pitch, size_t stride, const float *b, float *c,
+                                     size_t ldc, unsigned flags, struct tile_ahead ahead)
 {
     (void)rows;
     (void)ahead;
-    a += first / STRIPE * stride + first % STRIPE;
-    tile_accumulate_scalar(depth, a, STRIPE, 1, STRIPE - first % STRIPE, stride - STRIPE, b, c, ldc,
-                           flags);
+    a += first / pitch * stride + first % pitch;
+    tile_accumulate_scalar(depth, a, pitch, 1, pitch - first % pitch, pitch, stride - pitch, b, c,
+                           ldc, flags);
 }
 
 static void tile_product_columns_scalar(size_t rows, size_t depth, const float *a, const float *b,
@@ -67,7 +68,7 @@ static void tile_product_columns_scalar(size_t rows, size_t depth, const float *
 {
     (void)rows;
     (void)ahead;
-    tile_accumulate_scalar(depth, a, 1, STRIPE, depth, 0, b, c, ldc, flags);
+    tile_accumulate_scalar(depth, a, 1, STRIPE, depth, depth, 0, b, c, ldc, flags);
 }
 
 static inline float tile_element_scalar(const float *row, const float *origin, size_t k)
@@ -126,12 +127,13 @@ static void tile_row_product_scalar(size_t count, size_t depth, const float *a,
 }
 
 static void tile_copy_columns_scalar(size_t d, const float *row, const float *origin,
-                                     const struct row_scale *scale, float *out, size_t stride)
+                                     struct row_scale scale, float factor, float *out,
+                                     size_t stride)
 {
     for (size_t k = 0; k < d; k += NR, out += stride)
         for (size_t j = 0; j < NR; j++) {
             float v = k + j < d ? tile_element_scalar(row, origin, k + j) : 0.0f;
-            out[j] = scale != NULL ? (v * scale->power) * scale->inverse : v;
+            out[j] = simd_canonical_nan(((v * scale.power) * scale.inverse) * factor);
         }
 }
 
