@@ -27,7 +27,7 @@ static void layout(struct alignment *a, struct scratch *s)
 }
 
 /* d loss / d self_i, of x_i or y_i. */
-static void finish(const struct alignment *a, bool of_x, uint32_t i, float *gradient)
+static void finish(const struct alignment *a, bool of_x, uint32_t i, float sim, float *gradient)
 {
     const struct infonce *p = &a->p;
     const struct tile_operand *self = of_x ? &p->x : &p->y, *other = of_x ? &p->y : &p->x;
@@ -41,7 +41,7 @@ static void finish(const struct alignment *a, bool of_x, uint32_t i, float *grad
         .self = self->data + i * self->ld,
         .other = other->data + i * other->ld,
         .coef = -1.0f,
-        .sum_g = -1.0f,
+        .along = similarity == MMK_COSINE ? -sim : -1.0f,
         .self_scale = self->scale[i],
         .other_scale = other->scale[i],
     };
@@ -80,9 +80,9 @@ static void pair(const struct alignment *a, uint32_t i)
         return;
     }
     if (dx != NULL)
-        finish(a, true, i, dx);
+        finish(a, true, i, sim, dx);
     if (dy != NULL)
-        finish(a, false, i, dy);
+        finish(a, false, i, sim, dy);
 }
 
 /* What goes with InfoNCE only must be left out. */

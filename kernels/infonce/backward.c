@@ -15,19 +15,15 @@
 
 #include <math.h>
 
-/* sum_ij G_ij S_ij. Dot and cosine: S is x.y, so that it is sum_i x_i . (G Y)_i, which comes with
- * dX. neg_sq_l2: from G and the logits themselves, in which small distances have not cancelled. */
+/* sum_ij G_ij S_ij, from G and the logits. */
 static float logit_scale_gradient(const struct infonce *p)
 {
     double sum = 0;
     for (size_t i = 0; i < p->m; i++)
-        sum += p->gradient.slope[i];
-    if (p->gradient.sums_gz) {
-        for (size_t e = 0; e < p->targets.y.start[p->n]; e++)
-            sum += (double)p->targets.coef[e] * (double)p->targets.logit[e];
-        sum /= (double)p->alpha;
-    }
-    return simd_canonical_nan((float)ldexp(sum, -p->gradient.weight_bits));
+        sum += p->gradient.row_gz[i];
+    for (size_t e = 0; e < p->targets.y.start[p->n]; e++)
+        sum += (double)p->targets.coef[e] * (double)p->targets.logit[e];
+    return simd_canonical_nan((float)ldexp(sum / (double)p->alpha, -p->gradient.weight_bits));
 }
 
 /* Gradients of what is prepared. */
@@ -48,8 +44,6 @@ static void run_prepared(struct infonce *p, const struct gradients *out, float *
             .worker = (size_t)omp_get_thread_num(),
             .workers = (size_t)omp_get_num_threads(),
         };
-        if (p->wanted.stand_in_rows)
-            stage.out.x = (struct args_out){p->products.stand_in_x, p->d};
         if (!p->gradient.late && !p->sigmoid.on)
             infonce_positive_gradients(p);
         infonce_run_stage(&stage);

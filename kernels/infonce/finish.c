@@ -80,6 +80,20 @@ static void add_chains(const struct stage *s, struct infonce_row *row, bool of_x
     row->other = NULL;
 }
 
+/* The negatives' part of infonce_row.along. */
+static double negatives_along(const struct infonce *p, bool of_x, size_t i)
+{
+    const struct gradient_state *g = &p->gradient;
+    switch (p->config.similarity) {
+    case MMK_COSINE:
+        return (of_x ? g->row_gz : g->col_gz)[i] / (double)p->alpha;
+    case MMK_NEG_SQ_L2:
+        return (of_x ? g->row_g : g->col_g)[i];
+    default:
+        return 0;
+    }
+}
+
 void infonce_finish_row(const struct stage *s, bool of_x, size_t i, const float *sum,
                         size_t panel_rows)
 {
@@ -101,13 +115,14 @@ void infonce_finish_row(const struct stage *s, bool of_x, size_t i, const float 
     };
     infonce_set_scale(
         &row, ldexp((double)p->config.logit_scale * (neg_sq_l2 ? 2 : 1), -p->gradient.weight_bits));
-    double sum_g = !neg_sq_l2 ? 0 : of_x ? p->gradient.row_g[i] : p->gradient.col_g[i];
+    double along = negatives_along(p, of_x, i);
     bool chains = p->gradient.late && side->start[i + 1] - side->start[i] > SUM_CHAIN;
     if (chains)
         add_chains(s, &row, of_x, i);
     for (size_t q = side->start[i]; q < side->start[i + 1]; q++) {
         float coef = p->targets.coef[side->entry[q]];
-        sum_g += (double)coef;
+        along += (double)coef *
+                 (neg_sq_l2 ? 1 : (double)p->targets.logit[side->entry[q]] / (double)p->alpha);
         if (p->gradient.positives_in_g || chains)
             continue;
         if (row.other != NULL) {
@@ -121,12 +136,10 @@ void infonce_finish_row(const struct stage *s, bool of_x, size_t i, const float 
         if (q + 1 < side->start[of_x ? p->m : p->n])
             tile_fetch_row(tile_operand_row(other, side->index[q + 1]), p->d);
     }
-    row.sum_g = (float)sum_g;
+    row.along = (float)along;
     tile_fetch_row(gradient_row(s, of_x, i + 1), p->d);
     tile_fetch_row(tile_operand_row(self, i + 1), p->d);
-    float along = p->isa->infonce->finish_row[p->config.similarity](&row);
-    if (of_x && !p->gradient.sums_gz)
-        p->gradient.slope[i] = (double)along;
+    p->isa->infonce->finish_row[p->config.similarity](&row);
 }
 
 void infonce_finish_waiting(const struct stage *s)

@@ -22,7 +22,9 @@ void infonce_layout_gradient(struct infonce *p, struct scratch *s)
     p->gradient.col_g = scratch_take(s, p->n, whole);
     p->gradient.part_e = scratch_take(s, (size_t)GRADIENT_ROW_BLOCKS * TILE_BLOCK_COLS, f);
     p->gradient.part_g = scratch_take(s, (size_t)GRADIENT_ROW_BLOCKS * TILE_BLOCK_COLS, f);
-    p->gradient.slope = scratch_take(s, p->m, whole);
+    p->gradient.part_gz = scratch_take(s, (size_t)GRADIENT_ROW_BLOCKS * TILE_BLOCK_COLS, f);
+    p->gradient.row_gz = scratch_take(s, p->m, whole);
+    p->gradient.col_gz = scratch_take(s, p->n, whole);
 }
 
 double infonce_sigmoid_logit(const struct infonce *p, size_t entry, size_t row, size_t col,
@@ -70,6 +72,7 @@ static void softmax_strip(const struct stage *s, const struct region *strip, con
         .row_gz = p->gradient.sums_gz ? lane + 2 * LANE_FLOATS : NULL,
         .col_e = p->gradient.part_e + part,
         .col_g = p->gradient.part_g + part,
+        .col_gz = p->gradient.part_gz + part,
     };
     p->isa->infonce->gradient_strip(
         &g, strip->rows, size_round_up(strip->cols, INFONCE_COL_MULTIPLE), e != NULL ? e : z);
@@ -83,6 +86,7 @@ static void sigmoid_strip(const struct stage *s, const struct region *strip, con
 {
     const struct infonce *p = s->p;
     size_t row = strip->row - s->super.row, j = strip->col - s->super.col;
+    size_t part = row / TILE_BLOCK_ROWS * TILE_BLOCK_COLS + j;
     const struct infonce_sigmoid g = {
         .row_term = p->sigmoid.row_term + strip->row,
         .col_term = p->sigmoid.col_term + strip->col,
@@ -92,7 +96,8 @@ static void sigmoid_strip(const struct stage *s, const struct region *strip, con
         .ldout = p->isa->tile->stripe,
         .row_g = lane + LANE_FLOATS,
         .row_gz = p->gradient.sums_gz ? lane + 2 * LANE_FLOATS : NULL,
-        .col_g = p->gradient.part_g + row / TILE_BLOCK_ROWS * TILE_BLOCK_COLS + j,
+        .col_g = p->gradient.part_g + part,
+        .col_gz = p->gradient.part_gz + part,
     };
     p->isa->infonce->sigmoid_strip(&g, strip->rows,
                                    size_round_up(strip->cols, INFONCE_COL_MULTIPLE), z);
@@ -117,7 +122,7 @@ void infonce_gradient_block(const struct stage *s, size_t row)
     double sum[3][TILE_BLOCK_ROWS];
     double *total[3] = {p->gradient.late || p->sigmoid.on ? p->gradient.row_e : NULL,
                         p->gradient.sums_g ? p->gradient.row_g : NULL,
-                        p->gradient.sums_gz ? p->gradient.slope : NULL};
+                        p->gradient.sums_gz ? p->gradient.row_gz : NULL};
     for (size_t of = 0; of < 3; of++)
         if (total[of] != NULL)
             memset(lane + of * LANE_FLOATS, 0, rows * INFONCE_LANES * sizeof *lane);

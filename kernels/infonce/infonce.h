@@ -57,10 +57,10 @@ struct infonce_gradient {
     const float *lse_x, *lse_x_low, *lse_y, *lse_y_low;
     float *out[2]; /* G of the first 16 columns and of the next, */
     size_t ldout;  /* their leading dimension */
-    /* Lanes of each row's sums of E and of G, continued (NULL: not asked for), and the columns'
-     * sums, started; lanes of each row's sum of G z, only beside sums of G and not from E. */
+    /* Lanes of each row's sums of E, of G and of G z, continued (NULL: not asked for), and the
+     * columns' sums, started. From E there is no z. */
     float *row_e, *row_g, *row_gz;
-    float *col_e, *col_g;
+    float *col_e, *col_g, *col_gz;
 };
 
 /* What a strip of the sigmoid loss is made from, and what it gives: with
@@ -74,8 +74,8 @@ struct infonce_sigmoid {
     float *row_s;  /* lanes of each row's sum of S, continued */
     float *out[2]; /* G as in struct infonce_gradient; NULL: the sums of S are all that is wanted */
     size_t ldout;
-    float *row_g, *col_g; /* sums of G, as there, */
-    float *row_gz;        /* and of G z */
+    float *row_g, *col_g;   /* sums of G, as there, */
+    float *row_gz, *col_gz; /* and of G z, unless row_gz is NULL */
 };
 
 #define INFONCE_RAISE 0x1p24f
@@ -99,7 +99,9 @@ struct infonce_row {
     const float *other;                       /* a positive's y; NULL: none */
     float coef;                               /* its G */
     struct row_scale self_scale, other_scale; /* cosine */
-    float sum_g; /* neg_sq_l2: sum of G over the row, positives included */
+    /* times self it is taken out; all of the row's, positives included. cosine: the sum of G S,
+     * which is the sum's part along x^; neg_sq_l2: the sum of G */
+    float along;
     float scale; /* logit_scale; twice that for neg_sq_l2 */
     float after; /* cosine: a power of two, as scale, last */
 };
@@ -151,11 +153,11 @@ struct infonce_ops {
     void (*join_blocks)(size_t count, double *sum, float *part, bool first, bool last);
     /* gradient = sum + coef y: a positive that is not the last of its row. */
     void (*add_positive)(const struct infonce_row *row);
-    /* dot:       v = sum + coef y, out = scale v
-     * cosine:    v likewise with normalised rows, out = (v - x^ (x^ . v)) inverse scale after
-     * neg_sq_l2: v = sum + coef y - sum_g x, out = scale v; x and y less the origin, as in the sum
-     * Returns x . v (x^ . v for cosine). */
-    float (*finish_row[MMK_SIMILARITY_COUNT])(const struct infonce_row *row);
+    /* dot:       gradient = (sum + coef y) scale
+     * cosine:    the same with normalised rows and x^ taken out,
+     *            (sum + coef y^ - along x^) inverse scale after
+     * neg_sq_l2: (sum + coef y - along x) scale; x and y less the origin, as in the sum */
+    void (*finish_row[MMK_SIMILARITY_COUNT])(const struct infonce_row *row);
 };
 
 extern const struct infonce_ops infonce_ops_scalar;

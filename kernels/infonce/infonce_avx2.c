@@ -87,17 +87,19 @@ static inline __m256 infonce_softmax_avx2(__m256 z, __m256 lse, __m256 lse_low, 
     return simd_exp2_shifted8(z, c);
 }
 
-/* lane += g z. An entry that does not count has z = -Inf, and G = 0. */
-static inline void infonce_add_gz_avx2(float *lane, __m256 g, __m256 z)
+/* lane += g z; returns column + g z. An entry that does not count has z = -Inf, and G = 0. */
+static inline __m256 infonce_add_gz_avx2(float *lane, __m256 g, __m256 z, __m256 column)
 {
     z = simd_max8(_mm256_set1_ps(-FLT_MAX), z);
     _mm256_storeu_ps(lane, _mm256_fmadd_ps(g, z, _mm256_loadu_ps(lane)));
+    return _mm256_fmadd_ps(g, z, column);
 }
 
 /* 8 columns, all rows. */
 static inline __attribute__((always_inline)) void
 infonce_gradient_columns_avx2(const struct infonce_gradient *g, size_t rows, size_t j,
-                              const float *strip, enum infonce_form form, bool sums_e, bool sums_g)
+                              const float *strip, enum infonce_form form, bool sums_e, bool sums_g,
+                              bool sums_gz)
 {
     const __m256 col_weight = _mm256_loadu_ps(g->col_weight + j);
     __m256 lse_y = col_weight, lse_y_low = col_weight;
@@ -105,8 +107,7 @@ infonce_gradient_columns_avx2(const struct infonce_gradient *g, size_t rows, siz
         lse_y = _mm256_loadu_ps(g->lse_y + j);
         lse_y_low = _mm256_loadu_ps(g->lse_y_low + j);
     }
-    __m256 column_e = _mm256_setzero_ps(), column_g = column_e;
-    float *row_gz = sums_g && g->row_gz != NULL ? g->row_gz + j % INFONCE_LANES : NULL;
+    __m256 column_e = _mm256_setzero_ps(), column_g = column_e, column_gz = column_e;
     for (size_t i = 0; i < rows; i++) {
         __m256 v = _mm256_loadu_ps(strip + i * INFONCE_STRIP + j), e, e_col, gij;
         __m256 row_weight = _mm256_broadcast_ss(g->row_weight + i);
@@ -128,27 +129,32 @@ infonce_gradient_columns_avx2(const struct infonce_gradient *g, size_t rows, siz
             float *lane = g->row_g + i * INFONCE_LANES + j % INFONCE_LANES;
             _mm256_storeu_ps(lane, _mm256_add_ps(_mm256_loadu_ps(lane), gij));
             column_g = _mm256_add_ps(column_g, gij);
-            if (row_gz != NULL)
-                infonce_add_gz_avx2(row_gz + i * INFONCE_LANES, gij, v);
         }
+        if (sums_gz)
+            column_gz = infonce_add_gz_avx2(g->row_gz + i * INFONCE_LANES + j % INFONCE_LANES, gij,
+                                            v, column_gz);
         _mm256_storeu_ps(g->out[j / 16] + i * g->ldout + j % 16, gij);
     }
     if (sums_e)
         _mm256_storeu_ps(g->col_e + j, column_e);
     if (sums_g)
         _mm256_storeu_ps(g->col_g + j, column_g);
+    if (sums_gz)
+        _mm256_storeu_ps(g->col_gz + j, column_gz);
 }
 
 static inline __attribute__((always_inline)) void
 infonce_gradient_form_avx2(const struct infonce_gradient *g, size_t rows, size_t cols,
                            const float *strip, enum infonce_form form)
 {
-    bool sums_e = g->row_e != NULL, sums_g = g->row_g != NULL;
+    bool sums_e = g->row_e != NULL, sums_g = g->row_g != NULL, sums_gz = g->row_gz != NULL;
     for (size_t j = 0; j < cols; j += 8)
         if (sums_e || sums_g)
-            infonce_gradient_columns_avx2(g, rows, j, strip, form, sums_e, sums_g);
+            infonce_gradient_columns_avx2(g, rows, j, strip, form, sums_e, sums_g, sums_gz);
+        else if (sums_gz)
+            infonce_gradient_columns_avx2(g, rows, j, strip, form, false, false, true);
         else
-            infonce_gradient_columns_avx2(g, rows, j, strip, form, false, false);
+            infonce_gradient_columns_avx2(g, rows, j, strip, form, false, false, false);
 }
 
 static void infonce_gradient_strip_avx2(const struct infonce_gradient *g, size_t rows, size_t cols,
@@ -177,7 +183,7 @@ infonce_sigmoid_columns_avx2(const struct infonce_sigmoid *g, size_t rows, size_
     float *row_g = with_g ? g->row_g + j % INFONCE_LANES : NULL;
     float *row_gz = g->row_gz != NULL ? g->row_gz + j % INFONCE_LANES : NULL;
     float *out = with_g ? g->out[j / 16] + j % 16 : NULL;
-    __m256 column_g = zero;
+    __m256 column_g = zero, column_gz = zero;
     for (size_t i = 0; i < rows; i++) {
         __m256 term = _mm256_add_ps(_mm256_broadcast_ss(row_term + i), col_term);
         __m256 z = _mm256_loadu_ps(strip + i * INFONCE_STRIP + j), w = _mm256_add_ps(z, term);
@@ -195,11 +201,13 @@ infonce_sigmoid_columns_avx2(const struct infonce_sigmoid *g, size_t rows, size_
         _mm256_storeu_ps(lane, _mm256_add_ps(_mm256_loadu_ps(lane), gij));
         column_g = _mm256_add_ps(column_g, gij);
         if (row_gz != NULL)
-            infonce_add_gz_avx2(row_gz + i * INFONCE_LANES, gij, z);
+            column_gz = infonce_add_gz_avx2(row_gz + i * INFONCE_LANES, gij, z, column_gz);
         _mm256_storeu_ps(out + i * g->ldout, gij);
     }
     if (with_g)
         _mm256_storeu_ps(g->col_g + j, column_g);
+    if (with_g && row_gz != NULL)
+        _mm256_storeu_ps(g->col_gz + j, column_gz);
 }
 
 static void infonce_sigmoid_strip_avx2(const struct infonce_sigmoid *g, size_t rows, size_t cols,
@@ -299,75 +307,65 @@ static void infonce_add_positive_avx2(const struct infonce_row *given)
     }
 }
 
-static inline __attribute__((always_inline)) float
+/* 8 columns of a row, fewer at its end. */
+static inline __attribute__((always_inline)) void
+infonce_finish_step_avx2(const struct infonce_row *row, enum mmk_similarity similarity,
+                         enum infonce_factors factors, bool has_positive, size_t k, size_t first)
+{
+    bool has_origin = similarity == MMK_NEG_SQ_L2 && row->origin != NULL;
+    __m256 v = simd_load_first(infonce_sum_at(row, k), first);
+    if (has_positive)
+        v = infonce_with_positive_avx2(row, k, first, has_origin, factors, v);
+    if (similarity != MMK_DOT) {
+        __m256 x = infonce_row_avx2(row->self, row, k, first, has_origin);
+        x = infonce_scaled_avx2(x, &row->self_scale, factors);
+        v = _mm256_fnmadd_ps(_mm256_set1_ps(row->along), x, v);
+    }
+    if (factors != INFONCE_NO_FACTOR)
+        v = _mm256_mul_ps(v, _mm256_set1_ps(row->self_scale.inverse));
+    v = _mm256_mul_ps(v, _mm256_set1_ps(row->scale));
+    if (factors == INFONCE_POWER_AND_INVERSE)
+        v = _mm256_mul_ps(v, _mm256_set1_ps(row->after));
+    infonce_store_avx2(row->gradient + k, first, simd_canonical_nan8(v));
+}
+
+static inline __attribute__((always_inline)) void
 infonce_finish_avx2(const struct infonce_row *given, enum mmk_similarity similarity,
                     enum infonce_factors factors, bool has_positive)
 {
     const struct infonce_row copy = *given, *row = &copy; /* stores cannot change it */
-    bool cosine = similarity == MMK_COSINE;
-    bool has_origin = similarity == MMK_NEG_SQ_L2 && row->origin != NULL;
-    const __m256 scale = _mm256_set1_ps(row->scale), sum_g = _mm256_set1_ps(row->sum_g);
-    __m256 lane[8];
-    for (size_t l = 0; l < 8; l++)
-        lane[l] = _mm256_setzero_ps();
-    for (size_t k = 0; k < row->d; k += SIMD_LANES) {
-#pragma GCC unroll 8
-        for (size_t l = 0; l < 8; l++) {
-            size_t at = k + 8 * l;
-            if (at >= row->d)
-                break;
-            size_t first = row->d - at < 8 ? row->d - at : 8;
-            __m256 v = simd_load_first(infonce_sum_at(row, at), first);
-            __m256 x = infonce_row_avx2(row->self, row, at, first, has_origin);
-            if (has_positive)
-                v = infonce_with_positive_avx2(row, at, first, has_origin, factors, v);
-            if (similarity == MMK_NEG_SQ_L2)
-                v = _mm256_fnmadd_ps(sum_g, x, v);
-            if (cosine)
-                x = infonce_scaled_avx2(x, &row->self_scale, factors);
-            /* beyond the tail both are 0, or NaN where all of the row is NaN */
-            lane[l] = _mm256_fmadd_ps(x, v, lane[l]);
-            infonce_store_avx2(row->gradient + at, first,
-                               cosine ? v : simd_canonical_nan8(_mm256_mul_ps(scale, v)));
-        }
-    }
-    float sum = simd_sum64x8(lane);
-    const __m256 along = _mm256_set1_ps(sum);
-    const __m256 after = _mm256_set1_ps(row->after);
-    const __m256 inverse = _mm256_set1_ps(row->self_scale.inverse);
-    for (size_t k = 0; cosine && k < row->d; k += 8) {
-        size_t first = row->d - k < 8 ? row->d - k : 8;
-        __m256 x =
-            infonce_scaled_avx2(simd_load_first(row->self + k, first), &row->self_scale, factors);
-        __m256 v = _mm256_fnmadd_ps(along, x, simd_load_first(row->gradient + k, first));
-        v = _mm256_mul_ps(_mm256_mul_ps(v, inverse), scale);
-        if (factors == INFONCE_POWER_AND_INVERSE)
-            v = _mm256_mul_ps(v, after);
-        infonce_store_avx2(row->gradient + k, first, simd_canonical_nan8(v));
-    }
-    return sum;
+    size_t k = 0;
+#pragma GCC unroll 4
+    for (; k + 8 <= row->d; k += 8)
+        infonce_finish_step_avx2(row, similarity, factors, has_positive, k, 8);
+    if (k < row->d)
+        infonce_finish_step_avx2(row, similarity, factors, has_positive, k, row->d - k);
 }
 
-static float infonce_finish_dot_avx2(const struct infonce_row *row)
+static void infonce_finish_dot_avx2(const struct infonce_row *row)
 {
-    return row->other != NULL ? infonce_finish_avx2(row, MMK_DOT, INFONCE_NO_FACTOR, true)
-                              : infonce_finish_avx2(row, MMK_DOT, INFONCE_NO_FACTOR, false);
+    if (row->other != NULL)
+        infonce_finish_avx2(row, MMK_DOT, INFONCE_NO_FACTOR, true);
+    else
+        infonce_finish_avx2(row, MMK_DOT, INFONCE_NO_FACTOR, false);
 }
 
-static float infonce_finish_cosine_avx2(const struct infonce_row *row)
+static void infonce_finish_cosine_avx2(const struct infonce_row *row)
 {
     if (infonce_has_power(row))
-        return row->other != NULL
-                   ? infonce_finish_avx2(row, MMK_COSINE, INFONCE_POWER_AND_INVERSE, true)
-                   : infonce_finish_avx2(row, MMK_COSINE, INFONCE_POWER_AND_INVERSE, false);
-    return row->other != NULL ? infonce_finish_avx2(row, MMK_COSINE, INFONCE_INVERSE, true)
-                              : infonce_finish_avx2(row, MMK_COSINE, INFONCE_INVERSE, false);
+        infonce_finish_avx2(row, MMK_COSINE, INFONCE_POWER_AND_INVERSE, row->other != NULL);
+    else if (row->other != NULL)
+        infonce_finish_avx2(row, MMK_COSINE, INFONCE_INVERSE, true);
+    else
+        infonce_finish_avx2(row, MMK_COSINE, INFONCE_INVERSE, false);
 }
 
-static float infonce_finish_neg_sq_l2_avx2(const struct infonce_row *row)
+static void infonce_finish_neg_sq_l2_avx2(const struct infonce_row *row)
 {
-    return row->other != NULL ? infonce_finish_avx2(row, MMK_NEG_SQ_L2, INFONCE_NO_FACTOR, true)
-                              : infonce_finish_avx2(row, MMK_NEG_SQ_L2, INFONCE_NO_FACTOR, false);
+    if (row->other != NULL)
+        infonce_finish_avx2(row, MMK_NEG_SQ_L2, INFONCE_NO_FACTOR, true);
+    else
+        infonce_finish_avx2(row, MMK_NEG_SQ_L2, INFONCE_NO_FACTOR, false);
 }
 
 const struct infonce_ops infonce_ops_avx2 = {

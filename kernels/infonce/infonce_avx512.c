@@ -89,18 +89,19 @@ static inline __m512 infonce_softmax_avx512(__m512 z, __m512 lse, __m512 lse_low
     return simd_exp2_shifted16(z, c);
 }
 
-/* lane += g z. An entry that does not count has z = -Inf, and G = 0. */
-static inline void infonce_add_gz_avx512(float *lane, __m512 g, __m512 z)
+/* lane += g z; returns column + g z. An entry that does not count has z = -Inf, and G = 0. */
+static inline __m512 infonce_add_gz_avx512(float *lane, __m512 g, __m512 z, __m512 column)
 {
     z = simd_max16(_mm512_set1_ps(-FLT_MAX), z);
     _mm512_storeu_ps(lane, _mm512_fmadd_ps(g, z, _mm512_loadu_ps(lane)));
+    return _mm512_fmadd_ps(g, z, column);
 }
 
 /* 16 columns, all rows. */
 static inline __attribute__((always_inline)) void
 infonce_gradient_columns_avx512(const struct infonce_gradient *g, size_t rows, size_t j,
                                 const float *strip, enum infonce_form form, bool sums_e,
-                                bool sums_g)
+                                bool sums_g, bool sums_gz)
 {
     const __m512 col_weight = _mm512_loadu_ps(g->col_weight + j);
     __m512 lse_y = col_weight, lse_y_low = col_weight;
@@ -108,8 +109,7 @@ infonce_gradient_columns_avx512(const struct infonce_gradient *g, size_t rows, s
         lse_y = _mm512_loadu_ps(g->lse_y + j);
         lse_y_low = _mm512_loadu_ps(g->lse_y_low + j);
     }
-    __m512 column_e = _mm512_setzero_ps(), column_g = column_e;
-    float *row_gz = sums_g ? g->row_gz : NULL;
+    __m512 column_e = _mm512_setzero_ps(), column_g = column_e, column_gz = column_e;
     for (size_t i = 0; i < rows; i++) {
         __m512 v = _mm512_loadu_ps(strip + i * INFONCE_STRIP + j), e, e_col, gij;
         __m512 row_weight = _mm512_set1_ps(g->row_weight[i]);
@@ -131,27 +131,31 @@ infonce_gradient_columns_avx512(const struct infonce_gradient *g, size_t rows, s
             float *lane = g->row_g + i * INFONCE_LANES;
             _mm512_storeu_ps(lane, _mm512_add_ps(_mm512_loadu_ps(lane), gij));
             column_g = _mm512_add_ps(column_g, gij);
-            if (row_gz != NULL)
-                infonce_add_gz_avx512(row_gz + i * INFONCE_LANES, gij, v);
         }
+        if (sums_gz)
+            column_gz = infonce_add_gz_avx512(g->row_gz + i * INFONCE_LANES, gij, v, column_gz);
         _mm512_storeu_ps(g->out[j / 16] + i * g->ldout, gij);
     }
     if (sums_e)
         _mm512_storeu_ps(g->col_e + j, column_e);
     if (sums_g)
         _mm512_storeu_ps(g->col_g + j, column_g);
+    if (sums_gz)
+        _mm512_storeu_ps(g->col_gz + j, column_gz);
 }
 
 static inline __attribute__((always_inline)) void
 infonce_gradient_form_avx512(const struct infonce_gradient *g, size_t rows, size_t cols,
                              const float *strip, enum infonce_form form)
 {
-    bool sums_e = g->row_e != NULL, sums_g = g->row_g != NULL;
+    bool sums_e = g->row_e != NULL, sums_g = g->row_g != NULL, sums_gz = g->row_gz != NULL;
     for (size_t j = 0; j < cols; j += 16)
         if (sums_e || sums_g)
-            infonce_gradient_columns_avx512(g, rows, j, strip, form, sums_e, sums_g);
+            infonce_gradient_columns_avx512(g, rows, j, strip, form, sums_e, sums_g, sums_gz);
+        else if (sums_gz)
+            infonce_gradient_columns_avx512(g, rows, j, strip, form, false, false, true);
         else
-            infonce_gradient_columns_avx512(g, rows, j, strip, form, false, false);
+            infonce_gradient_columns_avx512(g, rows, j, strip, form, false, false, false);
 }
 
 static void infonce_gradient_strip_avx512(const struct infonce_gradient *g, size_t rows,
@@ -178,7 +182,7 @@ infonce_sigmoid_columns_avx512(const struct infonce_sigmoid *g, size_t rows, siz
     const float *row_term = g->row_term;
     float *row_s = g->row_s, *row_g = g->row_g, *row_gz = g->row_gz;
     float *out = with_g ? g->out[j / 16] : NULL;
-    __m512 column_g = zero;
+    __m512 column_g = zero, column_gz = zero;
     for (size_t i = 0; i < rows; i++) {
         __m512 term = _mm512_add_ps(_mm512_set1_ps(row_term[i]), col_term);
         __m512 z = _mm512_loadu_ps(strip + i * INFONCE_STRIP + j), w = _mm512_add_ps(z, term);
@@ -196,11 +200,13 @@ infonce_sigmoid_columns_avx512(const struct infonce_sigmoid *g, size_t rows, siz
         _mm512_storeu_ps(lane, _mm512_add_ps(_mm512_loadu_ps(lane), gij));
         column_g = _mm512_add_ps(column_g, gij);
         if (row_gz != NULL)
-            infonce_add_gz_avx512(row_gz + i * INFONCE_LANES, gij, z);
+            column_gz = infonce_add_gz_avx512(row_gz + i * INFONCE_LANES, gij, z, column_gz);
         _mm512_storeu_ps(out + i * g->ldout, gij);
     }
     if (with_g)
         _mm512_storeu_ps(g->col_g + j, column_g);
+    if (with_g && row_gz != NULL)
+        _mm512_storeu_ps(g->col_gz + j, column_gz);
 }
 
 static void infonce_sigmoid_strip_avx512(const struct infonce_sigmoid *g, size_t rows, size_t cols,
@@ -298,96 +304,65 @@ static void infonce_add_positive_avx512(const struct infonce_row *given)
     }
 }
 
-/* 16 columns of a row (fewer at its end): stores scale v, or v itself for cosine; returns lane + x
- * v. */
-static inline __attribute__((always_inline)) __m512
+/* 16 columns of a row, fewer at its end. */
+static inline __attribute__((always_inline)) void
 infonce_finish_step_avx512(const struct infonce_row *row, enum mmk_similarity similarity,
-                           enum infonce_factors factors, const float *sum, bool has_positive,
-                           size_t k, size_t first, __m512 lane)
+                           enum infonce_factors factors, bool has_positive, size_t k, size_t first)
 {
-    bool cosine = similarity == MMK_COSINE;
     bool has_origin = similarity == MMK_NEG_SQ_L2 && row->origin != NULL;
-    __m512 v = simd_load_first(sum, first);
-    __m512 x = infonce_row_avx512(row->self, row, k, first, has_origin);
+    __m512 v = simd_load_first(infonce_sum_at(row, k), first);
     if (has_positive)
         v = infonce_with_positive_avx512(row, k, first, has_origin, factors, v);
-    if (similarity == MMK_NEG_SQ_L2)
-        v = _mm512_fnmadd_ps(_mm512_set1_ps(row->sum_g), x, v);
-    if (cosine) {
+    if (similarity != MMK_DOT) {
+        __m512 x = infonce_row_avx512(row->self, row, k, first, has_origin);
         x = infonce_scaled_avx512(x, &row->self_scale, factors);
-        infonce_store_avx512(row->gradient + k, first, v);
-    } else {
-        __m512 scaled = _mm512_mul_ps(_mm512_set1_ps(row->scale), v);
-        infonce_store_avx512(row->gradient + k, first, simd_canonical_nan16(scaled));
+        v = _mm512_fnmadd_ps(_mm512_set1_ps(row->along), x, v);
     }
-    return _mm512_mask3_fmadd_ps(x, v, lane, simd_first(first));
-}
-
-/* cosine: what lies along the row is taken out. */
-static inline __attribute__((always_inline)) void
-infonce_project_avx512(const struct infonce_row *row, enum infonce_factors factors, __m512 along,
-                       size_t k, size_t first)
-{
-    __m512 x =
-        infonce_scaled_avx512(simd_load_first(row->self + k, first), &row->self_scale, factors);
-    __m512 v = _mm512_fnmadd_ps(along, x, simd_load_first(row->gradient + k, first));
-    v = _mm512_mul_ps(v, _mm512_set1_ps(row->self_scale.inverse));
+    if (factors != INFONCE_NO_FACTOR)
+        v = _mm512_mul_ps(v, _mm512_set1_ps(row->self_scale.inverse));
     v = _mm512_mul_ps(v, _mm512_set1_ps(row->scale));
     if (factors == INFONCE_POWER_AND_INVERSE)
         v = _mm512_mul_ps(v, _mm512_set1_ps(row->after));
     infonce_store_avx512(row->gradient + k, first, simd_canonical_nan16(v));
 }
 
-static inline __attribute__((always_inline)) float
+static inline __attribute__((always_inline)) void
 infonce_finish_avx512(const struct infonce_row *given, enum mmk_similarity similarity,
                       enum infonce_factors factors, bool has_positive)
 {
     const struct infonce_row copy = *given, *row = &copy; /* stores cannot change it */
-    __m512 lane[4] = {_mm512_setzero_ps(), _mm512_setzero_ps(), _mm512_setzero_ps(),
-                      _mm512_setzero_ps()};
-    size_t k = 0, whole = row->d - row->d % 16;
-    for (; k + SIMD_LANES <= row->d; k += SIMD_LANES) {
+    size_t k = 0;
 #pragma GCC unroll 4
-        for (size_t l = 0; l < 4; l++)
-            lane[l] = infonce_finish_step_avx512(row, similarity, factors,
-                                                 infonce_sum_at(row, k + 16 * l), has_positive,
-                                                 k + 16 * l, 16, lane[l]);
-    }
-    for (; k < row->d; k += 16)
-        lane[k / 16 % 4] = infonce_finish_step_avx512(
-            row, similarity, factors, infonce_sum_at(row, k), has_positive, k,
-            row->d - k < 16 ? row->d - k : 16, lane[k / 16 % 4]);
-    float sum = simd_sum64x16(lane[0], lane[1], lane[2], lane[3]);
-    if (similarity != MMK_COSINE)
-        return sum;
-    const __m512 along = _mm512_set1_ps(sum);
-    for (k = 0; k < whole; k += 16)
-        infonce_project_avx512(row, factors, along, k, 16);
+    for (; k + 16 <= row->d; k += 16)
+        infonce_finish_step_avx512(row, similarity, factors, has_positive, k, 16);
     if (k < row->d)
-        infonce_project_avx512(row, factors, along, k, row->d - k);
-    return sum;
+        infonce_finish_step_avx512(row, similarity, factors, has_positive, k, row->d - k);
 }
 
-static float infonce_finish_dot_avx512(const struct infonce_row *row)
+static void infonce_finish_dot_avx512(const struct infonce_row *row)
 {
-    return row->other != NULL ? infonce_finish_avx512(row, MMK_DOT, INFONCE_NO_FACTOR, true)
-                              : infonce_finish_avx512(row, MMK_DOT, INFONCE_NO_FACTOR, false);
+    if (row->other != NULL)
+        infonce_finish_avx512(row, MMK_DOT, INFONCE_NO_FACTOR, true);
+    else
+        infonce_finish_avx512(row, MMK_DOT, INFONCE_NO_FACTOR, false);
 }
 
-static float infonce_finish_cosine_avx512(const struct infonce_row *row)
+static void infonce_finish_cosine_avx512(const struct infonce_row *row)
 {
     if (infonce_has_power(row))
-        return row->other != NULL
-                   ? infonce_finish_avx512(row, MMK_COSINE, INFONCE_POWER_AND_INVERSE, true)
-                   : infonce_finish_avx512(row, MMK_COSINE, INFONCE_POWER_AND_INVERSE, false);
-    return row->other != NULL ? infonce_finish_avx512(row, MMK_COSINE, INFONCE_INVERSE, true)
-                              : infonce_finish_avx512(row, MMK_COSINE, INFONCE_INVERSE, false);
+        infonce_finish_avx512(row, MMK_COSINE, INFONCE_POWER_AND_INVERSE, row->other != NULL);
+    else if (row->other != NULL)
+        infonce_finish_avx512(row, MMK_COSINE, INFONCE_INVERSE, true);
+    else
+        infonce_finish_avx512(row, MMK_COSINE, INFONCE_INVERSE, false);
 }
 
-static float infonce_finish_neg_sq_l2_avx512(const struct infonce_row *row)
+static void infonce_finish_neg_sq_l2_avx512(const struct infonce_row *row)
 {
-    return row->other != NULL ? infonce_finish_avx512(row, MMK_NEG_SQ_L2, INFONCE_NO_FACTOR, true)
-                              : infonce_finish_avx512(row, MMK_NEG_SQ_L2, INFONCE_NO_FACTOR, false);
+    if (row->other != NULL)
+        infonce_finish_avx512(row, MMK_NEG_SQ_L2, INFONCE_NO_FACTOR, true);
+    else
+        infonce_finish_avx512(row, MMK_NEG_SQ_L2, INFONCE_NO_FACTOR, false);
 }
 
 const struct infonce_ops infonce_ops_avx512 = {

@@ -85,17 +85,20 @@ static inline float32x4_t infonce_softmax_neon(float32x4_t z, float32x4_t lse, f
     return simd_exp2_shifted4(vminq_f32(z, vdupq_n_f32(0.0f)), c); /* NaN where z is */
 }
 
-/* lane += g z. An entry that does not count has z = -Inf, and G = 0. */
-static inline void infonce_add_gz_neon(float *lane, float32x4_t g, float32x4_t z)
+/* lane += g z; returns column + g z. An entry that does not count has z = -Inf, and G = 0. */
+static inline float32x4_t infonce_add_gz_neon(float *lane, float32x4_t g, float32x4_t z,
+                                              float32x4_t column)
 {
     z = simd_max4(vdupq_n_f32(-FLT_MAX), z);
     vst1q_f32(lane, vfmaq_f32(vld1q_f32(lane), g, z));
+    return vfmaq_f32(column, g, z);
 }
 
 /* 4 columns, all rows. */
 static inline __attribute__((always_inline)) void
 infonce_gradient_columns_neon(const struct infonce_gradient *g, size_t rows, size_t j,
-                              const float *strip, enum infonce_form form, bool sums_e, bool sums_g)
+                              const float *strip, enum infonce_form form, bool sums_e, bool sums_g,
+                              bool sums_gz)
 {
     const float32x4_t col_weight = vld1q_f32(g->col_weight + j);
     float32x4_t lse_y = col_weight, lse_y_low = col_weight;
@@ -103,10 +106,9 @@ infonce_gradient_columns_neon(const struct infonce_gradient *g, size_t rows, siz
         lse_y = vld1q_f32(g->lse_y + j);
         lse_y_low = vld1q_f32(g->lse_y_low + j);
     }
-    float32x4_t column_e = vdupq_n_f32(0.0f), column_g = column_e;
+    float32x4_t column_e = vdupq_n_f32(0.0f), column_g = column_e, column_gz = column_e;
     const struct simd_shift shift = g->shift; /* read once: a store might change *g */
     float *out = g->out[j / 16] + j % 16;
-    float *row_gz = sums_g && g->row_gz != NULL ? g->row_gz + j % INFONCE_LANES : NULL;
     for (size_t i = 0; i < rows; i++, out += g->ldout) {
         float32x4_t v = vld1q_f32(strip + i * INFONCE_STRIP + j), e, e_col, gij;
         float32x4_t row_weight = vdupq_n_f32(g->row_weight[i]);
@@ -128,27 +130,32 @@ infonce_gradient_columns_neon(const struct infonce_gradient *g, size_t rows, siz
             float *lane = g->row_g + i * INFONCE_LANES + j % INFONCE_LANES;
             vst1q_f32(lane, vaddq_f32(vld1q_f32(lane), gij));
             column_g = vaddq_f32(column_g, gij);
-            if (row_gz != NULL)
-                infonce_add_gz_neon(row_gz + i * INFONCE_LANES, gij, v);
         }
+        if (sums_gz)
+            column_gz = infonce_add_gz_neon(g->row_gz + i * INFONCE_LANES + j % INFONCE_LANES, gij,
+                                            v, column_gz);
         vst1q_f32(out, gij);
     }
     if (sums_e)
         vst1q_f32(g->col_e + j, column_e);
     if (sums_g)
         vst1q_f32(g->col_g + j, column_g);
+    if (sums_gz)
+        vst1q_f32(g->col_gz + j, column_gz);
 }
 
 static inline __attribute__((always_inline)) void
 infonce_gradient_form_neon(const struct infonce_gradient *g, size_t rows, size_t cols,
                            const float *strip, enum infonce_form form)
 {
-    bool sums_e = g->row_e != NULL, sums_g = g->row_g != NULL;
+    bool sums_e = g->row_e != NULL, sums_g = g->row_g != NULL, sums_gz = g->row_gz != NULL;
     for (size_t j = 0; j < cols; j += 4)
         if (sums_e || sums_g)
-            infonce_gradient_columns_neon(g, rows, j, strip, form, sums_e, sums_g);
+            infonce_gradient_columns_neon(g, rows, j, strip, form, sums_e, sums_g, sums_gz);
+        else if (sums_gz)
+            infonce_gradient_columns_neon(g, rows, j, strip, form, false, false, true);
         else
-            infonce_gradient_columns_neon(g, rows, j, strip, form, false, false);
+            infonce_gradient_columns_neon(g, rows, j, strip, form, false, false, false);
 }
 
 static void infonce_gradient_strip_neon(const struct infonce_gradient *g, size_t rows, size_t cols,
@@ -178,7 +185,7 @@ infonce_sigmoid_columns_neon(const struct infonce_sigmoid *g, size_t rows, size_
     float *row_g = with_g ? g->row_g + j % INFONCE_LANES : NULL;
     float *row_gz = g->row_gz != NULL ? g->row_gz + j % INFONCE_LANES : NULL;
     float *out = with_g ? g->out[j / 16] + j % 16 : NULL;
-    float32x4_t column_g = zero;
+    float32x4_t column_g = zero, column_gz = zero;
     for (size_t i = 0; i < rows; i++) {
         float32x4_t term = vaddq_f32(vdupq_n_f32(row_term[i]), col_term);
         float32x4_t z = vld1q_f32(strip + i * INFONCE_STRIP + j), w = vaddq_f32(z, term);
@@ -195,11 +202,13 @@ infonce_sigmoid_columns_neon(const struct infonce_sigmoid *g, size_t rows, size_
         vst1q_f32(lane, vaddq_f32(vld1q_f32(lane), gij));
         column_g = vaddq_f32(column_g, gij);
         if (row_gz != NULL)
-            infonce_add_gz_neon(row_gz + i * INFONCE_LANES, gij, z);
+            column_gz = infonce_add_gz_neon(row_gz + i * INFONCE_LANES, gij, z, column_gz);
         vst1q_f32(out + i * g->ldout, gij);
     }
     if (with_g)
         vst1q_f32(g->col_g + j, column_g);
+    if (with_g && row_gz != NULL)
+        vst1q_f32(g->col_gz + j, column_gz);
 }
 
 static void infonce_sigmoid_strip_neon(const struct infonce_sigmoid *g, size_t rows, size_t cols,
@@ -294,62 +303,48 @@ static void infonce_add_positive_neon(const struct infonce_row *given)
     }
 }
 
-static inline __attribute__((always_inline)) float
-infonce_finish_neon(const struct infonce_row *row, enum mmk_similarity similarity)
+/* 4 columns of a row, fewer at its end. Factors of 1 are exact. */
+static inline __attribute__((always_inline)) void
+infonce_finish_step_neon(const struct infonce_row *row, enum mmk_similarity similarity, size_t k,
+                         size_t first)
 {
-    bool cosine = similarity == MMK_COSINE;
     bool has_origin = similarity == MMK_NEG_SQ_L2 && row->origin != NULL;
-    const float32x4_t sum_g = vdupq_n_f32(row->sum_g);
-    float32x4_t lane[16];
-    for (size_t l = 0; l < 16; l++)
-        lane[l] = vdupq_n_f32(0.0f);
-    for (size_t k = 0; k < row->d; k += SIMD_LANES) {
-        for (size_t l = 0; l < 16; l++) {
-            size_t at = k + 4 * l;
-            if (at >= row->d)
-                break;
-            size_t first = row->d - at < 4 ? row->d - at : 4;
-            float32x4_t v = simd_load_first(infonce_sum_at(row, at), first);
-            float32x4_t x = infonce_row_neon(row->self, row, at, first, has_origin);
-            if (row->other != NULL)
-                v = infonce_with_positive_neon(row, at, first, has_origin, v);
-            if (similarity == MMK_NEG_SQ_L2)
-                v = vfmsq_f32(v, sum_g, x);
-            if (cosine)
-                x = infonce_scaled_neon(x, &row->self_scale);
-            /* beyond the tail both are 0, or NaN where all of the row is NaN */
-            lane[l] = vfmaq_f32(lane[l], x, v);
-            simd_store_first(row->gradient + at, first,
-                             cosine ? v : simd_canonical_nan4(vmulq_n_f32(v, row->scale)));
-        }
+    float32x4_t v = simd_load_first(infonce_sum_at(row, k), first);
+    if (row->other != NULL)
+        v = infonce_with_positive_neon(row, k, first, has_origin, v);
+    if (similarity != MMK_DOT) {
+        float32x4_t x = infonce_row_neon(row->self, row, k, first, has_origin);
+        v = vfmsq_f32(v, vdupq_n_f32(row->along), infonce_scaled_neon(x, &row->self_scale));
     }
-    float sum = simd_sum64x4(lane);
-    const float32x4_t along = vdupq_n_f32(sum);
-    for (size_t k = 0; cosine && k < row->d; k += 4) {
-        size_t first = row->d - k < 4 ? row->d - k : 4;
-        float32x4_t x =
-            infonce_scaled_neon(simd_load_first(row->self + k, first), &row->self_scale);
-        float32x4_t v = vfmsq_f32(simd_load_first(row->gradient + k, first), along, x);
-        v = vmulq_n_f32(v, row->self_scale.inverse);
-        v = vmulq_n_f32(vmulq_n_f32(v, row->scale), row->after);
-        simd_store_first(row->gradient + k, first, simd_canonical_nan4(v));
-    }
-    return sum;
+    v = vmulq_n_f32(vmulq_n_f32(v, row->self_scale.inverse), row->scale);
+    simd_store_first(row->gradient + k, first, simd_canonical_nan4(vmulq_n_f32(v, row->after)));
 }
 
-static float infonce_finish_dot_neon(const struct infonce_row *row)
+static inline __attribute__((always_inline)) void
+infonce_finish_neon(const struct infonce_row *given, enum mmk_similarity similarity)
 {
-    return infonce_finish_neon(row, MMK_DOT);
+    const struct infonce_row copy = *given, *row = &copy; /* stores cannot change it */
+    size_t k = 0;
+#pragma GCC unroll 4
+    for (; k + 4 <= row->d; k += 4)
+        infonce_finish_step_neon(row, similarity, k, 4);
+    if (k < row->d)
+        infonce_finish_step_neon(row, similarity, k, row->d - k);
 }
 
-static float infonce_finish_cosine_neon(const struct infonce_row *row)
+static void infonce_finish_dot_neon(const struct infonce_row *row)
 {
-    return infonce_finish_neon(row, MMK_COSINE);
+    infonce_finish_neon(row, MMK_DOT);
 }
 
-static float infonce_finish_neg_sq_l2_neon(const struct infonce_row *row)
+static void infonce_finish_cosine_neon(const struct infonce_row *row)
 {
-    return infonce_finish_neon(row, MMK_NEG_SQ_L2);
+    infonce_finish_neon(row, MMK_COSINE);
+}
+
+static void infonce_finish_neg_sq_l2_neon(const struct infonce_row *row)
+{
+    infonce_finish_neon(row, MMK_NEG_SQ_L2);
 }
 
 const struct infonce_ops infonce_ops_neon = {

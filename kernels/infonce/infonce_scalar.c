@@ -38,21 +38,23 @@ static inline float infonce_softmax_scalar(float z, float lse, float lse_low, st
 }
 
 /* An entry that does not count has z = -Inf, and G = 0. */
-static inline void infonce_add_gz_scalar(float *lane, float g, float z)
+static inline void infonce_add_gz_scalar(float *sum, float g, float z)
 {
-    *lane = fmaf(g, simd_max(-FLT_MAX, z), *lane);
+    *sum = fmaf(g, simd_max(-FLT_MAX, z), *sum);
 }
 
 static inline __attribute__((always_inline)) void
 infonce_gradient_form_scalar(const struct infonce_gradient *g, size_t rows, size_t cols,
                              const float *strip, enum infonce_form form)
 {
-    bool sums_e = g->row_e != NULL, sums_g = g->row_g != NULL;
+    bool sums_e = g->row_e != NULL, sums_g = g->row_g != NULL, sums_gz = g->row_gz != NULL;
     for (size_t j = 0; j < cols; j++) {
         if (sums_e)
             g->col_e[j] = 0.0f;
         if (sums_g)
             g->col_g[j] = 0.0f;
+        if (sums_gz)
+            g->col_gz[j] = 0.0f;
     }
     for (size_t i = 0; i < rows; i++)
         for (size_t j = 0; j < cols; j++) {
@@ -72,8 +74,10 @@ infonce_gradient_form_scalar(const struct infonce_gradient *g, size_t rows, size
             if (sums_g) {
                 g->row_g[i * LANES + j % LANES] += gij;
                 g->col_g[j] += gij;
-                if (g->row_gz != NULL)
-                    infonce_add_gz_scalar(&g->row_gz[i * LANES + j % LANES], gij, v);
+            }
+            if (sums_gz) {
+                infonce_add_gz_scalar(&g->row_gz[i * LANES + j % LANES], gij, v);
+                infonce_add_gz_scalar(&g->col_gz[j], gij, v);
             }
             g->out[j / 16][i * g->ldout + j % 16] = gij;
         }
@@ -95,8 +99,11 @@ infonce_sigmoid_form_scalar(const struct infonce_sigmoid *g, size_t rows, size_t
                             const float *strip, bool with_g)
 {
     const struct simd_shift shift = infonce_raised();
-    for (size_t j = 0; with_g && j < cols; j++)
+    for (size_t j = 0; with_g && j < cols; j++) {
         g->col_g[j] = 0.0f;
+        if (g->row_gz != NULL)
+            g->col_gz[j] = 0.0f;
+    }
     for (size_t i = 0; i < rows; i++)
         for (size_t j = 0; j < cols; j++) {
             float w = strip[i * INFONCE_STRIP + j] + (g->row_term[i] + g->col_term[j]);
@@ -109,9 +116,11 @@ infonce_sigmoid_form_scalar(const struct infonce_sigmoid *g, size_t rows, size_t
             float gij = ((w < 0.0f ? raised : INFONCE_RAISE) / (1.0f + q)) * g->scale;
             g->row_g[i * LANES + j % LANES] += gij;
             g->col_g[j] += gij;
-            if (g->row_gz != NULL)
-                infonce_add_gz_scalar(&g->row_gz[i * LANES + j % LANES], gij,
-                                      strip[i * INFONCE_STRIP + j]);
+            if (g->row_gz != NULL) {
+                float z = strip[i * INFONCE_STRIP + j];
+                infonce_add_gz_scalar(&g->row_gz[i * LANES + j % LANES], gij, z);
+                infonce_add_gz_scalar(&g->col_gz[j], gij, z);
+            }
             g->out[j / 16][i * g->ldout + j % 16] = gij;
         }
 }
@@ -178,47 +187,36 @@ static void infonce_add_positive_scalar(const struct infonce_row *row)
             infonce_with_positive_scalar(row, k, row->origin != NULL, *infonce_sum_at(row, k));
 }
 
-static inline __attribute__((always_inline)) float
+static inline __attribute__((always_inline)) void
 infonce_finish_scalar(const struct infonce_row *row, enum mmk_similarity similarity)
 {
-    bool cosine = similarity == MMK_COSINE;
     bool has_origin = similarity == MMK_NEG_SQ_L2 && row->origin != NULL;
-    float lane[SIMD_LANES] = {0};
     for (size_t k = 0; k < row->d; k++) {
         float v = *infonce_sum_at(row, k), x = row->self[k];
         if (has_origin)
             x -= row->origin[k];
         if (row->other != NULL)
             v = infonce_with_positive_scalar(row, k, has_origin, v);
-        if (similarity == MMK_NEG_SQ_L2)
-            v = fmaf(-row->sum_g, x, v);
-        if (cosine)
-            x = infonce_scaled_scalar(x, row->self_scale);
-        lane[k % SIMD_LANES] = fmaf(x, v, lane[k % SIMD_LANES]);
-        row->gradient[k] = cosine ? v : simd_canonical_nan(row->scale * v);
+        if (similarity != MMK_DOT)
+            v = fmaf(-row->along, infonce_scaled_scalar(x, row->self_scale), v);
+        v = (v * row->self_scale.inverse) * row->scale;
+        row->gradient[k] = simd_canonical_nan(v * row->after);
     }
-    float along = simd_sum64(lane);
-    for (size_t k = 0; cosine && k < row->d; k++) {
-        float x = infonce_scaled_scalar(row->self[k], row->self_scale);
-        float v = fmaf(-along, x, row->gradient[k]) * row->self_scale.inverse;
-        row->gradient[k] = simd_canonical_nan((v * row->scale) * row->after);
-    }
-    return along;
 }
 
-static float infonce_finish_dot_scalar(const struct infonce_row *row)
+static void infonce_finish_dot_scalar(const struct infonce_row *row)
 {
-    return infonce_finish_scalar(row, MMK_DOT);
+    infonce_finish_scalar(row, MMK_DOT);
 }
 
-static float infonce_finish_cosine_scalar(const struct infonce_row *row)
+static void infonce_finish_cosine_scalar(const struct infonce_row *row)
 {
-    return infonce_finish_scalar(row, MMK_COSINE);
+    infonce_finish_scalar(row, MMK_COSINE);
 }
 
-static float infonce_finish_neg_sq_l2_scalar(const struct infonce_row *row)
+static void infonce_finish_neg_sq_l2_scalar(const struct infonce_row *row)
 {
-    return infonce_finish_scalar(row, MMK_NEG_SQ_L2);
+    infonce_finish_scalar(row, MMK_NEG_SQ_L2);
 }
 
 const struct infonce_ops infonce_ops_scalar = {

@@ -189,13 +189,10 @@ enum mmk_status infonce_take_gradient(const char *name, const struct mmk_matrix_
 
 void infonce_want(struct infonce *p, const struct gradients *out, bool dlogit_scale)
 {
-    bool dx = out->x.data != NULL, dy = out->y.data != NULL;
-    bool by_rows = dlogit_scale && p->config.similarity != MMK_NEG_SQ_L2;
     p->wanted = (struct infonce_wanted){
         .dlogit_scale = dlogit_scale,
-        .rows = dx || by_rows,
-        .columns = dy || out->negatives.data != NULL,
-        .stand_in_rows = by_rows && !dx,
+        .rows = out->x.data != NULL,
+        .columns = out->y.data != NULL || out->negatives.data != NULL,
     };
 }
 

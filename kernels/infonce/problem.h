@@ -49,15 +49,14 @@
  * +-- gradient ------------ gradient.c -------- where a backward runs ---------------------------+
  * | row_e, row_g           m, m double                 gradient         finish, sigmoid          |
  * | col_e, col_g           n, n double                 products         finish, sigmoid          |
- * | part_e, part_g         GRADIENT_ROW_BLOCKS x 672   gradient         products                 |
- * | slope                  m double                    finish; gradient backward                 |
+ * | part_e, part_g, part_gz GRADIENT_ROW_BLOCKS x 672  gradient         products                 |
+ * | row_gz, col_gz         m, n double                 gradient; products finish, backward       |
  * +-- products ------------ products.c -------- where a backward runs ---------------------------+
  * | columns_y              672 of d                    products         products                 |
  * | tiles                  t x 84 of d                 products, finish products, finish         |
  * | sums_x                 GRADIENT_ROWS of d double   products         products                 |
  * | sums_y                 t x 84 of d double; n of d where m > GRADIENT_ROWS      (as sums_x)   |
  * | g                      GRADIENT_ROWS x 672         gradient         products                 |
- * | stand_in_x             m of d, where d logit_scale is wanted without dX (not for neg_sq_l2)  |
  * +-- sigmoid ------------- sigmoid.c --------- for a sigmoid loss ------------------------------+
  * | row_term, col_term     m, n                        sigmoid          pass, gradient           |
  * | var_x, var_y           m, n double                 sigmoid          sigmoid                  |
@@ -133,11 +132,11 @@ struct gradient_state {
      * much. */
     bool positives_in_g;
     bool sums_g;           /* sums of G are needed, */
-    bool sums_gz;          /* and of G z */
+    bool sums_gz;          /* or of G z */
     double *row_e, *row_g; /* sums over the negatives */
     double *col_e, *col_g;
-    float *part_e, *part_g; /* of the column sums, a block of rows each */
-    double *slope;          /* rows' parts of d logit_scale: x . (G Y), or the sum of G z */
+    double *row_gz, *col_gz;
+    float *part_e, *part_g, *part_gz; /* of the column sums, a block of rows each */
 };
 
 /* The operands and results of the two products with G. */
@@ -146,7 +145,6 @@ struct products_state {
     float *tiles;            /* gradients of a worker's task, in register tiles */
     double *sums_x, *sums_y; /* of the blocks so far, likewise */
     float *g;                /* in stripes */
-    float *stand_in_x;       /* m x d: in place of dX where that is not wanted */
 };
 
 /* w_ij = z_ij + row_term_i + col_term_j; row_sum and row_e sum 2^24 log2(1 + 2^w). */
@@ -179,12 +177,10 @@ struct gradients {
     struct args_out x, y, negatives;
 };
 
-/* Which of the products with G are needed, for a gradient or for d logit_scale, whose sum is taken
- * from the rows of dX (backward.c; not for neg_sq_l2). */
+/* What is wanted, and so which of the products with G are needed. */
 struct infonce_wanted {
     bool dlogit_scale;
     bool rows, columns; /* G Y, G^T X */
-    bool stand_in_rows; /* dX is not wanted, but its rows are needed */
 };
 
 struct infonce {
@@ -228,10 +224,12 @@ static inline bool infonce_several_positives(const struct infonce *p)
     return !p->targets.none && (entries > p->targets.x.counted || entries > p->targets.y.counted);
 }
 
-/* Whether d logit_scale is the sum of G z. */
+/* Whether sums of G z are needed: for d logit_scale, and for what cosine's gradients have along
+ * their own rows. */
 static inline bool infonce_sums_gz(const struct infonce *p)
 {
-    return p->wanted.dlogit_scale && p->config.similarity == MMK_NEG_SQ_L2;
+    bool along = p->config.similarity == MMK_COSINE && (p->wanted.rows || p->wanted.columns);
+    return p->wanted.dlogit_scale || along;
 }
 
 /* One side of the logits as their rows, the other as their columns. */

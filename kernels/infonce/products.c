@@ -45,8 +45,6 @@ void infonce_layout_products(struct infonce *p, struct scratch *s)
         p->products.sums_y =
             scratch_take(s, tile_panel_floats(p->d, sums_y_rows(p)), sizeof(double));
     p->products.g = scratch_take(s, rows, TILE_BLOCK_COLS * f);
-    if (p->wanted.stand_in_rows)
-        p->products.stand_in_x = scratch_take(s, p->m, p->d * f);
 }
 
 /* Rows [first, first + rows) of a gradient whose sums over the negatives are complete, in tiles of
@@ -253,14 +251,19 @@ static void gradient_columns(const struct stage *s, size_t first)
 static void join_columns(const struct stage *s, size_t first, size_t count)
 {
     const struct infonce *p = s->p;
-    for (int of_g = 0; of_g < 2; of_g++) {
-        double *total = (of_g ? p->gradient.col_g : p->gradient.col_e) + s->super.col + first;
-        const float *part = (of_g ? p->gradient.part_g : p->gradient.part_e) + first;
-        if (!(of_g ? p->gradient.sums_g : p->gradient.late))
-            continue;
-        for (size_t row = 0; row < s->super.rows; row += TILE_BLOCK_ROWS, part += TILE_BLOCK_COLS)
-            add_part(count, total, part, s->super.row + row == 0);
-    }
+    const struct gradient_state *g = &p->gradient;
+    const struct {
+        bool wanted;
+        double *total;
+        const float *part;
+    } sums[] = {{g->late, g->col_e, g->part_e},
+                {g->sums_g, g->col_g, g->part_g},
+                {g->sums_gz, g->col_gz, g->part_gz}};
+    for (size_t of = 0; of < sizeof sums / sizeof *sums; of++)
+        for (size_t row = 0; sums[of].wanted && row < s->super.rows; row += TILE_BLOCK_ROWS)
+            add_part(count, sums[of].total + s->super.col + first,
+                     sums[of].part + row / TILE_BLOCK_ROWS * TILE_BLOCK_COLS + first,
+                     s->super.row + row == 0);
 }
 
 /* One column of blocks, super: G, dX and dY. Workers take what comes next when they are free: which
