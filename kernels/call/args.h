@@ -10,7 +10,6 @@
 
 #include "../mmk.h"
 
-#include <omp.h>
 #include <stdbool.h>
 
 /* Writes the sentence, and returns the status. */

@@ -1,7 +1,10 @@
-/* threads.c - how many threads a call may have: forks, CPUs, and what the system refuses.
+/* threads.c - how many threads a call may have: forks, CPUs, and what the system refuses; and how
+ * they share its work.
  * SPDX-License-Identifier: MIT
  */
 #include "threads.h"
+
+#include "fp_state.h"
 
 #include <ctype.h>
 #include <omp.h>
@@ -149,4 +152,33 @@ int threads_startable(int wanted)
     if (wanted > 1)
         atomic_store_explicit(&used, true, memory_order_relaxed);
     return wanted;
+}
+
+/* ---- Work ------------------------------------------------------------------------------------ */
+
+void threads_run(int threads, void (*body)(void *context, size_t worker, size_t workers),
+                 void *context)
+{
+    if (threads <= 1) { /* the caller's state is the default already */
+        body(context, 0, 1);
+        return;
+    }
+#pragma omp parallel num_threads(threads)
+    {
+        FP_STATE_DEFAULT();
+        body(context, (size_t)omp_get_thread_num(), (size_t)omp_get_num_threads());
+    }
+}
+
+void threads_each(size_t workers, size_t count, void (*task)(void *context, size_t i),
+                  void *context)
+{
+    if (workers == 1) {
+        for (size_t i = 0; i < count; i++)
+            task(context, i);
+        return;
+    }
+#pragma omp for schedule(monotonic : dynamic, 1) nowait
+    for (size_t i = 0; i < count; i++)
+        task(context, i);
 }

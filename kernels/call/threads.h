@@ -1,8 +1,10 @@
-/* threads.h - how many threads a call may have (internal).
+/* threads.h - how many threads a call may have, and how they share its work (internal).
  * SPDX-License-Identifier: MIT
  */
 #ifndef MMK_THREADS_H
 #define MMK_THREADS_H
+
+#include "size.h"
 
 #include <stddef.h>
 
@@ -14,14 +16,33 @@ int threads_allowed(int wanted);
  * it does not let it have OpenMP does not return from: it ends the process. */
 int threads_startable(int wanted);
 
-/* A barrier inside a parallel region, for a team of so many. One alone has nobody to wait for, and
- * libgomp's barrier makes a system call even then: in small calls that shows. So loops that are
- * shared out end without a barrier (nowait), and this stands behind them. */
-static inline void threads_wait(size_t team)
+/* body(context, worker, workers) by every worker of a team of at most `threads`, each in the
+ * default floating-point state; returns when all have. One alone is no team: OpenMP would make
+ * system calls even for it, which takes as long as a small call's whole work. */
+void threads_run(int threads, void (*body)(void *context, size_t worker, size_t workers),
+                 void *context);
+
+/* Inside a body, by all of its workers: task(context, i) for each i < count, in order to whoever is
+ * free. Which of them it was must not show; on a shared machine one may be held up. Does not wait
+ * for the others. */
+void threads_each(size_t workers, size_t count, void (*task)(void *context, size_t i),
+                  void *context);
+
+/* A barrier inside a body. */
+static inline void threads_wait(size_t workers)
 {
-    if (team > 1) {
+    if (workers > 1) {
 #pragma omp barrier
     }
+}
+
+/* The part [*begin, *end) of `count` that is this worker's. */
+static inline void threads_share(size_t count, size_t worker, size_t workers, size_t *begin,
+                                 size_t *end)
+{
+    size_t share = count / workers, left = count % workers;
+    *begin = worker * share + size_min(worker, left);
+    *end = *begin + share + (worker < left);
 }
 
 #endif

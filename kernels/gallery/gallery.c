@@ -8,6 +8,7 @@
  */
 #include "gallery.h"
 
+#include "../call/threads.h"
 #include "../call/args.h"
 #include "../call/fp_state.h"
 #include "../call/scratch.h"
@@ -24,25 +25,32 @@ static void gallery_layout(struct mmk_gallery *gallery, struct scratch *scratch)
     gallery->origin = scratch_take(scratch, gallery->d, sizeof *gallery->origin);
 }
 
+struct packing {
+    const struct mmk_gallery *gallery;
+    const struct tile_operand *y;
+};
+
+static void pack_some(void *context, size_t worker, size_t workers)
+{
+    const struct mmk_gallery *gallery = ((const struct packing *)context)->gallery;
+    const struct tile_operand *y = ((const struct packing *)context)->y;
+    const struct tile_ops *tile = gallery->isa->tile;
+    tile_pack(tile, true, y, 0, gallery->n, gallery->d, gallery->packed, worker, workers);
+    if (gallery->yy != NULL)
+        tile_sum_squares(tile, true, gallery->d, gallery->packed, gallery->n, gallery->yy, worker,
+                         workers);
+}
+
 /* given: the origin that the caller chose, or NULL. */
 static void pack_rows(struct mmk_gallery *gallery, struct tile_operand *y, const float *given,
                       int threads)
 {
-    const struct tile_ops *tile = gallery->isa->tile;
     y->origin = gallery->origin;
     if (given != NULL)
         memcpy(gallery->origin, given, gallery->d * sizeof *given);
     else if (gallery->origin != NULL)
-        tile_find_origin(tile, y, gallery->n, gallery->d, gallery->origin);
-#pragma omp parallel num_threads(threads) if (threads > 1)
-    {
-        FP_STATE_DEFAULT();
-        size_t worker = (size_t)omp_get_thread_num(), workers = (size_t)omp_get_num_threads();
-        tile_pack(tile, true, y, 0, gallery->n, gallery->d, gallery->packed, worker, workers);
-        if (gallery->yy != NULL)
-            tile_sum_squares(tile, true, gallery->d, gallery->packed, gallery->n, gallery->yy,
-                             worker, workers);
-    }
+        tile_find_origin(gallery->isa->tile, y, gallery->n, gallery->d, gallery->origin);
+    threads_run(threads, pack_some, &(struct packing){gallery, y});
 }
 
 static struct tile_operand operand_of(const struct isa_row *isa, enum mmk_similarity similarity,

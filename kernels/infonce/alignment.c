@@ -8,6 +8,8 @@
 #include "problem.h"
 #include "wide.h"
 
+#include "../call/threads.h"
+
 #include <math.h>
 
 struct alignment {
@@ -85,6 +87,15 @@ static void pair(const struct alignment *a, uint32_t i)
         finish(a, false, i, sim, dy);
 }
 
+static void pairs(void *alignment, size_t worker, size_t workers)
+{
+    const struct alignment *a = alignment;
+    size_t begin, end;
+    threads_share(a->p.m, worker, workers, &begin, &end);
+    for (size_t i = begin; i < end; i++)
+        pair(a, (uint32_t)i);
+}
+
 /* What goes with InfoNCE only must be left out. */
 static enum mmk_status check_unused(const struct mmk_infonce_problem *problem,
                                     const struct mmk_infonce_results *results,
@@ -153,13 +164,7 @@ enum mmk_status mmk_alignment(const struct mmk_infonce_problem *problem,
     for (size_t k = 0; k < a.p.d; k++)
         a.zero[k] = 0.0f;
     a.scale = a.p.config.upstream * (double)problem->logit_scale / (double)m;
-#pragma omp parallel num_threads(a.p.threads) if (a.p.threads > 1)
-    {
-        FP_STATE_DEFAULT();
-#pragma omp for schedule(static)
-        for (size_t i = 0; i < m; i++)
-            pair(&a, (uint32_t)i);
-    }
+    threads_run(a.p.threads, pairs, &a);
     double sum = 0;
     for (size_t i = 0; i < m; i++)
         sum += a.sim[i];

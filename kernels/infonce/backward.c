@@ -26,33 +26,34 @@ static float logit_scale_gradient(const struct infonce *p)
     return simd_canonical_nan((float)ldexp(sum / (double)p->alpha, -p->gradient.weight_bits));
 }
 
+static void take_part(void *common, size_t worker, size_t workers)
+{
+    struct stage stage = *(const struct stage *)common;
+    const struct infonce *p = stage.p;
+    stage.worker = worker;
+    stage.workers = workers;
+    if (!p->gradient.late && !p->sigmoid.on)
+        infonce_positive_gradients(p, worker, workers);
+    infonce_run_stage(&stage);
+    if (p->gradient.late) {
+        threads_wait(workers);
+        infonce_positive_gradients(p, worker, workers);
+        infonce_finish_waiting(&stage);
+    }
+}
+
 /* Gradients of what is prepared. */
 static void run_prepared(struct infonce *p, const struct gradients *out, float *dlogit_scale)
 {
     struct tile_operand y = infonce_scaled_columns(p);
-    struct operands operands = {&p->x, &y, &p->targets.x, &p->targets.y,
-                                (ptrdiff_t)p->config.offset};
-    infonce_list_places(p, &operands);
-#pragma omp parallel num_threads(p->threads) if (p->threads > 1)
-    {
-        FP_STATE_DEFAULT();
-        struct stage stage = {
-            .p = p,
-            .operands = operands,
-            .out = *out,
-            .held = p->packed.held,
-            .worker = (size_t)omp_get_thread_num(),
-            .workers = (size_t)omp_get_num_threads(),
-        };
-        if (!p->gradient.late && !p->sigmoid.on)
-            infonce_positive_gradients(p);
-        infonce_run_stage(&stage);
-        if (p->gradient.late) {
-            threads_wait(stage.workers);
-            infonce_positive_gradients(p);
-            infonce_finish_waiting(&stage);
-        }
-    }
+    struct stage stage = {
+        .p = p,
+        .operands = {&p->x, &y, &p->targets.x, &p->targets.y, (ptrdiff_t)p->config.offset},
+        .out = *out,
+        .held = p->packed.held,
+    };
+    infonce_list_places(p, &stage.operands);
+    threads_run(p->threads, take_part, &stage);
     if (p->wanted.dlogit_scale)
         *dlogit_scale = logit_scale_gradient(p);
 }

@@ -27,11 +27,12 @@ static double softmax_minus_target(const struct infonce *p, const struct infonce
     return softmax - p->targets.weight[entry] / side->total[i];
 }
 
-void infonce_positive_gradients(const struct infonce *p)
+void infonce_positive_gradients(const struct infonce *p, size_t worker, size_t workers)
 {
     const struct infonce_targets *targets = &p->targets;
-#pragma omp for schedule(static) nowait
-    for (size_t j = 0; j < p->n; j++) {
+    size_t begin, end;
+    threads_share(p->n, worker, workers, &begin, &end);
+    for (size_t j = begin; j < end; j++) {
         double rest_y = p->gradient.col_e[j] * p->softmax.col_factor[j];
         for (size_t e = targets->y.start[j]; e < targets->y.start[j + 1]; e++) {
             size_t i = targets->y.index[e];
@@ -43,7 +44,7 @@ void infonce_positive_gradients(const struct infonce *p)
                                                                    p->softmax.lse2_y[j], rest_y));
         }
     }
-    threads_wait((size_t)omp_get_num_threads());
+    threads_wait(workers);
 }
 
 static struct row_scale scale_of(const struct tile_operand *operand, size_t i)

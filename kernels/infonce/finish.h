@@ -6,9 +6,9 @@
 
 #include "gradient.h"
 
-/* G of all positives, times 2^weight_bits like all of G; inside a parallel region, with a barrier
- * at its end. */
-void infonce_positive_gradients(const struct infonce *p);
+/* G of all positives, times 2^weight_bits like all of G; by all workers, with a barrier at the end.
+ */
+void infonce_positive_gradients(const struct infonce *p, size_t worker, size_t workers);
 
 /* Row i of dX (or dY) from its sum, which lies in panels (struct infonce_row): the positives that
  * it lacks, the similarity's derivative, the scale. */

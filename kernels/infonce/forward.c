@@ -57,11 +57,7 @@ static void sums_again(struct infonce *p, const struct operands *operands, float
                         .row_sum = p->forward.pick_sum};
     pass.operands.a = &picked;
     infonce_list_places(p, &pass.operands);
-#pragma omp parallel num_threads(p->threads) if (p->threads > 1)
-    {
-        FP_STATE_DEFAULT();
-        infonce_run_pass(p, &pass, NULL);
-    }
+    (void)infonce_run_pass(p, &pass);
     p->packed.held = (struct region){0, 0, 0, 0};
     for (size_t r = 0; r < picked.rows; r++) {
         base[p->forward.pick[r]] = p->forward.pick_max[r];
@@ -177,11 +173,7 @@ void infonce_run_forward(struct infonce *p, float *loss, float *lse_x, float *ls
     infonce_list_places(p, &pass.operands);
     p->shift = infonce_choose_shift(p);
     p->forward.overflow = false;
-#pragma omp parallel num_threads(p->threads) if (p->threads > 1)
-    {
-        FP_STATE_DEFAULT();
-        infonce_run_pass(p, &pass, &p->packed.held);
-    }
+    p->packed.held = infonce_run_pass(p, &pass);
     exp_positives(p);
     sums_again(p, &pass.operands, p->forward.row_base, p->forward.row_sum);
     sums_again(p, &(struct operands){&y, &p->x, &t->y, &t->x, -offset}, p->forward.col_base,

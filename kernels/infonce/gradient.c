@@ -131,7 +131,7 @@ void infonce_gradient_block(const struct stage *s, size_t row)
                                size_min(s->super.cols - j, INFONCE_STRIP)};
         const float *kept_strip = kept != NULL ? kept + j * TILE_BLOCK_ROWS : NULL;
         if (kept == NULL)
-            infonce_strip(p, &s->operands, &s->held, &strip, z, INFONCE_STRIP,
+            infonce_strip(p, &s->operands, &s->held, &strip, s->worker, z, INFONCE_STRIP,
                           p->gradient.late || p->sigmoid.on ? p->targets.logit : NULL,
                           (struct tile_fetch){NULL, 0});
         if (p->sigmoid.on)

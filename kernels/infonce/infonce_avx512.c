@@ -89,59 +89,79 @@ static inline __m512 infonce_softmax_avx512(__m512 z, __m512 lse, __m512 lse_low
     return simd_exp2_shifted16(z, c);
 }
 
-/* lane += g z; returns column + g z. An entry that does not count has z = -Inf, and G = 0. */
-static inline __m512 infonce_add_gz_avx512(float *lane, __m512 g, __m512 z, __m512 column)
-{
-    z = simd_max16(_mm512_set1_ps(-FLT_MAX), z);
-    _mm512_storeu_ps(lane, _mm512_fmadd_ps(g, z, _mm512_loadu_ps(lane)));
-    return _mm512_fmadd_ps(g, z, column);
-}
+/* How far ahead a strip of logits is fetched: an exponential between two loads leaves the machine
+ * too few of them to see at once. */
+enum { AHEAD_ROWS = 48 };
 
-/* 16 columns, all rows. */
+/* All rows of 16 v columns. */
 static inline __attribute__((always_inline)) void
-infonce_gradient_columns_avx512(const struct infonce_gradient *g, size_t rows, size_t j,
+infonce_gradient_columns_avx512(const struct infonce_gradient *given, size_t rows, size_t v,
                                 const float *strip, enum infonce_form form, bool sums_e,
                                 bool sums_g, bool sums_gz)
 {
-    const __m512 col_weight = _mm512_loadu_ps(g->col_weight + j);
-    __m512 lse_y = col_weight, lse_y_low = col_weight;
-    if (form == INFONCE_TWO_EXPS) {
-        lse_y = _mm512_loadu_ps(g->lse_y + j);
-        lse_y_low = _mm512_loadu_ps(g->lse_y_low + j);
-    }
-    __m512 column_e = _mm512_setzero_ps(), column_g = column_e, column_gz = column_e;
-    for (size_t i = 0; i < rows; i++) {
-        __m512 v = _mm512_loadu_ps(strip + i * INFONCE_STRIP + j), e, e_col, gij;
-        __m512 row_weight = _mm512_set1_ps(g->row_weight[i]);
+    const struct infonce_gradient copy = *given, *g = &copy; /* stores cannot change it */
+    const __m512 zero = _mm512_setzero_ps();
+    __m512 col_weight[2], lse_y[2] = {zero, zero}, lse_y_low[2] = {zero, zero};
+    __m512 column_e[2] = {zero, zero}, column_g[2] = {zero, zero}, column_gz[2] = {zero, zero};
+#pragma GCC unroll 2
+    for (size_t c = 0; c < v; c++) {
+        col_weight[c] = _mm512_loadu_ps(g->col_weight + 16 * c);
         if (form == INFONCE_TWO_EXPS) {
-            e = infonce_softmax_avx512(v, _mm512_set1_ps(g->lse_x[i]),
-                                       _mm512_set1_ps(g->lse_x_low[i]), g->shift);
-            e_col = infonce_softmax_avx512(v, lse_y, lse_y_low, g->shift);
-            gij = _mm512_fmadd_ps(col_weight, e_col, _mm512_mul_ps(row_weight, e));
-        } else {
-            e = e_col = form == INFONCE_FROM_E ? v : simd_exp2_shifted16(v, g->shift);
-            gij = _mm512_mul_ps(e, _mm512_add_ps(row_weight, col_weight));
+            lse_y[c] = _mm512_loadu_ps(g->lse_y + 16 * c);
+            lse_y_low[c] = _mm512_loadu_ps(g->lse_y_low + 16 * c);
         }
-        if (sums_e) {
-            float *lane = g->row_e + i * INFONCE_LANES;
-            _mm512_storeu_ps(lane, _mm512_add_ps(_mm512_loadu_ps(lane), e));
-            column_e = _mm512_add_ps(column_e, e_col);
-        }
-        if (sums_g) {
-            float *lane = g->row_g + i * INFONCE_LANES;
-            _mm512_storeu_ps(lane, _mm512_add_ps(_mm512_loadu_ps(lane), gij));
-            column_g = _mm512_add_ps(column_g, gij);
-        }
-        if (sums_gz)
-            column_gz = infonce_add_gz_avx512(g->row_gz + i * INFONCE_LANES, gij, v, column_gz);
-        _mm512_storeu_ps(g->out[j / 16] + i * g->ldout, gij);
     }
-    if (sums_e)
-        _mm512_storeu_ps(g->col_e + j, column_e);
-    if (sums_g)
-        _mm512_storeu_ps(g->col_g + j, column_g);
-    if (sums_gz)
-        _mm512_storeu_ps(g->col_gz + j, column_gz);
+    for (size_t i = 0; i < rows; i++) {
+        const __m512 row_weight = _mm512_set1_ps(g->row_weight[i]);
+        for (size_t c = 0; c < v; c++) /* kept logits come from L2 or L3 */
+            _mm_prefetch((const char *)(strip + (i + AHEAD_ROWS) * INFONCE_STRIP + 16 * c),
+                         _MM_HINT_T0);
+        __m512 lane_e = sums_e ? _mm512_loadu_ps(g->row_e + i * INFONCE_LANES) : zero;
+        __m512 lane_g = sums_g ? _mm512_loadu_ps(g->row_g + i * INFONCE_LANES) : zero;
+        __m512 lane_gz = sums_gz ? _mm512_loadu_ps(g->row_gz + i * INFONCE_LANES) : zero;
+#pragma GCC unroll 2
+        for (size_t c = 0; c < v; c++) {
+            __m512 z = _mm512_loadu_ps(strip + i * INFONCE_STRIP + 16 * c), e, e_col, gij;
+            if (form == INFONCE_TWO_EXPS) {
+                e = infonce_softmax_avx512(z, _mm512_set1_ps(g->lse_x[i]),
+                                           _mm512_set1_ps(g->lse_x_low[i]), g->shift);
+                e_col = infonce_softmax_avx512(z, lse_y[c], lse_y_low[c], g->shift);
+                gij = _mm512_fmadd_ps(col_weight[c], e_col, _mm512_mul_ps(row_weight, e));
+            } else {
+                e = e_col = form == INFONCE_FROM_E ? z : simd_exp2_shifted16(z, g->shift);
+                gij = _mm512_mul_ps(e, _mm512_add_ps(row_weight, col_weight[c]));
+            }
+            if (sums_e) {
+                lane_e = _mm512_add_ps(lane_e, e);
+                column_e[c] = _mm512_add_ps(column_e[c], e_col);
+            }
+            if (sums_g) {
+                lane_g = _mm512_add_ps(lane_g, gij);
+                column_g[c] = _mm512_add_ps(column_g[c], gij);
+            }
+            if (sums_gz) { /* an entry that does not count has z = -Inf, and G = 0 */
+                z = simd_max16(_mm512_set1_ps(-FLT_MAX), z);
+                lane_gz = _mm512_fmadd_ps(gij, z, lane_gz);
+                column_gz[c] = _mm512_fmadd_ps(gij, z, column_gz[c]);
+            }
+            _mm512_storeu_ps(g->out[c] + i * g->ldout, gij);
+        }
+        if (sums_e)
+            _mm512_storeu_ps(g->row_e + i * INFONCE_LANES, lane_e);
+        if (sums_g)
+            _mm512_storeu_ps(g->row_g + i * INFONCE_LANES, lane_g);
+        if (sums_gz)
+            _mm512_storeu_ps(g->row_gz + i * INFONCE_LANES, lane_gz);
+    }
+#pragma GCC unroll 2
+    for (size_t c = 0; c < v; c++) {
+        if (sums_e)
+            _mm512_storeu_ps(g->col_e + 16 * c, column_e[c]);
+        if (sums_g)
+            _mm512_storeu_ps(g->col_g + 16 * c, column_g[c]);
+        if (sums_gz)
+            _mm512_storeu_ps(g->col_gz + 16 * c, column_gz[c]);
+    }
 }
 
 static inline __attribute__((always_inline)) void
@@ -149,13 +169,14 @@ infonce_gradient_form_avx512(const struct infonce_gradient *g, size_t rows, size
                              const float *strip, enum infonce_form form)
 {
     bool sums_e = g->row_e != NULL, sums_g = g->row_g != NULL, sums_gz = g->row_gz != NULL;
-    for (size_t j = 0; j < cols; j += 16)
-        if (sums_e || sums_g)
-            infonce_gradient_columns_avx512(g, rows, j, strip, form, sums_e, sums_g, sums_gz);
-        else if (sums_gz)
-            infonce_gradient_columns_avx512(g, rows, j, strip, form, false, false, true);
-        else
-            infonce_gradient_columns_avx512(g, rows, j, strip, form, false, false, false);
+    if (sums_e || sums_g)
+        infonce_gradient_columns_avx512(g, rows, cols / 16, strip, form, sums_e, sums_g, sums_gz);
+    else if (cols == 16)
+        infonce_gradient_columns_avx512(g, rows, 1, strip, form, false, false, sums_gz);
+    else if (sums_gz)
+        infonce_gradient_columns_avx512(g, rows, 2, strip, form, false, false, true);
+    else
+        infonce_gradient_columns_avx512(g, rows, 2, strip, form, false, false, false);
 }
 
 static void infonce_gradient_strip_avx512(const struct infonce_gradient *g, size_t rows,
@@ -167,6 +188,14 @@ static void infonce_gradient_strip_avx512(const struct infonce_gradient *g, size
         infonce_gradient_form_avx512(g, rows, cols, strip, INFONCE_FROM_E);
     else
         infonce_gradient_form_avx512(g, rows, cols, strip, INFONCE_TWO_EXPS);
+}
+
+/* lane += g z; returns column + g z. An entry that does not count has z = -Inf, and G = 0. */
+static inline __m512 infonce_add_gz_avx512(float *lane, __m512 g, __m512 z, __m512 column)
+{
+    z = simd_max16(_mm512_set1_ps(-FLT_MAX), z);
+    _mm512_storeu_ps(lane, _mm512_fmadd_ps(g, z, _mm512_loadu_ps(lane)));
+    return _mm512_fmadd_ps(g, z, column);
 }
 
 /* 16 columns, all rows. */

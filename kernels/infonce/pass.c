@@ -13,7 +13,6 @@
 #include "strip.h"
 
 #include <math.h>
-#include <omp.h>
 #include <string.h>
 
 void infonce_layout_pass(struct infonce *p, struct scratch *s)
@@ -38,12 +37,11 @@ static void shifted_block(const struct infonce *p, const struct pass *pass,
         struct region strip = {block->row, block->rows, block->col + j,
                                size_min(block->cols - j, INFONCE_STRIP)};
         float *to = kept != NULL ? kept + j * TILE_BLOCK_ROWS : NULL;
-        infonce_strip(p, &pass->operands, held, &strip, z, INFONCE_STRIP, pass->logit,
+        float *logits = p->kept.logits && to != NULL ? to : z; /* where they are kept at once */
+        infonce_strip(p, &pass->operands, held, &strip, worker, logits, INFONCE_STRIP, pass->logit,
                       (struct tile_fetch){to, to != NULL ? STRIP_FLOATS : 0});
-        p->isa->infonce->exp_strip(block->rows, size_round_up(strip.cols, INFONCE_COL_MULTIPLE), z,
-                                   shift, lane, part_col + j, p->kept.logits ? NULL : to);
-        if (p->kept.logits && to != NULL)
-            memcpy(to, z, block->rows * INFONCE_STRIP * sizeof *z);
+        p->isa->infonce->exp_strip(block->rows, size_round_up(strip.cols, INFONCE_COL_MULTIPLE),
+                                   logits, shift, lane, part_col + j, p->kept.logits ? NULL : to);
         if (infonce_lanes_end(j, block->cols))
             infonce_sum_lanes(p, block->rows, lane, part_row, infonce_lanes_first(j));
     }
@@ -62,7 +60,7 @@ static void sigmoid_block(const struct infonce *p, const struct pass *pass,
         const struct infonce_sigmoid sigmoid = {.row_term = p->sigmoid.row_term + strip.row,
                                                 .col_term = p->sigmoid.col_term + strip.col,
                                                 .row_s = lane};
-        infonce_strip(p, &pass->operands, held, &strip, z, INFONCE_STRIP, pass->logit,
+        infonce_strip(p, &pass->operands, held, &strip, worker, z, INFONCE_STRIP, pass->logit,
                       (struct tile_fetch){NULL, 0});
         p->isa->infonce->sigmoid_strip(&sigmoid, strip.rows,
                                        size_round_up(strip.cols, INFONCE_COL_MULTIPLE), z);
@@ -80,7 +78,7 @@ static void maximum_block(const struct infonce *p, const struct pass *pass,
     for (size_t j = 0; j < block->cols; j += INFONCE_STRIP) {
         struct region strip = {block->row, block->rows, block->col + j,
                                size_min(block->cols - j, INFONCE_STRIP)};
-        infonce_strip(p, &pass->operands, held, &strip, z + j, TILE_BLOCK_LD, NULL,
+        infonce_strip(p, &pass->operands, held, &strip, worker, z + j, TILE_BLOCK_LD, NULL,
                       (struct tile_fetch){NULL, 0});
     }
     p->isa->infonce->softmax_rows(block->rows, size_round_up(block->cols, INFONCE_COL_MULTIPLE), z,
@@ -88,9 +86,21 @@ static void maximum_block(const struct infonce *p, const struct pass *pass,
     add_part(block->rows, part_row, sum, true);
 }
 
-static void pass_block(const struct infonce *p, const struct pass *pass, const struct region *held,
-                       size_t task, size_t worker)
+/* A worker's part in a pass. */
+struct share {
+    const struct infonce *p;
+    const struct pass *pass;
+    struct region held; /* what is packed */
+    size_t worker;
+};
+
+static void pass_block(void *context, size_t task)
 {
+    const struct share *share = context;
+    const struct infonce *p = share->p;
+    const struct pass *pass = share->pass;
+    const struct region *held = &share->held;
+    size_t worker = share->worker;
     struct region block = region_block(held, task);
     size_t row = block.row - held->row, col = block.col - held->col;
     size_t part = col / TILE_BLOCK_COLS * HELD_ROWS + row;
@@ -151,9 +161,18 @@ static void join_columns(const struct infonce *p, const struct region *held, siz
                  p->pass.part_col + ib * HELD_COLS + col, held->row == 0 && ib == 0);
 }
 
-void infonce_run_pass(const struct infonce *p, const struct pass *pass, struct region *last)
+/* What all workers of a pass have in common; the last region held comes back. */
+struct pass_run {
+    const struct infonce *p;
+    const struct pass *pass;
+    struct region last;
+};
+
+static void take_part(void *context, size_t worker, size_t workers)
 {
-    size_t worker = (size_t)omp_get_thread_num(), workers = (size_t)omp_get_num_threads();
+    struct pass_run *run = context;
+    const struct infonce *p = run->p;
+    const struct pass *pass = run->pass;
     size_t m = pass->operands.a->rows, n = pass->operands.b->rows;
     struct region held = {0, 0, 0, 0};
     for (size_t row = 0, rows; row < m; row += rows) {
@@ -162,9 +181,8 @@ void infonce_run_pass(const struct infonce *p, const struct pass *pass, struct r
             struct region needed = {row, rows, col, size_min(n - col, HELD_COLS)};
             infonce_hold(p, &pass->operands, &held, &needed, worker, workers);
             threads_wait(workers);
-#pragma omp for schedule(dynamic, 1) nowait
-            for (size_t task = 0; task < region_blocks(&needed); task++)
-                pass_block(p, pass, &needed, task, worker);
+            struct share share = {p, pass, needed, worker};
+            threads_each(workers, region_blocks(&needed), pass_block, &share);
             threads_wait(workers);
             for (size_t r = worker * TILE_BLOCK_ROWS; r < needed.rows;
                  r += workers * TILE_BLOCK_ROWS)
@@ -176,8 +194,15 @@ void infonce_run_pass(const struct infonce *p, const struct pass *pass, struct r
             threads_wait(workers);
         }
     }
-    if (worker == 0 && last != NULL)
-        *last = held;
+    if (worker == 0)
+        run->last = held;
+}
+
+struct region infonce_run_pass(const struct infonce *p, const struct pass *pass)
+{
+    struct pass_run run = {.p = p, .pass = pass};
+    threads_run(p->threads, take_part, &run);
+    return run.last;
 }
 
 void infonce_run_sigmoid(struct infonce *p)
@@ -189,9 +214,5 @@ void infonce_run_sigmoid(struct infonce *p)
         .row_sum = p->forward.row_sum,
         .logit = p->targets.logit};
     infonce_list_places(p, &pass.operands);
-#pragma omp parallel num_threads(p->threads) if (p->threads > 1)
-    {
-        FP_STATE_DEFAULT();
-        infonce_run_pass(p, &pass, NULL);
-    }
+    (void)infonce_run_pass(p, &pass);
 }

@@ -20,9 +20,8 @@ struct pass {
 
 void infonce_layout_pass(struct infonce *p, struct scratch *s);
 
-/* A pass over all blocks, inside a parallel region; whichever worker is free takes the next. Leaves
- * in *last what is held in the end. */
-void infonce_run_pass(const struct infonce *p, const struct pass *pass, struct region *last);
+/* A pass over all blocks. Returns what is held in the end. */
+struct region infonce_run_pass(const struct infonce *p, const struct pass *pass);
 
 /* The pass of the sigmoid loss: its row_sum. */
 void infonce_run_sigmoid(struct infonce *p);

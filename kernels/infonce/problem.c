@@ -7,6 +7,7 @@
  */
 #include "problem.h"
 
+#include "../call/threads.h"
 #include "../exp/lse.h"
 #include "forward.h"
 #include "gradient.h"
@@ -219,6 +220,13 @@ static void layout(struct infonce *p, struct scratch *s, enum infonce_parts part
         infonce_layout_sigmoid(p, s);
 }
 
+static void find_scales(void *infonce, size_t worker, size_t workers)
+{
+    const struct infonce *p = infonce;
+    tile_row_scales(p->isa->pair, &p->x, p->d, p->packed.x_scale, worker, workers);
+    tile_row_scales(p->isa->pair, &p->y, p->d, p->packed.y_scale, worker, workers);
+}
+
 enum mmk_status infonce_open(struct infonce *p, struct scratch *s, enum infonce_parts parts,
                              const struct mmk_options *options)
 {
@@ -238,15 +246,8 @@ enum mmk_status infonce_open(struct infonce *p, struct scratch *s, enum infonce_
     p->wide = parts != 0 && infonce_wide_needed(p);
     if (p->config.similarity == MMK_NEG_SQ_L2 && p->config.origin == NULL)
         tile_find_origin(p->isa->tile, &p->y, p->own, p->d, p->packed.origin);
-    if (p->config.similarity == MMK_COSINE) {
-#pragma omp parallel num_threads(p->threads) if (p->threads > 1)
-        {
-            FP_STATE_DEFAULT();
-            size_t worker = (size_t)omp_get_thread_num(), workers = (size_t)omp_get_num_threads();
-            tile_row_scales(p->isa->pair, &p->x, p->d, p->packed.x_scale, worker, workers);
-            tile_row_scales(p->isa->pair, &p->y, p->d, p->packed.y_scale, worker, workers);
-        }
-    }
+    if (p->config.similarity == MMK_COSINE)
+        threads_run(p->threads, find_scales, p);
     return MMK_OK;
 }
 

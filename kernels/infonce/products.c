@@ -266,25 +266,30 @@ static void join_columns(const struct stage *s, size_t first, size_t count)
                      s->super.row + row == 0);
 }
 
-/* One column of blocks, super: G, dX and dY. Workers take what comes next when they are free: which
- * of them it was does not show, and on a shared machine one may be held up. */
-static void super_run(const struct stage *s)
+static void rows_task(void *stage, size_t task)
 {
-    const struct infonce *p = s->p;
-#pragma omp for schedule(dynamic, 1) nowait
-    for (size_t row = 0; row < s->super.rows; row += TILE_BLOCK_ROWS) {
-        infonce_gradient_block(s, row);
-        if (p->wanted.rows)
-            gradient_rows(s, row);
-    }
+    const struct stage *s = stage;
+    infonce_gradient_block(s, task * TILE_BLOCK_ROWS);
+    if (s->p->wanted.rows)
+        gradient_rows(s, task * TILE_BLOCK_ROWS);
+}
+
+static void columns_task(void *stage, size_t task)
+{
+    const struct stage *s = stage;
+    size_t width = gradient_columns_width(s->p->isa->tile), first = task * width;
+    join_columns(s, first, size_min(s->super.cols - first, width));
+    if (s->p->wanted.columns)
+        gradient_columns(s, first);
+}
+
+/* One column of blocks, super: G, dX and dY. */
+static void super_run(struct stage *s)
+{
+    threads_each(s->workers, size_blocks(s->super.rows, TILE_BLOCK_ROWS), rows_task, s);
     threads_wait(s->workers);
-    size_t width = gradient_columns_width(p->isa->tile);
-#pragma omp for schedule(dynamic, 1) nowait
-    for (size_t first = 0; first < s->super.cols; first += width) {
-        join_columns(s, first, size_min(s->super.cols - first, width));
-        if (p->wanted.columns)
-            gradient_columns(s, first);
-    }
+    threads_each(s->workers, size_blocks(s->super.cols, gradient_columns_width(s->p->isa->tile)),
+                 columns_task, s);
     threads_wait(s->workers);
 }
 

@@ -14,6 +14,7 @@
  */
 #include "sigmoid.h"
 
+#include "../call/threads.h"
 #include "../exp/exp.h"
 #include "../exp/lse.h"
 #include "backward.h"
@@ -92,23 +93,32 @@ static void set_terms(struct infonce *p, float bias, const double *var_x, const 
 #define BIAS_GREATEST       0x1p60f
 
 /* var[i] = sum_k e^{log_var_ik} */
+struct variances {
+    const struct infonce *p;
+    const struct args_rows *log_var;
+    double *var;
+};
+
+static void some_variances(void *context, size_t worker, size_t workers)
+{
+    const struct variances *v = context;
+    const struct exp_ops *exp = v->p->isa->exp;
+    size_t d = v->p->d, begin, end;
+    threads_share(v->log_var->rows, worker, workers, &begin, &end);
+    for (size_t i = begin; i < end; i++) {
+        const float *row = v->log_var->data + i * v->log_var->ld;
+        float max = exp->max(d, row);
+        double bits = (double)max * LSE_LOG2E;
+        if (fabs(bits) <= 1000)
+            v->var[i] = (double)exp->sum(d, row, max) * lse_exp2(bits);
+        else
+            v->var[i] = infonce_wide_sum_exp(d, row);
+    }
+}
+
 static void sum_variances(const struct infonce *p, const struct args_rows *log_var, double *var)
 {
-    const struct exp_ops *exp = p->isa->exp;
-#pragma omp parallel num_threads(p->threads) if (p->threads > 1)
-    {
-        FP_STATE_DEFAULT();
-#pragma omp for schedule(static)
-        for (size_t i = 0; i < log_var->rows; i++) {
-            const float *row = log_var->data + i * log_var->ld;
-            float max = exp->max(p->d, row);
-            double bits = (double)max * LSE_LOG2E;
-            if (fabs(bits) <= 1000)
-                var[i] = (double)exp->sum(p->d, row, max) * lse_exp2(bits);
-            else
-                var[i] = infonce_wide_sum_exp(p->d, row);
-        }
-    }
+    threads_run(p->threads, some_variances, &(struct variances){p, log_var, var});
 }
 
 /* Whether log-variances make the call one for double. NaN does not. */
@@ -126,6 +136,33 @@ static bool variances_are_wide(const struct infonce *p, const struct args_rows *
     return wide;
 }
 
+/* One side's rows, the sums of G over their negatives, and where gradients go. */
+struct variance_rows {
+    const struct infonce *p;
+    const struct infonce_side *side;
+    size_t rows;
+    const double *negatives;
+    const struct args_rows *log_var;
+    const struct args_out *gradient;
+};
+
+static void some_gradients(void *context, size_t worker, size_t workers)
+{
+    const struct variance_rows *v = context;
+    const struct infonce *p = v->p;
+    size_t begin, end;
+    threads_share(v->rows, worker, workers, &begin, &end);
+    for (size_t i = begin; v->gradient->data != NULL && i < end; i++) {
+        float *out = v->gradient->data + i * v->gradient->ld;
+        double factor = -(double)p->config.logit_scale * sum_of_row(p, v->side, i, v->negatives[i]);
+        struct row_scale scale = {1.0f, (float)factor};
+        if (fabs(factor) < 0x1p-66) /* a great variance makes it greater */
+            scale = (struct row_scale){0x1p-60f, (float)(factor * 0x1p60)};
+        p->isa->exp->each(p->d, v->log_var->data + i * v->log_var->ld, out);
+        p->isa->pair->scale_row(p->d, out, scale, out);
+    }
+}
+
 /* d loss / d log_var_ik = -a (sum_j G_ij) e^{log_var_ik}. Returns the rows' part of d loss / d a,
  * which is -sum_i (sum_j G_ij) var_i. */
 static double variance_gradients(const struct infonce *p, const struct infonce_side *side,
@@ -134,23 +171,8 @@ static double variance_gradients(const struct infonce *p, const struct infonce_s
                                  const struct args_out *gradient)
 {
     double part = 0;
-#pragma omp parallel num_threads(p->threads) if (p->threads > 1)
-    {
-        FP_STATE_DEFAULT();
-#pragma omp for schedule(static)
-        for (size_t i = 0; i < rows; i++) {
-            double sum = sum_of_row(p, side, i, negatives[i]);
-            if (gradient->data == NULL)
-                continue;
-            float *out = gradient->data + i * gradient->ld;
-            double factor = -(double)p->config.logit_scale * sum;
-            struct row_scale scale = {1.0f, (float)factor};
-            if (fabs(factor) < 0x1p-66) /* a great variance makes it greater */
-                scale = (struct row_scale){0x1p-60f, (float)(factor * 0x1p60)};
-            p->isa->exp->each(p->d, log_var->data + i * log_var->ld, out);
-            p->isa->pair->scale_row(p->d, out, scale, out);
-        }
-    }
+    threads_run(p->threads, some_gradients,
+                &(struct variance_rows){p, side, rows, negatives, log_var, gradient});
     for (size_t i = 0; i < rows; i++)
         part -= sum_of_row(p, side, i, negatives[i]) * var[i];
     return part;

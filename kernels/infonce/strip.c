@@ -62,7 +62,7 @@ void infonce_hold(const struct infonce *p, const struct operands *o, struct regi
 }
 
 void infonce_strip(const struct infonce *p, const struct operands *o, const struct region *held,
-                   const struct region *strip, float *z, size_t ldz, float *logit,
+                   const struct region *strip, size_t worker, float *z, size_t ldz, float *logit,
                    struct tile_fetch fetch)
 {
     const struct tile_ops *tile = p->isa->tile;
@@ -73,8 +73,7 @@ void infonce_strip(const struct infonce *p, const struct operands *o, const stru
     if (p->config.similarity == MMK_NEG_SQ_L2)
         tile_neg_sq_l2_block(tile, p->isa->pair, p->d, o->a, strip->row, strip->rows,
                              p->packed.xx + row, o->b, strip->col, strip->cols, p->packed.yy + col,
-                             p->alpha, z, ldz,
-                             p->packed.spare + 2 * (size_t)omp_get_thread_num() * p->d);
+                             p->alpha, z, ldz, p->packed.spare + 2 * worker * p->d);
     for (size_t j = strip->cols; j < size_round_up(strip->cols, INFONCE_COL_MULTIPLE); j++)
         for (size_t r = 0; r < strip->rows; r++)
             z[r * ldz + j] = -INFINITY;

@@ -22,7 +22,7 @@ void infonce_hold(const struct infonce *p, const struct operands *o, struct regi
  * places and for the columns up to the next multiple of INFONCE_COL_MULTIPLE. The positives' logits
  * are saved where `logit` is not NULL. Meanwhile `fetch` comes into L2. */
 void infonce_strip(const struct infonce *p, const struct operands *o, const struct region *held,
-                   const struct region *strip, float *z, size_t ldz, float *logit,
+                   const struct region *strip, size_t worker, float *z, size_t ldz, float *logit,
                    struct tile_fetch fetch);
 
 /* Whether the lanes of a block's rows are full after the strip at column j of the block; and

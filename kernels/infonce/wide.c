@@ -11,6 +11,7 @@
  */
 #include "wide.h"
 
+#include "../call/threads.h"
 #include "../exp/lse.h"
 
 #include <math.h>
@@ -27,24 +28,47 @@ static double greatest_element(size_t d, const float *row)
     return (double)most;
 }
 
+/* Rows are shared out in so many parts, or so many at a time, which are then added up in order. */
+enum { ROWS = 64 };
+
+/* Rows, and of each part of them the greatest square of a norm; where float has no such square, the
+ * greatest element. */
+struct norms {
+    const struct infonce *p;
+    const struct tile_operand *rows;
+    double square[ROWS], element[ROWS];
+};
+
+static void some_norms(void *context, size_t worker, size_t workers)
+{
+    struct norms *norms = context;
+    const struct infonce *p = norms->p;
+    for (size_t part = worker; part < ROWS; part += workers) {
+        double most = 0, element = 0;
+        size_t begin, end;
+        threads_share(norms->rows->rows, part, ROWS, &begin, &end);
+        for (size_t i = begin; i < end; i++) {
+            const float *row = tile_operand_row(norms->rows, i);
+            double square = (double)p->isa->pair->pair[MMK_DOT](p->d, row, row);
+            if (square >= 0x1p-100 && square <= 0x1p125)
+                most = fmax(most, square);
+            else
+                element = fmax(element, greatest_element(p->d, row));
+        }
+        norms->square[part] = most;
+        norms->element[part] = element;
+    }
+}
+
 /* The greatest norm of a row, but for what is Inf or NaN in it. */
 static double greatest_norm(const struct infonce *p, const struct tile_operand *rows)
 {
+    struct norms norms = {.p = p, .rows = rows};
     double most = 0, element = 0;
-#pragma omp parallel num_threads(p->threads) if (p->threads > 1)
-    {
-        FP_STATE_DEFAULT();
-#pragma omp for reduction(max : most, element)
-        for (size_t i = 0; i < rows->rows; i++) {
-            const float *row = tile_operand_row(rows, i);
-            double square = (double)p->isa->pair->pair[MMK_DOT](p->d, row, row);
-            if (square >= 0x1p-100 && square <= 0x1p125) {
-                most = square > most ? square : most;
-            } else {
-                double greatest = greatest_element(p->d, row);
-                element = greatest > element ? greatest : element;
-            }
-        }
+    threads_run(p->threads, some_norms, &norms);
+    for (size_t part = 0; part < ROWS; part++) {
+        most = fmax(most, norms.square[part]);
+        element = fmax(element, norms.element[part]);
     }
     return fmax(sqrt(most), element * sqrt((double)p->d));
 }
@@ -389,8 +413,24 @@ static float *row_at(const struct infonce *p, const struct gradients *out, bool 
     return to->data != NULL ? to->data + row * to->ld : NULL;
 }
 
-/* Rows that are added up in their order, whoever makes them. */
-enum { ROWS = 64 };
+struct sums_share {
+    const struct lines *l;
+    size_t first, count;
+    const float *given;
+    struct summed *sums;
+};
+
+static void sums_task(void *context, size_t r)
+{
+    const struct sums_share *share = context;
+    share->sums[r] = sum_row(share->l, share->first + r, share->given);
+}
+
+static void some_sums(void *context, size_t worker, size_t workers)
+{
+    (void)worker;
+    threads_each(workers, ((const struct sums_share *)context)->count, sums_task, context);
+}
 
 /* Softmaxes of one side; returns the sum of its loss. */
 static double sum_side(const struct lines *l, const float *given, float *lse)
@@ -401,13 +441,7 @@ static double sum_side(const struct lines *l, const float *given, float *lse)
     for (size_t first = 0; first < l->a->rows; first += ROWS) {
         struct summed sums[ROWS];
         size_t count = size_min(l->a->rows - first, ROWS);
-#pragma omp parallel num_threads(p->threads) if (p->threads > 1)
-        {
-            FP_STATE_DEFAULT();
-#pragma omp for schedule(dynamic, 1)
-            for (size_t r = 0; r < count; r++)
-                sums[r] = sum_row(l, first + r, given);
-        }
+        threads_run(p->threads, some_sums, &(struct sums_share){l, first, count, given, sums});
         for (size_t r = 0; r < count; r++) {
             size_t i = first + r;
             loss += sums[r].loss;
@@ -422,6 +456,28 @@ static double sum_side(const struct lines *l, const float *given, float *lse)
     return loss;
 }
 
+struct gradients_share {
+    const struct lines *l;
+    size_t first, count;
+    const struct gradients *out;
+    struct row_sums *sums;
+};
+
+static void gradients_task(void *context, size_t r)
+{
+    const struct gradients_share *share = context;
+    const struct lines *l = share->l;
+    size_t i = share->first + r;
+    share->sums[r] = gradient_row(l, i, row_at(l->w->p, share->out, l->of_x, i));
+}
+
+static void some_gradients(void *context, size_t worker, size_t workers)
+{
+    (void)worker;
+    threads_each(workers, ((const struct gradients_share *)context)->count, gradients_task,
+                 context);
+}
+
 /* Gradients of one side; adds up what its rows have. log_var and dlog_var: NULL for none. */
 static struct row_sums gradient_side(const struct lines *l, const struct gradients *out,
                                      const struct args_rows *log_var,
@@ -433,13 +489,8 @@ static struct row_sums gradient_side(const struct lines *l, const struct gradien
     for (size_t first = 0; first < l->a->rows; first += ROWS) {
         struct row_sums sums[ROWS];
         size_t count = size_min(l->a->rows - first, ROWS);
-#pragma omp parallel num_threads(p->threads) if (p->threads > 1)
-        {
-            FP_STATE_DEFAULT();
-#pragma omp for schedule(dynamic, 1)
-            for (size_t r = 0; r < count; r++)
-                sums[r] = gradient_row(l, first + r, row_at(p, out, l->of_x, first + r));
-        }
+        threads_run(p->threads, some_gradients,
+                    &(struct gradients_share){l, first, count, out, sums});
         for (size_t r = 0; r < count; r++) {
             double by_scale = l->of_x ? sums[r].along : 0;
             if (var != NULL && sums[r].g != 0) /* 0 however great the variance is */

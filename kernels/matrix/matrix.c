@@ -47,6 +47,8 @@ struct super_block {
     const float *packed_b, *yy;
     size_t packed_cols, packed_col;
     struct tile_fetch next; /* rows of Y that are packed next */
+    const struct matrix *p;
+    size_t worker;
 };
 
 static size_t block_count(const struct super_block *s)
@@ -56,9 +58,10 @@ static size_t block_count(const struct super_block *s)
     return row_blocks * col_blocks;
 }
 
-static void matrix_block(const struct matrix *p, const struct super_block *s, size_t task,
-                         size_t worker)
+static void matrix_block(void *super_block, size_t task)
 {
+    const struct super_block *s = super_block;
+    const struct matrix *p = s->p;
     const struct tile_ops *tile = p->isa->tile;
     size_t col_blocks = size_blocks(s->cols, TILE_BLOCK_COLS);
     size_t i = task / col_blocks * TILE_BLOCK_ROWS, j = task % col_blocks * TILE_BLOCK_COLS;
@@ -74,13 +77,14 @@ static void matrix_block(const struct matrix *p, const struct super_block *s, si
         return;
     tile_neg_sq_l2_block(tile, p->isa->pair, p->d, &p->x, s->row + i, rows, p->xx + i, &p->y,
                          s->col + j, cols, s->yy + s->packed_col + j, 1.0f, c, p->ldresult,
-                         p->spare + 2 * worker * p->d);
+                         p->spare + 2 * s->worker * p->d);
 }
 
 /* Where the super-block's rows of Y are packed; does it, unless they are. */
-static void hold_gallery(const struct matrix *p, struct super_block *s, size_t worker,
-                         size_t workers)
+static void hold_gallery(struct super_block *s, size_t workers)
 {
+    const struct matrix *p = s->p;
+    size_t worker = s->worker;
     const struct tile_ops *tile = p->isa->tile;
     if (p->gallery != NULL) {
         s->packed_b = p->gallery->packed;
@@ -100,33 +104,31 @@ static void hold_gallery(const struct matrix *p, struct super_block *s, size_t w
                                   size_min(p->y.rows - after, SUPER_COLS) * p->y.ld};
 }
 
-static void matrix_run(const struct matrix *p)
+static void take_part(void *matrix, size_t worker, size_t workers)
 {
+    const struct matrix *p = matrix;
     const struct tile_ops *tile = p->isa->tile;
     size_t m = p->x.rows, n = p->y.rows;
-#pragma omp parallel num_threads(p->threads) if (p->threads > 1)
-    {
-        FP_STATE_DEFAULT();
-        size_t worker = (size_t)omp_get_thread_num(), workers = (size_t)omp_get_num_threads();
-        for (size_t row = 0; row < m; row += SUPER_ROWS) {
-            size_t rows = size_min(m - row, SUPER_ROWS);
-            tile_pack(tile, false, &p->x, row, rows, p->d, p->packed_a, worker, workers);
-            if (p->similarity == MMK_NEG_SQ_L2)
-                tile_sum_squares(tile, false, p->d, p->packed_a, rows, p->xx, worker, workers);
-            for (size_t col = 0; col < n; col += SUPER_COLS) {
-                struct super_block s = {
-                    row, rows, col, size_min(n - col, SUPER_COLS), NULL, NULL, 0, 0, {NULL, 0}};
-                hold_gallery(p, &s, worker, workers);
-                threads_wait(workers);
-#pragma omp for schedule(dynamic, 1) nowait
-                for (size_t task = 0; task < block_count(&s); task++)
-                    matrix_block(p, &s, task, worker);
-                threads_wait(workers);
-            }
+    for (size_t row = 0; row < m; row += SUPER_ROWS) {
+        size_t rows = size_min(m - row, SUPER_ROWS);
+        tile_pack(tile, false, &p->x, row, rows, p->d, p->packed_a, worker, workers);
+        if (p->similarity == MMK_NEG_SQ_L2)
+            tile_sum_squares(tile, false, p->d, p->packed_a, rows, p->xx, worker, workers);
+        for (size_t col = 0; col < n; col += SUPER_COLS) {
+            struct super_block s = {.row = row,
+                                    .rows = rows,
+                                    .col = col,
+                                    .cols = size_min(n - col, SUPER_COLS),
+                                    .p = p,
+                                    .worker = worker};
+            hold_gallery(&s, workers);
+            threads_wait(workers);
+            threads_each(workers, block_count(&s), matrix_block, &s);
+            threads_wait(workers);
         }
-        /* What was stored past the caches is there before anything that the caller stores next. */
-        atomic_thread_fence(memory_order_seq_cst);
     }
+    /* What was stored past the caches is there before anything that the caller stores next. */
+    atomic_thread_fence(memory_order_seq_cst);
 }
 
 static void matrix_layout(struct matrix *p, struct scratch *scratch)
@@ -176,7 +178,7 @@ static enum mmk_status matrix_call(struct matrix *p, const struct mmk_options *o
     matrix_layout(p, &scratch);
     if (p->finds_origin)
         tile_find_origin(p->isa->tile, &p->y, n, p->d, p->origin);
-    matrix_run(p);
+    threads_run(p->threads, take_part, p);
     scratch_close(&scratch);
     return MMK_OK;
 }

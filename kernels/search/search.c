@@ -280,9 +280,25 @@ static void search_chunk(const struct search *p, struct worker *w, size_t row, s
                            side->indices != NULL ? side->indices + (col + j) * side->ldout : NULL);
 }
 
-/* The candidates of all workers for one row of the batch become its result. */
-static void finish_row(const struct search *p, struct worker *w, size_t batch_row, size_t r)
+/* A worker's part in a batch of rows. */
+struct batch {
+    const struct search *p;
+    struct worker *w;
+    size_t row, rows;
+};
+
+static void chunk_task(void *context, size_t chunk)
 {
+    const struct batch *b = context;
+    search_chunk(b->p, b->w, b->row, b->rows, chunk * b->p->chunk);
+}
+
+/* The candidates of all workers for one row of the batch become its result. */
+static void finish_row(void *context, size_t r)
+{
+    const struct batch *b = context;
+    const struct search *p = b->p;
+    struct worker *w = b->w;
     const struct side *side = &p->row_side;
     struct topk_stream *stream = &p->workers[0].rows.streams[r];
     for (int other = 1; other < p->threads; other++) {
@@ -290,46 +306,34 @@ static void finish_row(const struct search *p, struct worker *w, size_t batch_ro
         topk_stream_join(p->isa->topk, out, stream, &p->workers[other].rows.streams[r]);
         stream = out;
     }
-    size_t i = batch_row + r;
+    size_t i = b->row + r;
     topk_stream_finish(p->isa->topk, stream, &w->scratch,
                        side->values != NULL ? side->values + i * side->ldout : NULL,
                        side->indices != NULL ? side->indices + i * side->ldout : NULL);
 }
 
-static void search_run(const struct search *p)
+static void take_part(void *search, size_t id, size_t team)
 {
-    size_t m = p->x.rows, n = p->y.rows;
-    size_t chunks = size_blocks(n, p->chunk);
-#pragma omp parallel num_threads(p->threads) if (p->threads > 1)
-    {
-        FP_STATE_DEFAULT();
-        size_t id = (size_t)omp_get_thread_num(), team = (size_t)omp_get_num_threads();
-        struct worker *w = &p->workers[id];
-        for (size_t row = 0; row < m; row += p->batch) {
-            size_t rows = size_min(m - row, p->batch);
-            hold_batch(p, row, rows, id, team);
-            /* A team may be smaller than it was asked to be: the candidates of all are looked
-             * at. */
-            for (size_t other = id; other < (size_t)p->threads; other += team)
-                if (p->row_side.k != 0) {
-                    candidates_reset(&p->workers[other].rows, &p->row_side, rows);
-                    memset(p->workers[other].open, 1, rows / TILE_BLOCK_ROWS + 1);
-                }
-            threads_wait(team);
-            /* Monotonic: a stream's candidates come in the order of their indices, of which the
-                 * lower wins where scores are equal. Without it a team may be handed later chunks
-                 * first. */
-#pragma omp for schedule(monotonic : dynamic, 1) nowait
-            for (size_t c = 0; c < chunks; c++)
-                search_chunk(p, w, row, rows, c * p->chunk);
-            threads_wait(team);
-            if (p->row_side.k == 0)
-                continue;
-#pragma omp for schedule(dynamic, TILE_BLOCK_ROWS) nowait
-            for (size_t r = 0; r < rows; r++)
-                finish_row(p, w, row, r);
-            threads_wait(team);
-        }
+    const struct search *p = search;
+    size_t m = p->x.rows, chunks = size_blocks(p->y.rows, p->chunk);
+    for (size_t row = 0; row < m; row += p->batch) {
+        struct batch b = {p, &p->workers[id], row, size_min(m - row, p->batch)};
+        hold_batch(p, row, b.rows, id, team);
+        /* A team may be smaller than it was asked to be: the candidates of all are looked at. */
+        for (size_t other = id; other < (size_t)p->threads; other += team)
+            if (p->row_side.k != 0) {
+                candidates_reset(&p->workers[other].rows, &p->row_side, b.rows);
+                memset(p->workers[other].open, 1, b.rows / TILE_BLOCK_ROWS + 1);
+            }
+        threads_wait(team);
+        /* In order: a stream's candidates come in the order of their indices, of which the lower
+         * wins where scores are equal. */
+        threads_each(team, chunks, chunk_task, &b);
+        threads_wait(team);
+        if (p->row_side.k == 0)
+            continue;
+        threads_each(team, b.rows, finish_row, &b);
+        threads_wait(team);
     }
 }
 
@@ -461,7 +465,7 @@ static enum mmk_status search_call(struct search *p, const struct mmk_options *o
     workers_init(p);
     if (p->finds_origin)
         tile_find_origin(p->isa->tile, &p->y, n, p->d, p->origin);
-    search_run(p);
+    threads_run(p->threads, take_part, p);
     scratch_close(&scratch);
     return MMK_OK;
 }

@@ -10,6 +10,7 @@
 #include "../call/args.h"
 #include "../call/fp_state.h"
 #include "../call/size.h"
+#include "../call/threads.h"
 #include "../isa/isa.h"
 
 #include <stdlib.h>
@@ -81,22 +82,21 @@ static void select_part(const struct selection *s, size_t begin, size_t end, uns
     }
 }
 
-static void select_all(const struct selection *s, size_t m, size_t threads, unsigned char *memory,
-                       size_t bytes)
+/* All rows; memory: so many bytes for each worker, or NULL. */
+struct rows_of_scores {
+    const struct selection *selection;
+    size_t m;
+    unsigned char *memory;
+    size_t bytes;
+};
+
+static void select_some(void *context, size_t worker, size_t workers)
 {
-    if (threads == 1) {
-        select_part(s, 0, m, memory);
-        return;
-    }
-#pragma omp parallel num_threads((int)threads)
-    {
-        FP_STATE_DEFAULT();
-        size_t team = (size_t)omp_get_num_threads(), me = (size_t)omp_get_thread_num();
-        size_t share = m / team, left = m % team;
-        size_t begin = me * share + size_min(me, left);
-        select_part(s, begin, begin + share + (me < left),
-                    memory != NULL ? memory + me * bytes : NULL);
-    }
+    const struct rows_of_scores *all = context;
+    size_t begin, end;
+    threads_share(all->m, worker, workers, &begin, &end);
+    select_part(all->selection, begin, end,
+                all->memory != NULL ? all->memory + worker * all->bytes : NULL);
 }
 
 enum mmk_status mmk_topk(const struct mmk_matrix *scores, const struct mmk_topk_results *results,
@@ -131,7 +131,9 @@ enum mmk_status mmk_topk(const struct mmk_matrix *scores, const struct mmk_topk_
         if (total != 0 && !given && allocated == NULL)
             return args_error(MMK_ERR_NO_MEMORY,
                               "%zu bytes of working memory could not be allocated", total);
-        select_all(&selection, m, threads, given ? options->workspace : allocated, bytes);
+        threads_run(
+            (int)threads, select_some,
+            &(struct rows_of_scores){&selection, m, given ? options->workspace : allocated, bytes});
         free(allocated);
     }
     if (out.count != NULL)
