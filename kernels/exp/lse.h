@@ -18,13 +18,10 @@
 /* 2 atanh(s) for |s| <= 0.1716: s^15 / 15 is below 1e-12 of it. */
 static inline double lse_two_atanh(double s)
 {
-    double q = s * s;
-    double p = 1.0 / 13;
-    p = p * q + 1.0 / 11;
-    p = p * q + 1.0 / 9;
-    p = p * q + 1.0 / 7;
-    p = p * q + 1.0 / 5;
-    p = p * q + 1.0 / 3;
+    double q = s * s, q2 = q * q;
+    double low = 1.0 / 3 + q * (1.0 / 5), middle = 1.0 / 7 + q * (1.0 / 9);
+    double high = 1.0 / 11 + q * (1.0 / 13);
+    double p = low + q2 * (middle + q2 * high);
     return 2 * s + 2 * s * (q * p);
 }
 
@@ -55,17 +52,10 @@ static inline double lse_exp2(double t)
     const double magic = 0x1.8p52; /* adding it rounds to an integer */
     double n = (t + magic) - magic;
     double r = (t - n) * LSE_LN2;
-    double p = 1.0 / 3628800;
-    p = p * r + 1.0 / 362880;
-    p = p * r + 1.0 / 40320;
-    p = p * r + 1.0 / 5040;
-    p = p * r + 1.0 / 720;
-    p = p * r + 1.0 / 120;
-    p = p * r + 1.0 / 24;
-    p = p * r + 1.0 / 6;
-    p = p * r + 0.5;
-    p = p * r + 1.0;
-    p = p * r + 1.0;
+    double r2 = r * r, r4 = r2 * r2; /* in pairs: one chain would wait for each of its steps */
+    double p0 = 1.0 + r, p2 = 0.5 + r * (1.0 / 6), p4 = 1.0 / 24 + r * (1.0 / 120);
+    double p6 = 1.0 / 720 + r * (1.0 / 5040), p8 = 1.0 / 40320 + r * (1.0 / 362880);
+    double p = (p0 + r2 * p2) + r4 * ((p4 + r2 * p6) + r4 * (p8 + r2 * (1.0 / 3628800)));
     uint64_t bits = (uint64_t)((int64_t)n + 1023) << 52;
     double scale;
     memcpy(&scale, &bits, sizeof scale);

@@ -1,7 +1,8 @@
 /* shift.c - chooses the one shift of all exponentials E = 2^(z - shift) of a forward.
  * SPDX-License-Identifier: MIT
  *
- * It is right for every row if it is right for the rows of a sample: logits of one batch are alike.
+ * Cosines are within +-1, so that where logit_scale is no greater than most are one shift serves
+ * whatever the rows hold. Else it comes from a sample. It is right for every row if it is right for the rows of a sample: logits of one batch are alike.
  * Where they are not, the rows and columns out of its reach are found by their sums (forward.c), so
  * a bad guess costs time and nothing else. The sample is at most 256 pairs, whatever the size of
  * the batch.
@@ -15,6 +16,10 @@
 /* The sum expected of a row comes to lie here above the shift: as far from where a backward would
  * lose softmaxes (weights.c) as from where a sum could overflow. */
 #define SUM_EXPECTED 60.0f
+
+/* Logits within +-this (in base 2), less the greatest of them and SUM_EXPECTED: every E lies in
+ * [2^0, 2^60], every sum of below 2^32 of them below 2^92, and no lse is below the shift. */
+#define COSINE_ALPHA_MOST 29.5f
 
 /* Rows and, of each, negatives of the sample. */
 enum { SAMPLE_ROWS = 32, SAMPLE_NEGATIVES = 8 };
@@ -60,6 +65,8 @@ float infonce_choose_shift(const struct infonce *p)
     float (*pair)(size_t, const float *, const float *) = p->isa->pair->pair[p->config.similarity];
     float greatest[SAMPLE_ROWS], middle[SAMPLE_ROWS];
     size_t count = size_min(p->m / 8 + 1, SAMPLE_ROWS), used = 0;
+    if (p->config.similarity == MMK_COSINE && p->alpha <= COSINE_ALPHA_MOST)
+        return ceilf(p->alpha) - SUM_EXPECTED;
     for (size_t t = 0; t < count; t++) {
         size_t i = t * p->m / count;
         const struct infonce_side *x = &p->targets.x;

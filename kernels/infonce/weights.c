@@ -99,12 +99,17 @@ static float shift_of_lse(const struct infonce *p, const struct half half[2])
     return fabs(shift) <= (double)INFONCE_SHIFT_MOST ? (float)shift : 0.0f;
 }
 
+static double base_of(const struct infonce *p, const struct half *h, size_t i)
+{
+    return h->base != NULL ? (double)h->base[i] : (double)p->shift;
+}
+
 /* What makes a sum of E relative to base one of P, where one exponential serves. */
 static void set_factors(const struct infonce *p, const struct half *h)
 {
     for (size_t i = 0; i < h->count; i++) {
-        double base = h->base != NULL ? (double)h->base[i] : (double)p->shift;
-        h->factor[i] = infonce_counts(&p->targets, h->side, i) ? power_of(base - h->lse2[i]) : 0;
+        double below = base_of(p, h, i) - h->lse2[i];
+        h->factor[i] = infonce_counts(&p->targets, h->side, i) ? power_of(below) : 0;
     }
 }
 
@@ -163,7 +168,8 @@ static void prepare_half(const struct infonce *p, const struct half *h)
             h->factor[i] = ldexp(1, -p->softmax.raise); /* sums of E are sums of P and Q */
         } else {
             double below = shift - h->lse2[i]; /* above 0 only where all P count as 0 */
-            h->weight[i] = below <= 0 ? (float)(h->direction * power_of(below)) : 0.0f;
+            double power = base_of(p, h, i) == shift ? h->factor[i] : power_of(below);
+            h->weight[i] = below <= 0 ? (float)(h->direction * power) : 0.0f;
         }
     }
 }
