@@ -130,6 +130,7 @@ static void gradient_rows(const struct stage *s, size_t row)
     size_t of_sums = joined ? rows * tile->nr : 0;
     per_panel = per_panel > 2 * of_sums ? per_panel - 2 * of_sums : 1;
     size_t fetch_from = size_blocks(2 * next.floats, per_panel) * tile->nr; /* the end */
+    const float *g = g_at(s, row, 0);
     for (size_t k = 0; k < p->d; k += tile->nr) {
         const float *b = p->products.columns_y + k * tile_column_rows(cols);
         const float *b_next =
@@ -138,14 +139,13 @@ static void gradient_rows(const struct stage *s, size_t row)
         float *c = infonce_worker_tiles(s) + (last ? k * TILE_BLOCK_ROWS : 0);
         for (size_t j = 0; j < cols; j += SUM_CHAIN) {
             size_t depth = size_min(cols - j, SUM_CHAIN);
-            for (size_t i = 0; i < rows; i += tile->mr) {
-                size_t part = i / tile->mr * TILE_LINE;
+            for (size_t i = 0, part = 0; i < rows; i += tile->mr, part += TILE_LINE) {
                 struct tile_ahead ahead = {b_next + part * cols + j * TILE_LINE, TILE_LINE};
                 if (part >= tile->nr)
                     ahead = fetch_sums.floats != 0   ? tile_fetch_some(&fetch_sums, depth, b)
                             : p->d - k <= fetch_from ? next_lines(&next, depth, b)
                                                      : (struct tile_ahead){b, 0};
-                tile->product_rows(size_min(rows - i, tile->mr), j, depth, g_at(s, row + i, 0),
+                tile->product_rows(size_min(rows - i, tile->mr), j, depth, g + i * tile->stripe,
                                    tile->stripe, s->stride, b + j * tile->nr, c + i * tile->nr,
                                    tile->nr, j == 0 ? 0 : TILE_ADD, ahead);
             }
@@ -200,8 +200,8 @@ static void gradient_columns_panel(const struct stage *s, const struct sum_block
     size_t tiles = size_blocks(block->cols, tile->mr), of_b = size_blocks(tile->nr, TILE_LINE);
     for (size_t r = 0; r < block->rows; r += SUM_CHAIN) {
         size_t depth = size_min(block->rows - r, SUM_CHAIN);
-        for (size_t t = 0; t < tiles; t++) {
-            size_t j = t * tile->mr;
+        const float *g = g_at(s, block->row + r, block->col); /* a task's are in one stripe */
+        for (size_t t = 0, j = 0; t < tiles; t++, j += tile->mr) {
             struct tile_ahead ahead = {b_next + (t * block->rows + r) * TILE_LINE, TILE_LINE};
             if (t >= of_b) {
                 size_t line = (k / tile->nr * (tiles - of_b) + t - of_b) * TILE_LINE;
@@ -210,9 +210,9 @@ static void gradient_columns_panel(const struct stage *s, const struct sum_block
                 if (line <= block->cols)
                     ahead = (struct tile_ahead){g_next + r * tile->stripe + line, tile->stripe};
             }
-            tile->product_columns(size_min(block->cols - j, tile->mr), depth,
-                                  g_at(s, block->row + r, block->col + j), b + r * tile->nr,
-                                  c + j * tile->nr, tile->nr, r == 0 ? 0 : TILE_ADD, ahead);
+            tile->product_columns(size_min(block->cols - j, tile->mr), depth, g + j,
+                                  b + r * tile->nr, c + j * tile->nr, tile->nr,
+                                  r == 0 ? 0 : TILE_ADD, ahead);
         }
     }
 }

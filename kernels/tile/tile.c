@@ -157,8 +157,7 @@ void tile_multiply(const struct tile_ops *ops, size_t d, const float *packed_a, 
          * first tiles of a panel fetch the next one of B. */
         for (size_t j = 0; j < cols; j += ops->nr) {
             const float *b_next = j + ops->nr < cols ? b + (j + ops->nr) * depth : b_after;
-            for (size_t i = 0; i < rows; i += ops->mr) {
-                size_t part = i / ops->mr * TILE_LINE;
+            for (size_t i = 0, part = 0; i < rows; i += ops->mr, part += TILE_LINE) {
                 struct tile_ahead ahead = {b_next + part * depth, TILE_LINE};
                 if (part >= ops->nr)
                     ahead = fetch.floats != 0
@@ -198,8 +197,7 @@ void tile_multiply_columns(const struct tile_ops *ops, size_t d, const float *co
                                        : packed_b + next_col * (d < chunk ? d : chunk);
         for (size_t j = 0; j < cols; j += nr) {
             const float *b_next = j + nr < cols ? b + (j + nr) * depth : b_after;
-            for (size_t i = 0; i < rows; i += ops->mr) {
-                size_t part = i / ops->mr * TILE_LINE;
+            for (size_t i = 0, part = 0; i < rows; i += ops->mr, part += TILE_LINE) {
                 struct tile_ahead ahead = {b_next + part * depth, TILE_LINE};
                 if (part >= nr)
                     ahead = fetch.floats != 0 ? tile_fetch_some(&fetch, depth, NULL)

@@ -89,13 +89,13 @@ static void tile_product_rows_avx2(size_t rows, size_t first, size_t depth, cons
                                    size_t ldc, unsigned flags, struct tile_ahead ahead)
 {
     (void)rows;
-    a += first / pitch * stride + first % pitch;
-    if (pitch == NR)
-        tile_accumulate_avx2(depth, a, NR, 1, NR - first % NR, NR, stride - NR, b, c, ldc, flags,
-                             ahead);
+    if (pitch == NR) /* constants: a division here costs as much as some steps of the product */
+        tile_accumulate_avx2(depth, a + first / NR * stride + first % NR, NR, 1, NR - first % NR,
+                             NR, stride - NR, b, c, ldc, flags, ahead);
     else
-        tile_accumulate_avx2(depth, a, STRIPE, 1, STRIPE - first % STRIPE, STRIPE, stride - STRIPE,
-                             b, c, ldc, flags, ahead);
+        tile_accumulate_avx2(depth, a + first / STRIPE * stride + first % STRIPE, STRIPE, 1,
+                             STRIPE - first % STRIPE, STRIPE, stride - STRIPE, b, c, ldc, flags,
+                             ahead);
 }
 
 static void tile_product_columns_avx2(size_t rows, size_t depth, const float *a, const float *b,

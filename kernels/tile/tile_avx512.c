@@ -128,13 +128,15 @@ static void tile_product_rows_avx512(size_t rows, size_t first, size_t depth, co
                                      size_t pitch, size_t stride, const float *b, float *c,
                                      size_t ldc, unsigned flags, struct tile_ahead ahead)
 {
-    a += first / pitch * stride + first % pitch;
-    if (pitch == NR)
+    if (pitch == NR) { /* constants: a division here costs as much as a step of the product */
+        a += first / NR * stride + first % NR;
         tile_accumulate_rows_avx512(LEFT_ROWS, rows, first, depth, a, NR, stride, b, c, ldc, flags,
                                     ahead);
-    else
+    } else {
+        a += first / STRIPE * stride + first % STRIPE;
         tile_accumulate_rows_avx512(LEFT_ROWS, rows, first, depth, a, STRIPE, stride, b, c, ldc,
                                     flags, ahead);
+    }
 }
 
 static void tile_product_columns_avx512(size_t rows, size_t depth, const float *a, const float *b,
