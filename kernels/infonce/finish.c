@@ -114,8 +114,7 @@ void infonce_finish_row(const struct stage *s, bool of_x, size_t i, const float 
         .origin = self->origin,
         .self_scale = scale_of(self, i),
     };
-    infonce_set_scale(
-        &row, ldexp((double)p->config.logit_scale * (neg_sq_l2 ? 2 : 1), -p->gradient.weight_bits));
+    infonce_set_scale(&row, p->gradient.scale);
     double along = negatives_along(p, of_x, i);
     bool chains = p->gradient.late && side->start[i + 1] - side->start[i] > SUM_CHAIN;
     if (chains)
@@ -134,12 +133,14 @@ void infonce_finish_row(const struct stage *s, bool of_x, size_t i, const float 
         row.other = tile_operand_row(other, side->index[q]);
         row.other_scale = scale_of(other, side->index[q]);
         row.coef = coef;
-        if (q + 1 < side->start[of_x ? p->m : p->n])
+        if (!p->gradient.near && q + 1 < side->start[of_x ? p->m : p->n])
             tile_fetch_row(tile_operand_row(other, side->index[q + 1]), p->d);
     }
     row.along = (float)along;
-    tile_fetch_row(gradient_row(s, of_x, i + 1), p->d);
-    tile_fetch_row(tile_operand_row(self, i + 1), p->d);
+    if (!p->gradient.near) {
+        tile_fetch_row(gradient_row(s, of_x, i + 1), p->d);
+        tile_fetch_row(tile_operand_row(self, i + 1), p->d);
+    }
     p->isa->infonce->finish_row[p->config.similarity](&row);
 }
 
