@@ -35,9 +35,9 @@ static void pack_some(void *context, size_t worker, size_t workers)
     const struct mmk_gallery *gallery = ((const struct packing *)context)->gallery;
     const struct tile_operand *y = ((const struct packing *)context)->y;
     const struct tile_ops *tile = gallery->isa->tile;
-    tile_pack(tile, true, y, 0, gallery->n, gallery->d, gallery->packed, worker, workers);
+    tile_pack(tile, y, 0, gallery->n, gallery->d, gallery->packed, worker, workers);
     if (gallery->yy != NULL)
-        tile_sum_squares(tile, true, gallery->d, gallery->packed, gallery->n, gallery->yy, worker,
+        tile_sum_squares(tile, gallery->d, gallery->packed, gallery->n, gallery->yy, worker,
                          workers);
 }
 

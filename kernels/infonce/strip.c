@@ -54,10 +54,9 @@ void infonce_hold(const struct infonce *p, const struct operands *o, struct regi
     if (needed->col < held->col || needed->col + needed->cols > held->col + held->cols) {
         held->col = needed->col;
         held->cols = needed->cols;
-        tile_pack(tile, true, o->b, held->col, held->cols, p->d, p->packed.b, worker, workers);
+        tile_pack(tile, o->b, held->col, held->cols, p->d, p->packed.b, worker, workers);
         if (norms)
-            tile_sum_squares(tile, true, p->d, p->packed.b, held->cols, p->packed.yy, worker,
-                             workers);
+            tile_sum_squares(tile, p->d, p->packed.b, held->cols, p->packed.yy, worker, workers);
     }
 }
 
@@ -68,8 +67,8 @@ void infonce_strip(const struct infonce *p, const struct operands *o, const stru
     const struct tile_ops *tile = p->isa->tile;
     size_t row = strip->row - held->row, col = strip->col - held->col;
     size_t next_col = col + INFONCE_STRIP < held->cols ? col + INFONCE_STRIP : 0;
-    tile_multiply_columns(tile, p->d, p->packed.a, held->rows, row, strip->rows, p->packed.b,
-                          held->cols, col, strip->cols, next_col, z, ldz, fetch);
+    tile_multiply(tile, p->d, p->packed.a, held->rows, row, strip->rows, p->packed.b, held->cols,
+                  col, strip->cols, next_col, z, ldz, 0, fetch);
     if (p->config.similarity == MMK_NEG_SQ_L2)
         tile_neg_sq_l2_block(tile, p->isa->pair, p->d, o->a, strip->row, strip->rows,
                              p->packed.xx + row, o->b, strip->col, strip->cols, p->packed.yy + col,

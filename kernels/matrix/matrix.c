@@ -35,10 +35,10 @@ struct matrix {
     int threads;
     unsigned flags; /* of the products */
 
-    float *packed_a, *packed_b, *xx, *yy; /* of the super-block; norms for neg_sq_l2 */
-    bool finds_origin;                    /* neg_sq_l2: Y's own, */
-    float *origin;                        /* which stands here */
-    float *spare;                         /* 2 d floats a thread, of tile_neg_sq_l2_block */
+    float *columns_a, *packed_b, *xx, *yy; /* of the super-block; norms for neg_sq_l2 */
+    bool finds_origin;                     /* neg_sq_l2: Y's own, */
+    float *origin;                         /* which stands here */
+    float *spare;                          /* 2 d floats a thread, of tile_neg_sq_l2_block */
 };
 
 /* Rows of X and of Y, and where these stand in what is packed. */
@@ -71,7 +71,7 @@ static void matrix_block(void *super_block, size_t task)
     float *c = p->result + (s->row + i) * p->ldresult + s->col + j;
     struct tile_fetch fetch = tile_fetch_piece(&s->next, task, block_count(s));
 
-    tile_multiply(tile, p->d, p->packed_a, s->rows, i, rows, s->packed_b, s->packed_cols,
+    tile_multiply(tile, p->d, p->columns_a, s->rows, i, rows, s->packed_b, s->packed_cols,
                   s->packed_col + j, cols, s->packed_col + next, c, p->ldresult, p->flags, fetch);
     if (p->similarity != MMK_NEG_SQ_L2)
         return;
@@ -96,9 +96,9 @@ static void hold_gallery(struct super_block *s, size_t workers)
     s->packed_b = p->packed_b;
     s->yy = p->yy;
     s->packed_cols = s->cols;
-    tile_pack(tile, true, &p->y, s->col, s->cols, p->d, p->packed_b, worker, workers);
+    tile_pack(tile, &p->y, s->col, s->cols, p->d, p->packed_b, worker, workers);
     if (p->similarity == MMK_NEG_SQ_L2)
-        tile_sum_squares(tile, true, p->d, p->packed_b, s->cols, p->yy, worker, workers);
+        tile_sum_squares(tile, p->d, p->packed_b, s->cols, p->yy, worker, workers);
     size_t after = s->col + s->cols;
     s->next = (struct tile_fetch){p->y.data + after * p->y.ld,
                                   size_min(p->y.rows - after, SUPER_COLS) * p->y.ld};
@@ -111,9 +111,9 @@ static void take_part(void *matrix, size_t worker, size_t workers)
     size_t m = p->x.rows, n = p->y.rows;
     for (size_t row = 0; row < m; row += SUPER_ROWS) {
         size_t rows = size_min(m - row, SUPER_ROWS);
-        tile_pack(tile, false, &p->x, row, rows, p->d, p->packed_a, worker, workers);
+        tile_pack_columns(tile, &p->x, row, rows, p->d, p->columns_a, worker, workers);
         if (p->similarity == MMK_NEG_SQ_L2)
-            tile_sum_squares(tile, false, p->d, p->packed_a, rows, p->xx, worker, workers);
+            tile_row_squares(tile, &p->x, row, rows, p->d, p->xx, worker, workers);
         for (size_t col = 0; col < n; col += SUPER_COLS) {
             struct super_block s = {.row = row,
                                     .rows = rows,
@@ -134,7 +134,7 @@ static void take_part(void *matrix, size_t worker, size_t workers)
 static void matrix_layout(struct matrix *p, struct scratch *scratch)
 {
     size_t a_rows = size_min(p->x.rows, SUPER_ROWS), b_rows = size_min(p->y.rows, SUPER_COLS);
-    p->packed_a = scratch_take(scratch, tile_panel_floats(a_rows, p->d), sizeof(float));
+    p->columns_a = scratch_take(scratch, tile_packed_floats(a_rows, p->d), sizeof(float));
     p->xx = scratch_take(scratch, a_rows, sizeof(float));
     if (p->similarity == MMK_NEG_SQ_L2)
         p->spare = scratch_take(scratch, 2 * (size_t)p->threads, p->d * sizeof(float));

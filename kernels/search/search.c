@@ -86,7 +86,7 @@ struct search {
     bool unpacked;     /* X is one or two rows, normalised, and Y is taken as it lies */
     bool finds_origin; /* neg_sq_l2: Y's own, */
     float *origin;     /* which stands here */
-    float *packed_a, *xx;
+    float *rows_a, *xx;
     struct worker *workers;
 };
 
@@ -180,12 +180,12 @@ static void multiply_strip(const struct search *p, struct worker *w, const struc
     bool norms = p->similarity == MMK_NEG_SQ_L2;
     if (p->unpacked) {
         for (size_t r = 0; r < strip->rows; r++)
-            tile_multiply_row(tile, p->d, p->packed_a + r * p->d, &p->y, chunk->col + j,
-                              strip->cols, w->strip + r * SEARCH_STRIP, norms ? w->yy : NULL);
+            tile_multiply_row(tile, p->d, p->rows_a + r * p->d, &p->y, chunk->col + j, strip->cols,
+                              w->strip + r * SEARCH_STRIP, norms ? w->yy : NULL);
     } else {
         if (norms)
             yy = chunk->yy + chunk->packed_col + j;
-        tile_multiply(tile, p->d, p->packed_a, batch_rows, row, strip->rows, chunk->packed_b,
+        tile_multiply(tile, p->d, p->rows_a, batch_rows, row, strip->rows, chunk->packed_b,
                       chunk->packed_cols, chunk->packed_col + j, strip->cols,
                       chunk->packed_col + next, w->strip, SEARCH_STRIP, 0, fetch);
     }
@@ -202,14 +202,14 @@ static void hold_batch(const struct search *p, size_t row, size_t rows, size_t i
     const struct tile_ops *tile = p->isa->tile;
     bool norms = p->similarity == MMK_NEG_SQ_L2;
     if (!p->unpacked) {
-        tile_pack(tile, false, &p->x, row, rows, p->d, p->packed_a, id, team);
+        tile_pack_columns(tile, &p->x, row, rows, p->d, p->rows_a, id, team);
         if (norms)
-            tile_sum_squares(tile, false, p->d, p->packed_a, rows, p->xx, id, team);
+            tile_row_squares(tile, &p->x, row, rows, p->d, p->xx, id, team);
         return;
     }
     for (size_t r = id; r < rows; r += team) {
         const float *x = p->x.data + (row + r) * p->x.ld;
-        float *out = p->packed_a + r * p->d, dot[TILE_MAX_NR], square[TILE_MAX_NR];
+        float *out = p->rows_a + r * p->d, dot[TILE_MAX_NR], square[TILE_MAX_NR];
         struct row_scale scale = {1, 1};
         if (p->x.normalize != NULL)
             scale = p->x.normalize->row_scale(p->d, x);
@@ -239,9 +239,9 @@ static void hold_chunk(const struct search *p, struct worker *w, struct chunk *c
     chunk->packed_b = w->packed_b;
     chunk->yy = w->yy;
     chunk->packed_cols = chunk->cols;
-    tile_pack(tile, true, &p->y, chunk->col, chunk->cols, p->d, w->packed_b, 0, 1);
+    tile_pack(tile, &p->y, chunk->col, chunk->cols, p->d, w->packed_b, 0, 1);
     if (p->similarity == MMK_NEG_SQ_L2)
-        tile_sum_squares(tile, true, p->d, w->packed_b, chunk->cols, w->yy, 0, 1);
+        tile_sum_squares(tile, p->d, w->packed_b, chunk->cols, w->yy, 0, 1);
     /* The next chunk that is likely to be this worker's. */
     size_t after = size_min(chunk->col + (size_t)p->threads * p->chunk, p->y.rows);
     chunk->next = (struct tile_fetch){p->y.data + after * p->y.ld,
@@ -374,7 +374,7 @@ static void worker_layout(const struct search *p, struct worker *w, struct scrat
 
 static void search_layout(struct search *p, struct scratch *scratch)
 {
-    p->packed_a = scratch_take(scratch, tile_panel_floats(p->batch, p->d), sizeof(float));
+    p->rows_a = scratch_take(scratch, tile_packed_floats(p->batch, p->d), sizeof(float));
     p->xx = scratch_take(scratch, p->batch, sizeof(float));
     if (p->similarity == MMK_NEG_SQ_L2 && p->gallery == NULL)
         p->origin = scratch_take(scratch, p->d, sizeof(float));

@@ -78,11 +78,10 @@ void tile_subtract_origin(size_t d, const float *row, const float *origin, float
         out[k] = simd_canonical_nan(origin != NULL ? row[k] - origin[k] : row[k]);
 }
 
-void tile_pack(const struct tile_ops *ops, bool as_b, const struct tile_operand *operand,
-               size_t first, size_t count, size_t d, float *packed, size_t worker, size_t workers)
+void tile_pack(const struct tile_ops *ops, const struct tile_operand *operand, size_t first,
+               size_t count, size_t d, float *packed, size_t worker, size_t workers)
 {
-    size_t width = as_b ? ops->nr : ops->mr;
-    size_t padded = size_round_up(count, width);
+    size_t width = ops->nr, padded = size_round_up(count, width);
     size_t chunk = tile_chunk_depth(d);
     for (size_t panel = worker; panel * width < count; panel += workers) {
         const float *row[TILE_MAX_NR];
@@ -98,8 +97,7 @@ void tile_pack(const struct tile_ops *ops, bool as_b, const struct tile_operand 
             size_t depth = d - k < chunk ? d - k : chunk;
             float *out = packed + k * padded + r0 * depth;
             const float *origin = operand->origin != NULL ? operand->origin + k : NULL;
-            (as_b ? ops->pack_b : ops->pack_a)(rows, row, origin, scale, operand->factor, depth,
-                                               out);
+            ops->pack(rows, row, origin, scale, operand->factor, depth, out);
             for (size_t r = 0; r < rows; r++)
                 row[r] += depth;
         }
@@ -118,73 +116,30 @@ void tile_pack_columns(const struct tile_ops *ops, const struct tile_operand *op
                           operand->factor, packed + r * ops->nr, stride);
     }
     /* what a left operand's last tile reads beyond its rows */
-    if (worker == 0)
+    if (worker == 0 && d > 0)
         memset(packed + (size_blocks(d, ops->nr) - 1) * stride + count * ops->nr, 0,
                (ops->mr - 1) * ops->nr * sizeof *packed);
 }
 
 /* A tile of which c has room for rows x cols only. */
-static void tile_edge(const struct tile_ops *ops, size_t rows, size_t cols, size_t depth,
-                      const float *a, const float *b, float *c, size_t ldc, unsigned flags,
-                      struct tile_ahead ahead)
+static void tile_edge(const struct tile_ops *ops, size_t rows, size_t cols, size_t first,
+                      size_t depth, const float *a, size_t stride, const float *b, float *c,
+                      size_t ldc, unsigned flags, struct tile_ahead ahead)
 {
     float whole[TILE_MAX_MR * TILE_MAX_NR];
     if (flags & TILE_ACCUMULATE)
         for (size_t r = 0; r < rows; r++)
             memcpy(whole + r * ops->nr, c + r * ldc, cols * sizeof *c);
-    ops->product(rows, depth, a, b, whole, ops->nr, flags & ~(unsigned)TILE_PAST_CACHE, ahead);
+    ops->product_rows(rows, first, depth, a, ops->nr, stride, b, whole, ops->nr,
+                      flags & ~(unsigned)TILE_PAST_CACHE, ahead);
     for (size_t r = 0; r < rows; r++)
         memcpy(c + r * ldc, whole + r * ops->nr, cols * sizeof *c);
 }
 
-void tile_multiply(const struct tile_ops *ops, size_t d, const float *packed_a, size_t packed_rows,
+void tile_multiply(const struct tile_ops *ops, size_t d, const float *columns_a, size_t rows_a,
                    size_t row, size_t rows, const float *packed_b, size_t packed_cols, size_t col,
                    size_t cols, size_t next_col, float *c, size_t ldc, unsigned flags,
                    struct tile_fetch fetch)
-{
-    size_t padded_a = size_round_up(packed_rows, ops->mr);
-    size_t padded_b = size_round_up(packed_cols, ops->nr);
-    size_t chunk = tile_chunk_depth(d);
-    size_t k = 0;
-    do {
-        size_t depth = d - k < chunk ? d - k : chunk, end = k + depth;
-        size_t next_depth = d - end < chunk ? d - end : chunk;
-        const float *a = packed_a + k * padded_a + row * depth;
-        const float *b = packed_b + k * padded_b + col * depth;
-        const float *b_after = end < d ? packed_b + end * padded_b + col * next_depth
-                                       : packed_b + next_col * (d < chunk ? d : chunk);
-        /* one B panel against all A panels of the block: A stays in L2, B comes through once. The
-         * first tiles of a panel fetch the next one of B. */
-        for (size_t j = 0; j < cols; j += ops->nr) {
-            const float *b_next = j + ops->nr < cols ? b + (j + ops->nr) * depth : b_after;
-            for (size_t i = 0, part = 0; i < rows; i += ops->mr, part += TILE_LINE) {
-                struct tile_ahead ahead = {b_next + part * depth, TILE_LINE};
-                if (part >= ops->nr)
-                    ahead = fetch.floats != 0
-                                ? tile_fetch_some(&fetch, depth, NULL)
-                                : (struct tile_ahead){a + (i + ops->mr) * depth, TILE_LINE};
-                size_t tile_rows = size_min(rows - i, ops->mr),
-                       tile_cols = size_min(cols - j, ops->nr);
-                bool edge = flags & TILE_EXACT && (tile_rows < ops->mr || tile_cols < ops->nr);
-                unsigned chunk_flags = k == 0 ? flags : flags | TILE_ACCUMULATE;
-                if (end < d)
-                    chunk_flags &= ~(unsigned)TILE_PAST_CACHE;
-                if (edge)
-                    tile_edge(ops, tile_rows, tile_cols, depth, a + i * depth, b + j * depth,
-                              c + i * ldc + j, ldc, chunk_flags, ahead);
-                else
-                    ops->product(tile_rows, depth, a + i * depth, b + j * depth, c + i * ldc + j,
-                                 ldc, chunk_flags, ahead);
-            }
-        }
-        k = end;
-    } while (k < d);
-}
-
-void tile_multiply_columns(const struct tile_ops *ops, size_t d, const float *columns_a,
-                           size_t rows_a, size_t row, size_t rows, const float *packed_b,
-                           size_t packed_cols, size_t col, size_t cols, size_t next_col, float *c,
-                           size_t ldc, struct tile_fetch fetch)
 {
     size_t nr = ops->nr, stride = tile_column_rows(rows_a) * nr;
     size_t padded_b = size_round_up(packed_cols, nr), chunk = tile_chunk_depth(d), k = 0;
@@ -192,19 +147,29 @@ void tile_multiply_columns(const struct tile_ops *ops, size_t d, const float *co
     do {
         size_t depth = d - k < chunk ? d - k : chunk, end = k + depth;
         size_t next_depth = d - end < chunk ? d - end : chunk;
+        unsigned chunk_flags = k == 0 ? flags : flags | TILE_ACCUMULATE;
         const float *b = packed_b + k * padded_b + col * depth;
         const float *b_after = end < d ? packed_b + end * padded_b + col * next_depth
                                        : packed_b + next_col * (d < chunk ? d : chunk);
+        if (end < d)
+            chunk_flags &= ~(unsigned)TILE_PAST_CACHE;
+        /* one B panel against all A panels of the block: A stays in L2, B comes through once. The
+         * first tiles of a panel fetch the next one of B. */
         for (size_t j = 0; j < cols; j += nr) {
             const float *b_next = j + nr < cols ? b + (j + nr) * depth : b_after;
             for (size_t i = 0, part = 0; i < rows; i += ops->mr, part += TILE_LINE) {
                 struct tile_ahead ahead = {b_next + part * depth, TILE_LINE};
+                size_t tile_rows = size_min(rows - i, ops->mr), tile_cols = size_min(cols - j, nr);
                 if (part >= nr)
-                    ahead = fetch.floats != 0 ? tile_fetch_some(&fetch, depth, NULL)
-                                              : (struct tile_ahead){b_next, 0};
-                ops->product_rows(size_min(rows - i, ops->mr), k, depth, a + i * nr, nr, stride,
-                                  b + j * depth, c + i * ldc + j, ldc, k == 0 ? 0 : TILE_ACCUMULATE,
-                                  ahead);
+                    ahead = fetch.floats != 0
+                                ? tile_fetch_some(&fetch, depth, NULL)
+                                : (struct tile_ahead){a + (i + ops->mr) * nr, TILE_LINE};
+                if (flags & TILE_EXACT && (tile_rows < ops->mr || tile_cols < nr))
+                    tile_edge(ops, tile_rows, tile_cols, k, depth, a + i * nr, stride,
+                              b + j * depth, c + i * ldc + j, ldc, chunk_flags, ahead);
+                else
+                    ops->product_rows(tile_rows, k, depth, a + i * nr, nr, stride, b + j * depth,
+                                      c + i * ldc + j, ldc, chunk_flags, ahead);
             }
         }
         k = end;
@@ -229,17 +194,16 @@ void tile_multiply_row(const struct tile_ops *ops, size_t d, const float *a,
     ops->row_product(count, d, a, row, b->origin, scaled ? scale : NULL, c, squares, ahead);
 }
 
-void tile_sum_squares(const struct tile_ops *ops, bool of_b, size_t d, const float *packed,
-                      size_t rows, float *sums, size_t worker, size_t workers)
+void tile_sum_squares(const struct tile_ops *ops, size_t d, const float *packed, size_t rows,
+                      float *sums, size_t worker, size_t workers)
 {
-    size_t width = of_b ? ops->nr : ops->mr;
-    size_t padded = size_round_up(rows, width);
+    size_t width = ops->nr, padded = size_round_up(rows, width);
     size_t chunk = tile_chunk_depth(d);
     for (size_t r = worker * width; r < rows; r += workers * width) {
         float sum[TILE_MAX_NR] = {0};
         for (size_t k = 0; k < d; k += chunk) {
             size_t depth = d - k < chunk ? d - k : chunk;
-            ops->sum_squares(depth, packed + k * padded + r * depth, width, sum);
+            ops->sum_squares(depth, packed + k * padded + r * depth, sum);
         }
         size_t present = rows - r < width ? rows - r : width;
         memcpy(sums + r, sum, present * sizeof *sum);

@@ -9,11 +9,12 @@
  *   tile.c         whole operands
  *   tile_<isa>.c   the register tile, and packing its panels; the head says what bounds it
  *
- * Packed panel: `width` rows of the operand side by side, [k][width]; rows that are missing at the
- * edge are zero. A panels are mr wide, B panels nr wide. A packed operand is its panels one after
- * the other within a chunk of k, and its chunks one after the other (tile_chunk_depth).
+ * Column panel: nr columns of an operand, [row][nr]; columns missing at the edge are zero. So lie
+ * the rows of A, of which the tile broadcasts single elements, and B where its rows are summed over.
  *
- * Column panel: nr columns of an operand, [row][nr]; columns missing at the edge are zero.
+ * Packed panel: nr rows of B side by side, [k][nr]; rows that are missing at the edge are zero. A
+ * packed operand is its panels one after the other within a chunk of k, and its chunks one after
+ * the other (tile_chunk_depth).
  */
 #ifndef MMK_TILE_H
 #define MMK_TILE_H
@@ -100,13 +101,11 @@ struct tile_ops {
      * and of 16, an odd number of cache lines, a divisor of TILE_BLOCK_COLS. */
     size_t stripe;
 
-    /* Packs columns [0, depth) of `count` rows (given by pointer) into a panel of width mr or nr,
-     * each as (((v - origin_k) * power) * inverse) * factor; origin NULL: nothing is subtracted.
-     * NaN is made canonical. */
-    void (*pack_a)(size_t count, const float *const *row, const float *origin,
-                   const struct row_scale *scale, float factor, size_t depth, float *panel);
-    void (*pack_b)(size_t count, const float *const *row, const float *origin,
-                   const struct row_scale *scale, float factor, size_t depth, float *panel);
+    /* Packs columns [0, depth) of `count` rows (given by pointer) into a panel, each as
+     * (((v - origin_k) * power) * inverse) * factor; origin NULL: nothing is subtracted. NaN is
+     * made canonical. */
+    void (*pack)(size_t count, const float *const *row, const float *origin,
+                 const struct row_scale *scale, float factor, size_t depth, float *panel);
     /* Copies a row of d elements, (((v - origin_k) * power) * inverse) * factor, to its place in
      * each column panel; panels are `stride` apart. NaN is made canonical. */
     void (*copy_columns)(size_t d, const float *row, const float *origin, struct row_scale scale,
@@ -114,10 +113,7 @@ struct tile_ops {
 
     /* c[r][0..nr) (leading dimension ldc) for r < rows <= mr, and maybe for the other rows up to
      * mr: sum over k < depth of a(r, k) b[k][..], as flags say. Meanwhile `ahead` is fetched. A is
-     * a packed panel, a(r, k) = a[k * mr + r]; */
-    void (*product)(size_t rows, size_t depth, const float *a, const float *b, float *c, size_t ldc,
-                    unsigned flags, struct tile_ahead ahead);
-    /* rows of a matrix in stripes or in column panels, of pitch = stripe or nr columns and `stride`
+     * rows of a matrix in column panels or in stripes, of pitch = nr or stripe columns and `stride`
      * apart, from column `first` on, a multiple of 16: with f = first + k,
      * a(r, k) = a[f / pitch * stride + r * pitch + f % pitch]; */
     void (*product_rows)(size_t rows, size_t first, size_t depth, const float *a, size_t pitch,
@@ -129,7 +125,7 @@ struct tile_ops {
 
     /* For one row of A against rows that are not packed, count <= TILE_MAX_NR of them: c[j] = sum
      * over k < depth of a[k] b(j, k), where b(j, k) is row[j][k], less the origin and scaled (scale
-     * NULL: not) as pack_b does it; squares[j] (unless that is NULL) the same of b(j, k)^2. Sets c
+     * NULL: not) as pack does it; squares[j] (unless that is NULL) the same of b(j, k)^2. Sets c
      * and squares up to TILE_MAX_NR. Meanwhile the count * depth floats at `ahead` are fetched. */
     void (*row_product)(size_t count, size_t depth, const float *a, const float *const *row,
                         const float *origin, const struct row_scale *scale, float *c,
@@ -139,8 +135,8 @@ struct tile_ops {
      * greatest of three least, the middle of three middles and the least of three greatest. What
      * is not below TILE_ORIGIN_LIMIT counts as 0, and -0 as +0. */
     void (*median)(size_t d, const float *const *row, float *out);
-    /* sums[w] continued over k < depth by panel[k][w]^2, w < width. */
-    void (*sum_squares)(size_t depth, const float *panel, size_t width, float *sums);
+    /* sums[w] continued over k < depth by panel[k][w]^2, w < nr. */
+    void (*sum_squares)(size_t depth, const float *panel, float *sums);
     /* c = scale min(2 c - (xx_r + yy_j), 0) for rows x cols, NaN canonical, -0 as +0. */
     void (*neg_sq_l2)(size_t rows, size_t cols, float *c, size_t ldc, const float *xx,
                       const float *yy, float scale);
@@ -204,8 +200,8 @@ void tile_subtract_origin(size_t d, const float *row, const float *origin, float
 
 /* Packs the panels of rows [first, first + count) that this worker owns (panel p where
  * p mod workers == worker). */
-void tile_pack(const struct tile_ops *ops, bool as_b, const struct tile_operand *operand,
-               size_t first, size_t count, size_t d, float *packed, size_t worker, size_t workers);
+void tile_pack(const struct tile_ops *ops, const struct tile_operand *operand, size_t first,
+               size_t count, size_t d, float *packed, size_t worker, size_t workers);
 
 /* Rows between the column panels of `count` rows: an odd number, so that the panels do not all
  * begin in the same cache set. */
@@ -219,11 +215,11 @@ static inline size_t tile_column_rows(size_t count)
 void tile_pack_columns(const struct tile_ops *ops, const struct tile_operand *operand, size_t first,
                        size_t count, size_t d, float *packed, size_t worker, size_t workers);
 
-/* c = A B^T for A rows [row, row + rows) of a packed operand with packed_rows rows in all, and B
- * alike. row is a multiple of mr, col of nr. c must have room for whole tiles, but for TILE_EXACT.
- * next_col is where the caller will go on in B, so that it is there by then; what else is to be
- * fetched comes from `fetch`. */
-void tile_multiply(const struct tile_ops *ops, size_t d, const float *packed_a, size_t packed_rows,
+/* c = A B^T for rows [row, row + rows) of A in column panels of rows_a rows, and columns [col, col +
+ * cols) of a packed B. col is a multiple of nr. c must have room for whole tiles, but for
+ * TILE_EXACT. next_col is where the caller will go on in B, so that it is there by then; what else
+ * is to be fetched comes from `fetch`. */
+void tile_multiply(const struct tile_ops *ops, size_t d, const float *columns_a, size_t rows_a,
                    size_t row, size_t rows, const float *packed_b, size_t packed_cols, size_t col,
                    size_t cols, size_t next_col, float *c, size_t ldc, unsigned flags,
                    struct tile_fetch fetch);
@@ -240,12 +236,6 @@ void tile_neg_sq_l2_block(const struct tile_ops *ops, const struct pair_ops *pai
                           const struct tile_operand *y, size_t col, size_t cols, const float *yy,
                           float scale, float *c, size_t ldc, float *spare);
 
-/* The same for A in column panels of rows_a rows, and c with room for whole tiles. */
-void tile_multiply_columns(const struct tile_ops *ops, size_t d, const float *columns_a,
-                           size_t rows_a, size_t row, size_t rows, const float *packed_b,
-                           size_t packed_cols, size_t col, size_t cols, size_t next_col, float *c,
-                           size_t ldc, struct tile_fetch fetch);
-
 /* Rows [col, col + count) of B, count <= TILE_MAX_NR, that are not packed, against one row of A
  * (less the origin and scaled, not packed): ops->row_product. What comes after them is fetched. */
 void tile_multiply_row(const struct tile_ops *ops, size_t d, const float *a,
@@ -254,8 +244,8 @@ void tile_multiply_row(const struct tile_ops *ops, size_t d, const float *a,
 
 /* Squared norms of the packed rows that this worker has packed, each one FMA chain: the bits that
  * the tile gives for x.x. */
-void tile_sum_squares(const struct tile_ops *ops, bool of_b, size_t d, const float *packed,
-                      size_t rows, float *sums, size_t worker, size_t workers);
+void tile_sum_squares(const struct tile_ops *ops, size_t d, const float *packed, size_t rows,
+                      float *sums, size_t worker, size_t workers);
 
 /* The same of rows [first, first + count) that are not packed, with the bits of those that are. */
 void tile_row_squares(const struct tile_ops *ops, const struct tile_operand *operand, size_t first,

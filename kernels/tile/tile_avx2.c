@@ -77,13 +77,6 @@ tile_accumulate_avx2(size_t depth, const float *a, size_t a_row, size_t a_step, 
     }
 }
 
-static void tile_product_avx2(size_t rows, size_t depth, const float *a, const float *b, float *c,
-                              size_t ldc, unsigned flags, struct tile_ahead ahead)
-{
-    (void)rows;
-    tile_accumulate_avx2(depth, a, 1, MR, depth, depth, 0, b, c, ldc, flags, ahead);
-}
-
 static void tile_product_rows_avx2(size_t rows, size_t first, size_t depth, const float *a,
                                    size_t pitch, size_t stride, const float *b, float *c,
                                    size_t ldc, unsigned flags, struct tile_ahead ahead)
@@ -160,43 +153,26 @@ tile_gather_avx2(size_t count, const float *const *row, const float *origin,
     tile_transpose_avx2(v);
 }
 
-/* Up to 8 rows into panel[k][width], `wide` columns of it. */
+/* Up to 8 rows into panel[k][NR]. */
 static inline __attribute__((always_inline)) void
 tile_pack8_avx2(size_t count, const float *const *row, const float *origin,
-                const struct row_scale *scale, float factor, size_t depth, float *panel,
-                size_t width, size_t wide)
+                const struct row_scale *scale, float factor, size_t depth, float *panel)
 {
     for (size_t k = 0; k < depth; k += 8) {
         size_t cols = depth - k < 8 ? depth - k : 8;
         __m256 v[8];
         tile_gather_avx2(count, row, origin, scale, factor, k, cols, v);
-        for (size_t e = 0; e < cols; e++) {
-            v[e] = simd_canonical_nan8(v[e]);
-            float *out = panel + (k + e) * width;
-            if (wide == 8) {
-                _mm256_storeu_ps(out, v[e]);
-            } else { /* six: four and two, since masked stores are slow here */
-                _mm_storeu_ps(out, _mm256_castps256_ps128(v[e]));
-                _mm_storel_pi((__m64 *)(void *)(out + 4), _mm256_extractf128_ps(v[e], 1));
-            }
-        }
+        for (size_t e = 0; e < cols; e++)
+            _mm256_storeu_ps(panel + (k + e) * NR, simd_canonical_nan8(v[e]));
     }
 }
 
-static void tile_pack_a_avx2(size_t count, const float *const *row, const float *origin,
-                             const struct row_scale *scale, float factor, size_t depth,
-                             float *panel)
-{
-    tile_pack8_avx2(count, row, origin, scale, factor, depth, panel, MR, MR);
-}
-
-static void tile_pack_b_avx2(size_t count, const float *const *row, const float *origin,
-                             const struct row_scale *scale, float factor, size_t depth,
-                             float *panel)
+static void tile_pack_avx2(size_t count, const float *const *row, const float *origin,
+                           const struct row_scale *scale, float factor, size_t depth, float *panel)
 {
     size_t low = count < 8 ? count : 8;
-    tile_pack8_avx2(low, row, origin, scale, factor, depth, panel, NR, 8);
-    tile_pack8_avx2(count - low, row + low, origin, scale + low, factor, depth, panel + 8, NR, 8);
+    tile_pack8_avx2(low, row, origin, scale, factor, depth, panel);
+    tile_pack8_avx2(count - low, row + low, origin, scale + low, factor, depth, panel + 8);
 }
 
 /* 16 rows at a time, two groups of 8 side by side: a chain of FMAs alone would take as long as the
@@ -297,19 +273,16 @@ static void tile_median_avx2(size_t d, const float *const *row, float *out)
     }
 }
 
-static void tile_sum_squares_avx2(size_t depth, const float *panel, size_t width, float *sums)
+static void tile_sum_squares_avx2(size_t depth, const float *panel, float *sums)
 {
-    size_t low = width < 8 ? width : 8;
-    __m256 s0 = simd_load_first(sums, low);
-    __m256 s1 = simd_load_first(sums + low, width - low);
+    __m256 s0 = _mm256_loadu_ps(sums), s1 = _mm256_loadu_ps(sums + 8);
     for (size_t k = 0; k < depth; k++) {
-        __m256 v0 = simd_load_first(panel + k * width, low);
-        __m256 v1 = simd_load_first(panel + k * width + low, width - low);
+        __m256 v0 = _mm256_loadu_ps(panel + k * NR), v1 = _mm256_loadu_ps(panel + k * NR + 8);
         s0 = _mm256_fmadd_ps(v0, v0, s0);
         s1 = _mm256_fmadd_ps(v1, v1, s1);
     }
-    simd_store_first(sums, low, s0);
-    simd_store_first(sums + low, width - low, s1);
+    _mm256_storeu_ps(sums, s0);
+    _mm256_storeu_ps(sums + 8, s1);
 }
 
 static inline __m256 tile_neg_sq_l2_8_avx2(__m256 dot, __m256 xx, __m256 yy, __m256 scale)
@@ -343,10 +316,8 @@ const struct tile_ops tile_ops_avx2 = {
     .mr = MR,
     .nr = NR,
     .stripe = STRIPE,
-    .pack_a = tile_pack_a_avx2,
-    .pack_b = tile_pack_b_avx2,
+    .pack = tile_pack_avx2,
     .copy_columns = tile_copy_columns_avx2,
-    .product = tile_product_avx2,
     .row_product = tile_row_product_avx2,
     .product_rows = tile_product_rows_avx2,
     .product_columns = tile_product_columns_avx2,

@@ -14,7 +14,7 @@
 
 enum { MR = 14, NR = 32, STRIPE = 112 };
 
-enum tile_left { LEFT_PANEL, LEFT_ROWS, LEFT_COLUMNS };
+enum tile_left { LEFT_ROWS, LEFT_COLUMNS };
 
 /* All products. Fetched into L1: B 16 steps (224 clocks) ahead, and A where it lies in stripes, of
  * which every line comes from L2: in rows two lines ahead, one row a step; in columns 8 steps. A
@@ -25,7 +25,7 @@ tile_accumulate_avx512(enum tile_left left, size_t rows, size_t first, size_t de
                        unsigned flags, struct tile_ahead ahead)
 {
     const size_t a_row = left == LEFT_ROWS ? pitch : 1;
-    const size_t a_step = left == LEFT_PANEL ? MR : left == LEFT_ROWS ? 1 : STRIPE;
+    const size_t a_step = left == LEFT_ROWS ? 1 : STRIPE;
     __m512 acc[MR][2];
     if (flags & TILE_ACCUMULATE) {
 #pragma GCC unroll 14
@@ -41,8 +41,13 @@ tile_accumulate_avx512(enum tile_left left, size_t rows, size_t first, size_t de
         }
     }
     const size_t steps = left == LEFT_ROWS ? 16 : depth;
+    const float *next_tile = a + MR * pitch;
     for (size_t k0 = 0; k0 < depth; k0 += steps) {
-        const float *a_line = a + (pitch > 32 ? 32 : stride * 32 / pitch);
+        const float *a_line = pitch > 32 ? a + 32 : a + stride * 32 / pitch;
+        if (k0 + 32 >= depth) {
+            a_line = next_tile;
+            next_tile += 16;
+        }
         size_t end = depth - k0 < steps ? depth - k0 : steps;
         for (size_t k = 0; k < end; k++) {
             __m512 b0 = _mm512_loadu_ps(b);
@@ -116,12 +121,6 @@ tile_accumulate_rows_avx512(enum tile_left left, size_t rows, size_t first, size
         tile_accumulate_avx512(left, 8, first, depth, a, pitch, stride, b, c, ldc, flags, ahead);
     else
         tile_accumulate_avx512(left, 4, first, depth, a, pitch, stride, b, c, ldc, flags, ahead);
-}
-
-static void tile_product_avx512(size_t rows, size_t depth, const float *a, const float *b, float *c,
-                                size_t ldc, unsigned flags, struct tile_ahead ahead)
-{
-    tile_accumulate_rows_avx512(LEFT_PANEL, rows, 0, depth, a, MR, 0, b, c, ldc, flags, ahead);
 }
 
 static void tile_product_rows_avx512(size_t rows, size_t first, size_t depth, const float *a,
@@ -266,11 +265,10 @@ tile_apply_scale_avx512(const struct tile_scale_avx512 *scale, __m512 v[16])
                                  scale->factor);
 }
 
-/* Up to 16 rows into panel[k][width]. count is a constant, but at the edge of an operand. */
+/* Up to 16 rows into panel[k][NR]. count is a constant, but at the edge of an operand. */
 static inline __attribute__((always_inline)) void
 tile_pack16_avx512(size_t count, const float *const *row, const float *origin,
-                   const struct row_scale *scale, float factor, size_t depth, float *panel,
-                   size_t width)
+                   const struct row_scale *scale, float factor, size_t depth, float *panel)
 {
     const struct tile_scale_avx512 all = tile_scale_avx512(count, scale, factor);
     __m512 v[16];
@@ -280,40 +278,29 @@ tile_pack16_avx512(size_t count, const float *const *row, const float *origin,
         tile_apply_scale_avx512(&all, v);
         tile_canonical_avx512(v);
 #pragma GCC unroll 16
-        for (size_t e = 0; e < 16; e++) /* what is beyond 14 goes under the next one */
-            _mm512_storeu_ps(panel + (k + e) * width, v[e]);
+        for (size_t e = 0; e < 16; e++)
+            _mm512_storeu_ps(panel + (k + e) * NR, v[e]);
     }
     if (k == depth)
         return;
     tile_gather_avx512(count, row, origin, k, depth - k, false, v);
     tile_apply_scale_avx512(&all, v);
     tile_canonical_avx512(v);
-    for (size_t e = 0; k + e < depth; e++) /* nothing may go beyond the panel */
-        simd_store_first(panel + (k + e) * width, width < 16 ? width : 16, v[e]);
+    for (size_t e = 0; k + e < depth; e++)
+        _mm512_storeu_ps(panel + (k + e) * NR, v[e]);
 }
 
-static void tile_pack_a_avx512(size_t count, const float *const *row, const float *origin,
-                               const struct row_scale *scale, float factor, size_t depth,
-                               float *panel)
-{
-    if (count == MR)
-        tile_pack16_avx512(MR, row, origin, scale, factor, depth, panel, MR);
-    else
-        tile_pack16_avx512(count, row, origin, scale, factor, depth, panel, MR);
-}
-
-static void tile_pack_b_avx512(size_t count, const float *const *row, const float *origin,
-                               const struct row_scale *scale, float factor, size_t depth,
-                               float *panel)
+static void tile_pack_avx512(size_t count, const float *const *row, const float *origin,
+                             const struct row_scale *scale, float factor, size_t depth,
+                             float *panel)
 {
     size_t low = count < 16 ? count : 16;
     if (count == NR) {
-        tile_pack16_avx512(16, row, origin, scale, factor, depth, panel, NR);
-        tile_pack16_avx512(16, row + 16, origin, scale + 16, factor, depth, panel + 16, NR);
+        tile_pack16_avx512(16, row, origin, scale, factor, depth, panel);
+        tile_pack16_avx512(16, row + 16, origin, scale + 16, factor, depth, panel + 16);
     } else {
-        tile_pack16_avx512(low, row, origin, scale, factor, depth, panel, NR);
-        tile_pack16_avx512(count - low, row + low, origin, scale + low, factor, depth, panel + 16,
-                           NR);
+        tile_pack16_avx512(low, row, origin, scale, factor, depth, panel);
+        tile_pack16_avx512(count - low, row + low, origin, scale + low, factor, depth, panel + 16);
     }
 }
 
@@ -423,19 +410,16 @@ static void tile_median_avx512(size_t d, const float *const *row, float *out)
     }
 }
 
-static void tile_sum_squares_avx512(size_t depth, const float *panel, size_t width, float *sums)
+static void tile_sum_squares_avx512(size_t depth, const float *panel, float *sums)
 {
-    size_t low = width < 16 ? width : 16;
-    __m512 s0 = simd_load_first(sums, low);
-    __m512 s1 = simd_load_first(sums + low, width - low);
+    __m512 s0 = _mm512_loadu_ps(sums), s1 = _mm512_loadu_ps(sums + 16);
     for (size_t k = 0; k < depth; k++) {
-        __m512 v0 = simd_load_first(panel + k * width, low);
-        __m512 v1 = simd_load_first(panel + k * width + low, width - low);
+        __m512 v0 = _mm512_loadu_ps(panel + k * NR), v1 = _mm512_loadu_ps(panel + k * NR + 16);
         s0 = _mm512_fmadd_ps(v0, v0, s0);
         s1 = _mm512_fmadd_ps(v1, v1, s1);
     }
-    simd_store_first(sums, low, s0);
-    simd_store_first(sums + low, width - low, s1);
+    _mm512_storeu_ps(sums, s0);
+    _mm512_storeu_ps(sums + 16, s1);
 }
 
 static inline __m512 tile_neg_sq_l2_16_avx512(__m512 dot, __m512 xx, __m512 yy, __m512 scale)
@@ -469,10 +453,8 @@ const struct tile_ops tile_ops_avx512 = {
     .mr = MR,
     .nr = NR,
     .stripe = STRIPE,
-    .pack_a = tile_pack_a_avx512,
-    .pack_b = tile_pack_b_avx512,
+    .pack = tile_pack_avx512,
     .copy_columns = tile_copy_columns_avx512,
-    .product = tile_product_avx512,
     .row_product = tile_row_product_avx512,
     .product_rows = tile_product_rows_avx512,
     .product_columns = tile_product_columns_avx512,

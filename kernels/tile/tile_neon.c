@@ -85,13 +85,6 @@ tile_accumulate_neon(size_t depth, const float *a, size_t a_step, const float *b
     tile_store_neon(acc, c, ldc, flags);
 }
 
-static void tile_product_neon(size_t rows, size_t depth, const float *a, const float *b, float *c,
-                              size_t ldc, unsigned flags, struct tile_ahead ahead)
-{
-    (void)rows;
-    tile_accumulate_neon(depth, a, MR, b, c, ldc, flags, ahead);
-}
-
 static void tile_product_columns_neon(size_t rows, size_t depth, const float *a, const float *b,
                                       float *c, size_t ldc, unsigned flags, struct tile_ahead ahead)
 {
@@ -177,17 +170,16 @@ static inline void tile_gather_neon(size_t count, const float *const *row, const
 }
 
 static void tile_pack_neon(size_t count, const float *const *row, const float *origin,
-                           const struct row_scale *scale, float factor, size_t depth, float *panel,
-                           size_t width)
+                           const struct row_scale *scale, float factor, size_t depth, float *panel)
 {
-    for (size_t r0 = 0; r0 < width; r0 += 4) {
+    for (size_t r0 = 0; r0 < NR; r0 += 4) {
         size_t here = count < r0 ? 0 : count - r0;
         for (size_t k = 0; k < depth; k += 4) {
             size_t cols = depth - k < 4 ? depth - k : 4;
             float32x4_t v[4];
             tile_gather_neon(here, row + r0, origin, scale + r0, factor, k, cols, v);
             for (size_t e = 0; e < cols; e++)
-                vst1q_f32(panel + (k + e) * width + r0, simd_canonical_nan4(v[e]));
+                vst1q_f32(panel + (k + e) * NR + r0, simd_canonical_nan4(v[e]));
         }
     }
 }
@@ -216,20 +208,6 @@ static void tile_row_product_neon(size_t count, size_t depth, const float *a,
         if (squares != NULL)
             vst1q_f32(squares + j, square);
     }
-}
-
-static void tile_pack_a_neon(size_t count, const float *const *row, const float *origin,
-                             const struct row_scale *scale, float factor, size_t depth,
-                             float *panel)
-{
-    tile_pack_neon(count, row, origin, scale, factor, depth, panel, MR);
-}
-
-static void tile_pack_b_neon(size_t count, const float *const *row, const float *origin,
-                             const struct row_scale *scale, float factor, size_t depth,
-                             float *panel)
-{
-    tile_pack_neon(count, row, origin, scale, factor, depth, panel, NR);
 }
 
 static void tile_copy_columns_neon(size_t d, const float *row, const float *origin,
@@ -274,12 +252,12 @@ static void tile_median_neon(size_t d, const float *const *row, float *out)
     }
 }
 
-static void tile_sum_squares_neon(size_t depth, const float *panel, size_t width, float *sums)
+static void tile_sum_squares_neon(size_t depth, const float *panel, float *sums)
 {
-    for (size_t w = 0; w < width; w += 4) {
+    for (size_t w = 0; w < NR; w += 4) {
         float32x4_t s = vld1q_f32(sums + w);
         for (size_t k = 0; k < depth; k++) {
-            float32x4_t v = vld1q_f32(panel + k * width + w);
+            float32x4_t v = vld1q_f32(panel + k * NR + w);
             s = vfmaq_f32(s, v, v);
         }
         vst1q_f32(sums + w, s);
@@ -307,10 +285,8 @@ const struct tile_ops tile_ops_neon = {
     .mr = MR,
     .nr = NR,
     .stripe = STRIPE,
-    .pack_a = tile_pack_a_neon,
-    .pack_b = tile_pack_b_neon,
+    .pack = tile_pack_neon,
     .copy_columns = tile_copy_columns_neon,
-    .product = tile_product_neon,
     .row_product = tile_row_product_neon,
     .product_rows = tile_product_rows_neon,
     .product_columns = tile_product_columns_neon,

@@ -43,14 +43,6 @@ tile_accumulate_scalar(size_t depth, const float *a, size_t a_row, size_t a_step
         }
 }
 
-static void tile_product_scalar(size_t rows, size_t depth, const float *a, const float *b, float *c,
-                                size_t ldc, unsigned flags, struct tile_ahead ahead)
-{
-    (void)rows;
-    (void)ahead;
-    tile_accumulate_scalar(depth, a, 1, MR, depth, depth, 0, b, c, ldc, flags);
-}
-
 static void tile_product_rows_scalar(size_t rows, size_t first, size_t depth, const float *a,
                                      size_t pitch, size_t stride, const float *b, float *c,
                                      size_t ldc, unsigned flags, struct tile_ahead ahead)
@@ -78,31 +70,17 @@ static inline float tile_element_scalar(const float *row, const float *origin, s
 
 static void tile_pack_scalar(size_t count, const float *const *row, const float *origin,
                              const struct row_scale *scale, float factor, size_t depth,
-                             float *panel, size_t width)
+                             float *panel)
 {
     for (size_t k = 0; k < depth; k++)
-        for (size_t r = 0; r < width; r++) {
+        for (size_t r = 0; r < NR; r++) {
             float v = 0.0f;
             if (r < count) {
                 v = tile_element_scalar(row[r], origin, k);
                 v = ((v * scale[r].power) * scale[r].inverse) * factor;
             }
-            panel[k * width + r] = simd_canonical_nan(v);
+            panel[k * NR + r] = simd_canonical_nan(v);
         }
-}
-
-static void tile_pack_a_scalar(size_t count, const float *const *row, const float *origin,
-                               const struct row_scale *scale, float factor, size_t depth,
-                               float *panel)
-{
-    tile_pack_scalar(count, row, origin, scale, factor, depth, panel, MR);
-}
-
-static void tile_pack_b_scalar(size_t count, const float *const *row, const float *origin,
-                               const struct row_scale *scale, float factor, size_t depth,
-                               float *panel)
-{
-    tile_pack_scalar(count, row, origin, scale, factor, depth, panel, NR);
 }
 
 static void tile_row_product_scalar(size_t count, size_t depth, const float *a,
@@ -173,11 +151,11 @@ static void tile_median_scalar(size_t d, const float *const *row, float *out)
     }
 }
 
-static void tile_sum_squares_scalar(size_t depth, const float *panel, size_t width, float *sums)
+static void tile_sum_squares_scalar(size_t depth, const float *panel, float *sums)
 {
     for (size_t k = 0; k < depth; k++)
-        for (size_t w = 0; w < width; w++)
-            sums[w] = fmaf(panel[k * width + w], panel[k * width + w], sums[w]);
+        for (size_t w = 0; w < NR; w++)
+            sums[w] = fmaf(panel[k * NR + w], panel[k * NR + w], sums[w]);
 }
 
 static void tile_neg_sq_l2_scalar(size_t rows, size_t cols, float *c, size_t ldc, const float *xx,
@@ -195,10 +173,8 @@ const struct tile_ops tile_ops_scalar = {
     .mr = MR,
     .nr = NR,
     .stripe = STRIPE,
-    .pack_a = tile_pack_a_scalar,
-    .pack_b = tile_pack_b_scalar,
+    .pack = tile_pack_scalar,
     .copy_columns = tile_copy_columns_scalar,
-    .product = tile_product_scalar,
     .row_product = tile_row_product_scalar,
     .product_rows = tile_product_rows_scalar,
     .product_columns = tile_product_columns_scalar,
