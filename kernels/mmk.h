@@ -267,11 +267,10 @@ MMK_API void mmk_gallery_free(struct mmk_gallery *gallery);
  * what weighs a pair in G above 2^20 or below 2^-80; and their like) the call is done in double,
  * some 40 times slower.
  * Memory: logits are never stored: O(m + n + entries), packed copies of some 6,100 rows, with
- * gradients 15,000 and 400 more a thread, and 7 MB of G, and beyond 2,688 rows of X 8 bytes for
- * each element of dY and dN; d loss / ds makes dX if it is not wanted, but for neg_sq_l2. Gradients
- * make logits again (8 m n d flops in all), unless the workspace keeps 4 bytes for each pair: with
- * all of them 6 m n d. They are of no use where a lse is so far from most (40 nats below, 60 above)
- * that P and Q need an exponential each.
+ * gradients 12,200 and 300 more a thread, and 7 MB of G, and beyond 2,688 rows of X 8 bytes for
+ * each element of dY and dN. Gradients make logits again (8 m n d flops in all), unless the
+ * workspace keeps 4 bytes for each pair: with all of them 6 m n d. They are of no use where a lse
+ * is so far from most (40 nats below, 60 above) that P and Q need an exponential each.
  * Sources: van den Oord et al. 2018; Radford et al. 2021; Khosla et al. 2020 (SupCon); Yang et al.
  * 2022 (UniCL); He et al. 2020 (MoCo); Chen et al. 2020 (SimCLR).
  *

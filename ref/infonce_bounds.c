@@ -33,12 +33,13 @@
  *     2 s sum_j W_ij (|x_ik| + |y_jk|)
  *     s/|x_i| (V_k + A |unit_x_ik|)
  * with, for neg_sq_l2, x and y less the origin, here and below, and u more in W since that is
- * rounded; where V_k = sum_j W_ij |unit_y_jk|, W with the rounding of the normalised rows, and
- * A = sum_k V_k |unit_x_ik| + sum_j |G_ij| e_ij is the error of the part along x_i.
- * dlogit_scale, made from the products of dX's rows with their own x, which hold mag_ij = sum_k
- * |x_ik y_jk|:
- *     sum_ij (error of G_ij) |sim_ij| + (batch(m) + batch(n) + lanes(d) + 8) u |G_ij| mag_ij
- * for neg_sq_l2 from G and the logits, with |sim_ij| for mag_ij and |G_ij| e_ij more.
+ * rounded; where V_k = sum_j W_ij |unit_y_jk|, W with the rounding of the normalised rows, and A is
+ * the error of the part along x_i, sum_j G_ij S_ij. That is made from the logits, S_ij = L_ij / s
+ * with the error delta_ij / s:
+ *     A = sum_j (error of G_ij) |sim_ij| + |G_ij| delta_ij / s + (batch(n) + 4) u |G_ij sim_ij|
+ * dlogit_scale, which is the sum of the same over all rows:
+ *     sum_ij (error of G_ij) |sim_ij| + |G_ij| delta_ij / s
+ *            + (batch(m) + batch(n) + 8) u |G_ij sim_ij|
  *
  * What underflows. A softmax below 2^-126 counts as 0, in the backward and beside the greatest of
  * several targets; of a forward's sum of negatives, where one below 2^-60 of 2^c is not used and c
@@ -222,11 +223,11 @@ static bool open_gradient(size_t cols, size_t d, const double *g, const double *
 }
 
 /* Bounds of the gradient with respect to rows a_i, from g and its error (both rows x cols) and the
- * similarities' error e. A is what ends in _a here. */
+ * similarities and the error of the logits that they are made from. A is along_error here. */
 static void gradient_bounds(const struct infonce_ref *r, size_t rows, size_t cols, const double *g,
-                            const double *g_error, const double *e, const double *unit_a,
-                            const double *norm_a, const double *unit_b, double underflow,
-                            const double *expected, double *bound)
+                            const double *g_error, const double *sim, const double *delta,
+                            const double *unit_a, const double *norm_a, const double *unit_b,
+                            double underflow, const double *expected, double *bound)
 {
     size_t d = r->d;
     bool cosine = r->similarity == MMK_COSINE;
@@ -252,12 +253,10 @@ static void gradient_bounds(const struct infonce_ref *r, size_t rows, size_t col
         for (size_t j = 0; j < cols; j++) {
             sum_weight += weight[i * cols + j];
             sum_g += g[i * cols + j];
-            along_error += fabs(g[i * cols + j]) * e[i * cols + j];
-        }
-        for (size_t k = 0; k < d; k++) {
-            along += v[i * d + k] * a[k];
-            along_error +=
-                (bound[i * d + k] + bound_lanes(d) * u * fabs(v[i * d + k])) * fabs(a[k]);
+            size_t at = i * cols + j;
+            along += g[at] * sim[at];
+            along_error += g_error[at] * fabs(sim[at]) + fabs(g[at]) * delta[at] / s +
+                           (bound_batch(cols) + 4) * u * fabs(g[at] * sim[at]);
         }
         for (size_t k = 0; k < d; k++) {
             size_t at = i * d + k;
@@ -310,26 +309,23 @@ void infonce_gradient_bounds(struct trial *t, const struct infonce_ref *r,
     double error = 0, sum = 0;
     bool open = false; /* 0 * NaN: may be left out or not */
     for (size_t at = 0; at < m * n; at++) {
-        error += g_error[at] * fabs(r->sim[at]);
-        if (r->similarity == MMK_NEG_SQ_L2)
-            error += fabs(r->g[at]) * bounds->e[at];
-        sum +=
-            fabs(r->g[at]) * (r->similarity == MMK_NEG_SQ_L2 ? fabs(r->sim[at]) : r->magnitude[at]);
+        error += g_error[at] * fabs(r->sim[at]) + fabs(r->g[at]) * bounds->delta_x[at] / r->scale;
+        sum += fabs(r->g[at] * r->sim[at]);
         open = open || (r->g[at] == 0 && !isfinite(r->sim[at]));
     }
-    double roundings = bound_batch(m) + bound_batch(n) + bound_lanes(d) + 8;
+    double roundings = bound_batch(m) + bound_batch(n) + 8;
     *t->buffer[dscale].bound = isfinite(r->dscale) ? error + roundings * BOUND_U * sum +
                                                          ((double)(m * n) + 1) * BOUND_UNDERFLOW
                                                    : (r->one_sided || open ? BOUND_OPEN : 0);
 
-    gradient_bounds(r, m, n, r->g, g_error, bounds->e, r->unit_x, r->norm_x, r->unit_y, underflow,
-                    r->dx, t->buffer[dx].bound);
-    double *g_transposed = ref_doubles(m * n), *e_transposed = ref_doubles(m * n);
+    gradient_bounds(r, m, n, r->g, g_error, r->sim, bounds->delta_x, r->unit_x, r->norm_x,
+                    r->unit_y, underflow, r->dx, t->buffer[dx].bound);
+    double *g_transposed = ref_doubles(m * n), *sim_transposed = ref_doubles(m * n);
     ref_transpose(m, n, g_error, transposed);
     ref_transpose(m, n, r->g, g_transposed);
-    ref_transpose(m, n, bounds->e, e_transposed);
-    gradient_bounds(r, n, m, g_transposed, transposed, e_transposed, r->unit_y, r->norm_y,
-                    r->unit_x, underflow, r->dy, dy_bound);
+    ref_transpose(m, n, r->sim, sim_transposed);
+    gradient_bounds(r, n, m, g_transposed, transposed, sim_transposed, bounds->delta_y, r->unit_y,
+                    r->norm_y, r->unit_x, underflow, r->dy, dy_bound);
     put_rows(&t->buffer[dy], r->dy, dy_bound);
     if (trial_buffer(t, "dnegatives") != NULL)
         put_rows(trial_buffer(t, "dnegatives"), r->dy + t->buffer[dy].rows * d,
@@ -337,5 +333,5 @@ void infonce_gradient_bounds(struct trial *t, const struct infonce_ref *r,
     free(dy_bound);
     free(transposed);
     free(g_transposed);
-    free(e_transposed);
+    free(sim_transposed);
 }

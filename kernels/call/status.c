@@ -73,8 +73,11 @@ const char *mmk_version(void)
 /* 1: InfoNCE, sigmoid, search and similarities of version 0.1.0.
  * 2: neg_sq_l2 subtracts an origin from both rows where it is expanded; sums over the batch of
  * losses and gradients are joined in double; softmaxes down to 2^-126, and inputs of any
- * magnitude. */
+ * magnitude.
+ * 3: losses have logit_scale in Y, not in X, while logits are made; what a cosine's gradient has
+ * along its row, and d loss / d logit_scale, are sums of G and the logits; polynomials of lse.h in
+ * pairs. */
 int mmk_numerics_version(void)
 {
-    return 2;
+    return 3;
 }

@@ -10,9 +10,10 @@
  * They are a sparse matrix, met strip by strip: one a row or many cost the same, one-to-one InfoNCE
  * is the case of a diagonal, and no m x n target exists.
  *
- * Backward. G = E (row weight + column weight) is made block by block, from E kept in the caller's
- * workspace or from logits computed again; a block adds G Y to dX while it is in L2, a column of
- * blocks G^T X to dY. Logits are never in memory unless the workspace has room for them.
+ * Backward. G = E (row weight + column weight) is made block by block, from logits (or E, where no
+ * sums of G z are needed) kept in the caller's workspace or computed again; a block adds G Y to dX
+ * while it is in L2, a column of blocks G^T X to dY. Logits are never in memory unless the
+ * workspace has room for them.
  *
  * Which file: problem.h draws the memory and problem.c opens it; targets.c lists the positives,
  * blocks.h cuts the logits, strip.c makes them. Forward: shift.c, pass.c, forward.c. Backward:
@@ -20,11 +21,12 @@
  * infonce.h. Inputs that float has not the range for: wide.c.
  *
  * Where the time goes: into the register tile's products, of 2 m n d flops each and bound by the
- * FMA ports. A forward, uniformity's too, is one; dX and dY are one each, and d logit_scale needs
- * dX's (neg_sq_l2 none). Where the workspace does not keep all exponentials, gradients make the
- * logits once more. Beside them stands one exponential for an element of each product that makes
- * logits. Positives, joins and the last step of a gradient's row are O((m + n + positives) d), and
- * show in small batches. A query of workspace bytes only adds up.
+ * FMA ports. A forward, uniformity's too, is one; dX and dY are one each. Where the workspace does
+ * not keep all logits or exponentials, gradients make the logits once more. Beside them stand one
+ * or two exponentials for a pair. Positives, joins and the last step of a gradient's row are O((m +
+ * n + positives) d), and show in small batches: of the time of 32 x 32 x 512 the products are 52 %,
+ * the rows' last step 16, packing 18, what is done for each row in double 6. A query of workspace
+ * bytes only adds up.
  */
 #include "backward.h"
 #include "forward.h"

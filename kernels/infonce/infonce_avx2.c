@@ -11,7 +11,7 @@
  * sigmoid_strip   an exponential, a logarithm (two polynomials, one after the other) and, for G, a
  *                 division: 15 FMAs among some 80 instructions for 8 elements, so that it is bound
  *                 by their number and not by the FMA ports
- * finish_row      a row of sums from L2 or memory to the gradient, with its x: bound by moving them
+ * finish_row      one pass over a row of sums, with x and y: bound by moving these and the gradient
  * Differs         two ymm hold the 16 lanes of a row sum, one zmm in AVX-512, four q in NEON.
  */
 #include "infonce.h"

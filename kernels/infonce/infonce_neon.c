@@ -8,7 +8,7 @@
  * gradient_strip  one exponential for both softmaxes, and beside it an add and a multiply.
  * sigmoid_strip   an exponential, a logarithm (two polynomials, one after the other) and, for G, a
  *                 division: bound by the number of instructions, as in infonce_avx512.c
- * finish_row      a row of sums from L2 or memory to the gradient, with its x: bound by moving them
+ * finish_row      one pass over a row of sums, with x and y: bound by moving these and the gradient
  * Differs         the 16 lanes of a row sum are four q registers, and a step is 16 columns.
  */
 #include "infonce.h"

@@ -13,7 +13,7 @@
  * | x_scale, y_scale       m, n row scales (cosine)    infonce_open     strip, products, finish  |
  * | origin                 d (neg_sq_l2)               infonce_open     strip, products, finish  |
  * | spare                  t x 2 d (neg_sq_l2)         strip            strip                    |
- * | a, b                   HELD_ROWS, HELD_COLS of d   strip            strip                    |
+ * | a, b                   HELD_ROWS, HELD_COLS of d   strip            strip; a: products       |
  * | xx, yy                 HELD_ROWS, HELD_COLS        strip            strip                    |
  * +-- strip --------------- strip.c -------------------------------------------------------------+
  * | z                      t x STRIP_FLOATS            strip            pass, gradient           |
@@ -81,7 +81,8 @@
 struct packed_state {
     struct row_scale *x_scale, *y_scale; /* cosine */
     struct region held;                  /* which rows they are */
-    float *a, *b;
+    float *a;                            /* column panels: as A of the logits, and as B of dY */
+    float *b;
     float *xx, *yy; /* neg_sq_l2: their squared norms, */
     float *origin;  /* Y's own (tile.h), */
     float *spare;   /* and rows whose norms are out of range */
@@ -157,7 +158,8 @@ struct sigmoid_state {
     double *var_x, *var_y; /* sums of the variances, where embeddings have them */
 };
 
-/* E from forward to backward, of the first rows of blocks; or z, where sums of G z are needed. */
+/* E from forward to backward, of the first rows of blocks; or z, where sums of G z are needed: a
+ * second exponential costs less than a second pass over the rows of gradients. */
 struct kept_state {
     float *e;
     size_t row_blocks;

@@ -2,10 +2,10 @@
  * SPDX-License-Identifier: MIT
  *
  * Cosines are within +-1, so that where logit_scale is no greater than most are one shift serves
- * whatever the rows hold. Else it comes from a sample. It is right for every row if it is right for the rows of a sample: logits of one batch are alike.
- * Where they are not, the rows and columns out of its reach are found by their sums (forward.c), so
- * a bad guess costs time and nothing else. The sample is at most 256 pairs, whatever the size of
- * the batch.
+ * whatever the rows hold. Else it comes from a sample. It is right for every row if it is right for
+ * the rows of a sample: logits of one batch are alike. Where they are not, the rows and columns out
+ * of its reach are found by their sums (forward.c), so a bad guess costs time and nothing else. The
+ * sample is at most 256 pairs, whatever the size of the batch.
  */
 #include "shift.h"
 

@@ -1,4 +1,4 @@
-/* strip.h - packed rows, and strips of logits made from them (internal).
+/* strip.h - rows in panels, and strips of logits made from them (internal).
  * SPDX-License-Identifier: MIT
  */
 #ifndef MMK_INFONCE_STRIP_H

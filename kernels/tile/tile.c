@@ -37,7 +37,7 @@ size_t tile_panel_floats(size_t rows, size_t d)
 
 size_t tile_packed_floats(size_t rows, size_t d)
 {
-    /* whole panels of any width, and whole column panels of any width */
+    /* whole panels of any width, whole column panels, and what a tile reads beyond these */
     size_t columns, more;
     if (__builtin_add_overflow(d, (size_t)TILE_MAX_NR, &columns) ||
         __builtin_add_overflow(rows, (size_t)1, &more))

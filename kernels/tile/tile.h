@@ -10,7 +10,8 @@
  *   tile_<isa>.c   the register tile, and packing its panels; the head says what bounds it
  *
  * Column panel: nr columns of an operand, [row][nr]; columns missing at the edge are zero. So lie
- * the rows of A, of which the tile broadcasts single elements, and B where its rows are summed over.
+ * the rows of A, of which the tile broadcasts single elements, and B where its rows are summed
+ * over.
  *
  * Packed panel: nr rows of B side by side, [k][nr]; rows that are missing at the edge are zero. A
  * packed operand is its panels one after the other within a chunk of k, and its chunks one after
@@ -183,11 +184,11 @@ static inline void tile_fetch_row(const float *row, size_t d)
  * c. */
 size_t tile_chunk_depth(size_t d);
 
-/* Floats that `rows` packed rows (of either kind) or column panels of d columns may take; SIZE_MAX
- * when that overflows. */
+/* Floats that `rows` rows of d columns may take, packed or in column panels; SIZE_MAX when that
+ * overflows. */
 size_t tile_packed_floats(size_t rows, size_t d);
 
-/* The same for packed rows alone. */
+/* The same where they are packed. */
 size_t tile_panel_floats(size_t rows, size_t d);
 
 /* The default origin of an operand whose first `rows` rows count. It is no work to be shared: some
@@ -215,8 +216,8 @@ static inline size_t tile_column_rows(size_t count)
 void tile_pack_columns(const struct tile_ops *ops, const struct tile_operand *operand, size_t first,
                        size_t count, size_t d, float *packed, size_t worker, size_t workers);
 
-/* c = A B^T for rows [row, row + rows) of A in column panels of rows_a rows, and columns [col, col +
- * cols) of a packed B. col is a multiple of nr. c must have room for whole tiles, but for
+/* c = A B^T for rows [row, row + rows) of A in column panels of rows_a rows, and columns [col, col
+ * + cols) of a packed B. col is a multiple of nr. c must have room for whole tiles, but for
  * TILE_EXACT. next_col is where the caller will go on in B, so that it is there by then; what else
  * is to be fetched comes from `fetch`. */
 void tile_multiply(const struct tile_ops *ops, size_t d, const float *columns_a, size_t rows_a,

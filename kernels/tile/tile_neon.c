@@ -92,9 +92,9 @@ static void tile_product_columns_neon(size_t rows, size_t depth, const float *a,
     tile_accumulate_neon(depth, a, STRIPE, b, c, ldc, flags, ahead);
 }
 
-/* Rows of stripes of `pitch` columns. The empty asm hides `a` and the memory behind it. Without it gcc loads all 12 rows first, which
- * leaves too few registers for the accumulators, and row 0 with ld1r, which takes an FMA pipe; ld1r
- * has no offset, hence an `a` that is one element ahead. */
+/* Rows of stripes of `pitch` columns. The empty asm hides `a` and the memory behind it. Without it
+ * gcc loads all 12 rows first, which leaves too few registers for the accumulators, and row 0 with
+ * ld1r, which takes an FMA pipe; ld1r has no offset, hence an `a` that is one element ahead. */
 static inline __attribute__((always_inline)) void
 tile_accumulate_rows_neon(size_t first, size_t depth, const float *a, size_t pitch, size_t stride,
                           const float *b, float *c, size_t ldc, unsigned flags,

@@ -3,4 +3,4 @@
 # kernel: cosine_matrix
 # isa: scalar
 # dies: was not written|of the bound|right is
-/^void tile_multiply/,/^}/s/j < cols; j += ops->nr/j + ops->nr <= cols; j += ops->nr/
+/^void tile_multiply/,/^}/s/j < cols; j += nr/j + nr <= cols; j += nr/

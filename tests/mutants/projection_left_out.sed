@@ -1,6 +1,6 @@
-# cosine: the gradient along the row is not taken out
+# the gradient along the row is not taken out
 # file: kernels/infonce/infonce_scalar.c
 # kernel: infonce_backward
 # isa: scalar
 # dies: of the bound
-s/fmaf(-along, x, row->gradient\[k\])/fmaf(-0.0f, x, row->gradient[k])/
+s/fmaf(-row->along, /fmaf(-0.0f, /
