@@ -60,7 +60,8 @@ static void run_prepared(struct infonce *p, const struct gradients *out, float *
     p->gradient.scale =
         ldexp((double)p->config.logit_scale * (neg_sq_l2 ? 2 : 1), -p->gradient.weight_bits);
     p->gradient.near = 2 * (p->m + p->n) * p->d * sizeof(float) <= NEAR_BYTES;
-    infonce_list_places(p, &stage.operands);
+    if (!p->targets.placed)
+        infonce_list_places(p, &stage.operands);
     threads_run(p->threads, take_part, &stage);
     if (p->wanted.dlogit_scale)
         *dlogit_scale = logit_scale_gradient(p);

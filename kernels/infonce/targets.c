@@ -178,6 +178,7 @@ void infonce_list_places(struct infonce *p, const struct operands *o)
             add_place(t, row_in_pass(p, o, side->index[q]), col, side->entry[q]);
     }
     ends_to_begins(blocks, start);
+    t->placed = o->side_a == &t->x && o->a->pick == NULL;
 }
 
 /* The first place of a block of rows at or after a column. */

@@ -48,6 +48,7 @@ struct infonce_targets {
     /* the places of the pass that runs, by blocks of its rows, in each by column */
     size_t *place_start;
     struct infonce_place *place;
+    bool placed;      /* they are those of X's rows against all columns */
     uint32_t *row_of; /* where a pass has picked rows: the pass's row of a row of data */
 };
 

@@ -15,6 +15,9 @@
  * earlier costs a pass over c each time. */
 enum { TILE_DEPTH = 768 };
 
+/* Rows of no more than this are in L2 most often, and come in time by themselves. */
+enum { NEAR_FLOATS = 32768 };
+
 /* How far ahead of a row product its rows are fetched, at least. */
 enum { AHEAD_FLOATS = 32768 };
 
@@ -108,10 +111,12 @@ void tile_pack_columns(const struct tile_ops *ops, const struct tile_operand *op
                        size_t count, size_t d, float *packed, size_t worker, size_t workers)
 {
     size_t stride = tile_column_rows(count) * ops->nr;
+    bool far = count * d > NEAR_FLOATS;
     for (size_t r = worker; r < count; r += workers) {
         size_t source;
         const float *row = operand_row(operand, first + r, &source);
-        tile_fetch_row(row + workers * operand->ld, d);
+        if (far)
+            tile_fetch_row(row + workers * operand->ld, d);
         ops->copy_columns(d, row, operand->origin, operand_scale(operand, d, row, source),
                           operand->factor, packed + r * ops->nr, stride);
     }
