@@ -37,6 +37,10 @@ struct exp_ops {
     /* sum e^{x_i - max} in 64 canonical lanes (simd/scalar.h). max is finite, no x_i is above it or
      * NaN. */
     float (*sum)(size_t n, const float *x, float max);
+    /* y_i = 2^{t_i}, |t_i| <= 1000, in double (lse.h). */
+    void (*powers)(size_t n, const double *t, double *y);
+    /* y_i = log(1 + sum_i 2^{t_i}) likewise, of finite sums. */
+    void (*log1p_sums)(size_t n, const double *sum, const double *t, double *y);
 };
 
 extern const struct exp_ops exp_ops_scalar;

@@ -9,6 +9,7 @@
  *         L1, each for 16 of them.
  */
 #include "exp.h"
+#include "lse.h"
 
 #include "../simd/avx2.h"
 
@@ -177,8 +178,23 @@ static float exp_sum_avx2(size_t n, const float *x, float max)
     return simd_sum64x8(lane);
 }
 
+static void exp_powers_avx2(size_t n, const double *restrict t, double *restrict y)
+{
+    for (size_t i = 0; i < n; i++)
+        y[i] = lse_exp2(t[i]);
+}
+
+static void exp_log1p_sums_avx2(size_t n, const double *restrict sum, const double *restrict t,
+                                double *restrict y)
+{
+    for (size_t i = 0; i < n; i++)
+        y[i] = lse_log1p(sum[i] * lse_exp2(t[i]));
+}
+
 const struct exp_ops exp_ops_avx2 = {
     .each = exp_each_avx2,
     .max = exp_max_avx2,
     .sum = exp_sum_avx2,
+    .powers = exp_powers_avx2,
+    .log1p_sums = exp_log1p_sums_avx2,
 };

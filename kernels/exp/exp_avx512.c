@@ -12,6 +12,7 @@
  *         tails are masked.
  */
 #include "exp.h"
+#include "lse.h"
 
 #include "../simd/avx512.h"
 
@@ -179,8 +180,23 @@ static float exp_sum_avx512(size_t n, const float *x, float max)
     return simd_sum64x16(lane[0], lane[1], lane[2], lane[3]);
 }
 
+static void exp_powers_avx512(size_t n, const double *restrict t, double *restrict y)
+{
+    for (size_t i = 0; i < n; i++)
+        y[i] = lse_exp2(t[i]);
+}
+
+static void exp_log1p_sums_avx512(size_t n, const double *restrict sum, const double *restrict t,
+                                  double *restrict y)
+{
+    for (size_t i = 0; i < n; i++)
+        y[i] = lse_log1p(sum[i] * lse_exp2(t[i]));
+}
+
 const struct exp_ops exp_ops_avx512 = {
     .each = exp_each_avx512,
     .max = exp_max_avx512,
     .sum = exp_sum_avx512,
+    .powers = exp_powers_avx512,
+    .log1p_sums = exp_log1p_sums_avx512,
 };

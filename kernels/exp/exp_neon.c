@@ -9,6 +9,7 @@
  *         the 32 registers: four passes over what is in L1, each for 16 of them.
  */
 #include "exp.h"
+#include "lse.h"
 
 #include "../simd/neon.h"
 
@@ -171,8 +172,23 @@ static float exp_sum_neon(size_t n, const float *x, float max)
     return simd_sum64x4(lane);
 }
 
+static void exp_powers_neon(size_t n, const double *restrict t, double *restrict y)
+{
+    for (size_t i = 0; i < n; i++)
+        y[i] = lse_exp2(t[i]);
+}
+
+static void exp_log1p_sums_neon(size_t n, const double *restrict sum, const double *restrict t,
+                                double *restrict y)
+{
+    for (size_t i = 0; i < n; i++)
+        y[i] = lse_log1p(sum[i] * lse_exp2(t[i]));
+}
+
 const struct exp_ops exp_ops_neon = {
     .each = exp_each_neon,
     .max = exp_max_neon,
     .sum = exp_sum_neon,
+    .powers = exp_powers_neon,
+    .log1p_sums = exp_log1p_sums_neon,
 };

@@ -5,6 +5,7 @@
  * neither branches nor a loop of unknown length within another.
  */
 #include "exp.h"
+#include "lse.h"
 
 #include "../simd/scalar.h"
 
@@ -80,8 +81,23 @@ static float exp_sum_scalar(size_t n, const float *x, float max)
     return simd_sum64(lane);
 }
 
+static void exp_powers_scalar(size_t n, const double *restrict t, double *restrict y)
+{
+    for (size_t i = 0; i < n; i++)
+        y[i] = lse_exp2(t[i]);
+}
+
+static void exp_log1p_sums_scalar(size_t n, const double *restrict sum, const double *restrict t,
+                                  double *restrict y)
+{
+    for (size_t i = 0; i < n; i++)
+        y[i] = lse_log1p(sum[i] * lse_exp2(t[i]));
+}
+
 const struct exp_ops exp_ops_scalar = {
     .each = exp_each_scalar,
     .max = exp_max_scalar,
     .sum = exp_sum_scalar,
+    .powers = exp_powers_scalar,
+    .log1p_sums = exp_log1p_sums_scalar,
 };

@@ -10,10 +10,12 @@
  */
 #include "forward.h"
 
+#include "../exp/exp.h"
 #include "../exp/lse.h"
 #include "pass.h"
 #include "shift.h"
 
+#include <float.h>
 #include <math.h>
 
 /* A term below 2^-126 may be lost; 2^32 of them are 2^-34 of the least sum. */
@@ -120,6 +122,18 @@ static struct joined join_positives(const struct infonce *p, const struct infonc
     return joined;
 }
 
+/* Returns a log-sum-exp in nats. */
+static double write_lse(const struct infonce *p, double bits, float *lse, double *lse2)
+{
+    /* alpha is rounded; the logits are made with it */
+    double nats = bits * ((double)p->config.logit_scale / (double)p->alpha);
+    if (lse != NULL)
+        *lse = simd_canonical_nan((float)nats);
+    if (lse2 != NULL)
+        *lse2 = bits;
+    return nats;
+}
+
 /* Finishes row i of a side, whose negatives are sum 2^base: returns its part of the loss, which is
  * lse - sum_j t_ij L_ij, without any positives lse - log(count), and 0 where the row does not
  * count. Writes lse, in nats, and where asked for in base 2. */
@@ -145,14 +159,53 @@ static double finish_lse(const struct infonce *p, const struct infonce_side *sid
         }
         loss = above + joined.below * LSE_LN2;
     }
-    /* alpha is rounded; the logits are made with it */
-    double nats = bits * ((double)p->config.logit_scale / (double)p->alpha);
+    double nats = write_lse(p, bits, lse, lse2);
     if (p->targets.none)
         loss = nats - lse_log((double)(side == &p->targets.x ? p->n : p->m));
-    if (lse != NULL)
-        *lse = simd_canonical_nan((float)nats);
-    if (lse2 != NULL)
-        *lse2 = bits;
+    return loss;
+}
+
+/* Whether row i has one positive, and its lse is what lse_minus_logit makes in the usual case: then
+ * sets the logit and how far the sum's base is above it. */
+static bool is_usual(const struct infonce *p, const struct infonce_side *side, size_t i,
+                     double base, double sum, double *logit, double *above)
+{
+    if (side->start[i + 1] - side->start[i] != 1 || !(sum >= 0 && sum <= DBL_MAX))
+        return false;
+    *logit = (double)p->targets.logit[side->entry[side->start[i]]];
+    *above = base - *logit;
+    return fabs(*logit) < INFINITY && *above >= -1000 && *above <= 200;
+}
+
+/* All rows of a side: returns the sum of their parts of the loss. */
+static double finish_side(const struct infonce *p, const struct infonce_side *side, size_t count,
+                          const float *base, const double *sum, float *lse, size_t own,
+                          double *lse2)
+{
+    double loss = 0;
+    for (size_t first = 0; first < count; first += ROWS_AT_ONCE) {
+        double logit[ROWS_AT_ONCE], above[ROWS_AT_ONCE], minus[ROWS_AT_ONCE], sums[ROWS_AT_ONCE];
+        bool usual[ROWS_AT_ONCE];
+        size_t rows = size_min(count - first, ROWS_AT_ONCE);
+        for (size_t r = 0; r < rows; r++) {
+            size_t i = first + r;
+            usual[r] = is_usual(p, side, i, (double)base[i], sum[i], &logit[r], &above[r]);
+            sums[r] = usual[r] ? sum[i] : 0;
+            above[r] = usual[r] ? above[r] : 0;
+        }
+        p->isa->exp->log1p_sums(rows, sums, above, minus);
+        for (size_t r = 0; r < rows; r++) {
+            size_t i = first + r;
+            float *to = lse != NULL && i < own ? &lse[i] : NULL;
+            if (usual[r]) {
+                write_lse(p, logit[r] + minus[r] * LSE_LOG2E, to, lse2 != NULL ? &lse2[i] : NULL);
+                loss += minus[r];
+            } else {
+                loss += finish_lse(p, side, i, (double)base[i], sum[i], to,
+                                   lse2 != NULL ? &lse2[i] : NULL);
+            }
+        }
+    }
     return loss;
 }
 
@@ -179,15 +232,10 @@ void infonce_run_forward(struct infonce *p, float *loss, float *lse_x, float *ls
     sums_again(p, &(struct operands){&y, &p->x, &t->y, &t->x, -offset}, p->forward.col_base,
                p->forward.col_sum);
 
-    double loss_x = 0, loss_y = 0;
-    for (size_t i = 0; i < p->m; i++)
-        loss_x += finish_lse(p, &t->x, i, (double)p->forward.row_base[i], p->forward.row_sum[i],
-                             lse_x != NULL ? &lse_x[i] : NULL,
-                             p->softmax.lse2_x != NULL ? &p->softmax.lse2_x[i] : NULL);
-    for (size_t j = 0; j < p->n; j++)
-        loss_y += finish_lse(p, &t->y, j, (double)p->forward.col_base[j], p->forward.col_sum[j],
-                             lse_y != NULL && j < p->own ? &lse_y[j] : NULL,
-                             p->softmax.lse2_y != NULL ? &p->softmax.lse2_y[j] : NULL);
+    double loss_x = finish_side(p, &t->x, p->m, p->forward.row_base, p->forward.row_sum, lse_x,
+                                p->m, p->softmax.lse2_x);
+    double loss_y = finish_side(p, &t->y, p->n, p->forward.col_base, p->forward.col_sum, lse_y,
+                                p->own, p->softmax.lse2_y);
     if (loss != NULL)
         *loss =
             simd_canonical_nan((float)((double)p->config.weight_x * mean_of(loss_x, t->x.counted) +

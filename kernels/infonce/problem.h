@@ -77,6 +77,9 @@
 #include "infonce.h"
 #include "targets.h"
 
+/* What is done for each row in double is done for so many at once. */
+enum { ROWS_AT_ONCE = 64 };
+
 /* Rows of X and Y that are packed at the moment, whichever are rows and columns. */
 struct packed_state {
     struct row_scale *x_scale, *y_scale; /* cosine */

@@ -7,6 +7,7 @@
  */
 #include "weights.h"
 
+#include "../exp/exp.h"
 #include "../exp/lse.h"
 #include "shift.h"
 
@@ -104,12 +105,21 @@ static double base_of(const struct infonce *p, const struct half *h, size_t i)
     return h->base != NULL ? (double)h->base[i] : (double)p->shift;
 }
 
-/* What makes a sum of E relative to base one of P, where one exponential serves. */
+/* What makes a sum of E relative to base one of P, where one exponential serves: power_of(base -
+ * lse). */
 static void set_factors(const struct infonce *p, const struct half *h)
 {
-    for (size_t i = 0; i < h->count; i++) {
-        double below = base_of(p, h, i) - h->lse2[i];
-        h->factor[i] = infonce_counts(&p->targets, h->side, i) ? power_of(below) : 0;
+    for (size_t first = 0; first < h->count; first += ROWS_AT_ONCE) {
+        double below[ROWS_AT_ONCE], *factor = h->factor + first;
+        size_t rows = size_min(h->count - first, ROWS_AT_ONCE);
+        for (size_t r = 0; r < rows; r++) {
+            below[r] = base_of(p, h, first + r) - h->lse2[first + r];
+            below[r] = below[r] > -1000 ? fmin(below[r], 1000) : -1000;
+        }
+        p->isa->exp->powers(rows, below, factor);
+        for (size_t r = 0; r < rows; r++)
+            if (below[r] == -1000 || !infonce_counts(&p->targets, h->side, first + r))
+                factor[r] = 0;
     }
 }
 

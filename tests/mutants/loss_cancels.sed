@@ -3,4 +3,5 @@
 # kernel: infonce_forward
 # isa: scalar
 # dies: loss.* [0-9.e+]+ of the bound
-s/return v < 0.41 ? lse_two_atanh(v \/ (2 + v)) : lse_log(1 + v);/return v < 0.41 ? lse_log((double)(1 + (float)v)) : lse_log(1 + v);/
+s/lse_split(1 + v, &f)/lse_split((double)(1 + (float)v), \&f)/
+s/small = -(uint64_t)(v < 0.41);/small = 0;/

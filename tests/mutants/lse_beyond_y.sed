@@ -3,4 +3,4 @@
 # kernel: infonce_negatives_forward_backward
 # isa: scalar
 # dies: memory next to lse_y
-s/lse_y != NULL \&\& j < p->own ?/lse_y != NULL ?/
+s/lse != NULL \&\& i < own ?/lse != NULL ?/

@@ -1,4 +1,5 @@
-/* test_exp.c - exp and exp2 of every instruction set against MPFR, and against each other in bits.
+/* test_exp.c - exp and exp2 of every instruction set against MPFR, and against each other in bits;
+ * what is made for each row in double, against long double.
  * SPDX-License-Identifier: MIT
  *
  * Every 64th float; for exp2, which promises less, of [-151, 128). exp is mmk_exp itself, exp2 the
@@ -9,6 +10,7 @@
 #include "simd_blocks.h"
 
 #include "../../kernels/exp/exp.h"
+#include "../../kernels/exp/lse.h"
 #include "../../kernels/isa/isa.h"
 #include "../../kernels/simd/scalar.h"
 
@@ -250,13 +252,81 @@ static void special_values(void **state)
             }
 }
 
+/* lse.h promises 2e-12, relative. */
+static void is_near(const char *what, double at, double got, long double right)
+{
+    if (!(fabsl((long double)got - right) <= 2e-12L * fabsl(right)))
+        fail_msg("%s at %a is %a, right is %La", what, at, got, right);
+}
+
+/* exp2 and log(1 + sum 2^t) of many rows in double: right, in every place of a vector and behind
+ * the last whole one, and the same bits on every instruction set. */
+static void rows_in_double(void **state)
+{
+    (void)state;
+    enum { ROWS = 1001 };
+    double t[ROWS], sum[ROWS], power[ROWS], log1p_sum[ROWS];
+    for (size_t i = 0; i < ROWS; i++) {
+        t[i] = ((double)i - 500) * 2 + (double)(i * 7919 % 1000) / 1000 - (i == ROWS - 1);
+        sum[i] = i % 50 == 0 ? 0 : ldexp(1 + (double)(i * 104729 % 997) / 997, (int)(i % 21) - 20);
+    }
+    const struct simd_blocks *usable[MMK_ISA_COUNT];
+    size_t count = simd_blocks_usable(usable);
+    for (size_t u = 0; u < count; u++) {
+        const struct exp_ops *ops = isa_builtin_row(usable[u]->isa)->exp;
+        for (size_t first = 0; first < ROWS; first += 13) {
+            size_t rows = ROWS - first < 13 ? ROWS - first : 13;
+            double part[13], other[13];
+            ops->powers(rows, t + first, part);
+            ops->log1p_sums(rows, sum + first, t + first, other);
+            for (size_t r = 0; r < rows; r++) {
+                size_t i = first + r;
+                if (u == 0) {
+                    power[i] = part[r];
+                    log1p_sum[i] = other[r];
+                }
+                assert_memory_equal(&power[i], &part[r], sizeof part[r]);
+                assert_memory_equal(&log1p_sum[i], &other[r], sizeof other[r]);
+            }
+        }
+    }
+    for (size_t i = 0; i < ROWS; i++) {
+        is_near("2^t", t[i], power[i], exp2l((long double)t[i]));
+        is_near("log(1 + sum 2^t)", t[i], log1p_sum[i],
+                log1pl((long double)sum[i] * exp2l((long double)t[i])));
+    }
+}
+
+static void logarithms_in_double(void **state)
+{
+    (void)state;
+    for (int e = -1022; e < 1023; e++)
+        for (int f = 0; f < 41; f++) {
+            double v = ldexp(1 + f / 41.0, e);
+            /* near 1 the logarithm is as small as what is rounded */
+            if (fabs(v - 1) > 0.1)
+                is_near("log", v, lse_log(v), logl((long double)v));
+            if (e < 1022)
+                is_near("log1p", v, lse_log1p(v), log1pl((long double)v));
+        }
+    assert_true(lse_log(0) == -INFINITY && lse_log(INFINITY) == INFINITY);
+    assert_true(isnan(lse_log(NAN)) && isnan(lse_log1p(NAN)));
+    assert_true(lse_log1p(0) == 0 && lse_exp2(0) == 1 && lse_exp2(-3) == 0.125);
+    assert_true(isnan(lse_exp2(NAN)));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(exp_negative),   cmocka_unit_test(exp_positive),
-        cmocka_unit_test(exp2_negative),  cmocka_unit_test(exp2_positive),
-        cmocka_unit_test(edges),          cmocka_unit_test(exp_of_nan),
+        cmocka_unit_test(exp_negative),
+        cmocka_unit_test(exp_positive),
+        cmocka_unit_test(exp2_negative),
+        cmocka_unit_test(exp2_positive),
+        cmocka_unit_test(edges),
+        cmocka_unit_test(exp_of_nan),
         cmocka_unit_test(special_values),
+        cmocka_unit_test(rows_in_double),
+        cmocka_unit_test(logarithms_in_double),
     };
     const char *stride = getenv("MMK_EXP_STRIDE");
     if (stride != NULL && strtoull(stride, NULL, 10) > 0)
