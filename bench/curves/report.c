@@ -5,6 +5,7 @@
 
 #include "../base/table.h"
 #include "../base/text.h"
+#include "../report/report.h"
 #include "../timing/plan.h"
 #include "points.h"
 
@@ -81,6 +82,27 @@ static void explain_missing(FILE *out, const struct curve_points *points)
             fprintf(out, "- %s at %s: %s\n", column->variant, result->shape, row.why);
             any = true;
             break;
+        }
+    }
+    if (any)
+        fprintf(out, "\n");
+}
+
+/* The batches at which a narrower instruction set beats a wider one. */
+static void explain_slower(FILE *out, const struct curve_points *points)
+{
+    bool any = false;
+    for (size_t i = 0; i < points->count; i++) {
+        const struct result *result = points->list[i];
+        for (size_t c = 0; c < result->column_count; c++) {
+            struct row row;
+            char slower[64];
+            analyse(result, &result->columns[c], &row);
+            text_slower(&row, slower, sizeof slower);
+            if (!slower[0])
+                continue;
+            fprintf(out, "- %s at %s: %s\n", row.column->variant, result->shape, slower);
+            any = true;
         }
     }
     if (any)
@@ -179,6 +201,7 @@ static void report_batches(FILE *out, const struct run *run, int level)
     if (libraries)
         fprintf(out, "\n");
     explain_missing(out, &points);
+    explain_slower(out, &points);
     curve_points_close(&points);
 }
 

@@ -308,9 +308,34 @@ void analyse(const struct result *result, const struct column *column, struct ro
         explain_mood(row);
     free(stated);
 }
+
 bool analysis_is_hand_written(const struct column *column)
 {
     return strcmp(column->variant, column->isa) == 0 && strcmp(column->variant, "scalar") != 0;
+}
+
+size_t analyse_slower(const struct row *row, const struct column *than[MMK_ISA_COUNT])
+{
+    bool ours = row->timed && analysis_is_hand_written(row->column);
+    size_t count = 0;
+    /* They stand in the order of their widths; neon and the wide ones of x86 never meet. */
+    for (int i = 0; ours && i < MMK_ISA_COUNT; i++) {
+        const char *isa = mmk_isa_name((enum mmk_isa)i);
+        const struct column *narrower = result_find_column(row->result, isa);
+        struct row other;
+        if (strcmp(isa, row->column->isa) == 0)
+            break;
+        if (!narrower)
+            continue;
+        analyse(row->result, narrower, &other);
+        if (!other.timed)
+            continue;
+        struct estimate speedup =
+            analyse_series(row->result, narrower->seconds, row->column->seconds);
+        if (stats_compare(&speedup) == COMPARISON_SLOWER)
+            than[count++] = narrower;
+    }
+    return count;
 }
 
 size_t analyse_peers(const struct result *result, struct row *widest, struct versus *all,
@@ -375,6 +400,7 @@ struct tally analyse_tally(const struct run *run)
     for (size_t i = 0; i < run->result_count; i++) {
         for (size_t c = 0; c < run->results[i].column_count; c++) {
             struct row row;
+            const struct column *than[MMK_ISA_COUNT];
             analyse(&run->results[i], &run->results[i].columns[c], &row);
             tally.rows++;
             if (row.timed)
@@ -388,6 +414,7 @@ struct tally analyse_tally(const struct run *run)
             else
                 tally.not_timed++;
             tally.over += row.over;
+            tally.slower += analyse_slower(&row, than) > 0;
             if (row.over && !(row.share.median <= tally.greatest.share.median))
                 tally.greatest = row;
         }

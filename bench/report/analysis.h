@@ -67,6 +67,12 @@ void analyse(const struct result *result, const struct column *column, struct ro
 /* By hand for a wide instruction set: what the tables are about. */
 bool analysis_is_hand_written(const struct column *column);
 
+/* The narrower instruction sets, scalar among them, whose version by hand was timed in the same
+ * case and beats the row's: by the same pairs, and the same wider interval, as any other verdict.
+ * Returns how many, the narrowest first; 0 for rows that are not by hand. Users get the widest all
+ * the same, so that it is to be seen. */
+size_t analyse_slower(const struct row *row, const struct column *than[MMK_ISA_COUNT]);
+
 /* Ours against another library. */
 struct versus {
     const struct column *peer;
@@ -89,6 +95,7 @@ struct estimate analyse_peak(const struct run *run, enum peak peak, int threads)
 /* Counts for closing lines and exit codes. */
 struct tally {
     size_t cases, rows, timed, not_timed, failed, voided, disturbed, over;
+    size_t slower;       /* than a narrower instruction set */
     struct row greatest; /* of those over a peak */
 };
 struct tally analyse_tally(const struct run *run);

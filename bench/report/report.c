@@ -31,8 +31,19 @@ void text_speedup(const struct estimate *speedup, char *text, size_t bytes)
 /* The cells of a row, the same for every kind of table. */
 struct cells {
     char time[64], rate[40], share[96], speedup[96], comparison[24], error[48];
-    char launches[48], until[80];
+    char launches[48], until[80], slower[64];
 };
+
+/* "slower than scalar, avx2": narrower instruction sets that beat the row's; "": none does. */
+void text_slower(const struct row *row, char *text, size_t bytes)
+{
+    const struct column *than[MMK_ISA_COUNT];
+    size_t count = analyse_slower(row, than);
+    text[0] = '\0';
+    for (size_t i = 0, used = 0; i < count && used < bytes; i++)
+        used += (size_t)snprintf(text + used, bytes - used, "%s%s", i ? ", " : "slower than ",
+                                 than[i]->variant);
+}
 
 /* "85.2 % FMA"; above the peak with its interval, for that is to be explained. */
 static void text_share(const struct row *row, char *text, size_t bytes)
@@ -91,6 +102,7 @@ static void fill_cells(const struct row *row, double precision, struct cells *ce
         snprintf(cells->time, sizeof cells->time, "%s +-?", seconds);
     text_launches(row, cells->launches, sizeof cells->launches);
     text_until(row, precision, cells->until, sizeof cells->until);
+    text_slower(row, cells->slower, sizeof cells->slower);
     text_3(row->rate / 1e9, number, sizeof number);
     snprintf(cells->rate, sizeof cells->rate, "%s %s", number, row->by_bytes ? "GB/s" : "GFLOP/s");
     if (row->bounded)
@@ -305,7 +317,7 @@ static void print_case(FILE *out, const struct result *result, double precision)
                 cells.launches, cells.until);
         if (column->ipc > 0.0)
             fprintf(out, "  IPC %.2f", column->ipc);
-        fprintf(out, "\n");
+        fprintf(out, "%s%s\n", cells.slower[0] ? "  " : "", cells.slower);
     }
     print_versus(out, result);
 }
@@ -336,7 +348,7 @@ void report_summary(FILE *out, const struct run *run)
         fprintf(out, " (the greatest %.0f %% of %s, %s %s %s)", 100.0 * t.greatest.share.median,
                 peak_label(t.greatest.bound), t.greatest.column->variant, t.greatest.result->kernel,
                 t.greatest.result->shape);
-    fprintf(out, "; %zu missing; ", run->missing_count);
+    fprintf(out, ", %zu slower than a narrower ISA; %zu missing; ", t.slower, run->missing_count);
     if (run->launches > 0)
         fprintf(out, "%zu launches; ", run->launches);
     fprintf(out, "%.0f s\n", run->seconds);
@@ -369,8 +381,8 @@ void report_csv(FILE *out, const struct run *run)
     fprintf(out, "kernel,shape,data,threads,variant,status,rounds,launches,effective_samples,until,"
                  "calls_per_sample,seconds,seconds_low,seconds_high,disturbed_seconds,clock_hz,"
                  "flops,bytes,flop_per_s,byte_per_s,bound,share_of_peak,share_low,"
-                 "share_high,baseline,speedup,speedup_low,speedup_high,verdict,worst_abs_error,"
-                 "worst_error_of_bound,library,cpu,commit,date\n");
+                 "share_high,baseline,speedup,speedup_low,speedup_high,verdict,slower_than,"
+                 "worst_abs_error,worst_error_of_bound,library,cpu,commit,date\n");
     const struct result **list = analyse_order(run);
     for (size_t i = 0; i < run->result_count; i++) {
         for (size_t c = 0; c < list[i]->column_count; c++) {
@@ -405,7 +417,11 @@ void report_csv(FILE *out, const struct run *run)
             csv_number(out,
                        row.speedup.n > 0 && isfinite(row.speedup.high) ? row.speedup.low : none);
             csv_number(out, row.speedup.n > 0 ? row.speedup.high : none);
-            fprintf(out, ",%s", row.speedup.n > 0 ? stats_comparison_name(row.comparison) : "");
+            fprintf(out, ",%s,", row.speedup.n > 0 ? stats_comparison_name(row.comparison) : "");
+            const struct column *than[MMK_ISA_COUNT];
+            size_t slower = analyse_slower(&row, than);
+            for (size_t s = 0; s < slower; s++)
+                fprintf(out, "%s%s", s ? " " : "", than[s]->variant);
             csv_number(out, column->checked ? column->worst_abs : none);
             csv_number(out, column->checked ? column->worst_share : none);
             fputc(',', out);
@@ -469,9 +485,10 @@ static void markdown_row(FILE *out, const struct result *result, const struct co
     fill_cells(&row, precision, &cells);
     text_rows(column, rows, sizeof rows);
     char *sign = strstr(cells.time, "+-");
-    fprintf(out, " %.*s±%s | %s | %s%s%s | %s | %s | %s%s | %s | %s |\n", (int)(sign - cells.time),
-            cells.time, sign + 2, cells.rate, bold, cells.share, bold, cells.speedup,
-            cells.comparison, cells.error, rows, cells.launches, cells.until);
+    fprintf(out, " %.*s±%s | %s | %s%s%s | %s | %s%s%s | %s%s | %s | %s |\n",
+            (int)(sign - cells.time), cells.time, sign + 2, cells.rate, bold, cells.share, bold,
+            cells.speedup, cells.comparison, cells.slower[0] ? "; " : "", cells.slower, cells.error,
+            rows, cells.launches, cells.until);
 }
 
 void report_markdown_legend(FILE *out, int level)
@@ -523,7 +540,9 @@ void report_markdown_legend(FILE *out, int level)
         "instruction set (`ref` and\n  `scalar`: the widest one), with its 95 %% interval; "
         "**verdict** is inconclusive where the 99 %% interval includes 1, which of equals it does "
         "in 99 of "
-        "100,\n  and with fewer than 8 launches.\n");
+        "100,\n  and with fewer than 8 launches. `slower than avx2` behind it, judged as surely: a "
+        "narrower version by hand\n  (`scalar` counts as one) takes less time in the same "
+        "rounds.\n");
     fprintf(
         out,
         "- **peers**: `openblas` and `onednn` are what a C user would make of the library's matrix "
@@ -608,8 +627,9 @@ static void markdown_summary(FILE *out, const struct result *const *list, size_t
         char time[40];
         fill_cells(&row, 0.0, &cells);
         text_seconds(row.seconds.median, time, sizeof time);
-        fprintf(out, "| %s | %s | %s | %s | %s | %s | %s | %s |", list[i]->kernel, list[i]->shape,
-                list[i]->data, isas[widest], time, cells.rate, cells.speedup,
+        fprintf(out, "| %s | %s | %s | %s%s%s | %s | %s | %s | %s |", list[i]->kernel,
+                list[i]->shape, list[i]->data, isas[widest], cells.slower[0] ? ", " : "",
+                cells.slower, time, cells.rate, cells.speedup,
                 row.bounded ? peak_label(row.bound) : "-");
         for (size_t s = 0; s < ISAS; s++)
             if (used[s])

@@ -11,6 +11,9 @@
 /* "1.46 [1.30, 1.56]", with a ? where the interval rests on too few rounds. */
 void text_speedup(const struct estimate *speedup, char *text, size_t bytes);
 
+/* "slower than avx2": what analyse_slower finds; "": nothing. */
+void text_slower(const struct row *row, char *text, size_t bytes);
+
 void report_terminal(FILE *out, const struct run *run);
 void report_csv(FILE *out, const struct run *run);
 

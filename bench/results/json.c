@@ -4,6 +4,7 @@
 #include "json.h"
 
 #include "../base/memory.h"
+#include "../report/analysis.h"
 #include "json_parts.h"
 
 #include <math.h>
@@ -110,6 +111,24 @@ static json_t *memory_to_json(const struct memory *m)
                      "program_bytes", m->program_bytes, "seconds", m->seconds, "note", m->note);
 }
 
+/* What is derived of a case, for those who read the file without mmk; here it is derived anew. */
+static void add_verdicts(json_t *object, const struct result *r)
+{
+    for (size_t c = 0; c < r->column_count; c++) {
+        struct row row;
+        const struct column *than[MMK_ISA_COUNT];
+        if (!analysis_is_hand_written(&r->columns[c]))
+            continue;
+        analyse(r, &r->columns[c], &row);
+        json_t *list = json_array();
+        size_t count = analyse_slower(&row, than);
+        for (size_t i = 0; i < count; i++)
+            json_array_append_new(list, json_string(than[i]->variant));
+        json_object_set_new(json_array_get(json_object_get(object, "columns"), c), "slower_than",
+                            list);
+    }
+}
+
 /* One line a case, so that a diff of two files says something. */
 static bool write_run(FILE *file, const struct run *run)
 {
@@ -134,7 +153,9 @@ static bool write_run(FILE *file, const struct run *run)
     fprintf(file, ",\n\"results\":[");
     for (size_t i = 0; good && i < run->result_count; i++) {
         fprintf(file, i > 0 ? ",\n" : "\n");
-        good = json_write_value(file, result_to_json(&run->results[i]));
+        json_t *object = result_to_json(&run->results[i]);
+        add_verdicts(object, &run->results[i]);
+        good = json_write_value(file, object);
     }
     fprintf(file, "\n],\n\"memory\":[");
     for (size_t i = 0; good && i < run->memory_count; i++) {

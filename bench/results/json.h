@@ -7,7 +7,8 @@
 #include "../base/new_file.h"
 #include "../timing/run.h"
 
-/* Writes a run, everything measured and nothing derived, to a new file that is to be placed at
+/* Writes a run, everything measured, and derived only which rows are slower than a narrower
+ * instruction set ("slower_than", which is not read back), to a new file that is to be placed at
  * path. False: error is one sentence. */
 bool results_finish_json(struct new_file *n, const struct run *run, const char *path, char *error,
                          size_t error_bytes);

@@ -15,6 +15,28 @@
 
 const struct mood_best made_up_best = {.rate = {1e9, 8.0, 8.0, 8.0}};
 
+static struct column *add_column(struct result *result, const char *variant, const char *isa)
+{
+    struct column *column = result_add_column(result);
+    assert_non_null(column);
+    snprintf(column->variant, sizeof column->variant, "%s", variant);
+    snprintf(column->isa, sizeof column->isa, "%s", isa);
+    column->checked = true;
+    column->run = column->voided[UNDISTURBED] = MADE_UP_ROUNDS;
+    return column;
+}
+
+struct column *made_up_column(struct run *launch, const char *variant, const char *isa,
+                              double seconds)
+{
+    struct result *result = &launch->results[0];
+    struct column *column = add_column(result, variant, isa);
+    assert_true(result_set_rounds(result, MADE_UP_ROUNDS));
+    for (size_t r = 0; r < MADE_UP_ROUNDS; r++)
+        column->seconds[r] = seconds;
+    return column;
+}
+
 void made_up_launch(struct run *launch, double seconds, double baseline, const int *quiet)
 {
     run_init(launch);
@@ -25,14 +47,8 @@ void made_up_launch(struct run *launch, double seconds, double baseline, const i
     result->bytes = 1.0;
     result->level = PEAK_READ_L1;
     static const char *const names[] = {"autovec-avx2", "avx2"};
-    for (int c = 0; c < 2; c++) {
-        struct column *column = result_add_column(result);
-        assert_non_null(column);
-        snprintf(column->variant, sizeof column->variant, "%s", names[c]);
-        snprintf(column->isa, sizeof column->isa, "avx2");
-        column->checked = true;
-        column->run = column->voided[UNDISTURBED] = MADE_UP_ROUNDS;
-    }
+    for (int c = 0; c < 2; c++)
+        add_column(result, names[c], "avx2");
     snprintf(result->columns[1].baseline, sizeof result->columns[1].baseline, "%s", names[0]);
     if (quiet)
         result->canary = malloc(sizeof *result->canary);

@@ -16,6 +16,10 @@ extern const struct mood_best made_up_best;
  * meanwhile; quiet NULL: there are none. */
 void made_up_launch(struct run *launch, double seconds, double baseline, const int *quiet);
 
+/* Another variant in such a launch, of so many seconds in every round. Returns its column. */
+struct column *made_up_column(struct run *launch, const char *variant, const char *isa,
+                              double seconds);
+
 /* Every round of it at so many times the clock, and so much faster. */
 void made_up_clock(struct run *launch, double clock);
 
