@@ -164,7 +164,7 @@ static void write_script(FILE *out, const void *context)
     plot_text(out, figure->day);
     fprintf(out,
             " font \",16\" offset 0,0.3\n"
-            "set lmargin at screen 0.095\nset rmargin at screen 0.80\nset tmargin 5\nset bmargin "
+            "set lmargin at screen 0.095\nset rmargin at screen 0.78\nset tmargin 5\nset bmargin "
             "4.5\n");
     write_axes(out, figure, x, y);
     place_names(figure, y, right, places);

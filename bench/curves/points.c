@@ -50,10 +50,11 @@ static void add_series(struct curve_series *series, size_t *count, const struct 
     s->variant = column->variant;
     s->library = column->library;
     s->workspace = workspace;
-    snprintf(s->name, sizeof s->name, "%s%s", column->variant,
-             !is_ours(column)                ? ""
-             : workspace == WORKSPACE_STORED ? " stored"
-                                             : " streamed");
+    if (is_ours(column))
+        snprintf(s->name, sizeof s->name, "%s %s", column->variant,
+                 workspace == WORKSPACE_STORED ? "stored" : "streamed");
+    else
+        analysis_name_peer(column, s->name, sizeof s->name);
 }
 
 size_t curve_series_list(const struct curve_points *points, struct curve_series *series)

@@ -21,7 +21,7 @@ struct curve_series {
     const char *variant;
     const char *library; /* version of another library; "" for ours */
     int workspace;       /* percent of the logits */
-    char name[48];       /* "avx512 stored"; of another library its own name */
+    char name[48];       /* "avx512 stored"; of another library "onednn 2.6.3" */
 };
 
 enum { CURVE_SERIES = 12 };

@@ -127,13 +127,14 @@ static void versus_cell(struct table *table, const struct result *result)
     struct versus all[VERSUS_MOST];
     struct row widest;
     size_t best;
-    char ratio[40];
+    char ratio[40], name[72];
     if (analyse_peers(result, &widest, all, &best) == 0) {
         table_cell(table, "-");
         return;
     }
     text_ratio(&all[best].speedup, ratio, sizeof ratio);
-    table_cell(table, "%s %s", ratio, all[best].peer->variant);
+    analysis_name_peer(all[best].peer, name, sizeof name);
+    table_cell(table, "%s %s", ratio, name);
 }
 
 static void report_batches(FILE *out, const struct run *run, int level)

@@ -23,7 +23,7 @@ struct peer_sample {
 
 struct peer {
     const char *name;  /* "openblas": its row in the tables */
-    char version[64];  /* "OpenBLAS 0.3.21", from open() on */
+    char version[64];  /* "OpenBLAS 0.3.21 (2022)", from open() on */
     char kernel[128];  /* what it chose to run on this machine, from prepare() on at the latest */
     char how[128];     /* what else the adapter does around it, from prepare() on; may be "" */
     const void *about; /* the adapter's own */

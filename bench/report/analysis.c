@@ -7,6 +7,7 @@
 #include "../base/text.h"
 
 #include <assert.h>
+#include <ctype.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -336,6 +337,21 @@ size_t analyse_slower(const struct row *row, const struct column *than[MMK_ISA_C
             than[count++] = narrower;
     }
     return count;
+}
+
+void analysis_name_peer(const struct column *peer, char *text, size_t bytes)
+{
+    /* "oneDNN 2.6.3 (2022); avx512_core": the first word that begins with a digit, before the ;. */
+    const char *end = peer->library + strcspn(peer->library, ";");
+    const char *word = peer->library;
+    while (word < end && !isdigit((unsigned char)*word)) {
+        word += strcspn(word, " ;");
+        word += strspn(word, " ");
+    }
+    if (word < end)
+        snprintf(text, bytes, "%s %.*s", peer->variant, (int)strcspn(word, " ;"), word);
+    else
+        snprintf(text, bytes, "%s", peer->variant);
 }
 
 size_t analyse_peers(const struct result *result, struct row *widest, struct versus *all,

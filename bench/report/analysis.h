@@ -82,6 +82,10 @@ struct versus {
 
 enum { VERSUS_MOST = 16 };
 
+/* "onednn 2.6.3": who a peer is in a sentence, with the version, for what is said of one holds of
+ * no other. Without a number where the library says none. */
+void analysis_name_peer(const struct column *peer, char *text, size_t bytes);
+
 /* The widest instruction set of a result against each peer that was timed; `all` has room for
  * VERSUS_MOST. Returns how many; *best is the index of the fastest peer. 0: there is nothing to
  * compare, and the rest is not set. */

@@ -206,6 +206,8 @@ static bool same_peer(const struct column *a, const struct column *b)
     return strcmp(a->variant, b->variant) == 0 && strcmp(a->library, b->library) == 0;
 }
 
+enum { PEER_NAME = 72 };
+
 /* What each peer of a run was, once for each way in which it does its kernels. Returns how many. */
 static size_t list_peers(const struct run *run, const struct column **peers)
 {
@@ -262,17 +264,19 @@ static void print_versus(FILE *out, const struct result *result)
     struct row widest;
     struct versus all[VERSUS_MOST];
     size_t best, count = analyse_peers(result, &widest, all, &best);
-    char text[96];
+    char text[96], name[PEER_NAME];
     if (count == 0)
         return;
     text_speedup(&all[best].speedup, text, sizeof text);
-    fprintf(out, "  %s over the best peer, %s: %s %s", widest.column->variant,
-            all[best].peer->variant, text, stats_comparison_name(all[best].comparison));
+    analysis_name_peer(all[best].peer, name, sizeof name);
+    fprintf(out, "  %s over the best peer, %s: %s %s", widest.column->variant, name, text,
+            stats_comparison_name(all[best].comparison));
     for (size_t v = 0; v < count; v++) {
         if (v == best)
             continue;
         text_speedup(&all[v].speedup, text, sizeof text);
-        fprintf(out, "; over %s %s", all[v].peer->variant, text);
+        analysis_name_peer(all[v].peer, name, sizeof name);
+        fprintf(out, "; over %s: %s", name, text);
     }
     fprintf(out, "\n");
 }
@@ -639,12 +643,27 @@ static void markdown_summary(FILE *out, const struct result *const *list, size_t
     fprintf(out, "\n");
 }
 
+/* The names of a run's peers, each once, whatever it does for a kernel. Returns how many. */
+static size_t name_peers(const struct run *run, char names[VERSUS_MOST][PEER_NAME])
+{
+    const struct column *peers[PEERS_LISTED];
+    size_t listed = list_peers(run, peers), count = 0;
+    for (size_t p = 0; p < listed && count < VERSUS_MOST; p++) {
+        size_t before = 0;
+        analysis_name_peer(peers[p], names[count], PEER_NAME);
+        while (strcmp(names[before], names[count]) != 0)
+            before++;
+        count += before == count;
+    }
+    return count;
+}
+
 /* One line a case that has peers: the widest instruction set against the best of them, and each. */
 static void markdown_peers(FILE *out, const struct run *run, const struct result *const *list,
                            int level)
 {
-    const struct column *peers[VERSUS_MOST];
-    size_t peer_count = list_peers(run, peers);
+    char peers[VERSUS_MOST][PEER_NAME], name[PEER_NAME];
+    size_t peer_count = name_peers(run, peers);
     if (peer_count == 0)
         return;
     table_heading(out, level, "Against other libraries");
@@ -652,7 +671,7 @@ static void markdown_peers(FILE *out, const struct run *run, const struct result
             "| kernel | shape | data | threads | variant | time | best peer | over the best peer "
             "| verdict |");
     for (size_t p = 0; p < peer_count; p++)
-        fprintf(out, " over %s |", peers[p]->variant);
+        fprintf(out, " over %s |", peers[p]);
     fprintf(out, "\n|---|---|---|---:|---|---:|---|---:|---|");
     for (size_t p = 0; p < peer_count; p++)
         fprintf(out, "---:|");
@@ -666,14 +685,17 @@ static void markdown_peers(FILE *out, const struct run *run, const struct result
             continue;
         text_seconds(widest.seconds.median, time, sizeof time);
         text_speedup(&all[best].speedup, over, sizeof over);
+        analysis_name_peer(all[best].peer, name, sizeof name);
         fprintf(out, "| %s | %s | %s | %d | %s | %s | %s | %s | %s |", list[i]->kernel,
-                list[i]->shape, list[i]->data, list[i]->threads, widest.column->variant, time,
-                all[best].peer->variant, over, stats_comparison_name(all[best].comparison));
+                list[i]->shape, list[i]->data, list[i]->threads, widest.column->variant, time, name,
+                over, stats_comparison_name(all[best].comparison));
         for (size_t p = 0; p < peer_count; p++) {
             snprintf(over, sizeof over, "-");
-            for (size_t v = 0; v < count; v++)
-                if (strcmp(all[v].peer->variant, peers[p]->variant) == 0)
+            for (size_t v = 0; v < count; v++) {
+                analysis_name_peer(all[v].peer, name, sizeof name);
+                if (strcmp(name, peers[p]) == 0)
                     text_3(all[v].speedup.median, over, sizeof over);
+            }
             fprintf(out, " %s |", over);
         }
         fprintf(out, "\n");

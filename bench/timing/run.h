@@ -26,7 +26,7 @@ struct column {
     char variant[32];  /* "avx512", "autovec-avx512", "ref" */
     char isa[16];      /* whose FMA rate bounds it; "" for the oracle */
     char baseline[32]; /* variant that its speed-up is against; "" for none */
-    char library[328]; /* of a peer: "OpenBLAS 0.3.21; Cooperlake, OpenMP"; "" for ours */
+    char library[328]; /* of a peer: "OpenBLAS 0.3.21 (2022); Cooperlake, OpenMP"; "" for ours */
     enum column_state state;
     char note[320];
     bool checked;

@@ -5,8 +5,10 @@
  */
 #include "../../bench/peers/allowance.h"
 #include "../../bench/base/child.h"
+#include "../../bench/peers/adapters/release.h"
 #include "../../bench/peers/peers.h"
 #include "../../bench/machine/timer.h"
+#include "../../bench/report/analysis.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -356,6 +358,48 @@ static void test_names(void **state)
     assert_true(count > 0);
 }
 
+/* A year is said of the very versions that are known. */
+static void test_releases(void **state)
+{
+    static const struct release_year years[] = {{2022, "0.3.20 0.3.21"}, {2023, "0.3.22"}};
+    static const char *const said[][2] = {
+        {"0.3.20", "BLAS 0.3.20 (2022)"},
+        {"0.3.21", "BLAS 0.3.21 (2022)"},
+        {"0.3.22", "BLAS 0.3.22 (2023)"},
+        {"0.3.2", "BLAS 0.3.2"},
+        {"0.3.221", "BLAS 0.3.221"},
+        {"0.3.21.dev", "BLAS 0.3.21.dev"},
+        {"0.3", "BLAS 0.3"},
+        {"of unknown version", "BLAS of unknown version"},
+    };
+    struct peer peer;
+    (void)state;
+    for (size_t i = 0; i < sizeof said / sizeof said[0]; i++) {
+        release_say(&peer, "BLAS", said[i][0], years, 2);
+        assert_string_equal(peer.version, said[i][1]);
+    }
+}
+
+/* In sentences a peer is named with its version. */
+static void test_names_in_sentences(void **state)
+{
+    static const char *const said[][2] = {
+        {"oneDNN 2.6.3 (2022); avx512_core", "peer 2.6.3"},
+        {"oneDNN 2.6.3; avx512_core; its product", "peer 2.6.3"},
+        {"PyTorch 1.13.1+cpu", "peer 1.13.1+cpu"},
+        {"BLAS of unknown version; 3 threads", "peer"},
+        {"", "peer"},
+    };
+    struct column column = {.variant = "peer"};
+    char text[72];
+    (void)state;
+    for (size_t i = 0; i < sizeof said / sizeof said[0]; i++) {
+        snprintf(column.library, sizeof column.library, "%s", said[i][0]);
+        analysis_name_peer(&column, text, sizeof text);
+        assert_string_equal(text, said[i][1]);
+    }
+}
+
 static void test_child(void **state)
 {
     (void)state;
@@ -383,6 +427,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_names),     cmocka_unit_test(test_child),
+        cmocka_unit_test(test_releases),  cmocka_unit_test(test_names_in_sentences),
         cmocka_unit_test(test_allowance), cmocka_unit_test(test_ties),
         cmocka_unit_test(test_openblas),  cmocka_unit_test(test_onednn),
         cmocka_unit_test(test_faiss),     cmocka_unit_test(test_simsimd),

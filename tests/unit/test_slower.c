@@ -1,5 +1,5 @@
 /* test_slower.c - a wide instruction set that is slower than a narrower one is marked, and nothing
- * else is.
+ * else is; peers are named with their version.
  * SPDX-License-Identifier: MIT
  */
 #include "../../bench/report/report.h"
@@ -176,6 +176,24 @@ static void test_others_do_not_count(void **state)
     run_free(&run);
 }
 
+/* The version stands with the name, wherever a peer is spoken of. */
+static void test_peers_have_their_version(void **state)
+{
+    (void)state;
+    const struct times times = {8.0, 3.0, 6.0, 4.0, 2.0, 2.0};
+    struct run run;
+    make_run(&run, &times, 8);
+    char *terminal = written(report_terminal, &run), *markdown = written(as_markdown, &run);
+    assert_non_null(strstr(terminal, "onednn: oneDNN 2.6.3 (2022); avx512_core (topk)"));
+    assert_non_null(strstr(terminal, "avx512 over the best peer, onednn 2.6.3: 2.00 ["));
+    assert_non_null(strstr(markdown, "| peer onednn | oneDNN 2.6.3 (2022); avx512_core (topk) |"));
+    assert_non_null(strstr(markdown, "| over onednn 2.6.3 |"));
+    assert_non_null(strstr(markdown, "| onednn 2.6.3 | 2.00 ["));
+    free(terminal);
+    free(markdown);
+    run_free(&run);
+}
+
 static void test_all_narrower_ones_are_named(void **state)
 {
     (void)state;
@@ -201,6 +219,7 @@ int main(void)
         cmocka_unit_test(test_few_launches_mark_nothing),
         cmocka_unit_test(test_others_do_not_count),
         cmocka_unit_test(test_all_narrower_ones_are_named),
+        cmocka_unit_test(test_peers_have_their_version),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -5,7 +5,7 @@
  * library itself is as the distribution built it. They are chosen as its search does: a heap up to
  * 100 results, from there on a reservoir. The index is filled once, outside the call.
  */
-#include "../peer.h"
+#include "release.h"
 
 #include <faiss/IndexFlat.h>
 #include <faiss/impl/ResultHandler.h>
@@ -15,6 +15,7 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <iterator>
 #include <memory>
 #include <new>
 #include <string>
@@ -26,8 +27,13 @@ namespace
 {
 
 using order = faiss::CMin<float, int64_t>; /* keeps the greatest */
+#if FAISS_VERSION_MAJOR * 100 + FAISS_VERSION_MINOR < 108
 using heap = faiss::HeapResultHandler<order>;
 using reservoir = faiss::ReservoirResultHandler<order>;
+#else /* the same under other names */
+using heap = faiss::HeapBlockResultHandler<order>;
+using reservoir = faiss::ReservoirBlockResultHandler<order>;
+#endif
 
 /* One thread's. */
 template <class handler> struct collector {
@@ -197,12 +203,19 @@ bool prepare(peer *peer, const trial *trial, char *error, size_t error_bytes)
     }
 }
 
+const release_year years[] = {
+    {2021, "1.7.0 1.7.1 1.7.2"},           {2022, "1.7.3"}, {2023, "1.7.4"}, {2024, "1.8.0 1.9.0"},
+    {2025, "1.10.0 1.11.0 1.12.0 1.13.0"},
+};
+
 bool open_peer(peer *peer, char *, size_t)
 {
     std::string options = faiss::get_compile_options();
     options.erase(options.find_last_not_of(' ') + 1);
-    snprintf(peer->version, sizeof peer->version, "FAISS %d.%d.%d", FAISS_VERSION_MAJOR,
-             FAISS_VERSION_MINOR, FAISS_VERSION_PATCH);
+    char number[48];
+    snprintf(number, sizeof number, "%d.%d.%d", FAISS_VERSION_MAJOR, FAISS_VERSION_MINOR,
+             FAISS_VERSION_PATCH);
+    release_say(peer, "FAISS", number, years, std::size(years));
     snprintf(peer->kernel, sizeof peer->kernel, "%s, OpenBLAS %s", options.c_str(),
              openblas_get_corename());
     return true;

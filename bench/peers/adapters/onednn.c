@@ -6,6 +6,7 @@
  * or slower in all of forward + backward (oneDNN 2.6.3, AVX-512, one thread).
  */
 #include "assembled.h"
+#include "release.h"
 
 #include <dnnl.h>
 #include <omp.h>
@@ -38,13 +39,21 @@ static const char *isa_name(void)
     return "portable";
 }
 
+static const struct release_year years[] = {
+    {2022, "2.6.0 2.6.1 2.6.2 2.6.3 2.7.0 2.7.1 2.7.2"},
+    {2023, "3.1.0 3.1.1 3.2.0 3.2.1 3.3.0"},
+    {2024, "3.4.0 3.4.1 3.5.0 3.5.3 3.6.0 3.6.1"},
+    {2025, "3.7.0 3.7.1 3.7.2 3.7.3 3.8.0 3.8.1 3.9.0 3.9.1 3.10.2"},
+};
+
 static bool open_peer(struct peer *peer, char *error, size_t error_bytes)
 {
     const dnnl_version_t *version = dnnl_version();
+    char number[48];
     (void)error;
     (void)error_bytes;
-    snprintf(peer->version, sizeof peer->version, "oneDNN %d.%d.%d", version->major, version->minor,
-             version->patch);
+    snprintf(number, sizeof number, "%d.%d.%d", version->major, version->minor, version->patch);
+    release_say(peer, "oneDNN", number, years, sizeof years / sizeof years[0]);
     snprintf(peer->kernel, sizeof peer->kernel, "%s", isa_name());
     return true;
 }

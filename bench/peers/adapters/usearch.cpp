@@ -4,7 +4,7 @@
  * Its metrics are distances: 1 - dot, 1 - cosine, |x - y|^2. What it takes for the distances of all
  * queries to all rows it keeps from one call to the next, as its object does.
  */
-#include "../peer.h"
+#include "release.h"
 
 #define USEARCH_USE_OPENMP  1
 #define USEARCH_USE_SIMSIMD 1
@@ -12,6 +12,7 @@
 #include <usearch/index_plugins.hpp>
 
 #include <cstdio>
+#include <iterator>
 #include <memory>
 #include <unistd.h>
 
@@ -114,10 +115,14 @@ bool prepare(peer *peer, const trial *trial, char *error, size_t error_bytes)
     return !trial->kernel->ranks_gallery || prepare_search(trial, error, error_bytes);
 }
 
+const release_year years[] = {{2026, "2.21.4"}};
+
 bool open_peer(peer *peer, char *, size_t)
 {
-    snprintf(peer->version, sizeof peer->version, "USearch %d.%d.%d", USEARCH_VERSION_MAJOR,
-             USEARCH_VERSION_MINOR, USEARCH_VERSION_PATCH);
+    char number[48];
+    snprintf(number, sizeof number, "%d.%d.%d", USEARCH_VERSION_MAJOR, USEARCH_VERSION_MINOR,
+             USEARCH_VERSION_PATCH);
+    release_say(peer, "USearch", number, years, std::size(years));
     return true;
 }
 
