@@ -12,6 +12,7 @@
 #   ARCH=aarch64            cross build: libmmk and mmk-check only, linked statically
 #   CROSS_COMPILE=prefix-   tools of the cross build (default $(ARCH)-linux-gnu-)
 #   EMULATOR=program        what runs a cross-built program (default qemu-$(ARCH))
+#   PEER_PREFIX=folder      OpenBLAS, oneDNN, FAISS to compare with, where folder/include and folder/lib have them (else the system's)
 #   BUILD=folder            where output goes (default .build/$(ARCH))
 #   CFLAGS, CPPFLAGS, LDFLAGS, LDLIBS, PREFIX, DESTDIR as usual; not -ffast-math and its kind
 
@@ -43,24 +44,58 @@ PEER_NPM  := simsimd@6.5.5 usearch@2.21.4
 NPM        = $(BUILD)/npm
 npm_folder = $(NPM)/$(filter $1@%,$(PEER_NPM))
 
-PEER_CPPFLAGS_openblas = $(call openblas,--cflags)
-PEER_CPPFLAGS_onednn   =
-PEER_CPPFLAGS_faiss    =
+# What a build of one's own has, in PEER_PREFIX/include and PEER_PREFIX/lib; of the files of a library one.
+PREFIX_PEERS            := openblas onednn faiss
+PREFIX_HEADERS_openblas := cblas.h openblas_config.h
+PREFIX_HEADERS_onednn   := dnnl.h
+PREFIX_HEADERS_faiss    := faiss/IndexFlat.h
+PREFIX_LIBRARY_openblas := libopenblas.so libopenblas.a
+PREFIX_LIBRARY_onednn   := libdnnl.so
+PREFIX_LIBRARY_faiss    := libfaiss.so libfaiss.a
+
+PEER_CPPFLAGS_openblas = $(or $(call prefix_cppflags,openblas),$(call openblas,--cflags))
+PEER_CPPFLAGS_onednn   = $(call prefix_cppflags,onednn)
+PEER_CPPFLAGS_faiss    = $(call prefix_cppflags,faiss)
 PEER_CPPFLAGS_simsimd  = $(SIMSIMD_FLAGS) -isystem $(call npm_folder,simsimd)/include
 PEER_CPPFLAGS_usearch  = $(SIMSIMD_FLAGS) $(addprefix -isystem $(call npm_folder,usearch)/,include simsimd/include)
 SIMSIMD_FLAGS         := -DSIMSIMD_NATIVE_F16=0 -Wno-unknown-warning-option $(addprefix -Wno-,unused-function uninitialized maybe-uninitialized)
 
-PEER_LIBS_openblas = $(call openblas,--libs) $(addprefix -Wl$(comma)-rpath$(comma),$(call openblas,--variable=libdir))
-PEER_LIBS_onednn   = -ldnnl
-PEER_LIBS_faiss    = -lfaiss $(PEER_LIBS_openblas)
+PEER_LIBS_openblas = $(or $(call prefix_libs,openblas),$(call openblas,--libs) $(call rpath,$(call openblas,--variable=libdir)))
+PEER_LIBS_onednn   = $(or $(call prefix_libs,onednn),-ldnnl)
+PEER_LIBS_faiss    = $(or $(call prefix_libs,faiss),-lfaiss) $(PEER_LIBS_openblas)
 PEER_LIBS_simsimd  = -lm
 PEER_LIBS_usearch  = -lm
 
 # The OpenBLAS with OpenMP threads where that is installed beside another: all else here has them,
 # and two pools of threads take each other's time.
 comma    := ,
+rpath     = $(addprefix -Wl$(comma)-rpath$(comma),$1)
 openblas  = $(shell PKG_CONFIG_PATH='/usr/lib/$(shell $(CC) -print-multiarch)/openblas-openmp/pkgconfig:$(PKG_CONFIG_PATH)' \
     $(PKG_CONFIG) $1 openblas 2>/dev/null)
+
+# A library is named by its file: -L would also find others there, whose headers are the system's.
+PEER_FOLDER     := $(if $(PEER_PREFIX),$(abspath $(PEER_PREFIX)))
+prefix_headers   = $(addprefix $(PEER_FOLDER)/include/,$(PREFIX_HEADERS_$1))
+prefix_library   = $(firstword $(foreach l,$(PREFIX_LIBRARY_$1),$(wildcard $(PEER_FOLDER)/lib/$l)))
+# $(call in_prefix,name): the library's file there; nothing where that or a header is missing.
+in_prefix        = $(if $(and $(PEER_FOLDER),$(PREFIX_HEADERS_$1)),$(if \
+    $(filter-out $(wildcard $(prefix_headers)),$(prefix_headers)),,$(prefix_library)))
+prefix_cppflags  = $(if $(in_prefix),-isystem $(PEER_FOLDER)/include)
+prefix_libs      = $(if $(in_prefix),$(in_prefix) $(call rpath,$(PEER_FOLDER)/lib))
+prefix_needs     = $(addprefix include/,$(PREFIX_HEADERS_$1)) lib/$(firstword $(PREFIX_LIBRARY_$1))
+# Whose an adapter is built with, in words.
+peer_whose       = $(if $(in_prefix),that of $(PEER_FOLDER),$(if $(filter $1@%,$(PEER_NPM)),that of npm,the system's$(if \
+    $(PEER_FOLDER),$(comma) for not all of $(prefix_needs) is in $(PEER_FOLDER))))
+
+ifneq ($(PEER_FOLDER),)
+ifeq ($(wildcard $(PEER_FOLDER)/.),)
+$(error PEER_PREFIX: there is no folder $(PEER_FOLDER); name one that has include/ and lib/, or leave it out)
+endif
+ifeq ($(strip $(foreach p,$(PREFIX_PEERS),$(call in_prefix,$p))),)
+$(error PEER_PREFIX: $(PEER_FOLDER) has none of $(PREFIX_PEERS), of which onednn would be \
+    $(subst $() , and ,$(call prefix_needs,onednn)); name a folder that has one, or leave it out)
+endif
+endif
 
 # What lies between their products, and what they have in headers, is to be as fast on this machine as
 # the compiler can make it.
@@ -318,10 +353,9 @@ endef
 peers: ## install the libraries that make bench can compare with (about 700 MB), and build their adapters
 	$(install_peers)
 	$(if $(PEER_FILES),$(MAKE) --no-print-directory $(PEER_FILES))
-	$(if $(PEER_FILES),for p in $(PEERS); do \
-	    [ -f "$(LIB)/peers/$$p.so" ] && echo "$@: built the adapter of $$p" || \
-	        echo "$@: left out the adapter of $$p: its headers are not here"; \
-	done)
+	$(if $(PEER_FILES),$(foreach p,$(PEERS),[ -f "$(LIB)/peers/$p.so" ] && \
+	    echo "$@: built the adapter of $p with $(call peer_whose,$p)" || \
+	    echo "$@: left out the adapter of $p: its headers are not here";))
 
 # `make deps test`: everything is built from files that depend on the flags stamp, and that waits.
 AFTER_DEPS := $(filter deps peers,$(MAKECMDGOALS))
@@ -395,11 +429,13 @@ $(LIB)/libmmk-peers.a: $(PEER_SHARED) $(SOURCES_STAMP)
 # -ffast-math, with which loading the object would make denormals zero for the whole process.
 # $(call peer_rule,name,ending)
 define peer_rule
-$(LIB)/peers/$1.so: bench/peers/adapters/$1$2 $(LIB)/libmmk-peers.a $(LIB)/libmmk.a $(FLAGS_STAMP) $(PEER_STAMP)
+$(LIB)/peers/$1.so: bench/peers/adapters/$1$2 $(LIB)/libmmk-peers.a $(LIB)/libmmk.a $(FLAGS_STAMP) $(PEER_STAMP) \
+    $(if $(call in_prefix,$1),$(call in_prefix,$1) $(call prefix_headers,$1))
 	mkdir -p $$(@D) $(OBJ)/bench/peers/adapters
 	rm -f $$@
 	if [ -n '$$(strip $$(PEER_LIBS_$1))' ] && \
 	    $$(PEER_CC$2) $$(filter -std=%,$$(PEER_COMPILE$2)) $$(CPPFLAGS) $$(PEER_CPPFLAGS_$1) -E $$< >/dev/null 2>&1; then \
+	    $$(if $$(V),,printf '  %-8s %s\n' PEER "$$< with $$(call peer_whose,$1)" &&) \
 	    $$(PEER_COMPILE$2) $$(PEER_CPPFLAGS_$1) -MT $$@ -c $$< -o $(OBJ)/bench/peers/adapters/$1.o && \
 	    $$(PEER_CC$2) -shared -fopenmp $$(CFLAGS) $$(LDFLAGS) $(NO_LTO) -Wl,-z,defs -Wl,--exclude-libs,ALL -o $$@ \
 	        $(OBJ)/bench/peers/adapters/$1.o $(LIB)/libmmk-peers.a $(LIB)/libmmk.a $$(PEER_LIBS_$1) $$(MMK_LIBS); \
