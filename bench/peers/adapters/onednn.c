@@ -40,10 +40,8 @@ static const char *isa_name(void)
 }
 
 static const struct release_year years[] = {
-    {2022, "2.6.0 2.6.1 2.6.2 2.6.3 2.7.0"},
-    {2023, "3.1.0 3.1.1 3.2.0 3.2.1 3.3.0"},
-    {2024, "3.4.0 3.4.1 3.5.0 3.5.3 3.6.0 3.6.1"},
-    {2025, "3.7.0 3.7.1 3.7.2 3.7.3 3.8.0 3.8.1 3.9.0 3.9.1 3.10.2"},
+    {2022, "2.6.1 2.6.2 2.6.3"},
+    {2025, "3.9.1 3.10.2"},
 };
 
 static bool open_peer(struct peer *peer, char *error, size_t error_bytes)

@@ -101,12 +101,10 @@ static bool prepare(struct peer *peer, const struct trial *trial, char *error, s
 }
 
 static const struct release_year years[] = {
-    {2020, "0.3.8 0.3.9 0.3.10 0.3.11 0.3.12 0.3.13"},
+    {2020, "0.3.8 0.3.9 0.3.10 0.3.12 0.3.13"},
     {2021, "0.3.14 0.3.15 0.3.16 0.3.17 0.3.18 0.3.19"},
     {2022, "0.3.20 0.3.21"},
-    {2023, "0.3.22 0.3.23 0.3.24 0.3.25"},
-    {2024, "0.3.26 0.3.27 0.3.28"},
-    {2025, "0.3.29 0.3.30"},
+    {2023, "0.3.25"},
 };
 
 static bool open_peer(struct peer *peer, char *error, size_t error_bytes)
