@@ -10,8 +10,8 @@
  * Three sums of 64 lanes are 24 registers of 16, so a cosine is taken in two passes over the row,
  * which must stay in L1 between them: lanes 0-15 and 32-47, then 16-31 and 48-63. Each pass can do
  * the first level of the tree by itself (lane l + lane l + 32), and where rows are aligned it reads
- * lines that the other does not. Rows of more than PAIR_LONG_ROW floats are cut into pieces of L1
- * size, with the lanes of each sum kept in memory between them.
+ * lines that the other does not. Rows of more than PAIR_LONG_ROW floats are cut into pieces, with
+ * the lanes of each sum kept in memory between them.
  *
  * Tails are vmaskmovps, only of vectors that have at least one element.
  */
@@ -19,7 +19,7 @@
 
 #include "lanes_avx2.h"
 
-enum { LONG_PIECE = 1024 }; /* of a long row, in floats */
+enum { LONG_PIECE = 512 }; /* of a long row, in floats */
 
 /* ---- Two vectors ----------------------------------------------------------------------------- */
 
@@ -33,107 +33,24 @@ static float pair_neg_sq_l2_avx2(size_t d, const float *x, const float *y)
     return simd_canonical_nan(0.0f - simd_sum8x8(pair_sq_l2_row_avx2(d, x, y)));
 }
 
-/* lane += x.y over a piece of a long row; only the last piece may have a tail. */
-static inline void dot_lanes_avx2(size_t d, const float *x, const float *y, __m256 lane[8])
+/* One pass of two over the lanes of xy, xx and yy: first is 0 or 16, the first lane. Adds to sum,
+ * where each three vectors are 8 lanes of xy, xx and yy; only the last piece of a row may have a
+ * tail. */
+static inline void cosine_pass_avx2(size_t d, const float *x, const float *y, size_t first,
+                                    __m256 sum[12])
 {
-    __m256 s0 = lane[0];
-    __m256 s1 = lane[1];
-    __m256 s2 = lane[2];
-    __m256 s3 = lane[3];
-    __m256 s4 = lane[4];
-    __m256 s5 = lane[5];
-    __m256 s6 = lane[6];
-    __m256 s7 = lane[7];
-    size_t k = 0;
-    for (; k + 64 <= d; k += 64) {
-        s0 = _mm256_fmadd_ps(_mm256_loadu_ps(x + k), _mm256_loadu_ps(y + k), s0);
-        s1 = _mm256_fmadd_ps(_mm256_loadu_ps(x + k + 8), _mm256_loadu_ps(y + k + 8), s1);
-        s2 = _mm256_fmadd_ps(_mm256_loadu_ps(x + k + 16), _mm256_loadu_ps(y + k + 16), s2);
-        s3 = _mm256_fmadd_ps(_mm256_loadu_ps(x + k + 24), _mm256_loadu_ps(y + k + 24), s3);
-        s4 = _mm256_fmadd_ps(_mm256_loadu_ps(x + k + 32), _mm256_loadu_ps(y + k + 32), s4);
-        s5 = _mm256_fmadd_ps(_mm256_loadu_ps(x + k + 40), _mm256_loadu_ps(y + k + 40), s5);
-        s6 = _mm256_fmadd_ps(_mm256_loadu_ps(x + k + 48), _mm256_loadu_ps(y + k + 48), s6);
-        s7 = _mm256_fmadd_ps(_mm256_loadu_ps(x + k + 56), _mm256_loadu_ps(y + k + 56), s7);
-    }
-    if (k < d) {
-        s0 = _mm256_fmadd_ps(simd_load_tail(x + k, d - k), simd_load_tail(y + k, d - k), s0);
-        if (d - k > 8) {
-            s1 = _mm256_fmadd_ps(simd_load_tail(x + k + 8, d - k - 8),
-                                 simd_load_tail(y + k + 8, d - k - 8), s1);
-        }
-        if (d - k > 16) {
-            s2 = _mm256_fmadd_ps(simd_load_tail(x + k + 16, d - k - 16),
-                                 simd_load_tail(y + k + 16, d - k - 16), s2);
-        }
-        if (d - k > 24) {
-            s3 = _mm256_fmadd_ps(simd_load_tail(x + k + 24, d - k - 24),
-                                 simd_load_tail(y + k + 24, d - k - 24), s3);
-        }
-        if (d - k > 32) {
-            s4 = _mm256_fmadd_ps(simd_load_tail(x + k + 32, d - k - 32),
-                                 simd_load_tail(y + k + 32, d - k - 32), s4);
-        }
-        if (d - k > 40) {
-            s5 = _mm256_fmadd_ps(simd_load_tail(x + k + 40, d - k - 40),
-                                 simd_load_tail(y + k + 40, d - k - 40), s5);
-        }
-        if (d - k > 48) {
-            s6 = _mm256_fmadd_ps(simd_load_tail(x + k + 48, d - k - 48),
-                                 simd_load_tail(y + k + 48, d - k - 48), s6);
-        }
-        if (d - k > 56) {
-            s7 = _mm256_fmadd_ps(simd_load_tail(x + k + 56, d - k - 56),
-                                 simd_load_tail(y + k + 56, d - k - 56), s7);
-        }
-    }
-    lane[0] = s0;
-    lane[1] = s1;
-    lane[2] = s2;
-    lane[3] = s3;
-    lane[4] = s4;
-    lane[5] = s5;
-    lane[6] = s6;
-    lane[7] = s7;
-}
-
-/* Rows that do not stay in L1 for a second pass. */
-__attribute__((noinline)) static float long_cosine_avx2(size_t d, const float *x, const float *y)
-{
-    __m256 xy[8];
-    __m256 xx[8];
-    __m256 yy[8];
-    for (int i = 0; i < 8; i++)
-        xy[i] = xx[i] = yy[i] = _mm256_setzero_ps();
-    for (size_t k = 0, piece; k < d; k += piece) {
-        piece = d - k < LONG_PIECE ? d - k : LONG_PIECE;
-        dot_lanes_avx2(piece, x + k, y + k, xy);
-        dot_lanes_avx2(piece, x + k, x + k, xx);
-        dot_lanes_avx2(piece, y + k, y + k, yy);
-    }
-    float sum_xx = simd_sum64x8(xx);
-    float sum_yy = simd_sum64x8(yy);
-    if (!norm_is_safe(sum_xx) || !norm_is_safe(sum_yy))
-        return pair_scaled_cosine_avx2(d, x, y);
-    return simd_sum64x8(xy) / sqrtf(sum_xx * sum_yy);
-}
-
-/* One pass of two over the lanes of xy, xx and yy: first is 0 or 16, the first lane. t has 16 lanes
- * of 32 of xy, then of xx, then of yy. */
-static inline void pair_cosine_pass_avx2(size_t d, const float *x, const float *y, size_t first,
-                                         __m256 t[6])
-{
-    __m256 xy0 = _mm256_setzero_ps();
-    __m256 xx0 = _mm256_setzero_ps();
-    __m256 yy0 = _mm256_setzero_ps();
-    __m256 xy1 = _mm256_setzero_ps();
-    __m256 xx1 = _mm256_setzero_ps();
-    __m256 yy1 = _mm256_setzero_ps();
-    __m256 xy4 = _mm256_setzero_ps();
-    __m256 xx4 = _mm256_setzero_ps();
-    __m256 yy4 = _mm256_setzero_ps();
-    __m256 xy5 = _mm256_setzero_ps();
-    __m256 xx5 = _mm256_setzero_ps();
-    __m256 yy5 = _mm256_setzero_ps();
+    __m256 xy0 = sum[0];
+    __m256 xx0 = sum[1];
+    __m256 yy0 = sum[2];
+    __m256 xy1 = sum[3];
+    __m256 xx1 = sum[4];
+    __m256 yy1 = sum[5];
+    __m256 xy4 = sum[6];
+    __m256 xx4 = sum[7];
+    __m256 yy4 = sum[8];
+    __m256 xy5 = sum[9];
+    __m256 xx5 = sum[10];
+    __m256 yy5 = sum[11];
     size_t k = 0;
     for (; k + 64 <= d; k += 64) {
         __m256 x0 = simd_load_once(x + k + first);
@@ -185,22 +102,36 @@ static inline void pair_cosine_pass_avx2(size_t d, const float *x, const float *
             yy5 = _mm256_fmadd_ps(y5, y5, yy5);
         }
     }
-    t[0] = _mm256_add_ps(xy0, xy4);
-    t[1] = _mm256_add_ps(xy1, xy5);
-    t[2] = _mm256_add_ps(xx0, xx4);
-    t[3] = _mm256_add_ps(xx1, xx5);
-    t[4] = _mm256_add_ps(yy0, yy4);
-    t[5] = _mm256_add_ps(yy1, yy5);
+    sum[0] = xy0;
+    sum[1] = xx0;
+    sum[2] = yy0;
+    sum[3] = xy1;
+    sum[4] = xx1;
+    sum[5] = yy1;
+    sum[6] = xy4;
+    sum[7] = xx4;
+    sum[8] = yy4;
+    sum[9] = xy5;
+    sum[10] = xx5;
+    sum[11] = yy5;
 }
 
-static float pair_cosine_avx2(size_t d, const float *x, const float *y)
+/* What a pass has summed: the first level of its half of the trees. t has 16 lanes of 32 of xy, then
+ * of xx, then of yy. */
+static inline void cosine_level_avx2(const __m256 sum[12], __m256 t[6])
 {
-    if (d > PAIR_LONG_ROW)
-        return long_cosine_avx2(d, x, y);
-    __m256 a[6];
-    __m256 b[6];
-    pair_cosine_pass_avx2(d, x, y, 0, a);
-    pair_cosine_pass_avx2(d, x, y, 16, b);
+    t[0] = _mm256_add_ps(sum[0], sum[6]);
+    t[1] = _mm256_add_ps(sum[3], sum[9]);
+    t[2] = _mm256_add_ps(sum[1], sum[7]);
+    t[3] = _mm256_add_ps(sum[4], sum[10]);
+    t[4] = _mm256_add_ps(sum[2], sum[8]);
+    t[5] = _mm256_add_ps(sum[5], sum[11]);
+}
+
+/* The cosine of x and y from both passes' lanes. */
+static inline float cosine_of_lanes_avx2(size_t d, const float *x, const float *y,
+                                         const __m256 a[6], const __m256 b[6])
+{
     __m256 xy = _mm256_add_ps(_mm256_add_ps(a[0], b[0]), _mm256_add_ps(a[1], b[1]));
     __m256 xx = _mm256_add_ps(_mm256_add_ps(a[2], b[2]), _mm256_add_ps(a[3], b[3]));
     __m256 yy = _mm256_add_ps(_mm256_add_ps(a[4], b[4]), _mm256_add_ps(a[5], b[5]));
@@ -219,6 +150,43 @@ static float pair_cosine_avx2(size_t d, const float *x, const float *y)
     if (__builtin_expect(!(norm_is_safe(sum_xx) && norm_is_safe(sum_yy)), 0))
         return pair_scaled_cosine_avx2(d, x, y);
     return (sum_xy + 0.0f) / sqrtf(sum_xx * sum_yy);
+}
+
+/* Both passes over a piece, then over the next: the sums stand in memory between them. */
+__attribute__((noinline)) static float cosine_in_pieces_avx2(size_t d, const float *x,
+                                                             const float *y, size_t piece)
+{
+    __m256 sum[2][12];
+    __m256 a[6];
+    __m256 b[6];
+    for (int i = 0; i < 12; i++)
+        sum[0][i] = sum[1][i] = _mm256_setzero_ps();
+    for (size_t k = 0; k < d; k += piece) {
+        size_t count = d - k < piece ? d - k : piece;
+        cosine_pass_avx2(count, x + k, y + k, 0, sum[0]);
+        cosine_pass_avx2(count, x + k, y + k, 16, sum[1]);
+    }
+    cosine_level_avx2(sum[0], a);
+    cosine_level_avx2(sum[1], b);
+    return cosine_of_lanes_avx2(d, x, y, a, b);
+}
+
+static float pair_cosine_avx2(size_t d, const float *x, const float *y)
+{
+    if (d > PAIR_LONG_ROW)
+        return cosine_in_pieces_avx2(d, x, y, LONG_PIECE);
+    __m256 sum[12];
+    __m256 a[6];
+    __m256 b[6];
+    for (int i = 0; i < 12; i++)
+        sum[i] = _mm256_setzero_ps();
+    cosine_pass_avx2(d, x, y, 0, sum);
+    cosine_level_avx2(sum, a);
+    for (int i = 0; i < 12; i++)
+        sum[i] = _mm256_setzero_ps();
+    cosine_pass_avx2(d, x, y, 16, sum);
+    cosine_level_avx2(sum, b);
+    return cosine_of_lanes_avx2(d, x, y, a, b);
 }
 
 /* ---- Rows ------------------------------------------------------------------------------------ */
