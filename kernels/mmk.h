@@ -182,11 +182,12 @@ struct mmk_workspace_bytes {
  *   MMK_COSINE     x.y / (|x| |y|); a zero row has cosine 0 with everything. Rows of any finite
  *                  magnitude are safe (1e-20, 1e20: the norm neither under- nor overflows). A row
  *                  with NaN or Inf has cosine NaN with everything. Rounding may leave a result
- *                  outside [-1, 1]: pair and query by (d / 30 + 24) 2^-24 at most, matrix and
- *                  search by (1.02 d + 16) 2^-24, d up to 2^22 (met: 10 2^-23 at d = 768).
- *   MMK_NEG_SQ_L2  -|x - y|^2; exactly 0 for x = y, never positive. Pair, query and alignment take
- *                  differences; all else expands it, clamped at 0, as 2 x.y - |x|^2 - |y|^2 of rows
- *                  less an origin o (see options): its error grows with |x - o|^2 + |y - o|^2.
+ *                  outside [-1, 1]: pair, query and rows by (d / 30 + 24) 2^-24 at most, matrix
+ *                  and search by (1.02 d + 16) 2^-24, d up to 2^22 (10 2^-23 met at d = 768).
+ *   MMK_NEG_SQ_L2  -|x - y|^2; exactly 0 for x = y, never positive. Pair, query, rows and alignment
+ *                  take differences; all else expands it, clamped at 0, as 2 x.y - |x|^2 - |y|^2
+ *                  of rows less an origin o (see options): its error grows with |x - o|^2 +
+ *                  |y - o|^2.
  * Source: Radford et al. 2021 (CLIP); Cai et al. 2025 use neg_sq_l2 with temperature 1. */
 enum mmk_similarity { MMK_DOT = 0, MMK_COSINE, MMK_NEG_SQ_L2 };
 #define MMK_SIMILARITY_COUNT 3
@@ -201,6 +202,13 @@ MMK_API enum mmk_status mmk_similarity_pair(enum mmk_similarity similarity, size
 MMK_API enum mmk_status mmk_similarity_query(enum mmk_similarity similarity, const float *x,
                                              const struct mmk_matrix *y, const float *squared_norms,
                                              float *result);
+
+/* result[i] = sim(x_i, y_i) for m pairs of rows, m floats: the bits of mmk_similarity_pair. Y is
+ * m x d, too, else MMK_ERR_SHAPE; X and Y may be the same matrix. An origin is MMK_ERR_CONFLICT.
+ * Memory: none. Both are read once, in order, 8 m d bytes: beyond the caches that is its time. */
+MMK_API enum mmk_status mmk_similarity_rows(enum mmk_similarity similarity,
+                                            const struct mmk_matrix *x, const struct mmk_matrix *y,
+                                            float *result, const struct mmk_options *options);
 
 /* out[j] = |y_j|^2, n floats, summed as mmk_similarity_query sums it. Squares under- and overflow
  * as they do in float (0, Inf); the query knows such rows by it and scales them. */

@@ -3,7 +3,7 @@
  *
  * u = 2^-24, c = ceil(d / 64). Each with d times the rounding below the normal range.
  *
- * Pair and query, sums in 64 lanes (bound_lanes is c + 7):
+ * Pair, query and rows, sums in 64 lanes (bound_lanes is c + 7):
  *
  *     dot          (c + 7) u sum|x_k y_k|
  *     neg_sq_l2    (c + 7 + 2) u |x - y|^2

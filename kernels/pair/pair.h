@@ -4,9 +4,9 @@
  * All sums of one vector run in 64 canonical lanes (simd/scalar.h), so that every ISA returns the
  * same bits. A call takes nanoseconds: what bounds it is the arithmetic of rows in L1 and, below
  * some 512 floats, the chain of adds, square root and division at its end (pair_avx512.c has
- * figures).
+ * figures). Rows of two matrices beyond the caches cost their reading.
  *
- *   pair.c           mmk_similarity_pair, mmk_normalize_rows
+ *   pair.c           mmk_similarity_pair, mmk_similarity_rows, mmk_normalize_rows
  *   pair_<isa>.c     the table
  *   lanes_<isa>.h    sums of one row, and the cosine of rows that must be scaled, for query/ too
  *   norm.h           which norms are safe
@@ -26,6 +26,9 @@ struct row_scale {
 struct pair_ops {
     /* sim(x, y), indexed by enum mmk_similarity. */
     float (*pair[MMK_SIMILARITY_COUNT])(size_t d, const float *x, const float *y);
+    /* pair[MMK_COSINE], the same bits, for rows that come from memory one after the other: it reads
+     * them in order, where pair's goes over a row twice. */
+    float (*far_cosine)(size_t d, const float *x, const float *y);
     struct row_scale (*row_scale)(size_t d, const float *x);
     /* out_k = (x_k * power) * inverse, NaN canonical; out == x is allowed. */
     void (*scale_row)(size_t d, const float *x, struct row_scale scale, float *out);

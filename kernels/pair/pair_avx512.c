@@ -212,6 +212,7 @@ const struct pair_ops pair_ops_avx512 = {
     .pair = {[MMK_DOT] = pair_dot_avx512,
              [MMK_COSINE] = pair_cosine_avx512,
              [MMK_NEG_SQ_L2] = pair_neg_sq_l2_avx512},
+    .far_cosine = pair_cosine_avx512,
     .row_scale = row_scale_avx512,
     .scale_row = scale_row_avx512,
 };

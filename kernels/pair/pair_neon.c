@@ -258,6 +258,7 @@ const struct pair_ops pair_ops_neon = {
     .pair = {[MMK_DOT] = pair_dot_neon,
              [MMK_COSINE] = pair_cosine_neon,
              [MMK_NEG_SQ_L2] = pair_neg_sq_l2_neon},
+    .far_cosine = pair_cosine_neon,
     .row_scale = row_scale_neon,
     .scale_row = scale_row_neon,
 };

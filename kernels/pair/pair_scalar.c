@@ -60,6 +60,7 @@ const struct pair_ops pair_ops_scalar = {
     .pair = {[MMK_DOT] = pair_dot_scalar,
              [MMK_COSINE] = pair_cosine_scalar,
              [MMK_NEG_SQ_L2] = pair_neg_sq_l2_scalar},
+    .far_cosine = pair_cosine_scalar,
     .row_scale = row_scale_scalar,
     .scale_row = scale_row_scalar,
 };

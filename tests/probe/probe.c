@@ -87,6 +87,7 @@ static void probe_similarities(void)
         {"pair dot", "pair cosine", "pair neg_sq_l2"},
         {"query dot", "query cosine", "query neg_sq_l2"},
         {"matrix dot", "matrix cosine", "matrix neg_sq_l2"},
+        {"rows dot", "rows cosine", "rows neg_sq_l2"},
     };
     for (int s = 0; s < MMK_SIMILARITY_COUNT; s++) {
         enum mmk_similarity similarity = (enum mmk_similarity)s;
@@ -111,6 +112,13 @@ static void probe_similarities(void)
             add(out[0], ROWS * (ROWS - 2) * sizeof(float));
         }
         report(name[2][s]);
+        start();
+        for (int i = 0; i < DIMENSIONS; i++) {
+            ok(mmk_similarity_rows(similarity, MATRIX_AT(x, ROWS, dimensions[i], MAX_D),
+                                   MATRIX_AT(y, ROWS, dimensions[i], MAX_D), out[0], NULL));
+            add(out[0], ROWS * sizeof(float));
+        }
+        report(name[3][s]);
     }
     start();
     for (int i = 0; i < DIMENSIONS; i++) {

@@ -67,6 +67,13 @@ static enum mmk_status run_matrix(enum mmk_similarity similarity, int threads, f
     return mmk_similarity_matrix(similarity, X, Y, MATRIX_OUT_AT(out, M, N, 0), OPTIONS(threads));
 }
 
+/* Rows of scores, each with the next: rows of x are too few for two threads. */
+static enum mmk_status run_rows(enum mmk_similarity similarity, int threads, float *out)
+{
+    return mmk_similarity_rows(similarity, MATRIX_AT(scores, M - 1, N, 0),
+                               MATRIX_AT(scores + N, M - 1, N, 0), out, OPTIONS(threads));
+}
+
 static enum mmk_status run_gallery(enum mmk_similarity similarity, int threads, float *out)
 {
     struct mmk_gallery *gallery;
@@ -221,6 +228,7 @@ static enum mmk_status run_retrieval(enum mmk_similarity similarity, int threads
 
 const struct call calls[] = {
     {"similarity_matrix", true, run_matrix},
+    {"similarity_rows", true, run_rows},
     {"gallery_pack", true, run_gallery},
     {"search", true, run_search},
     {"topk", true, run_topk},

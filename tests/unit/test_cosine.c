@@ -77,11 +77,14 @@ static float search(size_t d, const float *x, const float *y)
 
 static float pair(size_t d, const float *x, const float *y)
 {
-    float result, of_query;
+    float result, of_query, of_rows;
     assert_int_equal(mmk_similarity_pair(MMK_COSINE, d, x, y, &result), MMK_OK);
     assert_int_equal(mmk_similarity_query(MMK_COSINE, x, MATRIX_AT(y, 1, d, 0), NULL, &of_query),
                      MMK_OK);
-    assert_true(result == of_query);
+    assert_int_equal(mmk_similarity_rows(MMK_COSINE, MATRIX_AT(x, 1, d, 0), MATRIX_AT(y, 1, d, 0),
+                                         &of_rows, NULL),
+                     MMK_OK);
+    assert_true(result == of_query && result == of_rows);
     return result;
 }
 

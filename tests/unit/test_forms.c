@@ -190,6 +190,44 @@ static void query_has_the_bits_of_pairs(void **state)
     on_every_isa(query_and_pairs);
 }
 
+/* Rows have the bits of pairs, for any number of threads: few of them, and more than count as
+ * near. */
+static void rows_and_pairs(void)
+{
+    enum { FEW = 19, MANY = 1500, D = 400, LDY = D + 3 };
+    static float x[MANY * D], y[MANY * LDY], result[MANY];
+    fill_floats(x, (size_t)MANY * D, 23);
+    fill_floats(y, (size_t)MANY * LDY, 24);
+    memset(y + 3 * LDY, 0, D * sizeof *y); /* rows whose norms are not safe */
+    x[5 * D] = NAN;
+    y[7 * LDY] = 1e30f;
+    y[8 * LDY] = -INFINITY;
+    memcpy(y + 9 * LDY, x + 9 * D, D * sizeof *y);
+    for (int s = 0; s < MMK_SIMILARITY_COUNT; s++)
+        for (size_t d = 0; d <= D; d += d < 140 ? 1 : 26)
+            for (int threads = 1; threads <= 3; threads++) {
+                enum mmk_similarity similarity = (enum mmk_similarity)s;
+                size_t m = d == D ? MANY : FEW;
+                memset(result, 0xa5, sizeof result);
+                assert_int_equal(mmk_similarity_rows(similarity, MATRIX_AT(x, m, d, D),
+                                                     MATRIX_AT(y, m, d, LDY), result,
+                                                     &(struct mmk_options){.threads = threads}),
+                                 MMK_OK);
+                for (size_t i = 0; i < m; i++) {
+                    float pair;
+                    assert_int_equal(
+                        mmk_similarity_pair(similarity, d, x + i * D, y + i * LDY, &pair), MMK_OK);
+                    assert_memory_equal(&pair, &result[i], sizeof pair);
+                }
+            }
+}
+
+static void rows_have_the_bits_of_pairs(void **state)
+{
+    (void)state;
+    on_every_isa(rows_and_pairs);
+}
+
 /* ---- Leading dimension 0 is the number of columns -------------------------------------------- */
 
 static void contiguous_matrices(void)
@@ -286,6 +324,7 @@ int main(void)
         cmocka_unit_test(exp_in_place),
         cmocka_unit_test(matrix_with_itself),
         cmocka_unit_test(query_has_the_bits_of_pairs),
+        cmocka_unit_test(rows_have_the_bits_of_pairs),
         cmocka_unit_test(leading_dimension_left_out),
         cmocka_unit_test(large_logits),
     };

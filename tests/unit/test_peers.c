@@ -232,7 +232,8 @@ static void test_simsimd(void **state)
 {
     (void)state;
     static const char *const can[] = {"dot_pair",  "cosine_pair",  "neg_sq_l2_pair",
-                                      "dot_query", "cosine_query", "neg_sq_l2_query"};
+                                      "dot_query", "cosine_query", "neg_sq_l2_query",
+                                      "dot_rows",  "cosine_rows",  "neg_sq_l2_rows"};
     struct peer *peer = open_peer("simsimd");
     denormals_are_kept();
     for (size_t i = 0; i < sizeof can / sizeof can[0]; i++)
@@ -311,9 +312,9 @@ static void check_allowance(const char *kernel, const struct shape *shape)
 
 static void test_allowance(void **state)
 {
-    static const char *const others[] = {"dot_pair",     "cosine_pair",   "neg_sq_l2_pair",
-                                         "cosine_query", "cosine_matrix", "neg_sq_l2_matrix",
-                                         "topk",         "search"};
+    static const char *const others[] = {
+        "dot_pair",         "cosine_pair", "neg_sq_l2_pair", "cosine_query", "cosine_matrix",
+        "neg_sq_l2_matrix", "cosine_rows", "neg_sq_l2_rows", "topk",         "search"};
     (void)state;
     check_allowance("infonce_forward_backward", &clip);
     struct shape shape = clip;

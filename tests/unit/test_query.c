@@ -64,12 +64,25 @@ static void nothing_to_do(void **state)
     assert_int_equal(mmk_similarity_matrix(MMK_DOT, &none, &none, &result, NULL), MMK_OK);
 }
 
+/* Pairs of rows take none, and the query no result. */
+static void rows_take_nothing(void **state)
+{
+    (void)state;
+    const struct mmk_matrix x = {.rows = 1000000, .columns = 512};
+    struct mmk_workspace_bytes bytes = {1, 1};
+    assert_int_equal(
+        mmk_similarity_rows(MMK_COSINE, &x, &x, NULL, &(struct mmk_options){.query = &bytes}),
+        MMK_OK);
+    assert_true(bytes.least == 0 && bytes.all == 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(only_all_overflows),
         cmocka_unit_test(threads_as_in_the_call),
         cmocka_unit_test(nothing_to_do),
+        cmocka_unit_test(rows_take_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
