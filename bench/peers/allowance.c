@@ -1,13 +1,13 @@
 /* allowance.c - what the check grants other libraries beyond the bounds that are derived for ours.
  * SPDX-License-Identifier: MIT
  *
- * Pair, query and matrix: ours sum in 64 lanes, or in one chain of FMAs. Others sum in lanes and
- * blocks of their own, of which none rounds more often than one chain of d does (bound_chain, c
+ * Pair, query, rows and matrix: ours sum in 64 lanes, or in one chain of FMAs. Others sum in lanes
+ * and blocks of their own, of which none rounds more often than one chain of d does (bound_chain, c
  * here):
  *     dot          c u sum|x_k y_k|
- *     neg_sq_l2    (c + 2) u |x - y|^2 from differences, that is of pairs and queries; else, in a
- *                  matrix, of the expansion (c + 3) u (2 sum|x_k y_k| + |x|^2 + |y|^2), of rows
- *                  as they come, without an origin, equal rows too
+ *     neg_sq_l2    (c + 2) u |x - y|^2 from differences, that is of pairs, queries and rows; else,
+ *                  in a matrix, of the expansion (c + 3) u (2 sum|x_k y_k| + |x|^2 + |y|^2), of
+ *                  rows as they come, without an origin, equal rows too
  *     cosine       (2c + 6) u sum|x_k y_k| / |x||y|: product and norms by a chain each, and six
  *                  roundings of what is done with them; and 2 u where it comes as 1 - cosine
  *
@@ -99,7 +99,7 @@ static double similarity_bound(const struct trial *trial, const float *x, const 
         return chain * BOUND_U * magnitude + underflow;
     if (trial->shape.similarity == MMK_COSINE)
         return ((2.0 * chain + 6.0) * magnitude / sqrt(square_x * square_y) + 2.0) * BOUND_U;
-    if (strchr(trial->kernel->dims, 'm'))
+    if (strchr(trial->kernel->dims, 'm') && !trial->kernel->paired)
         return (chain + 3.0) * BOUND_U * (2.0 * magnitude + square_x + square_y) + underflow;
     return (chain + 2.0) * BOUND_U * fabs(expected) + underflow;
 }
@@ -113,7 +113,8 @@ static void allow_similarity(struct trial *trial)
     for (size_t i = 0; i < result->rows; i++)
         for (size_t j = 0; j < result->cols; j++) {
             size_t e = i * result->cols + j;
-            double bound = similarity_bound(trial, row_of(x, i), row_of(y, j), result->expected[e]);
+            double bound = similarity_bound(trial, row_of(x, trial->kernel->paired ? j : i),
+                                            row_of(y, j), result->expected[e]);
             if (isfinite(bound))
                 result->bound[e] = fmax(result->bound[e], bound);
         }
