@@ -2,8 +2,9 @@
  * SPDX-License-Identifier: MIT
  *
  * Logits (or exponentials kept from the forward) become G a strip at a time, in L1. With E kept
- * that is a sum and a product for each element, as fast as E comes; else it costs a third product
- * (strip.c). The positives' own entries of G are 0, unless positives_in_g.
+ * that is a sum and a product for each element, as fast as E comes; with logits kept an exponential
+ * more; else it costs a third product (strip.c). The positives' own entries of G are 0, unless
+ * positives_in_g.
  */
 #include "gradient.h"
 

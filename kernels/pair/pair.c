@@ -7,8 +7,8 @@
  *
  * mmk_similarity_rows is a loop of pairs. Two matrices are two streams that hardware prefetches by
  * itself: on a Zen 5 the loop reads memory as fast as one that only reads, L3 nearly so. Software
- * prefetch of the next rows, by one to several, in any order, is 3 to 10 % slower from memory and up
- * to 45 % from L1. What hardware does not follow is a cosine in two passes, each over half of a
+ * prefetch of the next rows, by one to several, in any order, is 3 to 10 % slower from memory and
+ * up to 45 % from L1. What hardware does not follow is a cosine in two passes, each over half of a
  * row's lines: hence far_cosine.
  *
  * mmk_normalize_rows takes the norm of a row and scales it while it is still in L1: what is greater
@@ -68,9 +68,9 @@ enum mmk_status mmk_similarity_pair(enum mmk_similarity similarity, size_t d, co
     return checked_pair(isa, similarity, d, x, y, result);
 }
 
-/* Beyond FAR_BYTES of X and Y together their rows come from memory, or from an L3 that does not tell
- * the two cosines apart. For less than SHARE_BYTES one more thread takes longer to start than it
- * saves. */
+/* Beyond FAR_BYTES of X and Y together their rows come from memory, or from an L3 that does not
+ * tell the two cosines apart. For less than SHARE_BYTES one more thread takes longer to start than
+ * it saves. */
 enum { FAR_BYTES = 4 << 20, SHARE_BYTES = 512 << 10 };
 
 struct pairs_of_rows {

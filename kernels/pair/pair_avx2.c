@@ -122,8 +122,8 @@ static inline void cosine_pass_avx2(size_t d, const float *x, const float *y, si
     sum[11] = yy5;
 }
 
-/* What a pass has summed: the first level of its half of the trees. t has 16 lanes of 32 of xy, then
- * of xx, then of yy. */
+/* What a pass has summed: the first level of its half of the trees. t has 16 lanes of 32 of xy,
+ * then of xx, then of yy. */
 static inline void cosine_level_avx2(const __m256 sum[12], __m256 t[6])
 {
     t[0] = _mm256_add_ps(sum[0], sum[6]);
