@@ -1,8 +1,10 @@
-/* test_processes.c - forks, and more threads than there can be. What needs a process of its own is
- * in tests/processes.sh.
+/* test_processes.c - forks, callers with threads of their own, and more threads than there can be.
+ * What needs a process of its own is in tests/processes.sh.
  * SPDX-License-Identifier: MIT
  */
 #include "calls.h"
+
+#include "../../kernels/call/threads.h"
 
 #include <limits.h>
 #include <omp.h>
@@ -99,9 +101,53 @@ static void a_query_counts_the_threads_that_there_can_be(void **unused)
     assert_int_equal(bytes[1].least, most * bytes[0].least);
 }
 
+/* Each thread of a caller's own team makes whole calls: of one thread, which must share nothing out
+ * to that team, and of two. */
+static void calls_of_a_team_are_whole(void **unused)
+{
+    (void)unused;
+    enum { TEAM = 3 };
+    static float of_thread[TEAM][CALLS_FLOATS];
+    for (size_t c = 0; c < calls_count; c++)
+        for (int threads = 1; threads <= (calls[c].threads ? 2 : 1); threads++) {
+            int wrong = 0, team = 0;
+            assert_int_equal(calls_run(&calls[c], MMK_COSINE, 1, expected), MMK_OK);
+#pragma omp parallel num_threads(TEAM) reduction(+ : wrong, team)
+            {
+                float *out = of_thread[omp_get_thread_num()];
+                team++;
+                wrong += calls_run(&calls[c], MMK_COSINE, threads, out) != MMK_OK ||
+                         memcmp(expected, out, sizeof expected) != 0;
+            }
+            if (wrong != 0)
+                fail_msg("%s, %d threads: %d of a team of %d differ", calls[c].name, threads, wrong,
+                         team);
+        }
+}
+
+/* Shares follow one another from the first to the last, and differ by one at most. */
+static void shares_are_all(void **unused)
+{
+    (void)unused;
+    for (size_t workers = 1; workers < 20; workers++)
+        for (size_t count = 0; count < 100; count++) {
+            size_t next = 0;
+            for (size_t w = 0; w < workers; w++) {
+                size_t begin, end;
+                threads_share(count, w, workers, &begin, &end);
+                assert_int_equal(begin, next);
+                assert_in_range(end - begin, count / workers, count / workers + 1);
+                next = end;
+            }
+            assert_int_equal(next, count);
+        }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(shares_are_all),
+        cmocka_unit_test(calls_of_a_team_are_whole),
         cmocka_unit_test(a_child_of_a_process_with_threads_computes),
         cmocka_unit_test(any_number_of_threads_is_taken),
         cmocka_unit_test(a_query_counts_the_threads_that_there_can_be),
