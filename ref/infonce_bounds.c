@@ -37,6 +37,9 @@
  * the error of the part along x_i, sum_j G_ij S_ij. That is made from the logits, S_ij = L_ij / s
  * with the error delta_ij / s:
  *     A = sum_j (error of G_ij) |sim_ij| + |G_ij| delta_ij / s + (batch(n) + 4) u |G_ij sim_ij|
+ * and what is left along unit_x_i is taken out where it is more than 2^-22 of w, the rest: so A is
+ *     sum_k V_k |unit_x_ik| + 2^-22 |w| + (lanes(d) + 2) u sum_k |w_k unit_x_ik|
+ * if that is less, and w not so small that its square is lost.
  * dlogit_scale, which is the sum of the same over all rows:
  *     sum_ij (error of G_ij) |sim_ij| + |G_ij| delta_ij / s
  *            + (batch(m) + batch(n) + 8) u |G_ij sim_ij|
@@ -222,6 +225,23 @@ static bool open_gradient(size_t cols, size_t d, const double *g, const double *
     return zero;
 }
 
+/* The error along a row of what is taken out twice, once as the products of its sum v, which has the
+ * errors v_error, say. */
+static double bound_left(size_t d, const double *v, const double *v_error, const double *a,
+                         double along, double sum_weight)
+{
+    double error = 0, square = 0, parts = 0;
+    for (size_t k = 0; k < d; k++) {
+        double w = v[k] - along * a[k];
+        error += v_error[k] * fabs(a[k]);
+        square += w * w;
+        parts += fabs(w * a[k]);
+    }
+    return sqrt(square) > 1e-6 * sum_weight
+               ? error + 0x1p-22 * sqrt(square) + (bound_lanes(d) + 2) * BOUND_U * parts
+               : INFINITY;
+}
+
 /* Bounds of the gradient with respect to rows a_i, from g and its error (both rows x cols) and the
  * similarities and the error of the logits that they are made from. A is along_error here. */
 static void gradient_bounds(const struct infonce_ref *r, size_t rows, size_t cols, const double *g,
@@ -258,6 +278,9 @@ static void gradient_bounds(const struct infonce_ref *r, size_t rows, size_t col
             along_error += g_error[at] * fabs(sim[at]) + fabs(g[at]) * delta[at] / s +
                            (bound_batch(cols) + 4) * u * fabs(g[at] * sim[at]);
         }
+        if (cosine)
+            along_error =
+                fmin(along_error, bound_left(d, v + i * d, bound + i * d, a, along, sum_weight));
         for (size_t k = 0; k < d; k++) {
             size_t at = i * d + k;
             if (cols == 0) {

@@ -125,6 +125,19 @@ static inline bool infonce_has_power(const struct infonce_row *row)
            (row->other != NULL && row->other_scale.power != 1.0f);
 }
 
+/* cosine: whether what was taken out along a row, from the logits, leaves more there than 2^-22 of
+ * the gradient. Logits are chains of d terms, and where rows are alike their errors show. */
+static inline bool infonce_much_is_left(float along, float square)
+{
+    return along * along > 0x1p-44f * square;
+}
+
+/* The same, in the gradient. */
+static inline float infonce_gradient_along(const struct infonce_row *row, float along)
+{
+    return ((along * row->self_scale.inverse) * row->scale) * row->after;
+}
+
 /* Where element k of the sum is. */
 static inline const float *infonce_sum_at(const struct infonce_row *row, size_t k)
 {
@@ -155,7 +168,8 @@ struct infonce_ops {
     void (*add_positive)(const struct infonce_row *row);
     /* dot:       gradient = (sum + coef y) scale
      * cosine:    the same with normalised rows and x^ taken out,
-     *            (sum + coef y^ - along x^) inverse scale after
+     *            (sum + coef y^ - along x^) inverse scale after, and once more what is left along
+     *            x^ where that is much
      * neg_sq_l2: (sum + coef y - along x) scale; x and y less the origin, as in the sum */
     void (*finish_row[MMK_SIMILARITY_COUNT])(const struct infonce_row *row);
 };

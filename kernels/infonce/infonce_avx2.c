@@ -6,8 +6,9 @@
  *                 16 columns at a time, two rows side by side: four independent polynomials hide
  *                 most of their latency, and the constants that do not fit in 16 registers come
  *                 from L1 as operands.
- * gradient_strip  one exponential for both softmaxes, one more multiply, and a store to L2; from E
- *                 no exponential: bound by reading it, from L3 or memory.
+ * gradient_strip  one exponential for both softmaxes, one more multiply, two FMAs where G z is
+ * summed,
+ *                 and a store to L2; from E no exponential: bound by reading it, from L3 or memory.
  * sigmoid_strip   an exponential, a logarithm (two polynomials, one after the other) and, for G, a
  *                 division: 15 FMAs among some 80 instructions for 8 elements, so that it is bound
  *                 by their number and not by the FMA ports
@@ -307,10 +308,12 @@ static void infonce_add_positive_avx2(const struct infonce_row *given)
     }
 }
 
-/* 8 columns of a row, fewer at its end. */
+/* 8 columns of a row, fewer at its end. cosine: lanes of x^ . v and of v . v, v being what is left
+ * of the sum. */
 static inline __attribute__((always_inline)) void
 infonce_finish_step_avx2(const struct infonce_row *row, enum mmk_similarity similarity,
-                         enum infonce_factors factors, bool has_positive, size_t k, size_t first)
+                         enum infonce_factors factors, bool has_positive, size_t k, size_t first,
+                         __m256 *left, __m256 *square)
 {
     bool has_origin = similarity == MMK_NEG_SQ_L2 && row->origin != NULL;
     __m256 v = simd_load_first(infonce_sum_at(row, k), first);
@@ -320,6 +323,10 @@ infonce_finish_step_avx2(const struct infonce_row *row, enum mmk_similarity simi
         __m256 x = infonce_row_avx2(row->self, row, k, first, has_origin);
         x = infonce_scaled_avx2(x, &row->self_scale, factors);
         v = _mm256_fnmadd_ps(_mm256_set1_ps(row->along), x, v);
+        if (similarity == MMK_COSINE) {
+            *left = _mm256_fmadd_ps(x, v, *left);
+            *square = _mm256_fmadd_ps(v, v, *square);
+        }
     }
     if (factors != INFONCE_NO_FACTOR)
         v = _mm256_mul_ps(v, _mm256_set1_ps(row->self_scale.inverse));
@@ -329,17 +336,41 @@ infonce_finish_step_avx2(const struct infonce_row *row, enum mmk_similarity simi
     infonce_store_avx2(row->gradient + k, first, simd_canonical_nan8(v));
 }
 
+/* gradient -= more x^ */
+static inline __attribute__((always_inline)) void
+infonce_take_out_avx2(const struct infonce_row *row, enum infonce_factors factors, float more)
+{
+    for (size_t k = 0; k < row->d; k += 8) {
+        size_t first = row->d - k < 8 ? row->d - k : 8;
+        __m256 x =
+            infonce_scaled_avx2(simd_load_first(row->self + k, first), &row->self_scale, factors);
+        __m256 v = simd_load_first(row->gradient + k, first);
+        v = _mm256_fnmadd_ps(_mm256_set1_ps(more), x, v);
+        infonce_store_avx2(row->gradient + k, first, simd_canonical_nan8(v));
+    }
+}
+
 static inline __attribute__((always_inline)) void
 infonce_finish_avx2(const struct infonce_row *given, enum mmk_similarity similarity,
                     enum infonce_factors factors, bool has_positive)
 {
     const struct infonce_row copy = *given, *row = &copy; /* stores cannot change it */
-    size_t k = 0;
-#pragma GCC unroll 4
-    for (; k + 8 <= row->d; k += 8)
-        infonce_finish_step_avx2(row, similarity, factors, has_positive, k, 8);
-    if (k < row->d)
-        infonce_finish_step_avx2(row, similarity, factors, has_positive, k, row->d - k);
+    __m256 left[8], square[8];
+    for (size_t l = 0; l < 8; l++)
+        left[l] = square[l] = _mm256_setzero_ps();
+    for (size_t k = 0; k < row->d; k += SIMD_LANES)
+#pragma GCC unroll 8
+        for (size_t l = 0; l < 8; l++) {
+            size_t at = k + 8 * l;
+            if (at < row->d)
+                infonce_finish_step_avx2(row, similarity, factors, has_positive, at,
+                                         row->d - at < 8 ? row->d - at : 8, &left[l], &square[l]);
+        }
+    if (similarity != MMK_COSINE)
+        return;
+    float along = simd_sum64x8(left);
+    if (infonce_much_is_left(along, simd_sum64x8(square)))
+        infonce_take_out_avx2(row, factors, infonce_gradient_along(row, along));
 }
 
 static void infonce_finish_dot_avx2(const struct infonce_row *row)

@@ -12,9 +12,8 @@
  * sigmoid_strip   an exponential, a logarithm (two polynomials, one after the other) and, for G, a
  *                 division: 15 FMAs among some 80 instructions for 16 elements, so that it is bound
  *                 by their number and not by the FMA ports
- * finish_row      one pass over a row of sums, with x and y: bound by moving these from L2 or L3
- * and
- *                 the gradient to there, 5 clocks for 16 elements of 15 instructions. Finishing
+ * finish_row      one pass over a row of sums, with x and y: bound by moving these from L2 or L3,
+ *                 and the gradient to there, 5 clocks for 16 elements of 17 instructions. Finishing
  *                 tiles of 32 columns, in L1 still, in place of whole rows is slower, by 4 % of a
  *                 call at 32 x 32 x 512: the machine fetches long rows by itself
  * Differs         one zmm holds all 16 lanes of a row sum; AVX2 needs two ymm, NEON four q.
@@ -339,10 +338,12 @@ static void infonce_add_positive_avx512(const struct infonce_row *given)
     }
 }
 
-/* 16 columns of a row, fewer at its end. */
+/* 16 columns of a row, fewer at its end. cosine: lanes of x^ . v and of v . v, v being what is left
+ * of the sum. */
 static inline __attribute__((always_inline)) void
 infonce_finish_step_avx512(const struct infonce_row *row, enum mmk_similarity similarity,
-                           enum infonce_factors factors, bool has_positive, size_t k, size_t first)
+                           enum infonce_factors factors, bool has_positive, size_t k, size_t first,
+                           __m512 *left, __m512 *square)
 {
     bool has_origin = similarity == MMK_NEG_SQ_L2 && row->origin != NULL;
     __m512 v = simd_load_first(infonce_sum_at(row, k), first);
@@ -352,6 +353,10 @@ infonce_finish_step_avx512(const struct infonce_row *row, enum mmk_similarity si
         __m512 x = infonce_row_avx512(row->self, row, k, first, has_origin);
         x = infonce_scaled_avx512(x, &row->self_scale, factors);
         v = _mm512_fnmadd_ps(_mm512_set1_ps(row->along), x, v);
+        if (similarity == MMK_COSINE) {
+            *left = _mm512_fmadd_ps(x, v, *left);
+            *square = _mm512_fmadd_ps(v, v, *square);
+        }
     }
     if (factors != INFONCE_NO_FACTOR)
         v = _mm512_mul_ps(v, _mm512_set1_ps(row->self_scale.inverse));
@@ -361,17 +366,45 @@ infonce_finish_step_avx512(const struct infonce_row *row, enum mmk_similarity si
     infonce_store_avx512(row->gradient + k, first, simd_canonical_nan16(v));
 }
 
+/* gradient -= more x^ */
+static inline __attribute__((always_inline)) void
+infonce_take_out_avx512(const struct infonce_row *row, enum infonce_factors factors, float more)
+{
+    for (size_t k = 0; k < row->d; k += 16) {
+        size_t first = row->d - k < 16 ? row->d - k : 16;
+        __m512 x =
+            infonce_scaled_avx512(simd_load_first(row->self + k, first), &row->self_scale, factors);
+        __m512 v = simd_load_first(row->gradient + k, first);
+        v = _mm512_fnmadd_ps(_mm512_set1_ps(more), x, v);
+        infonce_store_avx512(row->gradient + k, first, simd_canonical_nan16(v));
+    }
+}
+
 static inline __attribute__((always_inline)) void
 infonce_finish_avx512(const struct infonce_row *given, enum mmk_similarity similarity,
                       enum infonce_factors factors, bool has_positive)
 {
     const struct infonce_row copy = *given, *row = &copy; /* stores cannot change it */
+    const __m512 zero = _mm512_setzero_ps();
+    __m512 left[4] = {zero, zero, zero, zero}, square[4] = {zero, zero, zero, zero};
     size_t k = 0;
+    for (; k + SIMD_LANES <= row->d; k += SIMD_LANES)
 #pragma GCC unroll 4
-    for (; k + 16 <= row->d; k += 16)
-        infonce_finish_step_avx512(row, similarity, factors, has_positive, k, 16);
-    if (k < row->d)
-        infonce_finish_step_avx512(row, similarity, factors, has_positive, k, row->d - k);
+        for (size_t l = 0; l < 4; l++)
+            infonce_finish_step_avx512(row, similarity, factors, has_positive, k + 16 * l, 16,
+                                       &left[l], &square[l]);
+#pragma GCC unroll 4
+    for (size_t l = 0; l < 4; l++)
+        if (k + 16 * l < row->d) {
+            size_t at = k + 16 * l, first = row->d - at < 16 ? row->d - at : 16;
+            infonce_finish_step_avx512(row, similarity, factors, has_positive, at, first, &left[l],
+                                       &square[l]);
+        }
+    if (similarity != MMK_COSINE)
+        return;
+    float along = simd_sum64x16(left[0], left[1], left[2], left[3]);
+    if (infonce_much_is_left(along, simd_sum64x16(square[0], square[1], square[2], square[3])))
+        infonce_take_out_avx512(row, factors, infonce_gradient_along(row, along));
 }
 
 static void infonce_finish_dot_avx512(const struct infonce_row *row)

@@ -303,10 +303,11 @@ static void infonce_add_positive_neon(const struct infonce_row *given)
     }
 }
 
-/* 4 columns of a row, fewer at its end. Factors of 1 are exact. */
+/* 4 columns of a row, fewer at its end; factors of 1 are exact. cosine: lanes of x^ . v and of v .
+ * v, v being what is left of the sum. */
 static inline __attribute__((always_inline)) void
 infonce_finish_step_neon(const struct infonce_row *row, enum mmk_similarity similarity, size_t k,
-                         size_t first)
+                         size_t first, float32x4_t *left, float32x4_t *square)
 {
     bool has_origin = similarity == MMK_NEG_SQ_L2 && row->origin != NULL;
     float32x4_t v = simd_load_first(infonce_sum_at(row, k), first);
@@ -314,22 +315,49 @@ infonce_finish_step_neon(const struct infonce_row *row, enum mmk_similarity simi
         v = infonce_with_positive_neon(row, k, first, has_origin, v);
     if (similarity != MMK_DOT) {
         float32x4_t x = infonce_row_neon(row->self, row, k, first, has_origin);
-        v = vfmsq_f32(v, vdupq_n_f32(row->along), infonce_scaled_neon(x, &row->self_scale));
+        x = infonce_scaled_neon(x, &row->self_scale);
+        v = vfmsq_f32(v, vdupq_n_f32(row->along), x);
+        if (similarity == MMK_COSINE) {
+            *left = vfmaq_f32(*left, x, v);
+            *square = vfmaq_f32(*square, v, v);
+        }
     }
     v = vmulq_n_f32(vmulq_n_f32(v, row->self_scale.inverse), row->scale);
     simd_store_first(row->gradient + k, first, simd_canonical_nan4(vmulq_n_f32(v, row->after)));
+}
+
+/* gradient -= more x^ */
+static void infonce_take_out_neon(const struct infonce_row *row, float more)
+{
+    for (size_t k = 0; k < row->d; k += 4) {
+        size_t first = row->d - k < 4 ? row->d - k : 4;
+        float32x4_t x =
+            infonce_scaled_neon(simd_load_first(row->self + k, first), &row->self_scale);
+        float32x4_t v = vfmsq_f32(simd_load_first(row->gradient + k, first), vdupq_n_f32(more), x);
+        simd_store_first(row->gradient + k, first, simd_canonical_nan4(v));
+    }
 }
 
 static inline __attribute__((always_inline)) void
 infonce_finish_neon(const struct infonce_row *given, enum mmk_similarity similarity)
 {
     const struct infonce_row copy = *given, *row = &copy; /* stores cannot change it */
-    size_t k = 0;
-#pragma GCC unroll 4
-    for (; k + 4 <= row->d; k += 4)
-        infonce_finish_step_neon(row, similarity, k, 4);
-    if (k < row->d)
-        infonce_finish_step_neon(row, similarity, k, row->d - k);
+    float32x4_t left[16], square[16];
+    for (size_t l = 0; l < 16; l++)
+        left[l] = square[l] = vdupq_n_f32(0.0f);
+    for (size_t k = 0; k < row->d; k += SIMD_LANES)
+        for (size_t l = 0; l < 16; l++) {
+            size_t at = k + 4 * l;
+            if (at >= row->d)
+                break;
+            infonce_finish_step_neon(row, similarity, at, row->d - at < 4 ? row->d - at : 4,
+                                     &left[l], &square[l]);
+        }
+    if (similarity != MMK_COSINE)
+        return;
+    float along = simd_sum64x4(left);
+    if (infonce_much_is_left(along, simd_sum64x4(square)))
+        infonce_take_out_neon(row, infonce_gradient_along(row, along));
 }
 
 static void infonce_finish_dot_neon(const struct infonce_row *row)

@@ -191,16 +191,29 @@ static inline __attribute__((always_inline)) void
 infonce_finish_scalar(const struct infonce_row *row, enum mmk_similarity similarity)
 {
     bool has_origin = similarity == MMK_NEG_SQ_L2 && row->origin != NULL;
+    float left[SIMD_LANES] = {0}, square[SIMD_LANES] = {0};
     for (size_t k = 0; k < row->d; k++) {
         float v = *infonce_sum_at(row, k), x = row->self[k];
         if (has_origin)
             x -= row->origin[k];
         if (row->other != NULL)
             v = infonce_with_positive_scalar(row, k, has_origin, v);
-        if (similarity != MMK_DOT)
-            v = fmaf(-row->along, infonce_scaled_scalar(x, row->self_scale), v);
+        if (similarity != MMK_DOT) {
+            x = infonce_scaled_scalar(x, row->self_scale);
+            v = fmaf(-row->along, x, v);
+            left[k % SIMD_LANES] = fmaf(x, v, left[k % SIMD_LANES]);
+            square[k % SIMD_LANES] = fmaf(v, v, square[k % SIMD_LANES]);
+        }
         v = (v * row->self_scale.inverse) * row->scale;
         row->gradient[k] = simd_canonical_nan(v * row->after);
+    }
+    float along = simd_sum64(left);
+    if (similarity != MMK_COSINE || !infonce_much_is_left(along, simd_sum64(square)))
+        return;
+    float more = infonce_gradient_along(row, along);
+    for (size_t k = 0; k < row->d; k++) {
+        float x = infonce_scaled_scalar(row->self[k], row->self_scale);
+        row->gradient[k] = simd_canonical_nan(fmaf(-more, x, row->gradient[k]));
     }
 }
 

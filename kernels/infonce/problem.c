@@ -197,7 +197,7 @@ void infonce_want(struct infonce *p, const struct gradients *out, bool dlogit_sc
     };
 }
 
-/* Bytes that the exponentials of a row of blocks take. */
+/* Bytes that a row of blocks takes, of logits or exponentials. */
 static size_t kept_bytes(const struct infonce *p)
 {
     return size_blocks(p->n, TILE_BLOCK_COLS) * KEPT_BLOCK_FLOATS * sizeof(float);

@@ -24,9 +24,11 @@
  * |       index, entry     q, q u32                    infonce_open     all                      |
  * |       total            m, n double                 infonce_open     forward, finish          |
  * | weight                 q double                    infonce_open     forward, finish          |
- * | logit                  q                           strip            forward, gradient, finish|
+ * | logit                  q                           strip            forward, gradient, finish,|
+ * |                                                                     backward, sigmoid        |
  * | e                      q                           forward          forward                  |
- * | coef                   q                           finish; gradient gradient, finish, sigmoid|
+ * | coef                   q                           finish; gradient gradient, finish, sigmoid,|
+ * |                                                                     backward                 |
  * | place_start            blocks of l, + 1 size_t     before a pass    strip, gradient          |
  * | place                  q (+ m)                     before a pass    strip, gradient          |
  * | row_of                 l u32                       before a pass    targets                  |
@@ -156,6 +158,7 @@ struct products_state {
 /* w_ij = z_ij + row_term_i + col_term_j; row_sum and row_e sum 2^24 log2(1 + 2^w). */
 struct sigmoid_state {
     bool on;
+    double bias;
     float *row_term, *col_term;
     float g_scale;         /* 1/m times 2^weight_bits */
     double *var_x, *var_y; /* sums of the variances, where embeddings have them */
@@ -280,8 +283,8 @@ void infonce_want(struct infonce *p, const struct gradients *out, bool dlogit_sc
 
 enum infonce_parts { INFONCE_FORWARD = 1, INFONCE_BACKWARD = 2 };
 
-/* Opens the call's memory; what the workspace has to spare keeps exponentials from forward to
- * backward. */
+/* Opens the call's memory; what the workspace has to spare keeps logits or exponentials from
+ * forward to backward. */
 enum mmk_status infonce_open(struct infonce *p, struct scratch *s, enum infonce_parts parts,
                              const struct mmk_options *options);
 /* Answers a query in place of that. */

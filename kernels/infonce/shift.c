@@ -18,7 +18,8 @@
 #define SUM_EXPECTED 60.0f
 
 /* Logits within +-this (in base 2), less the greatest of them and SUM_EXPECTED: every E lies in
- * [2^0, 2^60], every sum of below 2^32 of them below 2^92, and no lse is below the shift. */
+ * [2^1, 2^60], every sum of below 2^32 of them below 2^92, and no lse is below the shift; with what
+ * a cosine may be beyond 1 (mmk.h) too, up to a d of a million. */
 #define COSINE_ALPHA_MOST 29.5f
 
 /* Rows and, of each, negatives of the sample. */

@@ -229,6 +229,7 @@ static enum mmk_status take_problem(struct infonce *p, struct call *c)
         return args_error(MMK_ERR_BIAS, "bias is %g; it must be within 2^100",
                           (double)problem->bias);
     p->sigmoid.on = true;
+    p->sigmoid.bias = (double)problem->bias;
     return infonce_take_targets(p, "positives", problem->positives, problem->offset, false);
 }
 

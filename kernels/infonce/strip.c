@@ -2,8 +2,9 @@
  * SPDX-License-Identifier: MIT
  *
  * Here is nearly all of a forward's time: the register tile's product, bound by the FMA ports. A
- * backward without exponentials kept from the forward spends a third of its time here. What follows
- * the product (the scale, neg_sq_l2's norms, -Inf for what must not count) finds the strip in L1.
+ * backward without logits or exponentials kept from the forward spends a third of its time here.
+ * What follows the product (the scale, neg_sq_l2's norms, -Inf for what must not count) finds the
+ * strip in L1.
  */
 #include "strip.h"
 

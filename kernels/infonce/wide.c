@@ -99,13 +99,17 @@ static struct weights weights_of(const struct infonce *p)
         t->y.counted > 0 ? up * (double)p->config.weight_y / (double)t->y.counted : 0};
 }
 
+/* The least that logits may be made of: what they have lost by then is 2^-62 of them. */
+#define LOGITS_LEAST         0x1p-64
+#define LOGITS_LEAST_UNIFORM 0x1p-12
+
 /* In float, G is up to 2^24 by a power of two (weights.c), in sums of m or n below 2^32 with
- * elements up to 2^60; for d logit_scale with the other row's, too, 2^64 for the product of two.
- * What underflows there is made smaller by logit_scale, or greater by a weight and an element of
- * less than 2^24. Neither weight may be nothing beside the other. Logits up to 2^64 are summed,
- * 2^24 times, by the sigmoid loss; alpha x is at most 2^64 over the greatest of Y. What underflows
- * in logits is below 2^-89 d, and nothing beside 1; but uniformity is a mean of logits where they
- * are near 0. */
+ * elements up to 2^60, or with logits. What underflows there is made smaller by logit_scale, or
+ * greater by a weight and an element of less than 2^24. Neither weight may be nothing beside the
+ * other. Logits up to 2^64 are summed, 2^24 times, by the sigmoid loss; alpha y is at most 2^64
+ * over the greatest of X, where that is not 0. Small logits are nothing beside 1, but not in sums
+ * of G times logits; uniformity is a mean of logits where they are near 0; and with a great bias G
+ * of the sigmoid loss is as small as 2^-|bias log2(e)|, times 2^24. */
 bool infonce_wide_needed(const struct infonce *p)
 {
     double s = (double)p->config.logit_scale, alpha = (double)p->alpha, logit = alpha, element = 1;
@@ -124,8 +128,13 @@ bool infonce_wide_needed(const struct infonce *p)
         if (!within(x, 0x1p-40, 0x1p60) || !within(y, 0x1p-40, 0x1p60) || product > 0x1p64)
             return true;
         logit = alpha * product;
+        if (!distance && alpha * element > 0x1p120)
+            return true;
     }
-    return weight * element > 0x1p24 || !within(logit, p->targets.none ? 0x1p-12 : 0, 0x1p64);
+    double least = p->targets.none ? LOGITS_LEAST_UNIFORM : LOGITS_LEAST;
+    if (p->sigmoid.on)
+        least = fmax(least, lse_exp2(fmin(fabs(p->sigmoid.bias) * LSE_LOG2E - 126, 1000)));
+    return weight * element > 0x1p24 || !within(logit, least, 0x1p64);
 }
 
 /* ---- Rows of one side against the other ------------------------------------------------------ */

@@ -16,9 +16,9 @@ enum { MR = 14, NR = 32, STRIPE = 112 };
 
 enum tile_left { LEFT_ROWS, LEFT_COLUMNS };
 
-/* All products. Fetched into L1: B 16 steps (224 clocks) ahead, and A where it lies in stripes, of
- * which every line comes from L2: in rows two lines ahead, one row a step; in columns 8 steps. A
- * packed A is followed by the machine itself; fetching it too costs 2 to 8 %. */
+/* All products. Fetched into L1: B 16 steps (224 clocks) ahead, and A, of which every line comes
+ * from L2: in rows two lines of 16 columns ahead, one row a step, and at the end those of the tile
+ * below; in columns 8 steps. */
 static inline __attribute__((always_inline)) void
 tile_accumulate_avx512(enum tile_left left, size_t rows, size_t first, size_t depth, const float *a,
                        size_t pitch, size_t stride, const float *b, float *c, size_t ldc,

@@ -296,6 +296,71 @@ static void random_rows(void **state)
     on_every_isa(random_uniformities);
 }
 
+/* ---- Rows that are alike --------------------------------------------------------------------- */
+
+/* x . dx over |x| |dx|, the worst of some rows. */
+static double worst_along(size_t rows, size_t d, const float *x, const float *dx)
+{
+    double worst = 0;
+    for (size_t i = 0; i < rows; i++) {
+        double along = 0, xx = 0, gg = 0;
+        for (size_t k = i * d; k < (i + 1) * d; k++) {
+            along += (double)x[k] * (double)dx[k];
+            xx += (double)x[k] * (double)x[k];
+            gg += (double)dx[k] * (double)dx[k];
+        }
+        worst = fmax(worst, fabs(along) / sqrt(xx * gg));
+    }
+    return worst;
+}
+
+/* The gradient of a cosine is orthogonal to its row. Logits of rows that are alike, in long chains,
+ * err by some 1e-6 each, and 2e-5 of the gradient would be left along the row. It is at most 2^-22
+ * and what rounding the gradient leaves. */
+static void alike_rows(int threads)
+{
+    enum { ROWS = 40, LONG = 4096 };
+    static float x[ROWS * LONG], y[ROWS * LONG], dx[ROWS * LONG], dy[ROWS * LONG];
+    for (size_t d = 65; d <= LONG; d = d < 768 ? 768 : d < LONG ? LONG : LONG + 1)
+        for (int similar = 1; similar <= 9; similar += 4)
+            for (int waits = 0; waits < 2; waits++) {
+                for (size_t e = 0; e < ROWS * d; e++) {
+                    uint32_t common = (uint32_t)(e % d) * 2654435761u;
+                    float shared = (float)similar * ((float)(common >> 8) * 0x1p-24f - 0.5f);
+                    x[e] = shared +
+                           ((float)(uint32_t)(e * 2246822519u >> 8 & 0xffffff) * 0x1p-24f - 0.5f);
+                    y[e] = shared +
+                           ((float)(uint32_t)(e * 3266489917u >> 8 & 0xffffff) * 0x1p-24f - 0.5f);
+                }
+                float lse_x[ROWS], lse_y[ROWS];
+                struct mmk_infonce_problem problem = {.x = MATRIX_AT(x, ROWS, d, 0),
+                                                      .y = MATRIX_AT(y, ROWS, d, 0),
+                                                      .similarity = MMK_COSINE,
+                                                      .logit_scale = 1};
+                struct mmk_infonce_results results = {.lse_x = lse_x, .lse_y = lse_y};
+                struct mmk_options options = {.threads = threads};
+                if (waits) { /* for sums that are known at the end only */
+                    assert_int_equal(mmk_infonce(&problem, &results, &options), MMK_OK);
+                    problem.lse_x = lse_x;
+                    problem.lse_y = lse_y;
+                }
+                results = (struct mmk_infonce_results){.dx = MATRIX_OUT_AT(dx, ROWS, d, 0),
+                                                       .dy = MATRIX_OUT_AT(dy, ROWS, d, 0)};
+                assert_int_equal(mmk_infonce(&problem, &results, &options), MMK_OK);
+                double worst = fmax(worst_along(ROWS, d, x, dx), worst_along(ROWS, d, y, dy));
+                if (!(worst <= 3e-7))
+                    fail_msg(
+                        "d %zu, rows alike by %d, waiting %d: %g of a gradient lies along its row",
+                        d, similar, waits, worst);
+            }
+}
+
+static void nothing_is_left_along_a_row(void **state)
+{
+    (void)state;
+    on_every_isa(alike_rows);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -304,6 +369,7 @@ int main(void)
         cmocka_unit_test(equal_rows_of_sigmoid),
         cmocka_unit_test(a_tie_of_parts),
         cmocka_unit_test(random_rows),
+        cmocka_unit_test(nothing_is_left_along_a_row),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -377,6 +377,107 @@ static void great_scales(void **state)
     on_every_isa(lone_pair);
 }
 
+/* d loss / d s is a sum of G times logits, which must not be lost where they are small: rows of a
+ * few elements, scaled down. At s S near 0 P is 1/n, and a sigmoid that of the bias alone. */
+static void small_logits(void)
+{
+    enum { N = 6, D = 5 };
+    const struct {
+        enum mmk_similarity similarity;
+        float rows, s;
+    } trials[] = {{MMK_DOT, 0x1p-32f, 0x1p-70f}, {MMK_DOT, 0x1p-38f, 0x1p-70f},
+                  {MMK_DOT, 0x1p-20f, 0x1p-40f}, {MMK_COSINE, 1, 0x1p-60f},
+                  {MMK_COSINE, 1, 0x1p-90f},     {MMK_COSINE, 1, 0x1p-30f}};
+    for (size_t t = 0; t < sizeof trials / sizeof *trials; t++) {
+        float x[N * D], y[N * D];
+        double s = 0, all = 0, own = 0, parts = 0;
+        for (size_t e = 0; e < N * D; e++) {
+            x[e] = trials[t].rows * (float)((int)(e * 7 % 11) - 5);
+            y[e] = trials[t].rows * (float)((int)(e * 5 % 13) - 6);
+        }
+        for (size_t i = 0; i < N; i++)
+            for (size_t j = 0; j < N; j++) {
+                double xy = 0, xx = 0, yy = 0;
+                for (size_t k = 0; k < D; k++) {
+                    double a = (double)x[i * D + k], b = (double)y[j * D + k];
+                    xy += a * b;
+                    xx += a * a;
+                    yy += b * b;
+                }
+                s = trials[t].similarity == MMK_COSINE ? xy / sqrt(xx * yy) : xy;
+                all += s;
+                parts += fabs(s);
+                own += i == j ? s : 0;
+            }
+        float loss, dscale;
+        const struct mmk_infonce_problem problem = {.x = MATRIX_AT(x, N, D, 0),
+                                                    .y = MATRIX_AT(y, N, D, 0),
+                                                    .similarity = trials[t].similarity,
+                                                    .logit_scale = trials[t].s};
+        assert_int_equal(
+            mmk_infonce(&problem,
+                        &(struct mmk_infonce_results){.loss = &loss, .dlogit_scale = &dscale},
+                        NULL),
+            MMK_OK);
+        expect(loss, log(N));
+        expect_of(dscale, all / (N * N) - own / N, parts / N);
+        for (float bias = -85; bias <= -1; bias += 28) {
+            const struct mmk_csr none = {.row_start = (size_t[N + 1]){0}};
+            const struct mmk_sigmoid_problem strangers = {.x = problem.x,
+                                                          .y = problem.y,
+                                                          .similarity = trials[t].similarity,
+                                                          .logit_scale = trials[t].s,
+                                                          .bias = bias,
+                                                          .positives = &none};
+            assert_int_equal(mmk_sigmoid(&strangers,
+                                         &(struct mmk_sigmoid_results){.dlogit_scale = &dscale},
+                                         NULL),
+                             MMK_OK);
+            double p = 1 / (1 + exp(-(double)bias));
+            if (fabs(p * all / N) > 0x1p-120)
+                expect_of(dscale, p * all / N, p * parts / N);
+        }
+    }
+}
+
+static void small_logits_count(void **state)
+{
+    (void)state;
+    on_every_isa(small_logits);
+}
+
+/* All rows of one side 0: logits are 0, whatever the other side and the scale are. */
+static void zero_side(void)
+{
+    enum { N = 8, D = 33 };
+    static float zero[N * D], great[N * D], dx[N * D], dy[N * D];
+    for (size_t e = 0; e < N * D; e++)
+        great[e] = 3e16f * (float)((int)(e % 9) - 4);
+    for (int of_x = 0; of_x < 2; of_x++) {
+        float loss, dscale, upstream = 1e-24f;
+        const struct mmk_infonce_problem problem = {.x = MATRIX_AT(of_x ? zero : great, N, D, 0),
+                                                    .y = MATRIX_AT(of_x ? great : zero, N, D, 0),
+                                                    .similarity = MMK_DOT,
+                                                    .logit_scale = 1e30f,
+                                                    .upstream = &upstream};
+        const struct mmk_infonce_results results = {.loss = &loss,
+                                                    .dlogit_scale = &dscale,
+                                                    .dx = MATRIX_OUT_AT(dx, N, D, 0),
+                                                    .dy = MATRIX_OUT_AT(dy, N, D, 0)};
+        assert_int_equal(mmk_infonce(&problem, &results, NULL), MMK_OK);
+        expect(loss, log(N));
+        expect_of(dscale, 0, 0);
+        for (size_t e = 0; e < N * D; e++)
+            assert_true(isfinite(dx[e]) && isfinite(dy[e]) && (of_x ? dy[e] : dx[e]) == 0);
+    }
+}
+
+static void a_side_of_zeros(void **state)
+{
+    (void)state;
+    on_every_isa(zero_side);
+}
+
 /* Weights of targets so far apart that one adds next to nothing to a loss. */
 static void slight_target(void)
 {
@@ -483,6 +584,8 @@ int main(void)
         cmocka_unit_test(variances_of_any_size),
         cmocka_unit_test(ends_of_float),
         cmocka_unit_test(great_scales),
+        cmocka_unit_test(small_logits_count),
+        cmocka_unit_test(a_side_of_zeros),
         cmocka_unit_test(slight_targets),
         cmocka_unit_test(uniformity_near_zero),
         cmocka_unit_test(alignment_of_great_rows),
