@@ -18,6 +18,7 @@
  *                 different scores reach it. With several maxima per wanted result only a few
  *                 more than k do. It need not be exact: a bisection over the bits counts.
  *   3. list       Blocks with a maximum that reaches the threshold; the others are left alone.
+ *                 Where these are few, and full, they go through 1 to 3 again in smaller blocks.
  *   4. collect    Their scores that reach it go into the buffer, with their indices, in order.
  *   5. refine     A buffer that is full is cut back to about k, and the threshold rises.
  *   6. finish     At the end what is left is sorted as 64-bit keys: the total order is one compare.
@@ -57,8 +58,16 @@ struct topk_ops {
      * short last block lacks count as -Inf. depth is even. */
     void (*maxima)(size_t n, const float *scores, size_t depth, float *maxima);
 
+    /* The same of n maxima, a multiple of lanes, each from another lane: what comes again every
+     * lanes-th score is not all in one maximum. */
+    void (*fold)(size_t n, const float *maxima, size_t depth, float *folded);
+
     /* Least and greatest of n values, NaN left out; +Inf and -Inf when there is none. */
     void (*range)(size_t n, const float *values, float *least, float *greatest);
+
+    /* The same of the values > above and < below. */
+    void (*between)(size_t n, const float *values, float above, float below, float *least,
+                    float *greatest);
 
     /* How many of n values are >= at_least (a NaN on either side is not). */
     size_t (*count)(size_t n, const float *values, float at_least);

@@ -139,15 +139,53 @@ static void topk_range_avx2(size_t n, const float *values, float *least, float *
     *greatest = simd_hmax8(high);
 }
 
+static void topk_fold_avx2(size_t n, const float *maxima, size_t depth, float *folded)
+{
+    const __m256i one = _mm256_set1_epi32(1);
+    for (size_t rows; n > 0; n -= rows * LANES, maxima += rows * LANES, folded += LANES) {
+        rows = n / LANES < depth ? n / LANES : depth;
+        __m256i lane = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
+        __m256 a = _mm256_loadu_ps(maxima);
+        for (size_t i = 1; i < rows; i++) {
+            lane = _mm256_add_epi32(lane, one); /* only the low bits count: a rotation */
+            a = _mm256_max_ps(_mm256_permutevar8x32_ps(_mm256_loadu_ps(maxima + i * LANES), lane),
+                              a);
+        }
+        _mm256_storeu_ps(folded, a);
+    }
+}
+
+static void topk_between_avx2(size_t n, const float *values, float above, float below, float *least,
+                              float *greatest)
+{
+    const __m256 a = _mm256_set1_ps(above), b = _mm256_set1_ps(below);
+    const __m256 most = _mm256_set1_ps(INFINITY), none = _mm256_set1_ps(-INFINITY);
+    __m256 low = most, high = none;
+    for (size_t i = 0; i < n; i += LANES) {
+        __m256i there = simd_first(n - i < LANES ? n - i : LANES);
+        __m256 v = _mm256_maskload_ps(values + i, there);
+        __m256 in = _mm256_and_ps(_mm256_cmp_ps(v, a, _CMP_GT_OQ), _mm256_cmp_ps(v, b, _CMP_LT_OQ));
+        in = _mm256_and_ps(in, _mm256_castsi256_ps(there));
+        low = _mm256_min_ps(_mm256_blendv_ps(most, v, in), low);
+        high = _mm256_max_ps(_mm256_blendv_ps(none, v, in), high);
+    }
+    *least = -simd_hmax8(_mm256_xor_ps(low, _mm256_set1_ps(-0.0f)));
+    *greatest = simd_hmax8(high);
+}
+
 static size_t topk_count_avx2(size_t n, const float *values, float at_least)
 {
     const __m256 t = _mm256_set1_ps(at_least);
     __m256i a = _mm256_setzero_si256(), b = a; /* a true compare is -1 */
-    for (; n >= 2 * LANES; n -= 2 * LANES, values += 2 * LANES) {
+    for (; n >= 4 * LANES; n -= 4 * LANES, values += 4 * LANES) {
         __m256 u = _mm256_cmp_ps(_mm256_loadu_ps(values), t, _CMP_GE_OQ);
         __m256 v = _mm256_cmp_ps(_mm256_loadu_ps(values + LANES), t, _CMP_GE_OQ);
+        __m256 w = _mm256_cmp_ps(_mm256_loadu_ps(values + 2 * LANES), t, _CMP_GE_OQ);
+        __m256 x = _mm256_cmp_ps(_mm256_loadu_ps(values + 3 * LANES), t, _CMP_GE_OQ);
         a = _mm256_sub_epi32(a, _mm256_castps_si256(u));
         b = _mm256_sub_epi32(b, _mm256_castps_si256(v));
+        a = _mm256_sub_epi32(a, _mm256_castps_si256(w));
+        b = _mm256_sub_epi32(b, _mm256_castps_si256(x));
     }
     for (; n > 0; values += LANES) {
         size_t first = n < LANES ? n : LANES;
@@ -464,7 +502,9 @@ const struct topk_ops topk_ops_avx2 = {
     .lanes = LANES,
     .sort_max = SORT_MAX,
     .maxima = topk_maxima_avx2,
+    .fold = topk_fold_avx2,
     .range = topk_range_avx2,
+    .between = topk_between_avx2,
     .count = topk_count_avx2,
     .list = topk_list_avx2,
     .collect = topk_collect_avx2,

@@ -70,6 +70,38 @@ static void topk_range_avx512(size_t n, const float *values, float *least, float
     *greatest = _mm512_reduce_max_ps(high);
 }
 
+static void topk_fold_avx512(size_t n, const float *maxima, size_t depth, float *folded)
+{
+    const __m512i one = _mm512_set1_epi32(1);
+    for (size_t rows; n > 0; n -= rows * LANES, maxima += rows * LANES, folded += LANES) {
+        rows = n / LANES < depth ? n / LANES : depth;
+        __m512i lane = topk_iota_avx512();
+        __m512 a = _mm512_loadu_ps(maxima);
+        for (size_t i = 1; i < rows; i++) {
+            lane = _mm512_add_epi32(lane, one); /* only the low bits count: a rotation */
+            a = _mm512_max_ps(_mm512_permutexvar_ps(lane, _mm512_loadu_ps(maxima + i * LANES)), a);
+        }
+        _mm512_storeu_ps(folded, a);
+    }
+}
+
+static void topk_between_avx512(size_t n, const float *values, float above, float below,
+                                float *least, float *greatest)
+{
+    const __m512 a = _mm512_set1_ps(above), b = _mm512_set1_ps(below);
+    __m512 low = _mm512_set1_ps(INFINITY), high = _mm512_set1_ps(-INFINITY);
+    for (size_t i = 0; i < n; i += LANES) {
+        __mmask16 there = n - i < LANES ? simd_first(n - i) : (__mmask16)0xffff;
+        __m512 v = _mm512_maskz_loadu_ps(there, values + i);
+        __mmask16 in = _mm512_mask_cmp_ps_mask(there, v, a, _CMP_GT_OQ);
+        in = _mm512_mask_cmp_ps_mask(in, v, b, _CMP_LT_OQ);
+        low = _mm512_mask_min_ps(low, in, low, v);
+        high = _mm512_mask_max_ps(high, in, high, v);
+    }
+    *least = _mm512_reduce_min_ps(low);
+    *greatest = _mm512_reduce_max_ps(high);
+}
+
 static size_t topk_count_avx512(size_t n, const float *values, float at_least)
 {
     const __m512 t = _mm512_set1_ps(at_least);
@@ -390,7 +422,9 @@ const struct topk_ops topk_ops_avx512 = {
     .lanes = LANES,
     .sort_max = SORT_MAX,
     .maxima = topk_maxima_avx512,
+    .fold = topk_fold_avx512,
     .range = topk_range_avx512,
+    .between = topk_between_avx512,
     .count = topk_count_avx512,
     .list = topk_list_avx512,
     .collect = topk_collect_avx512,

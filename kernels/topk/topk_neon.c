@@ -91,6 +91,41 @@ static void topk_range_neon(size_t n, const float *values, float *least, float *
     *greatest = h;
 }
 
+static void topk_fold_neon(size_t n, const float *maxima, size_t depth, float *folded)
+{
+    for (size_t rows; n > 0; n -= rows * LANES, maxima += rows * LANES, folded += LANES) {
+        rows = n / LANES < depth ? n / LANES : depth;
+        float32x4_t a = vld1q_f32(maxima);
+        for (size_t i = 1; i < rows; i++) {
+            a = vextq_f32(a, a, 3); /* the rows before by one lane, in place of this one */
+            a = vmaxq_f32(vld1q_f32(maxima + i * LANES), a);
+        }
+        vst1q_f32(folded, a);
+    }
+}
+
+static void topk_between_neon(size_t n, const float *values, float above, float below, float *least,
+                              float *greatest)
+{
+    const float32x4_t a = vdupq_n_f32(above), b = vdupq_n_f32(below);
+    const float32x4_t most = vdupq_n_f32(INFINITY), none = vdupq_n_f32(-INFINITY);
+    float32x4_t low = most, high = none;
+    for (; n >= LANES; n -= LANES, values += LANES) {
+        float32x4_t v = vld1q_f32(values);
+        uint32x4_t in = vandq_u32(vcgtq_f32(v, a), vcltq_f32(v, b));
+        low = vminq_f32(vbslq_f32(in, v, most), low);
+        high = vmaxq_f32(vbslq_f32(in, v, none), high);
+    }
+    float l = vminvq_f32(low), h = simd_hmax4(high);
+    for (size_t i = 0; i < n; i++) {
+        bool in = values[i] > above && values[i] < below;
+        l = in && values[i] < l ? values[i] : l;
+        h = in && values[i] > h ? values[i] : h;
+    }
+    *least = l;
+    *greatest = h;
+}
+
 static size_t topk_count_neon(size_t n, const float *values, float at_least)
 {
     const float32x4_t t = vdupq_n_f32(at_least);
@@ -278,7 +313,9 @@ const struct topk_ops topk_ops_neon = {
     .lanes = LANES,
     .sort_max = SORT_MAX,
     .maxima = topk_maxima_neon,
+    .fold = topk_fold_neon,
     .range = topk_range_neon,
+    .between = topk_between_neon,
     .count = topk_count_neon,
     .list = topk_list_neon,
     .collect = topk_collect_neon,

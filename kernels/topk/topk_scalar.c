@@ -43,6 +43,31 @@ static void topk_range_scalar(size_t n, const float *values, float *least, float
     *greatest = high;
 }
 
+static void topk_fold_scalar(size_t n, const float *maxima, size_t depth, float *folded)
+{
+    for (size_t rows; n > 0; n -= rows * LANES, maxima += rows * LANES, folded += LANES) {
+        rows = n / LANES < depth ? n / LANES : depth;
+        for (size_t l = 0; l < LANES; l++)
+            folded[l] = maxima[l];
+        for (size_t i = 1; i < rows; i++)
+            for (size_t l = 0; l < LANES; l++)
+                folded[l] = simd_max(maxima[i * LANES + (l + i) % LANES], folded[l]);
+    }
+}
+
+static void topk_between_scalar(size_t n, const float *values, float above, float below,
+                                float *least, float *greatest)
+{
+    float low = INFINITY, high = -INFINITY;
+    for (size_t i = 0; i < n; i++) {
+        bool in = values[i] > above && values[i] < below;
+        low = in && values[i] < low ? values[i] : low;
+        high = in && values[i] > high ? values[i] : high;
+    }
+    *least = low;
+    *greatest = high;
+}
+
 static size_t topk_count_scalar(size_t n, const float *values, float at_least)
 {
     uint32_t count = 0;
@@ -132,7 +157,9 @@ const struct topk_ops topk_ops_scalar = {
     .lanes = LANES,
     .sort_max = SORT_MAX,
     .maxima = topk_maxima_scalar,
+    .fold = topk_fold_scalar,
     .range = topk_range_scalar,
+    .between = topk_between_scalar,
     .count = topk_count_scalar,
     .list = topk_list_scalar,
     .collect = topk_collect_scalar,
