@@ -88,8 +88,9 @@ struct topk_ops {
      * tell from +0. */
     bool (*pack)(size_t n, const float *values, const uint32_t *indices, uint64_t *keys);
 
-    /* Sorts n <= sort_max keys, greatest first. keys has room for the next power of two. */
-    void (*sort)(size_t n, uint64_t *keys);
+    /* Sorts n <= sort_max keys, greatest first, and returns where they stand: at keys or behind
+     * them. keys has room for twice the next power of two, or 32. */
+    uint64_t *(*sort)(size_t n, uint64_t *keys);
 
     /* The reverse of pack; either output may be NULL. NaN comes out as 0x7fc00000, -0 as +0. Writes
      * exactly n elements. */

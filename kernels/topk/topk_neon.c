@@ -289,7 +289,7 @@ static void topk_unpack_neon(size_t n, const uint64_t *keys, float *values, uint
 
 /* A key's place is the number of greater keys: n compares for each vector, none of which waits for
  * another. NEON has no 64-bit maximum. */
-static void topk_sort_neon(size_t n, uint64_t *keys)
+static uint64_t *topk_sort_neon(size_t n, uint64_t *keys)
 {
     uint64_t sorted[SORT_MAX];
     for (size_t i = 0; i < n; i += 4) {
@@ -307,6 +307,7 @@ static void topk_sort_neon(size_t n, uint64_t *keys)
             sorted[place[j]] = keys[i + j];
     }
     memcpy(keys, sorted, n * sizeof *keys);
+    return keys;
 }
 
 const struct topk_ops topk_ops_neon = {

@@ -132,7 +132,7 @@ static bool topk_pack_scalar(size_t n, const float *values, const uint32_t *indi
     return negative_zeros != 0;
 }
 
-static void topk_sort_scalar(size_t n, uint64_t *keys)
+static uint64_t *topk_sort_scalar(size_t n, uint64_t *keys)
 {
     for (size_t i = 1; i < n; i++) {
         uint64_t key = keys[i];
@@ -141,6 +141,7 @@ static void topk_sort_scalar(size_t n, uint64_t *keys)
             keys[at] = keys[at - 1];
         keys[at] = key;
     }
+    return keys;
 }
 
 static void topk_unpack_scalar(size_t n, const uint64_t *keys, float *values, uint32_t *indices)

@@ -660,10 +660,8 @@ size_t topk_stream_finish(const struct topk_ops *ops, struct topk_stream *stream
     }
     uint64_t *keys = scratch->keys;
     bool negative_zeros = ops->pack(stream->count, stream->values, stream->indices, keys);
-    if (stream->count <= ops->sort_max)
-        ops->sort(stream->count, keys);
-    else
-        keys = radix_sort(stream->count, keys);
+    keys = stream->count <= ops->sort_max ? ops->sort(stream->count, keys)
+                                          : radix_sort(stream->count, keys);
     ops->unpack(n, keys, values, indices);
     if (negative_zeros && values != NULL)
         restore_negative_zeros(stream, n, keys, values);
