@@ -39,6 +39,12 @@ enum fill {
     FILL_ASCENDING,  /* each beats the ones before */
     FILL_DESCENDING, /* none does */
     FILL_CONSTANT,   /* all equal */
+    FILL_SAWTOOTH,   /* teeth that are as long as some vectors, and rise */
+    FILL_ORGAN_PIPE, /* rising, then falling */
+    FILL_SPIKES,     /* one in 64 is far above the others, and each above the one before */
+    FILL_OUTLIERS,   /* one +Inf, one -Inf, all others close together */
+    FILL_MOST_NAN,   /* few are numbers, */
+    FILL_MOST_INF,   /* or few are not -Inf */
     FILL_GIVEN,      /* the caller has filled the inputs (real data) */
     FILL_COUNT
 };

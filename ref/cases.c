@@ -100,6 +100,12 @@ const char *fill_name(enum fill fill)
         [FILL_ASCENDING] = "ascending",
         [FILL_DESCENDING] = "descending",
         [FILL_CONSTANT] = "constant",
+        [FILL_SAWTOOTH] = "sawtooth",
+        [FILL_ORGAN_PIPE] = "organ_pipe",
+        [FILL_SPIKES] = "spikes",
+        [FILL_OUTLIERS] = "outliers",
+        [FILL_MOST_NAN] = "most_nan",
+        [FILL_MOST_INF] = "most_inf",
         [FILL_EQUAL_ROWS] = "equal_rows",
         [FILL_GIVEN] = "given",
     };

@@ -29,8 +29,8 @@ static void row_layout(struct trial *t)
     rows_layout(t);
 }
 
-/* Scores of its own kinds: in order, which is the best and the worst case for a threshold; many
- * equal ones; two zeros. */
+/* Scores of its own kinds: in order, wholly or in parts, and in one place of every vector, which
+ * are the best and the worst case for a threshold; many equal ones; two zeros; too few numbers. */
 static void scores_fill(struct trial *t)
 {
     const struct buffer *b = &t->buffer[SCORES];
@@ -45,6 +45,20 @@ static void scores_fill(struct trial *t)
                 row[j] = -(float)j;
             else if (t->fill == FILL_CONSTANT)
                 row[j] = 0.25f;
+            else if (t->fill == FILL_SAWTOOTH)
+                row[j] = (float)(j % 64 + j / 512);
+            else if (t->fill == FILL_ORGAN_PIPE)
+                row[j] = (float)least(j, b->cols - j);
+            else if (t->fill == FILL_SPIKES && j % 64 == 63)
+                row[j] = 10.0f + (float)j;
+            else if (t->fill == FILL_OUTLIERS)
+                row[j] = j == b->cols / 2   ? INFINITY
+                         : j == b->cols / 3 ? -INFINITY
+                                            : 1.0f + 1e-6f * row[j];
+            else if (t->fill == FILL_MOST_NAN && h % 257 != 0)
+                row[j] = h % 127 == 0 ? -INFINITY : NAN;
+            else if (t->fill == FILL_MOST_INF && h % 257 != 0)
+                row[j] = h % 127 == 0 ? NAN : -INFINITY;
             else if (t->fill == FILL_DUPLICATES)
                 row[j] = h % 64 ? 0.25f : (float)fill_normal(stream, h % 5);
             else if (t->fill == FILL_ZERO_ROWS)
@@ -122,7 +136,7 @@ static size_t row_sweep(bool quick, struct shape *shapes)
         {.n = 10000, .k = 1},     {.n = 10000, .k = 10},    {.n = 10001, .k = 100},
         {.n = 16384, .k = 1000},  {.n = 25000, .k = 10},    {.n = 25000, .k = 24999},
         {.n = 25000, .k = 25000}, {.n = 25000, .k = 25001}, {.n = 40003, .k = 257},
-        {.n = 70000, .k = 5000},
+        {.n = 70000, .k = 5000},  {.n = 270000, .k = 300},
     };
     size_t count = 0;
     size_t k_count = sizeof ks / sizeof ks[0];
