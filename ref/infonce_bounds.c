@@ -225,8 +225,8 @@ static bool open_gradient(size_t cols, size_t d, const double *g, const double *
     return zero;
 }
 
-/* The error along a row of what is taken out twice, once as the products of its sum v, which has the
- * errors v_error, say. */
+/* The error along a row of what is taken out twice, once as the products of its sum v, which has
+ * the errors v_error, say. */
 static double bound_left(size_t d, const double *v, const double *v_error, const double *a,
                          double along, double sum_weight)
 {

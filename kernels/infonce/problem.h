@@ -24,11 +24,11 @@
  * |       index, entry     q, q u32                    infonce_open     all                      |
  * |       total            m, n double                 infonce_open     forward, finish          |
  * | weight                 q double                    infonce_open     forward, finish          |
- * | logit                  q                           strip            forward, gradient, finish,|
- * |                                                                     backward, sigmoid        |
+ * | logit                  q                           strip            forward, gradient,       |
+ * |                                                                     finish, backward, sigmoid|
  * | e                      q                           forward          forward                  |
- * | coef                   q                           finish; gradient gradient, finish, sigmoid,|
- * |                                                                     backward                 |
+ * | coef                   q                           finish; gradient gradient, finish,        |
+ * |                                                                     sigmoid, backward        |
  * | place_start            blocks of l, + 1 size_t     before a pass    strip, gradient          |
  * | place                  q (+ m)                     before a pass    strip, gradient          |
  * | row_of                 l u32                       before a pass    targets                  |

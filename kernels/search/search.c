@@ -294,9 +294,8 @@ static void chunk_task(void *context, size_t chunk)
 }
 
 /* The candidates of all workers for one row of the batch become its result. */
-static void finish_row(void *context, size_t r)
+static void finish_row(const struct batch *b, size_t r)
 {
-    const struct batch *b = context;
     const struct search *p = b->p;
     struct worker *w = b->w;
     const struct side *side = &p->row_side;
@@ -310,6 +309,15 @@ static void finish_row(void *context, size_t r)
     topk_stream_finish(p->isa->topk, stream, &w->scratch,
                        side->values != NULL ? side->values + i * side->ldout : NULL,
                        side->indices != NULL ? side->indices + i * side->ldout : NULL);
+}
+
+/* Rows of a block: results of several threads should not share cache lines. */
+static void finish_task(void *context, size_t block)
+{
+    const struct batch *b = context;
+    size_t first = block * TILE_BLOCK_ROWS, end = size_min(first + TILE_BLOCK_ROWS, b->rows);
+    for (size_t r = first; r < end; r++)
+        finish_row(b, r);
 }
 
 static void take_part(void *search, size_t id, size_t team)
@@ -332,7 +340,7 @@ static void take_part(void *search, size_t id, size_t team)
         threads_wait(team);
         if (p->row_side.k == 0)
             continue;
-        threads_each(team, b.rows, finish_row, &b);
+        threads_each(team, size_blocks(b.rows, TILE_BLOCK_ROWS), finish_task, &b);
         threads_wait(team);
     }
 }
