@@ -125,17 +125,14 @@ static inline bool infonce_has_power(const struct infonce_row *row)
            (row->other != NULL && row->other_scale.power != 1.0f);
 }
 
-/* cosine: whether what was taken out along a row, from the logits, leaves more there than 2^-22 of
- * the gradient. Logits are chains of d terms, and where rows are alike their errors show. */
-static inline bool infonce_much_is_left(float along, float square)
+/* cosine: what is to be taken out of a gradient along x^ once more; 0: nothing. What was taken out
+ * of its sum is made from the logits, chains of d terms, and where rows are alike their errors
+ * show: `along` is left, to be set right where it is more than 2^-22 of all that is left, of which
+ * `square` is the sum of squares. What is beyond float stays what it is, Inf. */
+static inline float infonce_left_along(const struct infonce_row *row, float along, float square)
 {
-    return along * along > 0x1p-44f * square;
-}
-
-/* The same, in the gradient. */
-static inline float infonce_gradient_along(const struct infonce_row *row, float along)
-{
-    return ((along * row->self_scale.inverse) * row->scale) * row->after;
+    float more = ((along * row->self_scale.inverse) * row->scale) * row->after;
+    return along * along > 0x1p-44f * square && more - more == 0 ? more : 0;
 }
 
 /* Where element k of the sum is. */

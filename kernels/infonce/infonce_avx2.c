@@ -368,9 +368,9 @@ infonce_finish_avx2(const struct infonce_row *given, enum mmk_similarity similar
         }
     if (similarity != MMK_COSINE)
         return;
-    float along = simd_sum64x8(left);
-    if (infonce_much_is_left(along, simd_sum64x8(square)))
-        infonce_take_out_avx2(row, factors, infonce_gradient_along(row, along));
+    float more = infonce_left_along(row, simd_sum64x8(left), simd_sum64x8(square));
+    if (more != 0)
+        infonce_take_out_avx2(row, factors, more);
 }
 
 static void infonce_finish_dot_avx2(const struct infonce_row *row)

@@ -402,9 +402,10 @@ infonce_finish_avx512(const struct infonce_row *given, enum mmk_similarity simil
         }
     if (similarity != MMK_COSINE)
         return;
-    float along = simd_sum64x16(left[0], left[1], left[2], left[3]);
-    if (infonce_much_is_left(along, simd_sum64x16(square[0], square[1], square[2], square[3])))
-        infonce_take_out_avx512(row, factors, infonce_gradient_along(row, along));
+    float more = infonce_left_along(row, simd_sum64x16(left[0], left[1], left[2], left[3]),
+                                    simd_sum64x16(square[0], square[1], square[2], square[3]));
+    if (more != 0)
+        infonce_take_out_avx512(row, factors, more);
 }
 
 static void infonce_finish_dot_avx512(const struct infonce_row *row)

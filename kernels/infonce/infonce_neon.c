@@ -355,9 +355,9 @@ infonce_finish_neon(const struct infonce_row *given, enum mmk_similarity similar
         }
     if (similarity != MMK_COSINE)
         return;
-    float along = simd_sum64x4(left);
-    if (infonce_much_is_left(along, simd_sum64x4(square)))
-        infonce_take_out_neon(row, infonce_gradient_along(row, along));
+    float more = infonce_left_along(row, simd_sum64x4(left), simd_sum64x4(square));
+    if (more != 0)
+        infonce_take_out_neon(row, more);
 }
 
 static void infonce_finish_dot_neon(const struct infonce_row *row)

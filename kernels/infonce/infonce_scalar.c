@@ -207,11 +207,8 @@ infonce_finish_scalar(const struct infonce_row *row, enum mmk_similarity similar
         v = (v * row->self_scale.inverse) * row->scale;
         row->gradient[k] = simd_canonical_nan(v * row->after);
     }
-    float along = simd_sum64(left);
-    if (similarity != MMK_COSINE || !infonce_much_is_left(along, simd_sum64(square)))
-        return;
-    float more = infonce_gradient_along(row, along);
-    for (size_t k = 0; k < row->d; k++) {
+    float more = infonce_left_along(row, simd_sum64(left), simd_sum64(square));
+    for (size_t k = 0; similarity == MMK_COSINE && more != 0 && k < row->d; k++) {
         float x = infonce_scaled_scalar(row->self[k], row->self_scale);
         row->gradient[k] = simd_canonical_nan(fmaf(-more, x, row->gradient[k]));
     }
