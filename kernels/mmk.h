@@ -272,8 +272,8 @@ MMK_API void mmk_gallery_free(struct mmk_gallery *gallery);
  * and lse of -Inf. Logits of any size are right; rows and columns 80 nats below most, or 40 above,
  * are done twice. Softmaxes below 2^-126 count as 0. Where float has not the range between inputs
  * and results (but for the cosine a row longer than 2^60, or all below 2^-40; logit_scale times
- * what weighs a pair in G above 2^20 or below 2^-80; and their like) the call is done in double,
- * some 40 times slower.
+ * what weighs a pair in G above 2^20 or below 2^-80; no logit above 2^-64; and their like) the call
+ * is done in double, some 40 times slower.
  * Memory: logits are never stored: O(m + n + entries), packed copies of some 6,100 rows, with
  * gradients 12,200 and 300 more a thread, and 7 MB of G, and beyond 2,688 rows of X 8 bytes for
  * each element of dY and dN. Gradients make logits again (8 m n d flops in all), unless the
@@ -354,7 +354,8 @@ MMK_API enum mmk_status mmk_alignment(const struct mmk_infonce_problem *problem,
  *     sim(x_i, y_j) = -( |x_i - y_j|^2 + sum_k (e^{p_ik} + e^{q_jk}) )
  * Gradients are times upstream.
  * Edge cases: relative accuracy is kept, and terms below 2^-150 count as 0. NaN among the logits
- * makes the loss NaN. m = 0 or n = 0 gives loss 0. Range as in InfoNCE; variances of any size.
+ * makes the loss NaN. m = 0 or n = 0 gives loss 0. Range as in InfoNCE, and of a bias beyond 60
+ * with small s sim; variances of any size.
  * Memory: as InfoNCE; the logits are made once, 2 m n d flops, with gradients 6 m n d, and nothing
  * is kept, so that workspace beyond `least` is of no use.
  * Sources: Zhai et al. 2023 (SigLIP: bias -10 and s = 10 at the start); Chun 2024 (PCME++).

@@ -68,10 +68,8 @@ enum mmk_status mmk_similarity_pair(enum mmk_similarity similarity, size_t d, co
     return checked_pair(isa, similarity, d, x, y, result);
 }
 
-/* Beyond FAR_BYTES of X and Y together their rows come from memory, or from an L3 that does not
- * tell the two cosines apart. For less than SHARE_BYTES one more thread takes longer to start than
- * it saves. */
-enum { FAR_BYTES = 4 << 20, SHARE_BYTES = 512 << 10 };
+/* For less than this one more thread takes longer to start than it saves. */
+enum { SHARE_BYTES = 512 << 10 };
 
 struct pairs_of_rows {
     float (*pair)(size_t d, const float *x, const float *y);
@@ -114,8 +112,8 @@ enum mmk_status mmk_similarity_rows(enum mmk_similarity similarity, const struct
         return MMK_OK;
     }
     size_t bytes = 2 * sizeof(float) * p.x.rows * p.x.columns; /* fits: each half has a size */
-    p.pair = similarity == MMK_COSINE && bytes > FAR_BYTES ? isa->pair->far_cosine
-                                                           : isa->pair->pair[similarity];
+    p.pair = similarity == MMK_COSINE && bytes > PAIR_FAR_BYTES ? isa->pair->far_cosine
+                                                                : isa->pair->pair[similarity];
     threads_run(args_threads(options, size_min(p.x.rows, 1 + bytes / SHARE_BYTES)), some_pairs, &p);
     return MMK_OK;
 }

@@ -23,6 +23,10 @@ struct row_scale {
     float power, inverse;
 };
 
+/* Beyond so many of X and Y together their rows come from memory, or from an L3 that does not tell
+ * far_cosine from the other. */
+enum { PAIR_FAR_BYTES = 4 << 20 };
+
 struct pair_ops {
     /* sim(x, y), indexed by enum mmk_similarity. */
     float (*pair[MMK_SIMILARITY_COUNT])(size_t d, const float *x, const float *y);

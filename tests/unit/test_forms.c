@@ -5,9 +5,11 @@
  * each softmax picks one.
  */
 #include "../../kernels/isa/isa.h"
+#include "../../kernels/pair/pair.h"
 #include "../../ref/cases.h"
 #include "matrix.h"
 
+#include <assert.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -195,6 +197,7 @@ static void query_has_the_bits_of_pairs(void **state)
 static void rows_and_pairs(void)
 {
     enum { FEW = 19, MANY = 1500, D = 400, LDY = D + 3 };
+    static_assert(2 * MANY * D * sizeof(float) > PAIR_FAR_BYTES, "rows that come from memory");
     static float x[MANY * D], y[MANY * LDY], result[MANY];
     fill_floats(x, (size_t)MANY * D, 23);
     fill_floats(y, (size_t)MANY * LDY, 24);
