@@ -4,6 +4,8 @@
  * each    8 elements cost 9 FMAs on the two FMA ports, 4.5 clocks, and beside them a subtraction,
  *         two integer operations for 2^n and six for 0, Inf and NaN. Measured on Zen 5: 7.2 clocks.
  * sum     the terms are at most 1 and none is NaN: of the six, two remain.
+ * powers  and log1p_sums: lse.h in a loop, of which the compiler makes vectors of doubles. They
+ *         stand here to be compiled for the instruction set.
  * Order   two vectors go side by side, every step for both before the next; four would be spilled.
  * Differs the 64 lanes of a sum are eight ymm, half of the registers: four passes over what is in
  *         L1, each for 16 of them.

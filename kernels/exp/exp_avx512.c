@@ -5,6 +5,8 @@
  *         a compare, two minima and vscalefps. Measured on Zen 5: 5.6 clocks from L1.
  * sum     one subtraction and one addition in place of the two minima and the store; the pass that
  *         finds the maximum before is bound by the loads.
+ * powers  and log1p_sums: lse.h in a loop, of which the compiler makes vectors of doubles. They
+ *         stand here to be compiled for the instruction set.
  * Order   four vectors go side by side, every step for all four before the next: the compiler keeps
  *         that order, and the four chains hide the latency of the FMAs. One vector after the other,
  *         unrolled or not, takes 6.4 clocks.

@@ -4,6 +4,8 @@
  * each    4 elements cost 9 FMAs, and beside them a subtraction, two integer operations for 2^n
  *         and six for 0, Inf and NaN.
  * sum     the terms are at most 1 and none is NaN: of the six, two remain.
+ * powers  and log1p_sums: lse.h in a loop, of which the compiler makes vectors of doubles. They
+ *         stand here to be compiled for the instruction set.
  * Order   four vectors go side by side, every step for all four before the next.
  * Differs fmax keeps a NaN, so the maximum finds them by itself; the 64 lanes of a sum are 16 of
  *         the 32 registers: four passes over what is in L1, each for 16 of them.

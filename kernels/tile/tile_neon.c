@@ -1,11 +1,11 @@
 /* tile_neon.c - register tile 12 x 8 and its packing, AArch64 NEON.
  * SPDX-License-Identifier: MIT
  *
- * Registers   24 accumulators, 2 of B, 3 of A: 29 of 32.
- * Bound by    the FMA pipes: 24 FMAs a step against 5 loads. A is not broadcast: three registers
- *             hold its 12 rows and each FMA names a lane.
- * Differs     product_rows has A along k: 12 loads of one element in place of 3, and each FMA names
- *             lane 0.
+ * Registers   24 accumulators, 2 of B, in columns 3 of A: 29 of 32.
+ * Bound by    the FMA pipes: 24 FMAs a step against 14 loads in rows (2 of B, 12 of one element of
+ *             A), of which all logits, matrices and dX are made, and 5 in columns (dY).
+ * Differs     A is not broadcast: each FMA names a lane, in rows lane 0, in columns one of three
+ *             registers that hold the 12 rows.
  * Unrolled    by pragma, every loop over the accumulators: a loop that is left indexes them in
  *             memory, and gcc then keeps them there.
  * Packing     4 x 4 transposes with trn1/trn2.
