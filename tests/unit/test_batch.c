@@ -146,6 +146,46 @@ static void equal_infonce(int threads)
     }
 }
 
+/* InfoNCE, half of the rows positives of the one at 1, the others at -1: with q what the softmax
+ * has for these, dx = -q 1 + q (-1). From a given lse the positives are added when all else is. */
+static void many_positives(int threads)
+{
+    static uint32_t column[EQUAL_ROWS / 2];
+    const size_t start[] = {0, EQUAL_ROWS / 2};
+    double q = exp(-1) / (exp(1) + exp(-1));
+    one[0] = 1.0f;
+    for (size_t j = 0; j < EQUAL_ROWS; j++) {
+        many[j] = j % 2 == 0 ? 1.0f : -1.0f;
+        column[j / 2] = (uint32_t)(j / 2 * 2);
+    }
+    const struct mmk_csr targets = {.row_start = start, .column = column};
+    struct mmk_infonce_problem problem = {.x = MATRIX_AT(one, 1, 1, 0),
+                                          .y = MATRIX_AT(many, EQUAL_ROWS, 1, 0),
+                                          .logit_scale = 1.0f,
+                                          .weight_x = 1.0f,
+                                          .targets = &targets};
+    float dscale;
+    struct mmk_infonce_results results = {.dx = MATRIX_OUT_AT(done, 1, 1, 0),
+                                          .lse_x = lse_one,
+                                          .lse_y = lse_many,
+                                          .dlogit_scale = &dscale};
+    for (int given = 0; given < 2; given++) {
+        assert_int_equal(mmk_infonce(&problem, &results, &(struct mmk_options){.threads = threads}),
+                         MMK_OK);
+        assert_one_near("dx", done[0], -2 * q, MOST);
+        assert_one_near("dlogit_scale", dscale, -2 * q, MOST);
+        problem.lse_x = lse_one;
+        problem.lse_y = lse_many;
+        results.lse_x = results.lse_y = NULL;
+    }
+}
+
+static void a_row_of_many_positives(void **state)
+{
+    (void)state;
+    on_every_isa(many_positives);
+}
+
 /* The sigmoid loss, the partner at -1. */
 static void equal_sigmoid(int threads)
 {
@@ -367,6 +407,7 @@ int main(void)
         cmocka_unit_test(equal_rows_of_uniformity),
         cmocka_unit_test(equal_rows_of_infonce),
         cmocka_unit_test(equal_rows_of_sigmoid),
+        cmocka_unit_test(a_row_of_many_positives),
         cmocka_unit_test(a_tie_of_parts),
         cmocka_unit_test(random_rows),
         cmocka_unit_test(nothing_is_left_along_a_row),

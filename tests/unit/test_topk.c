@@ -47,6 +47,7 @@ enum pattern {
     ANY_BITS,
     OUTLIERS,
     ALL_INF_THEN_RISING,
+    NAN_THEN_MINUS_INF,
     PATTERNS
 };
 
@@ -114,6 +115,8 @@ static float score(enum pattern pattern, size_t n, size_t j)
         return j == n / 2 ? INFINITY : j == n / 3 ? -INFINITY : 1.0f + 1e-6f * g;
     case ALL_INF_THEN_RISING:
         return j < 99 ? INFINITY : up;
+    case NAN_THEN_MINUS_INF:
+        return j < 3 * (n / 4) ? NAN : -INFINITY;
     default:
         return g;
     }
