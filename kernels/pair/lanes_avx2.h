@@ -21,15 +21,21 @@ enum { PAIR_LONG_ROW = 4096 };
 /* x.y. */
 static inline __m256 pair_dot_row_avx2(size_t d, const float *x, const float *y)
 {
-    __m256 s0 = _mm256_setzero_ps();
-    __m256 s1 = _mm256_setzero_ps();
-    __m256 s2 = _mm256_setzero_ps();
-    __m256 s3 = _mm256_setzero_ps();
-    __m256 s4 = _mm256_setzero_ps();
-    __m256 s5 = _mm256_setzero_ps();
-    __m256 s6 = _mm256_setzero_ps();
-    __m256 s7 = _mm256_setzero_ps();
+    __m256 s0, s1, s2, s3, s4, s5, s6, s7;
     size_t k = 0;
+    if (d >= 64) {
+        s0 = _mm256_mul_ps(_mm256_loadu_ps(x), _mm256_loadu_ps(y));
+        s1 = _mm256_mul_ps(_mm256_loadu_ps(x + 8), _mm256_loadu_ps(y + 8));
+        s2 = _mm256_mul_ps(_mm256_loadu_ps(x + 16), _mm256_loadu_ps(y + 16));
+        s3 = _mm256_mul_ps(_mm256_loadu_ps(x + 24), _mm256_loadu_ps(y + 24));
+        s4 = _mm256_mul_ps(_mm256_loadu_ps(x + 32), _mm256_loadu_ps(y + 32));
+        s5 = _mm256_mul_ps(_mm256_loadu_ps(x + 40), _mm256_loadu_ps(y + 40));
+        s6 = _mm256_mul_ps(_mm256_loadu_ps(x + 48), _mm256_loadu_ps(y + 48));
+        s7 = _mm256_mul_ps(_mm256_loadu_ps(x + 56), _mm256_loadu_ps(y + 56));
+        k = 64;
+    } else {
+        s0 = s1 = s2 = s3 = s4 = s5 = s6 = s7 = _mm256_setzero_ps();
+    }
     for (; k + 64 <= d; k += 64) {
         s0 = _mm256_fmadd_ps(_mm256_loadu_ps(x + k), _mm256_loadu_ps(y + k), s0);
         s1 = _mm256_fmadd_ps(_mm256_loadu_ps(x + k + 8), _mm256_loadu_ps(y + k + 8), s1);
@@ -77,15 +83,29 @@ static inline __m256 pair_dot_row_avx2(size_t d, const float *x, const float *y)
 /* |x - y|^2 */
 static inline __m256 pair_sq_l2_row_avx2(size_t d, const float *x, const float *y)
 {
-    __m256 s0 = _mm256_setzero_ps();
-    __m256 s1 = _mm256_setzero_ps();
-    __m256 s2 = _mm256_setzero_ps();
-    __m256 s3 = _mm256_setzero_ps();
-    __m256 s4 = _mm256_setzero_ps();
-    __m256 s5 = _mm256_setzero_ps();
-    __m256 s6 = _mm256_setzero_ps();
-    __m256 s7 = _mm256_setzero_ps();
+    __m256 s0, s1, s2, s3, s4, s5, s6, s7;
     size_t k = 0;
+    if (d >= 64) {
+        __m256 d0 = _mm256_sub_ps(_mm256_loadu_ps(x), _mm256_loadu_ps(y));
+        s0 = _mm256_mul_ps(d0, d0);
+        __m256 d1 = _mm256_sub_ps(_mm256_loadu_ps(x + 8), _mm256_loadu_ps(y + 8));
+        s1 = _mm256_mul_ps(d1, d1);
+        __m256 d2 = _mm256_sub_ps(_mm256_loadu_ps(x + 16), _mm256_loadu_ps(y + 16));
+        s2 = _mm256_mul_ps(d2, d2);
+        __m256 d3 = _mm256_sub_ps(_mm256_loadu_ps(x + 24), _mm256_loadu_ps(y + 24));
+        s3 = _mm256_mul_ps(d3, d3);
+        __m256 d4 = _mm256_sub_ps(_mm256_loadu_ps(x + 32), _mm256_loadu_ps(y + 32));
+        s4 = _mm256_mul_ps(d4, d4);
+        __m256 d5 = _mm256_sub_ps(_mm256_loadu_ps(x + 40), _mm256_loadu_ps(y + 40));
+        s5 = _mm256_mul_ps(d5, d5);
+        __m256 d6 = _mm256_sub_ps(_mm256_loadu_ps(x + 48), _mm256_loadu_ps(y + 48));
+        s6 = _mm256_mul_ps(d6, d6);
+        __m256 d7 = _mm256_sub_ps(_mm256_loadu_ps(x + 56), _mm256_loadu_ps(y + 56));
+        s7 = _mm256_mul_ps(d7, d7);
+        k = 64;
+    } else {
+        s0 = s1 = s2 = s3 = s4 = s5 = s6 = s7 = _mm256_setzero_ps();
+    }
     for (; k + 64 <= d; k += 64) {
         __m256 d0 = _mm256_sub_ps(_mm256_loadu_ps(x + k), _mm256_loadu_ps(y + k));
         s0 = _mm256_fmadd_ps(d0, d0, s0);

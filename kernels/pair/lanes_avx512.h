@@ -18,11 +18,17 @@
 /* x.y */
 static inline __m512 pair_dot_row_avx512(size_t d, const float *x, const float *y)
 {
-    __m512 s0 = _mm512_setzero_ps();
-    __m512 s1 = _mm512_setzero_ps();
-    __m512 s2 = _mm512_setzero_ps();
-    __m512 s3 = _mm512_setzero_ps();
+    __m512 s0, s1, s2, s3;
     size_t k = 0;
+    if (d >= 64) {
+        s0 = _mm512_mul_ps(_mm512_loadu_ps(x), _mm512_loadu_ps(y));
+        s1 = _mm512_mul_ps(_mm512_loadu_ps(x + 16), _mm512_loadu_ps(y + 16));
+        s2 = _mm512_mul_ps(_mm512_loadu_ps(x + 32), _mm512_loadu_ps(y + 32));
+        s3 = _mm512_mul_ps(_mm512_loadu_ps(x + 48), _mm512_loadu_ps(y + 48));
+        k = 64;
+    } else {
+        s0 = s1 = s2 = s3 = _mm512_setzero_ps();
+    }
     for (; k + 64 <= d; k += 64) {
         s0 = _mm512_fmadd_ps(_mm512_loadu_ps(x + k), _mm512_loadu_ps(y + k), s0);
         s1 = _mm512_fmadd_ps(_mm512_loadu_ps(x + k + 16), _mm512_loadu_ps(y + k + 16), s1);

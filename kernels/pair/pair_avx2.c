@@ -31,12 +31,12 @@ enum { LONG_PIECE = 512, FAR_PIECE = 128, FAR_ROW = 384 };
 
 static float pair_dot_avx2(size_t d, const float *x, const float *y)
 {
-    return simd_canonical_nan(simd_sum8x8(pair_dot_row_avx2(d, x, y)));
+    return simd_canonical_nan1(simd_sum8x8(pair_dot_row_avx2(d, x, y)));
 }
 
 static float pair_neg_sq_l2_avx2(size_t d, const float *x, const float *y)
 {
-    return simd_canonical_nan(0.0f - simd_sum8x8(pair_sq_l2_row_avx2(d, x, y)));
+    return simd_canonical_nan1(0.0f - simd_sum8x8(pair_sq_l2_row_avx2(d, x, y)));
 }
 
 /* One pass of two over the lanes of xy, xx and yy: first is 0 or 16, the first lane. Adds to sum,

@@ -10,8 +10,9 @@
  * From d = 512 on the table's bound is what one sees (92 % of the FMA rate at 768). Below,
  * calls overlap as far as the reorder buffer reaches (448 instructions): what counts is how few
  * instructions a call has and how short its last chain is (three trees, square root, division: 60
- * of 85 clocks). So the three trees are summed together, and the first block multiplies instead of
- * adding to zeros.
+ * of 85 clocks). So the three trees are summed together, the first block multiplies instead of
+ * adding to zeros, and a NaN is replaced without a way through general registers: dot 4.05 -> 3.45
+ * ns, -|x - y|^2 4.7 -> 4.0 ns at d = 128 (Zen 5, 4.2 GHz; loops of calls in L1).
  *
  * Tails are masked loads. Other ISAs: AVX2 and NEON have no registers for three sums of 64 lanes
  * and take them in two passes.
@@ -24,17 +25,27 @@
 
 static float pair_dot_avx512(size_t d, const float *x, const float *y)
 {
-    return simd_canonical_nan(simd_sum16x16(pair_dot_row_avx512(d, x, y)));
+    return simd_canonical_nan1(simd_sum16x16(pair_dot_row_avx512(d, x, y)));
 }
 
 /* |x - y|^2 */
 static inline __m512 sq_l2_row_avx512(size_t d, const float *x, const float *y)
 {
-    __m512 s0 = _mm512_setzero_ps();
-    __m512 s1 = _mm512_setzero_ps();
-    __m512 s2 = _mm512_setzero_ps();
-    __m512 s3 = _mm512_setzero_ps();
+    __m512 s0, s1, s2, s3;
     size_t k = 0;
+    if (d >= 64) {
+        __m512 d0 = _mm512_sub_ps(_mm512_loadu_ps(x), _mm512_loadu_ps(y));
+        s0 = _mm512_mul_ps(d0, d0);
+        __m512 d1 = _mm512_sub_ps(_mm512_loadu_ps(x + 16), _mm512_loadu_ps(y + 16));
+        s1 = _mm512_mul_ps(d1, d1);
+        __m512 d2 = _mm512_sub_ps(_mm512_loadu_ps(x + 32), _mm512_loadu_ps(y + 32));
+        s2 = _mm512_mul_ps(d2, d2);
+        __m512 d3 = _mm512_sub_ps(_mm512_loadu_ps(x + 48), _mm512_loadu_ps(y + 48));
+        s3 = _mm512_mul_ps(d3, d3);
+        k = 64;
+    } else {
+        s0 = s1 = s2 = s3 = _mm512_setzero_ps();
+    }
     for (; k + 64 <= d; k += 64) {
         __m512 d0 = _mm512_sub_ps(_mm512_loadu_ps(x + k), _mm512_loadu_ps(y + k));
         s0 = _mm512_fmadd_ps(d0, d0, s0);
@@ -69,7 +80,7 @@ static inline __m512 sq_l2_row_avx512(size_t d, const float *x, const float *y)
 
 static float pair_neg_sq_l2_avx512(size_t d, const float *x, const float *y)
 {
-    return simd_canonical_nan(0.0f - simd_sum16x16(sq_l2_row_avx512(d, x, y)));
+    return simd_canonical_nan1(0.0f - simd_sum16x16(sq_l2_row_avx512(d, x, y)));
 }
 
 static float pair_cosine_avx512(size_t d, const float *x, const float *y)
@@ -79,7 +90,6 @@ static float pair_cosine_avx512(size_t d, const float *x, const float *y)
     __m512 yy0, yy1, yy2, yy3;
     size_t k = 0;
     if (d >= 64) {
-        /* The first block multiplies: 12 instructions less than zeros to add to. */
         __m512 x0 = simd_load_once(x);
         __m512 y0 = simd_load_once(y);
         xy0 = _mm512_mul_ps(x0, y0);

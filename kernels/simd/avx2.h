@@ -72,6 +72,12 @@ static inline float simd_sum8x8(__m256 h)
     return _mm_cvtss_f32(_mm_add_ss(q, _mm_setzero_ps()));
 }
 
+/* simd_canonical_nan by a blend: the compiler's goes through a general register. */
+static inline float simd_canonical_nan1(float v)
+{
+    return _mm256_cvtss_f32(simd_canonical_nan8(_mm256_castps128_ps256(_mm_set_ss(v))));
+}
+
 /* low holds lanes 0..7, high 8..15. */
 static inline float simd_sum16x8(__m256 low, __m256 high)
 {

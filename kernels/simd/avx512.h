@@ -74,6 +74,14 @@ static inline float simd_sum16x16(__m512 v)
     return _mm_cvtss_f32(_mm_add_ss(q, _mm_setzero_ps()));
 }
 
+/* simd_canonical_nan by a mask: the compiler's goes through a general register. */
+static inline float simd_canonical_nan1(float v)
+{
+    __m128 w = _mm_set_ss(v);
+    __mmask8 nan = _mm_cmp_ss_mask(w, w, _CMP_UNORD_Q);
+    return _mm_cvtss_f32(_mm_mask_mov_ps(w, nan, _mm_castsi128_ps(_mm_set1_epi32(0x7fc00000))));
+}
+
 /* The first two levels of the tree, 64 -> 16 lanes; s0 holds canonical lanes 0..15, s1 16..31, and
  * so on. */
 static inline __m512 simd_fold64x16(__m512 s0, __m512 s1, __m512 s2, __m512 s3)
