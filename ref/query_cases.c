@@ -110,9 +110,15 @@ static size_t query_sweep(bool quick, struct shape *shapes)
     size_t dim_count = sweep_dims(quick, dims);
     for (size_t i = 0; i < dim_count; i++)
         sweep_add(shapes, &count, (struct shape){.n = 5, .d = dims[i], .ld_extra = i % 3});
-    for (size_t n = 0; n <= (quick ? 9u : 40u); n++) {
+    /* Rows of one block are taken 16 at a time, and from 512 KB on another way. */
+    for (size_t n = 0; n <= (quick ? 19u : 40u); n++) {
         sweep_add(shapes, &count, (struct shape){.n = n, .d = 10});
+        sweep_add(shapes, &count, (struct shape){.n = n, .d = 64, .ld_extra = n % 2});
         sweep_add(shapes, &count, (struct shape){.n = n, .d = 67, .ld_extra = 5});
+    }
+    for (size_t n = 2047; n <= 2049; n++) {
+        sweep_add(shapes, &count, (struct shape){.n = n, .d = 64});
+        sweep_add(shapes, &count, (struct shape){.n = n, .d = 50, .ld_extra = 14});
     }
     if (!quick)
         sweep_add(shapes, &count, (struct shape){.n = 1000, .d = 50});
@@ -121,8 +127,9 @@ static size_t query_sweep(bool quick, struct shape *shapes)
 
 /* Galleries of 64 KB, 512 KB, 8 MB, 512 MB: L1 or L2, L2, L3, memory. */
 static const struct shape query_bench[] = {
-    {.n = 128, .d = 128}, {.n = 1024, .d = 128}, {.n = 16384, .d = 128}, {.n = 1048576, .d = 128},
-    {.n = 21, .d = 768},  {.n = 170, .d = 768},  {.n = 2730, .d = 768},  {.n = 174762, .d = 768},
+    {.n = 2048, .d = 64},   {.n = 32768, .d = 64},    {.n = 128, .d = 128}, {.n = 1024, .d = 128},
+    {.n = 16384, .d = 128}, {.n = 1048576, .d = 128}, {.n = 21, .d = 768},  {.n = 170, .d = 768},
+    {.n = 2730, .d = 768},  {.n = 174762, .d = 768},
 };
 
 static const struct shape norms_bench[] = {{.n = 1024, .d = 128}, {.n = 2730, .d = 768}};

@@ -3,6 +3,7 @@
  *
  *                registers                       a block of 64 floats   bound on Zen 5
  *   query dot    8 sums, x, of two rows          12 loads, 8 FMA        L2, L3 or memory
+ *   up to 64     4 x, 4 y, trees, of 4 rows      4 loads, 4 multiplies  the same; the trees
  *   query cosine 16 sums (xy, yy), x, y          12 loads, 16 FMA       2 FMA, 64 bytes a clock
  *   65..128      4 or 8 sums, 8 x, of one row    4 loads, 4 or 8 FMA    the same; the trees
  *
@@ -25,6 +26,7 @@
  */
 #include "query.h"
 
+#include "../call/size.h"
 #include "../pair/lanes_avx512.h"
 
 /* Pairs of rows whose trees are summed together: one vector of results. */
@@ -437,6 +439,130 @@ static void cosine_short_rows_avx512(size_t rows, size_t d, const float *x, cons
         xy[r] = yy[r] = _mm512_setzero_ps();
 }
 
+/* ---- Rows of at most 64 floats against one x, which stays in registers ----------------------- */
+
+/* No chain: four products a row, and the trees, all of them summed in registers. Loads are masked:
+ * from L2 the same loop comes to 62 bytes a clock with masks, to 40 without. From memory hardware
+ * does not prefetch for them: of 41 GB/s they reach 20, with software prefetch 34. So whole blocks
+ * of more than NEAR_BYTES together go the general way, two streams at a time without masks. */
+enum { NEAR_BYTES = 512 << 10 };
+
+static inline bool rows_are_far(size_t n, size_t ldy)
+{
+    return n > NEAR_BYTES / sizeof(float) / size_max(ldy, 1);
+}
+
+static inline bool rows_are_one_block(size_t n, size_t d, size_t ldy)
+{
+    return d < 64 || (d == 64 && !rows_are_far(n, ldy));
+}
+
+/* Up to 64 floats, 0 beyond, and which of them are there. */
+struct block {
+    __m512 v[4];
+};
+
+struct live_block {
+    __mmask16 m[4];
+};
+
+static inline struct live_block live_block_avx512(size_t d)
+{
+    return (struct live_block){
+        {live_avx512(d, 0), live_avx512(d, 16), live_avx512(d, 32), live_avx512(d, 48)}};
+}
+
+static inline struct block load_block_avx512(struct live_block live, const float *y)
+{
+    return (struct block){
+        {_mm512_maskz_loadu_ps(live.m[0], y), _mm512_maskz_loadu_ps(live.m[1], y + 16),
+         _mm512_maskz_loadu_ps(live.m[2], y + 32), _mm512_maskz_loadu_ps(live.m[3], y + 48)}};
+}
+
+static inline __m512 dot_block_avx512(struct block x, struct block y)
+{
+    return simd_fold64x16(_mm512_mul_ps(x.v[0], y.v[0]), _mm512_mul_ps(x.v[1], y.v[1]),
+                          _mm512_mul_ps(x.v[2], y.v[2]), _mm512_mul_ps(x.v[3], y.v[3]));
+}
+
+static inline __m512 sq_l2_block_avx512(struct block x, struct block y)
+{
+    struct block e = {{_mm512_sub_ps(x.v[0], y.v[0]), _mm512_sub_ps(x.v[1], y.v[1]),
+                       _mm512_sub_ps(x.v[2], y.v[2]), _mm512_sub_ps(x.v[3], y.v[3])}};
+    return dot_block_avx512(e, e);
+}
+
+/* Sums of 4 rows, 16 -> 4 lanes each, as blocks. */
+static inline __m512 join_four_avx512(__m512 a, __m512 b, __m512 c, __m512 e)
+{
+    return join8_avx512(join16_avx512(a, b), join16_avx512(c, e));
+}
+
+/* Row 4 i + r is block r of fours[i], 4 -> 1 lane each: element of its own number. */
+static inline __m512 sum_fours_avx512(const __m512 fours[4])
+{
+    __m512 t = join2_avx512(join4_avx512(fours[0], fours[1]), join4_avx512(fours[2], fours[3]));
+    const __m512i by_row = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
+    return _mm512_add_ps(_mm512_permutexvar_ps(by_row, t), _mm512_setzero_ps());
+}
+
+/* Rows of one block, and x. */
+struct block_rows {
+    struct live_block live;
+    struct block x;
+    size_t ldy;
+    bool far;
+};
+
+static inline struct block_rows block_rows_avx512(size_t n, size_t d, const float *x, size_t ldy)
+{
+    struct live_block live = live_block_avx512(d);
+    return (struct block_rows){live, load_block_avx512(live, x), ldy, rows_are_far(n, ldy)};
+}
+
+/* Up to GROUP rows from row first on, element r of the result that of row first + r; *squares =
+ * |y|^2, unless NULL. Behind the last row comes the last row again. */
+__attribute__((always_inline)) static inline __m512
+sum_some_blocks_avx512(__m512 (*of_row)(struct block x, struct block y), const struct block_rows *b,
+                       const float *y, size_t rows, bool far, __m512 *squares)
+{
+    __m512 fours[4], square_fours[4];
+    for (size_t i = 0; i < 4; i++)
+        fours[i] = square_fours[i] = _mm512_setzero_ps();
+    for (size_t i = 0; 4 * i < rows; i++, y += 4 * b->ldy) {
+        size_t last = rows - 1 - 4 * i;
+        const float *row[4];
+        struct block block[4];
+        for (size_t r = 0; r < 4; r++) {
+            row[r] = y + (last < r ? last : r) * b->ldy;
+            block[r] = load_block_avx512(b->live, row[r]);
+        }
+        if (far) {
+            for (size_t r = 0; r < 4; r++)
+                for (size_t k = 0; k < 64; k += 16)
+                    prefetch_line_avx512(row[r] + k);
+        }
+        fours[i] = join_four_avx512(of_row(b->x, block[0]), of_row(b->x, block[1]),
+                                    of_row(b->x, block[2]), of_row(b->x, block[3]));
+        if (squares != NULL)
+            square_fours[i] = join_four_avx512(
+                dot_block_avx512(block[0], block[0]), dot_block_avx512(block[1], block[1]),
+                dot_block_avx512(block[2], block[2]), dot_block_avx512(block[3], block[3]));
+    }
+    if (squares != NULL)
+        *squares = sum_fours_avx512(square_fours);
+    return sum_fours_avx512(fours);
+}
+
+__attribute__((always_inline)) static inline __m512
+sum_blocks_avx512(__m512 (*of_row)(struct block x, struct block y), const struct block_rows *b,
+                  const float *y, size_t rows, __m512 *squares)
+{
+    if (rows == GROUP && !b->far) /* the same, without branches */
+        return sum_some_blocks_avx512(of_row, b, y, GROUP, false, squares);
+    return sum_some_blocks_avx512(of_row, b, y, rows, b->far, squares);
+}
+
 /* ---- Groups of rows -------------------------------------------------------------------------- */
 
 /* Rows whose trees are summed together: at, at + 1, ... and those half the gallery on, so that each
@@ -526,6 +652,15 @@ static inline __m512 cosine_group_avx512(struct group g, size_t d, const float *
 static void query_dot_avx512(size_t n, size_t d, const float *x, const float *y, size_t ldy,
                              float *result)
 {
+    if (rows_are_one_block(n, d, ldy)) {
+        const struct block_rows b = block_rows_avx512(n, d, x, ldy);
+        for (size_t rows; n > 0; n -= rows, y += rows * ldy, result += rows) {
+            rows = n < GROUP ? n : GROUP;
+            __m512 v = sum_blocks_avx512(dot_block_avx512, &b, y, rows, NULL);
+            simd_store_first(result, rows, simd_canonical_nan16(v));
+        }
+        return;
+    }
     if (rows_are_short(d)) {
         for (size_t rows; n > 0; n -= rows, y += rows * ldy, result += rows) {
             rows = n < GROUP ? n : GROUP;
@@ -544,6 +679,16 @@ static void query_dot_avx512(size_t n, size_t d, const float *x, const float *y,
 static void query_neg_sq_l2_avx512(size_t n, size_t d, const float *x, const float *y, size_t ldy,
                                    float *result)
 {
+    if (rows_are_one_block(n, d, ldy)) {
+        const struct block_rows b = block_rows_avx512(n, d, x, ldy);
+        for (size_t rows; n > 0; n -= rows, y += rows * ldy, result += rows) {
+            rows = n < GROUP ? n : GROUP;
+            __m512 v = sum_blocks_avx512(sq_l2_block_avx512, &b, y, rows, NULL);
+            v = _mm512_sub_ps(_mm512_setzero_ps(), v);
+            simd_store_first(result, rows, simd_canonical_nan16(v));
+        }
+        return;
+    }
     if (rows_are_short(d)) {
         for (size_t rows; n > 0; n -= rows, y += rows * ldy, result += rows) {
             rows = n < GROUP ? n : GROUP;
@@ -573,8 +718,21 @@ static inline unsigned unsafe_avx512(__m512 yy)
     return _mm512_cmpgt_epu32_mask(above, _mm512_set1_epi32(NORM_SAFE_SPAN));
 }
 
-/* The cosines of a group from the sums of its rows; those whose |y|^2 is not safe go the scaled
- * way. */
+/* The cosines of up to 16 rows that follow each other, from their sums; those whose |y|^2 is not
+ * safe go the scaled way. */
+static inline void store_row_cosines_avx512(size_t rows, size_t d, const float *x, const float *y,
+                                            size_t ldy, __m512 xy, float xx, __m512 yy,
+                                            float *result)
+{
+    simd_store_first(result, rows, cosines_avx512(xy, xx, yy));
+    unsigned unsafe = unsafe_avx512(yy) & simd_first(rows);
+    for (; __builtin_expect(unsafe != 0, 0); unsafe &= unsafe - 1) {
+        size_t r = (size_t)__builtin_ctz(unsafe);
+        result[r] = pair_scaled_cosine_avx512(d, x, y + r * ldy);
+    }
+}
+
+/* The same of a group. */
 static inline void store_cosines_avx512(struct group g, size_t d, const float *x, const float *y,
                                         size_t ldy, __m512 xy, float xx, __m512 yy, float *result)
 {
@@ -597,19 +755,24 @@ static void query_cosine_avx512(size_t n, size_t d, const float *x, const float 
             result[j] = pair_scaled_cosine_avx512(d, x, y + j * ldy);
         return;
     }
+    if (rows_are_one_block(n, d, ldy)) {
+        const struct block_rows b = block_rows_avx512(n, d, x, ldy);
+        for (size_t rows; n > 0; n -= rows, y += rows * ldy, result += rows) {
+            rows = n < GROUP ? n : GROUP;
+            __m512 yy;
+            __m512 xy = sum_blocks_avx512(dot_block_avx512, &b, y, rows, &yy);
+            store_row_cosines_avx512(rows, d, x, y, ldy, xy, xx, yy, result);
+        }
+        return;
+    }
     if (rows_are_short(d)) {
         for (size_t rows; n > 0; n -= rows, y += rows * ldy, result += rows) {
             rows = n < GROUP ? n : GROUP;
             __m512 xy[GROUP];
             __m512 yy[GROUP];
             cosine_short_rows_avx512(rows, d, x, y, ldy, xy, yy);
-            __m512 sum_yy = sum_rows_avx512(yy);
-            simd_store_first(result, rows, cosines_avx512(sum_rows_avx512(xy), xx, sum_yy));
-            unsigned unsafe = unsafe_avx512(sum_yy) & simd_first(rows);
-            for (; __builtin_expect(unsafe != 0, 0); unsafe &= unsafe - 1) {
-                size_t r = (size_t)__builtin_ctz(unsafe);
-                result[r] = pair_scaled_cosine_avx512(d, x, y + r * ldy);
-            }
+            store_row_cosines_avx512(rows, d, x, y, ldy, sum_rows_avx512(xy), xx,
+                                     sum_rows_avx512(yy), result);
         }
         return;
     }
@@ -630,6 +793,17 @@ static void query_norms_avx512(size_t n, size_t d, const float *x, const float *
             result[j] = pair_scaled_cosine_avx512(d, x, y + j * ldy);
         return;
     }
+    if (rows_are_one_block(n, d, ldy)) {
+        const struct block_rows b = block_rows_avx512(n, d, x, ldy);
+        for (size_t rows; n > 0;
+             n -= rows, y += rows * ldy, squared_norms += rows, result += rows) {
+            rows = n < GROUP ? n : GROUP;
+            __m512 xy = sum_blocks_avx512(dot_block_avx512, &b, y, rows, NULL);
+            __m512 yy = simd_load_first(squared_norms, rows);
+            store_row_cosines_avx512(rows, d, x, y, ldy, xy, xx, yy, result);
+        }
+        return;
+    }
     if (rows_are_short(d)) {
         for (size_t rows; n > 0;
              n -= rows, y += rows * ldy, squared_norms += rows, result += rows) {
@@ -637,12 +811,7 @@ static void query_norms_avx512(size_t n, size_t d, const float *x, const float *
             __m512 s[GROUP];
             dot_short_rows_avx512(rows, d, x, y, ldy, s);
             __m512 yy = simd_load_first(squared_norms, rows);
-            simd_store_first(result, rows, cosines_avx512(sum_rows_avx512(s), xx, yy));
-            unsigned unsafe = unsafe_avx512(yy) & simd_first(rows);
-            for (; __builtin_expect(unsafe != 0, 0); unsafe &= unsafe - 1) {
-                size_t r = (size_t)__builtin_ctz(unsafe);
-                result[r] = pair_scaled_cosine_avx512(d, x, y + r * ldy);
-            }
+            store_row_cosines_avx512(rows, d, x, y, ldy, sum_rows_avx512(s), xx, yy, result);
         }
         return;
     }
