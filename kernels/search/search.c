@@ -207,20 +207,8 @@ static void hold_batch(const struct search *p, size_t row, size_t rows, size_t i
             tile_row_squares(tile, &p->x, row, rows, p->d, p->xx, id, team);
         return;
     }
-    for (size_t r = id; r < rows; r += team) {
-        const float *x = p->x.data + (row + r) * p->x.ld;
-        float *out = p->rows_a + r * p->d, dot[TILE_MAX_NR], square[TILE_MAX_NR];
-        struct row_scale scale = {1, 1};
-        if (p->x.normalize != NULL)
-            scale = p->x.normalize->row_scale(p->d, x);
-        if (!norms) {
-            p->isa->pair->scale_row(p->d, x, scale, out);
-            continue;
-        }
-        tile_subtract_origin(p->d, x, p->x.origin, out);
-        tile_multiply_row(tile, p->d, out, &p->x, row + r, 1, dot, square);
-        p->xx[r] = square[0];
-    }
+    for (size_t r = id; r < rows; r += team)
+        tile_hold_row(tile, p->d, &p->x, row + r, p->rows_a + r * p->d, norms ? &p->xx[r] : NULL);
 }
 
 /* Where the chunk is packed; packs it, unless it is. */

@@ -86,13 +86,17 @@ void tile_pack(const struct tile_ops *ops, const struct tile_operand *operand, s
 {
     size_t width = ops->nr, padded = size_round_up(count, width);
     size_t chunk = tile_chunk_depth(d);
+    /* The worker's next panel, while norms are taken; without these a burst that helps nothing. */
+    bool fetches = operand->normalize != NULL && count * d > NEAR_FLOATS;
     for (size_t panel = worker; panel * width < count; panel += workers) {
         const float *row[TILE_MAX_NR];
         struct row_scale scale[TILE_MAX_NR];
         size_t r0 = panel * width;
         size_t rows = count - r0 < width ? count - r0 : width;
         for (size_t r = 0; r < rows; r++) {
-            size_t source;
+            size_t source, next = first + r0 + r + workers * width;
+            if (fetches && next < operand->rows)
+                tile_fetch_row(operand_row(operand, next, &source), d);
             row[r] = operand_row(operand, first + r0 + r, &source);
             scale[r] = operand_scale(operand, d, row[r], source);
         }
@@ -197,6 +201,22 @@ void tile_multiply_row(const struct tile_ops *ops, size_t d, const float *a,
             scale[r] = operand_scale(b, d, row[r], source);
     }
     ops->row_product(count, d, a, row, b->origin, scaled ? scale : NULL, c, squares, ahead);
+}
+
+void tile_hold_row(const struct tile_ops *ops, size_t d, const struct tile_operand *a, size_t r,
+                   float *out, float *square)
+{
+    size_t source;
+    const float *row = operand_row(a, r, &source);
+    if (a->normalize != NULL)
+        a->normalize->scale_row(d, row, a->normalize->row_scale(d, row), out);
+    else
+        tile_subtract_origin(d, row, a->origin, out);
+    if (square == NULL)
+        return;
+    float dot[TILE_MAX_NR], squares[TILE_MAX_NR];
+    tile_multiply_row(ops, d, out, a, r, 1, dot, squares);
+    *square = squares[0];
 }
 
 void tile_sum_squares(const struct tile_ops *ops, size_t d, const float *packed, size_t rows,

@@ -243,6 +243,11 @@ void tile_multiply_row(const struct tile_ops *ops, size_t d, const float *a,
                        const struct tile_operand *b, size_t col, size_t count, float *c,
                        float *squares);
 
+/* Row r of A as tile_multiply_row wants it, d floats: scaled, or less the origin; *square, unless
+ * NULL, is the squared norm of what is left, one FMA chain. */
+void tile_hold_row(const struct tile_ops *ops, size_t d, const struct tile_operand *a, size_t r,
+                   float *out, float *square);
+
 /* Squared norms of the packed rows that this worker has packed, each one FMA chain: the bits that
  * the tile gives for x.x. */
 void tile_sum_squares(const struct tile_ops *ops, size_t d, const float *packed, size_t rows,
