@@ -13,9 +13,6 @@
 #include "../isa/isa.h"
 #include "../simd/scalar.h"
 
-/* Floats of a block of logsumexp: 16 KB, which the second pass finds in L1. */
-enum { EXP_BLOCK = 4096 };
-
 enum mmk_status mmk_exp(size_t n, const float *x, float *y)
 {
     FP_STATE_DEFAULT();

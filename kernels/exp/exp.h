@@ -29,6 +29,9 @@ static const float exp_coefficient[EXP_TERMS] = {
 #define EXP_LOWEST  (-0x1.5d589ep+6f)
 #define EXP_HIGHEST 0x1.62e42ep+6f
 
+/* Floats of a block of logsumexp: 16 KB, which the second pass finds in L1. */
+enum { EXP_BLOCK = 4096 };
+
 struct exp_ops {
     /* y_i = e^{x_i} for every float, NaN canonical; y == x is allowed. */
     void (*each)(size_t n, const float *x, float *y);

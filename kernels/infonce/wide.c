@@ -28,25 +28,22 @@ static double greatest_element(size_t d, const float *row)
     return (double)most;
 }
 
-/* Rows are shared out in so many parts, or so many at a time, which are then added up in order. */
-enum { ROWS = 64 };
-
 /* Rows, and of each part of them the greatest square of a norm; where float has no such square, the
  * greatest element. */
 struct norms {
     const struct infonce *p;
     const struct tile_operand *rows;
-    double square[ROWS], element[ROWS];
+    double square[WIDE_ROWS], element[WIDE_ROWS];
 };
 
 static void some_norms(void *context, size_t worker, size_t workers)
 {
     struct norms *norms = context;
     const struct infonce *p = norms->p;
-    for (size_t part = worker; part < ROWS; part += workers) {
+    for (size_t part = worker; part < WIDE_ROWS; part += workers) {
         double most = 0, element = 0;
         size_t begin, end;
-        threads_share(norms->rows->rows, part, ROWS, &begin, &end);
+        threads_share(norms->rows->rows, part, WIDE_ROWS, &begin, &end);
         for (size_t i = begin; i < end; i++) {
             const float *row = tile_operand_row(norms->rows, i);
             double square = (double)p->isa->pair->pair[MMK_DOT](p->d, row, row);
@@ -66,7 +63,7 @@ static double greatest_norm(const struct infonce *p, const struct tile_operand *
     struct norms norms = {.p = p, .rows = rows};
     double most = 0, element = 0;
     threads_run(p->threads, some_norms, &norms);
-    for (size_t part = 0; part < ROWS; part++) {
+    for (size_t part = 0; part < WIDE_ROWS; part++) {
         most = fmax(most, norms.square[part]);
         element = fmax(element, norms.element[part]);
     }
@@ -335,6 +332,8 @@ static double softmax_part(const struct infonce *p, const struct infonce_side *s
 {
     if (!infonce_counts(&p->targets, side, r))
         return 0;
+    if (entry == LEFT_OUT)
+        return lse == lse ? 0 : lse;
     if (entry >= 0 && side->start[r + 1] - side->start[r] == 1)
         return -weight * rest;
     double softmax = softmax_of(logit, lse);
@@ -371,9 +370,8 @@ static double g_of(const struct lines *l, size_t i, size_t j, ptrdiff_t entry, d
     return (entry >= 0 ? -w->weight.x : w->weight.x) * ((up < 0 ? e : 1) / (1 + e));
 }
 
-enum { CHUNK = 512 };
-
-/* Row i, and its gradient where out is not NULL, CHUNK elements at a time; pairs have one j. */
+/* Row i, and its gradient where out is not NULL, WIDE_CHUNK elements at a time; pairs have one
+ * j. */
 static struct row_sums gradient_row(const struct lines *l, size_t i, float *out)
 {
     const struct wide *w = l->w;
@@ -385,16 +383,16 @@ static struct row_sums gradient_row(const struct lines *l, size_t i, float *out)
     struct row_sums sums;
     size_t k = 0;
     do {
-        double v[CHUNK] = {0};
-        size_t count = size_min(d - k, CHUNK);
+        double v[WIDE_CHUNK] = {0};
+        size_t count = size_min(d - k, WIDE_CHUNK);
         struct walk walk = {first, w->kind == PAIRS ? 0 : l->side->start[i]};
         sums = (struct row_sums){0, 0, 0};
         for (; walk.j < end; walk.j++) {
             ptrdiff_t entry = w->kind == PAIRS ? NEGATIVE : entry_of(l, i, &walk);
-            if (entry == LEFT_OUT)
-                continue;
-            double sim = similarity(l, i, walk.j);
+            double sim = entry == LEFT_OUT ? 0 : similarity(l, i, walk.j);
             double g = g_of(l, i, walk.j, entry, sim, &sums.loss);
+            if (entry == LEFT_OUT && g == 0) /* else the row's or the column's lse is NaN */
+                continue;
             sums.along += g * sim;
             sums.g += g;
             if (out == NULL)
@@ -409,7 +407,7 @@ static struct row_sums gradient_row(const struct lines *l, size_t i, float *out)
             double along = kind == MMK_COSINE ? (double)a[k + c] * unit * sums.along : 0;
             out[k + c] = simd_canonical_nan((float)(factor * (v[c] - along)));
         }
-        k += CHUNK;
+        k += WIDE_CHUNK;
     } while (out != NULL && k < d);
     return sums;
 }
@@ -447,9 +445,9 @@ static double sum_side(const struct lines *l, const float *given, float *lse)
     const struct infonce *p = l->w->p;
     double loss = 0, *known = l->of_x ? p->softmax.lse2_x : p->softmax.lse2_y;
     double *rest = l->of_x ? p->softmax.row_factor : p->softmax.col_factor;
-    for (size_t first = 0; first < l->a->rows; first += ROWS) {
-        struct summed sums[ROWS];
-        size_t count = size_min(l->a->rows - first, ROWS);
+    for (size_t first = 0; first < l->a->rows; first += WIDE_ROWS) {
+        struct summed sums[WIDE_ROWS];
+        size_t count = size_min(l->a->rows - first, WIDE_ROWS);
         threads_run(p->threads, some_sums, &(struct sums_share){l, first, count, given, sums});
         for (size_t r = 0; r < count; r++) {
             size_t i = first + r;
@@ -495,9 +493,9 @@ static struct row_sums gradient_side(const struct lines *l, const struct gradien
     const struct infonce *p = l->w->p;
     const double *var = l->of_x ? l->w->var_x : l->w->var_y;
     struct row_sums total = {0, 0, 0};
-    for (size_t first = 0; first < l->a->rows; first += ROWS) {
-        struct row_sums sums[ROWS];
-        size_t count = size_min(l->a->rows - first, ROWS);
+    for (size_t first = 0; first < l->a->rows; first += WIDE_ROWS) {
+        struct row_sums sums[WIDE_ROWS];
+        size_t count = size_min(l->a->rows - first, WIDE_ROWS);
         threads_run(p->threads, some_gradients,
                     &(struct gradients_share){l, first, count, out, sums});
         for (size_t r = 0; r < count; r++) {

@@ -6,6 +6,10 @@
 
 #include "problem.h"
 
+/* Rows are shared out in so many parts, or so many at a time, which are then added up in order; a
+ * row of gradients is made so many elements at a time. */
+enum { WIDE_ROWS = 64, WIDE_CHUNK = 512 };
+
 /* Whether float may not hold what lies between inputs and results; before anything is packed. */
 bool infonce_wide_needed(const struct infonce *p);
 

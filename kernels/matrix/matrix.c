@@ -4,14 +4,17 @@
  * mmk_similarity_matrix, of rows and of a packed gallery, is bound by the FMAs of the tile, up to
  * the last tenth or so, which is packing and, with a small d, the store of the result.
  *
- * A super-block of the result (SUPER_ROWS x SUPER_COLS) has its rows of X and Y packed once, unless
- * the gallery is packed already; within it every block of TILE_BLOCK_ROWS x TILE_BLOCK_COLS is a
- * task. The block of A stays in L2 while B comes through from L3. The rows of Y that will be packed
- * next are fetched from memory meanwhile: packing them takes 5 clocks for 16 floats then, not 15.
+ * A super-block of the result (MATRIX_SUPER_ROWS x MATRIX_SUPER_COLS) has its rows of X and Y
+ * packed once, unless the gallery is packed already; within it every block of TILE_BLOCK_ROWS x
+ * TILE_BLOCK_COLS is a task. The block of A stays in L2 while B comes through from L3. The rows of
+ * Y that will be packed next are fetched from memory meanwhile: packing them takes 5 clocks for 16
+ * floats then, not 15.
  *
  * One or two rows do not pay for packing: Y is read as it lies, and its memory is the bound (1 x
  * 25,000 x 512, Zen 5: dot 3.8 -> 1.06 ms, cosine 3.1 -> 1.40, -|x - y|^2 4.9 -> 1.14).
  */
+#include "matrix.h"
+
 #include "../gallery/gallery.h"
 #include "../call/args.h"
 #include "../call/fp_state.h"
@@ -21,15 +24,6 @@
 #include "../simd/scalar.h"
 
 #include <stdatomic.h>
-
-enum { SUPER_ROWS = 50 * TILE_BLOCK_ROWS, SUPER_COLS = 2 * TILE_BLOCK_COLS };
-
-/* Rows of X up to which Y is not packed, as in search: packing is paid for by more. */
-enum { UNPACKED_ROWS = 2 };
-
-/* A result greater than this is stored past the caches (64 bytes aligned): nobody will find it
- * there, and reading each line before it is overwritten costs 4 % at d = 128. */
-enum { PAST_CACHE_BYTES = 32 << 20 };
 
 struct matrix {
     const struct isa_row *isa;
@@ -68,7 +62,7 @@ static void unpacked_strip(void *super_block, size_t task)
     const struct matrix *p = s->p;
     const struct tile_ops *tile = p->isa->tile;
     bool norms = p->similarity == MMK_NEG_SQ_L2;
-    float strip[UNPACKED_ROWS * TILE_MAX_NR], yy[TILE_MAX_NR];
+    float strip[MATRIX_UNPACKED_ROWS * TILE_MAX_NR], yy[TILE_MAX_NR];
     size_t col = task * TILE_MAX_NR, cols = size_min(p->y.rows - col, TILE_MAX_NR);
     for (size_t r = 0; r < p->x.rows; r++)
         tile_multiply_row(tile, p->d, p->columns_a + r * p->d, &p->y, col, cols,
@@ -144,7 +138,7 @@ static void hold_gallery(struct super_block *s, size_t workers)
         tile_sum_squares(tile, p->d, p->packed_b, s->cols, p->yy, worker, workers);
     size_t after = s->col + s->cols;
     s->next = (struct tile_fetch){p->y.data + after * p->y.ld,
-                                  size_min(p->y.rows - after, SUPER_COLS) * p->y.ld};
+                                  size_min(p->y.rows - after, MATRIX_SUPER_COLS) * p->y.ld};
 }
 
 static void take_part(void *matrix, size_t worker, size_t workers)
@@ -152,16 +146,16 @@ static void take_part(void *matrix, size_t worker, size_t workers)
     const struct matrix *p = matrix;
     const struct tile_ops *tile = p->isa->tile;
     size_t m = p->x.rows, n = p->y.rows;
-    for (size_t row = 0; row < m; row += SUPER_ROWS) {
-        size_t rows = size_min(m - row, SUPER_ROWS);
+    for (size_t row = 0; row < m; row += MATRIX_SUPER_ROWS) {
+        size_t rows = size_min(m - row, MATRIX_SUPER_ROWS);
         tile_pack_columns(tile, &p->x, row, rows, p->d, p->columns_a, worker, workers);
         if (p->similarity == MMK_NEG_SQ_L2)
             tile_row_squares(tile, &p->x, row, rows, p->d, p->xx, worker, workers);
-        for (size_t col = 0; col < n; col += SUPER_COLS) {
+        for (size_t col = 0; col < n; col += MATRIX_SUPER_COLS) {
             struct super_block s = {.row = row,
                                     .rows = rows,
                                     .col = col,
-                                    .cols = size_min(n - col, SUPER_COLS),
+                                    .cols = size_min(n - col, MATRIX_SUPER_COLS),
                                     .p = p,
                                     .worker = worker};
             hold_gallery(&s, workers);
@@ -176,7 +170,8 @@ static void take_part(void *matrix, size_t worker, size_t workers)
 
 static void matrix_layout(struct matrix *p, struct scratch *scratch)
 {
-    size_t a_rows = size_min(p->x.rows, SUPER_ROWS), b_rows = size_min(p->y.rows, SUPER_COLS);
+    size_t a_rows = size_min(p->x.rows, MATRIX_SUPER_ROWS),
+           b_rows = size_min(p->y.rows, MATRIX_SUPER_COLS);
     p->columns_a = scratch_take(scratch, tile_packed_floats(a_rows, p->d), sizeof(float));
     p->xx = scratch_take(scratch, a_rows, sizeof(float));
     if (p->similarity == MMK_NEG_SQ_L2)
@@ -197,7 +192,7 @@ static unsigned product_flags(const struct matrix *p)
 {
     size_t m = p->x.rows, n = p->y.rows;
     bool aligned = (uintptr_t)p->result % 64 == 0 && p->ldresult % 16 == 0;
-    bool great = n > PAST_CACHE_BYTES / sizeof(float) / m;
+    bool great = n > MATRIX_PAST_CACHE_BYTES / sizeof(float) / m;
     bool past_cache = aligned && great && p->similarity != MMK_NEG_SQ_L2;
     return TILE_CANONICAL | TILE_EXACT | (past_cache ? TILE_PAST_CACHE : 0);
 }
@@ -247,7 +242,7 @@ enum mmk_status mmk_similarity_matrix(enum mmk_similarity similarity, const stru
                        .x = o.x,
                        .y = o.y,
                        .gallery = o.gallery,
-                       .unpacked = o.m <= UNPACKED_ROWS && o.gallery == NULL,
+                       .unpacked = o.m <= MATRIX_UNPACKED_ROWS && o.gallery == NULL,
                        .finds_origin = o.finds_origin,
                        .result = out.data,
                        .ldresult = out.ld};

@@ -11,12 +11,10 @@
 #ifndef MMK_PAIR_LANES_AVX2_H
 #define MMK_PAIR_LANES_AVX2_H
 
+#include "pair.h"
 #include "norm.h"
 
 #include "../simd/avx2.h"
-
-/* Longest row, in floats, that two passes of a cosine find in L1: x and y take 32 KB. */
-enum { PAIR_LONG_ROW = 4096 };
 
 /* x.y. */
 static inline __m256 pair_dot_row_avx2(size_t d, const float *x, const float *y)

@@ -14,12 +14,10 @@
 #ifndef MMK_PAIR_LANES_NEON_H
 #define MMK_PAIR_LANES_NEON_H
 
+#include "pair.h"
 #include "norm.h"
 
 #include "../simd/neon.h"
-
-/* Longest row, in floats, that two passes of a cosine find in L1: x and y take 32 KB. */
-enum { PAIR_LONG_ROW = 4096 };
 
 /* The last elements of a row of x and of y, with zeros up to a whole block. */
 struct pair_tail {

@@ -27,6 +27,13 @@ struct row_scale {
  * far_cosine from the other. */
 enum { PAIR_FAR_BYTES = 4 << 20 };
 
+/* Longest row, in floats, that two passes of a cosine find in L1 (x and y take 32 KB), and what a
+ * longer one is cut into (avx2 and neon). */
+enum { PAIR_LONG_ROW = 4096, PAIR_LONG_PIECE = 512, PAIR_LONG_PIECE_NEON = 1024 };
+
+/* Rows from memory are cut from this length on, and into what (avx2). */
+enum { PAIR_FAR_ROW = 384, PAIR_FAR_PIECE = 128 };
+
 struct pair_ops {
     /* sim(x, y), indexed by enum mmk_similarity. */
     float (*pair[MMK_SIMILARITY_COUNT])(size_t d, const float *x, const float *y);

@@ -24,9 +24,6 @@
 
 #include "lanes_avx2.h"
 
-/* Of a row that is taken in pieces, in floats; and from which length on one from memory is. */
-enum { LONG_PIECE = 512, FAR_PIECE = 128, FAR_ROW = 384 };
-
 /* ---- Two vectors ----------------------------------------------------------------------------- */
 
 static float pair_dot_avx2(size_t d, const float *x, const float *y)
@@ -180,7 +177,7 @@ __attribute__((noinline)) static float cosine_in_pieces_avx2(size_t d, const flo
 static float pair_cosine_avx2(size_t d, const float *x, const float *y)
 {
     if (d > PAIR_LONG_ROW)
-        return cosine_in_pieces_avx2(d, x, y, LONG_PIECE);
+        return cosine_in_pieces_avx2(d, x, y, PAIR_LONG_PIECE);
     __m256 sum[12];
     __m256 a[6];
     __m256 b[6];
@@ -197,7 +194,8 @@ static float pair_cosine_avx2(size_t d, const float *x, const float *y)
 
 static float far_cosine_avx2(size_t d, const float *x, const float *y)
 {
-    return d >= FAR_ROW ? cosine_in_pieces_avx2(d, x, y, FAR_PIECE) : pair_cosine_avx2(d, x, y);
+    return d >= PAIR_FAR_ROW ? cosine_in_pieces_avx2(d, x, y, PAIR_FAR_PIECE)
+                             : pair_cosine_avx2(d, x, y);
 }
 
 /* ---- Rows ------------------------------------------------------------------------------------ */

@@ -19,8 +19,6 @@
 
 #include "lanes_neon.h"
 
-enum { LONG_PIECE = 1024 }; /* of a long row, in floats */
-
 /* ---- Two vectors ----------------------------------------------------------------------------- */
 
 static float pair_dot_neon(size_t d, const float *x, const float *y)
@@ -104,7 +102,7 @@ __attribute__((noinline)) static float long_cosine_neon(size_t d, const float *x
     for (int i = 0; i < 16; i++)
         xy[i] = xx[i] = yy[i] = vdupq_n_f32(0.0f);
     for (size_t k = 0, piece; k < d; k += piece) {
-        piece = d - k < LONG_PIECE ? d - k : LONG_PIECE;
+        piece = d - k < PAIR_LONG_PIECE_NEON ? d - k : PAIR_LONG_PIECE_NEON;
         dot_lanes_neon(piece, x + k, y + k, xy);
         dot_lanes_neon(piece, x + k, x + k, xx);
         dot_lanes_neon(piece, y + k, y + k, yy);

@@ -14,6 +14,9 @@
 
 #include "../mmk.h"
 
+/* Whole rows of one block that are more than this together are taken another way (avx512). */
+enum { QUERY_NEAR_BYTES = 512 << 10 };
+
 struct query_ops {
     /* result[j] = sim(x, y_j), indexed by enum mmk_similarity. */
     void (*query[MMK_SIMILARITY_COUNT])(size_t n, size_t d, const float *x, const float *y,

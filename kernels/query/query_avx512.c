@@ -444,17 +444,18 @@ static void cosine_short_rows_avx512(size_t rows, size_t d, const float *x, cons
 /* No chain: four products a row, and the trees, all of them summed in registers. Loads are masked:
  * from L2 the same loop comes to 62 bytes a clock with masks, to 40 without. From memory hardware
  * does not prefetch for them: of 41 GB/s they reach 20, with software prefetch 34. So whole blocks
- * of more than NEAR_BYTES together go the general way, two streams at a time without masks. */
-enum { NEAR_BYTES = 512 << 10 };
+ * of more than QUERY_NEAR_BYTES together go the general way, two streams at a time without
+ * masks. */
 
-static inline bool rows_are_far(size_t n, size_t ldy)
+/* By the lines that are read: what lies between rows is not. */
+static inline bool rows_are_far(size_t n, size_t d)
 {
-    return n > NEAR_BYTES / sizeof(float) / size_max(ldy, 1);
+    return n > QUERY_NEAR_BYTES / sizeof(float) / size_round_up(size_max(d, 1), 16);
 }
 
-static inline bool rows_are_one_block(size_t n, size_t d, size_t ldy)
+static inline bool rows_are_one_block(size_t n, size_t d)
 {
-    return d < 64 || (d == 64 && !rows_are_far(n, ldy));
+    return d < 64 || (d == 64 && !rows_are_far(n, d));
 }
 
 /* Up to 64 floats, 0 beyond, and which of them are there. */
@@ -511,20 +512,21 @@ struct block_rows {
     struct live_block live;
     struct block x;
     size_t ldy;
-    bool far;
+    bool fetched; /* ahead: rows from memory that stand close, so that what is PREFETCH on is one */
 };
 
 static inline struct block_rows block_rows_avx512(size_t n, size_t d, const float *x, size_t ldy)
 {
     struct live_block live = live_block_avx512(d);
-    return (struct block_rows){live, load_block_avx512(live, x), ldy, rows_are_far(n, ldy)};
+    return (struct block_rows){live, load_block_avx512(live, x), ldy,
+                               rows_are_far(n, d) && ldy <= PREFETCH / sizeof(float) / 4};
 }
 
 /* Up to GROUP rows from row first on, element r of the result that of row first + r; *squares =
  * |y|^2, unless NULL. Behind the last row comes the last row again. */
 __attribute__((always_inline)) static inline __m512
 sum_some_blocks_avx512(__m512 (*of_row)(struct block x, struct block y), const struct block_rows *b,
-                       const float *y, size_t rows, bool far, __m512 *squares)
+                       const float *y, size_t rows, bool fetched, __m512 *squares)
 {
     __m512 fours[4], square_fours[4];
     for (size_t i = 0; i < 4; i++)
@@ -537,7 +539,7 @@ sum_some_blocks_avx512(__m512 (*of_row)(struct block x, struct block y), const s
             row[r] = y + (last < r ? last : r) * b->ldy;
             block[r] = load_block_avx512(b->live, row[r]);
         }
-        if (far) {
+        if (fetched) {
             for (size_t r = 0; r < 4; r++)
                 for (size_t k = 0; k < 64; k += 16)
                     prefetch_line_avx512(row[r] + k);
@@ -558,9 +560,9 @@ __attribute__((always_inline)) static inline __m512
 sum_blocks_avx512(__m512 (*of_row)(struct block x, struct block y), const struct block_rows *b,
                   const float *y, size_t rows, __m512 *squares)
 {
-    if (rows == GROUP && !b->far) /* the same, without branches */
+    if (rows == GROUP && !b->fetched) /* the same, without branches */
         return sum_some_blocks_avx512(of_row, b, y, GROUP, false, squares);
-    return sum_some_blocks_avx512(of_row, b, y, rows, b->far, squares);
+    return sum_some_blocks_avx512(of_row, b, y, rows, b->fetched, squares);
 }
 
 /* ---- Groups of rows -------------------------------------------------------------------------- */
@@ -652,7 +654,7 @@ static inline __m512 cosine_group_avx512(struct group g, size_t d, const float *
 static void query_dot_avx512(size_t n, size_t d, const float *x, const float *y, size_t ldy,
                              float *result)
 {
-    if (rows_are_one_block(n, d, ldy)) {
+    if (rows_are_one_block(n, d)) {
         const struct block_rows b = block_rows_avx512(n, d, x, ldy);
         for (size_t rows; n > 0; n -= rows, y += rows * ldy, result += rows) {
             rows = n < GROUP ? n : GROUP;
@@ -679,7 +681,7 @@ static void query_dot_avx512(size_t n, size_t d, const float *x, const float *y,
 static void query_neg_sq_l2_avx512(size_t n, size_t d, const float *x, const float *y, size_t ldy,
                                    float *result)
 {
-    if (rows_are_one_block(n, d, ldy)) {
+    if (rows_are_one_block(n, d)) {
         const struct block_rows b = block_rows_avx512(n, d, x, ldy);
         for (size_t rows; n > 0; n -= rows, y += rows * ldy, result += rows) {
             rows = n < GROUP ? n : GROUP;
@@ -755,7 +757,7 @@ static void query_cosine_avx512(size_t n, size_t d, const float *x, const float 
             result[j] = pair_scaled_cosine_avx512(d, x, y + j * ldy);
         return;
     }
-    if (rows_are_one_block(n, d, ldy)) {
+    if (rows_are_one_block(n, d)) {
         const struct block_rows b = block_rows_avx512(n, d, x, ldy);
         for (size_t rows; n > 0; n -= rows, y += rows * ldy, result += rows) {
             rows = n < GROUP ? n : GROUP;
@@ -793,7 +795,7 @@ static void query_norms_avx512(size_t n, size_t d, const float *x, const float *
             result[j] = pair_scaled_cosine_avx512(d, x, y + j * ldy);
         return;
     }
-    if (rows_are_one_block(n, d, ldy)) {
+    if (rows_are_one_block(n, d)) {
         const struct block_rows b = block_rows_avx512(n, d, x, ldy);
         for (size_t rows; n > 0;
              n -= rows, y += rows * ldy, squared_norms += rows, result += rows) {

@@ -5,7 +5,7 @@
  * beside them: the more, the greater k, the smaller d, and in both directions more than in one. One
  * or two queries are bound by reading the gallery from memory.
  *
- * The score matrix never exists. X is packed once, as many rows of it as SUPER_ROWS and the
+ * The score matrix never exists. X is packed once, as many rows of it as SEARCH_SUPER_ROWS and the
  * candidates' memory allow; the gallery goes by in chunks of columns, which workers take as they
  * come free. Within a chunk a block of A stays in L2 while B comes through, strip by strip; each
  * strip is compared with the thresholds of its rows, and of its columns where both directions are
@@ -35,13 +35,7 @@
 #include <string.h>
 
 enum {
-    SUPER_ROWS = 50 * TILE_BLOCK_ROWS,
-    CHUNK_COLS = 2 * TILE_BLOCK_COLS,
-    CHUNKS_PER_WORKER = 4,          /* at least, for an even end */
-    UNPACKED_ROWS = 2,              /* of X, up to which Y is not packed */
-    SMALL_CHUNK_BYTES = 192 << 10,  /* of packed B, where one block of A is all */
-    STREAMS_BYTES = 64 << 20,       /* a worker's candidates of the rows of one batch, */
-    COLUMN_STREAMS_BYTES = 8 << 20, /* and of the columns of one chunk */
+    CHUNKS_PER_WORKER = 4, /* at least, for an even end */
     STRIP_FLOATS = TILE_BLOCK_ROWS * SEARCH_STRIP
 };
 
@@ -402,13 +396,14 @@ static void workers_init(struct search *p)
  * have some to the end, and for one block of A no more than what stays in L2. */
 static size_t chunk_cols(const struct search *p)
 {
-    size_t m = p->x.rows, n = p->y.rows, cols = CHUNK_COLS;
+    size_t m = p->x.rows, n = p->y.rows, cols = SEARCH_CHUNK_COLS;
     if (p->threads > 1)
         cols = size_min(cols, n / ((size_t)p->threads * CHUNKS_PER_WORKER));
     if (m <= TILE_BLOCK_ROWS)
-        cols = size_min(cols, SMALL_CHUNK_BYTES / sizeof(float) / size_max(p->d, 1));
+        cols = size_min(cols, SEARCH_SMALL_CHUNK_BYTES / sizeof(float) / size_max(p->d, 1));
     if (p->col_side.k != 0)
-        cols = size_min(cols, COLUMN_STREAMS_BYTES / topk_stream_bytes(p->col_side.capacity));
+        cols =
+            size_min(cols, SEARCH_COLUMN_STREAMS_BYTES / topk_stream_bytes(p->col_side.capacity));
     return size_round_up(size_max(cols, 1), SEARCH_STRIP);
 }
 
@@ -419,8 +414,8 @@ static size_t batch_rows(const struct search *p)
     if (p->col_side.k != 0)
         return m;
     size_t bytes = topk_stream_bytes(p->row_side.capacity);
-    size_t rows = size_max(STREAMS_BYTES / bytes, TILE_BLOCK_ROWS);
-    return size_min(m, size_min(rows / TILE_BLOCK_ROWS * TILE_BLOCK_ROWS, SUPER_ROWS));
+    size_t rows = size_max(SEARCH_STREAMS_BYTES / bytes, TILE_BLOCK_ROWS);
+    return size_min(m, size_min(rows / TILE_BLOCK_ROWS * TILE_BLOCK_ROWS, SEARCH_SUPER_ROWS));
 }
 
 /* ---- Calls ----------------------------------------------------------------------------------- */
@@ -446,7 +441,7 @@ static enum mmk_status search_call(struct search *p, const struct mmk_options *o
     enum mmk_status status;
     if (work) {
         p->threads = args_threads(options, size_blocks(n, SEARCH_STRIP));
-        p->unpacked = m <= UNPACKED_ROWS && p->gallery == NULL;
+        p->unpacked = m <= SEARCH_UNPACKED_ROWS && p->gallery == NULL;
         p->chunk = chunk_cols(p);
         p->batch = batch_rows(p);
         search_layout(p, &scratch);

@@ -21,6 +21,15 @@ enum { SEARCH_STRIP = 32 };
 /* Candidates that a stream must have room for before a strip is filtered. */
 enum { SEARCH_ROW_ROOM = SEARCH_STRIP, SEARCH_COLUMN_ROOM = TILE_BLOCK_ROWS };
 
+enum {
+    SEARCH_SUPER_ROWS = 50 * TILE_BLOCK_ROWS, /* of X in a batch, at most */
+    SEARCH_CHUNK_COLS = 2 * TILE_BLOCK_COLS,  /* of Y that are packed at a time, at most */
+    SEARCH_UNPACKED_ROWS = 2,                 /* of X, up to which Y is not packed */
+    SEARCH_SMALL_CHUNK_BYTES = 192 << 10,     /* of packed B, where one block of A is all */
+    SEARCH_STREAMS_BYTES = 64 << 20,          /* a worker's candidates of a batch's rows, */
+    SEARCH_COLUMN_STREAMS_BYTES = 8 << 20     /* and of the columns of one chunk */
+};
+
 /* A strip of scores, and where its first row or column belongs. */
 struct search_strip {
     size_t rows, cols;

@@ -11,10 +11,6 @@
 
 #include <string.h>
 
-/* Up to this depth a panel of nr rows (96 KB) and a block of A (252 KB) share the L2; cutting
- * earlier costs a pass over c each time. */
-enum { TILE_DEPTH = 768 };
-
 /* Rows of no more than this are in L2 most often, and come in time by themselves. */
 enum { NEAR_FLOATS = 32768 };
 

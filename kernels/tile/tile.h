@@ -180,6 +180,10 @@ static inline void tile_fetch_row(const float *row, size_t d)
         __builtin_prefetch(row + k);
 }
 
+/* Up to this depth a panel of nr rows (96 KB) and a block of A (252 KB) share the L2; cutting
+ * earlier costs a pass over c each time. */
+enum { TILE_DEPTH = 768 };
+
 /* The contraction is cut so that a panel of each operand stays in cache; the chain goes on through
  * c. */
 size_t tile_chunk_depth(size_t d);
