@@ -187,6 +187,7 @@ struct kernel {
     double (*flops)(const struct shape *shape); /* 0: the kernel is bound by bytes alone */
     double (*bytes)(const struct shape *shape); /* bytes that must move */
 
+    bool callers_state; /* it computes in the caller's floating-point state, and raises flags */
     bool takes_threads; /* and a workspace: run for 1, 2 and 3 threads, with and without one */
     /* Which fills mean something for it at a shape; NULL: all but GIVEN and those for scores. */
     bool (*fill_fits)(const struct shape *shape, enum fill fill);

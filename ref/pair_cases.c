@@ -206,7 +206,7 @@ static const struct shape normalize_bench[] = {
 #define PAIR_PARTS                                                                                 \
     .family = "cosine", .allowance = ALLOWANCE_SIMILARITY, .dims = "d", .layout = pair_layout,     \
     .call = pair_call, .oracle = pair_oracle, .bytes = pair_bytes, .sweep = pair_sweep,            \
-    BENCH(pair_bench)
+    .callers_state = true, BENCH(pair_bench)
 
 const struct kernel kernel_dot_pair = {
     .name = "dot_pair",

@@ -137,7 +137,7 @@ static const struct shape norms_bench[] = {{.n = 1024, .d = 128}, {.n = 2730, .d
 #define QUERY_PARTS                                                                                \
     .family = "cosine", .allowance = ALLOWANCE_SIMILARITY, .dims = "nd", .layout = query_layout,   \
     .call = query_call, .oracle = query_oracle, .flops = query_flops, .bytes = query_bytes,        \
-    .sweep = query_sweep, BENCH(query_bench)
+    .sweep = query_sweep, .callers_state = true, BENCH(query_bench)
 
 const struct kernel kernel_dot_query = {
     .name = "dot_query",
@@ -170,6 +170,7 @@ const struct kernel kernel_cosine_query_norms = {
     .flops = query_flops,
     .bytes = query_bytes,
     .sweep = query_sweep,
+    .callers_state = true,
     BENCH(query_bench),
 };
 

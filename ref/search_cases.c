@@ -172,7 +172,8 @@ static void direction_oracle(const struct trial *t, const struct direction *dire
 {
     const struct buffer *of = direction->of, *among = direction->among;
     size_t rows = of->rows, n = among->rows, d = t->shape.d;
-    size_t judged = judged_count(&t->shape, rows), block = BLOCK_SCORES / (n ? n : 1) + 1;
+    size_t judged = judged_count(&t->shape, rows),
+           block = least(judged, BLOCK_SCORES / (n ? n : 1)) + 1;
     open_outputs(direction, n);
     float *picked = malloc((block * d + 1) * sizeof *picked);
     double *scores = ref_doubles(block * n), *bounds = ref_doubles(block * n);

@@ -75,4 +75,7 @@ size_t element_bytes(enum element element);
  * it). */
 size_t buffer_bytes(const struct buffer *buffer);
 
+/* The spacing of floats at a value. */
+double trial_ulp(double value);
+
 #endif

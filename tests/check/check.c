@@ -6,6 +6,9 @@
  */
 #include "check.h"
 
+#include "brinks.h"
+#include "state.h"
+
 #include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
@@ -22,6 +25,15 @@ struct first {
     char from[64]; /* "on scalar" */
     struct verdict verdict;
 };
+
+/* --stop: whether something has failed. */
+static bool is_over(const struct run *run)
+{
+    size_t passed, failed = 0, skipped;
+    if (run->options.stop)
+        report_total(run->report, &passed, &failed, &skipped);
+    return failed > 0;
+}
 
 /* ---- One trial ------------------------------------------------------------------------------- */
 
@@ -68,6 +80,34 @@ static bool same_bits(const struct placed *p, const char *from, char *how, size_
     return true;
 }
 
+/* What the check does not say of itself is taken from its name, so that it can be repeated. */
+static size_t number_of(const struct run *run)
+{
+    uint64_t hash = 0xcbf29ce484222325u; /* FNV-1a */
+    for (const char *c = run->note->where; *c != '\0'; c++)
+        hash = (hash ^ (unsigned char)*c) * 0x100000001b3u;
+    return (size_t)(hash >> 16);
+}
+
+/* Calls the kernel in some state of the caller's, another from check to check. False: it has not
+ * left that as it was, or has returned an error, and how says so. */
+static bool call_kernel(struct run *run, struct trial *t, char *how, size_t size)
+{
+    bool keep_default = t->kernel->callers_state;
+    struct state before;
+    state_before(&before, number_of(run), keep_default);
+    run->note->running = true;
+    enum mmk_status status = trial_call(t);
+    run->note->running = false;
+    if (state_changed(&before, keep_default, how, size))
+        return false;
+    if (status == MMK_OK)
+        return true;
+    snprintf(how, size, "returned an error: %s (%s)", mmk_status_string(status),
+             mmk_error_detail());
+    return false;
+}
+
 /* Calls the kernel for one output only, or for the count (only = -1): it must have the bits at
  * home. */
 static bool same_alone(struct run *run, struct placed *p, int only, char *how, size_t size)
@@ -78,17 +118,12 @@ static bool same_alone(struct run *run, struct placed *p, int only, char *how, s
     for (int i = 0; i < t->buffer_count; i++)
         t->buffer[i].unwanted = i != only;
     t->count_unwanted = only >= 0;
-    place_workspace(&run->places, p);
+    place_workspace(&run->places, p, number_of(run));
     trial_poison(t);
-    run->note->running = true;
-    enum mmk_status status = trial_call(t);
-    run->note->running = false;
-
     bool good = false;
-    if (status != MMK_OK)
-        snprintf(what, sizeof what, "it returned an error: %s", mmk_error_detail());
-    else if (place_damage(&run->places, p, what, sizeof what) ||
-             !same_bits(p, "when all are asked", what, sizeof what))
+    if (!call_kernel(run, t, what, sizeof what) ||
+        place_damage(&run->places, p, what, sizeof what) ||
+        !same_bits(p, "when all are asked", what, sizeof what))
         ;
     else if (only < 0 && t->count != t->expected_count)
         snprintf(what, sizeof what, "it is %zu; right is %zu", t->count, t->expected_count);
@@ -114,7 +149,6 @@ static bool same_apart(struct run *run, struct placed *p, char *how, size_t size
     bool same = true;
     for (int only = t->kernel->counts ? -1 : 0; same && only < t->buffer_count; only++)
         same = (only >= 0 && !t->buffer[only].output) || same_alone(run, p, only, how, size);
-    place_workspace(&run->places, p);
     return same;
 }
 
@@ -128,15 +162,10 @@ static void check(struct run *run, struct placed *p, struct first *first, struct
     char how[512];
     struct verdict verdict;
     bool same = false;
-    trial_poison(t);
     isa_use_row(&run->variants[variant].row);
-    run->note->running = true;
-    enum mmk_status status = trial_call(t);
-    run->note->running = false;
-
-    if (status != MMK_OK) {
-        snprintf(how, sizeof how, "returned an error: %s (%s)", mmk_status_string(status),
-                 mmk_error_detail());
+    place_workspace(&run->places, p, number_of(run));
+    trial_poison(t);
+    if (!call_kernel(run, t, how, sizeof how)) {
         report_fail(cell, where, how, again);
         return;
     }
@@ -165,9 +194,10 @@ static void check(struct run *run, struct placed *p, struct first *first, struct
             return;
         }
     }
-    if (verdict.pass && apart && !same_apart(run, p, how, sizeof how))
+    if (verdict.pass && apart && !same_apart(run, p, how, sizeof how)) {
         report_fail(cell, where, how, again);
-    else if (verdict.pass)
+        place_buffers(&run->places, p, PLACE_END); /* whole again for the next check */
+    } else if (verdict.pass)
         report_pass(cell, &verdict, where);
     else
         report_fail(cell, where, verdict.message, same ? NULL : again);
@@ -205,6 +235,8 @@ static void run_trial(struct run *run, size_t kernel_index, const struct shape *
 {
     const struct kernel *kernel = kernels[kernel_index];
     size_t checks = checks_of(run);
+    if (is_over(run))
+        return;
     if (run->ordinal + checks < run->first) { /* all done before a crash */
         run->ordinal += checks;
         return;
@@ -228,10 +260,11 @@ static void run_trial(struct run *run, size_t kernel_index, const struct shape *
     size_t apart =
         (shape->m + shape->n + 3 * shape->d + (size_t)shape->similarity + 7 * (size_t)fill) %
         checks; /* and which of the checks asks each output alone */
-    for (int placement = 0; placement < PLACE_COUNT; placement++) {
+    bool over = false;
+    for (int placement = 0; placement < PLACE_COUNT && !over; placement++) {
         place_buffers(&run->places, &p, (enum placement)placement);
         int thread = (placement + (int)(shape->m + shape->n + shape->d)) % thread_count;
-        for (int v = 0; v < run->variant_count; v++) {
+        for (int v = 0; v < run->variant_count && !over; v++) {
             if (!run->chosen[v])
                 continue;
             run->note->ordinal = ++run->ordinal;
@@ -247,6 +280,7 @@ static void run_trial(struct run *run, size_t kernel_index, const struct shape *
             run->note->variant = v;
             describe(run, t, shape_text, v, (enum placement)placement);
             check(run, &p, &first, cell, v, (run->ordinal + apart) % checks == 0);
+            over = cell->failed > 0 && is_over(run);
         }
     }
     alarm(0);
@@ -265,24 +299,27 @@ void check_each(struct run *run,
         const struct kernel *kernel = kernels[k];
         if (!options_have_kernel(&run->options, kernel))
             continue;
-        size_t count = kernel->sweep(run->options.quick, NULL);
-        struct shape *shapes = calloc(count ? count : 1, sizeof *shapes);
+        bool quick = run->options.quick;
+        size_t count = kernel->sweep(quick, NULL), brinks = brinks_sweep(kernel, quick, NULL);
+        struct shape *shapes = calloc(count + brinks + 1, sizeof *shapes);
         if (!shapes)
             options_error("no memory for the list of shapes.");
-        kernel->sweep(run->options.quick, shapes);
-        for (size_t s = 0; s < count; s++) {
+        kernel->sweep(quick, shapes);
+        brinks_sweep(kernel, quick, shapes + count);
+        for (size_t s = 0; s < count + brinks; s++) {
             char text[128];
             if (kernel->similarity >= 0)
                 shapes[s].similarity = (enum mmk_similarity)kernel->similarity;
             shape_format(kernel, &shapes[s], text, sizeof text);
             if (!options_have_shape(&run->options, text))
                 continue;
-            for (int fill = 0; fill < FILL_GIVEN; fill++)
-                for (unsigned long r = 0;
-                     r < run->options.repeat &&
-                     options_have_fill(&run->options, kernel, &shapes[s], (enum fill)fill);
-                     r++)
+            for (int fill = 0; fill < FILL_GIVEN; fill++) {
+                if ((s >= count && !brinks_fill_fits((enum fill)fill)) ||
+                    !options_have_fill(&run->options, kernel, &shapes[s], (enum fill)fill))
+                    continue;
+                for (unsigned long r = 0; r < run->options.repeat; r++)
                     visit(run, k, &shapes[s], text, (enum fill)fill, run->options.seed + r);
+            }
         }
         free(shapes);
     }

@@ -158,8 +158,7 @@ int main(int argc, char **argv)
         return 0;
     }
     if (run.options.fingerprint) {
-        fingerprint_print(&run);
-        return 0;
+        return fingerprint_print(&run);
     }
 
     run.report = crash_shared(sizeof *run.report);

@@ -19,7 +19,7 @@ struct options {
     int thread_count;
     uint64_t seed;
     unsigned long repeat;
-    bool list, fingerprint, quick, tap, quiet;
+    bool list, fingerprint, quick, tap, quiet, stop;
     const char *junit;
 };
 

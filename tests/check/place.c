@@ -6,21 +6,52 @@
 #include <stdio.h>
 #include <string.h>
 
-void place_workspace(struct places *places, struct placed *p)
+/* Sizes from nothing to more than enough, odd ones too; with the end at a page that is not there,
+ * odd sizes make odd addresses. */
+static size_t workspace_size(const struct mmk_workspace_bytes *need, size_t number)
+{
+    size_t least = need->least, all = need->all;
+    switch (number % 12) {
+    case 0:
+    case 1:
+        return least;
+    case 2:
+        return least - (least > 0); /* too little: the call takes memory of its own */
+    case 3:
+        return least + 1;
+    case 4:
+        return least + 63;
+    case 5:
+        return least + 64;
+    case 6:
+        return least + (all - least) / 2;
+    case 7: /* anything between */
+        return least + number % (all - least + 1);
+    case 8:
+        return all - 1;
+    case 9:
+        return all + 1 + number % 64;
+    case 10:
+        return number % (least + 1);
+    default:
+        return all;
+    }
+}
+
+void place_workspace(struct places *places, struct placed *p, size_t number)
 {
     struct trial *t = &p->trial;
     struct mmk_workspace_bytes need;
     t->options = (struct mmk_options){.threads = t->options.threads};
     if (!t->kernel->takes_threads || p->placement == PLACE_END ||
-        trial_query(t, 3, &need) != MMK_OK) /* the error comes again where it is judged */
+        trial_query(t, t->options.threads, &need) != MMK_OK || /* comes again where it is judged */
+        need.all == 0)
         return;
-    size_t bytes = need.least;
-    if (p->placement == PLACE_SHIFTED)
-        bytes = t->shape.m % 2 ? need.all : need.least + (need.all - need.least) / 2;
-    if (bytes > 0) {
-        t->options.workspace = guard_place(&places->guard[TRIAL_BUFFERS], bytes, PLACE_END, 0);
-        t->options.workspace_bytes = bytes;
-    }
+    size_t bytes = workspace_size(&need, number);
+    if (bytes == 0) /* and a pointer are an error */
+        return;
+    t->options.workspace = guard_place(&places->guard[TRIAL_BUFFERS], bytes, PLACE_END, 0);
+    t->options.workspace_bytes = bytes;
 }
 
 void place_buffers(struct places *places, struct placed *p, enum placement placement)
@@ -36,7 +67,6 @@ void place_buffers(struct places *places, struct placed *p, enum placement place
             memcpy(b->data, p->home[i], buffer_bytes(b));
     }
     p->placement = placement;
-    place_workspace(places, p);
 }
 
 bool place_damage(const struct places *places, const struct placed *p, char *how, size_t size)

@@ -22,12 +22,13 @@ struct placed {
     enum placement placement;
 };
 
-/* Moves the buffers there, inputs with their values, and places the workspace. */
+/* Moves the buffers there, inputs with their values. */
 void place_buffers(struct places *places, struct placed *placed, enum placement placement);
 
-/* Sets the trial's workspace: by the placement none, exactly the least for the outputs that are
- * wanted, or all of it or half way. Behind its end is a guard page. */
-void place_workspace(struct places *places, struct placed *placed);
+/* Sets the trial's workspace for its thread count and the outputs that are wanted: none in one
+ * placement, in the others by `number` any size from nothing to more than all of it, odd ones too.
+ * Behind its end is a guard page. */
+void place_workspace(struct places *places, struct placed *placed, size_t number);
 
 /* Whether anything but the outputs was written: memory next to a buffer, or an input. how says
  * what. */

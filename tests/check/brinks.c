@@ -1,0 +1,183 @@
+/* brinks.c - shapes on both sides of every size at which a kernel goes another way.
+ * SPDX-License-Identifier: MIT
+ *
+ * A loop over blocks goes wrong at its ends: with a size one below that of a block, of a block, one
+ * above, and with three blocks of which the last has one element. Every constant that cuts a size
+ * stands in a header of its room and in the table below; tests/brinks.sh sees to it that none is
+ * left out.
+ */
+#include "brinks.h"
+
+#include "../../kernels/exp/exp.h"
+#include "../../kernels/infonce/blocks.h"
+#include "../../kernels/infonce/wide.h"
+#include "../../kernels/matrix/matrix.h"
+#include "../../kernels/pair/pair.h"
+#include "../../kernels/query/query.h"
+#include "../../kernels/search/search.h"
+#include "../../ref/sweep.h"
+
+#include <stdio.h>
+
+#define LOSSES                                                                                     \
+    "infonce_forward infonce_forward_backward infonce_backward multi_infonce_forward_backward "    \
+    "infonce_negatives_forward_backward sigmoid_forward_backward csd_sigmoid_forward_backward "    \
+    "uniformity_forward_backward "
+#define MATRICES "dot_matrix cosine_matrix neg_sq_l2_matrix gallery_matrix "
+#define SEARCHES "search search_both gallery_search "
+#define QUERIES  "dot_query cosine_query cosine_query_norms neg_sq_l2_query squared_norms "
+
+/* Candidates of one row or column, as search.c and topk_stream.c lay them out: twice k and a
+ * strip's room, with a margin, 8 bytes each. */
+enum {
+    STREAM_K = 1000,
+    STREAM_BYTES = (2 * STREAM_K + 2 * SEARCH_ROW_ROOM + TOPK_PAD) * 8,
+    COLUMN_STREAM_BYTES = (2 * STREAM_K + 2 * SEARCH_COLUMN_ROOM + TOPK_PAD) * 8
+};
+
+/* `at` of a dimension of the shape (or of that times another, in units of 4 bytes) is the last that
+ * goes the way of all smaller ones. */
+static const struct brink {
+    const char *kernels;
+    char dim;
+    size_t at;
+    struct shape rest;
+    bool slow; /* under an emulator */
+} brinks[] = {
+    /* Blocks of the register tile: TILE_BLOCK_ROWS, TILE_BLOCK_COLS, TILE_DEPTH. */
+    {MATRICES SEARCHES LOSSES, 'm', TILE_BLOCK_ROWS, {.n = 5, .d = 3, .k = 2}, false},
+    {MATRICES SEARCHES LOSSES, 'n', TILE_BLOCK_COLS, {.m = 3, .d = 2, .k = 4}, false},
+    {MATRICES SEARCHES LOSSES, 'd', TILE_DEPTH, {.m = 3, .n = 5, .k = 2}, false},
+    {MATRICES SEARCHES LOSSES, 'd', TILE_DEPTH, {.m = 15, .n = 34, .k = 2}, true},
+    /* What is packed at a time: MATRIX_SUPER_ROWS, MATRIX_SUPER_COLS, SEARCH_SUPER_ROWS,
+     * SEARCH_CHUNK_COLS, HELD_ROWS, HELD_COLS, GRADIENT_ROWS; rows taken unpacked:
+     * MATRIX_UNPACKED_ROWS, SEARCH_UNPACKED_ROWS. */
+    {MATRICES, 'm', MATRIX_SUPER_ROWS, {.n = 3, .d = 2}, false},
+    {MATRICES, 'n', MATRIX_SUPER_COLS, {.m = 3, .d = 2}, false},
+    {MATRICES, 'n', MATRIX_SUPER_COLS, {.m = TILE_BLOCK_ROWS + 1, .d = 2}, true},
+    {SEARCHES, 'm', SEARCH_SUPER_ROWS, {.n = 3, .d = 2, .k = 2}, true},
+    {SEARCHES, 'n', SEARCH_CHUNK_COLS, {.m = 3, .d = 2, .k = 7}, false},
+    {SEARCHES, 'n', SEARCH_CHUNK_COLS, {.m = TILE_BLOCK_ROWS + 1, .d = 2, .k = 7}, true},
+    {MATRICES SEARCHES, 'm', MATRIX_UNPACKED_ROWS, {.n = 100, .d = 67, .k = 5}, false},
+    {MATRICES SEARCHES, 'm', SEARCH_UNPACKED_ROWS, {.n = 33, .d = 769, .k = 5}, false},
+    {LOSSES, 'm', HELD_ROWS, {.n = 3, .d = 2}, true},
+    {LOSSES, 'n', HELD_COLS, {.m = 3, .d = 2}, false},
+    {LOSSES, 'n', HELD_COLS, {.m = TILE_BLOCK_ROWS + 1, .d = 2}, true},
+    {LOSSES, 'm', GRADIENT_ROWS, {.n = 3, .d = 2}, true},
+    {"multi_infonce_forward_backward sigmoid_forward_backward ",
+     'm',
+     GRADIENT_ROWS,
+     {.n = TILE_BLOCK_COLS + 1, .d = 2},
+     true},
+    /* Sums over the batch: SUM_CHAIN, SUM_BLOCK. */
+    {LOSSES, 'n', SUM_CHAIN, {.m = 7, .d = 2}, false},
+    {LOSSES, 'm', SUM_CHAIN, {.n = 7, .d = 2}, false},
+    {LOSSES, 'n', SUM_BLOCK, {.m = 7, .d = 2}, false},
+    {LOSSES, 'm', SUM_BLOCK, {.n = 7, .d = 2}, false},
+    /* In double: WIDE_ROWS, WIDE_CHUNK. */
+    {LOSSES, 'm', WIDE_ROWS, {.n = 5, .d = 2, .logit_scale = 1e22f}, false},
+    {LOSSES, 'n', WIDE_ROWS, {.m = 5, .d = 2, .logit_scale = 1e22f}, false},
+    {LOSSES, 'd', WIDE_CHUNK, {.m = 3, .n = 3, .logit_scale = 1e22f}, false},
+    /* Candidates: SEARCH_SMALL_CHUNK_BYTES, SEARCH_STREAMS_BYTES, SEARCH_COLUMN_STREAMS_BYTES. */
+    {SEARCHES, 'n', SEARCH_SMALL_CHUNK_BYTES / 4 / 192, {.m = 3, .d = 192, .k = 4}, false},
+    {"search gallery_search ",
+     'm',
+     SEARCH_STREAMS_BYTES / STREAM_BYTES / TILE_BLOCK_ROWS *TILE_BLOCK_ROWS,
+     {.n = 1100, .d = 1, .k = STREAM_K},
+     true},
+    {"search_both ",
+     'n',
+     SEARCH_COLUMN_STREAMS_BYTES / COLUMN_STREAM_BYTES / SEARCH_STRIP *SEARCH_STRIP,
+     {.m = 1100, .d = 1, .k = STREAM_K},
+     true},
+    /* Rows of a pair or a query: QUERY_NEAR_BYTES, PAIR_LONG_ROW, PAIR_LONG_PIECE, PAIR_FAR_ROW,
+     * PAIR_FAR_PIECE, PAIR_LONG_PIECE_NEON, PAIR_FAR_BYTES. */
+    {QUERIES, 'n', QUERY_NEAR_BYTES / 4 / 64, {.d = 64}, false},
+    {QUERIES, 'd', 64, {.n = 37}, false},
+    {QUERIES, 'd', 128, {.n = 37}, false},
+    {QUERIES, 'd', PAIR_LONG_ROW, {.n = 5}, false},
+    {"dot_pair cosine_pair neg_sq_l2_pair ", 'd', PAIR_LONG_ROW, {.n = 0}, false},
+    {"cosine_pair ", 'd', PAIR_LONG_ROW + PAIR_LONG_PIECE, {.n = 0}, false},
+    {"cosine_pair ", 'd', PAIR_LONG_ROW + PAIR_LONG_PIECE_NEON, {.n = 0}, false},
+    {"cosine_rows ", 'd', PAIR_FAR_ROW, {.m = PAIR_FAR_BYTES / 8 / PAIR_FAR_ROW + 1}, true},
+    {"cosine_rows ", 'd', 4 * PAIR_FAR_PIECE, {.m = PAIR_FAR_BYTES / 8 / 512 + 1}, true},
+    {"dot_rows cosine_rows neg_sq_l2_rows ", 'm', PAIR_FAR_BYTES / 8 / 64, {.d = 64}, true},
+    /* Blocks of a log-sum-exp: EXP_BLOCK. */
+    {"logsumexp exp ", 'n', EXP_BLOCK, {.m = 0}, false},
+    /* A result that goes past the caches, MATRIX_PAST_CACHE_BYTES; one size, for it is long. */
+    {MATRICES, '=', 0, {.m = MATRIX_PAST_CACHE_BYTES / 4 / 4096 + 1, .n = 4096, .d = 3}, true},
+};
+
+/* Where every row needs a partner; the oracle keeps some matrices of doubles, 8 MB each. Kernels
+ * of targets have such shapes without partners. */
+enum { MOST_PAIRS = 1 << 20 };
+
+bool brinks_fill_fits(enum fill fill)
+{
+    return fill == FILL_NORMAL || fill == FILL_NAN_TAIL;
+}
+
+static bool has_word(const char *words, const char *word)
+{
+    char padded[80];
+    snprintf(padded, sizeof padded, "%s ", word);
+    const char *at = strstr(words, padded);
+    return at != NULL && (at == words || at[-1] == ' ');
+}
+
+static void set_dim(struct shape *shape, char dim, size_t value)
+{
+    if (dim == 'm')
+        shape->m = value;
+    else if (dim == 'n')
+        shape->n = value;
+    else if (dim == 'd')
+        shape->d = value;
+}
+
+/* What the kernel wants to know beside sizes, in its simplest form; where every row needs a
+ * partner, as many columns as rows. */
+static struct shape whole(const struct kernel *kernel, struct shape shape)
+{
+    if (kernel->offset == OFFSET_ALWAYS && shape.n < shape.m)
+        shape.n = shape.m;
+    if (kernel->has_positives)
+        shape.positives = 1;
+    if (kernel->has_logit_scale) {
+        shape.logit_scale = shape.logit_scale != 0 ? shape.logit_scale : 3;
+        shape.weight_x = shape.weight_y = 0.5f;
+    }
+    return shape;
+}
+
+/* Adds the shape, with every similarity where it says which, or with one. */
+static void add(struct shape *shapes, size_t *count, const struct kernel *kernel,
+                struct shape shape, bool all)
+{
+    int last = shape_has_similarity(kernel) && all ? MMK_SIMILARITY_COUNT : 1;
+    for (int similarity = 0; similarity < last; similarity++) {
+        shape.similarity = (enum mmk_similarity)similarity;
+        if (shape_has_similarity(kernel) && !all)
+            shape.similarity = (enum mmk_similarity)((shape.m + shape.n) % MMK_SIMILARITY_COUNT);
+        sweep_add(shapes, count, shape);
+    }
+}
+
+size_t brinks_sweep(const struct kernel *kernel, bool quick, struct shape *shapes)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < sizeof brinks / sizeof brinks[0]; i++) {
+        const struct brink *b = &brinks[i];
+        if (!has_word(b->kernels, kernel->name) || (quick && b->slow))
+            continue;
+        const size_t sizes[] = {b->at + 1, b->at - 1, b->at, 2 * b->at + 1};
+        for (size_t s = 0; s < (quick || b->dim == '=' ? 1 : 4); s++) {
+            struct shape shape = b->rest;
+            set_dim(&shape, b->dim, sizes[s]);
+            shape = whole(kernel, shape);
+            if (shape.m * shape.n <= MOST_PAIRS || kernel->offset != OFFSET_ALWAYS)
+                add(shapes, &count, kernel, shape, !b->slow && !kernel->has_logit_scale);
+        }
+    }
+    return count;
+}
