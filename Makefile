@@ -218,7 +218,7 @@ SONAME  := libmmk.so.$(MAJOR)
 
 # ---- Everyday targets -----------------------------------------------------------------------------
 
-.PHONY: all units deps peers test gate bench curves accuracy study doctor gate-trials tables profile asm static style install uninstall clean help check-cross FORCE
+.PHONY: all units deps peers fingerprints mutants test gate bench curves accuracy study doctor gate-trials tables profile asm static style install uninstall clean help check-cross FORCE
 .DELETE_ON_ERROR:
 .SUFFIXES:
 
@@ -244,6 +244,14 @@ bench: $(BIN)/mmk-bench $(PEER_FILES) ## time every kernel, save results/<cpu>/<
 
 curves: $(BIN)/mmk-bench $(PEER_FILES) ## InfoNCE's time, memory, workspace and threads as curves, saved beside the run (BENCH_ARGS=...)
 	$(BIN)/mmk-bench --curves --results results $(BENCH_ARGS)
+
+fingerprints: $(BIN)/mmk-check ## remake tests/fingerprints after a change of bits; shows hashes and errors before and after
+	$(BIN)/mmk-check --quick --fingerprint >$(BUILD)/fingerprints
+	-diff -U0 tests/fingerprints $(BUILD)/fingerprints
+	cp $(BUILD)/fingerprints tests/fingerprints
+
+mutants: ## small bugs planted all over kernels/, 40 of them: how many do the checks find? (MUTANT_ARGS='--count 1000 --neon')
+	python3 tests/mutants/mutate.py $(MUTANT_ARGS)
 
 accuracy: $(BIN)/mmk-bench $(PEER_FILES) ## errors of losses and gradients against the batch, beside PyTorch's, saved beside the run (ACCURACY_ARGS=...)
 	$(BIN)/mmk-bench accuracy --results results $(ACCURACY_ARGS)

@@ -209,7 +209,7 @@ static enum mmk_status run_retrieval(enum mmk_similarity similarity, int threads
 {
     (void)similarity, (void)threads;
     static const size_t recall_at[] = {1, 3, K};
-    double recall[3], r_precision, map_at_r;
+    double recall[3] = {0, 0, 0}, r_precision = 0, map_at_r = 0;
     const struct mmk_csr relevant = {relevant_start, relevant_column, NULL};
     const struct mmk_retrieval_problem problem = {.m = M,
                                                   .n = N,

@@ -574,6 +574,44 @@ static void logsumexp_of_one(void **state)
     on_every_isa(one_element);
 }
 
+/* One row tiny, the other not, nearly parallel: |y| alone is what float has not the range for.
+ * dy = -s (x^ - c y^) / |y|. */
+static void alignment_beside_a_tiny_row(void **state)
+{
+    (void)state;
+    static const float row[] = {1, 2, -1, 0.5f, 3, 1, -2, 1};
+    enum { D = sizeof row / sizeof row[0] };
+    float tiny[D], dordinary[D], dtiny[D], scale = 0x1p20f;
+    for (int tiny_is_x = 0; tiny_is_x < 2; tiny_is_x++) {
+        double xx = 0, yy = 0, xy = 0;
+        for (int k = 0; k < D; k++) {
+            tiny[k] = ldexpf(k == D - 1 ? 1.01f : row[k], -116);
+            xx += (double)row[k] * (double)row[k];
+            yy += (double)tiny[k] * (double)tiny[k];
+            xy += (double)row[k] * (double)tiny[k];
+        }
+        const struct mmk_matrix ordinary = {.data = row, .rows = 1, .columns = D},
+                                small = {.data = tiny, .rows = 1, .columns = D};
+        struct mmk_matrix_out of_row = {.data = dordinary, .rows = 1, .columns = D};
+        struct mmk_matrix_out of_tiny = {.data = dtiny, .rows = 1, .columns = D};
+        struct mmk_infonce_problem problem = {.x = tiny_is_x ? &small : &ordinary,
+                                              .y = tiny_is_x ? &ordinary : &small,
+                                              .similarity = MMK_COSINE,
+                                              .logit_scale = scale};
+        struct mmk_infonce_results results = {.dx = tiny_is_x ? &of_tiny : &of_row,
+                                              .dy = tiny_is_x ? &of_row : &of_tiny};
+        assert_int_equal(mmk_alignment(&problem, &results, NULL), MMK_OK);
+        double cosine = xy / sqrt(xx) / sqrt(yy);
+        for (int k = 0; k < D; k++) {
+            double right = -(double)scale *
+                           ((double)row[k] / sqrt(xx) - cosine * (double)tiny[k] / sqrt(yy)) /
+                           sqrt(yy);
+            assert_true(isfinite(dtiny[k]) && isfinite(dordinary[k]));
+            assert_true(fabs((double)dtiny[k] - right) <= 0.01 * fabs(right));
+        }
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -589,6 +627,7 @@ int main(void)
         cmocka_unit_test(slight_targets),
         cmocka_unit_test(uniformity_near_zero),
         cmocka_unit_test(alignment_of_great_rows),
+        cmocka_unit_test(alignment_beside_a_tiny_row),
         cmocka_unit_test(logsumexp_of_one),
     };
     return cmocka_run_group_tests_name("range", tests, NULL, NULL);

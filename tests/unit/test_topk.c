@@ -48,6 +48,7 @@ enum pattern {
     OUTLIERS,
     ALL_INF_THEN_RISING,
     NAN_THEN_MINUS_INF,
+    RANDOM_THEN_TIES,
     PATTERNS
 };
 
@@ -117,6 +118,8 @@ static float score(enum pattern pattern, size_t n, size_t j)
         return j < 99 ? INFINITY : up;
     case NAN_THEN_MINUS_INF:
         return j < 3 * (n / 4) ? NAN : -INFINITY;
+    case RANDOM_THEN_TIES: /* above all before, where that was in a stretch of its own */
+        return j > 2 * (n / 3) && j % 25 == 7 ? 100.0f : g;
     default:
         return g;
     }
@@ -144,7 +147,7 @@ static void compare(const char *isa, size_t n, const float *scores, const uint32
 static void is_sorted_row(void **state)
 {
     (void)state;
-    static const size_t ns[] = {1000, 25000, 70001, 300000}, ks[] = {1, 2, 10, 100, 1000, 3000};
+    static const size_t ns[] = {1000, 25000, 70001, 400000}, ks[] = {1, 2, 10, 100, 1000, 3000};
     for (size_t i = 0; i < sizeof ns / sizeof ns[0]; i++) {
         size_t n = ns[i];
         float *scores = malloc(n * sizeof *scores);

@@ -1,0 +1,590 @@
+#!/usr/bin/env python3
+"""mutate.py - plants small bugs all over kernels/, one at a time, and counts what the checks find.
+SPDX-License-Identifier: MIT
+
+usage: tests/mutants/mutate.py [--count N] [--seed N] [--seconds S] [--only TEXT] [--record FILE]
+       tests/mutants/mutate.py --list [--only TEXT]
+
+A mutant is one place of one file changed by one operator (OPERATORS below). Places are sampled
+with a seed, every operator as often as every other. Each mutant is built in a copy of the tree,
+one object anew, and judged by the cheapest check first:
+
+  1  mmk-check --quick, of scalar and the instruction set that the file is for, up to a failure
+  2  mmk-check --quick, everything
+  3  the unit tests (build/bin/test-*) of what the file belongs to
+  4  mmk-check, all shapes of what the file belongs to, scalar and that instruction set
+
+A mutant that no check finds has survived, unless tests/mutants/equivalent names it with the reason
+why nobody could tell (speed only, say). One that does not compile, or leaves mmk-check's machine
+code as it is, is no mutant and is replaced by the next of the sample. Before the first everything
+is run without any: what fails then proves nothing.
+
+Ends with 1 if less than --least percent (95) were killed. The closing line counts mutants.
+"""
+import argparse
+import concurrent.futures
+import filecmp
+import os
+import random
+import re
+import shutil
+import subprocess
+import sys
+import threading
+import time
+
+ROOT = os.path.abspath(os.path.join(os.path.dirname(__file__), "..", ".."))
+EQUIVALENT = os.path.join(ROOT, "tests", "mutants", "equivalent")
+
+# What is for speed alone: all results are the same without it. Of a line with a call that computes
+# nothing is left out, but what is changed in it may be such an argument.
+FOR_SPEED = re.compile(r"prefetch|tile_fetch|FETCH|AHEAD|madvise|MM_HINT")
+
+
+# ---- Places ---------------------------------------------------------------------------------------
+
+def blank(text):
+    """The text with comments, strings and preprocessor lines, but #define, as spaces of the same
+    length."""
+    def spaces(match):
+        return re.sub(r"[^\n]", " ", match.group(0))
+    text = re.sub(r"/\*.*?\*/|//[^\n]*|\"(?:\\.|[^\"\\\n])*\"|'(?:\\.|[^'\\\n])*'", spaces, text,
+                  flags=re.S)
+    return re.sub(r"^[ \t]*#(?![ \t]*define\b)(?:[^\n\\]|\\.|\\\n)*", spaces, text, flags=re.M)
+
+
+def replaced(operator, pattern, replacements):
+    """Every match of a pattern by each of the replacements: texts or functions of the match."""
+    regex = re.compile(pattern)
+
+    def places(text):
+        for match in regex.finditer(text):
+            for new in replacements:
+                new = new(match) if callable(new) else match.expand(new)
+                if new is not None and new != match.group(0):
+                    yield operator, match.start(), match.end(), new
+    return places
+
+
+def integers(match):
+    value, suffix = match.group(1), match.group(2)
+    number = int(value, 0)
+    for new in (number + 1, number - 1, number * 2, number // 2):
+        if new >= 0 and new != number:
+            yield (hex(new) if value.startswith("0x") else str(new)) + suffix
+
+
+def integer_places(text):
+    for match in re.finditer(r"(?<![\w.])(0x[0-9a-fA-F]+|[0-9]+)([uUlL]*)(?![\w.])", text):
+        for new in integers(match):
+            yield "constant", match.start(), match.end(), new
+
+
+def statement_places(text):
+    """Whole statements on lines of their own, without declarations and jumps."""
+    kept = re.compile(r"^\s*(return|break|continue|goto|case|default|typedef|extern|static|const|"
+                      r"struct|enum|union|unsigned|signed|int|bool|char|float|double|size_t|void|"
+                      r"u?int\d+_t|__m\w+|float32\w+|uint32\w+|int32\w+|else|\}|_Static_assert)\b")
+    for match in re.finditer(r"^[ \t]+[\w*(][^;{}\n]*(?:\n[ \t][^;{}\n]*){0,5};[ \t]*$", text, flags=re.M):
+        statement = match.group(0)
+        first = statement.strip().split("\n")[0]
+        if kept.match(statement) or re.match(r"\s*(if|for|while|do)\b", first):
+            continue
+        if re.match(r"\s*[\w]+\s*\**\s+\*?\w+(\[[^\]]*\])*\s*(=|;|,)", statement):
+            continue
+        start = match.start() + len(statement) - len(statement.lstrip())
+        yield "drop statement", start, match.end(), ";"
+
+
+def split_arguments(text, start):
+    """The spans of the arguments of a call whose '(' is at start; None if it does not end."""
+    depth, spans, begin = 0, [], start + 1
+    for at in range(start, min(len(text), start + 600)):
+        c = text[at]
+        if c in "([{":
+            depth += 1
+        elif c in ")]}":
+            depth -= 1
+            if depth == 0:
+                spans.append((begin, at))
+                return spans
+        elif c == "," and depth == 1:
+            spans.append((begin, at))
+            begin = at + 1
+        elif c == ";":
+            return None
+    return None
+
+
+def swap_places(text):
+    """Neighbouring arguments of calls; declarations and definitions are left alone."""
+    for match in re.finditer(r"\b([a-z_]\w*)\(", text):
+        if match.group(1) in ("if", "for", "while", "switch", "sizeof", "return", "defined",
+                              "__attribute__", "_Pragma"):
+            continue
+        spans = split_arguments(text, match.end() - 1)
+        if not spans or len(spans) < 2:
+            continue
+        words = [text[a:b].strip() for a, b in spans]
+        if any(re.match(r"(const |struct |enum |unsigned |size_t |float |double |void |int |bool |__m"
+                        r"|uint32_t |float32)", w) for w in words):
+            continue
+        for i in range(len(spans) - 1):
+            if words[i] and words[i + 1] and words[i] != words[i + 1]:
+                new = text[spans[i + 1][0]:spans[i + 1][1]].strip() + ", " + words[i]
+                first = spans[i][0] + len(text[spans[i][0]:spans[i][1]]) - len(
+                    text[spans[i][0]:spans[i][1]].lstrip())
+                yield "swap arguments", first, spans[i + 1][1], new
+
+
+def lane_places(text):
+    for match in re.finditer(r"_MM_SHUFFLE\((\d), (\d), (\d), (\d)\)", text):
+        digits = [int(d) for d in match.groups()]
+        for i in range(4):
+            new = list(digits)
+            new[i] = (new[i] + 1) % 4
+            yield ("lane", match.start(), match.end(),
+                   "_MM_SHUFFLE(%d, %d, %d, %d)" % tuple(new))
+    for match in re.finditer(r"\bv(?:trn|zip|uzp)([12])q_\w+", text):
+        other = "2" if match.group(1) == "1" else "1"
+        at = match.start(1)
+        yield "lane", at, at + 1, other
+    for a, b in (("unpacklo", "unpackhi"), ("movehl", "movelh"), ("vget_low", "vget_high")):
+        for x, y in ((a, b), (b, a)):
+            for match in re.finditer(x, text):
+                yield "lane", match.start(), match.end(), y
+
+
+def sides(match):
+    """x for y, rows for columns."""
+    pairs = {"x": "y", "y": "x", "row": "col", "col": "row", "rows": "cols", "cols": "rows",
+             "row_side": "col_side", "col_side": "row_side", "ldx": "ldy", "ldy": "ldx",
+             "dx": "dy", "dy": "dx", "lse_x": "lse_y", "lse_y": "lse_x", "xx": "yy", "yy": "xx",
+             "weight_x": "weight_y", "weight_y": "weight_x", "m": "n", "n": "m"}
+    return match.group(1) + pairs[match.group(2)]
+
+
+OPERATORS = [
+    statement_places,
+    swap_places,
+    integer_places,
+    lane_places,
+    replaced("float constant", r"(?<![\w.])(\d+\.\d*|0x[\da-f.]+p[-+]?\d+)f\b",
+             [r"(2 * \g<0>)", r"(\g<0> * 1.0001f)"]),
+    replaced("comparison", r"(?<=[\w)\]] )(<=|>=|<|>)(?= [\w(*&!-])",
+             [lambda m: {"<": "<=", "<=": "<", ">": ">=", ">=": ">"}[m.group(1)]]),
+    replaced("equality", r"(?<= )(==|!=)(?= )",
+             [lambda m: {"==": "!=", "!=": "=="}[m.group(1)]]),
+    replaced("logic", r"(?<= )(&&|\|\|)(?=\s)",
+             [lambda m: {"&&": "||", "||": "&&"}[m.group(1)]]),
+    replaced("condition", r"\bif \(([^;{}\n]*)\)(?=\n| [\w{])",
+             [r"if (false && (\1))", r"if (true || (\1))"]),
+    replaced("sign", r"(?<=[\w)\]] )([+-])(?= [\w(*&])",
+             [lambda m: {"+": "-", "-": "+"}[m.group(1)]]),
+    replaced("sign", r"\b_mm(512|256|)_(add|sub)_(ps|ss|epi32)\b",
+             [lambda m: "_mm%s_%s_%s" % (m.group(1), {"add": "sub", "sub": "add"}[m.group(2)],
+                                         m.group(3))]),
+    replaced("sign", r"\bv(add|sub)q_(f32|u32|s32)\b",
+             [lambda m: "v%sq_%s" % ({"add": "sub", "sub": "add"}[m.group(1)], m.group(2))]),
+    replaced("fused", r"\b_mm(512|256)_fmadd_ps\(", [r"_mm\1_fmsub_ps(", r"_mm\1_fnmadd_ps("]),
+    replaced("fused", r"\bfmaf\(", [r"(float)fma("]),
+    replaced("side", r"(\.|->)(x|y|row_side|col_side|rows|cols|ldx|ldy|dx|dy|lse_x|lse_y|xx|yy|"
+             r"weight_x|weight_y|m|n)\b(?!\()", [sides]),
+    replaced("precision", r"\bdouble (?=[\w*])", ["float "]),
+    replaced("precision", r"\(double\)", [""]),
+    replaced("mask", r"\b_mm(512|256)_maskz_loadu_ps\([^,]+, ", [r"_mm\1_loadu_ps("]),
+    replaced("mask", r"\b_mm(512|256)_mask_storeu_ps\(([^,]+), [^,]+(?:\([^()]*\)[^,]*)*, ",
+             [r"_mm\1_storeu_ps(\2, "]),
+    replaced("mask", r"\bsimd_load_(?:tail|first)\(([^,]+), ([^()]*(?:\([^()]*\))?[^()]*)\)",
+             [r"simd_load_once(\1)"]),
+    replaced("barrier", r"\bthreads_wait\(\w+\);", [";"]),
+    replaced("step", r"(\w+)\+\+(?=\))", [r"\1 += 2"]),
+    replaced("bound", r"\bsize_(min|max)\(",
+             [lambda m: "size_%s(" % {"min": "max", "max": "min"}[m.group(1)]]),
+]
+
+
+class Mutant:
+    def __init__(self, path, text, place):
+        self.path, self.original = path, text
+        self.operator, self.start, self.end, self.new = place
+        self.verdict = self.by = None
+
+    @property
+    def text(self):
+        return self.original[:self.start] + self.new + self.original[self.end:]
+
+    @property
+    def line(self):
+        return self.original.count("\n", 0, self.start) + 1
+
+    def line_of(self, text):
+        begin = self.original.rfind("\n", 0, self.start) + 1
+        return text[begin:text.find("\n", begin)].strip()
+
+    @property
+    def old_line(self):
+        return self.line_of(self.original)
+
+    @property
+    def new_line(self):
+        return self.line_of(self.text)
+
+    def key(self):
+        return (self.path, self.old_line, self.new_line)
+
+    def __str__(self):
+        return "%s:%d %s: %s -> %s" % (self.path, self.line, self.operator, self.old_line,
+                                       self.new_line)
+
+
+def mutants_of(path):
+    with open(os.path.join(ROOT, path)) as f:
+        text = f.read()
+    code = blank(text)
+    for places in OPERATORS:
+        for place in places(code):
+            if text[place[1]:place[2]] != code[place[1]:place[2]]:
+                continue # a comment or a text in it would be lost
+            begin = text.rfind("\n", 0, place[1]) + 1
+            end = text.find("\n", place[2])
+            if not FOR_SPEED.search(text[begin:end]):
+                yield Mutant(path, text, place)
+
+
+def sources():
+    for folder, _, names in sorted(os.walk(os.path.join(ROOT, "kernels"))):
+        for name in sorted(names):
+            if name.endswith((".c", ".h")) and name != "mmk.h":
+                yield os.path.relpath(os.path.join(folder, name), ROOT)
+
+
+def isa_of(path):
+    match = re.search(r"_?(scalar|avx2|avx512|neon)\.[ch]$", path)
+    return match.group(1) if match else ""
+
+
+# ---- Judging --------------------------------------------------------------------------------------
+
+def found(status):
+    """Whether a check says by its status that something is wrong. Options that this machine has
+    not, 2, are no find."""
+    if status == 2:
+        sys.exit("mutate.py: a check does not take its options here")
+    return status != 0
+
+
+class Tree:
+    """A copy of the project, built once, in which mutants are planted one after the other."""
+
+    def __init__(self, number, emulate):
+        self.folder = os.path.join(ROOT, ".build", "mutate", str(number))
+        self.emulate = emulate
+        os.makedirs(self.folder, exist_ok=True)
+        for name in ("Makefile", "README.md", "LICENSE", "kernels", "ref", "bench", "tests"):
+            self.copy(name)
+
+    def copy(self, name):
+        """By contents, with the time of today where they differ: what a run that was stopped has
+        left planted must be built anew."""
+        source, target = os.path.join(ROOT, name), os.path.join(self.folder, name)
+        if not os.path.isdir(source):
+            self.copy_file(source, target)
+            return
+        kept = set()
+        for folder, folders, names in os.walk(source):
+            folders[:] = [f for f in folders if f not in ("__pycache__",)]
+            there = os.path.join(target, os.path.relpath(folder, source))
+            os.makedirs(there, exist_ok=True)
+            for file in names:
+                kept.add(os.path.normpath(os.path.join(there, file)))
+                self.copy_file(os.path.join(folder, file), os.path.join(there, file))
+        for folder, _, names in os.walk(target):
+            for file in names:
+                if os.path.normpath(os.path.join(folder, file)) not in kept:
+                    os.remove(os.path.join(folder, file))
+
+    @staticmethod
+    def copy_file(source, target):
+        if not os.path.exists(target) or not filecmp.cmp(source, target, shallow=False):
+            shutil.copyfile(source, target)
+            shutil.copymode(source, target)
+
+    def run(self, command, seconds=600, **more):
+        environment = dict(os.environ, OMP_WAIT_POLICY="passive", **more)
+        for name in ("MAKEFLAGS", "MAKELEVEL", "BUILD", "MMK_ISA"):
+            environment.pop(name, None)
+        process = subprocess.Popen(command, cwd=self.folder, stdout=subprocess.PIPE,
+                                   stderr=subprocess.STDOUT, env=environment, text=True,
+                                   errors="replace", start_new_session=True)
+        try:
+            output, _ = process.communicate(timeout=seconds)
+            return process.returncode, output
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, 9)
+            process.communicate()
+            return 124, "stopped after %d seconds" % seconds
+
+    def make(self, *targets, isa=""):
+        cross = ["ARCH=aarch64"] if isa == "neon" else []
+        return self.run(["make", "-s", "PEERS=", *cross, *targets])
+
+    def program(self, name, isa=""):
+        arch = "aarch64" if isa == "neon" else os.uname().machine
+        path = os.path.join(".build", arch, "bin", name)
+        emulator = ["qemu-aarch64"] if isa == "neon" and os.uname().machine != "aarch64" else []
+        return emulator + [path], path
+
+    def must_build(self, *targets, isa=""):
+        status, output = self.make(*targets, isa=isa)
+        if status != 0:
+            sys.exit("mutate.py: %s does not build:\n%s" % (" ".join(targets), output[-2000:]))
+
+    def machine_code(self, path):
+        """What of a program runs: its sections of code and constants."""
+        _, output = self.run(["sh", "-c", "objcopy -O binary -j .text -j .rodata -j .data "
+                              "-j .data.rel.ro %s /dev/stdout 2>/dev/null | sha256sum" % path])
+        return output
+
+    def build_all(self):
+        """Builds and runs everything without a mutant: what fails then proves nothing later."""
+        self.must_build("all", "units")
+        self.clean = {}
+        for isa in ("", "neon")[:1 + self.emulate]:
+            if isa:
+                self.must_build("all", isa=isa)
+            command, path = self.program("mmk-check", isa)
+            self.clean[path] = self.machine_code(path)
+            status, output = self.run(command + ["--quick", "--quiet"], 900)
+            if status != 0:
+                sys.exit("mutate.py: mmk-check fails without a mutant:\n" + output[-2000:])
+        for test in sorted(set(sum(UNIT_TESTS.values(), []))):
+            status, output = self.run([os.path.join(".build", os.uname().machine, "bin", test)])
+            if status != 0:
+                sys.exit("mutate.py: %s fails without a mutant:\n%s" % (test, output[-2000:]))
+
+    def kernels(self, path, isa):
+        """Names of the kernels that a folder's code serves; [] means all."""
+        folder = path.split("/")[1] if path.count("/") > 1 else ""
+        command, _ = self.program("mmk-check", isa)
+        _, output = self.run(command + ["--list"])
+        names = re.findall(r"^  (\w+) +\w+ +\d+  ", output, flags=re.M)
+        parts = {"query": "query|squared", "pair": "pair|rows|normal|cosine", "topk": "topk|search",
+                 "search": "search", "matrix": "matrix", "gallery": "gallery", "exp": "exp",
+                 "retrieval": "retrieval", "infonce": "infonce|sigmoid|alignment|uniformity|csd"}
+        if folder not in parts:
+            return []
+        return [n for n in names if re.search(parts[folder], n)]
+
+    def judge(self, mutant, tests_of):
+        target = os.path.join(self.folder, mutant.path)
+        isa = isa_of(mutant.path)
+        with open(target, "w") as f:
+            f.write(mutant.text)
+        try:
+            return self.judge_planted(mutant, isa, tests_of)
+        finally:
+            with open(target, "w") as f:
+                f.write(mutant.original)
+            self.last = target
+
+    def judge_planted(self, mutant, isa, tests_of):
+        command, path = self.program("mmk-check", isa)
+        status, output = self.make(path, isa=isa)
+        if status != 0 or self.machine_code(path) == self.clean[path]:
+            return "no mutant", ""
+        variants = ["--isa", "scalar"]
+        if isa not in ("", "scalar"):
+            variants += ["--isa", isa]
+        elif isa == "" and os.uname().machine == "x86_64":
+            variants += ["--isa", "avx2"]
+        names = self.kernels(mutant.path, isa)
+        some = ["--kernel", ",".join(names[:30])] if names else []
+        for what, arguments, seconds in (
+                ("mmk-check --quick", ["--quick", "--stop", "--quiet"] + variants + some, 300),
+                ("mmk-check --quick", ["--quick", "--stop", "--quiet"], 600)):
+            status, output = self.run(command + arguments, seconds)
+            if found(status):
+                return "killed", what + (" (endless)" if status == 124 else "")
+        if isa != "neon":
+            for test in tests_of(mutant.path):
+                program = os.path.join(".build", os.uname().machine, "bin", test)
+                self.must_build(program)
+                status, output = self.run([program], 300)
+                if found(status):
+                    return "killed", test
+            if some:
+                status, output = self.run(command + ["--stop", "--quiet", "--threads", "3,8"] +
+                                          variants + some, 900)
+                if found(status):
+                    return "killed", "mmk-check"
+        return "survived", ""
+
+
+UNIT_TESTS = {
+    "pair": ["test-cosine", "test-range"], "query": ["test-query", "test-cosine"],
+    "matrix": ["test-origin", "test-range"], "tile": ["test-origin", "test-search", "test-batch"],
+    "search": ["test-search", "test-origin"], "gallery": ["test-search", "test-origin"],
+    "topk": ["test-topk", "test-search"], "exp": ["test-exp"],
+    "infonce": ["test-batch", "test-range", "test-targets", "test-status"],
+    "call": ["test-status", "test-processes", "test-fp_state"],
+    "isa": ["test-isa", "test-processes"], "retrieval": ["test-retrieval"],
+    "simd": ["test-simd", "test-exp", "test-batch"], "rows": ["test-isa"],
+}
+
+
+def unit_tests(path):
+    folder = path.split("/")[1] if path.count("/") > 1 else ""
+    return UNIT_TESTS.get(folder, ["test-status"])
+
+
+def equivalents():
+    """(path, line, changed line) -> reason, from the file of that name."""
+    found = {}
+    try:
+        with open(EQUIVALENT) as f:
+            blocks = re.split(r"\n\s*\n", f.read())
+    except FileNotFoundError:
+        return found
+    for block in blocks:
+        fields = dict(re.findall(r"^(file|from|to|why): (.*)$", block, flags=re.M))
+        if len(fields) == 4:
+            found[fields["file"], fields["from"], fields["to"]] = fields["why"]
+    return found
+
+
+# ---- Report ---------------------------------------------------------------------------------------
+
+def table(done):
+    rows = {}
+    for m in done:
+        folder = m.path.split("/")[1] if m.path.count("/") > 1 else "mmk.c"
+        for key in ((folder, isa_of(m.path) or "all"), ("together", "")):
+            counts = rows.setdefault(key, {"killed": 0, "survived": 0, "equivalent": 0})
+            counts[m.verdict] += 1
+    lines = ["| room | instruction set | killed | survived | equivalent |", "|---|---|--:|--:|--:|"]
+    for key in sorted(rows, key=lambda k: (k[0] == "together", k)):
+        c = rows[key]
+        lines.append("| %s | %s | %d | %d | %d |" % (*key, c["killed"], c["survived"],
+                                                     c["equivalent"]))
+    return "\n".join(lines)
+
+
+def report(done, arguments, pool_size):
+    killed = sum(m.verdict == "killed" for m in done)
+    survived = [m for m in done if m.verdict == "survived"]
+    equal = [m for m in done if m.verdict == "equivalent"]
+    share = 100.0 * killed / max(1, killed + len(survived))
+    by = {}
+    for m in done:
+        if m.verdict == "killed":
+            by[m.by] = by.get(m.by, 0) + 1
+    lines = ["# Mutants", "",
+             "%d mutants, sampled from %d places with seed %d: %d killed, %d survived, %d equivalent: "
+             "%.1f %% of those that can be found." % (len(done), pool_size, arguments.seed, killed,
+                                                     len(survived), len(equal), share), "",
+             table(done), "", "Killed by: " + ", ".join("%s %d" % (k, by[k]) for k in
+                                                       sorted(by, key=by.get, reverse=True)) + ".", ""]
+    if survived:
+        lines += ["## Survived", ""] + ["- `%s`" % m for m in survived] + [""]
+    return share, "\n".join(lines)
+
+
+def usable_here():
+    """Instruction sets whose mutants can be judged here; "" is what all share."""
+    with open("/proc/cpuinfo") as f:
+        flags = set(f.read().split())
+    usable = {"", "scalar"}
+    if {"avx2", "fma"} <= flags:
+        usable.add("avx2")
+    if {"avx512f", "avx512bw", "avx512dq", "avx512vl"} <= flags:
+        usable.add("avx512")
+    if os.uname().machine == "aarch64":
+        usable.add("neon")
+    return usable
+
+
+def sample(arguments):
+    pool = [m for path in sources() if arguments.only in path for m in mutants_of(path)]
+    usable = usable_here() | ({"neon"} if arguments.neon else set())
+    pool = [m for m in pool if isa_of(m.path) in usable]
+    chooser = random.Random(arguments.seed)
+    by_operator = {}
+    for m in pool:
+        by_operator.setdefault(m.operator, []).append(m)
+    for places in by_operator.values():
+        chooser.shuffle(places)
+    order = []
+    names = sorted(by_operator)
+    while any(by_operator[n] for n in names):
+        chooser.shuffle(names)
+        order += [by_operator[n].pop() for n in names if by_operator[n]]
+    return pool, order
+
+
+def main():
+    parser = argparse.ArgumentParser(description="Plants small bugs in kernels/ and counts what the "
+                                                 "checks find.")
+    parser.add_argument("--count", type=int, default=40, help="mutants to judge (default 40)")
+    parser.add_argument("--seed", type=int, default=1, help="of the sample (default 1)")
+    parser.add_argument("--seconds", type=int, default=10**9, help="no mutant is begun after that")
+    parser.add_argument("--only", default="", help="only files whose path contains this")
+    parser.add_argument("--neon", action="store_true", help="NEON's files, too, under qemu-aarch64")
+    parser.add_argument("--least", type=float, default=95, help="percent that must be killed")
+    parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="at once (default: CPUs)")
+    parser.add_argument("--record", help="write a report in Markdown to this file")
+    parser.add_argument("--list", action="store_true", help="print the sample and end")
+    arguments = parser.parse_args()
+    pool, order = sample(arguments)
+    if not pool:
+        parser.error("no file in kernels/ has '%s' in its path" % arguments.only)
+    if arguments.list:
+        for m in order[:arguments.count]:
+            print(m)
+        return 0
+    known = equivalents()
+    trees = [Tree(i, arguments.neon) for i in range(arguments.jobs)]
+    with concurrent.futures.ThreadPoolExecutor(arguments.jobs) as pool_of_threads:
+        list(pool_of_threads.map(Tree.build_all, trees))
+    start, done, lock, queue = time.time(), [], threading.Lock(), iter(order)
+
+    def work(tree):
+        while True:
+            with lock:
+                if len(done) >= arguments.count or time.time() - start > arguments.seconds:
+                    return
+                mutant = next(queue, None)
+            if mutant is None:
+                return
+            began = time.time()
+            if mutant.key() in known:
+                mutant.verdict, mutant.by = "equivalent", known[mutant.key()]
+            else:
+                mutant.verdict, mutant.by = tree.judge(mutant, unit_tests)
+            with lock:
+                if mutant.verdict == "no mutant":
+                    continue
+                if len(done) < arguments.count:
+                    done.append(mutant)
+                    print("%-10s %5.1f s  %s%s" % (mutant.verdict, time.time() - began, mutant,
+                                                   "  [%s]" % mutant.by if mutant.by else ""),
+                          flush=True)
+
+    threads = [threading.Thread(target=work, args=(tree,)) for tree in trees]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    share, text = report(done, arguments, len(pool))
+    if arguments.record:
+        with open(arguments.record + ".part", "w") as f:
+            f.write(text)
+        os.replace(arguments.record + ".part", arguments.record)
+    print(text)
+    killed = sum(m.verdict != "survived" for m in done)
+    print("%d passed, %d failed, 0 skipped" % (killed, len(done) - killed))
+    return 0 if share >= arguments.least else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
