@@ -6,6 +6,7 @@
 
 #include "fp_state.h"
 
+#include <errno.h>
 #include <ctype.h>
 #include <omp.h>
 #include <pthread.h>
@@ -63,7 +64,9 @@ static int most(void)
     static atomic_int known;
     int threads = atomic_load_explicit(&known, memory_order_relaxed);
     if (threads == 0) {
+        int error = errno;
         long cpus = sysconf(_SC_NPROCESSORS_ONLN);
+        errno = error;
         threads = cpus > MOST_LEAST / MOST_PER_CPU && cpus < 1 << 20 ? MOST_PER_CPU * (int)cpus
                                                                      : MOST_LEAST;
         atomic_store_explicit(&known, threads, memory_order_relaxed);
@@ -145,7 +148,8 @@ int threads_startable(int wanted)
      * go of in between is not tried again, as that would double the cost of making it anew. */
     static _Thread_local int had = 1;
     if (wanted > had && omp_get_active_level() < omp_get_max_active_levels()) {
-        int made = 1 + try_threads(wanted - 1);
+        int error = errno, made = 1 + try_threads(wanted - 1);
+        errno = error;
         had = made > had ? made : had;
         wanted = made;
     }
@@ -163,11 +167,13 @@ void threads_run(int threads, void (*body)(void *context, size_t worker, size_t 
         body(context, 0, 1);
         return;
     }
+    int error = errno; /* OpenMP's waiting sets it */
 #pragma omp parallel num_threads(threads)
     {
         FP_STATE_DEFAULT();
         body(context, (size_t)omp_get_thread_num(), (size_t)omp_get_num_threads());
     }
+    errno = error;
 }
 
 void threads_each(size_t workers, size_t count, void (*task)(void *context, size_t i),
