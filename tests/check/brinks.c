@@ -168,15 +168,17 @@ size_t brinks_sweep(const struct kernel *kernel, bool quick, struct shape *shape
     size_t count = 0;
     for (size_t i = 0; i < sizeof brinks / sizeof brinks[0]; i++) {
         const struct brink *b = &brinks[i];
-        if (!has_word(b->kernels, kernel->name) || (quick && b->slow))
+        /* A loss has five times as many checks as others: one above, and three blocks. */
+        bool loss = kernel->has_logit_scale;
+        if (!has_word(b->kernels, kernel->name) || (quick && (b->slow || loss)))
             continue;
-        const size_t sizes[] = {b->at + 1, b->at - 1, b->at, 2 * b->at + 1};
-        for (size_t s = 0; s < (quick || b->dim == '=' ? 1 : 4); s++) {
+        const size_t sizes[] = {b->at + 1, 2 * b->at + 1, b->at, b->at - 1};
+        for (size_t s = 0; s < (quick || b->dim == '=' ? 1 : loss ? 2 : 4); s++) {
             struct shape shape = b->rest;
             set_dim(&shape, b->dim, sizes[s]);
             shape = whole(kernel, shape);
             if (shape.m * shape.n <= MOST_PAIRS || kernel->offset != OFFSET_ALWAYS)
-                add(shapes, &count, kernel, shape, !b->slow && !kernel->has_logit_scale);
+                add(shapes, &count, kernel, shape, !b->slow && !loss);
         }
     }
     return count;
