@@ -413,6 +413,36 @@ static void integers(void)
             assert_true((double)result[i * N + j] == -distance(WIDE, a + i * WIDE, b + j * WIDE));
 }
 
+/* Rows whose squares leave the range of float are copied, and taken as pairs, by each thread in
+ * memory of its own. Long ones, so that two threads are at it at once most of the time. */
+static void great_rows_by_threads(void)
+{
+    enum { ROWS = 3, AMONG = 1500, LONG = 2048 };
+    float *rows = malloc((ROWS + AMONG) * LONG * sizeof *rows);
+    float *alone = malloc(2 * ROWS * AMONG * sizeof *alone), *shared = alone + ROWS * AMONG;
+    assert_non_null(rows);
+    assert_non_null(alone);
+    fill(rows, (ROWS + AMONG) * LONG, 77, 0, 1.7e17);
+    const struct mmk_matrix gallery = {.data = rows + ROWS * LONG, .rows = AMONG, .columns = LONG};
+    for (size_t m = 1; m <= ROWS; m++) { /* one and two rows go another way */
+        const struct mmk_matrix queries = {.data = rows, .rows = m, .columns = LONG};
+        take_distances(&queries, &gallery, alone, &(struct mmk_options){.threads = 1});
+        assert_true(isfinite(alone[0]) && alone[0] < -0x1p125f);
+        for (int threads = 2; threads <= 3; threads++) {
+            take_distances(&queries, &gallery, shared, &(struct mmk_options){.threads = threads});
+            assert_memory_equal(shared, alone, m * AMONG * sizeof *alone);
+        }
+    }
+    free(rows);
+    free(alone);
+}
+
+static void threads_have_rows_of_their_own(void **state)
+{
+    (void)state;
+    on_every_isa(great_rows_by_threads);
+}
+
 static void integers_are_exact(void **state)
 {
     (void)state;
@@ -425,7 +455,8 @@ int main(void)
         cmocka_unit_test(loss_far_from_0),       cmocka_unit_test(rankings_far_from_0),
         cmocka_unit_test(gradients_far_from_0),  cmocka_unit_test(losses_with_the_default_given),
         cmocka_unit_test(parts_with_one_origin), cmocka_unit_test(far_rows_do_not_spoil_others),
-        cmocka_unit_test(great_rows_are_right),  cmocka_unit_test(integers_are_exact),
+        cmocka_unit_test(great_rows_are_right),  cmocka_unit_test(threads_have_rows_of_their_own),
+        cmocka_unit_test(integers_are_exact),
     };
     return cmocka_run_group_tests_name("origin", tests, NULL, NULL);
 }
