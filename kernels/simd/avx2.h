@@ -23,10 +23,11 @@ static inline __m256 simd_load_first(const float *p, size_t first)
     return _mm256_maskload_ps(p, simd_first(first));
 }
 
-/* The first min(d, 8) elements, zeros after them; d > 0. */
+/* The first min(d, 8) elements, zeros after them; d > 0. Whole vectors without a mask: hardware
+ * does not prefetch for masked loads, and rows of 32 floats came from L3 at 8 GB/s. */
 static inline __m256 simd_load_tail(const float *p, size_t d)
 {
-    return simd_load_first(p, d < 8 ? d : 8);
+    return d < 8 ? simd_load_first(p, d) : _mm256_loadu_ps(p);
 }
 
 /* A load that stays one load: gcc 12 would read memory again for every use of the value. */
