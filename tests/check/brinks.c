@@ -74,6 +74,11 @@ static const struct brink {
     {LOSSES, 'm', SUM_CHAIN, {.n = 7, .d = 2}, false},
     {LOSSES, 'n', SUM_BLOCK, {.m = 7, .d = 2}, false},
     {LOSSES, 'm', SUM_BLOCK, {.n = 7, .d = 2}, false},
+    {"multi_infonce_backward multi_infonce_forward_backward ",
+     'k',
+     SUM_CHAIN,
+     {.m = 3, .n = 360, .d = 50},
+     false},
     /* In double: WIDE_ROWS, WIDE_CHUNK. */
     {LOSSES, 'm', WIDE_ROWS, {.n = 5, .d = 2, .logit_scale = 1e22f}, false},
     {LOSSES, 'n', WIDE_ROWS, {.m = 5, .d = 2, .logit_scale = 1e22f}, false},
@@ -133,6 +138,8 @@ static void set_dim(struct shape *shape, char dim, size_t value)
         shape->n = value;
     else if (dim == 'd')
         shape->d = value;
+    else if (dim == 'k')
+        shape->positives = value;
 }
 
 /* What the kernel wants to know beside sizes, in its simplest form; where every row needs a
@@ -141,7 +148,7 @@ static struct shape whole(const struct kernel *kernel, struct shape shape)
 {
     if (kernel->offset == OFFSET_ALWAYS && shape.n < shape.m)
         shape.n = shape.m;
-    if (kernel->has_positives)
+    if (kernel->has_positives && shape.positives == 0)
         shape.positives = 1;
     if (kernel->has_logit_scale) {
         shape.logit_scale = shape.logit_scale != 0 ? shape.logit_scale : 3;
@@ -170,7 +177,7 @@ size_t brinks_sweep(const struct kernel *kernel, bool quick, struct shape *shape
         const struct brink *b = &brinks[i];
         /* A loss has five times as many checks as others: one above, and three blocks. */
         bool loss = kernel->has_logit_scale;
-        if (!has_word(b->kernels, kernel->name) || (quick && (b->slow || loss)))
+        if (!has_word(b->kernels, kernel->name) || (quick && (b->slow || (loss && b->dim != 'k'))))
             continue;
         const size_t sizes[] = {b->at + 1, 2 * b->at + 1, b->at, b->at - 1};
         for (size_t s = 0; s < (quick || b->dim == '=' ? 1 : loss ? 2 : 4); s++) {

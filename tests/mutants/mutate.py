@@ -24,6 +24,7 @@ Ends with 1 if less than --least percent (95) were killed. The closing line coun
 import argparse
 import concurrent.futures
 import filecmp
+import hashlib
 import os
 import random
 import re
@@ -169,7 +170,7 @@ OPERATORS = [
     swap_places,
     integer_places,
     lane_places,
-    replaced("float constant", r"(?<![\w.])(\d+\.\d*|0x[\da-f.]+p[-+]?\d+)f\b",
+    replaced("float constant", r"(?<![\w.])(?!0\.0*f)(\d+\.\d*|0x[\da-f.]+p[-+]?\d+)f\b",
              [r"(2 * \g<0>)", r"(\g<0> * 1.0001f)"]),
     replaced("comparison", r"(?<=[\w)\]] )(<=|>=|<|>)(?= [\w(*&!-])",
              [lambda m: {"<": "<=", "<=": "<", ">": ">=", ">=": ">"}[m.group(1)]]),
@@ -342,9 +343,16 @@ class Tree:
 
     def machine_code(self, path):
         """What of a program runs: its sections of code and constants."""
-        _, output = self.run(["sh", "-c", "objcopy -O binary -j .text -j .rodata -j .data "
-                              "-j .data.rel.ro %s /dev/stdout 2>/dev/null | sha256sum" % path])
-        return output
+        copy = os.path.join(self.folder, "machine_code")
+        status, output = self.run(["objcopy", "-O", "binary", "-j", ".text", "-j", ".rodata",
+                                   "-j", ".data", "-j", ".data.rel.ro", path, copy])
+        if status != 0 and "aarch64" in path:
+            status, output = self.run(["aarch64-linux-gnu-objcopy", "-O", "binary", "-j", ".text",
+                                       "-j", ".rodata", "-j", ".data", path, copy])
+        if status != 0:
+            sys.exit("mutate.py: objcopy cannot read %s:\n%s" % (path, output))
+        with open(os.path.join(self.folder, copy), "rb") as f:
+            return hashlib.sha256(f.read()).hexdigest()
 
     def build_all(self):
         """Builds and runs everything without a mutant: what fails then proves nothing later."""
