@@ -3,4 +3,4 @@
 # kernel: dot_pair
 # isa: avx512
 # dies: crashed|nan
-s/simd_load_first(p, d < 16 ? d : 16)/simd_load_first(p, d < 16 ? d + 1 : 16)/
+s|return d < 16 ? simd_load_first(p, d)|return d < 16 ? simd_load_first(p, d + 1)|
