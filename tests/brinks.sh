@@ -10,6 +10,7 @@ elsewhere='
 AHEAD_FLOATS AHEAD_ROWS NEAR_FLOATS NEAR_BYTES SHARE_BYTES STACK_BYTES: speed only, the same sums
 STRIP_FLOATS LANE_FLOATS KEPT_BLOCK_FLOATS HELD_ROW_BLOCKS HELD_COL_BLOCKS GRADIENT_ROW_BLOCKS: made of others
 TILE_LEAST_STRIPE STRIPE BLOCK_ROWS ROW BLOCK: a lane or so; the sweeps have all sizes up to 130
+EXP_PRODUCT_ROWS: a part of EXP_PRODUCT_LEAST_ROWS
 ROWS TILE_ORIGIN_ROWS: not a size of an argument
 SAMPLE_ROWS: the sweeps have 0 to 40 rows
 CHUNK: 16 candidates; test-topk has all numbers of them

@@ -75,7 +75,7 @@ static void exp_positives(const struct infonce *p)
     for (size_t e = count; e < padded; e++)
         t->logit[e] = -INFINITY;
     for (size_t e = 0; e < padded; e += STRIP_FLOATS) {
-        float unused[INFONCE_STRIP]; /* sums of columns; those of rows are not looked at either */
+        float unused[INFONCE_STRIP] = {0}; /* sums of columns; nor are those of rows looked at */
         p->isa->infonce->exp_strip(size_min(padded - e, STRIP_FLOATS) / INFONCE_STRIP,
                                    INFONCE_STRIP, t->logit + e, simd_shift(p->shift), p->strip.lane,
                                    unused, t->e + e);

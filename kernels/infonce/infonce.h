@@ -11,6 +11,7 @@
  * A table's member is the function infonce_<member>_<isa> of infonce_<isa>.c: the inner loop of the
  * sigmoid loss on AVX-512 is infonce_sigmoid_strip_avx512. Who calls them:
  *     exp_strip        the forward's pass (pass.c) and its positives (forward.c)
+ *     exp_product      the same between the instructions of a product (strip.c)
  *     softmax_rows     rows and columns that are done again (pass.c)
  *     row_sums         the lanes of rows (strip.c, for pass.c and gradient.c)
  *     join_blocks      sums of products (products.c), and of many positives (finish.c)
@@ -61,6 +62,13 @@ struct infonce_gradient {
      * columns' sums, started. From E there is no z. */
     float *row_e, *row_g, *row_gz;
     float *col_e, *col_g, *col_gz;
+};
+
+/* Rows of a strip of z that are to become exponentials, as exp_strip makes them; z NULL: none. */
+struct infonce_waiting {
+    float *z;
+    struct simd_shift shift;
+    float *row_lane, *col_sum, *e;
 };
 
 /* What a strip of the sigmoid loss is made from, and what it gives: with
@@ -143,10 +151,18 @@ static inline const float *infonce_sum_at(const struct infonce_row *row, size_t 
 }
 
 struct infonce_ops {
-    /* E of a strip of z. Adds it to the 16 lanes of each row's sum, sets the columns' sums, and
+    /* E of a strip of z. Adds it to the 16 lanes of each row's sum and to the columns' sums, and
      * stores it where e is not NULL (leading dimension INFONCE_STRIP). cols is 16 or 32. */
     void (*exp_strip)(size_t rows, size_t cols, const float *z, struct simd_shift shift,
                       float *row_lane, float *col_sum, float *e);
+    /* exp_strip of the exp_product_rows rows that wait, of 32 columns, between the instructions of
+     * a product of as many rows: z[r][j] = sum over k < depth of a(r, k) b[k][j] for j < 32, as
+     * tile_ops.product_rows makes it of column panels of 32, `stride` apart. Meanwhile `depth`
+     * lines at `ahead` come into L2. exp_product_rows is a multiple of 4; 0: there is no such
+     * function. */
+    size_t exp_product_rows;
+    void (*exp_product)(const struct infonce_waiting *waiting, size_t depth, const float *a,
+                        size_t stride, const float *b, float *z, const float *ahead);
     /* G of a strip of z or E; cols is 16 or 32. */
     void (*gradient_strip)(const struct infonce_gradient *g, size_t rows, size_t cols,
                            const float *strip);

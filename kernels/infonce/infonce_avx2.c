@@ -48,7 +48,7 @@ static inline __attribute__((always_inline)) void
 infonce_exp_columns_avx2(size_t rows, const float *z, struct simd_shift shift, float *row_lane,
                          float *col_sum, float *e)
 {
-    __m256 column[2] = {_mm256_setzero_ps(), _mm256_setzero_ps()}, low[2], high[2];
+    __m256 column[2] = {_mm256_loadu_ps(col_sum), _mm256_loadu_ps(col_sum + 8)}, low[2], high[2];
     size_t i = 0;
     for (; i + 4 <= rows; i += 4) {
         infonce_exp_rows_avx2(2, z + i * INFONCE_STRIP, shift, row_lane + i * INFONCE_LANES,

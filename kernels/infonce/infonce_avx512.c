@@ -3,8 +3,9 @@
  *
  * exp_strip       16 elements: five FMAs, and two adds done as FMAs, on the two FMA ports of Zen 5
  *                 (3.5 clocks); the clamp on both sides, three more adds and a shift on the two
- *                 others (3). Measured 3.8 clocks alone, 5 between products. The strip is in L1;
- *                 four rows at once hide the latency of the polynomial.
+ *                 others (3). Measured 5.4 clocks from L1: the chain is 40 clocks long, and the
+ *                 schedulers hold too few of them at once. Most come between the instructions of
+ *                 a product instead (infonce_exp_product_avx512.h)
  * gradient_strip  one exponential for both softmaxes, one more multiply, two FMAs for the sums of G
  *                 z, and a store to L2: some 30 instructions, 8 clocks for 16 elements, as long as
  *                 kept logits come in time (AHEAD_ROWS; without it 12). From E no exponential:
@@ -21,6 +22,8 @@
 #include "infonce.h"
 
 #include "../simd/avx512.h"
+
+#include "infonce_exp_product_avx512.h"
 
 #include <float.h>
 
@@ -61,7 +64,9 @@ static inline __attribute__((always_inline)) void
 infonce_exp_columns_avx512(size_t rows, size_t v, const float *z, struct simd_shift shift,
                            float *row_lane, float *col_sum, float *e)
 {
-    __m512 column[2] = {_mm512_setzero_ps(), _mm512_setzero_ps()};
+    __m512 column[2] = {_mm512_loadu_ps(col_sum), _mm512_setzero_ps()};
+    if (v == 2)
+        column[1] = _mm512_loadu_ps(col_sum + 16);
     size_t i = 0;
     for (; i + 4 <= rows; i += 4)
         infonce_exp_rows_avx512(4, v, z + i * INFONCE_STRIP, shift, row_lane + i * INFONCE_LANES,
@@ -436,6 +441,8 @@ static void infonce_finish_neg_sq_l2_avx512(const struct infonce_row *row)
 
 const struct infonce_ops infonce_ops_avx512 = {
     .exp_strip = infonce_exp_strip_avx512,
+    .exp_product_rows = EXP_PRODUCT_ROWS,
+    .exp_product = infonce_exp_product_avx512,
     .gradient_strip = infonce_gradient_strip_avx512,
     .sigmoid_strip = infonce_sigmoid_strip_avx512,
     .row_sums = infonce_row_sums_avx512,

@@ -45,7 +45,7 @@ infonce_exp_columns_neon(size_t rows, const float *z, struct simd_shift shift, f
 {
     float32x4_t column[4], low[4], high[4];
     for (size_t h = 0; h < 4; h++)
-        column[h] = vdupq_n_f32(0.0f);
+        column[h] = vld1q_f32(col_sum + 4 * h);
     size_t i = 0;
     for (; i + 4 <= rows; i += 4) {
         infonce_exp_rows_neon(2, z + i * INFONCE_STRIP, shift, row_lane + i * INFONCE_LANES,

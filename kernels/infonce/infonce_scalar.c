@@ -13,8 +13,6 @@ static void infonce_exp_strip_scalar(size_t rows, size_t cols, const float *z,
                                      struct simd_shift shift, float *row_lane, float *col_sum,
                                      float *e)
 {
-    for (size_t j = 0; j < cols; j++)
-        col_sum[j] = 0.0f;
     for (size_t i = 0, count; i < rows; i += count) {
         count = i + 4 <= rows ? 4 : 1;
         for (size_t j = 0; j < cols; j++) {

@@ -1,10 +1,10 @@
 /* pass.c - one pass over the logits gives the sums of every row and column.
  * SPDX-License-Identifier: MIT
  *
- * A worker takes a block, makes its strips, and turns each into exponentials while it is in L1. The
- * time is in the product that makes a strip (strip.c): d multiply-adds for an element, beside one
- * exponential. Where exponentials are kept for the backward, their lines are fetched during the
- * product, so that storing them does not wait.
+ * A worker takes a block, makes its strips, and turns each into exponentials while it is in L1, on
+ * AVX-512 between the instructions of the next rows' product. The time is in the product (strip.c):
+ * d multiply-adds for an element, beside one exponential. Where exponentials are kept for the
+ * backward, their lines are fetched during the product, so that storing them does not wait.
  */
 #include "pass.h"
 
@@ -31,19 +31,26 @@ static void shifted_block(const struct infonce *p, const struct pass *pass,
 {
     float *lane = p->strip.lane + worker * 3 * LANE_FLOATS, *z = p->strip.z + worker * STRIP_FLOATS;
     float *kept = kept_block(p, block->row, block->col);
-    struct simd_shift shift = simd_shift(p->shift);
+    struct infonce_waiting waiting = {.z = NULL};
     memset(lane, 0, block->rows * INFONCE_LANES * sizeof *lane);
+    memset(part_col, 0, size_round_up(block->cols, INFONCE_COL_MULTIPLE) * sizeof *part_col);
     for (size_t j = 0; j < block->cols; j += INFONCE_STRIP) {
         struct region strip = {block->row, block->rows, block->col + j,
                                size_min(block->cols - j, INFONCE_STRIP)};
         float *to = kept != NULL ? kept + j * TILE_BLOCK_ROWS : NULL;
         float *logits = p->kept.logits && to != NULL ? to : z; /* where they are kept at once */
-        infonce_strip(p, &pass->operands, held, &strip, worker, logits, INFONCE_STRIP, pass->logit,
-                      (struct tile_fetch){to, to != NULL ? STRIP_FLOATS : 0});
-        p->isa->infonce->exp_strip(block->rows, size_round_up(strip.cols, INFONCE_COL_MULTIPLE),
-                                   logits, shift, lane, part_col + j, p->kept.logits ? NULL : to);
-        if (infonce_lanes_end(j, block->cols))
-            infonce_sum_lanes(p, block->rows, lane, part_row, infonce_lanes_first(j));
+        infonce_exp_strip(p, &pass->operands, held, &strip, worker,
+                          (struct infonce_waiting){.z = logits,
+                                                   .shift = simd_shift(p->shift),
+                                                   .row_lane = lane,
+                                                   .col_sum = part_col + j,
+                                                   .e = p->kept.logits ? NULL : to},
+                          pass->logit, (struct tile_fetch){to, to != NULL ? STRIP_FLOATS : 0},
+                          &waiting);
+        if (!infonce_lanes_end(j, block->cols))
+            continue;
+        infonce_exp_waiting(p, &waiting);
+        infonce_sum_lanes(p, block->rows, lane, part_row, infonce_lanes_first(j));
     }
 }
 

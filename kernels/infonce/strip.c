@@ -61,29 +61,120 @@ void infonce_hold(const struct infonce *p, const struct operands *o, struct regi
     }
 }
 
-void infonce_strip(const struct infonce *p, const struct operands *o, const struct region *held,
-                   const struct region *strip, size_t worker, float *z, size_t ldz, float *logit,
-                   struct tile_fetch fetch)
+/* Makes logits of the products of a strip, or of some rows of it; places are the strip's. */
+static void make_logits(const struct infonce *p, const struct operands *o,
+                        const struct region *held, const struct region *part,
+                        const struct infonce_places *places, size_t worker, float *z, size_t ldz,
+                        float *logit)
 {
-    const struct tile_ops *tile = p->isa->tile;
-    size_t row = strip->row - held->row, col = strip->col - held->col;
-    size_t next_col = col + INFONCE_STRIP < held->cols ? col + INFONCE_STRIP : 0;
-    tile_multiply(tile, p->d, p->packed.a, held->rows, row, strip->rows, p->packed.b, held->cols,
-                  col, strip->cols, next_col, z, ldz, 0, fetch);
+    size_t row = part->row - held->row, col = part->col - held->col;
     if (p->config.similarity == MMK_NEG_SQ_L2)
-        tile_neg_sq_l2_block(tile, p->isa->pair, p->d, o->a, strip->row, strip->rows,
-                             p->packed.xx + row, o->b, strip->col, strip->cols, p->packed.yy + col,
+        tile_neg_sq_l2_block(p->isa->tile, p->isa->pair, p->d, o->a, part->row, part->rows,
+                             p->packed.xx + row, o->b, part->col, part->cols, p->packed.yy + col,
                              p->alpha, z, ldz, p->packed.spare + 2 * worker * p->d);
-    for (size_t j = strip->cols; j < size_round_up(strip->cols, INFONCE_COL_MULTIPLE); j++)
-        for (size_t r = 0; r < strip->rows; r++)
+    for (size_t j = part->cols; j < size_round_up(part->cols, INFONCE_COL_MULTIPLE); j++)
+        for (size_t r = 0; r < part->rows; r++)
             z[r * ldz + j] = -INFINITY;
-    struct infonce_places places = infonce_places(p, strip);
-    for (const struct infonce_place *at = places.begin; at < places.end; at++) {
-        float *element = z + (at->row - strip->row) * ldz + (at->col - strip->col);
+    for (const struct infonce_place *at = places->begin; at < places->end; at++) {
+        size_t r = at->row - part->row; /* large above the part */
+        if (r >= part->rows)
+            continue;
+        float *element = z + r * ldz + (at->col - part->col);
         if (logit != NULL && at->entry != INFONCE_NO_ENTRY)
             logit[at->entry] = *element;
         *element = -INFINITY;
     }
+}
+
+/* The column after a strip, for its rows of B to be fetched. */
+static size_t column_after(const struct region *held, const struct region *strip)
+{
+    size_t next = strip->col - held->col + INFONCE_STRIP;
+    return next < held->cols ? next : 0;
+}
+
+void infonce_strip(const struct infonce *p, const struct operands *o, const struct region *held,
+                   const struct region *strip, size_t worker, float *z, size_t ldz, float *logit,
+                   struct tile_fetch fetch)
+{
+    struct infonce_places places = infonce_places(p, strip);
+    tile_multiply(p->isa->tile, p->d, p->packed.a, held->rows, strip->row - held->row, strip->rows,
+                  p->packed.b, held->cols, strip->col - held->col, strip->cols,
+                  column_after(held, strip), z, ldz, 0, fetch);
+    make_logits(p, o, held, strip, &places, worker, z, ldz, logit);
+}
+
+static void exp_now(const struct infonce *p, size_t rows, size_t cols,
+                    const struct infonce_waiting *w)
+{
+    p->isa->infonce->exp_strip(rows, size_round_up(cols, INFONCE_COL_MULTIPLE), w->z, w->shift,
+                               w->row_lane, w->col_sum, w->e);
+}
+
+void infonce_exp_waiting(const struct infonce *p, struct infonce_waiting *waiting)
+{
+    if (waiting->z != NULL)
+        exp_now(p, p->isa->infonce->exp_product_rows, INFONCE_STRIP, waiting);
+    waiting->z = NULL;
+}
+
+/* A strip without its first rows. */
+static struct infonce_waiting rows_from(struct infonce_waiting strip, size_t row)
+{
+    strip.z += row * INFONCE_STRIP;
+    strip.row_lane += row * INFONCE_LANES;
+    if (strip.e != NULL)
+        strip.e += row * INFONCE_STRIP;
+    return strip;
+}
+
+/* The strip's rows that go through exp_product, as many at a time as that takes; returns how many
+ * these are. Meanwhile the next strip's rows of B are fetched, then `fetch`, then rows of A. */
+static size_t exp_in_parts(const struct infonce *p, const struct operands *o,
+                           const struct region *held, const struct region *strip,
+                           const struct infonce_places *places, size_t worker,
+                           struct infonce_waiting to, float *logit, struct tile_fetch fetch,
+                           struct infonce_waiting *waiting)
+{
+    size_t nr = p->isa->tile->nr, count = p->isa->infonce->exp_product_rows, row = 0;
+    if (count == 0 || strip->rows < EXP_PRODUCT_LEAST_ROWS || strip->cols != INFONCE_STRIP ||
+        p->d > EXP_PRODUCT_DEPTH)
+        return 0;
+    const float *b = p->packed.b + (strip->col - held->col) * p->d;
+    const float *b_next = p->packed.b + column_after(held, strip) * p->d;
+    for (size_t line = 0; row + count <= strip->rows; row += count, line += TILE_LINE) {
+        struct region part = {strip->row + row, count, strip->col, strip->cols};
+        struct infonce_waiting here = rows_from(to, row);
+        const float *a = p->packed.a + (part.row - held->row) * nr, *ahead = a + count * nr;
+        if (line < nr)
+            ahead = b_next + line * p->d;
+        else if (fetch.floats != 0)
+            ahead = tile_fetch_some(&fetch, p->d, NULL).at;
+        p->isa->infonce->exp_product(waiting, p->d, a, tile_column_rows(held->rows) * nr, b, here.z,
+                                     ahead);
+        make_logits(p, o, held, &part, places, worker, here.z, INFONCE_STRIP, logit);
+        *waiting = here;
+    }
+    return row;
+}
+
+void infonce_exp_strip(const struct infonce *p, const struct operands *o, const struct region *held,
+                       const struct region *strip, size_t worker, struct infonce_waiting to,
+                       float *logit, struct tile_fetch fetch, struct infonce_waiting *waiting)
+{
+    struct infonce_places places = infonce_places(p, strip);
+    size_t row = exp_in_parts(p, o, held, strip, &places, worker, to, logit, fetch, waiting);
+    struct region left = {strip->row + row, strip->rows - row, strip->col, strip->cols};
+    if (left.rows == 0)
+        return;
+    infonce_exp_waiting(p, waiting);
+    to = rows_from(to, row);
+    /* a block's rows are whole tiles, but not where they end after some parts */
+    tile_multiply(p->isa->tile, p->d, p->packed.a, held->rows, left.row - held->row, left.rows,
+                  p->packed.b, held->cols, left.col - held->col, left.cols,
+                  column_after(held, strip), to.z, INFONCE_STRIP, row > 0 ? TILE_EXACT : 0, fetch);
+    make_logits(p, o, held, &left, &places, worker, to.z, INFONCE_STRIP, logit);
+    exp_now(p, left.rows, left.cols, &to);
 }
 
 void infonce_sum_lanes(const struct infonce *p, size_t rows, float *lane, double *sum, bool first)

@@ -25,6 +25,15 @@ void infonce_strip(const struct infonce *p, const struct operands *o, const stru
                    const struct region *strip, size_t worker, float *z, size_t ldz, float *logit,
                    struct tile_fetch fetch);
 
+/* A strip of logits as infonce_strip makes it, and its exponentials, as `to` says. The last rows
+ * may be left waiting: their exponentials come between the instructions of the next strip's
+ * product, or by infonce_exp_waiting. */
+void infonce_exp_strip(const struct infonce *p, const struct operands *o, const struct region *held,
+                       const struct region *strip, size_t worker, struct infonce_waiting to,
+                       float *logit, struct tile_fetch fetch, struct infonce_waiting *waiting);
+
+void infonce_exp_waiting(const struct infonce *p, struct infonce_waiting *waiting);
+
 /* Whether the lanes of a block's rows are full after the strip at column j of the block; and
  * whether that is the first time. */
 static inline bool infonce_lanes_end(size_t j, size_t cols)

@@ -79,6 +79,12 @@ static const struct brink {
      SUM_CHAIN,
      {.m = 3, .n = 360, .d = 50},
      false},
+    /* Exponentials between the steps of a product: EXP_PRODUCT_LEAST_ROWS, EXP_PRODUCT_DEPTH; with
+     * fewer than 48 steps some come after it. */
+    {LOSSES, 'm', EXP_PRODUCT_LEAST_ROWS - 1, {.n = 70, .d = 50}, false},
+    {LOSSES, 'd', EXP_PRODUCT_DEPTH, {.m = 75, .n = 33}, true},
+    {LOSSES, 'd', 47, {.m = TILE_BLOCK_ROWS + 3, .n = 300}, true},
+    {LOSSES, 'd', 7, {.m = TILE_BLOCK_ROWS - 1, .n = 64}, false},
     /* In double: WIDE_ROWS, WIDE_CHUNK. */
     {LOSSES, 'm', WIDE_ROWS, {.n = 5, .d = 2, .logit_scale = 1e22f}, false},
     {LOSSES, 'n', WIDE_ROWS, {.m = 5, .d = 2, .logit_scale = 1e22f}, false},
