@@ -2,8 +2,9 @@
 """mutate.py - plants small bugs all over kernels/, one at a time, and counts what the checks find.
 SPDX-License-Identifier: MIT
 
-usage: tests/mutants/mutate.py [--count N] [--seed N] [--seconds S] [--only TEXT] [--record FILE]
-       tests/mutants/mutate.py --list [--only TEXT]
+usage: make mutants MUTANT_ARGS='[--count N] [--seed N] [--seconds S] [--only TEXT] [--brief] [--neon]
+                                 [--least PERCENT] [--jobs N] [--record FILE]'
+       make mutants MUTANT_ARGS='--list [--count N] [--only TEXT]'
 
 A mutant is one place of one file changed by one operator (OPERATORS below). Places are sampled
 with a seed, every operator as often as every other. Each mutant is built in a copy of the tree,
@@ -17,13 +18,12 @@ one object anew, and judged by the cheapest check first:
 A mutant that no check finds has survived, unless tests/mutants/equivalent names it with the reason
 why nobody could tell (speed only, say). One that does not compile, or leaves mmk-check's machine
 code as it is, is no mutant and is replaced by the next of the sample. Before the first everything
-is run without any: what fails then proves nothing.
+is run without any (not with --brief): what fails then proves nothing.
 
 Ends with 1 if less than --least percent (95) were killed. The closing line counts mutants.
 """
 import argparse
 import concurrent.futures
-import filecmp
 import hashlib
 import os
 import random
@@ -36,6 +36,9 @@ import time
 
 ROOT = os.path.abspath(os.path.join(os.path.dirname(__file__), "..", ".."))
 EQUIVALENT = os.path.join(ROOT, "tests", "mutants", "equivalent")
+MACHINE = os.uname().machine
+BUILD = os.environ.get("BUILD", os.path.join(".build", MACHINE))
+CROSS_BUILD = os.environ.get("CROSS_BUILD", os.path.join(BUILD, "aarch64"))
 
 # What is for speed alone: all results are the same without it. Of a line with a call that computes
 # nothing is left out, but what is changed in it may be such an argument.
@@ -267,6 +270,10 @@ def isa_of(path):
 
 # ---- Judging --------------------------------------------------------------------------------------
 
+def is_cross(isa):
+    return isa == "neon" and MACHINE != "aarch64"
+
+
 def found(status):
     """Whether a check says by its status that something is wrong. Options that this machine has
     not, 2, are no find."""
@@ -276,44 +283,23 @@ def found(status):
 
 
 class Tree:
-    """A copy of the project, built once, in which mutants are planted one after the other."""
+    """A copy of the project as it is built, in which mutants are planted one after the other."""
 
-    def __init__(self, number, emulate):
+    def __init__(self, number, emulate, brief):
         self.folder = os.path.join(ROOT, ".build", "mutate", str(number))
-        self.emulate = emulate
-        os.makedirs(self.folder, exist_ok=True)
-        for name in ("Makefile", "README.md", "LICENSE", "kernels", "ref", "bench", "tests"):
-            self.copy(name)
-
-    def copy(self, name):
-        """By contents, with the time of today where they differ: what a run that was stopped has
-        left planted must be built anew."""
-        source, target = os.path.join(ROOT, name), os.path.join(self.folder, name)
-        if not os.path.isdir(source):
-            self.copy_file(source, target)
-            return
-        kept = set()
-        for folder, folders, names in os.walk(source):
-            folders[:] = [f for f in folders if f not in ("__pycache__",)]
-            there = os.path.join(target, os.path.relpath(folder, source))
-            os.makedirs(there, exist_ok=True)
-            for file in names:
-                kept.add(os.path.normpath(os.path.join(there, file)))
-                self.copy_file(os.path.join(folder, file), os.path.join(there, file))
-        for folder, _, names in os.walk(target):
-            for file in names:
-                if os.path.normpath(os.path.join(folder, file)) not in kept:
-                    os.remove(os.path.join(folder, file))
-
-    @staticmethod
-    def copy_file(source, target):
-        if not os.path.exists(target) or not filecmp.cmp(source, target, shallow=False):
-            shutil.copyfile(source, target)
-            shutil.copymode(source, target)
+        self.emulate, self.brief = emulate, brief
+        shutil.rmtree(self.folder, ignore_errors=True)
+        os.makedirs(self.folder)
+        # With their times, so that nothing is built again.
+        for name in ("Makefile", "README.md", "LICENSE"):
+            shutil.copy2(os.path.join(ROOT, name), self.folder)
+        for name in ("kernels", "ref", "bench", "tests", BUILD):
+            shutil.copytree(os.path.join(ROOT, name), os.path.join(self.folder, name), symlinks=True,
+                            ignore=shutil.ignore_patterns("__pycache__", "mutate", "mutants-*", "log"))
 
     def run(self, command, seconds=600, **more):
         environment = dict(os.environ, OMP_WAIT_POLICY="passive", **more)
-        for name in ("MAKEFLAGS", "MAKELEVEL", "BUILD", "MMK_ISA"):
+        for name in ("MAKEFLAGS", "MAKELEVEL", "MMK_ISA"):
             environment.pop(name, None)
         process = subprocess.Popen(command, cwd=self.folder, stdout=subprocess.PIPE,
                                    stderr=subprocess.STDOUT, env=environment, text=True,
@@ -327,14 +313,12 @@ class Tree:
             return 124, "stopped after %d seconds" % seconds
 
     def make(self, *targets, isa=""):
-        cross = ["ARCH=aarch64"] if isa == "neon" else []
-        return self.run(["make", "-s", "PEERS=", *cross, *targets])
+        cross = ["ARCH=aarch64", "BUILD=" + CROSS_BUILD] if is_cross(isa) else ["BUILD=" + BUILD]
+        return self.run(["make", "-s", *cross, *targets])
 
     def program(self, name, isa=""):
-        arch = "aarch64" if isa == "neon" else os.uname().machine
-        path = os.path.join(".build", arch, "bin", name)
-        emulator = ["qemu-aarch64"] if isa == "neon" and os.uname().machine != "aarch64" else []
-        return emulator + [path], path
+        path = os.path.join(CROSS_BUILD if is_cross(isa) else BUILD, "bin", name)
+        return (["qemu-aarch64"] if is_cross(isa) else []) + [path], path
 
     def must_build(self, *targets, isa=""):
         status, output = self.make(*targets, isa=isa)
@@ -354,22 +338,27 @@ class Tree:
         with open(os.path.join(self.folder, copy), "rb") as f:
             return hashlib.sha256(f.read()).hexdigest()
 
-    def build_all(self):
-        """Builds and runs everything without a mutant: what fails then proves nothing later."""
+    def build(self):
+        """Sees to it that all is built, and keeps what mmk-check is without a mutant."""
         self.must_build("all", "units")
         self.clean = {}
         for isa in ("", "neon")[:1 + self.emulate]:
             if isa:
                 self.must_build("all", isa=isa)
-            command, path = self.program("mmk-check", isa)
+            _, path = self.program("mmk-check", isa)
             self.clean[path] = self.machine_code(path)
-            status, output = self.run(command + ["--quick", "--quiet"], 900)
+
+    def check_without(self):
+        """Runs all checks without a mutant: what fails then proves nothing later."""
+        tests = sorted(set(sum(UNIT_TESTS.values(), [])))
+        commands = [self.program(test)[0] for test in tests]
+        for isa in ("", "neon")[:1 + self.emulate]:
+            commands.append(self.program("mmk-check", isa)[0] + ["--quick", "--quiet"])
+        for command in commands:
+            status, output = self.run(command, 900)
             if status != 0:
-                sys.exit("mutate.py: mmk-check fails without a mutant:\n" + output[-2000:])
-        for test in sorted(set(sum(UNIT_TESTS.values(), []))):
-            status, output = self.run([os.path.join(".build", os.uname().machine, "bin", test)])
-            if status != 0:
-                sys.exit("mutate.py: %s fails without a mutant:\n%s" % (test, output[-2000:]))
+                sys.exit("mutate.py: %s fails without a mutant:\n%s" %
+                         (" ".join(command), output[-2000:]))
 
     def kernels(self, path, isa):
         """Names of the kernels that a folder's code serves; [] means all."""
@@ -394,7 +383,6 @@ class Tree:
         finally:
             with open(target, "w") as f:
                 f.write(mutant.original)
-            self.last = target
 
     def judge_planted(self, mutant, isa, tests_of):
         command, path = self.program("mmk-check", isa)
@@ -404,7 +392,7 @@ class Tree:
         variants = ["--isa", "scalar"]
         if isa not in ("", "scalar"):
             variants += ["--isa", isa]
-        elif isa == "" and os.uname().machine == "x86_64":
+        elif isa == "" and MACHINE == "x86_64":
             variants += ["--isa", "avx2"]
         names = self.kernels(mutant.path, isa)
         some = ["--kernel", ",".join(names[:30])] if names else []
@@ -416,12 +404,12 @@ class Tree:
                 return "killed", what + (" (endless)" if status == 124 else "")
         if isa != "neon":
             for test in tests_of(mutant.path):
-                program = os.path.join(".build", os.uname().machine, "bin", test)
+                run_test, program = self.program(test)
                 self.must_build(program)
-                status, output = self.run([program], 300)
+                status, output = self.run(run_test, 300)
                 if found(status):
                     return "killed", test
-            if some:
+            if some and not self.brief:
                 status, output = self.run(command + ["--stop", "--quiet", "--threads", "3,8"] +
                                           variants + some, 900)
                 if found(status):
@@ -507,7 +495,7 @@ def usable_here():
         usable.add("avx2")
     if {"avx512f", "avx512bw", "avx512dq", "avx512vl"} <= flags:
         usable.add("avx512")
-    if os.uname().machine == "aarch64":
+    if MACHINE == "aarch64":
         usable.add("neon")
     return usable
 
@@ -540,9 +528,13 @@ def main():
     parser.add_argument("--neon", action="store_true", help="NEON's files, too, under qemu-aarch64")
     parser.add_argument("--least", type=float, default=95, help="percent that must be killed")
     parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="at once (default: CPUs)")
+    parser.add_argument("--brief", action="store_true", help="steps 1 to 3 alone, and nothing is run "
+                        "without a mutant: where the checks have just passed")
     parser.add_argument("--record", help="write a report in Markdown to this file")
     parser.add_argument("--list", action="store_true", help="print the sample and end")
     arguments = parser.parse_args()
+    if os.path.isabs(BUILD) or os.path.isabs(CROSS_BUILD):
+        parser.error("BUILD is %s; it must be a folder of the tree, which is copied" % BUILD)
     pool, order = sample(arguments)
     if not pool:
         parser.error("no file in kernels/ has '%s' in its path" % arguments.only)
@@ -551,9 +543,11 @@ def main():
             print(m)
         return 0
     known = equivalents()
-    trees = [Tree(i, arguments.neon) for i in range(arguments.jobs)]
+    trees = [Tree(i, arguments.neon, arguments.brief) for i in range(arguments.jobs)]
     with concurrent.futures.ThreadPoolExecutor(arguments.jobs) as pool_of_threads:
-        list(pool_of_threads.map(Tree.build_all, trees))
+        list(pool_of_threads.map(Tree.build, trees))
+    if not arguments.brief:
+        trees[0].check_without()
     start, done, lock, queue = time.time(), [], threading.Lock(), iter(order)
 
     def work(tree):
