@@ -13,7 +13,7 @@ short() {
 short misalignment --selected 2,4-6 --perturbed 5 --steps 3 --threads 1 >"$scratch/first"
 check "a setting of one's own" grep -q '^| {2,4-6} perturbed {5} ' "$scratch/first"
 check "has theory for its variables" \
-    grep -q 'published | 0\.00 | 1\.00 | 0\.00 | 1\.00 | 0\.00 | 1\.00 | 0\.00 ' "$scratch/first"
+    grep -q 'theorem | 0\.00 | 1\.00 | 0\.00 | 1\.00 | 0\.00 | 1\.00 | 0\.00 ' "$scratch/first"
 check "and says where the time went" \
     grep -q 'of training the loss took .* products of the encoders .* the rest' "$scratch/report"
 for isa in scalar avx2 avx512 neon; do

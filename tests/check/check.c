@@ -6,6 +6,7 @@
  */
 #include "check.h"
 
+#include "../../kernels/tile/tile.h"
 #include "brinks.h"
 #include "state.h"
 
@@ -194,11 +195,12 @@ static void check(struct run *run, struct placed *p, struct first *first, struct
             return;
         }
     }
+    report_worst(cell, &verdict, where);
     if (verdict.pass && apart && !same_apart(run, p, how, sizeof how)) {
         report_fail(cell, where, how, again);
         place_buffers(&run->places, p, PLACE_END); /* whole again for the next check */
     } else if (verdict.pass)
-        report_pass(cell, &verdict, where);
+        cell->passed++;
     else
         report_fail(cell, where, verdict.message, same ? NULL : again);
 }
@@ -228,6 +230,15 @@ static size_t checks_of(const struct run *run)
     for (int v = 0; v < run->variant_count; v++)
         variants += run->chosen[v];
     return variants * PLACE_COUNT;
+}
+
+/* The thread count that is number `turn`: eight in place of three where there are as many
+ * blocks. */
+static int threads_of(const struct options *options, int turn, const struct shape *shape)
+{
+    size_t blocks = size_blocks(shape->m, TILE_BLOCK_ROWS) * size_blocks(shape->n, TILE_BLOCK_COLS);
+    bool many = options->may_take_eight && options->threads[turn] == 3 && blocks >= 8;
+    return many ? 8 : options->threads[turn];
 }
 
 static void run_trial(struct run *run, size_t kernel_index, const struct shape *shape,
@@ -275,7 +286,8 @@ static void run_trial(struct run *run, size_t kernel_index, const struct shape *
                 cell->skipped++;
                 continue;
             }
-            t->options.threads = kernel->takes_threads ? run->options.threads[thread] : 1;
+            t->options.threads =
+                kernel->takes_threads ? threads_of(&run->options, thread, shape) : 1;
             run->note->kernel = kernel_index;
             run->note->variant = v;
             describe(run, t, shape_text, v, (enum placement)placement);

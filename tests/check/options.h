@@ -19,6 +19,7 @@ struct options {
     int thread_count;
     uint64_t seed;
     unsigned long repeat;
+    bool may_take_eight; /* threads, where a shape has work for them */
     bool list, fingerprint, quick, tap, quiet, stop;
     const char *junit;
 };

@@ -27,7 +27,8 @@ struct report {
     struct cell cell[REPORT_KERNELS][VARIANT_MAX];
 };
 
-void report_pass(struct cell *cell, const struct verdict *verdict, const char *where);
+/* Keeps the verdict's errors where they are the cell's worst so far. */
+void report_worst(struct cell *cell, const struct verdict *verdict, const char *where);
 
 /* Prints the failure (the first few of a cell) and keeps the first for TAP and JUnit. where names
  * the trial, how what was wrong, again the command that repeats it; NULL: the

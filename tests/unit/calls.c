@@ -1,15 +1,34 @@
 /* calls.c - every public function that computes, called in one line.
  * SPDX-License-Identifier: MIT
  */
+#define _DEFAULT_SOURCE
 #include "calls.h"
 #include "../../ref/cases.h"
 #include "matrix.h"
 
 #include <string.h>
+#include <sys/mman.h>
 
 enum { M = 100, N = 700, D = 19, K = 7, NARROW = 90 /* of Y, for what wants fewer */ };
 
+/* Elements between rows that are far apart: 64 rows are 2^32. Only pages that are touched are
+ * there. */
+enum { FAR_LD = (1 << 26) + 16, FAR_MATRICES = 12 };
+
 static float x[M * D], y[N * D], variance_x[M * D], variance_y[N * D], scores[M * N];
+
+/* The far matrices of a call, N rows each, and what is copied from them when it is over. */
+static float *far_rows;
+static size_t far_used;
+static struct far_result {
+    struct mmk_matrix_out far;
+    float *near;
+} far_results[FAR_MATRICES];
+static size_t far_result_count;
+static struct mmk_matrix matrices[FAR_MATRICES];
+static size_t matrix_count;
+static struct mmk_matrix_out results[FAR_MATRICES];
+static size_t result_count;
 static uint32_t rankings[M * K], relevant_column[M];
 static size_t relevant_start[M + 1];
 
@@ -49,11 +68,11 @@ static void fill_all(void)
     }
 }
 
-#define X           MATRIX_AT(x, M, D, 0)
-#define Y           MATRIX_AT(y, N, D, 0)
+#define X           rows_in(x, M, D)
+#define Y           rows_in(y, N, D)
 #define OPTIONS(t)  (&(struct mmk_options){.threads = (t)})
 #define TAKE(count) take(&out, count)
-#define ROWS_OUT(m) MATRIX_OUT_AT(TAKE((m)*D), m, D, 0)
+#define ROWS_OUT(m) rows_out(TAKE((m)*D), m, D)
 
 /* The next `count` floats of the results. */
 static float *take(float **out, size_t count)
@@ -62,16 +81,53 @@ static float *take(float **out, size_t count)
     return *out - count;
 }
 
+static float *next_far(void)
+{
+    return far_rows + far_used++ * N * (size_t)FAR_LD;
+}
+
+static const struct mmk_matrix *rows_in(const float *near, size_t m, size_t n)
+{
+    struct mmk_matrix *matrix = &matrices[matrix_count++];
+    *matrix = (struct mmk_matrix){.data = near, .rows = m, .columns = n};
+    if (far_rows != NULL) {
+        float *far = next_far();
+        for (size_t i = 0; i < m; i++)
+            memcpy(far + i * FAR_LD, near + i * n, n * sizeof *near);
+        matrix->data = far;
+        matrix->leading_dimension = FAR_LD;
+    }
+    return matrix;
+}
+
+static const struct mmk_matrix_out *rows_out(float *near, size_t m, size_t n)
+{
+    struct mmk_matrix_out *matrix = &results[result_count++];
+    *matrix = (struct mmk_matrix_out){.data = near, .rows = m, .columns = n};
+    if (far_rows != NULL) {
+        matrix->data = next_far();
+        matrix->leading_dimension = FAR_LD;
+        far_results[far_result_count++] = (struct far_result){*matrix, near};
+    }
+    return matrix;
+}
+
 static enum mmk_status run_matrix(enum mmk_similarity similarity, int threads, float *out)
 {
-    return mmk_similarity_matrix(similarity, X, Y, MATRIX_OUT_AT(out, M, N, 0), OPTIONS(threads));
+    return mmk_similarity_matrix(similarity, X, Y, rows_out(out, M, N), OPTIONS(threads));
+}
+
+static enum mmk_status run_query(enum mmk_similarity similarity, int threads, float *out)
+{
+    (void)threads;
+    return mmk_similarity_query(similarity, x, Y, NULL, out);
 }
 
 /* Rows of scores, each with the next: rows of x are too few for two threads. */
 static enum mmk_status run_rows(enum mmk_similarity similarity, int threads, float *out)
 {
-    return mmk_similarity_rows(similarity, MATRIX_AT(scores, M - 1, N, 0),
-                               MATRIX_AT(scores + N, M - 1, N, 0), out, OPTIONS(threads));
+    return mmk_similarity_rows(similarity, rows_in(scores, M - 1, N), rows_in(scores + N, M - 1, N),
+                               out, OPTIONS(threads));
 }
 
 static enum mmk_status run_gallery(enum mmk_similarity similarity, int threads, float *out)
@@ -80,7 +136,7 @@ static enum mmk_status run_gallery(enum mmk_similarity similarity, int threads, 
     enum mmk_status status = mmk_gallery_pack(similarity, Y, OPTIONS(threads), &gallery);
     if (status != MMK_OK)
         return status;
-    status = mmk_similarity_matrix(similarity, X, PACKED(gallery), MATRIX_OUT_AT(out, M, N, 0),
+    status = mmk_similarity_matrix(similarity, X, PACKED(gallery), rows_out(out, M, N),
                                    OPTIONS(threads));
     mmk_gallery_free(gallery);
     return status;
@@ -101,7 +157,7 @@ static enum mmk_status run_topk(enum mmk_similarity similarity, int threads, flo
 {
     (void)similarity;
     float *values = TAKE(M * K);
-    return mmk_topk(MATRIX_AT(scores, M, N, 0), TOPK(K, values, (uint32_t *)(void *)out),
+    return mmk_topk(rows_in(scores, M, N), TOPK(K, values, (uint32_t *)(void *)out),
                     OPTIONS(threads));
 }
 
@@ -114,9 +170,9 @@ static float scale_of(enum mmk_similarity similarity)
 static enum mmk_status run_infonce(enum mmk_similarity similarity, int threads, float *out)
 {
     const struct mmk_infonce_problem problem = {.x = X,
-                                                .y = MATRIX_AT(y, N - NARROW, D, 0),
+                                                .y = rows_in(y, N - NARROW, D),
                                                 .negatives =
-                                                    MATRIX_AT(y + (N - NARROW) * D, NARROW, D, 0),
+                                                    rows_in(y + (N - NARROW) * D, NARROW, D),
                                                 .similarity = similarity,
                                                 .logit_scale = scale_of(similarity)};
     const struct mmk_infonce_results wanted = {.loss = TAKE(1),
@@ -141,7 +197,7 @@ static enum mmk_status run_uniformity(enum mmk_similarity similarity, int thread
 static enum mmk_status run_alignment(enum mmk_similarity similarity, int threads, float *out)
 {
     const struct mmk_infonce_problem problem = {.x = X,
-                                                .y = MATRIX_AT(y, M, D, 0),
+                                                .y = rows_in(y, M, D),
                                                 .similarity = similarity,
                                                 .logit_scale = scale_of(similarity)};
     const struct mmk_infonce_results wanted = {
@@ -166,7 +222,7 @@ static enum mmk_status run_variances(enum mmk_similarity similarity, int threads
     (void)similarity;
     const struct mmk_sigmoid_problem problem = {.x = X,
                                                 .y = Y,
-                                                .log_variance_x = MATRIX_AT(variance_x, M, D, 0),
+                                                .log_variance_x = rows_in(variance_x, M, D),
                                                 .log_variance_y = MATRIX_AT(variance_y, N, D, 0),
                                                 .similarity = MMK_NEG_SQ_L2,
                                                 .logit_scale = 1e-3f,
@@ -184,7 +240,7 @@ static enum mmk_status run_variances(enum mmk_similarity similarity, int threads
 static enum mmk_status run_normalize(enum mmk_similarity similarity, int threads, float *out)
 {
     (void)similarity, (void)threads;
-    return mmk_normalize_rows(Y, MATRIX_OUT_AT(out, N, D, 0));
+    return mmk_normalize_rows(Y, rows_out(out, N, D));
 }
 
 static enum mmk_status run_squared_norms(enum mmk_similarity similarity, int threads, float *out)
@@ -227,21 +283,22 @@ static enum mmk_status run_retrieval(enum mmk_similarity similarity, int threads
 }
 
 const struct call calls[] = {
-    {"similarity_matrix", true, run_matrix},
-    {"similarity_rows", true, run_rows},
-    {"gallery_pack", true, run_gallery},
-    {"search", true, run_search},
-    {"topk", true, run_topk},
-    {"infonce", true, run_infonce},
-    {"uniformity", true, run_uniformity},
-    {"alignment", true, run_alignment},
-    {"sigmoid", true, run_sigmoid},
-    {"sigmoid", true, run_variances},
-    {"normalize_rows", false, run_normalize},
-    {"squared_norms", false, run_squared_norms},
-    {"exp", false, run_exp},
-    {"logsumexp", false, run_logsumexp},
-    {"retrieval_metrics", false, run_retrieval},
+    {"similarity_matrix", true, true, run_matrix},
+    {"similarity_query", false, false, run_query},
+    {"similarity_rows", true, true, run_rows},
+    {"gallery_pack", true, true, run_gallery},
+    {"search", true, true, run_search},
+    {"topk", true, true, run_topk},
+    {"infonce", true, true, run_infonce},
+    {"uniformity", true, true, run_uniformity},
+    {"alignment", true, true, run_alignment},
+    {"sigmoid", true, true, run_sigmoid},
+    {"sigmoid", true, true, run_variances},
+    {"normalize_rows", false, true, run_normalize},
+    {"squared_norms", false, true, run_squared_norms},
+    {"exp", false, true, run_exp},
+    {"logsumexp", false, true, run_logsumexp},
+    {"retrieval_metrics", false, true, run_retrieval},
 };
 const size_t calls_count = sizeof calls / sizeof calls[0];
 
@@ -250,5 +307,29 @@ enum mmk_status calls_run(const struct call *call, enum mmk_similarity similarit
 {
     fill_all();
     memset(out, 0, CALLS_FLOATS * sizeof *out);
+    far_used = far_result_count = matrix_count = result_count = 0;
     return call->run(similarity, threads, out);
+}
+
+bool calls_run_far(const struct call *call, enum mmk_similarity similarity, int threads, float *out,
+                   enum mmk_status *status)
+{
+    size_t bytes = (size_t)FAR_MATRICES * N * FAR_LD * sizeof(float);
+    void *there = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
+                       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (there == MAP_FAILED)
+        return false;
+    madvise(there, bytes, MADV_NOHUGEPAGE); /* each would be 2 MB, for one row */
+    far_rows = there;
+    *status = calls_run(call, similarity, threads, out);
+    for (size_t r = 0; r < far_result_count; r++) {
+        const struct far_result *result = &far_results[r];
+        for (size_t i = 0; i < result->far.rows; i++)
+            memcpy(result->near + i * result->far.columns,
+                   (const float *)result->far.data + i * (size_t)FAR_LD,
+                   result->far.columns * sizeof(float));
+    }
+    far_rows = NULL;
+    munmap(there, bytes);
+    return true;
 }

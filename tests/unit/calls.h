@@ -17,6 +17,7 @@ enum { CALLS_FLOATS = 1 << 17 };
 struct call {
     const char *name; /* of the function, without mmk_ */
     bool threads;     /* it takes options */
+    bool own_state; /* it computes in the default floating-point state, whatever the caller's is */
     enum mmk_status (*run)(enum mmk_similarity similarity, int threads, float *out);
 };
 
@@ -27,5 +28,10 @@ extern const size_t calls_count;
  * no floating-point arithmetic of its own after that. */
 enum mmk_status calls_run(const struct call *call, enum mmk_similarity similarity, int threads,
                           float *out);
+
+/* The same with every matrix's rows so far apart that those from the 64th on are more than 2^32
+ * elements from the first; false where there is no room for the addresses. */
+bool calls_run_far(const struct call *call, enum mmk_similarity similarity, int threads, float *out,
+                   enum mmk_status *status);
 
 #endif

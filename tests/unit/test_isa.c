@@ -348,7 +348,7 @@ static void tools_may_put_in_a_row(void **state)
 
 /* ---- The rows -------------------------------------------------------------------------------- */
 
-/* A table as words: function pointers, and small numbers such as a tile's width, none of them 0. */
+/* A table as words: function pointers, and small numbers such as a tile's width, hardly any 0. */
 struct table {
     const char *name;
     const uintptr_t *word;
@@ -407,6 +407,14 @@ static size_t list_rows(struct isa_row rows[ROWS_MAX])
     return count;
 }
 
+/* What only some instruction sets have, and how many rows it takes, 0 where there is none. */
+static bool may_be_missing(const struct infonce_ops *ops, const uintptr_t *word)
+{
+    return ops->exp_product_rows == 0 && ops->exp_product == NULL &&
+           (word == (const void *)&ops->exp_product_rows ||
+            word == (const void *)&ops->exp_product);
+}
+
 static void rows_are_complete(void **state)
 {
     (void)state;
@@ -417,7 +425,7 @@ static void rows_are_complete(void **state)
         list_tables(&rows[i], table);
         for (int t = 0; t < TABLES; t++)
             for (size_t w = 0; w < table[t].words; w++)
-                if (table[t].word[w] == 0)
+                if (table[t].word[w] == 0 && !may_be_missing(rows[i].infonce, &table[t].word[w]))
                     fail_msg("%s: table %s has nothing at word %zu", rows[i].name, table[t].name,
                              w);
     }
