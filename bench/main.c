@@ -19,6 +19,7 @@
 #include "retrieve/retrieve.h"
 #include "schedule.h"
 #include "selftest.h"
+#include "timing/job.h"
 #include "timing/serve.h"
 
 #include <argp.h>
@@ -158,6 +159,18 @@ static void make_plan(const struct arguments *a, struct plan *plan, struct sourc
         plan_cases(a, plan, source, run);
 }
 
+/* Refuses a plan none of whose cases this machine has the memory for. */
+static void refuse_too_large(const struct plan *plan)
+{
+    char error[256] = "";
+    for (size_t i = 0; i < plan->count; i++)
+        if (job_can_be_judged(&plan->cases[i], error, sizeof error))
+            return;
+    if (plan->count > 0)
+        refuse("nothing can be timed here: %s, more than this machine has; name a smaller --shape",
+               error);
+}
+
 static int run_launch(const struct arguments *a)
 {
     static struct run run;
@@ -217,6 +230,7 @@ static int run_bench(const struct arguments *a, int argc, char **argv)
     if (kept && !undisturbed_load(&run.best, kept, run.machine.slug, error, sizeof error))
         refuse("%s", error);
     make_plan(a, &plan, &source, &run);
+    refuse_too_large(&plan);
     plan_free(&plan); /* each launch has its own */
     data_close(&source);
     run.seed = a->seed;

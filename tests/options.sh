@@ -17,6 +17,8 @@ check "mmk-bench --shape with an unknown word" \
     refuses 'that is no shape' "$bench" --shape 64x64x32:slow
 check "mmk-bench --shape with a size of 0" \
     refuses 'nothing for dot_matrix to do' "$bench" --kernel dot_matrix --shape 0x64x32
+check "mmk-bench --shape that no memory is there for" \
+    refuses 'would need about .* GB .* smaller --shape' "$bench" --kernel infonce --shape 9999999x9999999x512
 check "mmk-bench --shape with a word that does not fit" \
     refuses 'does not fit' "$bench" --kernel infonce_forward --shape 64x64x32:stored
 check "mmk-bench --peers with an unknown name" refuses 'no such peer' "$bench" --peers onednn,mkl
