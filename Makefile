@@ -251,7 +251,8 @@ fingerprints: $(BIN)/mmk-check ## remake tests/fingerprints after a change of bi
 	cp $(BUILD)/fingerprints tests/fingerprints
 
 mutants: all units ## small bugs planted all over kernels/, 40 of them: how many do the checks find? (MUTANT_ARGS='--count 1000 --neon')
-	BUILD='$(BUILD)' CROSS_BUILD='$(CROSS_BUILD)' python3 tests/mutants/mutate.py $(MUTANT_ARGS)
+	BUILD='$(BUILD)' CROSS_BUILD='$(CROSS_BUILD)' MAKE_AS="CC='$(CC)' WERROR='$(WERROR)'" \
+	    python3 tests/mutants/mutate.py $(MUTANT_ARGS)
 
 accuracy: $(BIN)/mmk-bench $(PEER_FILES) ## errors of losses and gradients against the batch, beside PyTorch's, saved beside the run (ACCURACY_ARGS=...)
 	$(BIN)/mmk-bench accuracy --results results $(ACCURACY_ARGS)

@@ -28,6 +28,7 @@ import hashlib
 import os
 import random
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -38,6 +39,7 @@ ROOT = os.path.abspath(os.path.join(os.path.dirname(__file__), "..", ".."))
 EQUIVALENT = os.path.join(ROOT, "tests", "mutants", "equivalent")
 MACHINE = os.uname().machine
 BUILD = os.environ.get("BUILD", os.path.join(".build", MACHINE))
+MAKE_AS = shlex.split(os.environ.get("MAKE_AS", "")) # as the build was made, or all is made anew
 CROSS_BUILD = os.environ.get("CROSS_BUILD", os.path.join(BUILD, "aarch64"))
 
 # What is for speed alone: all results are the same without it. Of a line with a call that computes
@@ -313,8 +315,9 @@ class Tree:
             return 124, "stopped after %d seconds" % seconds
 
     def make(self, *targets, isa=""):
-        cross = ["ARCH=aarch64", "BUILD=" + CROSS_BUILD] if is_cross(isa) else ["BUILD=" + BUILD]
-        return self.run(["make", "-s", *cross, *targets])
+        which = (["ARCH=aarch64", "BUILD=" + CROSS_BUILD] if is_cross(isa)
+                 else ["BUILD=" + BUILD, *MAKE_AS])
+        return self.run(["make", "-s", *which, *targets])
 
     def program(self, name, isa=""):
         path = os.path.join(CROSS_BUILD if is_cross(isa) else BUILD, "bin", name)

@@ -235,47 +235,56 @@ static void small_sigmoids_count(void **state)
     on_every_isa(small_terms);
 }
 
-/* One pair of Gaussian embeddings, means equal. */
-static void variances(void)
+/* One pair of Gaussian embeddings, means equal, with no variance but at one place. */
+static void variances_at(size_t place)
 {
+    enum { D = 3 };
     static const float log_variances[] = {-1e30f, -200, -90, 0, 50, 88, 200, 692, 697, 710, 3e38f};
     for (size_t v = 0; v < sizeof log_variances / sizeof log_variances[0]; v++)
         for (int positive = 0; positive < 2; positive++)
             for (float scale = 1e-38f; scale < 1e30f; scale *= 1e6f) {
                 size_t row_start[2] = {0, (size_t)positive};
                 static const uint32_t column[1];
-                float mean = 0.5f, p = log_variances[v], loss, dscale, dbias, dp, dmean;
+                float mean[D] = {0.5f, 0.5f, 0.5f}, p[D] = {-1e30f, -1e30f, -1e30f};
+                float loss, dscale, dbias, dp[D], dmean[D];
+                p[place] = log_variances[v];
                 const struct mmk_csr positives = {row_start, column, NULL};
                 assert_int_equal(
                     mmk_sigmoid(
-                        &(struct mmk_sigmoid_problem){.x = MATRIX_AT(&mean, 1, 1, 0),
-                                                      .y = MATRIX_AT(&mean, 1, 1, 0),
-                                                      .log_variance_x = MATRIX_AT(&p, 1, 1, 0),
-                                                      .log_variance_y = MATRIX_AT(&p, 1, 1, 0),
+                        &(struct mmk_sigmoid_problem){.x = MATRIX_AT(mean, 1, D, 0),
+                                                      .y = MATRIX_AT(mean, 1, D, 0),
+                                                      .log_variance_x = MATRIX_AT(p, 1, D, 0),
+                                                      .log_variance_y = MATRIX_AT(p, 1, D, 0),
                                                       .similarity = MMK_NEG_SQ_L2,
                                                       .logit_scale = scale,
                                                       .positives = &positives},
                         &(struct mmk_sigmoid_results){.loss = &loss,
-                                                      .dx = MATRIX_OUT_AT(&dmean, 1, 1, 0),
-                                                      .dlog_variance_x =
-                                                          MATRIX_OUT_AT(&dp, 1, 1, 0),
+                                                      .dx = MATRIX_OUT_AT(dmean, 1, D, 0),
+                                                      .dlog_variance_x = MATRIX_OUT_AT(dp, 1, D, 0),
                                                       .dlogit_scale = &dscale,
                                                       .dbias = &dbias},
                         NULL),
                     MMK_OK);
-                double s = (double)scale, z = positive ? 1 : -1, variance = exp((double)p);
+                double s = (double)scale, z = positive ? 1 : -1, variance = exp((double)p[place]);
                 double up = z * 2 * s * variance, e = exp(-fabs(up)), sigma = up < 0 ? e : 1;
                 double g = -z * sigma / (1 + e);
                 double right[] = {(up > 0 ? up : 0) + log1p(e), g == 0 ? 0 : -2 * g * variance,
                                   g == 0 ? 0 : -s * g * variance, g};
-                float got[] = {loss, dscale, dp, dbias};
+                float got[] = {loss, dscale, dp[place], dbias};
                 for (size_t r = 0; r < 4; r++)
                     if (fabs(right[r]) > 0x1p-126)
                         expect(got[r], right[r]);
                     else
                         assert_true(fabsf(got[r]) <= FLT_MIN);
-                assert_true(dmean == 0);
+                for (size_t k = 0; k < D; k++)
+                    assert_true(dmean[k] == 0 && (k == place || dp[k] == 0));
             }
+}
+
+static void variances(void)
+{
+    for (size_t place = 0; place < 3; place++)
+        variances_at(place);
 }
 
 static void variances_of_any_size(void **state)
