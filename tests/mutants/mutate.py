@@ -44,7 +44,8 @@ CROSS_BUILD = os.environ.get("CROSS_BUILD", os.path.join(BUILD, "aarch64"))
 
 # What is for speed alone: all results are the same without it. Of a line with a call that computes
 # nothing is left out, but what is changed in it may be such an argument.
-FOR_SPEED = re.compile(r"prefetch|tile_fetch|FETCH|AHEAD|madvise|MM_HINT")
+FOR_SPEED = re.compile(r"prefetch|tile_fetch|FETCH|AHEAD|madvise|MM_HINT|gradient\.near|"
+                       r"CHUNKS_PER_WORKER|FINE_DEPTH|PEEK_|\bfold = ")
 
 
 # ---- Places ---------------------------------------------------------------------------------------
@@ -402,6 +403,8 @@ class Tree:
         for what, arguments, seconds in (
                 ("mmk-check --quick", ["--quick", "--stop", "--quiet"] + variants + some, 300),
                 ("mmk-check --quick", ["--quick", "--stop", "--quiet"], 600)):
+            if self.brief and isa != "neon": # they take half a minute
+                seconds = 120
             status, output = self.run(command + arguments, seconds)
             if found(status):
                 return "killed", what + (" (endless)" if status == 124 else "")
