@@ -29,11 +29,13 @@ enum {
     HELD_COL_BLOCKS = 2,
     GRADIENT_ROW_BLOCKS = 32,
     /* Products and exponentials of a strip go together where there are this many rows, for at the
-     * beginning and at the end there is only one of them; and no more columns, of which fewer rows
-     * at a time would cost more than the exponentials are. 12 of 14 rows at a time cost 1 % at 768
-     * columns. */
+     * beginning and at the end there is only one of them: twice exp_product_rows at the least, so
+     * that the rows that wait are not written. No deeper than this (and than TILE_DEPTH, for a
+     * product comes in one piece): deeper, fewer rows at a time cost more than the exponentials
+     * are, 1 % at 768. And no flatter: then most exponentials would come after the product. */
     EXP_PRODUCT_LEAST_ROWS = 72,
     EXP_PRODUCT_DEPTH = 512,
+    EXP_PRODUCT_LEAST_DEPTH = 32,
     /* Of 672 / 4 = 168 terms, the next multiple of 16, which product_rows wants. */
     SUM_CHAIN = 176,
     SUM_BLOCK = TILE_BLOCK_COLS,

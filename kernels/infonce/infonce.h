@@ -10,7 +10,7 @@
  *
  * A table's member is the function infonce_<member>_<isa> of infonce_<isa>.c: the inner loop of the
  * sigmoid loss on AVX-512 is infonce_sigmoid_strip_avx512. Who calls them:
- *     exp_strip        the forward's pass (pass.c) and its positives (forward.c)
+ *     exp_strip        the forward's strips (strip.c) and its positives (forward.c)
  *     exp_product      the same between the instructions of a product (strip.c)
  *     softmax_rows     rows and columns that are done again (pass.c)
  *     row_sums         the lanes of rows (strip.c, for pass.c and gradient.c)

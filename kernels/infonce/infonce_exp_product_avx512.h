@@ -9,10 +9,12 @@
  * Registers   12 x 32 sums in 24 zmm, 2 of B, 1 broadcast of A; five are left for an exponential,
  *             most of whose constants are in memory. 14 rows as in tile_avx512.c would leave one.
  * Bound by    the FMA ports: 24 FMAs a step, 12 clocks, and 2.5 for each exponential. A forward on
- *             Zen 5 is 8 % faster than with one after the other at depth 64, 4 % at 128, 1 at 512.
+ *             Zen 5, dot or cosine, is 8 % faster than with one after the other at depth 64, 4 % at
+ *             128 and no slower at 512; neg_sq_l2, whose norms are taken in parts, too, 2 % at 64.
  *             Zen 4, a zmm in two halves, has the same ports and twice the clocks; not timed. On
- *             Skylake all of an exponential needs the ports of FMAs: 106 clocks for eight steps and
- *             four exponentials where the FMAs alone are 96; llvm-mca has 119.5.
+ *             Skylake all of an exponential needs the ports of FMAs: 147 clocks for eight steps and
+ *             four exponentials; llvm-mca has 182, the order of instructions being made for four
+ *             ports.
  */
 #ifndef MMK_INFONCE_EXP_PRODUCT_AVX512_H
 #define MMK_INFONCE_EXP_PRODUCT_AVX512_H
@@ -20,6 +22,8 @@
 #include "infonce.h"
 
 #include "../simd/avx512.h"
+
+#include <stdbool.h>
 
 /* The steps of a part, in which four rows' exponentials are taken: 6 parts for 12 rows x 32. */
 enum { EXP_PRODUCT_ROWS = 12, PART_STEPS = 8, PARTS = EXP_PRODUCT_ROWS / 4 * 2 };
@@ -48,15 +52,15 @@ infonce_exp_between_avx512(__m512 z, const struct simd_shift *c)
     return _mm512_castsi512_ps(_mm512_add_epi32(_mm512_castps_si512(p), n));
 }
 
-/* Row r of a part: 16 exponentials, which join the row's lanes. */
+/* Row r of a part: 16 exponentials, which join the row's lanes and may be stored. */
 static inline __attribute__((always_inline)) __m512
-infonce_exp_row_avx512(const struct infonce_waiting *w, size_t part, size_t r)
+infonce_exp_row_avx512(const struct infonce_waiting *w, bool stores, size_t part, size_t r)
 {
     size_t row = part / 2 * 4 + r, at = row * INFONCE_STRIP + part % 2 * 16;
     float *lane = w->row_lane + row * INFONCE_LANES;
     __m512 e = infonce_exp_between_avx512(_mm512_loadu_ps(w->z + at), &w->shift);
     _mm512_storeu_ps(lane, _mm512_add_ps(_mm512_loadu_ps(lane), e));
-    if (w->e != NULL)
+    if (stores)
         _mm512_storeu_ps(w->e + at, e);
     return e;
 }
@@ -97,14 +101,14 @@ infonce_step_avx512(struct infonce_at_avx512 at, size_t i, __m512 acc[EXP_PRODUC
 /* A part's steps, and between them four rows' exponentials. */
 static inline __attribute__((always_inline)) void
 infonce_part_avx512(struct infonce_at_avx512 at, __m512 acc[EXP_PRODUCT_ROWS][2],
-                    const struct infonce_waiting *w, size_t part)
+                    const struct infonce_waiting *w, bool stores, size_t part)
 {
     __m512 sum[2];
 #pragma GCC unroll 4
     for (size_t r = 0; r < 4; r++) {
         infonce_step_avx512(at, 2 * r, acc);
         INFONCE_IN_ORDER;
-        __m512 e = infonce_exp_row_avx512(w, part, r);
+        __m512 e = infonce_exp_row_avx512(w, stores, part, r);
         sum[r / 2] = r % 2 == 0 ? e : _mm512_add_ps(sum[r / 2], e);
         if (r == 3)
             infonce_exp_column_avx512(w, part, _mm512_add_ps(sum[0], sum[1]));
@@ -134,9 +138,10 @@ infonce_end_part_avx512(struct infonce_at_avx512 *at, size_t k, size_t stride)
     at->ahead += PART_STEPS * TILE_LINE;
 }
 
-static void infonce_exp_product_avx512(const struct infonce_waiting *w, size_t depth,
-                                       const float *a, size_t stride, const float *b, float *z,
-                                       const float *ahead)
+static inline __attribute__((always_inline)) void
+infonce_exp_product_form_avx512(const struct infonce_waiting *w, bool stores, size_t depth,
+                                const float *a, size_t stride, const float *b, float *z,
+                                const float *ahead)
 {
     struct infonce_at_avx512 at = {a, b, a, ahead};
     const float *next_rows = a + EXP_PRODUCT_ROWS * INFONCE_STRIP;
@@ -147,7 +152,7 @@ static void infonce_exp_product_avx512(const struct infonce_waiting *w, size_t d
     size_t part = w->z != NULL ? 0 : PARTS, k = 0;
     for (; part < PARTS && k + PART_STEPS <= depth; part++) {
         infonce_begin_part_avx512(&at, k, depth, stride, next_rows);
-        infonce_part_avx512(at, acc, w, part);
+        infonce_part_avx512(at, acc, w, stores, part);
         k += PART_STEPS;
         infonce_end_part_avx512(&at, k, stride);
     }
@@ -174,10 +179,20 @@ static void infonce_exp_product_avx512(const struct infonce_waiting *w, size_t d
         __m512 e[4];
 #pragma GCC unroll 4
         for (size_t r = 0; r < 4; r++)
-            e[r] = infonce_exp_row_avx512(w, part, r);
+            e[r] = infonce_exp_row_avx512(w, stores, part, r);
         infonce_exp_column_avx512(
             w, part, _mm512_add_ps(_mm512_add_ps(e[0], e[1]), _mm512_add_ps(e[2], e[3])));
     }
+}
+
+static void infonce_exp_product_avx512(const struct infonce_waiting *w, size_t depth,
+                                       const float *a, size_t stride, const float *b, float *z,
+                                       const float *ahead)
+{
+    if (w->e != NULL)
+        infonce_exp_product_form_avx512(w, true, depth, a, stride, b, z, ahead);
+    else
+        infonce_exp_product_form_avx512(w, false, depth, a, stride, b, z, ahead);
 }
 
 #endif

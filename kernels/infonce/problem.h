@@ -16,7 +16,7 @@
  * | a, b                   HELD_ROWS, HELD_COLS of d   strip            strip; a: products       |
  * | xx, yy                 HELD_ROWS, HELD_COLS        strip            strip                    |
  * +-- strip --------------- strip.c -------------------------------------------------------------+
- * | z                      t x STRIP_FLOATS            strip            pass, gradient           |
+ * | z                      t x STRIP_FLOATS            strip            strip, gradient          |
  * | lane                   t x 3 LANE_FLOATS           pass, gradient,  strip                    |
  * |                                                    forward, strip                            |
  * +-- targets ------------- targets.c -----------------------------------------------------------+
@@ -40,7 +40,7 @@
  * | pick_max, pick_sum     l, l double                 pass             forward                  |
  * +-- pass ---------------- pass.c ------------ where a forward runs ----------------------------+
  * | part_max, part_row     HELD_COL_BLOCKS x HELD_ROWS (part_row in double)  pass  pass         |
- * | part_col               HELD_ROW_BLOCKS x HELD_COLS pass             pass                     |
+ * | part_col               HELD_ROW_BLOCKS x HELD_COLS pass, strip      pass                     |
  * | block                  t x block of logits         strip            pass                     |
  * +-- softmax ------------- weights.c --------- where a backward runs ---------------------------+
  * | lse2_x, lse2_y         m, n double                 forward; weights weights, finish          |
@@ -63,7 +63,7 @@
  * | row_term, col_term     m, n                        sigmoid          pass, gradient           |
  * | var_x, var_y           m, n double                 sigmoid          sigmoid                  |
  * +-- kept ---------------- problem.c --------- what a workspace has to spare -------------------+
- * | e                      all blocks, at most         pass             gradient                 |
+ * | e                      all blocks, at most         strip            gradient                 |
  * +----------------------------------------------------------------------------------------------+
  *
  * A query of workspace bytes: `least` is all but kept, `all` has kept for all blocks.

@@ -128,28 +128,42 @@ static struct infonce_waiting rows_from(struct infonce_waiting strip, size_t row
     return strip;
 }
 
-/* The strip's rows that go through exp_product, as many at a time as that takes; returns how many
- * these are. Meanwhile the next strip's rows of B are fetched, then `fetch`, then rows of A. */
+_Static_assert((int)EXP_PRODUCT_DEPTH <= (int)TILE_DEPTH, "exp_product takes one piece");
+
+/* Positives a row of a strip up to which it is looked through for every part. */
+enum { FEW_PLACES = 2 };
+
+/* Whether the rows of a strip go through exp_product. */
+static bool goes_in_parts(const struct infonce *p, const struct region *strip,
+                          const struct infonce_places *places)
+{
+    return p->isa->infonce->exp_product_rows != 0 && strip->rows >= EXP_PRODUCT_LEAST_ROWS &&
+           strip->cols == INFONCE_STRIP && p->d >= EXP_PRODUCT_LEAST_DEPTH &&
+           p->d <= EXP_PRODUCT_DEPTH &&
+           (size_t)(places->end - places->begin) <= FEW_PLACES * strip->rows;
+}
+
+/* The rows of such a strip but for the last, as many at a time as exp_product takes; returns how
+ * many these are. Meanwhile `fetch` is fetched, then the next strip's rows of B, then rows of A. */
 static size_t exp_in_parts(const struct infonce *p, const struct operands *o,
                            const struct region *held, const struct region *strip,
                            const struct infonce_places *places, size_t worker,
                            struct infonce_waiting to, float *logit, struct tile_fetch fetch,
                            struct infonce_waiting *waiting)
 {
-    size_t nr = p->isa->tile->nr, count = p->isa->infonce->exp_product_rows, row = 0;
-    if (count == 0 || strip->rows < EXP_PRODUCT_LEAST_ROWS || strip->cols != INFONCE_STRIP ||
-        p->d > EXP_PRODUCT_DEPTH)
-        return 0;
+    size_t nr = p->isa->tile->nr, count = p->isa->infonce->exp_product_rows, row = 0, line = 0;
     const float *b = p->packed.b + (strip->col - held->col) * p->d;
     const float *b_next = p->packed.b + column_after(held, strip) * p->d;
-    for (size_t line = 0; row + count <= strip->rows; row += count, line += TILE_LINE) {
+    for (; row + count <= strip->rows; row += count) {
         struct region part = {strip->row + row, count, strip->col, strip->cols};
         struct infonce_waiting here = rows_from(to, row);
         const float *a = p->packed.a + (part.row - held->row) * nr, *ahead = a + count * nr;
-        if (line < nr)
-            ahead = b_next + line * p->d;
-        else if (fetch.floats != 0)
+        if (fetch.floats != 0) {
             ahead = tile_fetch_some(&fetch, p->d, NULL).at;
+        } else if (line < nr) {
+            ahead = b_next + line * p->d;
+            line += TILE_LINE;
+        }
         p->isa->infonce->exp_product(waiting, p->d, a, tile_column_rows(held->rows) * nr, b, here.z,
                                      ahead);
         make_logits(p, o, held, &part, places, worker, here.z, INFONCE_STRIP, logit);
@@ -163,7 +177,9 @@ void infonce_exp_strip(const struct infonce *p, const struct operands *o, const 
                        float *logit, struct tile_fetch fetch, struct infonce_waiting *waiting)
 {
     struct infonce_places places = infonce_places(p, strip);
-    size_t row = exp_in_parts(p, o, held, strip, &places, worker, to, logit, fetch, waiting);
+    size_t row = 0;
+    if (goes_in_parts(p, strip, &places))
+        row = exp_in_parts(p, o, held, strip, &places, worker, to, logit, fetch, waiting);
     struct region left = {strip->row + row, strip->rows - row, strip->col, strip->cols};
     if (left.rows == 0)
         return;

@@ -32,6 +32,7 @@ void infonce_exp_strip(const struct infonce *p, const struct operands *o, const 
                        const struct region *strip, size_t worker, struct infonce_waiting to,
                        float *logit, struct tile_fetch fetch, struct infonce_waiting *waiting);
 
+/* The exponentials of the rows that wait, if any do: before their sums are used. */
 void infonce_exp_waiting(const struct infonce *p, struct infonce_waiting *waiting);
 
 /* Whether the lanes of a block's rows are full after the strip at column j of the block; and

@@ -35,6 +35,11 @@ enum {
     COLUMN_STREAM_BYTES = (2 * STREAM_K + 2 * SEARCH_COLUMN_ROOM + TOPK_PAD) * 8
 };
 
+enum {
+    SLOW = 1, /* under an emulator: left out of the quick sweep, and of one similarity */
+    QUICK = 2 /* of losses in the quick sweep, too, and of every similarity */
+};
+
 /* `at` of a dimension of the shape (or of that times another, in units of 4 bytes) is the last that
  * goes the way of all smaller ones. */
 static const struct brink {
@@ -42,81 +47,91 @@ static const struct brink {
     char dim;
     size_t at;
     struct shape rest;
-    bool slow; /* under an emulator */
+    unsigned how;
 } brinks[] = {
     /* Blocks of the register tile: TILE_BLOCK_ROWS, TILE_BLOCK_COLS, TILE_DEPTH. */
-    {MATRICES SEARCHES LOSSES, 'm', TILE_BLOCK_ROWS, {.n = 5, .d = 3, .k = 2}, false},
-    {MATRICES SEARCHES LOSSES, 'n', TILE_BLOCK_COLS, {.m = 3, .d = 2, .k = 4}, false},
-    {MATRICES SEARCHES LOSSES, 'd', TILE_DEPTH, {.m = 3, .n = 5, .k = 2}, false},
-    {MATRICES SEARCHES LOSSES, 'd', TILE_DEPTH, {.m = 15, .n = 34, .k = 2}, true},
+    {MATRICES SEARCHES LOSSES, 'm', TILE_BLOCK_ROWS, {.n = 5, .d = 3, .k = 2}, 0},
+    {MATRICES SEARCHES LOSSES, 'n', TILE_BLOCK_COLS, {.m = 3, .d = 2, .k = 4}, 0},
+    {MATRICES SEARCHES LOSSES, 'd', TILE_DEPTH, {.m = 3, .n = 5, .k = 2}, 0},
+    {MATRICES SEARCHES LOSSES, 'd', TILE_DEPTH, {.m = 15, .n = 34, .k = 2}, SLOW},
     /* What is packed at a time: MATRIX_SUPER_ROWS, MATRIX_SUPER_COLS, SEARCH_SUPER_ROWS,
      * SEARCH_CHUNK_COLS, HELD_ROWS, HELD_COLS, GRADIENT_ROWS; rows taken unpacked:
      * MATRIX_UNPACKED_ROWS, SEARCH_UNPACKED_ROWS. */
-    {MATRICES, 'm', MATRIX_SUPER_ROWS, {.n = 3, .d = 2}, false},
-    {MATRICES, 'n', MATRIX_SUPER_COLS, {.m = 3, .d = 2}, false},
-    {MATRICES, 'n', MATRIX_SUPER_COLS, {.m = TILE_BLOCK_ROWS + 1, .d = 2}, true},
-    {SEARCHES, 'm', SEARCH_SUPER_ROWS, {.n = 3, .d = 2, .k = 2}, true},
-    {SEARCHES, 'n', SEARCH_CHUNK_COLS, {.m = 3, .d = 2, .k = 7}, false},
-    {SEARCHES, 'n', SEARCH_CHUNK_COLS, {.m = TILE_BLOCK_ROWS + 1, .d = 2, .k = 7}, true},
-    {MATRICES SEARCHES, 'm', MATRIX_UNPACKED_ROWS, {.n = 100, .d = 67, .k = 5}, false},
-    {MATRICES SEARCHES, 'm', SEARCH_UNPACKED_ROWS, {.n = 33, .d = 769, .k = 5}, false},
-    {LOSSES, 'm', HELD_ROWS, {.n = 3, .d = 2}, true},
-    {LOSSES, 'n', HELD_COLS, {.m = 3, .d = 2}, false},
-    {LOSSES, 'n', HELD_COLS, {.m = TILE_BLOCK_ROWS + 1, .d = 2}, true},
-    {LOSSES, 'm', GRADIENT_ROWS, {.n = 3, .d = 2}, true},
+    {MATRICES, 'm', MATRIX_SUPER_ROWS, {.n = 3, .d = 2}, 0},
+    {MATRICES, 'n', MATRIX_SUPER_COLS, {.m = 3, .d = 2}, 0},
+    {MATRICES, 'n', MATRIX_SUPER_COLS, {.m = TILE_BLOCK_ROWS + 1, .d = 2}, SLOW},
+    {SEARCHES, 'm', SEARCH_SUPER_ROWS, {.n = 3, .d = 2, .k = 2}, SLOW},
+    {SEARCHES, 'n', SEARCH_CHUNK_COLS, {.m = 3, .d = 2, .k = 7}, 0},
+    {SEARCHES, 'n', SEARCH_CHUNK_COLS, {.m = TILE_BLOCK_ROWS + 1, .d = 2, .k = 7}, SLOW},
+    {MATRICES SEARCHES, 'm', MATRIX_UNPACKED_ROWS, {.n = 100, .d = 67, .k = 5}, 0},
+    {MATRICES SEARCHES, 'm', SEARCH_UNPACKED_ROWS, {.n = 33, .d = 769, .k = 5}, 0},
+    {LOSSES, 'm', HELD_ROWS, {.n = 3, .d = 2}, SLOW},
+    {LOSSES, 'n', HELD_COLS, {.m = 3, .d = 2}, 0},
+    {LOSSES, 'n', HELD_COLS, {.m = TILE_BLOCK_ROWS + 1, .d = 2}, SLOW},
+    {LOSSES, 'm', GRADIENT_ROWS, {.n = 3, .d = 2}, SLOW},
     {"multi_infonce_forward_backward sigmoid_forward_backward ",
      'm',
      GRADIENT_ROWS,
      {.n = TILE_BLOCK_COLS + 1, .d = 2},
-     true},
+     SLOW},
     /* Sums over the batch: SUM_CHAIN, SUM_BLOCK. */
-    {LOSSES, 'n', SUM_CHAIN, {.m = 7, .d = 2}, false},
-    {LOSSES, 'm', SUM_CHAIN, {.n = 7, .d = 2}, false},
-    {LOSSES, 'n', SUM_BLOCK, {.m = 7, .d = 2}, false},
-    {LOSSES, 'm', SUM_BLOCK, {.n = 7, .d = 2}, false},
+    {LOSSES, 'n', SUM_CHAIN, {.m = 7, .d = 2}, 0},
+    {LOSSES, 'm', SUM_CHAIN, {.n = 7, .d = 2}, 0},
+    {LOSSES, 'n', SUM_BLOCK, {.m = 7, .d = 2}, 0},
+    {LOSSES, 'm', SUM_BLOCK, {.n = 7, .d = 2}, 0},
     {"multi_infonce_backward multi_infonce_forward_backward ",
      'k',
      SUM_CHAIN,
      {.m = 3, .n = 360, .d = 50},
-     false},
-    /* Exponentials between the steps of a product: EXP_PRODUCT_LEAST_ROWS, EXP_PRODUCT_DEPTH; with
-     * fewer than 48 steps some come after it. */
-    {LOSSES, 'm', EXP_PRODUCT_LEAST_ROWS - 1, {.n = 70, .d = 50}, false},
-    {LOSSES, 'd', EXP_PRODUCT_DEPTH, {.m = 75, .n = 33}, true},
-    {LOSSES, 'd', 47, {.m = TILE_BLOCK_ROWS + 3, .n = 300}, true},
-    {LOSSES, 'd', 7, {.m = TILE_BLOCK_ROWS - 1, .n = 64}, false},
+     QUICK},
+    /* Exponentials between the steps of a product: EXP_PRODUCT_LEAST_ROWS, EXP_PRODUCT_DEPTH,
+     * EXP_PRODUCT_LEAST_DEPTH; of fewer than 48 steps some come after it. 83 rows are six times 12
+     * and 11. */
+    {LOSSES, 'm', EXP_PRODUCT_LEAST_ROWS - 1, {.n = 70, .d = 50}, 0},
+    {LOSSES, 'd', EXP_PRODUCT_DEPTH - 1, {.m = 75, .n = 33}, SLOW},
+    {LOSSES, 'd', 46, {.m = TILE_BLOCK_ROWS + 3, .n = 300}, SLOW},
+    {"infonce_forward infonce_forward_backward ",
+     'd',
+     EXP_PRODUCT_LEAST_DEPTH - 1,
+     {.m = TILE_BLOCK_ROWS - 1, .n = 64},
+     QUICK},
+    {"infonce_forward infonce_forward_backward multi_infonce_forward_backward ",
+     'd',
+     49,
+     {.m = TILE_BLOCK_ROWS - 1, .n = 66},
+     QUICK},
     /* In double: WIDE_ROWS, WIDE_CHUNK. */
-    {LOSSES, 'm', WIDE_ROWS, {.n = 5, .d = 2, .logit_scale = 1e22f}, false},
-    {LOSSES, 'n', WIDE_ROWS, {.m = 5, .d = 2, .logit_scale = 1e22f}, false},
-    {LOSSES, 'd', WIDE_CHUNK, {.m = 3, .n = 3, .logit_scale = 1e22f}, false},
+    {LOSSES, 'm', WIDE_ROWS, {.n = 5, .d = 2, .logit_scale = 1e22f}, 0},
+    {LOSSES, 'n', WIDE_ROWS, {.m = 5, .d = 2, .logit_scale = 1e22f}, 0},
+    {LOSSES, 'd', WIDE_CHUNK, {.m = 3, .n = 3, .logit_scale = 1e22f}, 0},
     /* Candidates: SEARCH_SMALL_CHUNK_BYTES, SEARCH_STREAMS_BYTES, SEARCH_COLUMN_STREAMS_BYTES. */
-    {SEARCHES, 'n', SEARCH_SMALL_CHUNK_BYTES / 4 / 192, {.m = 3, .d = 192, .k = 4}, false},
+    {SEARCHES, 'n', SEARCH_SMALL_CHUNK_BYTES / 4 / 192, {.m = 3, .d = 192, .k = 4}, 0},
     {"search gallery_search ",
      'm',
      SEARCH_STREAMS_BYTES / STREAM_BYTES / TILE_BLOCK_ROWS *TILE_BLOCK_ROWS,
      {.n = 1100, .d = 1, .k = STREAM_K},
-     true},
+     SLOW},
     {"search_both ",
      'n',
      SEARCH_COLUMN_STREAMS_BYTES / COLUMN_STREAM_BYTES / SEARCH_STRIP *SEARCH_STRIP,
      {.m = 1100, .d = 1, .k = STREAM_K},
-     true},
+     SLOW},
     /* Rows of a pair or a query: QUERY_NEAR_BYTES, PAIR_LONG_ROW, PAIR_LONG_PIECE, PAIR_FAR_ROW,
      * PAIR_FAR_PIECE, PAIR_LONG_PIECE_NEON, PAIR_FAR_BYTES. */
-    {QUERIES, 'n', QUERY_NEAR_BYTES / 4 / 64, {.d = 64}, false},
-    {QUERIES, 'd', 64, {.n = 37}, false},
-    {QUERIES, 'd', 128, {.n = 37}, false},
-    {QUERIES, 'd', PAIR_LONG_ROW, {.n = 5}, false},
-    {"dot_pair cosine_pair neg_sq_l2_pair ", 'd', PAIR_LONG_ROW, {.n = 0}, false},
-    {"cosine_pair ", 'd', PAIR_LONG_ROW + PAIR_LONG_PIECE, {.n = 0}, false},
-    {"cosine_pair ", 'd', PAIR_LONG_ROW + PAIR_LONG_PIECE_NEON, {.n = 0}, false},
-    {"cosine_rows ", 'd', PAIR_FAR_ROW, {.m = PAIR_FAR_BYTES / 8 / PAIR_FAR_ROW + 1}, true},
-    {"cosine_rows ", 'd', 4 * PAIR_FAR_PIECE, {.m = PAIR_FAR_BYTES / 8 / 512 + 1}, true},
-    {"dot_rows cosine_rows neg_sq_l2_rows ", 'm', PAIR_FAR_BYTES / 8 / 64, {.d = 64}, true},
+    {QUERIES, 'n', QUERY_NEAR_BYTES / 4 / 64, {.d = 64}, 0},
+    {QUERIES, 'd', 64, {.n = 37}, 0},
+    {QUERIES, 'd', 128, {.n = 37}, 0},
+    {QUERIES, 'd', PAIR_LONG_ROW, {.n = 5}, 0},
+    {"dot_pair cosine_pair neg_sq_l2_pair ", 'd', PAIR_LONG_ROW, {.n = 0}, 0},
+    {"cosine_pair ", 'd', PAIR_LONG_ROW + PAIR_LONG_PIECE, {.n = 0}, 0},
+    {"cosine_pair ", 'd', PAIR_LONG_ROW + PAIR_LONG_PIECE_NEON, {.n = 0}, 0},
+    {"cosine_rows ", 'd', PAIR_FAR_ROW, {.m = PAIR_FAR_BYTES / 8 / PAIR_FAR_ROW + 1}, SLOW},
+    {"cosine_rows ", 'd', 4 * PAIR_FAR_PIECE, {.m = PAIR_FAR_BYTES / 8 / 512 + 1}, SLOW},
+    {"dot_rows cosine_rows neg_sq_l2_rows ", 'm', PAIR_FAR_BYTES / 8 / 64, {.d = 64}, SLOW},
     /* Blocks of a log-sum-exp: EXP_BLOCK. */
-    {"logsumexp exp ", 'n', EXP_BLOCK, {.m = 0}, false},
+    {"logsumexp exp ", 'n', EXP_BLOCK, {.m = 0}, 0},
     /* A result that goes past the caches, MATRIX_PAST_CACHE_BYTES; one size, for it is long. */
-    {MATRICES, '=', 0, {.m = MATRIX_PAST_CACHE_BYTES / 4 / 4096 + 1, .n = 4096, .d = 3}, true},
+    {MATRICES, '=', 0, {.m = MATRIX_PAST_CACHE_BYTES / 4 / 4096 + 1, .n = 4096, .d = 3}, SLOW},
 };
 
 /* Where every row needs a partner; the oracle keeps some matrices of doubles, 8 MB each. Kernels
@@ -183,7 +198,8 @@ size_t brinks_sweep(const struct kernel *kernel, bool quick, struct shape *shape
         const struct brink *b = &brinks[i];
         /* A loss has five times as many checks as others: one above, and three blocks. */
         bool loss = kernel->has_logit_scale;
-        if (!has_word(b->kernels, kernel->name) || (quick && (b->slow || (loss && b->dim != 'k'))))
+        if (!has_word(b->kernels, kernel->name) ||
+            (quick && (b->how & SLOW || (loss && !(b->how & QUICK)))))
             continue;
         const size_t sizes[] = {b->at + 1, 2 * b->at + 1, b->at, b->at - 1};
         for (size_t s = 0; s < (quick || b->dim == '=' ? 1 : loss ? 2 : 4); s++) {
@@ -191,7 +207,7 @@ size_t brinks_sweep(const struct kernel *kernel, bool quick, struct shape *shape
             set_dim(&shape, b->dim, sizes[s]);
             shape = whole(kernel, shape);
             if (shape.m * shape.n <= MOST_PAIRS || kernel->offset != OFFSET_ALWAYS)
-                add(shapes, &count, kernel, shape, !b->slow && !loss);
+                add(shapes, &count, kernel, shape, !(b->how & SLOW) && (!loss || b->how & QUICK));
         }
     }
     return count;

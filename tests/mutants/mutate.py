@@ -336,10 +336,11 @@ class Tree:
                                    "-j", ".data", "-j", ".data.rel.ro", path, copy])
         if status != 0 and "aarch64" in path:
             status, output = self.run(["aarch64-linux-gnu-objcopy", "-O", "binary", "-j", ".text",
-                                       "-j", ".rodata", "-j", ".data", path, copy])
+                                       "-j", ".rodata", "-j", ".data", "-j",
+                                       ".data.rel.ro", path, copy])
         if status != 0:
             sys.exit("mutate.py: objcopy cannot read %s:\n%s" % (path, output))
-        with open(os.path.join(self.folder, copy), "rb") as f:
+        with open(copy, "rb") as f:
             return hashlib.sha256(f.read()).hexdigest()
 
     def build(self):
