@@ -12,7 +12,7 @@ one object anew, and judged by the cheapest check first:
 
   1  mmk-check --quick, of scalar and the instruction set that the file is for, up to a failure
   2  mmk-check --quick, everything
-  3  the unit tests (build/bin/test-*) of what the file belongs to
+  3  tests/fingerprints, and the unit tests (build/bin/test-*) of what the file belongs to
   4  mmk-check, all shapes of what the file belongs to, scalar and that instruction set
 
 A mutant that no check finds has survived, unless tests/mutants/equivalent names it with the reason
@@ -410,6 +410,9 @@ class Tree:
             if found(status):
                 return "killed", what + (" (endless)" if status == 124 else "")
         if isa != "neon":
+            status, output = self.run(["tests/fingerprints.sh"], 300, BUILD=BUILD)
+            if status != 0:
+                return "killed", "tests/fingerprints"
             for test in tests_of(mutant.path):
                 run_test, program = self.program(test)
                 self.must_build(program)
