@@ -295,11 +295,14 @@ static void variances_of_any_size(void **state)
 
 /* ---- Ends of float --------------------------------------------------------------------------- */
 
-/* One row and its positive, and another that is 0: P of that is 1 / (1 + e^{s x y}). */
-static void one_against_zero(enum mmk_similarity similarity, float s, float x, float y,
-                             float weight, float upstream)
+/* One row and its positive, of one element that is not 0, and another that is 0: P of that is
+ * 1 / (1 + e^{s x y}). */
+static void one_against_zero_at(size_t place, enum mmk_similarity similarity, float s, float x,
+                                float y, float weight, float upstream)
 {
-    float rows_x[2] = {x, 0}, rows_y[4] = {y, 0, 0, 0}, dx[2], dy[4], loss, dscale, lse;
+    float rows_x[2] = {0}, rows_y[4] = {0}, dx[2], dy[4], loss, dscale, lse;
+    rows_x[place] = x;
+    rows_y[place] = y;
     double dot = (double)x * (double)y, far = (double)x - (double)y;
     double sim = similarity == MMK_DOT ? dot : (double)x * (double)x - far * far;
     double logit = (double)s * sim;
@@ -323,10 +326,17 @@ static void one_against_zero(enum mmk_similarity similarity, float s, float x, f
     expect(loss, (double)weight * log1p(exp(-logit)));
     assert_true(fabs((double)lse - lse_right) <= 1e-6 * (1 + fabs(lse_right)));
     expect(dscale, g * sim);
-    expect(dx[0], (similarity == MMK_DOT ? 1 : 2) * (double)s * g * (double)y);
+    expect(dx[place], (similarity == MMK_DOT ? 1 : 2) * (double)s * g * (double)y);
     if (similarity == MMK_DOT)
-        expect(dy[0], (double)s * g * (double)x);
-    assert_true(dx[1] == 0 && dy[1] == 0 && dy[3] == 0);
+        expect(dy[place], (double)s * g * (double)x);
+    assert_true(dx[1 - place] == 0 && dy[1 - place] == 0 && dy[3 - place] == 0);
+}
+
+static void one_against_zero(enum mmk_similarity similarity, float s, float x, float y,
+                             float weight, float upstream)
+{
+    for (size_t place = 0; place < 2; place++)
+        one_against_zero_at(place, similarity, s, x, y, weight, upstream);
 }
 
 static void ends(void)
