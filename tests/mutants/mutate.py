@@ -20,7 +20,8 @@ why nobody could tell (speed only, say). One that does not compile, or leaves mm
 code as it is, is no mutant and is replaced by the next of the sample. Before the first everything
 is run without any (not with --brief): what fails then proves nothing.
 
-Ends with 1 if less than --least percent (95) were killed. The closing line counts mutants.
+Ends with 1 if less than --least percent (95) were killed. The closing line counts mutants: those
+that survived have failed where these are too many, and else are skipped, for nothing is proved.
 """
 import argparse
 import concurrent.futures
@@ -593,9 +594,12 @@ def main():
             f.write(text)
         os.replace(arguments.record + ".part", arguments.record)
     print(text)
-    killed = sum(m.verdict != "survived" for m in done)
-    print("%d passed, %d failed, 0 skipped" % (killed, len(done) - killed))
-    return 0 if share >= arguments.least else 1
+    passed = sum(m.verdict != "survived" for m in done)
+    enough = share >= arguments.least
+    survived = len(done) - passed
+    print("%d passed, %d failed, %d skipped" % (passed, 0 if enough else survived,
+                                                survived if enough else 0))
+    return 0 if enough else 1
 
 
 if __name__ == "__main__":
