@@ -132,6 +132,7 @@ static const struct brink {
     {"logsumexp exp ", 'n', EXP_BLOCK, {.m = 0}, 0},
     /* A result that goes past the caches, MATRIX_PAST_CACHE_BYTES; one size, for it is long. */
     {MATRICES, '=', 0, {.m = MATRIX_PAST_CACHE_BYTES / 4 / 4096 + 1, .n = 4096, .d = 3}, SLOW},
+    {"dot_matrix ", '=', 0, {.m = MATRIX_PAST_CACHE_BYTES / 4 / 4096, .n = 4099, .d = 2}, SLOW},
 };
 
 /* Where every row needs a partner; the oracle keeps some matrices of doubles, 8 MB each. Kernels

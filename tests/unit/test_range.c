@@ -631,6 +631,73 @@ static void alignment_beside_a_tiny_row(void **state)
     }
 }
 
+/* ---- What random rows never are -------------------------------------------------------------- */
+
+/* All products are -0 or 0: the sum is +0, and the query's bits are the pair's. */
+static void products_of_zero(void)
+{
+    enum { N = 17, D = 192 };
+    static float x[D], y[N * D];
+    for (size_t i = 0; i < (size_t)N * D; i++)
+        y[i] = -1.0f - (float)(i % 7);
+    for (size_t d = 1; d <= D; d += d < 16 ? 1 : 16)
+        for (size_t n = 1; n <= N; n++) {
+            float query[N], pair;
+            assert_int_equal(mmk_similarity_query(MMK_DOT, x, MATRIX_AT(y, n, d, D), NULL, query),
+                             MMK_OK);
+            assert_int_equal(mmk_similarity_pair(MMK_DOT, d, x, y, &pair), MMK_OK);
+            assert_true(pair == 0 && !signbit(pair));
+            for (size_t j = 0; j < n; j++)
+                assert_true(query[j] == 0 && !signbit(query[j]));
+        }
+    float a[64], b[64], cosine;
+    for (size_t k = 0; k < 64; k++) {
+        a[k] = k % 2 == 0 ? 1.0f : 0.0f;
+        b[k] = k % 2 == 0 ? -0.0f : -1.0f;
+    }
+    assert_int_equal(mmk_similarity_pair(MMK_COSINE, 64, a, b, &cosine), MMK_OK);
+    assert_true(cosine == 0 && !signbit(cosine));
+}
+
+/* A tiny row and a great one, the product of whose norms is a usual number. */
+static void tiny_and_great(void)
+{
+    for (int e = 20; e <= 74; e++) {
+        float x[2] = {ldexpf(1.125f, -e), ldexpf(1.375f, -e)};
+        float y[2] = {ldexpf(1.0f, 52), ldexpf(-1.0625f, 53)}, cosine;
+        double dot = 1.125 * 1.0 - 1.375 * 2.125;
+        double norms = sqrt((1.125 * 1.125 + 1.375 * 1.375) * (1.0 + 2.125 * 2.125));
+        assert_int_equal(mmk_similarity_pair(MMK_COSINE, 2, x, y, &cosine), MMK_OK);
+        assert_true(fabs((double)cosine - dot / norms) < 1e-6);
+        assert_int_equal(mmk_similarity_query(MMK_COSINE, x, MATRIX_AT(y, 1, 2, 0), NULL, &cosine),
+                         MMK_OK);
+        assert_true(fabs((double)cosine - dot / norms) < 1e-6);
+    }
+}
+
+/* Inf in one block of a log-sum-exp, NaN in another. */
+static void inf_and_nan(void)
+{
+    enum { N = 9000 };
+    static float x[N];
+    for (size_t nan = 0; nan < N; nan += N - 1) {
+        memset(x, 0, sizeof x);
+        float result = 0;
+        x[nan] = NAN;
+        x[N - 1 - nan] = INFINITY;
+        assert_int_equal(mmk_logsumexp(N, x, &result), MMK_OK);
+        assert_true(result != result);
+    }
+}
+
+static void what_random_rows_never_are(void **state)
+{
+    (void)state;
+    on_every_isa(products_of_zero);
+    on_every_isa(tiny_and_great);
+    on_every_isa(inf_and_nan);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -638,6 +705,7 @@ int main(void)
         cmocka_unit_test(far_rows_have_gradients),
         cmocka_unit_test(learned_batch_has_gradients),
         cmocka_unit_test(small_sigmoids_count),
+        cmocka_unit_test(what_random_rows_never_are),
         cmocka_unit_test(variances_of_any_size),
         cmocka_unit_test(ends_of_float),
         cmocka_unit_test(great_scales),
