@@ -133,7 +133,7 @@ static void query_dot_avx512(size_t n, size_t d, const float *x, const float *y,
         for (size_t rows; n > 0; n -= rows, y += rows * ldy, result += rows) {
             rows = n < GROUP ? n : GROUP;
             __m512 s[GROUP];
-            dot_short_rows_avx512(rows, d, x, y, ldy, s);
+            sum_short_rows_avx512(dot_two_blocks_avx512, rows, d, x, y, ldy, s, NULL);
             simd_store_first(result, rows, simd_canonical_nan16(sum_rows_avx512(s)));
         }
         return;
@@ -161,7 +161,7 @@ static void query_neg_sq_l2_avx512(size_t n, size_t d, const float *x, const flo
         for (size_t rows; n > 0; n -= rows, y += rows * ldy, result += rows) {
             rows = n < GROUP ? n : GROUP;
             __m512 s[GROUP];
-            sq_l2_short_rows_avx512(rows, d, x, y, ldy, s);
+            sum_short_rows_avx512(sq_l2_two_blocks_avx512, rows, d, x, y, ldy, s, NULL);
             __m512 v = _mm512_sub_ps(_mm512_setzero_ps(), sum_rows_avx512(s));
             simd_store_first(result, rows, simd_canonical_nan16(v));
         }
@@ -238,7 +238,7 @@ static void query_cosine_avx512(size_t n, size_t d, const float *x, const float 
             rows = n < GROUP ? n : GROUP;
             __m512 xy[GROUP];
             __m512 yy[GROUP];
-            cosine_short_rows_avx512(rows, d, x, y, ldy, xy, yy);
+            sum_short_rows_avx512(dot_two_blocks_avx512, rows, d, x, y, ldy, xy, yy);
             store_row_cosines_avx512(rows, d, x, y, ldy, sum_rows_avx512(xy), xx,
                                      sum_rows_avx512(yy), result);
         }
@@ -277,7 +277,7 @@ static void query_norms_avx512(size_t n, size_t d, const float *x, const float *
              n -= rows, y += rows * ldy, squared_norms += rows, result += rows) {
             rows = n < GROUP ? n : GROUP;
             __m512 s[GROUP];
-            dot_short_rows_avx512(rows, d, x, y, ldy, s);
+            sum_short_rows_avx512(dot_two_blocks_avx512, rows, d, x, y, ldy, s, NULL);
             __m512 yy = simd_load_first(squared_norms, rows);
             store_row_cosines_avx512(rows, d, x, y, ldy, sum_rows_avx512(s), xx, yy, result);
         }

@@ -28,6 +28,75 @@ __attribute__((always_inline)) static inline void prefetch_line_avx512(const flo
     _mm_prefetch((const char *)((uintptr_t)p + PREFETCH), _MM_HINT_T0);
 }
 
+/* ---- Blocks of 64 floats --------------------------------------------------------------------- */
+
+struct block {
+    __m512 v[4];
+};
+
+/* Which floats of a block are there. A mask may be empty, a masked load does not fault. */
+struct live_block {
+    __mmask16 m[4];
+};
+
+/* Of the 16 elements from first on. */
+static inline __mmask16 live_avx512(size_t d, size_t first)
+{
+    size_t count = d > first ? d - first : 0;
+    return simd_first(count < 16 ? count : 16);
+}
+
+static inline struct live_block live_block_avx512(size_t d)
+{
+    return (struct live_block){
+        {live_avx512(d, 0), live_avx512(d, 16), live_avx512(d, 32), live_avx512(d, 48)}};
+}
+
+static inline struct block zero_block_avx512(void)
+{
+    const __m512 zero = _mm512_setzero_ps();
+    return (struct block){{zero, zero, zero, zero}};
+}
+
+static inline struct block load_whole_block_avx512(const float *y)
+{
+    return (struct block){{simd_load_once(y), simd_load_once(y + 16), simd_load_once(y + 32),
+                           simd_load_once(y + 48)}};
+}
+
+/* 0 for what is not there. */
+static inline struct block load_block_avx512(struct live_block live, const float *y)
+{
+    return (struct block){
+        {_mm512_maskz_loadu_ps(live.m[0], y), _mm512_maskz_loadu_ps(live.m[1], y + 16),
+         _mm512_maskz_loadu_ps(live.m[2], y + 32), _mm512_maskz_loadu_ps(live.m[3], y + 48)}};
+}
+
+static inline struct block sub_block_avx512(struct block x, struct block y)
+{
+    return (struct block){{_mm512_sub_ps(x.v[0], y.v[0]), _mm512_sub_ps(x.v[1], y.v[1]),
+                           _mm512_sub_ps(x.v[2], y.v[2]), _mm512_sub_ps(x.v[3], y.v[3])}};
+}
+
+static inline struct block mul_block_avx512(struct block x, struct block y)
+{
+    return (struct block){{_mm512_mul_ps(x.v[0], y.v[0]), _mm512_mul_ps(x.v[1], y.v[1]),
+                           _mm512_mul_ps(x.v[2], y.v[2]), _mm512_mul_ps(x.v[3], y.v[3])}};
+}
+
+/* x y + sum */
+static inline struct block fma_block_avx512(struct block x, struct block y, struct block sum)
+{
+    return (struct block){
+        {_mm512_fmadd_ps(x.v[0], y.v[0], sum.v[0]), _mm512_fmadd_ps(x.v[1], y.v[1], sum.v[1]),
+         _mm512_fmadd_ps(x.v[2], y.v[2], sum.v[2]), _mm512_fmadd_ps(x.v[3], y.v[3], sum.v[3])}};
+}
+
+static inline __m512 fold_block_avx512(struct block sum)
+{
+    return simd_fold64x16(sum.v[0], sum.v[1], sum.v[2], sum.v[3]);
+}
+
 /* ---- Two rows against one x ----------------------------------------------------------------- */
 
 /* Rows a and b, 16 -> 8 lanes each: blocks of 4 lanes a a b b. */
@@ -37,195 +106,94 @@ static inline __m512 join16_avx512(__m512 a, __m512 b)
                          _mm512_shuffle_f32x4(a, b, _MM_SHUFFLE(3, 2, 3, 2)));
 }
 
-/* Which of the 16 elements from first on are there. */
-static inline __mmask16 live_avx512(size_t d, size_t first)
+/* Floats 16 l on of a block of which `left` are there; whole: all are. */
+__attribute__((always_inline)) static inline __m512 load_part_avx512(bool whole, size_t left,
+                                                                     size_t l, const float *p)
 {
-    size_t count = d > first ? d - first : 0;
-    return simd_first(count < 16 ? count : 16);
+    return whole ? simd_load_once(p + 16 * l)
+                 : _mm512_maskz_loadu_ps(live_avx512(left, 16 * l), p + 16 * l);
+}
+
+/* A block of x, y and z. Four times 16 floats in turn, for loads of all at once need more registers
+ * than there are: with a tail |x - y|^2 of rows of 300 floats took 1.3 times as long. */
+__attribute__((always_inline)) static inline void
+dot_two_step_avx512(bool whole, size_t left, const float *x, const float *y, const float *z,
+                    struct block *xy, struct block *xz)
+{
+#pragma GCC unroll 4
+    for (size_t l = 0; l < 4; l++) {
+        __m512 v = load_part_avx512(whole, left, l, x);
+        xy->v[l] = _mm512_fmadd_ps(v, load_part_avx512(whole, left, l, y), xy->v[l]);
+        xz->v[l] = _mm512_fmadd_ps(v, load_part_avx512(whole, left, l, z), xz->v[l]);
+    }
 }
 
 /* x.y and x.z, 8 lanes each */
 static inline __m512 dot_two_avx512(size_t d, const float *x, const float *y, const float *z)
 {
-    __m512 xy0, xy1, xy2, xy3;
-    __m512 xz0, xz1, xz2, xz3;
-    xy0 = xy1 = xy2 = xy3 = _mm512_setzero_ps();
-    xz0 = xz1 = xz2 = xz3 = _mm512_setzero_ps();
+    struct block xy = zero_block_avx512(), xz = xy;
     size_t k = 0;
-    for (; k + 64 <= d; k += 64) {
-        __m512 x0 = simd_load_once(x + k);
-        xy0 = _mm512_fmadd_ps(x0, simd_load_once(y + k), xy0);
-        xz0 = _mm512_fmadd_ps(x0, simd_load_once(z + k), xz0);
-        __m512 x1 = simd_load_once(x + k + 16);
-        xy1 = _mm512_fmadd_ps(x1, simd_load_once(y + k + 16), xy1);
-        xz1 = _mm512_fmadd_ps(x1, simd_load_once(z + k + 16), xz1);
-        __m512 x2 = simd_load_once(x + k + 32);
-        xy2 = _mm512_fmadd_ps(x2, simd_load_once(y + k + 32), xy2);
-        xz2 = _mm512_fmadd_ps(x2, simd_load_once(z + k + 32), xz2);
-        __m512 x3 = simd_load_once(x + k + 48);
-        xy3 = _mm512_fmadd_ps(x3, simd_load_once(y + k + 48), xy3);
-        xz3 = _mm512_fmadd_ps(x3, simd_load_once(z + k + 48), xz3);
+    for (; k + 64 <= d; k += 64)
+        dot_two_step_avx512(true, 64, x + k, y + k, z + k, &xy, &xz);
+    if (k < d)
+        dot_two_step_avx512(false, d - k, x + k, y + k, z + k, &xy, &xz);
+    return join16_avx512(fold_block_avx512(xy), fold_block_avx512(xz));
+}
+
+__attribute__((always_inline)) static inline void
+sq_l2_two_step_avx512(bool whole, size_t left, const float *x, const float *y, const float *z,
+                      struct block *to_y, struct block *to_z)
+{
+#pragma GCC unroll 4
+    for (size_t l = 0; l < 4; l++) {
+        __m512 v = load_part_avx512(whole, left, l, x);
+        __m512 from_y = _mm512_sub_ps(v, load_part_avx512(whole, left, l, y));
+        __m512 from_z = _mm512_sub_ps(v, load_part_avx512(whole, left, l, z));
+        to_y->v[l] = _mm512_fmadd_ps(from_y, from_y, to_y->v[l]);
+        to_z->v[l] = _mm512_fmadd_ps(from_z, from_z, to_z->v[l]);
     }
-    if (k < d) {
-        __mmask16 m0 = live_avx512(d - k, 0);
-        __m512 x0 = _mm512_maskz_loadu_ps(m0, x + k);
-        xy0 = _mm512_fmadd_ps(x0, _mm512_maskz_loadu_ps(m0, y + k), xy0);
-        xz0 = _mm512_fmadd_ps(x0, _mm512_maskz_loadu_ps(m0, z + k), xz0);
-        __mmask16 m1 = live_avx512(d - k, 16);
-        __m512 x1 = _mm512_maskz_loadu_ps(m1, x + k + 16);
-        xy1 = _mm512_fmadd_ps(x1, _mm512_maskz_loadu_ps(m1, y + k + 16), xy1);
-        xz1 = _mm512_fmadd_ps(x1, _mm512_maskz_loadu_ps(m1, z + k + 16), xz1);
-        __mmask16 m2 = live_avx512(d - k, 32);
-        __m512 x2 = _mm512_maskz_loadu_ps(m2, x + k + 32);
-        xy2 = _mm512_fmadd_ps(x2, _mm512_maskz_loadu_ps(m2, y + k + 32), xy2);
-        xz2 = _mm512_fmadd_ps(x2, _mm512_maskz_loadu_ps(m2, z + k + 32), xz2);
-        __mmask16 m3 = live_avx512(d - k, 48);
-        __m512 x3 = _mm512_maskz_loadu_ps(m3, x + k + 48);
-        xy3 = _mm512_fmadd_ps(x3, _mm512_maskz_loadu_ps(m3, y + k + 48), xy3);
-        xz3 = _mm512_fmadd_ps(x3, _mm512_maskz_loadu_ps(m3, z + k + 48), xz3);
-    }
-    return join16_avx512(simd_fold64x16(xy0, xy1, xy2, xy3), simd_fold64x16(xz0, xz1, xz2, xz3));
 }
 
 /* |x - y|^2 and |x - z|^2 */
 static inline __m512 sq_l2_two_avx512(size_t d, const float *x, const float *y, const float *z)
 {
-    __m512 xy0, xy1, xy2, xy3;
-    __m512 xz0, xz1, xz2, xz3;
-    xy0 = xy1 = xy2 = xy3 = _mm512_setzero_ps();
-    xz0 = xz1 = xz2 = xz3 = _mm512_setzero_ps();
+    struct block to_y = zero_block_avx512(), to_z = to_y;
     size_t k = 0;
-    for (; k + 64 <= d; k += 64) {
-        __m512 x0 = simd_load_once(x + k);
-        __m512 y0 = _mm512_sub_ps(x0, simd_load_once(y + k));
-        __m512 z0 = _mm512_sub_ps(x0, simd_load_once(z + k));
-        xy0 = _mm512_fmadd_ps(y0, y0, xy0);
-        xz0 = _mm512_fmadd_ps(z0, z0, xz0);
-        __m512 x1 = simd_load_once(x + k + 16);
-        __m512 y1 = _mm512_sub_ps(x1, simd_load_once(y + k + 16));
-        __m512 z1 = _mm512_sub_ps(x1, simd_load_once(z + k + 16));
-        xy1 = _mm512_fmadd_ps(y1, y1, xy1);
-        xz1 = _mm512_fmadd_ps(z1, z1, xz1);
-        __m512 x2 = simd_load_once(x + k + 32);
-        __m512 y2 = _mm512_sub_ps(x2, simd_load_once(y + k + 32));
-        __m512 z2 = _mm512_sub_ps(x2, simd_load_once(z + k + 32));
-        xy2 = _mm512_fmadd_ps(y2, y2, xy2);
-        xz2 = _mm512_fmadd_ps(z2, z2, xz2);
-        __m512 x3 = simd_load_once(x + k + 48);
-        __m512 y3 = _mm512_sub_ps(x3, simd_load_once(y + k + 48));
-        __m512 z3 = _mm512_sub_ps(x3, simd_load_once(z + k + 48));
-        xy3 = _mm512_fmadd_ps(y3, y3, xy3);
-        xz3 = _mm512_fmadd_ps(z3, z3, xz3);
+    for (; k + 64 <= d; k += 64)
+        sq_l2_two_step_avx512(true, 64, x + k, y + k, z + k, &to_y, &to_z);
+    if (k < d)
+        sq_l2_two_step_avx512(false, d - k, x + k, y + k, z + k, &to_y, &to_z);
+    return join16_avx512(fold_block_avx512(to_y), fold_block_avx512(to_z));
+}
+
+__attribute__((always_inline)) static inline void
+cosine_two_step_avx512(bool whole, size_t left, const float *x, const float *y, const float *z,
+                       struct block *xy, struct block *yy, struct block *xz, struct block *zz)
+{
+#pragma GCC unroll 4
+    for (size_t l = 0; l < 4; l++) {
+        __m512 v = load_part_avx512(whole, left, l, x);
+        __m512 of_y = load_part_avx512(whole, left, l, y);
+        xy->v[l] = _mm512_fmadd_ps(v, of_y, xy->v[l]);
+        yy->v[l] = _mm512_fmadd_ps(of_y, of_y, yy->v[l]);
+        __m512 of_z = load_part_avx512(whole, left, l, z);
+        xz->v[l] = _mm512_fmadd_ps(v, of_z, xz->v[l]);
+        zz->v[l] = _mm512_fmadd_ps(of_z, of_z, zz->v[l]);
     }
-    if (k < d) {
-        __mmask16 m0 = live_avx512(d - k, 0);
-        __m512 x0 = _mm512_maskz_loadu_ps(m0, x + k);
-        __m512 y0 = _mm512_sub_ps(x0, _mm512_maskz_loadu_ps(m0, y + k));
-        __m512 z0 = _mm512_sub_ps(x0, _mm512_maskz_loadu_ps(m0, z + k));
-        xy0 = _mm512_fmadd_ps(y0, y0, xy0);
-        xz0 = _mm512_fmadd_ps(z0, z0, xz0);
-        __mmask16 m1 = live_avx512(d - k, 16);
-        __m512 x1 = _mm512_maskz_loadu_ps(m1, x + k + 16);
-        __m512 y1 = _mm512_sub_ps(x1, _mm512_maskz_loadu_ps(m1, y + k + 16));
-        __m512 z1 = _mm512_sub_ps(x1, _mm512_maskz_loadu_ps(m1, z + k + 16));
-        xy1 = _mm512_fmadd_ps(y1, y1, xy1);
-        xz1 = _mm512_fmadd_ps(z1, z1, xz1);
-        __mmask16 m2 = live_avx512(d - k, 32);
-        __m512 x2 = _mm512_maskz_loadu_ps(m2, x + k + 32);
-        __m512 y2 = _mm512_sub_ps(x2, _mm512_maskz_loadu_ps(m2, y + k + 32));
-        __m512 z2 = _mm512_sub_ps(x2, _mm512_maskz_loadu_ps(m2, z + k + 32));
-        xy2 = _mm512_fmadd_ps(y2, y2, xy2);
-        xz2 = _mm512_fmadd_ps(z2, z2, xz2);
-        __mmask16 m3 = live_avx512(d - k, 48);
-        __m512 x3 = _mm512_maskz_loadu_ps(m3, x + k + 48);
-        __m512 y3 = _mm512_sub_ps(x3, _mm512_maskz_loadu_ps(m3, y + k + 48));
-        __m512 z3 = _mm512_sub_ps(x3, _mm512_maskz_loadu_ps(m3, z + k + 48));
-        xy3 = _mm512_fmadd_ps(y3, y3, xy3);
-        xz3 = _mm512_fmadd_ps(z3, z3, xz3);
-    }
-    return join16_avx512(simd_fold64x16(xy0, xy1, xy2, xy3), simd_fold64x16(xz0, xz1, xz2, xz3));
 }
 
 /* x.y and x.z; *squares = |y|^2 and |z|^2 */
 static inline __m512 cosine_two_avx512(size_t d, const float *x, const float *y, const float *z,
                                        __m512 *squares)
 {
-    __m512 xy0, xy1, xy2, xy3;
-    __m512 xz0, xz1, xz2, xz3;
-    __m512 yy0, yy1, yy2, yy3;
-    __m512 zz0, zz1, zz2, zz3;
-    xy0 = xy1 = xy2 = xy3 = _mm512_setzero_ps();
-    xz0 = xz1 = xz2 = xz3 = _mm512_setzero_ps();
-    yy0 = yy1 = yy2 = yy3 = _mm512_setzero_ps();
-    zz0 = zz1 = zz2 = zz3 = _mm512_setzero_ps();
+    struct block xy = zero_block_avx512(), yy = xy, xz = xy, zz = xy;
     size_t k = 0;
-    for (; k + 64 <= d; k += 64) {
-        __m512 x0 = simd_load_once(x + k);
-        __m512 y0 = simd_load_once(y + k);
-        xy0 = _mm512_fmadd_ps(x0, y0, xy0);
-        yy0 = _mm512_fmadd_ps(y0, y0, yy0);
-        __m512 z0 = simd_load_once(z + k);
-        xz0 = _mm512_fmadd_ps(x0, z0, xz0);
-        zz0 = _mm512_fmadd_ps(z0, z0, zz0);
-        __m512 x1 = simd_load_once(x + k + 16);
-        __m512 y1 = simd_load_once(y + k + 16);
-        xy1 = _mm512_fmadd_ps(x1, y1, xy1);
-        yy1 = _mm512_fmadd_ps(y1, y1, yy1);
-        __m512 z1 = simd_load_once(z + k + 16);
-        xz1 = _mm512_fmadd_ps(x1, z1, xz1);
-        zz1 = _mm512_fmadd_ps(z1, z1, zz1);
-        __m512 x2 = simd_load_once(x + k + 32);
-        __m512 y2 = simd_load_once(y + k + 32);
-        xy2 = _mm512_fmadd_ps(x2, y2, xy2);
-        yy2 = _mm512_fmadd_ps(y2, y2, yy2);
-        __m512 z2 = simd_load_once(z + k + 32);
-        xz2 = _mm512_fmadd_ps(x2, z2, xz2);
-        zz2 = _mm512_fmadd_ps(z2, z2, zz2);
-        __m512 x3 = simd_load_once(x + k + 48);
-        __m512 y3 = simd_load_once(y + k + 48);
-        xy3 = _mm512_fmadd_ps(x3, y3, xy3);
-        yy3 = _mm512_fmadd_ps(y3, y3, yy3);
-        __m512 z3 = simd_load_once(z + k + 48);
-        xz3 = _mm512_fmadd_ps(x3, z3, xz3);
-        zz3 = _mm512_fmadd_ps(z3, z3, zz3);
-    }
-    if (k < d) {
-        __mmask16 m0 = live_avx512(d - k, 0);
-        __m512 x0 = _mm512_maskz_loadu_ps(m0, x + k);
-        __m512 y0 = _mm512_maskz_loadu_ps(m0, y + k);
-        xy0 = _mm512_fmadd_ps(x0, y0, xy0);
-        yy0 = _mm512_fmadd_ps(y0, y0, yy0);
-        __m512 z0 = _mm512_maskz_loadu_ps(m0, z + k);
-        xz0 = _mm512_fmadd_ps(x0, z0, xz0);
-        zz0 = _mm512_fmadd_ps(z0, z0, zz0);
-        __mmask16 m1 = live_avx512(d - k, 16);
-        __m512 x1 = _mm512_maskz_loadu_ps(m1, x + k + 16);
-        __m512 y1 = _mm512_maskz_loadu_ps(m1, y + k + 16);
-        xy1 = _mm512_fmadd_ps(x1, y1, xy1);
-        yy1 = _mm512_fmadd_ps(y1, y1, yy1);
-        __m512 z1 = _mm512_maskz_loadu_ps(m1, z + k + 16);
-        xz1 = _mm512_fmadd_ps(x1, z1, xz1);
-        zz1 = _mm512_fmadd_ps(z1, z1, zz1);
-        __mmask16 m2 = live_avx512(d - k, 32);
-        __m512 x2 = _mm512_maskz_loadu_ps(m2, x + k + 32);
-        __m512 y2 = _mm512_maskz_loadu_ps(m2, y + k + 32);
-        xy2 = _mm512_fmadd_ps(x2, y2, xy2);
-        yy2 = _mm512_fmadd_ps(y2, y2, yy2);
-        __m512 z2 = _mm512_maskz_loadu_ps(m2, z + k + 32);
-        xz2 = _mm512_fmadd_ps(x2, z2, xz2);
-        zz2 = _mm512_fmadd_ps(z2, z2, zz2);
-        __mmask16 m3 = live_avx512(d - k, 48);
-        __m512 x3 = _mm512_maskz_loadu_ps(m3, x + k + 48);
-        __m512 y3 = _mm512_maskz_loadu_ps(m3, y + k + 48);
-        xy3 = _mm512_fmadd_ps(x3, y3, xy3);
-        yy3 = _mm512_fmadd_ps(y3, y3, yy3);
-        __m512 z3 = _mm512_maskz_loadu_ps(m3, z + k + 48);
-        xz3 = _mm512_fmadd_ps(x3, z3, xz3);
-        zz3 = _mm512_fmadd_ps(z3, z3, zz3);
-    }
-    *squares =
-        join16_avx512(simd_fold64x16(yy0, yy1, yy2, yy3), simd_fold64x16(zz0, zz1, zz2, zz3));
-    return join16_avx512(simd_fold64x16(xy0, xy1, xy2, xy3), simd_fold64x16(xz0, xz1, xz2, xz3));
+    for (; k + 64 <= d; k += 64)
+        cosine_two_step_avx512(true, 64, x + k, y + k, z + k, &xy, &yy, &xz, &zz);
+    if (k < d)
+        cosine_two_step_avx512(false, d - k, x + k, y + k, z + k, &xy, &yy, &xz, &zz);
+    *squares = join16_avx512(fold_block_avx512(yy), fold_block_avx512(zz));
+    return join16_avx512(fold_block_avx512(xy), fold_block_avx512(xz));
 }
 
 /* a a b b and c c e e, 8 -> 4 lanes each: blocks a b c e. */
@@ -274,153 +242,63 @@ static inline __m512 sum_pairs_avx512(const __m512 pair[PAIRS])
 
 /* ---- Rows of 65 to 128 floats against one x, which stays in registers ----------------------- */
 
-/* No loop over blocks and no branch for the tail, which is where the time of such short rows goes.
- * A mask may be empty, a masked load does not fault. */
+/* No loop over blocks and no branch for the tail, which is where such short rows' time goes. */
 static inline bool rows_are_short(size_t d)
 {
     return d > 64 && d <= 128;
 }
 
-/* x.y, 16 lanes a row */
-static void dot_short_rows_avx512(size_t rows, size_t d, const float *x, const float *y, size_t ldy,
-                                  __m512 s[GROUP])
+struct two_blocks {
+    struct block whole, rest;
+};
+
+/* With the lines that are PREFETCH on. */
+static inline struct two_blocks load_two_blocks_avx512(struct live_block live, const float *y)
 {
-    const __mmask16 m4 = live_avx512(d, 64);
-    const __mmask16 m5 = live_avx512(d, 80);
-    const __mmask16 m6 = live_avx512(d, 96);
-    const __mmask16 m7 = live_avx512(d, 112);
-    const __m512 x0 = _mm512_loadu_ps(x);
-    const __m512 x1 = _mm512_loadu_ps(x + 16);
-    const __m512 x2 = _mm512_loadu_ps(x + 32);
-    const __m512 x3 = _mm512_loadu_ps(x + 48);
-    const __m512 x4 = _mm512_maskz_loadu_ps(m4, x + 64);
-    const __m512 x5 = _mm512_maskz_loadu_ps(m5, x + 80);
-    const __m512 x6 = _mm512_maskz_loadu_ps(m6, x + 96);
-    const __m512 x7 = _mm512_maskz_loadu_ps(m7, x + 112);
-    for (size_t r = 0; r < rows; r++, y += ldy) {
-        prefetch_line_avx512(y);
-        __m512 s0 = _mm512_mul_ps(x0, _mm512_loadu_ps(y));
-        prefetch_line_avx512(y + 16);
-        __m512 s1 = _mm512_mul_ps(x1, _mm512_loadu_ps(y + 16));
-        prefetch_line_avx512(y + 32);
-        __m512 s2 = _mm512_mul_ps(x2, _mm512_loadu_ps(y + 32));
-        prefetch_line_avx512(y + 48);
-        __m512 s3 = _mm512_mul_ps(x3, _mm512_loadu_ps(y + 48));
-        prefetch_line_avx512(y + 64);
-        s0 = _mm512_fmadd_ps(x4, _mm512_maskz_loadu_ps(m4, y + 64), s0);
-        prefetch_line_avx512(y + 80);
-        s1 = _mm512_fmadd_ps(x5, _mm512_maskz_loadu_ps(m5, y + 80), s1);
-        prefetch_line_avx512(y + 96);
-        s2 = _mm512_fmadd_ps(x6, _mm512_maskz_loadu_ps(m6, y + 96), s2);
-        prefetch_line_avx512(y + 112);
-        s3 = _mm512_fmadd_ps(x7, _mm512_maskz_loadu_ps(m7, y + 112), s3);
-        s[r] = simd_fold64x16(s0, s1, s2, s3);
+    struct two_blocks b;
+#pragma GCC unroll 4
+    for (size_t i = 0; i < 4; i++) {
+        prefetch_line_avx512(y + 16 * i);
+        b.whole.v[i] = simd_load_once(y + 16 * i);
     }
-    for (size_t r = rows; r < GROUP; r++)
-        s[r] = _mm512_setzero_ps();
+#pragma GCC unroll 4
+    for (size_t i = 0; i < 4; i++) {
+        prefetch_line_avx512(y + 64 + 16 * i);
+        b.rest.v[i] = _mm512_maskz_loadu_ps(live.m[i], y + 64 + 16 * i);
+    }
+    return b;
 }
 
-/* |x - y|^2 */
-static void sq_l2_short_rows_avx512(size_t rows, size_t d, const float *x, const float *y,
-                                    size_t ldy, __m512 s[GROUP])
+static inline __m512 dot_two_blocks_avx512(struct two_blocks x, struct two_blocks y)
 {
-    const __mmask16 m4 = live_avx512(d, 64);
-    const __mmask16 m5 = live_avx512(d, 80);
-    const __mmask16 m6 = live_avx512(d, 96);
-    const __mmask16 m7 = live_avx512(d, 112);
-    const __m512 x0 = _mm512_loadu_ps(x);
-    const __m512 x1 = _mm512_loadu_ps(x + 16);
-    const __m512 x2 = _mm512_loadu_ps(x + 32);
-    const __m512 x3 = _mm512_loadu_ps(x + 48);
-    const __m512 x4 = _mm512_maskz_loadu_ps(m4, x + 64);
-    const __m512 x5 = _mm512_maskz_loadu_ps(m5, x + 80);
-    const __m512 x6 = _mm512_maskz_loadu_ps(m6, x + 96);
-    const __m512 x7 = _mm512_maskz_loadu_ps(m7, x + 112);
-    for (size_t r = 0; r < rows; r++, y += ldy) {
-        prefetch_line_avx512(y);
-        __m512 d0 = _mm512_sub_ps(x0, _mm512_loadu_ps(y));
-        prefetch_line_avx512(y + 16);
-        __m512 d1 = _mm512_sub_ps(x1, _mm512_loadu_ps(y + 16));
-        prefetch_line_avx512(y + 32);
-        __m512 d2 = _mm512_sub_ps(x2, _mm512_loadu_ps(y + 32));
-        prefetch_line_avx512(y + 48);
-        __m512 d3 = _mm512_sub_ps(x3, _mm512_loadu_ps(y + 48));
-        prefetch_line_avx512(y + 64);
-        __m512 d4 = _mm512_sub_ps(x4, _mm512_maskz_loadu_ps(m4, y + 64));
-        prefetch_line_avx512(y + 80);
-        __m512 d5 = _mm512_sub_ps(x5, _mm512_maskz_loadu_ps(m5, y + 80));
-        prefetch_line_avx512(y + 96);
-        __m512 d6 = _mm512_sub_ps(x6, _mm512_maskz_loadu_ps(m6, y + 96));
-        prefetch_line_avx512(y + 112);
-        __m512 d7 = _mm512_sub_ps(x7, _mm512_maskz_loadu_ps(m7, y + 112));
-        __m512 s0 = _mm512_mul_ps(d0, d0);
-        __m512 s1 = _mm512_mul_ps(d1, d1);
-        __m512 s2 = _mm512_mul_ps(d2, d2);
-        __m512 s3 = _mm512_mul_ps(d3, d3);
-        s0 = _mm512_fmadd_ps(d4, d4, s0);
-        s1 = _mm512_fmadd_ps(d5, d5, s1);
-        s2 = _mm512_fmadd_ps(d6, d6, s2);
-        s3 = _mm512_fmadd_ps(d7, d7, s3);
-        s[r] = simd_fold64x16(s0, s1, s2, s3);
-    }
-    for (size_t r = rows; r < GROUP; r++)
-        s[r] = _mm512_setzero_ps();
+    return fold_block_avx512(fma_block_avx512(x.rest, y.rest, mul_block_avx512(x.whole, y.whole)));
 }
 
-/* x.y and |y|^2 */
-static void cosine_short_rows_avx512(size_t rows, size_t d, const float *x, const float *y,
-                                     size_t ldy, __m512 xy[GROUP], __m512 yy[GROUP])
+static inline __m512 sq_l2_two_blocks_avx512(struct two_blocks x, struct two_blocks y)
 {
-    const __mmask16 m4 = live_avx512(d, 64);
-    const __mmask16 m5 = live_avx512(d, 80);
-    const __mmask16 m6 = live_avx512(d, 96);
-    const __mmask16 m7 = live_avx512(d, 112);
-    const __m512 x0 = _mm512_loadu_ps(x);
-    const __m512 x1 = _mm512_loadu_ps(x + 16);
-    const __m512 x2 = _mm512_loadu_ps(x + 32);
-    const __m512 x3 = _mm512_loadu_ps(x + 48);
-    const __m512 x4 = _mm512_maskz_loadu_ps(m4, x + 64);
-    const __m512 x5 = _mm512_maskz_loadu_ps(m5, x + 80);
-    const __m512 x6 = _mm512_maskz_loadu_ps(m6, x + 96);
-    const __m512 x7 = _mm512_maskz_loadu_ps(m7, x + 112);
+    struct two_blocks e = {sub_block_avx512(x.whole, y.whole), sub_block_avx512(x.rest, y.rest)};
+    return dot_two_blocks_avx512(e, e);
+}
+
+/* s[r] = of_row(x, y_r), 16 lanes a row, 0 from `rows` on; squares[r] = |y_r|^2, unless NULL. */
+__attribute__((always_inline)) static inline void
+sum_short_rows_avx512(__m512 (*of_row)(struct two_blocks x, struct two_blocks y), size_t rows,
+                      size_t d, const float *x, const float *y, size_t ldy, __m512 s[GROUP],
+                      __m512 *squares)
+{
+    const struct live_block live = live_block_avx512(d - 64);
+    const struct two_blocks b = {load_whole_block_avx512(x), load_block_avx512(live, x + 64)};
     for (size_t r = 0; r < rows; r++, y += ldy) {
-        prefetch_line_avx512(y);
-        __m512 y0 = simd_load_once(y);
-        prefetch_line_avx512(y + 16);
-        __m512 y1 = simd_load_once(y + 16);
-        prefetch_line_avx512(y + 32);
-        __m512 y2 = simd_load_once(y + 32);
-        prefetch_line_avx512(y + 48);
-        __m512 y3 = simd_load_once(y + 48);
-        prefetch_line_avx512(y + 64);
-        __m512 y4 = _mm512_maskz_loadu_ps(m4, y + 64);
-        prefetch_line_avx512(y + 80);
-        __m512 y5 = _mm512_maskz_loadu_ps(m5, y + 80);
-        prefetch_line_avx512(y + 96);
-        __m512 y6 = _mm512_maskz_loadu_ps(m6, y + 96);
-        prefetch_line_avx512(y + 112);
-        __m512 y7 = _mm512_maskz_loadu_ps(m7, y + 112);
-        __m512 xy0 = _mm512_mul_ps(x0, y0);
-        __m512 yy0 = _mm512_mul_ps(y0, y0);
-        __m512 xy1 = _mm512_mul_ps(x1, y1);
-        __m512 yy1 = _mm512_mul_ps(y1, y1);
-        __m512 xy2 = _mm512_mul_ps(x2, y2);
-        __m512 yy2 = _mm512_mul_ps(y2, y2);
-        __m512 xy3 = _mm512_mul_ps(x3, y3);
-        __m512 yy3 = _mm512_mul_ps(y3, y3);
-        xy0 = _mm512_fmadd_ps(x4, y4, xy0);
-        yy0 = _mm512_fmadd_ps(y4, y4, yy0);
-        xy1 = _mm512_fmadd_ps(x5, y5, xy1);
-        yy1 = _mm512_fmadd_ps(y5, y5, yy1);
-        xy2 = _mm512_fmadd_ps(x6, y6, xy2);
-        yy2 = _mm512_fmadd_ps(y6, y6, yy2);
-        xy3 = _mm512_fmadd_ps(x7, y7, xy3);
-        yy3 = _mm512_fmadd_ps(y7, y7, yy3);
-        xy[r] = simd_fold64x16(xy0, xy1, xy2, xy3);
-        yy[r] = simd_fold64x16(yy0, yy1, yy2, yy3);
+        struct two_blocks row = load_two_blocks_avx512(live, y);
+        s[r] = of_row(b, row);
+        if (squares != NULL)
+            squares[r] = dot_two_blocks_avx512(row, row);
     }
-    for (size_t r = rows; r < GROUP; r++)
-        xy[r] = yy[r] = _mm512_setzero_ps();
+    for (size_t r = rows; r < GROUP; r++) {
+        s[r] = _mm512_setzero_ps();
+        if (squares != NULL)
+            squares[r] = _mm512_setzero_ps();
+    }
 }
 
 /* ---- Rows of at most 64 floats against one x, which stays in registers ----------------------- */
@@ -442,38 +320,14 @@ static inline bool rows_are_one_block(size_t n, size_t d)
     return d < 64 || (d == 64 && !rows_are_far(n, d));
 }
 
-/* Up to 64 floats, 0 beyond, and which of them are there. */
-struct block {
-    __m512 v[4];
-};
-
-struct live_block {
-    __mmask16 m[4];
-};
-
-static inline struct live_block live_block_avx512(size_t d)
-{
-    return (struct live_block){
-        {live_avx512(d, 0), live_avx512(d, 16), live_avx512(d, 32), live_avx512(d, 48)}};
-}
-
-static inline struct block load_block_avx512(struct live_block live, const float *y)
-{
-    return (struct block){
-        {_mm512_maskz_loadu_ps(live.m[0], y), _mm512_maskz_loadu_ps(live.m[1], y + 16),
-         _mm512_maskz_loadu_ps(live.m[2], y + 32), _mm512_maskz_loadu_ps(live.m[3], y + 48)}};
-}
-
 static inline __m512 dot_block_avx512(struct block x, struct block y)
 {
-    return simd_fold64x16(_mm512_mul_ps(x.v[0], y.v[0]), _mm512_mul_ps(x.v[1], y.v[1]),
-                          _mm512_mul_ps(x.v[2], y.v[2]), _mm512_mul_ps(x.v[3], y.v[3]));
+    return fold_block_avx512(mul_block_avx512(x, y));
 }
 
 static inline __m512 sq_l2_block_avx512(struct block x, struct block y)
 {
-    struct block e = {{_mm512_sub_ps(x.v[0], y.v[0]), _mm512_sub_ps(x.v[1], y.v[1]),
-                       _mm512_sub_ps(x.v[2], y.v[2]), _mm512_sub_ps(x.v[3], y.v[3])}};
+    struct block e = sub_block_avx512(x, y);
     return dot_block_avx512(e, e);
 }
 
