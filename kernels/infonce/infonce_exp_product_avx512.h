@@ -28,28 +28,16 @@
 /* The steps of a part, in which four rows' exponentials are taken: 6 parts for 12 rows x 32. */
 enum { EXP_PRODUCT_ROWS = 12, PART_STEPS = 8, PARTS = EXP_PRODUCT_ROWS / 4 * 2 };
 
-/* The constants of an exponential, for operands in memory. */
-static const float infonce_exp_constants[] = {SIMD_EXP2_SHORT_C5, SIMD_EXP2_SHORT_C4,
-                                              SIMD_EXP2_SHORT_C3, SIMD_EXP2_SHORT_C2,
-                                              SIMD_EXP2_SHORT_C1, 1.0f};
-
-/* simd_exp2_shifted16 without what would spare the ports of adds. */
+/* simd_exp2_shifted16 where the ports of FMAs are the fuller: t is an add. The constants are
+ * operands in memory; the compiler would keep them in registers that it has not. */
 static inline __attribute__((always_inline)) __m512
 infonce_exp_between_avx512(__m512 z, const struct simd_shift *c)
 {
-    const float *constant = infonce_exp_constants;
-    __asm__("" : "+r"(constant)); /* or the compiler keeps them in registers that it has not */
-    z = _mm512_max_ps(_mm512_set1_ps(c->lowest), z);
-    z = _mm512_min_ps(_mm512_set1_ps(c->highest), z);
-    const __m512 magic = _mm512_set1_ps(c->magic);
-    __m512 t = _mm512_add_ps(z, magic);
-    __m512 r = _mm512_sub_ps(z, _mm512_sub_ps(t, magic));
-    __m512 p = _mm512_set1_ps(constant[0]);
-#pragma GCC unroll 5
-    for (size_t i = 1; i < 6; i++)
-        p = _mm512_fmadd_ps(p, r, _mm512_set1_ps(constant[i]));
-    __m512i n = _mm512_slli_epi32(_mm512_castps_si512(t), 23);
-    return _mm512_castsi512_ps(_mm512_add_epi32(_mm512_castps_si512(p), n));
+    const float *coefficient = simd_exp2_short;
+    __asm__("" : "+r"(coefficient));
+    z = simd_exp2_clamp16(z, c->lowest, c->highest);
+    __m512 t = _mm512_add_ps(z, _mm512_set1_ps(c->magic));
+    return simd_exp2_rounded16(z, t, c->magic, coefficient);
 }
 
 /* Row r of a part: 16 exponentials, which join the row's lanes and may be stored. */

@@ -4,7 +4,7 @@
  * A worker takes a block, makes its strips, and turns each into exponentials while it is in L1, on
  * AVX-512 between the instructions of the next rows' product. The time is in the product (strip.c):
  * d multiply-adds for an element, beside one exponential. Where exponentials are kept for the
- * backward, their lines are fetched during the product, so that hardly a store waits.
+ * backward, the lines that they go to are fetched during the product.
  */
 #include "pass.h"
 

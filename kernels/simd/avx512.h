@@ -122,24 +122,35 @@ static inline __m512 simd_exp2x16(__m512 z)
     return _mm512_maskz_mov_ps(keep, e);
 }
 
-static inline __m512 simd_exp2_shifted16(__m512 z, struct simd_shift c)
+/* Horner's rule for 2^r, as far as a sum needs it; simd_exp2_shifted in scalar.h. */
+static const float simd_exp2_short[] = {SIMD_EXP2_SHORT_C5, SIMD_EXP2_SHORT_C4, SIMD_EXP2_SHORT_C3,
+                                        SIMD_EXP2_SHORT_C2, SIMD_EXP2_SHORT_C1, 1.0f};
+
+/* vmaxps and vminps give their second operand when either is NaN. */
+static inline __m512 simd_exp2_clamp16(__m512 z, float lowest, float highest)
 {
-    /* vmaxps and vminps give their second operand when either is NaN */
-    z = _mm512_max_ps(_mm512_set1_ps(c.lowest), z);
-    z = _mm512_min_ps(_mm512_set1_ps(c.highest), z);
-    const __m512 magic = _mm512_set1_ps(c.magic);
-    /* Zen 5 has two ports for FMAs and two for adds, maxima and shifts, which are the fuller: an
-     * add of one's choice as z * 1 + magic, the same bits. */
-    __m512 t = _mm512_fmadd_ps(z, _mm512_set1_ps(1.0f), magic);
-    __m512 r = _mm512_sub_ps(z, _mm512_sub_ps(t, magic));
-    __m512 p = _mm512_set1_ps(SIMD_EXP2_SHORT_C5);
-    p = _mm512_fmadd_ps(p, r, _mm512_set1_ps(SIMD_EXP2_SHORT_C4));
-    p = _mm512_fmadd_ps(p, r, _mm512_set1_ps(SIMD_EXP2_SHORT_C3));
-    p = _mm512_fmadd_ps(p, r, _mm512_set1_ps(SIMD_EXP2_SHORT_C2));
-    p = _mm512_fmadd_ps(p, r, _mm512_set1_ps(SIMD_EXP2_SHORT_C1));
-    p = _mm512_fmadd_ps(p, r, _mm512_set1_ps(1.0f));
+    return _mm512_min_ps(_mm512_set1_ps(highest), _mm512_max_ps(_mm512_set1_ps(lowest), z));
+}
+
+/* 2^(z - c) from t = z + c.magic; coefficient is simd_exp2_short. */
+static inline __m512 simd_exp2_rounded16(__m512 z, __m512 t, float magic, const float *coefficient)
+{
+    __m512 r = _mm512_sub_ps(z, _mm512_sub_ps(t, _mm512_set1_ps(magic)));
+    __m512 p = _mm512_set1_ps(coefficient[0]);
+#pragma GCC unroll 5
+    for (int i = 1; i < 6; i++)
+        p = _mm512_fmadd_ps(p, r, _mm512_set1_ps(coefficient[i]));
     __m512i n = _mm512_slli_epi32(_mm512_castps_si512(t), 23);
     return _mm512_castsi512_ps(_mm512_add_epi32(_mm512_castps_si512(p), n));
+}
+
+static inline __m512 simd_exp2_shifted16(__m512 z, struct simd_shift c)
+{
+    z = simd_exp2_clamp16(z, c.lowest, c.highest);
+    /* Zen 5 has two ports for FMAs and two for adds, maxima and shifts, which are the fuller: an
+     * add of one's choice as z * 1 + magic, the same bits. */
+    __m512 t = _mm512_fmadd_ps(z, _mm512_set1_ps(1.0f), _mm512_set1_ps(c.magic));
+    return simd_exp2_rounded16(z, t, c.magic, simd_exp2_short);
 }
 
 static inline __m512 simd_log2_1px16(__m512 q, __m512 raised, __m512 base)
