@@ -130,9 +130,6 @@ static struct infonce_waiting rows_from(struct infonce_waiting strip, size_t row
 
 _Static_assert((int)EXP_PRODUCT_DEPTH <= (int)TILE_DEPTH, "exp_product takes one piece");
 
-/* Positives a row of a strip up to which it is looked through for every part. */
-enum { FEW_PLACES = 2 };
-
 /* Whether the rows of a strip go through exp_product. */
 static bool goes_in_parts(const struct infonce *p, const struct region *strip,
                           const struct infonce_places *places)
@@ -140,7 +137,7 @@ static bool goes_in_parts(const struct infonce *p, const struct region *strip,
     return p->isa->infonce->exp_product_rows != 0 && strip->rows >= EXP_PRODUCT_LEAST_ROWS &&
            strip->cols == INFONCE_STRIP && p->d >= EXP_PRODUCT_LEAST_DEPTH &&
            p->d <= EXP_PRODUCT_DEPTH &&
-           (size_t)(places->end - places->begin) <= FEW_PLACES * strip->rows;
+           (size_t)(places->end - places->begin) <= EXP_PRODUCT_PLACES_A_ROW * strip->rows;
 }
 
 /* The rows of such a strip but for the last, as many at a time as exp_product takes; returns how

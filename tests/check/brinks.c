@@ -95,6 +95,16 @@ static const struct brink {
      EXP_PRODUCT_LEAST_DEPTH - 1,
      {.m = TILE_BLOCK_ROWS - 1, .n = 64},
      QUICK},
+    {"infonce_forward ", /* rows that wait where lanes are full; 72 leave none to come after them */
+     'n',
+     INFONCE_LANE_STRIPS *INFONCE_STRIP,
+     {.m = EXP_PRODUCT_LEAST_ROWS, .d = 33},
+     QUICK},
+    {"multi_infonce_forward_backward ",
+     'k', /* of 66 columns, 32 of which are a strip */
+     EXP_PRODUCT_PLACES_A_ROW * 66 / 32,
+     {.m = TILE_BLOCK_ROWS - 1, .n = 66, .d = 33},
+     0},
     {"infonce_forward infonce_forward_backward multi_infonce_forward_backward ",
      'd',
      49,

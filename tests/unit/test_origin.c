@@ -370,27 +370,35 @@ static void far_rows_do_not_spoil_others(void **state)
 }
 
 /* Norms at the end of float, by which a distance is one of the two rows: of Y also as a gallery has
- * them, less its origin and in two parts. */
-static void great_rows(void)
+ * them, less its origin and in several parts. */
+static void great_rows_of(size_t width)
 {
-    enum { GREAT = 9, WIDE = 800 };
-    static float a[GREAT * WIDE], b[GREAT * WIDE], result[GREAT * GREAT], packed[GREAT * GREAT];
-    const struct mmk_matrix *of = MATRIX_AT(a, GREAT, WIDE, 0), *to = MATRIX_AT(b, GREAT, WIDE, 0);
+    enum { GREAT = 9, MANY = 40, WIDEST = 1537 };
+    static float a[GREAT * WIDEST], b[MANY * WIDEST], result[GREAT * MANY], packed[GREAT * MANY];
+    const struct mmk_matrix *of = MATRIX_AT(a, GREAT, width, 0), *to = MATRIX_AT(b, MANY, width, 0);
     struct mmk_gallery *gallery = NULL;
-    fill(a, GREAT * WIDE, 61, 1e18, 2.6e17);
-    fill(b, GREAT * WIDE, 62, 1e18, 2.6e17);
+    fill(a, GREAT * width, 61, 1e18, 2.6e17);
+    fill(b, MANY * width, 62, 1e18, 2.6e17);
     take_distances(of, to, result, NULL);
     assert_int_equal(mmk_gallery_pack(MMK_NEG_SQ_L2, to, NULL, &gallery), MMK_OK);
     assert_int_equal(mmk_similarity_matrix(MMK_NEG_SQ_L2, of, PACKED(gallery),
-                                           MATRIX_OUT_AT(packed, GREAT, GREAT, 0), NULL),
+                                           MATRIX_OUT_AT(packed, GREAT, MANY, 0), NULL),
                      MMK_OK);
     assert_memory_equal(result, packed, sizeof result);
     for (size_t i = 0; i < GREAT; i++)
-        for (size_t j = 0; j < GREAT; j++) {
-            double right = -distance(WIDE, a + i * WIDE, b + j * WIDE);
-            assert_true(fabs((double)result[i * GREAT + j] - right) <= -1e-6 * right);
+        for (size_t j = 0; j < MANY; j++) {
+            double right = -distance(width, a + i * width, b + j * width);
+            assert_true(fabs((double)result[i * MANY + j] - right) <= -1e-6 * right);
         }
     mmk_gallery_free(gallery);
+}
+
+/* Parts as long as each other, and a last one of a column. */
+static void great_rows(void)
+{
+    great_rows_of(800);
+    great_rows_of(769);
+    great_rows_of(1537);
 }
 
 static void great_rows_are_right(void **state)
