@@ -19,7 +19,7 @@
 #ifndef MMK_INFONCE_EXP_PRODUCT_AVX512_H
 #define MMK_INFONCE_EXP_PRODUCT_AVX512_H
 
-#include "infonce.h"
+#include "blocks.h"
 
 #include "../simd/avx512.h"
 
@@ -27,6 +27,8 @@
 
 /* The steps of a part, in which four rows' exponentials are taken: 6 parts for 12 rows x 32. */
 enum { EXP_PRODUCT_ROWS = 12, PART_STEPS = 8, PARTS = EXP_PRODUCT_ROWS / 4 * 2 };
+_Static_assert((int)EXP_PRODUCT_LEAST_ROWS >= 2 * EXP_PRODUCT_ROWS,
+               "rows that wait stay unwritten");
 
 /* simd_exp2_shifted16 where the ports of FMAs are the fuller: t is an add. The constants are
  * operands in memory; the compiler would keep them in registers that it has not. */
