@@ -27,7 +27,8 @@ const char *mood_name(enum mood mood); /* "quiet", "disturbed", "unknown" */
 enum { CANARY_COUNT = 4 };
 extern const enum peak canary_peaks[CANARY_COUNT];
 
-/* One reading. rate[c] is of canary_peaks[c], per second; all NaN where it was interrupted. */
+/* One reading. rate[c] is of canary_peaks[c], per second at the clock rate[0]; all NaN where it was
+ * interrupted. */
 struct canaries {
     double rate[CANARY_COUNT];
 };

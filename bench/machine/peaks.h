@@ -68,6 +68,8 @@ double peak_measure(enum peak peak, int threads);
 /* One brief sample on the calling thread, some 25 us, of a rate that needs no memory beyond the
  * core's: a look at the machine's state, whatever disturbed it. */
 double peak_glance(enum peak peak);
+/* PEAK_CLOCK in some 6 us. */
+double peak_clock_now(void);
 
 /* The memory level in which a working set of that size lives. */
 enum peak peak_level(double working_set_bytes, int threads);

@@ -28,7 +28,7 @@ static bool load_rates(struct mood_best *best, const char *path, char *error, si
     if (access(path, F_OK) != 0)
         return true;
     json_t *root = json_open(path, RATES_FORMAT, error, error_bytes);
-    const json_t *rates = json_object_get(root, "per_clock");
+    const json_t *rates = json_object_get(root, "per_own_clock");
     for (int c = 0; c < CANARY_COUNT; c++) {
         if (canary_peaks[c] == PEAK_CLOCK)
             continue;
@@ -80,7 +80,7 @@ static json_t *rates_to_json(const struct mood_best *best, const struct mood_bes
                 rates, peak_name(canary_peaks[c]),
                 json_real(best->rate[c] > old->rate[c] ? best->rate[c] : old->rate[c]));
     return json_pack("{s:s, s:f, s:o}", "format", RATES_FORMAT, "stated_clock_hz",
-                     old->clock > 0.0 ? old->clock : best->clock, "per_clock", rates);
+                     old->clock > 0.0 ? old->clock : best->clock, "per_own_clock", rates);
 }
 
 static bool write_object(const char *path, json_t *object, char *error, size_t error_bytes)
