@@ -134,9 +134,9 @@ _Static_assert((int)EXP_PRODUCT_DEPTH <= (int)TILE_DEPTH, "exp_product takes one
 static bool goes_in_parts(const struct infonce *p, const struct region *strip,
                           const struct infonce_places *places)
 {
-    return p->isa->infonce->exp_product_rows != 0 && strip->rows >= EXP_PRODUCT_LEAST_ROWS &&
-           strip->cols == INFONCE_STRIP && p->d >= EXP_PRODUCT_LEAST_DEPTH &&
-           p->d <= EXP_PRODUCT_DEPTH &&
+    return p->isa->add_ports && p->isa->infonce->exp_product_rows != 0 &&
+           strip->rows >= EXP_PRODUCT_LEAST_ROWS && strip->cols == INFONCE_STRIP &&
+           p->d >= EXP_PRODUCT_LEAST_DEPTH && p->d <= EXP_PRODUCT_DEPTH &&
            (size_t)(places->end - places->begin) <= EXP_PRODUCT_PLACES_A_ROW * strip->rows;
 }
 

@@ -4,6 +4,7 @@
 #include "decode.h"
 
 #include <stdbool.h>
+#include <string.h>
 
 enum {
     LEAF1_ECX_FMA = 12,
@@ -27,6 +28,13 @@ enum {
 static bool bit(uint32_t word, unsigned index)
 {
     return word >> index & 1;
+}
+
+static bool is_amd(const struct isa_leaves *leaves)
+{
+    const uint32_t name[3] = {leaves->leaf0[CPUID_EBX], leaves->leaf0[CPUID_EDX],
+                              leaves->leaf0[CPUID_ECX]};
+    return memcmp(name, "AuthenticAMD", sizeof name) == 0;
 }
 
 unsigned isa_decode(const struct isa_leaves *leaves)
@@ -56,6 +64,8 @@ unsigned isa_decode(const struct isa_leaves *leaves)
         !bit(ebx7, LEAF7_EBX_AVX512VL))
         return set;
     set |= ISA_BIT_AVX512;
+    if (is_amd(leaves))
+        set |= ISA_BIT_ADD_PORTS;
     if (bit(ecx7, LEAF7_ECX_AVX512_VNNI))
         set |= ISA_BIT_AVX512_VNNI;
     if (bit(eax71, LEAF7_1_EAX_AVX512_BF16))

@@ -30,7 +30,10 @@ enum {
     ISA_BIT_F16C = 1 << 16,
     ISA_BIT_AVX_VNNI = 1 << 17,
     ISA_BIT_AVX512_VNNI = 1 << 18,
-    ISA_BIT_AVX512_BF16 = 1 << 19
+    ISA_BIT_AVX512_BF16 = 1 << 19,
+    /* Not an extension, but what a row may differ in: 512 bits are added, compared and shifted on
+     * ports beside those of FMAs. AMD's cores have such ports, Intel's have not. */
+    ISA_BIT_ADD_PORTS = 1 << 20
 };
 
 unsigned isa_decode(const struct isa_leaves *leaves);

@@ -39,12 +39,15 @@ struct isa_row {
     const struct topk_ops *topk;
     const struct exp_ops *exp;
     const struct search_ops *search;
+    /* Other arithmetic has ports beside those of FMAs: infonce/strip.c puts it between these. */
+    bool add_ports;
 };
 
-/* One page each: kernels/rows/row_<isa>.c. A build has those of its architecture. */
+/* One page each: kernels/rows/row_<isa>.c. A build has those of its architecture. Two of one
+ * instruction set have the same tables, and differ in what they suit. */
 extern const struct isa_row isa_row_scalar;
 extern const struct isa_row isa_row_avx2;
-extern const struct isa_row isa_row_avx512;
+extern const struct isa_row isa_row_avx512, isa_row_avx512_add_ports;
 extern const struct isa_row isa_row_neon;
 
 /* The row in use; NULL until the first call. Loaded with acquire, stored with release: a row that a

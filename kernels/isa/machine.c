@@ -276,6 +276,7 @@ void isa_describe_machine(struct isa_machine *machine)
         {ISA_BIT_AVX_VNNI, "avx_vnni"},
         {ISA_BIT_AVX512_VNNI, "avx512_vnni"},
         {ISA_BIT_AVX512_BF16, "avx512_bf16"},
+        {ISA_BIT_ADD_PORTS, "add_ports"},
     };
     memset(machine, 0, sizeof *machine);
     strcpy(machine->vendor, "unknown");

@@ -27,6 +27,7 @@ struct run {
     size_t first;            /* checks before this one have been done by an earlier child */
     size_t ordinal;
     struct places places;
+    struct isa_row row; /* in use */
 };
 
 /* Calls visit for every chosen kernel (its index), shape, fill and seed. */

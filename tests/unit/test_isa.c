@@ -69,8 +69,10 @@ static void decode_recorded_cpus(void **state)
         unsigned isas, extensions;
     } cases[] = {
         {"amd-zen5", 0xe7, 0x30, UP_TO_AVX512,
-         ISA_BIT_F16C | ISA_BIT_AVX_VNNI | ISA_BIT_AVX512_VNNI | ISA_BIT_AVX512_BF16},
-        {"amd-zen5", 0x2e7, 0, UP_TO_AVX512, ISA_BIT_F16C | ISA_BIT_AVX512_VNNI},
+         ISA_BIT_F16C | ISA_BIT_AVX_VNNI | ISA_BIT_AVX512_VNNI | ISA_BIT_AVX512_BF16 |
+             ISA_BIT_ADD_PORTS},
+        {"amd-zen5", 0x2e7, 0, UP_TO_AVX512,
+         ISA_BIT_F16C | ISA_BIT_AVX512_VNNI | ISA_BIT_ADD_PORTS},
         /* the system does not save zmm, only a part of it, nor ymm, nor even xmm */
         {"amd-zen5", 0x07, 0x30, UP_TO_AVX2, ISA_BIT_F16C | ISA_BIT_AVX_VNNI},
         {"amd-zen5", 0x67, 0x30, UP_TO_AVX2, ISA_BIT_F16C | ISA_BIT_AVX_VNNI},
@@ -358,7 +360,7 @@ struct table {
 enum { TABLES = 7, ROWS_MAX = 2 * MMK_ISA_COUNT };
 
 static_assert(sizeof(struct isa_row) ==
-                  offsetof(struct isa_row, isa) + sizeof(uintptr_t) * (1 + TABLES),
+                  offsetof(struct isa_row, isa) + sizeof(uintptr_t) * (1 + TABLES + 1),
               "a table that struct isa_row has and list_tables has not");
 static_assert(sizeof(size_t) == sizeof(uintptr_t) && sizeof(void (*)(void)) == sizeof(uintptr_t),
               "a table is not an array of words");
@@ -452,9 +454,34 @@ static void rows_fall_back_to_nothing(void **state)
         }
 }
 
+#if defined(__x86_64__)
+static void rows_suit_the_machine(void **state)
+{
+    (void)state;
+    bool add_ports = isa_machine_set() & ISA_BIT_ADD_PORTS;
+    assert_ptr_equal(isa_builtin_row(MMK_ISA_AVX512),
+                     add_ports ? &isa_row_avx512_add_ports : &isa_row_avx512);
+    struct isa_row other = isa_row_avx512_add_ports;
+    assert_true(other.add_ports);
+    other.add_ports = false;
+    assert_memory_equal(&other, &isa_row_avx512, sizeof other);
+    if (mmk_isa_usable(MMK_ISA_AVX512) != MMK_OK)
+        return;
+    const struct isa_row *row;
+    assert_int_equal(isa_current(&row), MMK_OK);
+    assert_ptr_equal(row, isa_builtin_row(MMK_ISA_AVX512));
+    assert_int_equal(mmk_isa_use("avx512"), MMK_OK);
+    assert_int_equal(isa_current(&row), MMK_OK);
+    assert_ptr_equal(row, isa_builtin_row(MMK_ISA_AVX512));
+}
+#endif
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+#if defined(__x86_64__)
+        cmocka_unit_test_setup(rows_suit_the_machine, forget_choice),
+#endif
         cmocka_unit_test(decode_recorded_cpus),
         cmocka_unit_test(decode_needs_every_bit),
         cmocka_unit_test(decode_nothing_at_all),
