@@ -202,8 +202,7 @@ static void add_chain(size_t count)
 
 /* Instructions that do nothing, and need no more than a place among those that are issued. Of four
  * bytes, as most are: 64 of one byte are more than Intel's micro-op cache holds of a line of code,
- * and come from its decoders, at rates 7 % apart on an idle core (Emerald Rapids; of four bytes 1 %).
- */
+ * and come from its decoders, at rates 7 % apart on an idle Emerald Rapids; of four bytes 1 %. */
 static void issue_nothing(size_t count)
 {
     for (size_t i = 0; i < count; i += 64) {
