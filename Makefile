@@ -191,13 +191,15 @@ BENCH_SRC  := $(call native,$(filter-out bench/studies/%,$(wildcard bench/*.c be
 STUDY_SRC  := $(call native,$(wildcard bench/studies/*.c))
 PROBE_SRC  := $(call native,$(wildcard tests/probe/*.c))
 TRIAL_SRC  := $(wildcard tests/trials/*.c)
+FUZZ_SRC   := $(wildcard tests/fuzz/*.c)
+FUZZERS    := $(patsubst tests/fuzz/fuzz_%.c,%,$(filter tests/fuzz/fuzz_%,$(FUZZ_SRC)))
 UNIT_SRC   := $(call native,$(wildcard tests/unit/*.c))
 UNIT_MAIN  := $(filter tests/unit/test_%,$(UNIT_SRC))
 UNIT_HELP  := $(filter-out $(UNIT_MAIN),$(UNIT_SRC))
 SCALAR_SRC := $(filter %_scalar.c,$(KERNEL_SRC))
 PEER_FILES := $(if $(CROSS)$(SAN),,$(PEERS:%=$(LIB)/peers/%.so) \
                 $(patsubst bench/peers/adapters/%,$(LIB)/peers/%,$(wildcard bench/peers/adapters/*.py)))
-ALL_SRC    := $(sort $(KERNEL_SRC) $(REF_SRC) $(CHECK_SRC) $(BENCH_SRC) $(STUDY_SRC) $(PROBE_SRC) $(UNIT_SRC) $(TRIAL_SRC))
+ALL_SRC    := $(sort $(KERNEL_SRC) $(REF_SRC) $(CHECK_SRC) $(BENCH_SRC) $(STUDY_SRC) $(PROBE_SRC) $(UNIT_SRC) $(TRIAL_SRC) $(FUZZ_SRC))
 
 # The autovec baseline: every *_scalar.c once more with the flags of each wide instruction set.
 AUTOVEC_ISAS := $(filter-out scalar,$(ISAS))
@@ -218,13 +220,13 @@ SONAME  := libmmk.so.$(MAJOR)
 
 # ---- Everyday targets -----------------------------------------------------------------------------
 
-.PHONY: all units deps peers fingerprints mutants test gate bench curves accuracy study doctor gate-trials tables profile asm static style install uninstall clean help check-cross FORCE
+.PHONY: all units deps peers fingerprints mutants test gate bench curves accuracy study doctor gate-trials tables fuzz fuzzers profile asm static style install uninstall clean help check-cross FORCE
 .DELETE_ON_ERROR:
 .SUFFIXES:
 
 all: $(LIBS) $(PROGRAMS) $(PEER_FILES) ## build the libraries, mmk-check, mmk-bench and mmk-study
 
-units: $(UNIT_BIN) $(BIN)/mmk-probe $(BIN)/mmk-bench-planted
+units: $(UNIT_BIN) $(BIN)/mmk-probe $(BIN)/mmk-bench-planted $(if $(CROSS),,$(FUZZERS:%=$(BIN)/replay-%))
 
 test: all units check-cross ## run every check and test: this machine, NEON in qemu, CPUs without AVX (SUITES=name...)
 ifdef CROSS
@@ -253,6 +255,16 @@ fingerprints: $(BIN)/mmk-check ## remake tests/fingerprints after a change of bi
 mutants: all units ## small bugs planted all over kernels/, 40 of them: how many do the checks find? (MUTANT_ARGS='--count 1000 --neon')
 	BUILD='$(BUILD)' CROSS_BUILD='$(CROSS_BUILD)' MAKE_AS="CC='$(CC)' WERROR='$(WERROR)'" \
 	    python3 tests/mutants/mutate.py $(MUTANT_ARGS)
+
+# Inputs of libFuzzer's making, with clang's sanitizers, each FUZZ_SECONDS long.
+FUZZ         ?= $(FUZZERS)
+FUZZ_SECONDS ?= 30
+fuzz: ## fuzz readers, arguments and kernels with clang's libFuzzer (FUZZ='kernels csr' FUZZ_SECONDS=1200)
+	$(MAKE) --no-print-directory CC=clang BUILD=.build/fuzz CFLAGS='-O1 -g' \
+	    SAN=fuzzer-no-link,address,undefined fuzzers
+	tests/fuzz/run '$(FUZZ_SECONDS)' $(FUZZ)
+
+fuzzers: $(FUZZERS:%=$(BIN)/fuzz-%)
 
 accuracy: $(BIN)/mmk-bench $(PEER_FILES) ## errors of losses and gradients against the batch, beside PyTorch's, saved beside the run (ACCURACY_ARGS=...)
 	$(BIN)/mmk-bench accuracy --results results $(ACCURACY_ARGS)
@@ -295,7 +307,7 @@ ifneq ($(findstring clang,$(CC))$(CI),)
 DEPS += clang libomp-dev
 endif
 ifneq ($(CI),)
-DEPS += clang-format llvm-19 valgrind libc6-dbg
+DEPS += clang-format llvm-19 valgrind libc6-dbg libclang-rt-dev
 endif
 
 # $(call missing,packages): those that are not installed.
@@ -548,6 +560,14 @@ $(BIN)/mmk-probe: $(call objects,$(PROBE_SRC)) $(LIB)/libmmk-unit.a $(LIB)/libmm
 
 $(BIN)/test-%: $(OBJ)/tests/unit/test_%.o $(LIB)/libmmk-unit.a $(LIB)/libmmk-study.a $(LIB)/libmmk-bench.a $(LIB)/libmmk-ref.a $(TOOL_LIBS)
 	$(call link,$(UNIT_LIBS) $(STUDY_LIBS) $(BENCH_LIBS) -ldl)
+
+# A fuzzer with libFuzzer's main, and with ours.
+FUZZ_LIBS = $(LIB)/libmmk-bench.a $(LIB)/libmmk-ref.a $(TOOL_LIBS)
+FUZZ_OBJ  = $(call objects,tests/fuzz/fuzz.c tests/check/state.c)
+$(BIN)/fuzz-%: $(OBJ)/tests/fuzz/fuzz_%.o $(FUZZ_OBJ) $(FUZZ_LIBS)
+	$(call link,-fsanitize=fuzzer $(BENCH_LIBS) -ldl)
+$(BIN)/replay-%: $(OBJ)/tests/fuzz/fuzz_%.o $(OBJ)/tests/fuzz/replay.o $(FUZZ_OBJ) $(FUZZ_LIBS)
+	$(call link,$(BENCH_LIBS) -ldl)
 
 # ---- The cross build that `make test` runs under the emulator ---------------------------------------
 

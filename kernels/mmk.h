@@ -333,7 +333,7 @@ MMK_API enum mmk_status mmk_infonce(const struct mmk_infonce_problem *problem,
  * A loss that pulls pairs (x_i, y_i) together and pushes each modality's samples apart, from a
  * second batch x' of it, is alignment(x, y) + uniformity(x, x') with weights 1 and 0. lse is the
  * log of the sums, not of the means. Near 0 uniformity's error is absolute, 1e-7, but not where row
- * lengths keep all logits below 1e-4: that is done in double.
+ * lengths keep all logits below 1e-4: that is done in double. m = 0 or n = 0 gives 0.
  * Errors: both take InfoNCE's structs; targets, offset, exclude_self, negatives and a given lse
  * must be left out, for alignment also weights and the results lse and counts (MMK_ERR_CONFLICT).
  * Memory: of uniformity InfoNCE's, of alignment O(m + d), with O(m d) flops.

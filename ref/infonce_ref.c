@@ -162,8 +162,8 @@ static double row_loss(const struct infonce_direction *dir, size_t i, double max
 {
     const double *logits = dir->logits + i * dir->cols;
     size_t begin = dir->start[i], end = dir->start[i + 1];
-    if (dir->uniform)
-        return dir->lse[i] - log((double)dir->cols);
+    if (dir->uniform) /* without a batch: 0 */
+        return dir->cols == 0 ? 0 : dir->lse[i] - log((double)dir->cols);
     if (begin == end)
         return 0;
     size_t pivot = dir->column[begin];
