@@ -290,7 +290,8 @@ static void direction_gradient(const struct infonce_direction *dir, double *g)
 /* Gradient with respect to rows a_i of sim(a_i, b_j), weighted with G:
  *     dot          s sum_j G_ij b_j
  *     neg_sq_l2    s sum_j G_ij (-2)(a_i - b_j)
- *     cosine       s/|a_i| (v - (v.unit_a) unit_a)  with v = sum_j G_ij unit_b_j; 0 for a zero row
+ *     cosine       s/|a_i| (v - (v.unit_a) unit_a)  with v = sum_j G_ij unit_b_j; 0 for a zero row,
+ *                  NaN where v is
  */
 static void gradient(const struct infonce_ref *r, size_t rows, size_t cols, const double *g,
                      const double *unit_a, const double *norm_a, const double *unit_b, double *da)
@@ -317,7 +318,9 @@ static void gradient(const struct infonce_ref *r, size_t rows, size_t cols, cons
             for (size_t k = 0; k < d; k++)
                 along += v[k] * a[k];
             for (size_t k = 0; k < d; k++)
-                v[k] = norm_a[i] == 0 ? 0 : r->scale / norm_a[i] * (v[k] - along * a[k]);
+                v[k] = norm_a[i] != 0 ? r->scale / norm_a[i] * (v[k] - along * a[k])
+                       : isnan(v[k])  ? v[k]
+                                      : 0;
         }
     }
 }
