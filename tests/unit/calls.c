@@ -17,18 +17,19 @@ enum { FAR_LD = (1 << 26) + 16, FAR_MATRICES = 12 };
 
 static float x[M * D], y[N * D], variance_x[M * D], variance_y[N * D], scores[M * N];
 
-/* The far matrices of a call, N rows each, and what is copied from them when it is over. */
-static float *far_rows;
-static size_t far_used;
-static struct far_result {
+/* The far matrices of a call, N rows each, and what is copied from them when it is over. Each thread
+ * has its own, for test_processes makes calls from several at once. */
+static _Thread_local float *far_rows;
+static _Thread_local size_t far_used;
+static _Thread_local struct far_result {
     struct mmk_matrix_out far;
     float *near;
 } far_results[FAR_MATRICES];
-static size_t far_result_count;
-static struct mmk_matrix matrices[FAR_MATRICES];
-static size_t matrix_count;
-static struct mmk_matrix_out results[FAR_MATRICES];
-static size_t result_count;
+static _Thread_local size_t far_result_count;
+static _Thread_local struct mmk_matrix matrices[FAR_MATRICES];
+static _Thread_local size_t matrix_count;
+static _Thread_local struct mmk_matrix_out results[FAR_MATRICES];
+static _Thread_local size_t result_count;
 static uint32_t rankings[M * K], relevant_column[M];
 static size_t relevant_start[M + 1];
 
