@@ -4,8 +4,8 @@
  * exp_strip       16 elements: five FMAs, and two adds done as FMAs, on the two FMA ports of Zen 5
  *                 (3.5 clocks); the clamp on both sides, three more adds and a shift on the two
  *                 others (3). Measured 5.4 clocks from L1: the chain is 40 clocks long, and the
- *                 schedulers hold too few of them at once. At 32 to 512 columns most come between
- *                 the instructions of a product instead (infonce_exp_product_avx512.h)
+ *                 schedulers hold too few of them at once. On AMD's cores, at 32 to 512 columns,
+ *                 most come between the instructions of a product (infonce_exp_product_avx512.h)
  * gradient_strip  one exponential for both softmaxes, one more multiply, two FMAs for the sums of G
  *                 z, and a store to L2: some 30 instructions, 8 clocks for 16 elements, as long as
  *                 kept logits come in time (AHEAD_ROWS; without it 12). From E no exponential:

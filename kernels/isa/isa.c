@@ -36,22 +36,21 @@ static bool usable(enum mmk_isa isa)
     return isa_machine_set() >> isa & 1;
 }
 
-/* Of two rows of an instruction set the one that is made for cores like this machine's. */
-static const struct isa_row *suited(const struct isa_row *row)
+const struct isa_row *isa_suited_row(enum mmk_isa isa, unsigned set)
 {
 #if defined(__x86_64__)
-    if (row == &isa_row_avx512 && isa_machine_set() & ISA_BIT_ADD_PORTS)
+    if (isa == MMK_ISA_AVX512 && set & ISA_BIT_ADD_PORTS)
         return &isa_row_avx512_add_ports;
 #endif
-    return row;
+    for (int i = 0; i < ROWS; i++)
+        if (rows[i]->isa == isa)
+            return rows[i];
+    return NULL;
 }
 
 const struct isa_row *isa_builtin_row(enum mmk_isa isa)
 {
-    for (int i = 0; i < ROWS; i++)
-        if (rows[i]->isa == isa)
-            return suited(rows[i]);
-    return NULL;
+    return isa_suited_row(isa, isa_machine_set());
 }
 
 /* `from` is who gave the name. */
@@ -80,7 +79,7 @@ static enum mmk_status default_row(const struct isa_row **row)
         return row_by_name("MMK_ISA", name, row);
     for (int i = ROWS - 1; i > 0; i--) {
         if (usable(rows[i]->isa)) {
-            *row = suited(rows[i]);
+            *row = isa_builtin_row(rows[i]->isa);
             return MMK_OK;
         }
     }

@@ -65,8 +65,11 @@ static inline enum mmk_status isa_current(const struct isa_row **row)
     return isa_resolve(row);
 }
 
-/* The built-in row of an instruction set, usable here or not; NULL when this build has none. */
+/* The built-in row of an instruction set, usable here or not; NULL when this build has none. Of two
+ * the one that suits this machine, */
 const struct isa_row *isa_builtin_row(enum mmk_isa isa);
+/* or a machine with that decoded set. */
+const struct isa_row *isa_suited_row(enum mmk_isa isa, unsigned set);
 
 /* Makes row the one in use: for mmk_isa_use, and for tools and tests, which may have rows of their
  * own. Whether this machine can run it, the caller has to know. */

@@ -458,9 +458,12 @@ static void rows_fall_back_to_nothing(void **state)
 static void rows_suit_the_machine(void **state)
 {
     (void)state;
-    bool add_ports = isa_machine_set() & ISA_BIT_ADD_PORTS;
+    const unsigned intel = UP_TO_AVX512, amd = UP_TO_AVX512 | ISA_BIT_ADD_PORTS;
+    assert_ptr_equal(isa_suited_row(MMK_ISA_AVX512, intel), &isa_row_avx512);
+    assert_ptr_equal(isa_suited_row(MMK_ISA_AVX512, amd), &isa_row_avx512_add_ports);
+    assert_ptr_equal(isa_suited_row(MMK_ISA_AVX2, amd), &isa_row_avx2);
     assert_ptr_equal(isa_builtin_row(MMK_ISA_AVX512),
-                     add_ports ? &isa_row_avx512_add_ports : &isa_row_avx512);
+                     isa_suited_row(MMK_ISA_AVX512, isa_machine_set()));
     struct isa_row other = isa_row_avx512_add_ports;
     assert_true(other.add_ports);
     other.add_ports = false;
