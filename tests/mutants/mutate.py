@@ -21,7 +21,8 @@ code as it is, is no mutant and is replaced by the next of the sample. Before th
 is run without any (not with --brief): what fails then proves nothing.
 
 Ends with 1 if less than --least percent (95) were killed. The closing line counts mutants: those
-that survived have failed where these are too many, and else are skipped, for nothing is proved.
+that survived have failed where these are too many, and else are skipped, for nothing is proved;
+as where --seconds were over before half of --count were judged, which says nothing of the checks.
 """
 import argparse
 import concurrent.futures
@@ -595,7 +596,11 @@ def main():
         os.replace(arguments.record + ".part", arguments.record)
     print(text)
     passed = sum(m.verdict != "survived" for m in done)
-    enough = share >= arguments.least
+    too_few = time.time() - start > arguments.seconds and 2 * len(done) < arguments.count
+    if too_few:
+        print("skipped: %d of %d were judged in %d s, too few for a verdict"
+              % (len(done), arguments.count, arguments.seconds))
+    enough = share >= arguments.least or too_few
     survived = len(done) - passed
     print("%d passed, %d failed, %d skipped" % (passed, 0 if enough else survived,
                                                 survived if enough else 0))
