@@ -33,16 +33,19 @@ const char *mood_name(enum mood mood)
     return names[mood];
 }
 
+double canary_at_clock(double rate, double before, double after, double clock)
+{
+    return rate * clock / fmax(before, after);
+}
+
 void canaries_read(struct canaries *reading)
 {
     struct rusage before, after;
     getrusage(RUSAGE_THREAD, &before);
-    /* The clock may change between one canary and the next, so each has its own: the higher of two
-     * readings, since one that is too low would make the core look better than it ever is. */
     double clock = reading->rate[CLOCK] = peak_glance(PEAK_CLOCK);
     for (int c = CLOCK + 1; c < CANARY_COUNT; c++) {
         double rate = peak_glance(canary_peaks[c]), next = peak_clock_now();
-        reading->rate[c] = rate * reading->rate[CLOCK] / fmax(clock, next);
+        reading->rate[c] = canary_at_clock(rate, clock, next, reading->rate[CLOCK]);
         clock = next;
     }
     getrusage(RUSAGE_THREAD, &after);

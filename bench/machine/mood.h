@@ -33,7 +33,12 @@ struct canaries {
     double rate[CANARY_COUNT];
 };
 
-/* Reads them on the calling thread, which is to be pinned, in about 100 us; peaks are open. */
+/* What a rate would be at `clock`. The clock may change between one canary and the next, so each
+ * has its own: the higher of what was read before and after it, since one that is too low would
+ * make the core look better than it ever is. */
+double canary_at_clock(double rate, double before, double after, double clock);
+
+/* Reads them on the calling thread, which is to be pinned, in 100 to 200 us; peaks are open. */
 void canaries_read(struct canaries *reading);
 
 /* The clock in Hz between two readings. */

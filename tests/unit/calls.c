@@ -17,8 +17,8 @@ enum { FAR_LD = (1 << 26) + 16, FAR_MATRICES = 12 };
 
 static float x[M * D], y[N * D], variance_x[M * D], variance_y[N * D], scores[M * N];
 
-/* The far matrices of a call, N rows each, and what is copied from them when it is over. Each thread
- * has its own, for test_processes makes calls from several at once. */
+/* The far matrices of a call, N rows each, and what is copied from them when it is over. Each
+ * thread has its own, for test_processes makes calls from several at once. */
 static _Thread_local float *far_rows;
 static _Thread_local size_t far_used;
 static _Thread_local struct far_result {
