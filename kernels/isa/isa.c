@@ -41,6 +41,8 @@ const struct isa_row *isa_suited_row(enum mmk_isa isa, unsigned set)
 #if defined(__x86_64__)
     if (isa == MMK_ISA_AVX512 && set & ISA_BIT_ADD_PORTS)
         return &isa_row_avx512_add_ports;
+#else
+    (void)set; /* there is one row each */
 #endif
     for (int i = 0; i < ROWS; i++)
         if (rows[i]->isa == isa)
