@@ -266,7 +266,7 @@ fuzz: ## fuzz readers, arguments and kernels with clang's libFuzzer (FUZZ='kerne
 
 fuzzers: $(FUZZERS:%=$(BIN)/fuzz-%)
 
-accuracy: $(BIN)/mmk-bench $(PEER_FILES) ## errors of losses and gradients against the batch, beside PyTorch's, saved beside the run (ACCURACY_ARGS=...)
+accuracy: $(BIN)/mmk-bench $(PEER_FILES) ## errors of losses against the batch and of every kernel, beside peers', saved beside the run (ACCURACY_ARGS=...)
 	$(BIN)/mmk-bench accuracy --results results $(ACCURACY_ARGS)
 
 doctor: $(BIN)/mmk-bench $(MOVED) ## what this machine can resolve today, and what to do about it (DOCTOR_ARGS=...)

@@ -4,6 +4,7 @@
 #include "pick.h"
 
 #include "base/console.h"
+#include "base/text.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -82,19 +83,6 @@ size_t pick_variants(const struct arguments *a, bool one_only,
 
 const char *const pick_peers_remedy = "`make peers` installs and builds what is missing";
 
-/* Whether a comma-separated list has the word. */
-static bool list_has(const char *list, const char *word)
-{
-    size_t length = strlen(word);
-    for (const char *at = list; *at;) {
-        size_t next = strcspn(at, ",");
-        if (next == length && strncmp(at, word, length) == 0)
-            return true;
-        at += next + (at[next] == ',');
-    }
-    return false;
-}
-
 void pick_check_peer_names(const char *names)
 {
     char copy[256], known[256] = "", *rest = copy, *word;
@@ -136,7 +124,7 @@ size_t pick_peers(const struct arguments *a, const struct plan *plan, struct run
     *script_seconds = 0.0;
     for (size_t i = 0; peers_name(i) && count < MAX_VARIANTS; i++) {
         char error[512];
-        if ((names && !list_has(names, peers_name(i))) || !plan_concerns(plan, i) ||
+        if ((names && !text_list_has(names, peers_name(i))) || !plan_concerns(plan, i) ||
             (peers_is_script(i) && !scripts))
             continue;
         double start = timer_now();
@@ -159,7 +147,7 @@ size_t pick_installed_peers(const struct arguments *a, const struct kernel *kern
     size_t count = 0;
     for (size_t i = 0; peers_name(i) && count < CURVE_MOST_PEERS; i++) {
         char error[512];
-        if ((!names || list_has(names, peers_name(i))) && peers_concern(i, kernel) &&
+        if ((!names || text_list_has(names, peers_name(i))) && peers_concern(i, kernel) &&
             peers_find(i, error, sizeof error))
             found[count++] = peers_name(i);
     }

@@ -51,6 +51,24 @@ struct logits_point {
 
 enum { LOGITS_BLOCK = 384, LOGITS_MOST = 8, LOGITS_ROWS = 64 };
 
+/* How wrong one library is at one kernel and shape; in units of our bound, but the first. */
+struct worst_of {
+    char name[24];    /* "mmk", "openblas" */
+    double of_result; /* normal rows: max |error| / max |right| */
+    double of_bound;  /* the worst kind of rows */
+    char fill[16];    /* which that is */
+    double found;     /* by hill climbing from there */
+    size_t steps;     /* of it */
+};
+
+enum { WORST_WHO = 8 };
+struct worst_point {
+    char kernel[48], shape[80];
+    char same_on[64]; /* "scalar avx2": of ours, the same bits on all of them */
+    size_t who_count; /* ours first */
+    struct worst_of who[WORST_WHO];
+};
+
 struct accuracy {
     struct machine machine;
     uint64_t seed;
@@ -60,15 +78,21 @@ struct accuracy {
     struct accuracy_point *points; /* the shortest first */
     size_t logits_count;
     struct logits_point logits[LOGITS_MOST];
+    size_t worst_count;
+    struct worst_point *worst;
+    char without_peers[128]; /* "faiss, usearch": wanted, but not there */
 };
 
 struct accuracy_options {
-    size_t most; /* rows of the long side */
-    bool torch, openblas;
+    size_t most;       /* rows of the long side */
+    const char *peers; /* a list of their names, or "none"; NULL: all */
     bool smoke;
     int threads;
     uint64_t seed;
 };
+
+/* Whether a peer of this name is to take part, where it is there. */
+bool accuracy_wants(const struct accuracy_options *options, const char *peer);
 
 /* Measures all of it; where there is no memory it ends the program. progress() says where it is. */
 void accuracy_measure(struct accuracy *accuracy, const struct accuracy_options *options);

@@ -91,7 +91,7 @@ void logits_measure(struct accuracy *accuracy, const struct accuracy_options *op
 {
     struct peer *openblas = NULL;
     snprintf(accuracy->openblas, sizeof accuracy->openblas, "left out");
-    if (options->openblas)
+    if (accuracy_wants(options, "openblas"))
         openblas = open_openblas(accuracy->openblas, sizeof accuracy->openblas);
     for (size_t d = 512; d <= (options->smoke ? 512 : 8192); d *= 2)
         accuracy->logits[accuracy->logits_count++] =

@@ -10,6 +10,7 @@
 #include "exact.h"
 #include "logits.h"
 #include "torch.h"
+#include "worst.h"
 
 #include <float.h>
 #include <math.h>
@@ -42,6 +43,11 @@ const char *judged_name(enum judged judged)
 {
     static const char *const names[JUDGED_COUNT] = {"total", "excess", "pytorch"};
     return names[judged];
+}
+
+bool accuracy_wants(const struct accuracy_options *options, const char *peer)
+{
+    return options->peers == NULL || text_list_has(options->peers, peer);
 }
 
 double accuracy_error(size_t count, const float *got, const double *right)
@@ -87,7 +93,7 @@ static void bench_open(struct bench *b, const struct accuracy_options *options, 
                                  .dbias = floats(1)}};
     exact_open(&b->exact, most, most, d);
     snprintf(torch, torch_bytes, "left out");
-    b->has_torch = options->torch && torch_open(&b->torch, torch, torch_bytes);
+    b->has_torch = accuracy_wants(options, "pytorch") && torch_open(&b->torch, torch, torch_bytes);
 }
 
 static void bench_close(struct bench *b)
@@ -213,11 +219,14 @@ void accuracy_measure(struct accuracy *a, const struct accuracy_options *options
     }
     progress_end();
     bench_close(&bench);
+    worst_measure(a, options);
     a->seconds = timer_now() - start;
 }
 
 void accuracy_free(struct accuracy *accuracy)
 {
     free(accuracy->points);
+    free(accuracy->worst);
     accuracy->points = NULL;
+    accuracy->worst = NULL;
 }

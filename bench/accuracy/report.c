@@ -117,3 +117,61 @@ void accuracy_report(FILE *out, const struct accuracy *a, int level)
         }
     report_logits(out, a, level + 1);
 }
+
+/* "0.031"; "-" where there is none. */
+static void text_share(double share, char text[16])
+{
+    if (share < 0.0 || isnan(share))
+        snprintf(text, 16, "-");
+    else
+        snprintf(text, 16, "%.2g", share);
+}
+
+static void worst_row(struct table *table, const struct worst_point *point,
+                      const struct worst_of *who, bool ours)
+{
+    char error[16], bound[16], found[16];
+    text_error(who->of_result, error);
+    text_share(who->of_bound, bound);
+    text_share(who->found, found);
+    table_cell(table, "%s", ours ? point->kernel : "");
+    table_cell(table, "%s", ours ? point->shape : "");
+    table_cell(table, "%s", who->name);
+    table_cell(table, "%s", ours ? point->same_on : "");
+    table_cell(table, "%s", error);
+    table_cell(table, "%s", bound);
+    table_cell(table, "%s", who->fill);
+    table_cell(table, "%s", found);
+    table_cell(table, "%zu", who->steps);
+}
+
+void accuracy_report_kernels(FILE *out, const struct accuracy *a, int level)
+{
+    static const char *const titles[] = {"kernel",   "shape", "library", "same bits on", "of right",
+                                         "of bound", "rows",  "found",   "steps"};
+    struct table table;
+    if (a->worst_count == 0)
+        return;
+    table_heading(out, level, "Every kernel: the worst error");
+    fprintf(
+        out,
+        "`of right`: max |error| / max |right| over an output, the worst output and seed, of "
+        "normal rows; it says nothing of the kernel where right results cancel to near 0. `of "
+        "bound`: the worst error in units of the bound that is derived for the very rows and "
+        "element, in our order of summation, over nine kinds of rows: the limit of mmk-check is 1, "
+        "for ours; for others it is nothing but a unit. `found`: the same after hill climbing "
+        "over the rows, from those that were worst, in so many steps; more steps may find more. "
+        "A chain of d additions is granted 6 sqrt(d) + 1 roundings, six standard deviations if "
+        "they go up and down at random. Rows that were searched for may make them go one way, "
+        "and so come above 1, but never above d of them. Right is the formula in double; "
+        "test-oracle_mpfr holds that against 300 bits. `same bits on`: of "
+        "ours, at the rows that were found. Exact, and so not here: top-k, the indices of a "
+        "search. What a library lacks, it does not compute.%s%s\n\n",
+        a->without_peers[0] ? " Not installed: " : "", a->without_peers);
+    table_open(&table, "llllrrlrr");
+    table_titles(&table, titles);
+    for (size_t i = 0; i < a->worst_count; i++)
+        for (size_t w = 0; w < a->worst[i].who_count; w++)
+            worst_row(&table, &a->worst[i], &a->worst[i].who[w], w == 0);
+    table_close(&table, out);
+}

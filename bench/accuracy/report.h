@@ -11,4 +11,7 @@
 /* level: the number of # before the title. */
 void accuracy_report(FILE *out, const struct accuracy *accuracy, int level);
 
+/* The worst errors of kernels; nothing where none were measured. */
+void accuracy_report_kernels(FILE *out, const struct accuracy *accuracy, int level);
+
 #endif

@@ -4,6 +4,7 @@
 #include "text.h"
 
 #include <stdio.h>
+#include <string.h>
 
 void text_3(double value, char *text, size_t bytes)
 {
@@ -64,4 +65,16 @@ void text_write_xml(FILE *out, const char *text)
         default:
             fputc(*text, out);
         }
+}
+
+bool text_list_has(const char *list, const char *word)
+{
+    size_t length = strlen(word);
+    for (const char *at = list; *at;) {
+        size_t next = strcspn(at, ",");
+        if (next == length && strncmp(at, word, length) == 0)
+            return true;
+        at += next + (at[next] == ',');
+    }
+    return false;
 }

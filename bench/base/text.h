@@ -6,6 +6,7 @@
 
 #include "../../kernels/mmk.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdio.h>
 
@@ -18,6 +19,9 @@ void text_bytes(double bytes_value, char *text, size_t bytes); /* "164 MB" */
  * has 3)". ERROR_BYTES hold it. */
 enum { ERROR_BYTES = 480 };
 void text_status(enum mmk_status status, char *text, size_t bytes);
+
+/* Whether a comma-separated list has the word. */
+bool text_list_has(const char *list, const char *word);
 
 /* Writes text with what XML has other uses for written as entities. */
 void text_write_xml(FILE *out, const char *text);

@@ -46,16 +46,35 @@ static json_t *logits_to_json(const struct logits_point *p)
     return object;
 }
 
+static json_t *worst_to_json(const struct worst_point *p)
+{
+    json_t *object = json_pack("{s:s, s:s, s:s}", "kernel", p->kernel, "shape", p->shape,
+                               "same_bits_on", p->same_on);
+    json_t *all = json_array();
+    for (size_t w = 0; w < p->who_count; w++) {
+        const struct worst_of *who = &p->who[w];
+        json_t *one = json_pack("{s:s, s:s, s:I}", "library", who->name, "rows", who->fill, "steps",
+                                (json_int_t)who->steps);
+        set_error(one, "of_right", who->of_result);
+        set_error(one, "of_bound", who->of_bound);
+        set_error(one, "found_of_bound", who->found);
+        json_array_append_new(all, one);
+    }
+    json_object_set_new(object, "errors", all);
+    return object;
+}
+
 /* One line a point, so that a diff of two files says something. */
 static bool write_accuracy(FILE *file, const struct accuracy *a)
 {
     fprintf(file, "{\"format\":\"" FORMAT "\",\n\"machine\":");
     bool good = json_write_value(file, json_from_machine(&a->machine));
     fprintf(file, ",\n\"run\":");
-    good = good && json_write_value(file, json_pack("{s:I, s:f, s:s, s:s}", "seed",
-                                                    (json_int_t)(a->seed & INT64_MAX), "seconds",
-                                                    a->seconds, "pytorch", a->torch, "openblas",
-                                                    a->openblas));
+    good =
+        good && json_write_value(file, json_pack("{s:I, s:f, s:s, s:s, s:s}", "seed",
+                                                 (json_int_t)(a->seed & INT64_MAX), "seconds",
+                                                 a->seconds, "pytorch", a->torch, "openblas",
+                                                 a->openblas, "without_peers", a->without_peers));
     fprintf(file, ",\n\"losses\":[");
     for (size_t i = 0; good && i < a->count; i++) {
         fprintf(file, i > 0 ? ",\n" : "\n");
@@ -65,6 +84,11 @@ static bool write_accuracy(FILE *file, const struct accuracy *a)
     for (size_t i = 0; good && i < a->logits_count; i++) {
         fprintf(file, i > 0 ? ",\n" : "\n");
         good = json_write_value(file, logits_to_json(&a->logits[i]));
+    }
+    fprintf(file, "\n],\n\"kernels\":[");
+    for (size_t i = 0; good && i < a->worst_count; i++) {
+        fprintf(file, i > 0 ? ",\n" : "\n");
+        good = json_write_value(file, worst_to_json(&a->worst[i]));
     }
     fprintf(file, "\n]}\n");
     return good && !ferror(file);
@@ -105,6 +129,25 @@ static bool get_point(const json_t *object, struct accuracy_point *p)
     return p->loss < ACCURACY_LOSSES;
 }
 
+static void get_worst(const json_t *object, struct worst_point *p)
+{
+    const json_t *all = json_object_get(object, "errors");
+    *p = (struct worst_point){.who_count = 0};
+    json_get_text(object, "kernel", p->kernel, sizeof p->kernel);
+    json_get_text(object, "shape", p->shape, sizeof p->shape);
+    json_get_text(object, "same_bits_on", p->same_on, sizeof p->same_on);
+    for (; p->who_count < json_array_size(all) && p->who_count < WORST_WHO; p->who_count++) {
+        const json_t *one = json_array_get(all, p->who_count);
+        struct worst_of *who = &p->who[p->who_count];
+        json_get_text(one, "library", who->name, sizeof who->name);
+        json_get_text(one, "rows", who->fill, sizeof who->fill);
+        who->steps = json_get_size(one, "steps");
+        who->of_result = get_error(one, "of_right");
+        who->of_bound = get_error(one, "of_bound");
+        who->found = get_error(one, "found_of_bound");
+    }
+}
+
 static bool get_accuracy(const json_t *root, struct accuracy *a)
 {
     const json_t *run = json_object_get(root, "run"), *points = json_object_get(root, "losses"),
@@ -114,6 +157,13 @@ static bool get_accuracy(const json_t *root, struct accuracy *a)
     a->seconds = json_get_number(run, "seconds");
     json_get_text(run, "pytorch", a->torch, sizeof a->torch);
     json_get_text(run, "openblas", a->openblas, sizeof a->openblas);
+    /* Files of before have no kernels. */
+    const json_t *kernels = json_object_get(root, "kernels");
+    a->worst = memory_new(json_array_size(kernels), sizeof *a->worst);
+    for (; a->worst_count < json_array_size(kernels); a->worst_count++)
+        get_worst(json_array_get(kernels, a->worst_count), &a->worst[a->worst_count]);
+    if (json_object_get(run, "without_peers"))
+        json_get_text(run, "without_peers", a->without_peers, sizeof a->without_peers);
     a->points = memory_new(json_array_size(points), sizeof *a->points);
     for (; a->count < json_array_size(points); a->count++)
         if (!get_point(json_array_get(points, a->count), &a->points[a->count]))

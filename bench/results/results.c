@@ -5,6 +5,7 @@
  *     <cpu>/<date>/run.json            a run; of the same day <date>.2, .3 ...
  *     <cpu>/<date>/curves.json         curves
  *     <cpu>/<date>/accuracy.json       accuracy
+ *     <cpu>/accuracy.md                its tables, the latest, with every kernel
  *     <cpu>/<date>/TABLES.md, *.svg    of these alone
  */
 #include "results.h"
@@ -203,7 +204,16 @@ static bool write_tables(FILE *out, const struct measured *measured, size_t coun
     return !ferror(out);
 }
 
-enum { FILES = 1 + PLOT_CURVES + ACCURACY_PLOTS }; /* plots of a machine, at most */
+/* A machine's errors, whole: too long for TABLES.md. */
+static bool write_accuracy(FILE *out, const struct accuracy *accuracy)
+{
+    accuracy_report(out, accuracy, 1);
+    accuracy_report_kernels(out, accuracy, 2);
+    return !ferror(out);
+}
+
+/* Of a machine, at most: plots, and accuracy.md. */
+enum { PLOTS = 1 + PLOT_CURVES + ACCURACY_PLOTS, FILES = PLOTS + 1 };
 
 /* Finishes the plots of a machine; they are to be placed. */
 static bool draw_plots(struct new_file *files, const char *folder, const struct measured *measured,
@@ -232,6 +242,20 @@ static bool draw_plots(struct new_file *files, const char *folder, const struct 
     return true;
 }
 
+/* accuracy.md of a machine whose kernels have been measured: beside its days, or in the one. */
+static bool finish_errors(struct new_file *file, const char *folder,
+                          const struct measured *measured, char *error, size_t error_bytes)
+{
+    char path[4000];
+    if (!measured->has_accuracy || measured->accuracy.worst_count == 0)
+        return true;
+    snprintf(path, sizeof path, "%.3500s/%s%saccuracy.md", folder, measured->folder,
+             measured->folder[0] ? "/" : "");
+    return new_file_open(file, path, error, error_bytes) &&
+           new_file_finish(file, write_accuracy(file->file, &measured->accuracy), error,
+                           error_bytes);
+}
+
 /* The tables and all plots are finished before the first takes its place: where anything goes wrong
  * the old ones stay, all of them. */
 static bool make_tables(const char *folder, struct measured *measured, size_t count, char *error,
@@ -246,9 +270,12 @@ static bool make_tables(const char *folder, struct measured *measured, size_t co
     bool good =
         new_file_open(files, path, error, error_bytes) &&
         new_file_finish(files, write_tables(files->file, measured, count), error, error_bytes);
-    for (size_t i = 0; good && i < count; i++)
-        good = draw_plots(files + 1 + i * FILES, folder, &measured[i], slug_for_plots(measured, i),
-                          error, error_bytes);
+    for (size_t i = 0; good && i < count; i++) {
+        struct new_file *own = files + 1 + i * FILES;
+        good = draw_plots(own, folder, &measured[i], slug_for_plots(measured, i), error,
+                          error_bytes) &&
+               finish_errors(own + PLOTS, folder, &measured[i], error, error_bytes);
+    }
     for (size_t f = 0; f < file_count; f++) {
         good = good && new_file_place(&files[f], error, error_bytes);
         new_file_drop(&files[f]);

@@ -171,9 +171,18 @@ static void a_small_run(void **state)
     struct accuracy a, back;
     char path[] = "/tmp/mmk-test-accuracy-XXXXXX", error[512], *text[2];
     size_t bytes;
-    accuracy_measure(&a, &(struct accuracy_options){
-                             .most = ACCURACY_SHORT, .smoke = true, .threads = 1, .seed = 1});
+    accuracy_measure(
+        &a, &(struct accuracy_options){
+                .most = ACCURACY_SHORT, .peers = "none", .smoke = true, .threads = 1, .seed = 1});
     assert_int_equal(a.count, 4 * ACCURACY_LOSSES);
+    assert_true(a.worst_count > 30);
+    for (size_t i = 0; i < a.worst_count; i++) {
+        const struct worst_of *ours = &a.worst[i].who[0];
+        assert_int_equal(a.worst[i].who_count, 1);
+        assert_true(ours->of_result > 0 && ours->of_result < 1e-5);
+        assert_true(ours->of_bound > 0 && ours->of_bound <= 1 && ours->found >= ours->of_bound);
+        assert_non_null(strstr(a.worst[i].same_on, "scalar"));
+    }
     for (size_t i = 0; i < a.count; i++)
         for (int o = 0; o < OUTPUTS; o++) {
             double total = a.points[i].error[JUDGED_TOTAL][o];
@@ -194,6 +203,7 @@ static void a_small_run(void **state)
     for (int i = 0; i < 2; i++) {
         FILE *out = open_memstream(&text[i], &bytes);
         accuracy_report(out, both[i], 1);
+        accuracy_report_kernels(out, both[i], 2);
         assert_int_equal(fclose(out), 0);
     }
     assert_string_equal(text[0], text[1]);
