@@ -9,6 +9,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
@@ -19,11 +20,52 @@
 
 static struct new_file *open_files;
 static pid_t owner; /* a child that was forked has the list, and not the files */
+static pid_t owner_thread;
 
 static void drop_all(void)
 {
     while (open_files && owner == getpid())
         new_file_drop(open_files);
+}
+
+/* What ends a program that does not look after it. */
+static const int endings[] = {SIGHUP, SIGINT, SIGQUIT, SIGPIPE, SIGTERM, SIGXCPU, SIGXFSZ};
+enum { ENDINGS = sizeof endings / sizeof endings[0] };
+
+/* Removes the names, and lets the signal do what it would have done. Where another thread got it
+ * the list may just be changing: the owner, who blocks signals then, gets it in its turn. */
+static void on_ending(int number)
+{
+    if (owner == getpid() && owner_thread != gettid()) {
+        if (tgkill(owner, owner_thread, number) == 0)
+            return;
+    } else if (owner == getpid()) {
+        for (const struct new_file *n = open_files; n; n = n->next)
+            unlink(n->temporary);
+    }
+    signal(number, SIG_DFL);
+    raise(number);
+}
+
+/* What the caller ignores, as under nohup, or handles himself, stays so. */
+static void watch_endings(void)
+{
+    struct sigaction old, action = {.sa_handler = on_ending, .sa_flags = SA_RESTART};
+    sigemptyset(&action.sa_mask);
+    for (size_t i = 0; i < ENDINGS; i++)
+        if (sigaction(endings[i], NULL, &old) == 0 && !(old.sa_flags & SA_SIGINFO) &&
+            old.sa_handler == SIG_DFL)
+            sigaction(endings[i], &action, NULL);
+}
+
+/* Until the name is remembered: a file that was made just before the signal would stay. */
+static void hold_endings(sigset_t *before)
+{
+    sigset_t held;
+    sigemptyset(&held);
+    for (size_t i = 0; i < ENDINGS; i++)
+        sigaddset(&held, endings[i]);
+    pthread_sigmask(SIG_BLOCK, &held, before);
 }
 
 static void remember(struct new_file *n)
@@ -33,7 +75,9 @@ static void remember(struct new_file *n)
         if (owner == 0)
             atexit(drop_all);
         owner = getpid();
+        watch_endings();
     }
+    owner_thread = gettid();
     n->next = open_files;
     open_files = n;
 }
@@ -129,7 +173,7 @@ static int open_locked(const char *path)
     }
 }
 
-bool new_file_open(struct new_file *n, const char *path, char *error, size_t error_bytes)
+static bool open_held(struct new_file *n, const char *path, char *error, size_t error_bytes)
 {
     memset(n, 0, sizeof *n);
     if (!may_replace(path, error, error_bytes))
@@ -155,6 +199,15 @@ bool new_file_open(struct new_file *n, const char *path, char *error, size_t err
     }
     remember(n);
     return true;
+}
+
+bool new_file_open(struct new_file *n, const char *path, char *error, size_t error_bytes)
+{
+    sigset_t before;
+    hold_endings(&before);
+    bool good = open_held(n, path, error, error_bytes);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return good;
 }
 
 bool new_file_possible(const char *path, char *error, size_t error_bytes)
@@ -206,8 +259,8 @@ void new_file_drop(struct new_file *n)
 {
     if (!n->file)
         return;
-    forget(n);
     unlink(n->temporary);
+    forget(n);
     fclose(n->file);
     n->file = NULL;
 }

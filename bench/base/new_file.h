@@ -1,7 +1,8 @@
 /* new_file.h - a file that takes its place, by rename, once it is complete.
  * SPDX-License-Identifier: MIT
  *
- * Until then it is PATH.<pid>.part, locked; those of a run that was killed are removed by the next.
+ * Until then it is PATH.<pid>.part, locked. Whoever is ended by a signal that can be caught removes
+ * it first, and dies of the signal; those of a run that was killed are removed by the next.
  * Devices, FIFOs, symbolic links and folders at PATH are refused, for a rename would replace them.
  */
 #ifndef MMK_BENCH_NEW_FILE_H
