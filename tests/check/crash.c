@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -50,6 +51,7 @@ bool crash_run(struct crash_note *note, void (*checks)(void *context, size_t fir
                void (*crashed)(void *context), void *context)
 {
     size_t first = 1;
+    pid_t parent = getpid();
     current = note;
     for (;;) {
         note->signal = 0;
@@ -62,6 +64,9 @@ bool crash_run(struct crash_note *note, void (*checks)(void *context, size_t fir
             return false;
         }
         if (child == 0) {
+            prctl(PR_SET_PDEATHSIG, SIGKILL); /* for whom would it go on for minutes? */
+            if (getppid() != parent)
+                _exit(0);
             catch_signals();
             checks(context, first);
             fflush(stdout);
