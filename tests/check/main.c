@@ -70,10 +70,9 @@ static void check_required_names(const struct run *run)
     }
 }
 
-/* --require: what is not there or was skipped fails. Returns how many. */
-static size_t check_required(const struct run *run)
+/* --require: what is not there or was skipped fails. */
+static void check_required(const struct run *run)
 {
-    size_t failures = 0;
     for (int i = 0; i < run->options.require.count; i++) {
         const char *name = run->options.require.item[i];
         int v = find_variant(run, name);
@@ -82,13 +81,11 @@ static size_t check_required(const struct run *run)
             done += run->report->cell[k][v].passed + run->report->cell[k][v].failed;
         if (done > 0)
             continue;
-        fprintf(stderr, "FAIL --require %s: no check ran on it: %s\n", name,
-                v < 0             ? "this build does not have it"
-                : !run->chosen[v] ? "it was not chosen"
-                                  : mmk_status_string(run->variants[v].usable));
-        failures++;
+        report_fail_run(run->report, "--require %s: no check ran on it: %s", name,
+                        v < 0             ? "this build does not have it"
+                        : !run->chosen[v] ? "it was not chosen"
+                                          : mmk_status_string(run->variants[v].usable));
     }
-    return failures;
 }
 
 /* ---- main ------------------------------------------------------------------------------------ */
@@ -175,19 +172,18 @@ int main(int argc, char **argv)
     bool finished = crash_run(run.note, check_run, check_crashed, &run);
 
     size_t passed, failed, skipped;
+    check_required(&run);
     report_total(run.report, &passed, &failed, &skipped);
-    failed += check_required(&run);
     if (!finished) {
-        fprintf(stderr, "FAIL the run did not come to its end\n");
-        failed++;
+        report_fail_run(run.report, "the run did not come to its end");
     } else if (passed + failed == 0 && skipped == 0 && run.options.shape.count > 0) {
         options_error("--shape %s: no shape of the chosen kernels begins with it; leave it out to "
                       "check them all.",
                       run.options.shape.item[0]);
     } else if (passed + failed == 0) {
-        fprintf(stderr, "FAIL nothing was checked\n");
-        failed++;
+        report_fail_run(run.report, "nothing was checked");
     }
+    report_total(run.report, &passed, &failed, &skipped);
     if (!run.options.quiet)
         report_table(run.report, run.variants, run.variant_count);
     if (run.options.tap)

@@ -6,6 +6,9 @@
 #include "../../bench/base/new_file.h"
 #include "../../bench/base/text.h"
 
+#include <stdarg.h>
+#include <string.h>
+
 void report_worst(struct cell *cell, const struct verdict *v, const char *where)
 {
     if (v->worst_share > cell->worst_share) {
@@ -26,6 +29,19 @@ void report_fail(struct cell *cell, const char *where, const char *how, const ch
         fprintf(stderr, "FAIL %s: %s\n     again: %s\n", where, how, again);
     else if (cell->shown == REPORT_FAILURES_SHOWN + 1)
         fprintf(stderr, "FAIL ... more of this kernel and variant are counted, not shown\n");
+}
+
+void report_fail_run(struct report *report, const char *format, ...)
+{
+    char text[512];
+    va_list list;
+    va_start(list, format);
+    vsnprintf(text, sizeof text, format, list);
+    va_end(list);
+    fprintf(stderr, "FAIL %s\n", text);
+    size_t length = strlen(report->run_failure);
+    snprintf(report->run_failure + length, sizeof report->run_failure - length, "%s%s",
+             report->run_failed++ > 0 ? "; " : "", text);
 }
 
 static bool used(const struct cell *cell)
@@ -55,7 +71,8 @@ void report_table(const struct report *report, const struct variant *variants, i
 
 void report_total(const struct report *report, size_t *passed, size_t *failed, size_t *skipped)
 {
-    *passed = *failed = *skipped = 0;
+    *passed = *skipped = 0;
+    *failed = report->run_failed;
     for (size_t k = 0; k < kernel_count; k++)
         for (int v = 0; v < VARIANT_MAX; v++) {
             *passed += report->cell[k][v].passed;
@@ -83,7 +100,20 @@ void report_tap(const struct report *report, const struct variant *variants, int
             if (c->failed)
                 printf("# %s\n", c->first_failure);
         }
+    if (report->run_failed > 0)
+        printf("not ok %d - the run\n# %s\n", ++number, report->run_failure);
     printf("1..%d\n", number);
+}
+
+static void junit_run(FILE *f, const struct report *report)
+{
+    if (report->run_failed == 0)
+        return;
+    fputs("  <testsuite name=\"mmk-check\" tests=\"1\" failures=\"1\" skipped=\"0\">\n"
+          "    <testcase classname=\"mmk-check\" name=\"the run\">\n      <failure message=\"",
+          f);
+    text_write_xml(f, report->run_failure);
+    fputs("\"/>\n    </testcase>\n  </testsuite>\n", f);
 }
 
 static void junit_suite(FILE *f, const struct report *report, const struct variant *variants,
@@ -133,6 +163,7 @@ bool report_junit(const struct report *report, const struct variant *variants, i
     fputs("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites>\n", n.file);
     for (size_t k = 0; k < kernel_count; k++)
         junit_suite(n.file, report, variants, variant_count, k);
+    junit_run(n.file, report);
     fputs("</testsuites>\n", n.file);
     return new_file_close(&n, true, error, error_bytes);
 }

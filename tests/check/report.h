@@ -25,6 +25,8 @@ struct cell {
 
 struct report {
     struct cell cell[REPORT_KERNELS][VARIANT_MAX];
+    size_t run_failed;      /* what is no kernel's: a run that did not come to its end, say */
+    char run_failure[1024]; /* their sentences */
 };
 
 /* Keeps the verdict's errors where they are the cell's worst so far. */
@@ -34,6 +36,10 @@ void report_worst(struct cell *cell, const struct verdict *verdict, const char *
  * the trial, how what was wrong, again the command that repeats it; NULL: the
  * same bits as the first variant, counted only. */
 void report_fail(struct cell *cell, const char *where, const char *how, const char *again);
+
+/* Prints a failure of the run as a whole, and keeps it for TAP and JUnit. */
+__attribute__((format(printf, 2, 3))) void report_fail_run(struct report *report,
+                                                           const char *format, ...);
 
 /* Worst error per kernel and variant. */
 void report_table(const struct report *report, const struct variant *variants, int variant_count);
