@@ -53,10 +53,12 @@ void plot_tick_text(FILE *gnuplot, const char *text)
 static bool is_whole_svg(int fd)
 {
     char end[32] = "";
-    off_t size = lseek(fd, 0, SEEK_END);
-    return size >= (off_t)sizeof end &&
-           pread(fd, end, sizeof end - 1, size - (off_t)(sizeof end - 1)) > 0 &&
-           strstr(end, "</svg>") != NULL;
+    off_t size = lseek(fd, 0, SEEK_END), at = size - (off_t)(sizeof end - 1);
+    size_t used = 0;
+    for (ssize_t got = 1; at >= 0 && got > 0 && used < sizeof end - 1; used += (size_t)got)
+        if ((got = pread(fd, end + used, sizeof end - 1 - used, at + (off_t)used)) < 0)
+            return false;
+    return strstr(end, "</svg>") != NULL;
 }
 
 bool plot_make(struct new_file *n, const char *path,
