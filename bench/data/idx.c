@@ -8,10 +8,12 @@
 
 #include "../base/regular.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 #include <zlib.h>
 
@@ -83,6 +85,8 @@ static bool fail_damaged(const struct reader *r)
     gzerror(r->file, &problem);
     if (problem == Z_BUF_ERROR)
         return fail(r, "it is truncated" REMEDY);
+    if (problem == Z_ERRNO)
+        return fail(r, "it cannot be read (%s); is the disk well?", strerror(errno));
     if (problem == Z_MEM_ERROR)
         return fail(r, "there is no memory to unpack it; close something");
     return fail(r, "it is damaged" REMEDY);

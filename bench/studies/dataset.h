@@ -28,7 +28,10 @@ struct dataset {
 /* 70 concepts with many instances each. */
 void dataset_open_concepts(struct dataset *s, uint64_t seed);
 
-/* Fashion-MNIST. False: it is not there, and error is one sentence. */
+/* Whether Fashion-MNIST is installed. */
+bool dataset_fashion_is_there(void);
+
+/* Fashion-MNIST. False: it is not there or cannot be read, and error is one sentence. */
 bool dataset_open_fashion(struct dataset *s, uint64_t seed, char *error, size_t error_bytes);
 
 #endif

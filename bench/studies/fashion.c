@@ -14,6 +14,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 enum { SIDE = 28, HALF = SIDE / 2, WIDTH = HALF * SIDE, TEST = 1000 };
 
@@ -84,6 +85,13 @@ static bool read_part(struct pictures *p, const char *part, char *error, size_t 
     data_fashion_path(name, path, sizeof path);
     p->labels = idx_read_labels(path, p->count, error, error_bytes);
     return p->labels != NULL;
+}
+
+bool dataset_fashion_is_there(void)
+{
+    char path[4096];
+    data_fashion_path("train-images-idx3-ubyte.gz", path, sizeof path);
+    return access(path, F_OK) == 0;
 }
 
 bool dataset_open_fashion(struct dataset *s, uint64_t seed, char *error, size_t error_bytes)

@@ -381,6 +381,8 @@ int multiplicity_run(const struct options *o)
     progress("reading and drawing");
     dataset_open_concepts(&datasets[0], o->seed);
     bool fashion = dataset_open_fashion(&datasets[1], o->seed, error, sizeof error);
+    if (!fashion && dataset_fashion_is_there()) /* what is not installed is left out */
+        refuse("%s", error);
     count += fashion;
     for (size_t s = 0; s < count; s++) {
         progress_count(s + 1, count);
