@@ -199,7 +199,10 @@ UNIT_HELP  := $(filter-out $(UNIT_MAIN),$(UNIT_SRC))
 SCALAR_SRC := $(filter %_scalar.c,$(KERNEL_SRC))
 PEER_FILES := $(if $(CROSS)$(SAN),,$(PEERS:%=$(LIB)/peers/%.so) \
                 $(patsubst bench/peers/adapters/%,$(LIB)/peers/%,$(wildcard bench/peers/adapters/*.py)))
-ALL_SRC    := $(sort $(KERNEL_SRC) $(REF_SRC) $(CHECK_SRC) $(BENCH_SRC) $(STUDY_SRC) $(PROBE_SRC) $(UNIT_SRC) $(TRIAL_SRC) $(FUZZ_SRC))
+# Preloaded by tests/faults.sh; a sanitizer has a malloc of its own.
+FAULTS     := $(if $(CROSS)$(SAN),,$(LIB)/faults.so)
+ALL_SRC    := $(sort $(KERNEL_SRC) $(REF_SRC) $(CHECK_SRC) $(BENCH_SRC) $(STUDY_SRC) $(PROBE_SRC) $(UNIT_SRC) $(TRIAL_SRC) $(FUZZ_SRC) \
+    tests/faults/faults.c)
 
 # The autovec baseline: every *_scalar.c once more with the flags of each wide instruction set.
 AUTOVEC_ISAS := $(filter-out scalar,$(ISAS))
@@ -226,7 +229,7 @@ SONAME  := libmmk.so.$(MAJOR)
 
 all: $(LIBS) $(PROGRAMS) $(PEER_FILES) ## build the libraries, mmk-check, mmk-bench and mmk-study
 
-units: $(UNIT_BIN) $(BIN)/mmk-probe $(BIN)/mmk-bench-planted $(if $(CROSS),,$(FUZZERS:%=$(BIN)/replay-%))
+units: $(UNIT_BIN) $(BIN)/mmk-probe $(BIN)/mmk-bench-planted $(FAULTS) $(if $(CROSS),,$(FUZZERS:%=$(BIN)/replay-%))
 
 test: all units check-cross ## run every check and test: this machine, NEON in qemu, CPUs without AVX (SUITES=name...)
 ifdef CROSS
@@ -299,7 +302,7 @@ help: ## this list
 # ---- What the distribution provides ---------------------------------------------------------------
 
 DEPS := gcc libc6-dev binutils pkg-config zlib1g-dev libjansson-dev gnuplot-nox \
-        dataset-fashion-mnist libcmocka-dev libmpfr-dev liblapacke-dev g++
+        dataset-fashion-mnist strace libcmocka-dev libmpfr-dev liblapacke-dev g++
 ifeq ($(HOST_ARCH),x86_64)
 DEPS += libcpuid-dev qemu-user gcc-aarch64-linux-gnu libc6-dev-arm64-cross
 endif
@@ -560,6 +563,11 @@ $(BIN)/mmk-probe: $(call objects,$(PROBE_SRC)) $(LIB)/libmmk-unit.a $(LIB)/libmm
 
 $(BIN)/test-%: $(OBJ)/tests/unit/test_%.o $(LIB)/libmmk-unit.a $(LIB)/libmmk-study.a $(LIB)/libmmk-bench.a $(LIB)/libmmk-ref.a $(TOOL_LIBS)
 	$(call link,$(UNIT_LIBS) $(STUDY_LIBS) $(BENCH_LIBS) -ldl)
+
+$(LIB)/faults.so: $(OBJ)/tests/faults/faults.o
+	$(call say,LD,$@)
+	mkdir -p $(@D)
+	$(CC) -shared $(CFLAGS) $(LDFLAGS) $(NO_LTO) -o $@ $< -ldl
 
 # A fuzzer with libFuzzer's main, and with ours.
 FUZZ_LIBS = $(LIB)/libmmk-bench.a $(LIB)/libmmk-ref.a $(TOOL_LIBS)
