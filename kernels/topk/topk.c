@@ -3,7 +3,7 @@
  *
  * A row is one stream (topk_stream.h), and threads take rows. All time is in the stream's loops:
  * for few results the read of the row, for many the candidates and their sort (topk_<isa>.c has
- * figures). Up to k = 256 it allocates nothing.
+ * figures). Up to k = 64 it allocates nothing.
  */
 #include "topk_stream.h"
 
@@ -15,8 +15,9 @@
 
 #include <stdlib.h>
 
-/* Up to this much working memory stands on the stack: enough for k = 256. */
-enum { STACK_BYTES = 48 * 1024, MEMORY_ALIGN = 64 };
+/* Up to this much working memory stands on the stack: enough for k = 64, and little enough for a
+ * caller whose thread has 48 KB. */
+enum { STACK_BYTES = 32 * 1024, MEMORY_ALIGN = 64 };
 
 /* What one row after another is selected with. */
 struct selector {
