@@ -10,7 +10,7 @@
 cd "$(dirname "$0")/.." && . tests/suite.inc
 check=$BUILD/bin/mmk-check study=$BUILD/bin/mmk-study
 : "${TRIALS:=8}"
-faults=$(pwd)/$BUILD/lib/faults.so
+faults=$(realpath "$BUILD")/lib/faults.so
 words=$*
 # Without peers: what other libraries do without memory is not ours to judge, and some abort.
 bench=$scratch/mmk-bench

@@ -120,6 +120,147 @@ int main(int argc, char **argv)
 }
 END
 
+# Calls whose bits are compared with those of a plain call before.
+cat >"$scratch/bits.c" <<'END'
+#include "mmk.h"
+#include <pthread.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+enum { ROWS = 96, DIM = 40, K = 3, CALLERS = 8, CHILDREN = 12 };
+static float x[ROWS * DIM], y[ROWS * DIM];
+struct bits {
+    float loss, dx[ROWS * DIM], scores[ROWS * ROWS], best[ROWS * K];
+};
+static struct bits expected, of[CALLERS];
+static pthread_barrier_t together;
+static volatile int going = 1;
+static int call(struct bits *b, int threads)
+{
+    struct mmk_matrix mx = {.data = x, .rows = ROWS, .columns = DIM};
+    struct mmk_matrix my = {.data = y, .rows = ROWS, .columns = DIM};
+    struct mmk_matrix_out dx = {.data = b->dx, .rows = ROWS, .columns = DIM};
+    struct mmk_matrix_out out = {.data = b->scores, .rows = ROWS, .columns = ROWS};
+    struct mmk_matrix scores = {.data = b->scores, .rows = ROWS, .columns = ROWS};
+    struct mmk_infonce_problem clip = {
+        .x = &mx, .y = &my, .similarity = MMK_COSINE, .logit_scale = 10};
+    struct mmk_infonce_results wanted = {.loss = &b->loss, .dx = &dx};
+    struct mmk_topk_results best = {.k = K, .values = b->best};
+    struct mmk_options options = {.threads = threads};
+    memset(b, 0, sizeof *b);
+    return mmk_infonce(&clip, &wanted, &options) != MMK_OK ||
+           mmk_similarity_matrix(MMK_NEG_SQ_L2, &mx, &my, &out, &options) != MMK_OK ||
+           mmk_topk(&scores, &best, &options) != MMK_OK;
+}
+static int differs(struct bits *b, int threads)
+{
+    return call(b, threads) != 0 || memcmp(b, &expected, sizeof *b) != 0;
+}
+static void *first_call(void *b)
+{
+    pthread_barrier_wait(&together);
+    return call(b, 1) != 0 ? b : NULL;
+}
+static void *many_calls(void *b)
+{
+    int wrong = 0;
+    while (going)
+        wrong += differs(b, 2);
+    return wrong ? b : NULL;
+}
+static void *one_call(void *b)
+{
+    return differs(b, 1) || differs(b, 3) ? b : NULL;
+}
+/* How many of them return that something was wrong; -1: they cannot be made. */
+static int callers(void *(*run)(void *), int count, size_t stack, int (*meanwhile)(void))
+{
+    pthread_t thread[CALLERS];
+    pthread_attr_t attributes;
+    int wrong = 0;
+    pthread_attr_init(&attributes);
+    if (stack != 0 && pthread_attr_setstacksize(&attributes, stack) != 0)
+        return -1;
+    for (int i = 0; i < count; i++)
+        if (pthread_create(&thread[i], &attributes, run, &of[i]) != 0)
+            return -1;
+    if (meanwhile != NULL)
+        wrong += meanwhile();
+    going = 0;
+    for (int i = 0; i < count; i++) {
+        void *result;
+        pthread_join(thread[i], &result);
+        wrong += result != NULL;
+    }
+    return wrong;
+}
+static int forks(void)
+{
+    static struct bits own;
+    int wrong = 0;
+    for (int i = 0; i < CHILDREN; i++) {
+        int status = -1;
+        pid_t child = fork();
+        if (child == 0) {
+            alarm(30);
+            _exit(differs(&own, 2));
+        }
+        wrong += child < 0 || waitpid(child, &status, 0) != child || status != 0;
+    }
+    return wrong;
+}
+static int changes(void)
+{
+    int wrong = 0;
+    for (int i = 0; i < 300; i++) {
+        for (unsigned isa = 0; isa < MMK_ISA_COUNT; isa++)
+            mmk_isa_use(mmk_isa_name((enum mmk_isa)isa));
+        usleep(1000);
+    }
+    return wrong;
+}
+int main(int argc, char **argv)
+{
+    const char *what = argc > 1 ? argv[1] : "";
+    for (int i = 0; i < ROWS * DIM; i++) {
+        x[i] = (float)(i * 37 % 101) / 50 - 1;
+        y[i] = (float)(i * 53 % 89) / 44 - 1;
+    }
+    if (strcmp(what, "first") == 0) {
+        pthread_barrier_init(&together, NULL, CALLERS);
+        int wrong = callers(first_call, CALLERS, 0, NULL);
+        if (wrong != 0 || call(&expected, 1) != 0)
+            return 1;
+        for (int i = 0; i < CALLERS; i++)
+            wrong += memcmp(&of[i], &expected, sizeof expected) != 0;
+        return wrong != 0;
+    }
+    if (call(&expected, 1) != 0 || expected.loss <= 0)
+        return 2;
+    if (strcmp(what, "fork") == 0)
+        return callers(many_calls, 3, 0, forks) != 0;
+    if (strcmp(what, "isa") == 0)
+        return callers(many_calls, 2, 0, changes) != 0;
+    if (strcmp(what, "small stacks") == 0)
+        return callers(one_call, CALLERS, 48 << 10, NULL) != 0;
+    if (strcmp(what, "nested") == 0) { /* teams within a team, each of whose threads calls */
+        int wrong = 0, ran = 0, next = 0;
+#pragma omp parallel num_threads(2) reduction(+ : wrong, ran) shared(next)
+#pragma omp parallel num_threads(2) reduction(+ : wrong, ran) shared(next)
+        {
+            int mine;
+#pragma omp atomic capture
+            mine = next++;
+            wrong += mine >= CALLERS || differs(&of[mine % CALLERS], 2);
+            ran++;
+        }
+        return wrong != 0 || ran != 4;
+    }
+    return 2;
+}
+END
+
 flags="-std=gnu11 -Wall -Wextra -I kernels ${SAN:+-fsanitize=$SAN}"
 run="timeout 60 env LD_LIBRARY_PATH=$BUILD/lib"
 check "build a program that loads libmmk.so" \
@@ -133,6 +274,27 @@ check "a child of a process without threads has threads" $run "$scratch/process"
 check "a child of a process with an OpenMP of its own computes" \
     $run "$scratch/process" "other OpenMP"
 check "a call within a parallel region makes no threads" $run "$scratch/process" nested
+check "build a program that compares bits" "$CC" $flags -fopenmp -pthread "$scratch/bits.c" \
+    "$BUILD/lib/libmmk.so" -o "$scratch/bits"
+check "first calls from 8 threads at once" $run "$scratch/bits" first
+check "forks while other threads call" $run "$scratch/bits" fork
+check "mmk_isa_use while other threads call" $run "$scratch/bits" isa
+check "calls from threads with stacks of 48 KB" $run "$scratch/bits" "small stacks"
+check "calls from teams within a team" $run OMP_MAX_ACTIVE_LEVELS=2 "$scratch/bits" nested
+# The caller's OpenMP is the other compiler's: libmmk.so has its own beside it.
+case $(basename "$CC") in *clang*) other=gcc runtimes='libomp libgomp' ;; *) other=clang runtimes='libgomp libomp' ;; esac
+if [ -z "$SAN" ] && have $other &&
+    $other $flags -fopenmp -pthread "$scratch/bits.c" "$BUILD/lib/libmmk.so" -o "$scratch/both" \
+        2>/dev/null; then
+    for runtime in $runtimes; do
+        check "$runtime is in that process" \
+            sh -c "LD_LIBRARY_PATH='$BUILD/lib' ldd '$scratch/both' | grep -q $runtime"
+    done
+    check "teams of another OpenMP call" $run OMP_MAX_ACTIVE_LEVELS=2 "$scratch/both" nested
+    check "and a process with both forks" $run "$scratch/both" fork
+else
+    skip "two OpenMP runtimes in one process: needs $other with its OpenMP, and no sanitizer"
+fi
 case $SAN in
 *thread* | *address*) ;; # these have threads and memory of their own
 *)
