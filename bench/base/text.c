@@ -78,3 +78,44 @@ bool text_list_has(const char *list, const char *word)
     }
     return false;
 }
+
+/* Bytes of the character that text begins with; 0: that is no UTF-8. Neither surrogates nor forms
+ * that are longer than need be are. */
+static int utf8_length(const unsigned char *text)
+{
+    static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
+    unsigned char first = text[0];
+    int length = first < 0x80       ? 1
+                 : first >> 5 == 6  ? 2
+                 : first >> 4 == 14 ? 3
+                 : first >> 3 == 30 ? 4
+                                    : 0;
+    uint32_t code = length == 1 ? first : first & (0x7fu >> length);
+    for (int i = 1; i < length; i++) {
+        if (text[i] >> 6 != 2) /* the end of the text, too */
+            return 0;
+        code = code << 6 | (text[i] & 0x3f);
+    }
+    if (code < least[length] || code > 0x10ffff || code >> 11 == 0x1b)
+        return 0;
+    return length;
+}
+
+void text_write_json(FILE *out, const char *text)
+{
+    fputc('"', out);
+    const unsigned char *at = (const unsigned char *)text;
+    while (*at) {
+        int length = utf8_length(at);
+        if (length == 0)
+            fputs("\\ufffd", out);
+        else if (*at < ' ' || *at == 0x7f)
+            fprintf(out, "\\u%04x", *at);
+        else if (*at == '"' || *at == '\\')
+            fprintf(out, "\\%c", *at);
+        else
+            fwrite(at, 1, (size_t)length, out);
+        at += length ? length : 1;
+    }
+    fputc('"', out);
+}

@@ -26,4 +26,8 @@ bool text_list_has(const char *list, const char *word);
 /* Writes text with what XML has other uses for written as entities. */
 void text_write_xml(FILE *out, const char *text);
 
+/* Writes text as a string of JSON, with its quotes; what is no UTF-8 becomes U+FFFD, byte by byte.
+ * (For mmk-check, which is also built where there is no jansson.) */
+void text_write_json(FILE *out, const char *text);
+
 #endif

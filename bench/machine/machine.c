@@ -7,6 +7,7 @@
 #include "../../kernels/mmk.h"
 #include "caches.h"
 #include "counters.h"
+#include "identity.h"
 #include "timer.h"
 
 #include <ctype.h>
@@ -28,28 +29,6 @@ static void read_first_line(const char *path, char *text, size_t bytes)
             snprintf(text, bytes, "%.30s", line);
     }
     fclose(file);
-}
-
-/* The commit of the repository that the program itself lies in (.build/<arch>/bin/). */
-static void read_commit(char *text, size_t bytes)
-{
-#if defined(MMK_COMMIT)
-    snprintf(text, bytes, "%s", MMK_COMMIT);
-#else
-    snprintf(text, bytes, "unknown");
-    FILE *git = popen("git -C \"$(dirname \"$(readlink /proc/$PPID/exe)\")\" describe --always "
-                      "--dirty --abbrev=12 2>/dev/null",
-                      "r");
-    if (!git)
-        return;
-    char line[64];
-    if (fgets(line, sizeof line, git)) {
-        line[strcspn(line, "\n")] = '\0';
-        if (line[0])
-            snprintf(text, bytes, "%s", line);
-    }
-    pclose(git);
-#endif
 }
 
 /* Lower case letters and digits, everything else one hyphen. */
@@ -97,12 +76,7 @@ void machine_describe(struct machine *machine)
     else
         snprintf(machine->system, sizeof machine->system, "unknown");
 
-    /* Some brands name no model at all ("AMD EPYC"): family and model tell what it is. */
-    if (isa.family != 0)
-        snprintf(machine->cpu, sizeof machine->cpu, "%.63s (family %u model %u)", isa.brand,
-                 isa.family, isa.model);
-    else
-        snprintf(machine->cpu, sizeof machine->cpu, "%.63s", isa.brand);
+    identity_cpu(machine->cpu, sizeof machine->cpu);
     make_slug(machine->cpu, machine->slug, sizeof machine->slug);
     snprintf(machine->extensions, sizeof machine->extensions, "%s", isa.extensions);
     snprintf(machine->hypervisor, sizeof machine->hypervisor, "%s", isa.hypervisor);
@@ -131,7 +105,7 @@ void machine_describe(struct machine *machine)
 #endif
     snprintf(machine->library, sizeof machine->library, "%s", mmk_version());
     machine->numerics = mmk_numerics_version();
-    read_commit(machine->commit, sizeof machine->commit);
+    identity_commit(machine->commit, sizeof machine->commit);
     time_t now = time(NULL);
     struct tm utc;
     gmtime_r(&now, &utc);
