@@ -185,8 +185,11 @@ objects = $(patsubst %.c,$(OBJ)/%.o,$1)
 KERNEL_SRC := $(call native,$(wildcard kernels/*/*.c))
 REF_SRC    := $(call native,$(wildcard ref/*.c))
 # With what it shares with the other tools in writing files and output.
-CHECK_SRC  := $(call native,$(wildcard tests/check/*.c)) bench/base/new_file.c bench/base/standard_output.c \
-              bench/base/text.c
+CHECK_SRC  := $(call native,$(wildcard tests/check/*.c)) $(addprefix bench/base/,new_file.c standard_output.c text.c)
+# A cross build is linked statically, and cannot load a library.
+ifdef CROSS
+CHECK_SRC  := $(filter-out tests/check/library.c,$(CHECK_SRC))
+endif
 BENCH_SRC  := $(call native,$(filter-out bench/studies/%,$(wildcard bench/*.c bench/*/*.c)))
 STUDY_SRC  := $(call native,$(wildcard bench/studies/*.c))
 PROBE_SRC  := $(call native,$(wildcard tests/probe/*.c))
@@ -409,6 +412,8 @@ $(PEER_STAMP): FORCE | $(AFTER_DEPS)
 # Every result says how the library was built.
 $(OBJ)/bench/machine/machine.o: CPPFLAGS += '-DMMK_BUILD_FLAGS="$(strip $(MMK_CFLAGS) $(CFLAGS))"'
 
+$(OBJ)/tests/check/%.o: CPPFLAGS += $(if $(CROSS),,-DLIBRARY_LOADS=1)
+
 # The part of a file name after its last underscore.
 ending = $(lastword $(subst _, ,$(basename $(notdir $1))))
 
@@ -535,8 +540,10 @@ endif
 
 TOOL_LIBS := $(if $(AUTOVEC_ROWS),$(LIB)/libmmk-autovec.a) $(LIB)/libmmk-internal.a
 
+# tests/check/library.c stands between the cases and every public function.
+PUBLIC = $(shell sed -n 's/^MMK_API.*\(mmk_[a-z_0-9]*\)\x28.*/\1/p' kernels/mmk.h)
 $(BIN)/mmk-check: $(call objects,$(CHECK_SRC) $(REF_SRC)) $(TOOL_LIBS)
-	$(call link)
+	$(call link,$(if $(CROSS),,$(PUBLIC:%=-Wl$(comma)--wrap=%) -ldl))
 
 $(BIN)/mmk-bench: $(call objects,$(BENCH_SRC) $(REF_SRC)) $(TOOL_LIBS)
 	$(call link,$(BENCH_LIBS) -ldl)

@@ -163,13 +163,23 @@ static void check(struct run *run, struct placed *p, struct first *first, struct
     char how[512];
     struct verdict verdict;
     bool same = false;
-    /* What a row suits shows in no bit: in one of the placements it is the other. */
-    run->row = run->variants[variant].row;
-    run->row.add_ports ^= p->placement == PLACE_BEGIN;
-    isa_use_row(&run->row);
+    enum mmk_status used =
+        variant_use(&run->variants[variant], p->placement == PLACE_BEGIN, &run->row);
+    if (used != MMK_OK) {
+        snprintf(how, sizeof how, "mmk_isa_use returned an error: %s", mmk_status_string(used));
+        report_fail(cell, where, how, again);
+        return;
+    }
     place_workspace(&run->places, p, number_of(run));
     trial_poison(t);
-    if (!call_kernel(run, t, how, sizeof how)) {
+    bool called = call_kernel(run, t, how, sizeof how);
+    const char *lacked = library_lacked();
+    if (lacked) {
+        snprintf(how, sizeof how, "the library has no %s", lacked);
+        report_skip(cell, how);
+        return;
+    }
+    if (!called) {
         report_fail(cell, where, how, again);
         return;
     }
@@ -221,9 +231,10 @@ static void describe(struct run *run, const struct trial *t, const char *shape, 
              "%s %s%s, shape %s, fill %s, seed %" PRIu64 ", pass %s", kernel, isa, threads, shape,
              fill_name(t->fill), t->seed, placement_name(placement));
     snprintf(note->again, sizeof note->again,
-             "mmk-check --kernel %s --isa %s%s --shape '%s' --fill %s --seed %" PRIu64 "%s", kernel,
-             strcmp(isa, "scalar") == 0 ? "" : "scalar,", isa, shape, fill_name(t->fill), t->seed,
-             run->options.quick ? " --quick" : "");
+             "mmk-check --kernel %s --isa %s%s --shape '%s' --fill %s --seed %" PRIu64 "%s%s%s",
+             kernel, strcmp(isa, "scalar") == 0 ? "" : "scalar,", isa, shape, fill_name(t->fill),
+             t->seed, run->options.quick ? " --quick" : "", run->library ? " --library " : "",
+             run->library ? run->library->path : "");
 }
 
 /* How many checks a trial is made of. */
@@ -262,8 +273,10 @@ static void run_trial(struct run *run, size_t kernel_index, const struct shape *
         options_error("no memory for %s, shape %s; use a smaller --shape.", kernel->name,
                       shape_text);
     alarm(SECONDS_PER_TRIAL);
+    library_pause(); /* norms that are an input are our own */
     trial_fill(t);
     trial_oracle(t);
+    library_resume();
     for (int i = 0; i < t->buffer_count; i++)
         p.home[i] = t->buffer[i].data;
     /* Every pass has a thread count, and over the shapes every thread count is in every pass. */
@@ -286,7 +299,9 @@ static void run_trial(struct run *run, size_t kernel_index, const struct shape *
                 continue;
             struct cell *cell = &run->report->cell[kernel_index][v];
             if (run->variants[v].usable != MMK_OK || cell->crashed >= CRASHES_PER_CELL) {
-                cell->skipped++;
+                report_skip(cell, run->variants[v].usable != MMK_OK
+                                      ? mmk_status_string(run->variants[v].usable)
+                                      : "the rest, after it crashed so often");
                 continue;
             }
             t->options.threads =

@@ -11,6 +11,7 @@
 #define MMK_CHECK_CHECK_H
 
 #include "crash.h"
+#include "library.h"
 #include "options.h"
 #include "place.h"
 #include "report.h"
@@ -27,7 +28,10 @@ struct run {
     size_t first;            /* checks before this one have been done by an earlier child */
     size_t ordinal;
     struct places places;
-    struct isa_row row; /* in use */
+    struct isa_row row;            /* in use */
+    const struct library *library; /* NULL: our own code is judged */
+    const char *version;           /* of our own code, whatever is judged */
+    int numerics;
 };
 
 /* Calls visit for every chosen kernel (its index), shape, fill and seed. */

@@ -14,12 +14,12 @@
 
 /* Shared with the child: what is running, and how the last child ended. */
 struct crash_note {
-    size_t ordinal;  /* the check that runs: counted over the whole run, from 1 */
-    bool running;    /* a kernel is being called */
-    int signal;      /* what ended the child; 0: it came to the end */
-    void *address;   /* the address that faulted */
-    char where[256]; /* names kernel, variant, shape and seed */
-    char again[256]; /* the command that repeats it */
+    size_t ordinal;   /* the check that runs: counted over the whole run, from 1 */
+    bool running;     /* a kernel is being called */
+    int signal;       /* what ended the child; 0: it came to the end */
+    void *address;    /* the address that faulted */
+    char where[256];  /* names kernel, variant, shape and seed */
+    char again[4608]; /* the command that repeats it */
     size_t kernel;
     int variant;
 };

@@ -29,6 +29,7 @@ struct fingerprint {
     double worst; /* of the bound */
 };
 static struct fingerprint fingerprints[REPORT_KERNELS][FILL_COUNT];
+static const char *missing[REPORT_KERNELS]; /* a function that the library lacks */
 static int failures;
 
 /* Average errors of one output's trials, in places, of normal numbers: as they are, and outward. */
@@ -86,10 +87,19 @@ static void fingerprint_trial(struct run *run, size_t k, const struct shape *sha
     if (!trial_open(&t, kernels[k], shape, fill, seed))
         options_error("no memory for %s, shape %s; use a smaller --shape.", kernels[k]->name,
                       shape_text);
+    library_pause(); /* norms that are an input are our own */
     trial_fill(&t);
     trial_oracle(&t);
+    library_resume();
     trial_poison(&t);
-    if (trial_call(&t) != MMK_OK)
+    enum mmk_status status = trial_call(&t);
+    const char *lacked = library_lacked();
+    if (lacked) {
+        missing[k] = lacked;
+        trial_close(&t);
+        return;
+    }
+    if (status != MMK_OK)
         options_error("%s, shape %s returned an error: %s.", kernels[k]->name, shape_text,
                       mmk_error_detail());
     struct fingerprint *f = &fingerprints[k][fill];
@@ -147,9 +157,14 @@ int fingerprint_print(struct run *run)
             last = v; /* the widest, or the one that was asked for */
     if (last < 0)
         options_error("--fingerprint needs one of the library's own instruction sets.");
-    isa_use_row(&run->variants[last].row);
+    enum mmk_status used = variant_use(&run->variants[last], false, &run->row);
+    if (used != MMK_OK)
+        options_error("%s cannot be used: %s.", run->variants[last].name, mmk_status_string(used));
     check_each(run, fingerprint_trial);
     printf("numerics version %d\n", mmk_numerics_version());
+    for (size_t k = 0; k < kernel_count; k++)
+        if (missing[k])
+            fprintf(stderr, "skipped %s: the library has no %s\n", kernels[k]->name, missing[k]);
     for (size_t k = 0; k < kernel_count; k++)
         for (int fill = 0; fill < FILL_GIVEN; fill++)
             if (fingerprints[k][fill].trials)

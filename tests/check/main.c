@@ -33,8 +33,8 @@ static void choose_variant(struct run *run, const char *source, const char *name
         for (int i = 0; i < run->variant_count; i++)
             snprintf(known + strlen(known), sizeof known - strlen(known), " %s",
                      run->variants[i].name);
-        options_error("%s: this build has no instruction set '%s'; it has:%s.", source, name,
-                      known);
+        options_error("%s: %s has no instruction set '%s'; it has:%s.", source,
+                      run->library ? run->library->path : "this build", name, known);
     }
     if (run->variants[v].usable != MMK_OK)
         options_error("%s: '%s' cannot run here: %s", source, name,
@@ -62,8 +62,10 @@ static void check_required_names(const struct run *run)
     for (int i = 0; i < run->options.require.count; i++) {
         const char *name = run->options.require.item[i];
         bool known = find_variant(run, name) >= 0;
-        for (unsigned isa = 0; isa < MMK_ISA_COUNT; isa++)
-            known = known || strcmp(name, mmk_isa_name((enum mmk_isa)isa)) == 0;
+        for (unsigned isa = 0; isa < MMK_ISA_COUNT; isa++) {
+            const char *known_name = mmk_isa_name((enum mmk_isa)isa);
+            known = known || (known_name && strcmp(name, known_name) == 0);
+        }
         if (!known)
             options_error("--require %s: there is no such instruction set; --list shows them.",
                           name);
@@ -82,7 +84,7 @@ static void check_required(const struct run *run)
         if (done > 0)
             continue;
         report_fail_run(run->report, "--require %s: no check ran on it: %s", name,
-                        v < 0             ? "this build does not have it"
+                        v < 0             ? "it is not there"
                         : !run->chosen[v] ? "it was not chosen"
                                           : mmk_status_string(run->variants[v].usable));
     }
@@ -132,6 +134,43 @@ static void print_list(const struct run *run)
                                                  : mmk_status_string(run->variants[v].usable));
 }
 
+/* --library: all that follows is of the library. */
+static void open_library(struct run *run)
+{
+    static struct library library;
+    static char error[8192];
+    if (!LIBRARY_LOADS)
+        options_error(
+            "--library: this mmk-check is linked statically, and cannot load one; use one "
+            "that was built on the machine itself.");
+    if (!library_open(&library, run->options.library, error, sizeof error))
+        options_error("--library: %s.", error);
+    run->library = &library;
+    run->variant_count = variants_find_theirs(run->variants);
+}
+
+static void say_what_runs(const struct run *run)
+{
+    if (run->library) {
+        const struct library *library = run->library;
+        printf("library %s: mmk %s, numerics version %d; %zu functions are called in it\n",
+               library->path, library->version, library->numerics, library->found);
+        if (library->lacks[0])
+            printf("library lacks %s: what needs them is skipped\n", library->lacks);
+        if (MMK_VERSION_MAJOR == 0 && strcmp(library->version, run->version) != 0)
+            printf("library is another version than mmk-check: while the major version is 0, "
+                   "failures may be differences of the interface\n");
+        printf("autovec variants are not a library's, and left out\n");
+    }
+    printf("mmk-check %s, numerics version %d, seed %" PRIu64 ", runs on:", run->version,
+           run->numerics, run->options.seed);
+    for (int v = 0; v < run->variant_count; v++)
+        if (run->chosen[v])
+            printf(" %s%s", run->variants[v].name,
+                   run->variants[v].usable == MMK_OK ? "" : " (skipped, not usable here)");
+    printf("\n");
+}
+
 int main(int argc, char **argv)
 {
     static struct run run; /* guards and lists start at zero */
@@ -140,9 +179,13 @@ int main(int argc, char **argv)
     standard_output_watch();
     options_parse(&run.options, argc, argv);
     char error[4600];
+    run.version = mmk_version();
+    run.numerics = mmk_numerics_version();
     if (!kernels_complete(error, sizeof error))
         options_error("%s", error);
     run.variant_count = variants_find(run.variants);
+    if (run.options.library)
+        open_library(&run);
     if (kernel_count > REPORT_KERNELS)
         options_error("REPORT_KERNELS in report.h is too small for %zu kernels.", kernel_count);
     options_check_names(&run.options);
@@ -160,15 +203,8 @@ int main(int argc, char **argv)
 
     run.report = crash_shared(sizeof *run.report);
     run.note = crash_shared(sizeof *run.note);
-    if (!run.options.quiet) {
-        printf("mmk-check %s, numerics version %d, seed %" PRIu64 ", runs on:", mmk_version(),
-               mmk_numerics_version(), run.options.seed);
-        for (int v = 0; v < run.variant_count; v++)
-            if (run.chosen[v])
-                printf(" %s%s", run.variants[v].name,
-                       run.variants[v].usable == MMK_OK ? "" : " (skipped, not usable here)");
-        printf("\n");
-    }
+    if (!run.options.quiet)
+        say_what_runs(&run);
     bool finished = crash_run(run.note, check_run, check_crashed, &run);
 
     size_t passed, failed, skipped;

@@ -21,7 +21,7 @@ struct options {
     unsigned long repeat;
     bool may_take_eight; /* threads, where a shape has work for them */
     bool list, fingerprint, quick, tap, quiet, stop;
-    const char *junit;
+    const char *junit, *library;
 };
 
 /* Says what is wrong with the options, or with what they ask of this machine, and exits with 2. */

@@ -19,6 +19,12 @@ void report_worst(struct cell *cell, const struct verdict *v, const char *where)
     }
 }
 
+void report_skip(struct cell *cell, const char *reason)
+{
+    cell->skipped++;
+    snprintf(cell->skip_reason, sizeof cell->skip_reason, "%s", reason);
+}
+
 void report_fail(struct cell *cell, const char *where, const char *how, const char *again)
 {
     if (cell->failed++ == 0)
@@ -60,8 +66,7 @@ void report_table(const struct report *report, const struct variant *variants, i
                 continue;
             if (c->passed + c->failed == 0)
                 printf("%-25s %-15s %9s %7s %8s  skipped %zu: %s\n", kernels[k]->name,
-                       variants[v].name, "-", "-", "-", c->skipped,
-                       mmk_status_string(variants[v].usable));
+                       variants[v].name, "-", "-", "-", c->skipped, c->skip_reason);
             else
                 printf("%-25s %-15s %9zu %7zu %8.3f  %-9.2e %-9.3g %s\n", kernels[k]->name,
                        variants[v].name, c->passed, c->failed, c->worst_share, c->worst_abs,
@@ -93,7 +98,7 @@ void report_tap(const struct report *report, const struct variant *variants, int
             printf("%sok %d - %s %s", c->failed ? "not " : "", ++number, kernels[k]->name,
                    variants[v].name);
             if (c->passed + c->failed == 0)
-                printf(" # SKIP %s\n", mmk_status_string(variants[v].usable));
+                printf(" # SKIP %s\n", c->skip_reason);
             else
                 printf("\n# %zu passed, %zu failed, worst error %.3f of the bound\n", c->passed,
                        c->failed, c->worst_share);
@@ -143,7 +148,7 @@ static void junit_suite(FILE *f, const struct report *report, const struct varia
             fputs("</failure>\n", f);
         } else if (c->passed == 0) {
             fputs("      <skipped message=\"", f);
-            text_write_xml(f, mmk_status_string(variants[v].usable));
+            text_write_xml(f, c->skip_reason);
             fputs("\"/>\n", f);
         }
         fprintf(f,

@@ -17,6 +17,7 @@ enum { REPORT_KERNELS = 64, REPORT_FAILURES_SHOWN = 4 };
 /* One kernel on one variant. */
 struct cell {
     size_t passed, failed, shown, skipped, crashed;
+    char skip_reason[160];
     double worst_share;          /* greatest |error| / bound, */
     double worst_abs, worst_ulp; /* and the errors of that trial */
     char worst_where[128];
@@ -28,6 +29,9 @@ struct report {
     size_t run_failed;      /* what is no kernel's: a run that did not come to its end, say */
     char run_failure[1024]; /* their sentences */
 };
+
+/* Counts a skip, and keeps why. */
+void report_skip(struct cell *cell, const char *reason);
 
 /* Keeps the verdict's errors where they are the cell's worst so far. */
 void report_worst(struct cell *cell, const struct verdict *verdict, const char *where);

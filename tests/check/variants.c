@@ -1,4 +1,5 @@
-/* variants.c - what is checked: every instruction set of this build, and the autovec baselines.
+/* variants.c - what is checked: every instruction set of this build, and the autovec baselines; of
+ * another library those instruction sets that it offers.
  * SPDX-License-Identifier: MIT
  */
 #include "variants.h"
@@ -12,12 +13,38 @@ int variants_find(struct variant variants[VARIANT_MAX])
         const struct isa_row *row = isa_builtin_row((enum mmk_isa)isa);
         if (row)
             variants[count++] =
-                (struct variant){row->name, *row, mmk_isa_usable((enum mmk_isa)isa)};
+                (struct variant){row->name, *row, false, mmk_isa_usable((enum mmk_isa)isa)};
     }
     for (int isa = 0; isa < MMK_ISA_COUNT; isa++) {
         struct isa_row row;
         if (autovec_row((enum mmk_isa)isa, &row))
-            variants[count++] = (struct variant){row.name, row, mmk_isa_usable((enum mmk_isa)isa)};
+            variants[count++] =
+                (struct variant){row.name, row, false, mmk_isa_usable((enum mmk_isa)isa)};
     }
     return count;
+}
+
+int variants_find_theirs(struct variant variants[VARIANT_MAX])
+{
+    int count = 0;
+    for (int isa = 0; count < VARIANT_MAX; isa++) {
+        const char *name = mmk_isa_name((enum mmk_isa)isa);
+        if (!name)
+            break;
+        enum mmk_status usable = mmk_isa_usable((enum mmk_isa)isa);
+        bool elsewhere = isa < MMK_ISA_COUNT && !isa_builtin_row((enum mmk_isa)isa);
+        if (usable == MMK_OK || !elsewhere)
+            variants[count++] = (struct variant){.name = name, .theirs = true, .usable = usable};
+    }
+    return count;
+}
+
+enum mmk_status variant_use(const struct variant *variant, bool other, struct isa_row *row)
+{
+    if (variant->theirs)
+        return mmk_isa_use(variant->name);
+    *row = variant->row;
+    row->add_ports ^= other;
+    isa_use_row(row);
+    return MMK_OK;
 }

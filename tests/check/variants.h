@@ -1,4 +1,5 @@
-/* variants.h - what is checked: every instruction set of this build, and the autovec baselines.
+/* variants.h - what is checked: every instruction set of this build, and the autovec baselines; of
+ * another library those instruction sets that it offers.
  * SPDX-License-Identifier: MIT
  */
 #ifndef MMK_VARIANTS_H
@@ -7,8 +8,9 @@
 #include "../../kernels/isa/isa.h"
 
 struct variant {
-    const char *name; /* "avx512", "autovec-avx512" */
-    struct isa_row row;
+    const char *name;       /* "avx512", "autovec-avx512" */
+    struct isa_row row;     /* of another library: nothing */
+    bool theirs;            /* another library's */
     enum mmk_status usable; /* MMK_OK, or why this machine cannot run it */
 };
 
@@ -16,5 +18,13 @@ enum { VARIANT_MAX = 2 * MMK_ISA_COUNT }; /* of each its own, and the autovec ba
 
 /* Fills in the variants of this build, scalar first, and returns their number. */
 int variants_find(struct variant variants[VARIANT_MAX]);
+
+/* The same of the library that is loaded (library.h), by its public functions. Those that no
+ * machine of this architecture runs are not among them. */
+int variants_find_theirs(struct variant variants[VARIANT_MAX]);
+
+/* Has the next calls made on the variant. What its row suits shows in no bit: with `other` it is
+ * what does not suit this machine. row keeps what is in use. */
+enum mmk_status variant_use(const struct variant *variant, bool other, struct isa_row *row);
 
 #endif
