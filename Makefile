@@ -185,10 +185,13 @@ objects = $(patsubst %.c,$(OBJ)/%.o,$1)
 KERNEL_SRC := $(call native,$(wildcard kernels/*/*.c))
 REF_SRC    := $(call native,$(wildcard ref/*.c))
 # With what it shares with the other tools in writing files and output.
-CHECK_SRC  := $(call native,$(wildcard tests/check/*.c)) $(addprefix bench/base/,new_file.c standard_output.c text.c)
-# A cross build is linked statically, and cannot load a library.
+CHECK_SRC  := $(call native,$(wildcard tests/check/*.c)) $(addprefix bench/base/,new_file.c standard_output.c text.c) \
+              bench/machine/identity.c
+# A cross build is linked statically, and cannot load a library; nor has it jansson, to merge reports.
 ifdef CROSS
 CHECK_SRC  := $(filter-out tests/check/library.c,$(CHECK_SRC))
+else
+CHECK_SRC  += $(wildcard tests/merge/*.c) bench/results/json_parts.c $(addprefix bench/base/,console.c memory.c regular.c)
 endif
 BENCH_SRC  := $(call native,$(filter-out bench/studies/%,$(wildcard bench/*.c bench/*/*.c)))
 STUDY_SRC  := $(call native,$(wildcard bench/studies/*.c))
@@ -412,7 +415,7 @@ $(PEER_STAMP): FORCE | $(AFTER_DEPS)
 # Every result says how the library was built.
 $(OBJ)/bench/machine/machine.o: CPPFLAGS += '-DMMK_BUILD_FLAGS="$(strip $(MMK_CFLAGS) $(CFLAGS))"'
 
-$(OBJ)/tests/check/%.o: CPPFLAGS += $(if $(CROSS),,-DLIBRARY_LOADS=1)
+$(OBJ)/tests/check/%.o: CPPFLAGS += $(if $(CROSS),,-DLIBRARY_LOADS=1 -DMERGE_READS=1)
 
 # The part of a file name after its last underscore.
 ending = $(lastword $(subst _, ,$(basename $(notdir $1))))
@@ -543,7 +546,7 @@ TOOL_LIBS := $(if $(AUTOVEC_ROWS),$(LIB)/libmmk-autovec.a) $(LIB)/libmmk-interna
 # tests/check/library.c stands between the cases and every public function.
 PUBLIC = $(shell sed -n 's/^MMK_API.*\(mmk_[a-z_0-9]*\)\x28.*/\1/p' kernels/mmk.h)
 $(BIN)/mmk-check: $(call objects,$(CHECK_SRC) $(REF_SRC)) $(TOOL_LIBS)
-	$(call link,$(if $(CROSS),,$(PUBLIC:%=-Wl$(comma)--wrap=%) -ldl))
+	$(call link,$(if $(CROSS),,$(PUBLIC:%=-Wl$(comma)--wrap=%) $(call packages,jansson,--libs) -ldl))
 
 $(BIN)/mmk-bench: $(call objects,$(BENCH_SRC) $(REF_SRC)) $(TOOL_LIBS)
 	$(call link,$(BENCH_LIBS) -ldl)

@@ -72,10 +72,9 @@ json_t *json_open(const char *path, const char *format, char *error, size_t erro
 
 void json_disown(const char *path, const char *format, char *error, size_t error_bytes)
 {
-    snprintf(
-        error, error_bytes,
-        "%s was not written by this mmk-bench (format %s); remove it, restore it or give another",
-        path, format);
+    snprintf(error, error_bytes,
+             "%s is no whole file of the format %s; remove it, restore it or give another", path,
+             format);
 }
 
 void json_make_one_line(char *text)

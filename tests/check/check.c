@@ -155,8 +155,8 @@ static bool same_apart(struct run *run, struct placed *p, char *how, size_t size
 
 /* Calls the kernel as the variant and options of the trial say, and judges what it did; with apart,
  * also for each output alone. */
-static void check(struct run *run, struct placed *p, struct first *first, struct cell *cell,
-                  int variant, bool apart)
+static void check(struct run *run, struct placed *p, const char *shape, struct first *first,
+                  struct cell *cell, int variant, bool apart)
 {
     const char *where = run->note->where, *again = run->note->again;
     struct trial *t = &p->trial;
@@ -195,6 +195,7 @@ static void check(struct run *run, struct placed *p, struct first *first, struct
         for (int i = 0; i < t->buffer_count; i++)
             if (t->buffer[i].output)
                 memcpy(p->home[i], t->buffer[i].data, buffer_bytes(&t->buffer[i]));
+        report_digest(&run->report->digest[run->note->kernel], run->trial, t, shape);
         verdict = first->verdict;
     } else if (same_bits(p, first->from, how, sizeof how)) {
         same = true;
@@ -266,6 +267,7 @@ static void run_trial(struct run *run, size_t kernel_index, const struct shape *
         run->ordinal += checks;
         return;
     }
+    run->trial = run->ordinal;
     struct placed p = {0};
     struct first first = {0};
     struct trial *t = &p.trial;
@@ -309,7 +311,7 @@ static void run_trial(struct run *run, size_t kernel_index, const struct shape *
             run->note->kernel = kernel_index;
             run->note->variant = v;
             describe(run, t, shape_text, v, (enum placement)placement);
-            check(run, &p, &first, cell, v, (run->ordinal + apart) % checks == 0);
+            check(run, &p, shape_text, &first, cell, v, (run->ordinal + apart) % checks == 0);
             over = cell->failed > 0 && is_over(run);
         }
     }

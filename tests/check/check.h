@@ -27,6 +27,7 @@ struct run {
     struct crash_note *note; /* shared */
     size_t first;            /* checks before this one have been done by an earlier child */
     size_t ordinal;
+    size_t trial; /* the one that runs: how many checks came before it */
     struct places places;
     struct isa_row row;            /* in use */
     const struct library *library; /* NULL: our own code is judged */

@@ -5,6 +5,10 @@
 #include "../../bench/base/standard_output.h"
 #include "check.h"
 #include "fingerprint.h"
+#include "report_json.h"
+#if MERGE_READS
+#include "../merge/merge.h"
+#endif
 
 #include <errno.h>
 #include <inttypes.h>
@@ -49,9 +53,10 @@ static void choose_variants(struct run *run)
     if (o->isa.count > 0)
         for (int i = 0; i < o->isa.count; i++)
             choose_variant(run, "--isa", o->isa.item[i]);
-    else if (environment && *environment)
+    else if (environment && *environment) {
         choose_variant(run, "MMK_ISA", environment);
-    else
+        run->options.isa = (struct list){.item = {environment}, .count = 1}; /* for reports */
+    } else
         for (int v = 0; v < run->variant_count; v++)
             run->chosen[v] = true;
 }
@@ -149,6 +154,18 @@ static void open_library(struct run *run)
     run->variant_count = variants_find_theirs(run->variants);
 }
 
+/* A cross build writes reports, and has no jansson to read them with. */
+static int merge(int argc, char **argv)
+{
+#if MERGE_READS
+    return merge_main(argc, argv);
+#else
+    (void)argc, (void)argv;
+    options_error("merge: this is a cross build, which has no jansson; take the reports to a "
+                  "machine with an mmk-check of its own.");
+#endif
+}
+
 static void say_what_runs(const struct run *run)
 {
     if (run->library) {
@@ -174,9 +191,12 @@ static void say_what_runs(const struct run *run)
 int main(int argc, char **argv)
 {
     static struct run run; /* guards and lists start at zero */
+    static struct host host;
     if (start_anew)
         run_anew(argv);
     standard_output_watch();
+    if (argc > 1 && strcmp(argv[1], "merge") == 0)
+        return merge(argc - 1, argv + 1);
     options_parse(&run.options, argc, argv);
     char error[4600];
     run.version = mmk_version();
@@ -193,6 +213,8 @@ int main(int argc, char **argv)
     check_required_names(&run);
     if (run.options.junit && !new_file_possible(run.options.junit, error, sizeof error))
         options_error("--junit %s.", error);
+    if (run.options.json && !new_file_possible(run.options.json, error, sizeof error))
+        options_error("--json %s.", error);
     if (run.options.list) {
         print_list(&run);
         return 0;
@@ -203,6 +225,8 @@ int main(int argc, char **argv)
 
     run.report = crash_shared(sizeof *run.report);
     run.note = crash_shared(sizeof *run.note);
+    if (run.options.json)
+        host_find(&host, run.options.emulated);
     if (!run.options.quiet)
         say_what_runs(&run);
     bool finished = crash_run(run.note, check_run, check_crashed, &run);
@@ -229,5 +253,9 @@ int main(int argc, char **argv)
     if (run.options.junit && !report_junit(run.report, run.variants, run.variant_count,
                                            run.options.junit, error, sizeof error))
         options_error("--junit %s.", error);
+    const struct report_facts facts = {&host,  run.version, run.numerics, finished,
+                                       passed, failed,      skipped};
+    if (run.options.json && !report_json(&run, &facts, run.options.json, error, sizeof error))
+        options_error("--json %s.", error);
     return failed > 0;
 }

@@ -67,7 +67,9 @@ enum {
     OPT_REQUIRE,
     OPT_QUIET,
     OPT_STOP,
-    OPT_LIBRARY
+    OPT_JSON,
+    OPT_LIBRARY,
+    OPT_EMULATED
 };
 
 static const struct argp_option argp_options[] = {
@@ -90,10 +92,15 @@ static const struct argp_option argp_options[] = {
      0},
     {"tap", OPT_TAP, NULL, 0, "Report as TAP on standard output", 0},
     {"junit", OPT_JUNIT, "FILE", 0, "Write a JUnit XML report as well", 0},
+    {"json", OPT_JSON, "FILE", 0, "Write a report as JSON as well, for mmk-check merge", 0},
     {"library", OPT_LIBRARY, "PATH", 0,
      "Judge this libmmk.so (a fork, an older one) in place of the code in mmk-check: each "
      "instruction set that it offers; what it lacks is skipped. The compiler's own (autovec) are "
      "left out, having no public name",
+     0},
+    {"emulated", OPT_EMULATED, NULL, 0,
+     "This machine is an emulated one (qemu-system without KVM), which on aarch64 mmk-check cannot "
+     "see",
      0},
     {"quiet", OPT_QUIET, NULL, 0, "Print failures and the closing line only", 0},
     {"stop", OPT_STOP, NULL, 0, "End at the first failure", 0},
@@ -153,8 +160,14 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
     case OPT_JUNIT:
         o->junit = arg;
         break;
+    case OPT_JSON:
+        o->json = arg;
+        break;
     case OPT_LIBRARY:
         o->library = arg;
+        break;
+    case OPT_EMULATED:
+        o->emulated = true;
         break;
     case OPT_QUIET:
         o->quiet = true;
@@ -195,11 +208,12 @@ void options_parse(struct options *o, int argc, char **argv)
         NULL,
         "Checks every mmk kernel on every instruction set of this machine against the double "
         "oracle "
-        "and bit by bit against the others.\v"
+        "and bit by bit against the others. `mmk-check merge --help`: one verdict over the runs of "
+        "several machines.\v"
         "Exit status: 0 all passed (what is skipped is counted, and fails only where --require "
         "names it), 1 something failed, 2 bad options or files that cannot be written. The last "
-        "line is `N passed, N failed, N skipped`; --tap puts `# ` before it. In JUnit and TAP a "
-        "test is a kernel on an instruction set.",
+        "line is `N passed, N failed, N skipped`; --tap puts `# ` before it. In JUnit, TAP and "
+        "JSON a test is a kernel on an instruction set.",
         NULL,
         NULL,
         NULL};

@@ -20,8 +20,8 @@ struct options {
     uint64_t seed;
     unsigned long repeat;
     bool may_take_eight; /* threads, where a shape has work for them */
-    bool list, fingerprint, quick, tap, quiet, stop;
-    const char *junit, *library;
+    bool list, fingerprint, quick, tap, quiet, stop, emulated;
+    const char *junit, *json, *library;
 };
 
 /* Says what is wrong with the options, or with what they ask of this machine, and exits with 2. */

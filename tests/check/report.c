@@ -1,4 +1,5 @@
-/* report.c - what was found: counters per kernel and variant, failures, TAP and JUnit output.
+/* report.c - what was found: counters per kernel and variant, hashes of all results, failures, TAP
+ * and JUnit output.
  * SPDX-License-Identifier: MIT
  */
 #include "report.h"
@@ -17,6 +18,44 @@ void report_worst(struct cell *cell, const struct verdict *v, const char *where)
         cell->worst_ulp = v->worst_ulp;
         snprintf(cell->worst_where, sizeof cell->worst_where, "%s", where);
     }
+}
+
+static uint64_t mix(uint64_t hash, uint64_t word)
+{
+    hash = (hash ^ word) * 0x9e3779b97f4a7c15u;
+    return hash ^ hash >> 29;
+}
+
+static uint64_t mix_text(uint64_t hash, const char *text)
+{
+    for (; *text; text++)
+        hash = mix(hash, (unsigned char)*text);
+    return mix(hash, 0);
+}
+
+/* Without the padding between rows. */
+static uint64_t mix_inputs(uint64_t hash, const struct trial *t)
+{
+    for (int index = 0; index < t->buffer_count; index++) {
+        const struct buffer *b = &t->buffer[index];
+        size_t words = b->cols * element_bytes(b->element) / sizeof(uint32_t);
+        size_t stride = b->ld * element_bytes(b->element) / sizeof(uint32_t);
+        for (size_t i = 0; !b->output && i < b->rows; i++)
+            for (size_t w = 0; w < words; w++)
+                hash = mix(hash, ((const uint32_t *)b->data)[i * stride + w]);
+    }
+    return hash;
+}
+
+void report_digest(struct digest *digest, size_t number, const struct trial *t, const char *shape)
+{
+    if (digest->trials > 0 && digest->last == number)
+        return;
+    digest->last = number;
+    digest->trials++;
+    digest->inputs = mix_text(mix_text(digest->inputs, shape), fill_name(t->fill));
+    digest->inputs = mix_inputs(mix(digest->inputs, t->seed), t);
+    digest->results = mix(digest->results, trial_fingerprint(t));
 }
 
 void report_skip(struct cell *cell, const char *reason)

@@ -1,4 +1,5 @@
-/* report.h - what was found: counters per kernel and variant, failures, TAP and JUnit output.
+/* report.h - what was found: counters per kernel and variant, hashes of all results, failures, TAP
+ * and JUnit output.
  * SPDX-License-Identifier: MIT
  *
  * The counters live in memory that is shared with the child process that runs the checks, so that
@@ -24,11 +25,25 @@ struct cell {
     char first_failure[512];
 };
 
+/* All trials of a kernel, in order. Two runs whose inputs are the same must have the same results:
+ * bits do not depend on machine, instruction set, threads or workspace. */
+struct digest {
+    uint64_t inputs;  /* what was tried: shapes, fills, seeds, and all bytes of the inputs */
+    uint64_t results; /* as trial_fingerprint() has them, of the first variant that came through */
+    size_t trials;
+    size_t last; /* the trial that was counted last: a crash begins one anew */
+};
+
 struct report {
     struct cell cell[REPORT_KERNELS][VARIANT_MAX];
     size_t run_failed;      /* what is no kernel's: a run that did not come to its end, say */
     char run_failure[1024]; /* their sentences */
+    struct digest digest[REPORT_KERNELS];
 };
+
+/* number: of the trial, counted over the whole run. */
+void report_digest(struct digest *digest, size_t number, const struct trial *trial,
+                   const char *shape);
 
 /* Counts a skip, and keeps why. */
 void report_skip(struct cell *cell, const char *reason);
