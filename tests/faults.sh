@@ -9,7 +9,7 @@
 # another none. By hand: TRIALS=1000000 tests/faults.sh MODE..., every n of modes, or of "all".
 cd "$(dirname "$0")/.." && . tests/suite.inc
 check=$BUILD/bin/mmk-check study=$BUILD/bin/mmk-study
-: "${TRIALS:=8}"
+: "${TRIALS:=4}"
 faults=$(realpath "$BUILD")/lib/faults.so
 words=$*
 # Without peers: what other libraries do without memory is not ours to judge, and some abort.
@@ -305,7 +305,7 @@ for mode in ${words:-$each $slow}; do
         check "$mode: the nth system call fails" failing_calls "$mode" $((many * 2))
         case " $writers " in *" $mode "*)
             for signal in INT TERM KILL; do
-                check "$mode: SIG$signal" dies "$mode" $((many / 2)) $signal
+                check "$mode: SIG$signal" dies "$mode" $(((many + 1) / 2)) $signal
             done
             ;;
         esac

@@ -149,9 +149,10 @@ static const struct brink {
  * of targets have such shapes without partners. */
 enum { MOST_PAIRS = 1 << 20 };
 
-bool brinks_fill_fits(enum fill fill)
+bool brinks_fill_fits(const struct shape *shape, enum fill fill)
 {
-    return fill == FILL_NORMAL || fill == FILL_NAN_TAIL;
+    /* Long streams are of rows of one element, which have no tail. */
+    return fill == FILL_NORMAL || (fill == FILL_NAN_TAIL && shape->k < STREAM_K);
 }
 
 static bool has_word(const char *words, const char *word)

@@ -10,7 +10,7 @@
  * one above each brink that an emulator has time for. */
 size_t brinks_sweep(const struct kernel *kernel, bool quick, struct shape *shapes);
 
-/* Fills that are worth it there. */
-bool brinks_fill_fits(enum fill fill);
+/* Fills that are worth it at such a shape. */
+bool brinks_fill_fits(const struct shape *shape, enum fill fill);
 
 #endif

@@ -346,7 +346,7 @@ void check_each(struct run *run,
             if (!options_have_shape(&run->options, text))
                 continue;
             for (int fill = 0; fill < FILL_GIVEN; fill++) {
-                if ((s >= count && !brinks_fill_fits((enum fill)fill)) ||
+                if ((s >= count && !brinks_fill_fits(&shapes[s], (enum fill)fill)) ||
                     !options_have_fill(&run->options, kernel, &shapes[s], (enum fill)fill))
                     continue;
                 for (unsigned long r = 0; r < run->options.repeat; r++)
