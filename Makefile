@@ -413,9 +413,10 @@ $(PEER_STAMP): FORCE | $(AFTER_DEPS)
 	$(call stamp,$(PEER_COMPILE.c) | $(PEER_COMPILE.cpp) $(foreach p,$(PEERS),| $p: $(PEER_CPPFLAGS_$p) $(PEER_LIBS_$p)))
 
 # Every result says how the library was built.
-$(OBJ)/bench/machine/machine.o: CPPFLAGS += '-DMMK_BUILD_FLAGS="$(strip $(MMK_CFLAGS) $(CFLAGS))"'
+$(OBJ)/bench/machine/machine.o: private CPPFLAGS += '-DMMK_BUILD_FLAGS="$(strip $(MMK_CFLAGS) $(CFLAGS))"'
 
-$(OBJ)/tests/check/%.o: CPPFLAGS += $(if $(CROSS),,-DLIBRARY_LOADS=1 -DMERGE_READS=1)
+# Not a variable of these targets: the stamp of flags would have it, or not, by who asks for it first.
+CHECK_CPPFLAGS := $(if $(CROSS),,-DLIBRARY_LOADS=1 -DMERGE_READS=1)
 
 # The part of a file name after its last underscore.
 ending = $(lastword $(subst _, ,$(basename $(notdir $1))))
@@ -423,7 +424,7 @@ ending = $(lastword $(subst _, ,$(basename $(notdir $1))))
 $(OBJ)/%.o: %.c $(FLAGS_STAMP)
 	$(call say,CC,$<)
 	mkdir -p $(@D)
-	$(COMPILE) $(FLAGS_$(call ending,$<)) -c $< -o $@
+	$(COMPILE) $(FLAGS_$(call ending,$<)) $(if $(filter tests/check/%,$<),$(CHECK_CPPFLAGS)) -c $< -o $@
 
 # $(call autovec_rule,isa): one object whose only global symbol is the row; isa_row_scalar becomes
 # isa_row_autovec_<isa>. Without sanitizers: the source is sanitized as scalar, and ASan takes the renamed
