@@ -10,6 +10,7 @@
 #include "calls.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -29,7 +30,8 @@
  * ours. */
 static _Thread_local long before_failure = -1;
 static _Thread_local bool has_failed;
-static _Thread_local long held; /* allocations less frees, while counting */
+static _Thread_local bool one_alone; /* those after it do not fail */
+static _Thread_local long held;      /* allocations less frees, while counting */
 
 #if HAS_OWN_MALLOC
 void *__libc_malloc(size_t bytes);
@@ -46,7 +48,7 @@ static bool fails(void)
         return false;
     }
     has_failed = true;
-    before_failure = 0; /* all after it, too: memory does not come back */
+    before_failure = one_alone ? LONG_MAX : 0; /* 0: memory does not come back */
     errno = ENOMEM;
     return true;
 }
@@ -76,11 +78,13 @@ void free(void *memory)
 
 static float expected[CALLS_FLOATS], found[CALLS_FLOATS], untouched[CALLS_FLOATS];
 
-/* With the allocation after `successes` failing: true if none was left to fail. */
+/* With the allocation after `successes` failing, alone or with all after it: true if none was left
+ * to fail. */
 static bool one_fails(const struct call *call, enum mmk_similarity similarity, int threads,
-                      long successes)
+                      long successes, bool alone)
 {
     has_failed = false;
+    one_alone = alone;
     held = 0;
     before_failure = successes;
     enum mmk_status status = calls_run(call, similarity, threads, found);
@@ -115,13 +119,13 @@ static void every_allocation_fails(void **state)
             for (int threads = 1; threads <= (calls[c].threads ? 2 : 1); threads++) {
                 enum mmk_similarity similarity = (enum mmk_similarity)s;
                 assert_int_equal(calls_run(&calls[c], similarity, threads, expected), MMK_OK);
-                long n = 0;
-                while (!one_fails(&calls[c], similarity, threads, n)) {
-                    assert_true(++n < 1000);
-                    failures++;
-                }
+                for (int alone = 0; alone <= (s == MMK_NEG_SQ_L2); alone++) /* it takes most */
+                    for (long n = 0; !one_fails(&calls[c], similarity, threads, n, alone); n++) {
+                        assert_true(n < 1000);
+                        failures++;
+                    }
             }
-    assert_true(failures > 20);
+    assert_true(failures > 30);
 }
 
 int main(void)
