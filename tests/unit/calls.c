@@ -11,9 +11,9 @@
 
 enum { M = 100, N = 700, D = 19, K = 7, NARROW = 90 /* of Y, for what wants fewer */ };
 
-/* Elements between rows that are far apart: 64 rows are 2^32. Only pages that are touched are
- * there. */
-enum { FAR_LD = (1 << 26) + 16, FAR_MATRICES = 12 };
+/* Elements between rows that are far apart: 32 rows are 2^32, so that the second of two threads
+ * begins beyond that. Only pages that are touched are there. */
+enum { FAR_LD = (1 << 27) + 16, FAR_MATRICES = 12 };
 
 static float x[M * D], y[N * D], variance_x[M * D], variance_y[N * D], scores[M * N];
 

@@ -29,7 +29,7 @@ extern const size_t calls_count;
 enum mmk_status calls_run(const struct call *call, enum mmk_similarity similarity, int threads,
                           float *out);
 
-/* The same with every matrix's rows so far apart that those from the 64th on are more than 2^32
+/* The same with every matrix's rows so far apart that those from the 32nd on are more than 2^32
  * elements from the first; false where there is no room for the addresses. */
 bool calls_run_far(const struct call *call, enum mmk_similarity similarity, int threads, float *out,
                    enum mmk_status *status);
