@@ -159,11 +159,74 @@ static void equal_rows(void **state)
     }
 }
 
+/* Rows of any finite length: with elements of +-2^e all that is computed of a cosine of 64 elements
+ * is exact, and e must not show, from denormal numbers to the greatest power of two. The rows of Y
+ * are of all lengths at once. */
+enum { EXACT = 64, LEAST = -149, LENGTHS = 127 + 149 + 1 };
+
+static void fill_exact(float *x, int exponent, uint32_t signs)
+{
+    for (int k = 0; k < EXACT; k++)
+        x[k] = ldexpf((signs >> (k % 24) & 1) != 0 ? -1 : 1, exponent);
+}
+
+static void all_are(const char *name, const float *v, size_t count, float right)
+{
+    for (size_t i = 0; i < count; i++)
+        if (v[i] != right)
+            fail_msg("%s: %.9g at %zu, right is %.9g", name, (double)v[i], i, (double)right);
+}
+
+static void lengths_do_not_show(void)
+{
+    static float x[LENGTHS * EXACT], y[LENGTHS * EXACT], out[LENGTHS * EXACT];
+    float squares[LENGTHS], result[LENGTHS];
+    const struct mmk_matrix *rows_x = MATRIX_AT(x, LENGTHS, EXACT, 0);
+    const struct mmk_matrix *rows_y = MATRIX_AT(y, LENGTHS, EXACT, 0);
+    for (int e = 0; e < LENGTHS; e++) {
+        fill_exact(x + e * EXACT, e + LEAST, 0xabcdef);
+        fill_exact(y + e * EXACT, e + LEAST, 0x00ff00);
+    }
+    float right;
+    assert_int_equal(
+        mmk_similarity_pair(MMK_COSINE, EXACT, x - LEAST * EXACT, y - LEAST * EXACT, &right),
+        MMK_OK); /* of rows of 1 and -1 */
+    assert_int_equal(mmk_squared_norms(rows_y, squares), MMK_OK);
+    for (int e = 0; e < LENGTHS; e++) {
+        const float *one = x + e * EXACT;
+        assert_int_equal(mmk_similarity_query(MMK_COSINE, one, rows_y, NULL, result), MMK_OK);
+        all_are("query", result, LENGTHS, right);
+        assert_int_equal(mmk_similarity_query(MMK_COSINE, one, rows_y, squares, result), MMK_OK);
+        all_are("query with norms", result, LENGTHS, right);
+        assert_true(matrix(EXACT, one, y + (LENGTHS - 1 - e) * EXACT) == right);
+    }
+    assert_int_equal(mmk_similarity_rows(MMK_COSINE, rows_x, rows_y, result, NULL), MMK_OK);
+    all_are("rows", result, LENGTHS, right);
+    static float products[LENGTHS * LENGTHS];
+    assert_int_equal(mmk_similarity_matrix(MMK_COSINE, rows_x, rows_y,
+                                           MATRIX_OUT_AT(products, LENGTHS, LENGTHS, 0), NULL),
+                     MMK_OK);
+    all_are("matrix", products, LENGTHS * LENGTHS, right);
+    assert_int_equal(mmk_normalize_rows(rows_x, MATRIX_OUT_AT(out, LENGTHS, EXACT, 0)), MMK_OK);
+    for (int e = 0; e < LENGTHS * EXACT; e++)
+        assert_true(out[e] == copysignf(0.125f, x[e]));
+}
+
+static void rows_of_any_finite_length(void **state)
+{
+    (void)state;
+    for (int isa = 0; isa < MMK_ISA_COUNT; isa++)
+        if (mmk_isa_use(mmk_isa_name((enum mmk_isa)isa)) == MMK_OK)
+            lengths_do_not_show();
+    assert_int_equal(mmk_isa_use(NULL), MMK_OK);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(rows_that_round_up),
         cmocka_unit_test(equal_rows),
+        cmocka_unit_test(rows_of_any_finite_length),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
