@@ -315,18 +315,51 @@ static void logarithms_in_double(void **state)
     assert_true(isnan(lse_exp2(NAN)));
 }
 
+/* Blocks of a log-sum-exp, each of one kind, in every order: what one block says must outlast what
+ * the others do. */
+static void special_blocks(void **state)
+{
+    (void)state;
+    enum { ZEROS, MINUS_INF, PLUS_INF, NOT_A_NUMBER, KINDS, BLOCKS = 3 };
+    static const float special[KINDS] = {0, -INFINITY, INFINITY, NAN};
+    static float x[BLOCKS * EXP_BLOCK];
+    for (int isa = 0; isa < MMK_ISA_COUNT; isa++) {
+        if (mmk_isa_use(mmk_isa_name((enum mmk_isa)isa)) != MMK_OK)
+            continue;
+        for (int order = 0; order < KINDS * KINDS * KINDS; order++) {
+            const int kind[BLOCKS] = {order % KINDS, order / KINDS % KINDS, order / KINDS / KINDS};
+            bool has[KINDS] = {false};
+            double zeros = 0;
+            for (int b = 0; b < BLOCKS; b++) {
+                float *block = x + b * EXP_BLOCK;
+                has[kind[b]] = true;
+                for (int i = 0; i < EXP_BLOCK; i++)
+                    block[i] = kind[b] == MINUS_INF ? -INFINITY : 0;
+                block[1000 * b] = special[kind[b]];
+                zeros += kind[b] == ZEROS ? EXP_BLOCK : 0;
+            }
+            float result;
+            assert_int_equal(mmk_logsumexp(BLOCKS * EXP_BLOCK, x, &result), MMK_OK);
+            if (has[NOT_A_NUMBER])
+                assert_int_equal(simd_bits(result), 0x7fc00000);
+            else if (has[PLUS_INF])
+                assert_true(result == INFINITY);
+            else /* log 0 is -Inf */
+                assert_true(zeros > 0 ? fabs((double)result - log(zeros)) < 1e-5
+                                      : result == -INFINITY);
+        }
+    }
+    assert_int_equal(mmk_isa_use(NULL), MMK_OK);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(exp_negative),
-        cmocka_unit_test(exp_positive),
-        cmocka_unit_test(exp2_negative),
-        cmocka_unit_test(exp2_positive),
-        cmocka_unit_test(edges),
-        cmocka_unit_test(exp_of_nan),
-        cmocka_unit_test(special_values),
-        cmocka_unit_test(rows_in_double),
-        cmocka_unit_test(logarithms_in_double),
+        cmocka_unit_test(exp_negative),   cmocka_unit_test(exp_positive),
+        cmocka_unit_test(exp2_negative),  cmocka_unit_test(exp2_positive),
+        cmocka_unit_test(edges),          cmocka_unit_test(exp_of_nan),
+        cmocka_unit_test(special_values), cmocka_unit_test(special_blocks),
+        cmocka_unit_test(rows_in_double), cmocka_unit_test(logarithms_in_double),
     };
     const char *stride = getenv("MMK_EXP_STRIDE");
     if (stride != NULL && strtoull(stride, NULL, 10) > 0)
