@@ -451,6 +451,34 @@ static void threads_have_rows_of_their_own(void **state)
     on_every_isa(great_rows_by_threads);
 }
 
+/* Two rows near each other, in a gallery of rows that are far off: with one of these for an origin
+ * nothing is left of their distance, with 0 all. One query goes another way than three. */
+static void limit_of_default(void)
+{
+    enum { FAR_ROWS = 9, WIDE = 19, QUERIES = 3 };
+    static const float greatest = 0x1.fffffep99f;
+    static const float far[] = {greatest, -greatest, 0x1p100f, -0x1p100f};
+    float queries[QUERIES * WIDE], gallery[(FAR_ROWS + 1) * WIDE];
+    float result[QUERIES * (FAR_ROWS + 1)];
+    for (size_t e = 0; e < QUERIES * WIDE; e++)
+        queries[e] = 1.0f;
+    for (size_t f = 0; f < sizeof far / sizeof *far; f++)
+        for (size_t m = 1; m <= QUERIES; m += QUERIES - 1) {
+            for (size_t e = 0; e < (FAR_ROWS + 1) * WIDE; e++)
+                gallery[e] = e < FAR_ROWS * WIDE ? far[f] : 1.5f;
+            take_distances(MATRIX_AT(queries, m, WIDE, 0),
+                           MATRIX_AT(gallery, FAR_ROWS + 1, WIDE, 0), result, NULL);
+            float right = fabsf(far[f]) <= greatest ? 0 : -0.25f * WIDE;
+            assert_true(result[m * (FAR_ROWS + 1) - 1] == right);
+        }
+}
+
+static void far_rows_from_2_to_100_count_as_0(void **state)
+{
+    (void)state;
+    on_every_isa(limit_of_default);
+}
+
 static void integers_are_exact(void **state)
 {
     (void)state;
@@ -460,11 +488,16 @@ static void integers_are_exact(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(loss_far_from_0),       cmocka_unit_test(rankings_far_from_0),
-        cmocka_unit_test(gradients_far_from_0),  cmocka_unit_test(losses_with_the_default_given),
-        cmocka_unit_test(parts_with_one_origin), cmocka_unit_test(far_rows_do_not_spoil_others),
-        cmocka_unit_test(great_rows_are_right),  cmocka_unit_test(threads_have_rows_of_their_own),
+        cmocka_unit_test(loss_far_from_0),
+        cmocka_unit_test(rankings_far_from_0),
+        cmocka_unit_test(gradients_far_from_0),
+        cmocka_unit_test(losses_with_the_default_given),
+        cmocka_unit_test(parts_with_one_origin),
+        cmocka_unit_test(far_rows_do_not_spoil_others),
+        cmocka_unit_test(great_rows_are_right),
+        cmocka_unit_test(threads_have_rows_of_their_own),
         cmocka_unit_test(integers_are_exact),
+        cmocka_unit_test(far_rows_from_2_to_100_count_as_0),
     };
     return cmocka_run_group_tests_name("origin", tests, NULL, NULL);
 }

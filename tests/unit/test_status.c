@@ -114,6 +114,7 @@ static const uint32_t in_column_of_nobody[N + 1] = {1, N, 3, 4, 0, 1};
 static const struct mmk_csr in_targets_of_nobody = {in_row_start, in_column_of_nobody, NULL};
 
 static const float in_nan_origin[D] = {1, 2, 3, NAN}, in_great_origin[D] = {-0x1p100f, INFINITY};
+static const float in_greatest_origin[D] = {-0x1.fffffep99f, 0x1.fffffep99f};
 
 static char workspace[1 << 16];
 
@@ -696,6 +697,7 @@ SPOIL(dlog_variance_y_wanted, a->to.dlog_variance_y = &a->dlog_variance_y)
 SPOIL(origin_given, a->options.origin = in_x)
 SPOIL(right_origin, a->similarity = MMK_NEG_SQ_L2; a->options.origin = in_x)
 SPOIL(nan_in_origin, a->similarity = MMK_NEG_SQ_L2; a->options.origin = in_nan_origin)
+SPOIL(greatest_origin, a->similarity = MMK_NEG_SQ_L2; a->options.origin = in_greatest_origin)
 SPOIL(great_origin, a->similarity = MMK_NEG_SQ_L2; a->options.origin = in_great_origin)
 
 SPOIL(threads_negative, a->options.threads = -1)
@@ -957,6 +959,7 @@ static const struct {
     CASE(nan_in_origin, WITH_ORIGIN, MMK_ERR_ORIGIN, "options.origin[3] nan"),
     CASE(great_origin, WITH_ORIGIN, MMK_ERR_ORIGIN, "options.origin[0] -1.26765e+30"),
     FINE(right_origin, WITH_ORIGIN),
+    FINE(greatest_origin, WITH_ORIGIN),
 
     CASE(threads_negative, WITH_OPTIONS, MMK_ERR_THREADS, "options.threads -1"),
     CASE(workspace_without_bytes, WITH_OPTIONS, MMK_ERR_WORKSPACE,
