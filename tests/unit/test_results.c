@@ -6,6 +6,7 @@
  * and any workspace between what a query calls the least and all. Upstream factors scale exactly,
  * and further negatives are rows of Y that belong to nobody.
  */
+#include "../../kernels/tile/tile.h"
 #include "../../ref/cases.h"
 #include "matrix.h"
 
@@ -622,8 +623,11 @@ static void try_workspaces(void (*run)(void *context, const struct mmk_options *
     assert_true(query.least <= query.all);
     char *memory = malloc(query.all + 2 * GUARD + 8);
     assert_non_null(memory);
-    for (size_t step = 0; step <= 4; step++) {
-        size_t bytes = query.least + (query.all - query.least) * step / 4;
+    const size_t more = query.all - query.least;
+    const size_t line = more < GUARD ? more : GUARD; /* less than all, but for what aligns it */
+    const size_t sizes[] = {0, more / 4, more / 2, more / 4 * 3, more - line, more};
+    for (size_t step = 0; step < sizeof sizes / sizeof *sizes; step++) {
+        size_t bytes = query.least + sizes[step];
         struct mmk_options options = {.threads = threads,
                                       .workspace = guarded(memory, bytes, step),
                                       .workspace_bytes = bytes};
@@ -698,6 +702,37 @@ static void run_matrix(void *context, const struct mmk_options *options)
         assert_memory_equal(context, scores, sizeof scores);
 }
 
+/* Of whole blocks of logits what is kept ends where the workspace does. Exponentials are kept for
+ * dX alone, logits where d loss / d logit_scale is wanted, too. */
+enum { WHOLE_M = TILE_BLOCK_ROWS, WHOLE_N = TILE_BLOCK_COLS };
+
+static void run_kept(void *context, const struct mmk_options *options, bool logits)
+{
+    static float gradient[WHOLE_M + 2];
+    memset(gradient, 0xa5, sizeof gradient);
+    const struct mmk_infonce_problem problem = {.x = MATRIX_AT(rows_x, WHOLE_M, 1, 0),
+                                                .y = MATRIX_AT(rows_y, WHOLE_N, 1, 0),
+                                                .logit_scale = 3};
+    const struct mmk_infonce_results results = {.loss = &gradient[WHOLE_M + 1],
+                                                .dx = MATRIX_OUT_AT(gradient, WHOLE_M, 1, 0),
+                                                .dlogit_scale = logits ? &gradient[WHOLE_M] : NULL};
+    assert_int_equal(mmk_infonce(&problem, &results, options), MMK_OK);
+    if (options == NULL)
+        memcpy(context, gradient, sizeof gradient);
+    else if (options->query == NULL)
+        assert_memory_equal(context, gradient, sizeof gradient);
+}
+
+static void run_kept_exponentials(void *context, const struct mmk_options *options)
+{
+    run_kept(context, options, false);
+}
+
+static void run_kept_logits(void *context, const struct mmk_options *options)
+{
+    run_kept(context, options, true);
+}
+
 /* More of a row than the stack has room for. */
 enum { TOPK_M = 8, TOPK_N = 2000, TOPK_K = 1000 };
 
@@ -739,8 +774,8 @@ static void run_search(void *context, const struct mmk_options *options)
 static void workspaces_of_the_rest(void **state)
 {
     (void)state;
-    static void (*const runs[])(void *, const struct mmk_options *) = {run_matrix, run_topk,
-                                                                       run_search};
+    static void (*const runs[])(void *, const struct mmk_options *) = {
+        run_matrix, run_topk, run_search, run_kept_exponentials, run_kept_logits};
     static char right[M * N * sizeof(float)];
     for (int isa = 0; isa < MMK_ISA_COUNT; isa++) {
         if (mmk_isa_use(mmk_isa_name((enum mmk_isa)isa)) != MMK_OK)
@@ -836,10 +871,41 @@ static void empty_sides(void **state)
     }
 }
 
+/* Of a side without rows there are no log-sum-exps to give, be there further negatives or not. */
+static void given_lse_of_no_rows(void **state)
+{
+    (void)state;
+    float rows[] = {1, 2, 3, 4}, lse[] = {1, 2}, gradient[4], further[4];
+    const size_t start[] = {0, 0, 0};
+    const struct mmk_csr nobody = {.row_start = start};
+    for (int empty_x = 0; empty_x < 2; empty_x++)
+        for (int negatives = 0; negatives < 2; negatives++) {
+            const struct mmk_infonce_problem problem = {
+                .x = MATRIX_AT(rows, empty_x ? 0 : 2, 2, 0),
+                .y = MATRIX_AT(rows, empty_x ? 2 : 0, 2, 0),
+                .negatives = negatives ? MATRIX_AT(rows, 2, 2, 0) : NULL,
+                .logit_scale = 1,
+                .targets = &nobody,
+                .lse_x = empty_x ? NULL : lse,
+                .lse_y = empty_x ? lse : NULL};
+            const struct mmk_matrix_out *out = MATRIX_OUT_AT(gradient, 2, 2, 0);
+            const struct mmk_infonce_results wanted = {
+                .dx = empty_x ? NULL : out,
+                .dy = empty_x ? out : NULL,
+                .dnegatives = negatives ? MATRIX_OUT_AT(further, 2, 2, 0) : NULL};
+            for (int e = 0; e < 4; e++)
+                gradient[e] = further[e] = 77;
+            assert_int_equal(mmk_infonce(&problem, &wanted, NULL), MMK_OK);
+            for (int e = 0; e < 4; e++)
+                assert_true(gradient[e] == 0 && further[e] == (negatives ? 0 : 77));
+        }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(empty_sides),
+        cmocka_unit_test(given_lse_of_no_rows),
         cmocka_unit_test(each_result_alone),
         cmocka_unit_test(upstream_scales),
         cmocka_unit_test(negatives_are_rows_of_nobody),
