@@ -113,6 +113,14 @@ static const struct mmk_matrix_out *rows_out(float *near, size_t m, size_t n)
     return matrix;
 }
 
+/* The first K of each of m rows. */
+static struct mmk_topk_results topk_out(float *values, float *indices, size_t m)
+{
+    const struct mmk_matrix_out *v = rows_out(values, m, K), *i = rows_out(indices, m, K);
+    return (struct mmk_topk_results){
+        .k = K, .values = v->data, .indices = i->data, .leading_dimension = v->leading_dimension};
+}
+
 static enum mmk_status run_matrix(enum mmk_similarity similarity, int threads, float *out)
 {
     return mmk_similarity_matrix(similarity, X, Y, rows_out(out, M, N), OPTIONS(threads));
@@ -145,21 +153,18 @@ static enum mmk_status run_gallery(enum mmk_similarity similarity, int threads, 
 
 static enum mmk_status run_search(enum mmk_similarity similarity, int threads, float *out)
 {
-    float *values = TAKE(M * K), *values_y = TAKE(N * K);
-    uint32_t *indices = (uint32_t *)(void *)TAKE(M * K);
-    uint32_t *indices_y = (uint32_t *)(void *)TAKE(N * K);
-    return mmk_search(
-        &(struct mmk_search_problem){.x = X, .y = Y, .similarity = similarity},
-        &(struct mmk_search_results){TOPK(K, values, indices), TOPK(K, values_y, indices_y), {0}},
-        OPTIONS(threads));
+    const struct mmk_topk_results for_x = topk_out(TAKE(M * K), TAKE(M * K), M);
+    const struct mmk_topk_results for_y = topk_out(TAKE(N * K), TAKE(N * K), N);
+    return mmk_search(&(struct mmk_search_problem){.x = X, .y = Y, .similarity = similarity},
+                      &(struct mmk_search_results){.for_x = &for_x, .for_y = &for_y},
+                      OPTIONS(threads));
 }
 
 static enum mmk_status run_topk(enum mmk_similarity similarity, int threads, float *out)
 {
     (void)similarity;
-    float *values = TAKE(M * K);
-    return mmk_topk(rows_in(scores, M, N), TOPK(K, values, (uint32_t *)(void *)out),
-                    OPTIONS(threads));
+    const struct mmk_topk_results wanted = topk_out(TAKE(M * K), TAKE(M * K), M);
+    return mmk_topk(rows_in(scores, M, N), &wanted, OPTIONS(threads));
 }
 
 /* Cosines by a usual scale; the others so that the great rows do not leave float. */
