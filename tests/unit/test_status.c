@@ -616,6 +616,7 @@ SPOIL(small_lddy, a->dy.leading_dimension = D - 1)
 SPOIL(small_lddnegatives, a->dnegatives.leading_dimension = D - 1)
 SPOIL(small_lddlog_variance_x, a->dlog_variance_x.leading_dimension = D - 1)
 SPOIL(small_lddlog_variance_y, a->dlog_variance_y.leading_dimension = D - 1)
+SPOIL(small_ld_of_k_above_n, a->for_x.k = N + 3; a->for_x.leading_dimension = N + 2)
 SPOIL(small_ld_for_x, a->for_x.leading_dimension = K - 1)
 SPOIL(small_ld_for_y, a->for_y.leading_dimension = K - 1)
 
@@ -863,6 +864,10 @@ static const struct {
          "dlog_variance_x.leading_dimension 3 4"),
     CASE(small_lddlog_variance_y, CSD, MMK_ERR_LEADING_DIMENSION,
          "dlog_variance_y.leading_dimension 3 4"),
+    CASE(small_ld_of_k_above_n, TOPK_ROWS, MMK_ERR_LEADING_DIMENSION,
+         "results.leading_dimension 7 k 8"),
+    CASE(small_ld_of_k_above_n, SEARCHES, MMK_ERR_LEADING_DIMENSION,
+         "for_x.leading_dimension 7 k 8"),
     CASE(small_ld_for_x, TOPK_ROWS, MMK_ERR_LEADING_DIMENSION, "results.leading_dimension 1 k 2"),
     CASE(small_ld_for_x, SEARCHES, MMK_ERR_LEADING_DIMENSION, "for_x.leading_dimension 1 k 2"),
     CASE(small_ld_for_y, SEARCH_ROWS, MMK_ERR_LEADING_DIMENSION, "for_y.leading_dimension 1 k 2"),
