@@ -521,11 +521,11 @@ static void slight_targets(void **state)
     on_every_isa(slight_target);
 }
 
-/* A mean of logits that are nearly 0. */
-static void near_uniform(void)
+/* A mean of logits that are nearly 0, and of such as are so no more, of rows times `unit`. */
+static void uniform_of(float unit, float least, float most)
 {
-    const float x[] = {1, 0.5f, -0.25f, 0.75f, 0.1f, 0.2f};
-    for (float s = 1e-38f; s < 1e-5f; s *= 100) {
+    const float x[] = {unit, 0.5f * unit, -0.25f * unit, 0.75f * unit, 0.1f * unit, 0.2f * unit};
+    for (float s = least; s < most; s *= 100) {
         double right = 0;
         float loss;
         for (size_t i = 0; i < 3; i++) {
@@ -542,14 +542,52 @@ static void near_uniform(void)
                                                                       .weight_x = 1},
                                         &(struct mmk_infonce_results){.loss = &loss}, NULL),
                          MMK_OK);
-        expect(loss, right);
+        /* in double throughout, and rounded once */
+        if (!(fabs((double)loss - right) <= 0x1p-23 * fabs(right) + 0x1p-148))
+            fail_msg("%.9g; right is %.9g", (double)loss, right);
     }
+}
+
+static void near_uniform(void)
+{
+    uniform_of(1, 1e-38f, 1e-5f);
+    /* rows that are done in double however great their logits are */
+    for (float logit = 0x1p-12f; logit < 1; logit *= 1.25f)
+        uniform_of(0x1p-48f, 0x1p96f * logit, 0x1p97f * logit);
 }
 
 static void uniformity_near_zero(void **state)
 {
     (void)state;
     on_every_isa(near_uniform);
+}
+
+/* A great bias is all there is in a logit: each pair that it is wrong for adds it. Rows of 0 are
+ * not taken to double for their own sake; enough of them for a sum of a row in float to overflow. */
+static void only_bias(void)
+{
+    enum { QUERIES = 2, GALLERY = 700 };
+    static const float rows[GALLERY];
+    for (int exponent = 50; exponent <= 100; exponent += 10)
+        for (int sign = -1; sign <= 1; sign += 2) {
+            float bias = ldexpf((float)sign, exponent), loss, dbias;
+            double wrong = sign > 0 ? GALLERY - 1 : 1; /* of each query */
+            assert_int_equal(
+                mmk_sigmoid(&(struct mmk_sigmoid_problem){.x = MATRIX_AT(rows, QUERIES, 1, 0),
+                                                          .y = MATRIX_AT(rows, GALLERY, 1, 0),
+                                                          .logit_scale = 1,
+                                                          .bias = bias},
+                            &(struct mmk_sigmoid_results){.loss = &loss, .dbias = &dbias}, NULL),
+                MMK_OK);
+            expect(loss, wrong * fabs((double)bias));
+            expect(dbias, sign * wrong);
+        }
+}
+
+static void great_biases(void **state)
+{
+    (void)state;
+    on_every_isa(only_bias);
 }
 
 static void pairs(void)
@@ -713,6 +751,7 @@ int main(void)
         cmocka_unit_test(a_side_of_zeros),
         cmocka_unit_test(slight_targets),
         cmocka_unit_test(uniformity_near_zero),
+        cmocka_unit_test(great_biases),
         cmocka_unit_test(alignment_of_great_rows),
         cmocka_unit_test(alignment_beside_a_tiny_row),
         cmocka_unit_test(logsumexp_of_one),
