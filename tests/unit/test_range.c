@@ -563,7 +563,7 @@ static void uniformity_near_zero(void **state)
 }
 
 /* A great bias is all there is in a logit: each pair that it is wrong for adds it. Rows of 0 are
- * not taken to double for their own sake; enough of them for a sum of a row in float to overflow. */
+ * not taken to double for their own sake; there are enough for a sum of a row to leave float. */
 static void only_bias(void)
 {
     enum { QUERIES = 2, GALLERY = 700 };

@@ -49,6 +49,8 @@ enum pattern {
     ALL_INF_THEN_RISING,
     NAN_THEN_MINUS_INF,
     RANDOM_THEN_TIES,
+    NEIGHBOURS,
+    NEIGHBOURS_OF_ZERO,
     PATTERNS
 };
 
@@ -120,6 +122,10 @@ static float score(enum pattern pattern, size_t n, size_t j)
         return j < 3 * (n / 4) ? NAN : -INFINITY;
     case RANDOM_THEN_TIES: /* above all before, where that was in a stretch of its own */
         return j > 2 * (n / 3) && j % 25 == 7 ? 100.0f : g;
+    case NEIGHBOURS: /* a few floats with none between them, the greatest of them rare */
+        return bits_of(0x3f800000u + (h % 100 == 0 ? 2 : (uint32_t)(h >> 32) % 2));
+    case NEIGHBOURS_OF_ZERO:
+        return (float)((int)(h % 5) - 2) * 0x1p-149f;
     default:
         return g;
     }
