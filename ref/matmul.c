@@ -46,8 +46,9 @@ void ref_transpose(size_t rows, size_t cols, const double *in, double *out)
 
 /* Large bench shapes go through here with the oracle's 2 m n d multiplications twice over, so the
  * inner loops are compiled for wider registers as well. Same operations in the same order: same
- * results. The sanitizers do not survive the resolver that target_clones makes. */
-#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) &&                             \
+ * results. The sanitizers do not survive the resolver that target_clones makes, and musl calls
+ * none. */
+#if defined(__x86_64__) && defined(__GLIBC__) && defined(__GNUC__) && !defined(__clang__) &&       \
     !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
 #define CLONES __attribute__((target_clones("default", "avx2", "avx512f")))
 #else
