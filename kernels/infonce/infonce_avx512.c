@@ -103,6 +103,12 @@ static inline __m512 infonce_softmax_avx512(__m512 z, __m512 lse, __m512 lse_low
  * too few of them to see at once. */
 enum { AHEAD_ROWS = 48 };
 
+/* gcc at -Os does not see that loops to v read what a loop to v wrote. Zeros to begin with would be
+ * other code. */
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
+#endif
 /* All rows of 16 v columns. */
 static inline __attribute__((always_inline)) void
 infonce_gradient_columns_avx512(const struct infonce_gradient *given, size_t rows, size_t v,
@@ -173,6 +179,9 @@ infonce_gradient_columns_avx512(const struct infonce_gradient *given, size_t row
             _mm512_storeu_ps(g->col_gz + 16 * c, column_gz[c]);
     }
 }
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC diagnostic pop
+#endif
 
 static inline __attribute__((always_inline)) void
 infonce_gradient_form_avx512(const struct infonce_gradient *g, size_t rows, size_t cols,
