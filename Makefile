@@ -229,7 +229,7 @@ SONAME  := libmmk.so.$(MAJOR)
 
 # ---- Everyday targets -----------------------------------------------------------------------------
 
-.PHONY: all units deps peers fingerprints mutants test gate bench curves accuracy study doctor gate-trials tables fuzz fuzzers profile asm static style install uninstall clean help check-cross FORCE
+.PHONY: all units deps peers fingerprints compilers mutants test gate bench curves accuracy study doctor gate-trials tables fuzz fuzzers profile asm static style install uninstall clean help check-cross FORCE
 .DELETE_ON_ERROR:
 .SUFFIXES:
 
@@ -260,6 +260,9 @@ fingerprints: $(BIN)/mmk-check ## remake tests/fingerprints after a change of bi
 	$(BIN)/mmk-check --quick --fingerprint >$(BUILD)/fingerprints
 	-diff -U0 tests/fingerprints $(BUILD)/fingerprints
 	cp $(BUILD)/fingerprints tests/fingerprints
+
+compilers: ## does every compiler make the same bits? results/compilers.md, 30 to 60 minutes (COMPILERS='gcc-11 gcc-12-Os': these)
+	tests/compilers/run $(COMPILERS)
 
 mutants: all units ## small bugs planted all over kernels/, 40 of them: how many do the checks find? (MUTANT_ARGS='--count 1000 --neon')
 	BUILD='$(BUILD)' CROSS_BUILD='$(CROSS_BUILD)' MAKE_AS="CC='$(CC)' WERROR='$(WERROR)'" \
