@@ -4,6 +4,7 @@
 #define _DEFAULT_SOURCE /* madvise */
 #include "trial.h"
 
+#include "sanitizers.h"
 #include "targets.h"
 
 #include <float.h>
@@ -70,6 +71,8 @@ bool trial_open(struct trial *t, const struct kernel *kernel, const struct shape
             return false;
         }
         memset(b->data, 0, bytes);
+        /* What was rounded up to whole lines. */
+        sanitizers_not_ours((char *)b->data + buffer_bytes(b), bytes - buffer_bytes(b));
     }
     return true;
 }

@@ -3,6 +3,8 @@
  */
 #include "place.h"
 
+#include "../../ref/sanitizers.h"
+
 #include <stdio.h>
 #include <string.h>
 
@@ -52,6 +54,7 @@ void place_workspace(struct places *places, struct placed *p, size_t number)
         return;
     t->options.workspace = guard_place(&places->guard[TRIAL_BUFFERS], bytes, PLACE_END, 0);
     t->options.workspace_bytes = bytes;
+    sanitizers_unwritten(t->options.workspace, bytes); /* by this call; the last one wrote it */
 }
 
 void place_buffers(struct places *places, struct placed *p, enum placement placement)
