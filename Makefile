@@ -233,7 +233,7 @@ SONAME  := libmmk.so.$(MAJOR)
 
 # ---- Everyday targets -----------------------------------------------------------------------------
 
-.PHONY: all units deps peers fingerprints compilers sanitizers mutants test gate bench curves accuracy study doctor gate-trials tables fuzz fuzzers profile asm static style install uninstall clean help check-cross FORCE
+.PHONY: all units deps peers fingerprints compilers sanitizers mutants test test-long gate bench curves accuracy study doctor gate-trials tables fuzz fuzzers profile asm static style install uninstall clean help check-cross FORCE
 .DELETE_ON_ERROR:
 .SUFFIXES:
 
@@ -274,6 +274,15 @@ sanitizers: ## mmk-check under clang's sanitizers and valgrind (SANITIZERS='memo
 mutants: all units ## small bugs planted all over kernels/, 40 of them: how many do the checks find? (MUTANT_ARGS='--count 1000 --neon')
 	BUILD='$(BUILD)' CROSS_BUILD='$(CROSS_BUILD)' MAKE_AS="CC='$(CC)' WERROR='$(WERROR)'" \
 	    python3 tests/mutants/mutate.py $(MUTANT_ARGS)
+
+# Each goes on where another has failed.
+test-long: ## what make test and .ci/run have no time for, many hours: each fuzzer 20 minutes, sanitizers, compilers, 1,000 mutants
+	failed=; \
+	for part in 'fuzz FUZZ_SECONDS=1200' 'sanitizers' 'sanitizers SANITIZERS=--planted' 'compilers' \
+	    "mutants MUTANT_ARGS='--count 1000 --neon'"; do \
+	    eval "$(MAKE) --no-print-directory $$part" || failed="$$failed; $$part"; \
+	done; \
+	[ -z "$$failed" ] || { echo "failed:$${failed#;}"; exit 1; }
 
 # Inputs of libFuzzer's making, with clang's sanitizers, each FUZZ_SECONDS long.
 FUZZ         ?= $(FUZZERS)

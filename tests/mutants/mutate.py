@@ -430,12 +430,14 @@ class Tree:
 
 
 UNIT_TESTS = {
-    "pair": ["test-cosine", "test-range"], "query": ["test-query", "test-cosine"],
-    "matrix": ["test-origin", "test-range"], "tile": ["test-origin", "test-search", "test-batch"],
-    "search": ["test-search", "test-origin"], "gallery": ["test-search", "test-origin"],
-    "topk": ["test-topk", "test-search"], "exp": ["test-exp"],
-    "infonce": ["test-batch", "test-range", "test-targets", "test-status"],
-    "call": ["test-status", "test-processes", "test-fp_state"],
+    "pair": ["test-cosine", "test-range", "test-far"], "query": ["test-query", "test-cosine"],
+    "matrix": ["test-origin", "test-range", "test-faults"],
+    "tile": ["test-origin", "test-search", "test-batch"],
+    "search": ["test-search", "test-origin", "test-query", "test-far", "test-faults"],
+    "gallery": ["test-search", "test-origin", "test-faults"],
+    "topk": ["test-topk", "test-search", "test-far", "test-faults"], "exp": ["test-exp"],
+    "infonce": ["test-batch", "test-range", "test-targets", "test-status", "test-faults"],
+    "call": ["test-status", "test-processes", "test-fp_state", "test-faults"],
     "isa": ["test-isa", "test-processes"], "retrieval": ["test-retrieval"],
     "simd": ["test-simd", "test-exp", "test-batch"], "rows": ["test-isa"],
 }
