@@ -98,6 +98,20 @@ int main(int argc, char **argv)
             return 2;
         return call(mmk_topk, 8) != 0 || threads_now() != 1 || call(mmk_topk, 0) != 0;
     }
+    if (strcmp(what, "limit") == 0) { /* OMP_THREAD_LIMIT=3 */
+        struct mmk_matrix rows = {.data = scores, .rows = 4000, .columns = 8};
+        struct mmk_infonce_problem problem = {.x = &rows, .y = &rows, .logit_scale = 1};
+        struct mmk_infonce_results results = {.loss = values};
+        size_t least[9] = {0};
+        for (int threads = 2; threads < 9; threads++) {
+            struct mmk_workspace_bytes bytes = {0, 0};
+            if (mmk_infonce(&problem, &results,
+                            &(struct mmk_options){.threads = threads, .query = &bytes}) != MMK_OK)
+                return 2;
+            least[threads] = bytes.least;
+        }
+        return least[2] >= least[3] || least[3] != least[4] || least[4] != least[8];
+    }
     if (strcmp(what, "stacks") == 0) /* fewer than 8 of OpenMP's threads find room for theirs */
         return call(mmk_topk, 8) != 0 || threads_now() < 2;
     if (strcmp(what, "nested") == 0) {
@@ -273,6 +287,7 @@ check "a child computes alone, its parent goes on with its threads" $run "$scrat
 check "a child of a process without threads has threads" $run "$scratch/process" "early fork"
 check "a child of a process with an OpenMP of its own computes" \
     $run "$scratch/process" "other OpenMP"
+check "a call wants no more threads than OpenMP may have" $run OMP_THREAD_LIMIT=3 "$scratch/process" limit
 check "a call within a parallel region makes no threads" $run "$scratch/process" nested
 check "build a program that compares bits" "$CC" $flags -fopenmp -pthread "$scratch/bits.c" \
     "$BUILD/lib/libmmk.so" -o "$scratch/bits"
