@@ -103,7 +103,7 @@ int accuracy_mode_main(int argc, char **argv)
         "InfoNCE, uniformity and the sigmoid loss, one side of 256 rows and the other growing, "
         "beside the formula in double, and PyTorch in float32; and of every kernel the worst error "
         "over kinds of rows and by hill climbing, beside that of other libraries.\v"
-        "It takes some 5 minutes on 2 cores and 3 GB; --most 65536 less of both.\n\n"
+        "It takes some 6 minutes on 2 cores and 3 GB; --most 65536 less of both.\n\n"
         "Exit status: 0 all is well; 2 a bad option or input.",
         NULL,
         NULL,
