@@ -25,6 +25,7 @@ enum option_key {
     KEY_PEERS,
     KEY_SEED,
     KEY_SMOKE,
+    KEY_LOSSES,
     KEY_JSON,
     KEY_RESULTS
 };
@@ -38,6 +39,8 @@ static const struct argp_option argp_options[] = {
     {"threads", KEY_THREADS, "N", 0, "threads; no result of ours depends on it (default: all CPUs)",
      1},
     {"seed", KEY_SEED, "N", 0, "of the rows (default: 1)", 1},
+    {"losses", KEY_LOSSES, NULL, 0, "losses and logits only, not the worst error of every kernel",
+     1},
     {"smoke", KEY_SMOKE, NULL, 0, "everything once, small, in seconds: proves that it runs", 1},
     {"json", KEY_JSON, "FILE", 0, "write all errors to FILE", 2},
     {"results", KEY_RESULTS, "DIR", 0,
@@ -76,6 +79,9 @@ static error_t parse_option(int key, char *text, struct argp_state *state)
         return 0;
     case KEY_SEED:
         w->options.seed = parse_seed(text);
+        return 0;
+    case KEY_LOSSES:
+        w->options.losses_only = true;
         return 0;
     case KEY_SMOKE:
         w->options.smoke = true;

@@ -45,14 +45,22 @@ check "the same errors with one thread" \
            grep '\"loss\"' '${day%/}.2/accuracy.json' | cmp - '$scratch/one'"
 check "the tables can be made again" "$bench" --tables "$results"
 for isa in scalar avx2 avx512 neon; do
-    MMK_ISA=$isa "$bench" accuracy --most 256 --smoke --peers none >"$scratch/other" 2>/dev/null || continue
+    MMK_ISA=$isa "$bench" accuracy --most 256 --losses --peers none >"$scratch/other" 2>/dev/null || continue
     grep '^|' "$scratch/other" >"$scratch/of_$isa"
     [ -f "$scratch/of_first" ] || cp "$scratch/of_$isa" "$scratch/of_first"
     check "the same errors on $isa" cmp "$scratch/of_first" "$scratch/of_$isa"
 done
 
+"$bench" accuracy --smoke >"$scratch/first_seed"
+"$bench" accuracy --smoke --seed 2 >"$scratch/second_seed"
+sed -n '/^## Every kernel/,$p' "$scratch/report" >"$scratch/once"
+sed -n '/^## Every kernel/,$p' "$scratch/first_seed" >"$scratch/again"
+check "a search depends on the seed alone" cmp "$scratch/once" "$scratch/again"
+check "and on that" sh -c "! sed -n '/^## Every kernel/,\$p' '$scratch/second_seed' | cmp -s - '$scratch/once'"
+check "--losses leaves kernels out" sh -c "! grep -q '^## Every kernel' '$scratch/other'"
+
 # Sums of 256 floats in whatever order: 5e-5 would be another formula.
-"$bench" accuracy --most 256 --smoke --peers pytorch >"$scratch/report"
+"$bench" accuracy --most 256 --losses --peers pytorch >"$scratch/report"
 if grep -q 'on the CPU: PyTorch [0-9]' "$scratch/report"; then
     check "PyTorch computes the same losses" \
         sh -c "! grep -E 'e-[0-4]( |\$)|e[0-9]' '$scratch/report' | grep '^| [IUus]'"

@@ -86,6 +86,7 @@ struct accuracy {
 struct accuracy_options {
     size_t most;       /* rows of the long side */
     const char *peers; /* a list of their names, or "none"; NULL: all */
+    bool losses_only;  /* and logits, not every kernel */
     bool smoke;
     int threads;
     uint64_t seed;

@@ -219,7 +219,8 @@ void accuracy_measure(struct accuracy *a, const struct accuracy_options *options
     }
     progress_end();
     bench_close(&bench);
-    worst_measure(a, options);
+    if (!options->losses_only)
+        worst_measure(a, options);
     a->seconds = timer_now() - start;
 }
 

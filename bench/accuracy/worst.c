@@ -38,7 +38,7 @@ enum { SHAPES_MOST = 8 };
 
 /* ---- Which kernels, at which shapes ---------------------------------------------------------- */
 
-/* Top-k and what counts are exact; the backward pass alone is a part of forward and backward. */
+/* Whether it takes floats and rounds: top-k is exact, retrieval metrics take indices. */
 static bool has_errors(const struct kernel *kernel)
 {
     struct trial t = {.kernel = kernel, .shape = kernel->bench[0]};
@@ -136,7 +136,8 @@ static bool evaluate(const struct variant *who, struct trial *t, struct error *e
         return false;
     }
     bool pass = trial_check(t, &verdict);
-    bool searched = verdict.worst_share > 1.0 && verdict.worst_share <= most_of_bound(&t->shape);
+    bool searched = t->fill == FILL_GIVEN && verdict.worst_share > 1.0 &&
+                    verdict.worst_share <= most_of_bound(&t->shape);
     if (!pass && !who->peer && !searched)
         refuse("%s: %s; this build is broken, run mmk-check", t->kernel->name, verdict.message);
     *error = (struct error){verdict.worst_share, relative_error(t)};
@@ -242,15 +243,17 @@ static void save(const struct trial *t, const struct kept *kept, bool restore)
             memcpy(kept->values[i], rows[i]->data, buffer_bytes(rows[i]));
 }
 
-static double climb(const struct variant *who, struct trial *t, size_t steps, double best,
-                    uint64_t seed)
+/* Leaves the worst rows in the trial. At most `most` steps: a peer may fail before. */
+static void climb(const struct variant *who, struct trial *t, size_t most, uint64_t seed,
+                  struct worst_of *w)
 {
     struct kept kept = keep(t);
     char note[ERROR_BYTES];
     uint64_t state = seed;
+    w->found = w->of_bound;
     t->fill = FILL_GIVEN;
     save(t, &kept, false);
-    for (size_t step = 0; step < steps; step++) {
+    for (w->steps = 0; w->steps < most; w->steps++) {
         struct error error;
         for (size_t changes = below(&state, 3) + 1; changes > 0; changes--)
             change(t, &state);
@@ -258,14 +261,13 @@ static double climb(const struct variant *who, struct trial *t, size_t steps, do
         trial_oracle(t);
         if (!evaluate(who, t, &error, note, sizeof note))
             break;
-        bool better = error.of_bound >= best;
-        best = better ? error.of_bound : best;
+        bool better = error.of_bound >= w->found;
+        w->found = better ? error.of_bound : w->found;
         save(t, &kept, !better);
     }
     save(t, &kept, true);
     free(kept.values[0]);
     free(kept.values[1]);
-    return best;
 }
 
 static size_t steps_of(const struct kernel *kernel, const struct shape *shape,
@@ -339,10 +341,9 @@ static bool measure_one(struct worst_point *point, const struct kernel *kernel,
     if (worst_fill == FILL_COUNT)
         return false;
     snprintf(w->fill, sizeof w->fill, "%s", fill_name(worst_fill));
-    w->steps = steps_of(kernel, shape, who, options->smoke);
     struct trial t;
     open_trial(&t, kernel, shape, worst_fill, worst_seed);
-    w->found = climb(who, &t, w->steps, w->of_bound, options->seed);
+    climb(who, &t, steps_of(kernel, shape, who, options->smoke), options->seed, w);
     if (!who->peer) { /* at what was found */
         trial_fill(&t);
         trial_oracle(&t);

@@ -181,7 +181,10 @@ static void a_small_run(void **state)
         assert_int_equal(a.worst[i].who_count, 1);
         assert_true(ours->of_result > 0 && ours->of_result < 1e-5);
         assert_true(ours->of_bound > 0 && ours->of_bound <= 1 && ours->found >= ours->of_bound);
-        assert_non_null(strstr(a.worst[i].same_on, "scalar"));
+        for (int isa = 0; isa < MMK_ISA_COUNT; isa++)
+            assert_true((strstr(a.worst[i].same_on, mmk_isa_name((enum mmk_isa)isa)) != NULL) ==
+                        (mmk_isa_usable((enum mmk_isa)isa) == MMK_OK));
+        assert_int_equal(ours->steps, 20);
     }
     for (size_t i = 0; i < a.count; i++)
         for (int o = 0; o < OUTPUTS; o++) {

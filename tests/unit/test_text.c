@@ -1,4 +1,5 @@
-/* test_text.c - what text_write_json writes a reader of JSON takes, and takes for the same text.
+/* test_text.c - what text_write_json writes a reader of JSON takes, and takes for the same text;
+ * words of a list.
  * SPDX-License-Identifier: MIT
  */
 #include "../../bench/base/text.h"
@@ -78,12 +79,24 @@ static void test_any_three_bytes_can_be_read(void **state)
         }
 }
 
+static void test_a_list_has_whole_words(void **state)
+{
+    (void)state;
+    assert_true(text_list_has("openblas,onednn", "openblas"));
+    assert_true(text_list_has("openblas,onednn", "onednn"));
+    assert_false(text_list_has("openblas,onednn", "open"));
+    assert_false(text_list_has("openblas,onednn", "blas"));
+    assert_false(text_list_has("open", "openblas"));
+    assert_false(text_list_has("", "openblas"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_texts_come_back),
         cmocka_unit_test(test_what_is_no_utf8_is_replaced),
         cmocka_unit_test(test_any_three_bytes_can_be_read),
+        cmocka_unit_test(test_a_list_has_whole_words),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
