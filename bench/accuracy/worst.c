@@ -282,8 +282,9 @@ static size_t steps_of(const struct kernel *kernel, const struct shape *shape,
 
 /* ---- A kernel at a shape --------------------------------------------------------------------- */
 
-/* Names of the instruction sets on which the outputs of the trial have the same bits. */
-static void compare_bits(struct trial *t, char *same_on, size_t bytes)
+/* Names of the instruction sets on which the outputs of the trial have the same bits; their error
+ * must be the one that was found. */
+static void compare_bits(struct trial *t, double found, char *same_on, size_t bytes)
 {
     uint64_t first = 0;
     bool there = false;
@@ -297,6 +298,9 @@ static void compare_bits(struct trial *t, char *same_on, size_t bytes)
         const struct variant who = {row->name, row->name, "", row, NULL};
         if (!evaluate(&who, t, &error, note, sizeof note))
             refuse("%s: %s", t->kernel->name, note);
+        if (error.of_bound != found)
+            refuse("%s: the rows of the worst error were lost, a bug of mmk-bench",
+                   t->kernel->name);
         uint64_t bits = trial_fingerprint(t);
         size_t used = strlen(same_on);
         if (there && bits != first)
@@ -347,7 +351,7 @@ static bool measure_one(struct worst_point *point, const struct kernel *kernel,
     if (!who->peer) { /* at what was found */
         trial_fill(&t);
         trial_oracle(&t);
-        compare_bits(&t, point->same_on, sizeof point->same_on);
+        compare_bits(&t, w->found, point->same_on, sizeof point->same_on);
     }
     trial_close(&t);
     point->who_count++;
