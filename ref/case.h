@@ -35,6 +35,8 @@ enum fill {
     FILL_MEAN_10,    /* all rows near one far from 0: N(10, 0.1), */
     FILL_MEAN_1000,  /* N(1000, 1) */
     FILL_EQUAL_ROWS, /* of each operand: all roundings of a sum over them go one way */
+    FILL_MAGNITUDES, /* every row has a power of two of its own, from 2^-74 to 2^62 */
+    FILL_SPECIALS,   /* every row is of a kind of its own: zero, Inf, NaN, denormal ... */
     /* Scores, for top-k only: */
     FILL_ASCENDING,  /* each beats the ones before */
     FILL_DESCENDING, /* none does */

@@ -107,6 +107,8 @@ const char *fill_name(enum fill fill)
         [FILL_MOST_NAN] = "most_nan",
         [FILL_MOST_INF] = "most_inf",
         [FILL_EQUAL_ROWS] = "equal_rows",
+        [FILL_MAGNITUDES] = "magnitudes",
+        [FILL_SPECIALS] = "specials",
         [FILL_GIVEN] = "given",
     };
     return (unsigned)fill < FILL_COUNT ? names[fill] : NULL;
@@ -248,6 +250,46 @@ static double element(enum fill fill, bool one_sign, uint64_t stream, size_t col
     }
 }
 
+/* The row's own power of two: half of the time next to one at which a way of computing ends (a sum
+ * of squares of 2^-60, 2^60 or 2^126), else any; some rows are zero. */
+static void put_magnitude(float *row, size_t cols, uint64_t h)
+{
+    static const int ends[] = {-74, -63, -62, -31, -30, -29, -1, 0, 29, 30, 31, 60, 61, 62};
+    int exponent =
+        h & 1 ? ends[(h >> 8) % (sizeof ends / sizeof *ends)] : (int)((h >> 8) % 137) - 74;
+    for (size_t k = 0; k < cols; k++)
+        row[k] = (h >> 1) % 16 == 0 ? 0.0f : ldexpf(row[k], exponent);
+}
+
+/* One of the kinds that are treated on their own, or an ordinary row. */
+static void put_special(float *row, size_t cols, uint64_t h)
+{
+    if (cols == 0)
+        return;
+    float *one = &row[(h >> 8) % cols];
+    switch (h % 8) {
+    case 0:
+        *one = INFINITY;
+        break;
+    case 1:
+        *one = -INFINITY;
+        break;
+    case 2:
+        put_nan(one, h >> 32);
+        break;
+    case 3:
+        for (size_t k = 0; k < cols; k++)
+            row[k] = h >> 40 & 1 && k % 2 ? -0.0f : 0.0f;
+        break;
+    case 4:
+        for (size_t k = 0; k < cols; k++)
+            row[k] *= 0x1p-130f;
+        break;
+    default:
+        break;
+    }
+}
+
 static void fill_row(const struct trial *t, const struct buffer *b, size_t i)
 {
     float *row = (float *)b->data + i * b->ld;
@@ -288,6 +330,10 @@ static void fill_row(const struct trial *t, const struct buffer *b, size_t i)
             row[k] = special & 64 && k % 2 ? -0.0f : 0.0f;
     if (t->fill == FILL_INF && special % 3 == 0 && b->cols > 0)
         row[(special >> 8) % b->cols] = special & 64 ? INFINITY : -INFINITY;
+    if (t->fill == FILL_MAGNITUDES)
+        put_magnitude(row, b->cols, special);
+    if (t->fill == FILL_SPECIALS)
+        put_special(row, b->cols, special);
 }
 
 /* The one NaN of the three NaN fills: in x or y, whichever the seed and the shape say. */

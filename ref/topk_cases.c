@@ -7,6 +7,7 @@
 #include "sweep.h"
 #include "topk_ref.h"
 
+#include <float.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -33,6 +34,8 @@ static void row_layout(struct trial *t)
  * are the best and the worst case for a threshold; many equal ones; two zeros; too few numbers. */
 static void scores_fill(struct trial *t)
 {
+    static const float specials[] = {INFINITY,  -INFINITY,  NAN,       -NAN,    0.0f,    -0.0f,
+                                     0x1p-149f, -0x1p-149f, 0x1p-126f, FLT_MAX, -FLT_MAX};
     const struct buffer *b = &t->buffer[SCORES];
     uint64_t stream = fill_stream(t, b->name);
     for (size_t i = 0; i < b->rows; i++) {
@@ -65,6 +68,8 @@ static void scores_fill(struct trial *t)
                 row[j] = h % 3 == 0 ? -0.0f : h % 3 == 1 ? 0.0f : h % 16 == 2 ? 1e-30f : -1.0f;
             else if (t->fill == FILL_INF && h % 4 < 2)
                 row[j] = h % 4 ? INFINITY : -INFINITY;
+            else if (t->fill == FILL_SPECIALS && h % 4 != 0)
+                row[j] = specials[(h >> 8) % (sizeof specials / sizeof *specials)];
             else if (t->fill == FILL_NAN_FIRST && h % 3 == 0)
                 row[j] = -NAN; /* many, so that they reach the output */
         }
@@ -122,9 +127,10 @@ static bool scores_fit(const struct shape *s, enum fill fill)
 {
     if (s->n > 2000)
         return fill == FILL_NORMAL || fill == FILL_DUPLICATES || fill == FILL_TIES ||
-               fill == FILL_NAN_FIRST || (!fill_is_of_rows(fill) && fill != FILL_GIVEN);
+               fill == FILL_NAN_FIRST || fill == FILL_SPECIALS ||
+               (!fill_is_of_rows(fill) && fill != FILL_GIVEN);
     return fill != FILL_GIVEN && fill != FILL_TINY && fill != FILL_INTEGER &&
-           fill != FILL_UNIT_ROWS && fill != FILL_ALIGNED;
+           fill != FILL_UNIT_ROWS && fill != FILL_ALIGNED && fill != FILL_MAGNITUDES;
 }
 
 static size_t row_sweep(bool quick, struct shape *shapes)
