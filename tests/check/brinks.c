@@ -35,6 +35,8 @@ enum {
     COLUMN_STREAM_BYTES = (2 * STREAM_K + 2 * SEARCH_COLUMN_ROOM + TOPK_PAD) * 8
 };
 
+enum { BEYOND_16 = (1 << 16) + 5 };
+
 enum {
     SLOW = 1, /* under an emulator: left out of the quick sweep, and of one similarity */
     QUICK = 2 /* of losses in the quick sweep, too, and of every similarity */
@@ -140,6 +142,25 @@ static const struct brink {
     {"dot_rows cosine_rows neg_sq_l2_rows ", 'm', PAIR_FAR_BYTES / 8 / 64, {.d = 64}, SLOW},
     /* Blocks of a log-sum-exp: EXP_BLOCK. */
     {"logsumexp exp ", 'n', EXP_BLOCK, {.m = 0}, 0},
+    /* Sizes that 16 bits do not hold. */
+    {"topk retrieval_metrics ", '=', 0, {.m = 2, .n = BEYOND_16 + 70, .k = BEYOND_16}, 0},
+    {"topk_rows normalize_rows dot_rows cosine_rows neg_sq_l2_rows ",
+     '=',
+     0,
+     {.m = BEYOND_16, .n = 3, .d = 1, .k = 2},
+     0},
+    {"retrieval_metrics ", '=', 0, {.m = BEYOND_16, .n = 3, .k = 2}, 0},
+    {MATRICES SEARCHES, '=', 0, {.m = BEYOND_16, .n = 2, .d = 1, .k = 2}, 0},
+    {MATRICES SEARCHES QUERIES, '=', 0, {.m = 2, .n = BEYOND_16, .d = 1, .k = 2}, 0},
+    {"logsumexp exp dot_pair cosine_pair neg_sq_l2_pair dot_rows cosine_rows neg_sq_l2_rows "
+     "normalize_rows " MATRICES SEARCHES QUERIES LOSSES,
+     '=',
+     0,
+     {.m = 2, .n = 2, .d = BEYOND_16, .k = 1},
+     SLOW},
+    {"search gallery_search ", '=', 0, {.m = 2, .n = BEYOND_16 + 70, .d = 1, .k = BEYOND_16}, SLOW},
+    {LOSSES "multi_infonce_forward ", '=', 0, {.m = BEYOND_16, .n = 2, .d = 1}, SLOW},
+    {LOSSES "multi_infonce_forward ", '=', 0, {.m = 2, .n = BEYOND_16, .d = 1}, SLOW},
     /* A result that goes past the caches, MATRIX_PAST_CACHE_BYTES; one size, for it is long;
      * and rows that are aligned to half of what that needs. */
     {MATRICES, '=', 0, {.m = MATRIX_PAST_CACHE_BYTES / 4 / 4096 + 1, .n = 4096, .d = 3}, SLOW},

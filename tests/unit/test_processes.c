@@ -8,8 +8,11 @@
 
 #include <limits.h>
 #include <omp.h>
+#include <pthread.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -143,9 +146,54 @@ static void shares_are_all(void **unused)
         }
 }
 
+/* ---- The first call ---------------------------------------------------------------------------- */
+
+static atomic_int at_the_line;
+
+static void *call_first(void *status)
+{
+    float x = 2, result = 0;
+    atomic_fetch_add(&at_the_line, 1);
+    while (atomic_load(&at_the_line) < 2)
+        sched_yield();
+    *(bool *)status = mmk_similarity_pair(MMK_DOT, 1, &x, &x, &result) == MMK_OK && result == 4;
+    return NULL;
+}
+
+/* What mmk_isa_use() chose while another thread's first call was still looking for the best stands.
+ * In children of a process that has called nothing yet: so this is the first test. */
+static void a_choice_outlives_the_first_call_of_another_thread(void **unused)
+{
+    (void)unused;
+    for (int i = 0; i < 600; i++) {
+        pid_t child = fork();
+        if (child == 0) {
+            bool called = false;
+            pthread_t thread;
+            enum mmk_isa isa = MMK_ISA_COUNT;
+            alarm(CHILD_SECONDS);
+            if (pthread_create(&thread, NULL, call_first, &called) != 0)
+                _exit(3);
+            atomic_fetch_add(&at_the_line, 1);
+            while (atomic_load(&at_the_line) < 2)
+                sched_yield();
+            for (volatile int wait = 0; wait < i % 300; wait++)
+                ;
+            if (mmk_isa_use("scalar") != MMK_OK || pthread_join(thread, NULL) != 0 || !called)
+                _exit(2);
+            _exit(mmk_isa_in_use(&isa) != MMK_OK || isa != MMK_ISA_SCALAR);
+        }
+        int status = -1;
+        assert_true(child > 0 && waitpid(child, &status, 0) == child);
+        if (status != 0)
+            fail_msg("child %d ended with status %#x", i, (unsigned)status);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_choice_outlives_the_first_call_of_another_thread),
         cmocka_unit_test(shares_are_all),
         cmocka_unit_test(calls_of_a_team_are_whole),
         cmocka_unit_test(a_child_of_a_process_with_threads_computes),

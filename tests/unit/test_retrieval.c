@@ -332,6 +332,60 @@ static void errors(void **state)
     RETURNS(MMK_ERR_RESERVED, "problem.reserved[7]", p->reserved[7] = p);
 }
 
+/* Wherever it stands: whatever is asked, and whether or not anybody would look there. */
+static void a_bad_value_is_refused_at_every_place(void **state)
+{
+    (void)state;
+    enum { QUERIES = 3, ITEMS = 40, DEEP = 20, HITS = 6 };
+    static const size_t K[] = {1};
+    static uint32_t rankings[QUERIES * DEEP], column[QUERIES * HITS];
+    static float weight[QUERIES * HITS];
+    size_t row_start[QUERIES + 1];
+    for (size_t i = 0; i <= QUERIES; i++)
+        row_start[i] = i * HITS;
+    for (size_t e = 0; e < QUERIES * DEEP; e++)
+        rankings[e] = (uint32_t)(e * 7 % ITEMS);
+    for (size_t e = 0; e < QUERIES * HITS; e++) {
+        column[e] = (uint32_t)(e * 3 % ITEMS);
+        weight[e] = e % 2 ? 1.0f : 0.0f;
+    }
+    const struct mmk_csr relevant = {row_start, column, weight};
+    const struct mmk_retrieval_problem problem = {.m = QUERIES,
+                                                  .n = ITEMS,
+                                                  .depth = DEEP,
+                                                  .rankings = rankings,
+                                                  .relevant = &relevant,
+                                                  .recall_count = 1,
+                                                  .recall_at = K};
+    double recall, r_precision, map_at_r;
+    const struct mmk_retrieval_results asked[] = {
+        {.recall = &recall}, {.r_precision = &r_precision}, {.map_at_r = &map_at_r}};
+    for (size_t a = 0; a < sizeof asked / sizeof asked[0]; a++) {
+        assert_int_equal(mmk_retrieval_metrics(&problem, &asked[a]), MMK_OK);
+        for (size_t e = 0; e < QUERIES * DEEP; e++) {
+            uint32_t right = rankings[e];
+            rankings[e] = ITEMS + (uint32_t)(e % 2) * (UINT32_MAX - ITEMS);
+            assert_int_equal(mmk_retrieval_metrics(&problem, &asked[a]), MMK_ERR_INDEX);
+            rankings[e] = right;
+        }
+        for (size_t e = 0; e < QUERIES * HITS; e++) {
+            uint32_t right = column[e];
+            float right_weight = weight[e];
+            column[e] = ITEMS;
+            assert_int_equal(mmk_retrieval_metrics(&problem, &asked[a]), MMK_ERR_INDEX);
+            column[e] = right;
+            weight[e] = e % 2 ? NAN : -0x1p-149f;
+            assert_int_equal(mmk_retrieval_metrics(&problem, &asked[a]), MMK_ERR_WEIGHT);
+            weight[e] = right_weight;
+        }
+        for (size_t i = 1; i < QUERIES; i++) {
+            row_start[i] += 2 * HITS + 1;
+            assert_int_equal(mmk_retrieval_metrics(&problem, &asked[a]), MMK_ERR_ROW_START);
+            row_start[i] -= 2 * HITS + 1;
+        }
+    }
+}
+
 static void the_depth_that_is_needed(void **state)
 {
     (void)state;
@@ -392,6 +446,7 @@ int main(void)
         cmocka_unit_test(a_ranking_longer_than_n),
         cmocka_unit_test(no_queries),
         cmocka_unit_test(errors),
+        cmocka_unit_test(a_bad_value_is_refused_at_every_place),
         cmocka_unit_test(the_depth_that_is_needed),
         cmocka_unit_test(results_alone),
     };

@@ -321,6 +321,59 @@ static void bad_targets(void **state)
     assert_int_equal(out.counted[1], 3);
 }
 
+/* Wherever it stands, whether one thread looks or three, and whatever is asked. */
+static void a_bad_value_is_refused_at_every_place(void **state)
+{
+    (void)state;
+    enum { ROWS = 200, COLUMNS = 210, A_ROW = 3, PLACES = ROWS * A_ROW };
+    static float x[ROWS], y[COLUMNS], weight[PLACES], dx[ROWS], loss;
+    static uint32_t column[PLACES];
+    static size_t row_start[ROWS + 1];
+    fill_floats(x, ROWS, 1);
+    fill_floats(y, COLUMNS, 2);
+    for (size_t i = 0; i <= ROWS; i++)
+        row_start[i] = i * A_ROW;
+    for (size_t e = 0; e < PLACES; e++) {
+        column[e] = (uint32_t)(e * 11 % COLUMNS);
+        weight[e] = e % 3 ? 1.0f : 0.0f;
+    }
+    const struct mmk_csr targets = {row_start, column, weight};
+    const struct mmk_matrix *rows = MATRIX_AT(x, ROWS, 1, 0),
+                            *columns = MATRIX_AT(y, COLUMNS, 1, 0);
+    const struct mmk_infonce_problem infonce = {
+        .x = rows, .y = columns, .logit_scale = 2, .targets = &targets};
+    const struct mmk_sigmoid_problem sigmoid = {
+        .x = rows, .y = columns, .logit_scale = 2, .positives = &targets};
+#define STATUS_IS(status)                                                                          \
+    do {                                                                                           \
+        for (int threads = 1; threads <= 3; threads += 2) {                                        \
+            const struct mmk_options options = {.threads = threads};                               \
+            const struct mmk_infonce_results value = {.loss = &loss},                              \
+                                             gradient = {.dx = MATRIX_OUT_AT(dx, ROWS, 1, 0)};     \
+            const struct mmk_sigmoid_results other = {.loss = &loss};                              \
+            assert_int_equal(mmk_infonce(&infonce, &value, &options), status);                     \
+            assert_int_equal(mmk_infonce(&infonce, &gradient, &options), status);                  \
+            assert_int_equal(mmk_sigmoid(&sigmoid, &other, &options), status);                     \
+        }                                                                                          \
+    } while (0)
+    STATUS_IS(MMK_OK);
+    for (size_t e = 0; e < PLACES; e++) {
+        uint32_t right = column[e];
+        float right_weight = weight[e];
+        column[e] = e % 2 ? COLUMNS : UINT32_MAX;
+        STATUS_IS(MMK_ERR_INDEX);
+        column[e] = right;
+        weight[e] = e % 4 == 0 ? NAN : e % 4 == 1 ? INFINITY : -0x1p-149f;
+        STATUS_IS(MMK_ERR_WEIGHT);
+        weight[e] = right_weight;
+    }
+    for (size_t i = 1; i < ROWS; i++) {
+        row_start[i] += 2 * A_ROW + 1;
+        STATUS_IS(MMK_ERR_ROW_START);
+        row_start[i] -= 2 * A_ROW + 1;
+    }
+}
+
 /* Without any weight the loss and all gradients are 0, and the lse are there all the same. */
 static void no_weight_at_all(void **state)
 {
@@ -342,6 +395,7 @@ int main(void)
         cmocka_unit_test(one_positive_a_row_is_infonce),
         cmocka_unit_test(nt_xent_falls_out),
         cmocka_unit_test(bad_targets),
+        cmocka_unit_test(a_bad_value_is_refused_at_every_place),
         cmocka_unit_test(no_weight_at_all),
     };
     return cmocka_run_group_tests_name("targets", tests, NULL, NULL);
