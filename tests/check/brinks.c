@@ -143,7 +143,7 @@ static const struct brink {
     /* Blocks of a log-sum-exp: EXP_BLOCK. */
     {"logsumexp exp ", 'n', EXP_BLOCK, {.m = 0}, 0},
     /* Sizes that 16 bits do not hold. */
-    {"topk retrieval_metrics ", '=', 0, {.m = 2, .n = BEYOND_16 + 70, .k = BEYOND_16}, 0},
+    {"topk ", '=', 0, {.n = BEYOND_16 + 70, .k = BEYOND_16}, 0},
     {"topk_rows normalize_rows dot_rows cosine_rows neg_sq_l2_rows ",
      '=',
      0,

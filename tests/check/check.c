@@ -11,13 +11,20 @@
 #include "state.h"
 
 #include <inttypes.h>
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-enum { CRASHES_PER_CELL = 10, SECONDS_PER_TRIAL = 300 };
+enum {
+    CRASHES_PER_CELL = 10,
+    SECONDS_PER_TRIAL = 300,
+    LOOKS_FOR_LEAKS = 4 /* of so many calls one */
+};
 
 /* The first variant of a trial that came through: the others are compared with it. Its outputs are
  * at home. */
@@ -90,6 +97,32 @@ static size_t number_of(const struct run *run)
     return (size_t)(hash >> 16);
 }
 
+/* What malloc has given and not got back. 0 where nobody can say. */
+static size_t bytes_in_use(void)
+{
+#ifdef __GLIBC__
+    struct mallinfo2 info = mallinfo2();
+    return info.uordblks + info.hblkhd;
+#else
+    return 0;
+#endif
+}
+
+/* Calls the kernel. False: after each of four calls more memory is in use than before. (The first
+ * may start threads, or leave the allocator with pieces of another size at hand.) */
+static bool call_without_leak(struct trial *t, enum mmk_status *status)
+{
+    size_t before = bytes_in_use(), after;
+    for (int calls = 0; calls < 4; calls++) {
+        *status = trial_call(t);
+        after = bytes_in_use();
+        if (after <= before)
+            return true;
+        before = after;
+    }
+    return false;
+}
+
 /* Calls the kernel in some state of the caller's, another from check to check. False: it has not
  * left that as it was, or has returned an error, and how says so. */
 static bool call_kernel(struct run *run, struct trial *t, char *how, size_t size)
@@ -98,10 +131,19 @@ static bool call_kernel(struct run *run, struct trial *t, char *how, size_t size
     struct state before;
     state_before(&before, number_of(run), keep_default);
     run->note->running = true;
-    enum mmk_status status = trial_call(t);
+    enum mmk_status status;
+    bool leaks = false;
+    if (number_of(run) % LOOKS_FOR_LEAKS == 0)
+        leaks = !call_without_leak(t, &status);
+    else
+        status = trial_call(t);
     run->note->running = false;
     if (state_changed(&before, keep_default, how, size))
         return false;
+    if (leaks) {
+        snprintf(how, size, "leaves more memory in use after every call");
+        return false;
+    }
     if (status == MMK_OK)
         return true;
     snprintf(how, size, "returned an error: %s (%s)", mmk_status_string(status),

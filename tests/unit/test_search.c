@@ -24,6 +24,7 @@ enum data {
     DATA_RISING,
     DATA_FALLING,
     DATA_BOTH_RISING, /* each score beats those above it and those before it */
+    DATA_LATE_RISING, /* beats what a column's threshold is, but for the best, which come first */
     DATA_NAN,
     DATA_HUGE,
     DATA_COUNT
@@ -44,6 +45,8 @@ static float element(enum data data, bool gallery, size_t i, size_t k)
         return gallery ? -(float)(i + 1) : 1.0f;
     case DATA_BOTH_RISING:
         return (float)(i + 1);
+    case DATA_LATE_RISING:
+        return gallery ? 1 + 0.1f * (float)(i % 7) : i < 20 ? 1000 : 1 + 0.01f * (float)i;
     case DATA_NAN:
         return h % 97 == 0 ? NAN : h % 89 == 0 ? INFINITY : (float)g;
     case DATA_HUGE:
@@ -189,7 +192,7 @@ static void large_cases(void)
         {100, 2000, 3, 1, MMK_NEG_SQ_L2, DATA_TIES}, {3, 5000, 2, 1000, MMK_DOT, DATA_RISING},
         {90, 1500, 4, 7, MMK_DOT, DATA_NAN},         {4300, 40, 2, 3, MMK_NEG_SQ_L2, DATA_NORMAL},
         {20, 70, 1025, 10, MMK_COSINE, DATA_NORMAL}, {2, 6000, 1, 2500, MMK_DOT, DATA_EQUAL},
-        {900, 40, 2, 3, MMK_DOT, DATA_BOTH_RISING},
+        {900, 40, 2, 3, MMK_DOT, DATA_BOTH_RISING},  {900, 40, 2, 40, MMK_DOT, DATA_LATE_RISING},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
         check_case(&cases[i]);

@@ -579,28 +579,48 @@ SPOIL(negatives_packed, a->negatives.data = NULL;
 SPOIL(packed_and_data, a->y.data = in_y)
 SPOIL(packed_for_another_similarity, a->similarity = MMK_DOT)
 SPOIL(packed_with_its_shape, a->y.rows = N; a->y.columns = D)
-SPOIL(packed_with_other_rows, a->y.rows = N + 1)
-SPOIL(packed_with_other_columns, a->y.columns = D + 1)
+SPOIL(packed_with_more_rows, a->y.rows = N + 1)
+SPOIL(packed_with_fewer_rows, a->y.rows = N - 1)
+SPOIL(packed_with_more_columns, a->y.columns = D + 1)
+SPOIL(packed_with_fewer_columns, a->y.columns = D - 1)
 
 /* Shapes. */
 SPOIL(fewer_x_columns, a->x.columns = D - 1)
+SPOIL(more_x_columns, a->x.columns = D + 1)
 SPOIL(fewer_y_columns, a->y.columns = D - 1)
+SPOIL(more_y_columns, a->y.columns = D + 1)
 SPOIL(fewer_negatives_columns, a->negatives.columns = D - 1)
+SPOIL(more_negatives_columns, a->negatives.columns = D + 1)
 SPOIL(fewer_log_variance_x_columns, a->log_variance_x.columns = D - 1)
+SPOIL(more_log_variance_x_columns, a->log_variance_x.columns = D + 1)
 SPOIL(more_log_variance_x_rows, a->log_variance_x.rows = M + 1)
+SPOIL(fewer_log_variance_x_rows, a->log_variance_x.rows = M - 1)
 SPOIL(fewer_log_variance_y_rows, a->log_variance_y.rows = N - 1)
+SPOIL(more_log_variance_y_rows, a->log_variance_y.rows = N + 1)
 SPOIL(fewer_result_rows, a->result.rows = M - 1)
+SPOIL(more_result_rows, a->result.rows = M + 1)
 SPOIL(fewer_result_columns, a->result.columns = N - 1)
+SPOIL(more_result_columns, a->result.columns = N + 1)
 SPOIL(more_out_rows, a->out.rows = M + 1)
+SPOIL(fewer_out_rows, a->out.rows = M - 1)
 SPOIL(fewer_out_columns, a->out.columns = D - 1)
+SPOIL(more_out_columns, a->out.columns = D + 1)
 SPOIL(fewer_dx_rows, a->dx.rows = M - 1)
+SPOIL(more_dx_rows, a->dx.rows = M + 1)
 SPOIL(fewer_dx_columns, a->dx.columns = D - 1)
+SPOIL(more_dx_columns, a->dx.columns = D + 1)
 SPOIL(more_dy_rows, a->dy.rows += 4)
+SPOIL(fewer_dy_rows, a->dy.rows -= 1)
 SPOIL(fewer_dy_columns, a->dy.columns = D - 1)
+SPOIL(more_dy_columns, a->dy.columns = D + 1)
 SPOIL(more_dnegatives_rows, a->dnegatives.rows = Q + 1)
+SPOIL(fewer_dnegatives_rows, a->dnegatives.rows = Q - 1)
 SPOIL(fewer_dlog_variance_x_rows, a->dlog_variance_x.rows = M - 1)
+SPOIL(more_dlog_variance_x_rows, a->dlog_variance_x.rows = M + 1)
 SPOIL(fewer_dlog_variance_y_columns, a->dlog_variance_y.columns = D - 1)
+SPOIL(more_dlog_variance_y_columns, a->dlog_variance_y.columns = D + 1)
 SPOIL(no_pairs, a->y.rows = M + 1; a->dy.rows = M + 1)
+SPOIL(too_few_pairs, a->y.rows = M - 1; a->dy.rows = M - 1)
 
 /* Leading dimensions. */
 SPOIL(small_ldx, a->x.leading_dimension = D - 1)
@@ -821,29 +841,51 @@ static const struct {
     CASE(packed_and_data, PACKEDS, MMK_ERR_CONFLICT, "y data packed"),
     CASE(packed_for_another_similarity, PACKEDS, MMK_ERR_GALLERY, "y packed similarity"),
     FINE(packed_with_its_shape, PACKEDS),
-    CASE(packed_with_other_rows, PACKEDS, MMK_ERR_SHAPE, "y 6 5"),
-    CASE(packed_with_other_columns, PACKEDS, MMK_ERR_SHAPE, "y 5 4"),
+    CASE(packed_with_more_rows, PACKEDS, MMK_ERR_SHAPE, "y 6 5"),
+    CASE(packed_with_fewer_rows, PACKEDS, MMK_ERR_SHAPE, "y 4 5"),
+    CASE(packed_with_more_columns, PACKEDS, MMK_ERR_SHAPE, "y 5 4"),
+    CASE(packed_with_fewer_columns, PACKEDS, MMK_ERR_SHAPE, "y 3 4"),
 
     CASE(fewer_x_columns, MATRICES | ROW_PAIRS | LOSSES | SEARCHES, MMK_ERR_SHAPE, "x 3 4"),
+    CASE(more_x_columns, MATRICES | ROW_PAIRS | LOSSES | SEARCHES, MMK_ERR_SHAPE, "x 5 4"),
     CASE(fewer_y_columns, MATRIX_ROWS | ROW_PAIRS | LOSSES | SEARCH_ROWS, MMK_ERR_SHAPE,
          "y columns 3 x 4"),
+    CASE(more_y_columns, MATRIX_ROWS | ROW_PAIRS | LOSSES | SEARCH_ROWS, MMK_ERR_SHAPE,
+         "y columns 5 x 4"),
     CASE(fewer_negatives_columns, NEGATIVES, MMK_ERR_SHAPE, "negatives columns 3 x 4"),
+    CASE(more_negatives_columns, NEGATIVES, MMK_ERR_SHAPE, "negatives columns 5 x 4"),
     CASE(fewer_log_variance_x_columns, CSD, MMK_ERR_SHAPE, "log_variance_x columns 3 x 4"),
+    CASE(more_log_variance_x_columns, CSD, MMK_ERR_SHAPE, "log_variance_x columns 5 x 4"),
     CASE(more_log_variance_x_rows, CSD, MMK_ERR_SHAPE, "log_variance_x rows 4 x 3"),
+    CASE(fewer_log_variance_x_rows, CSD, MMK_ERR_SHAPE, "log_variance_x rows 2 x 3"),
     CASE(fewer_log_variance_y_rows, CSD, MMK_ERR_SHAPE, "log_variance_y rows 4 y 5"),
+    CASE(more_log_variance_y_rows, CSD, MMK_ERR_SHAPE, "log_variance_y rows 6 y 5"),
     CASE(fewer_result_rows, MATRICES, MMK_ERR_SHAPE, "result rows 2 x 3"),
+    CASE(more_result_rows, MATRICES, MMK_ERR_SHAPE, "result rows 4 x 3"),
     CASE(fewer_result_columns, MATRICES, MMK_ERR_SHAPE, "result columns 4 y 5"),
+    CASE(more_result_columns, MATRICES, MMK_ERR_SHAPE, "result columns 6 y 5"),
     CASE(more_out_rows, NORMALIZE, MMK_ERR_SHAPE, "out rows 4 x 3"),
+    CASE(fewer_out_rows, NORMALIZE, MMK_ERR_SHAPE, "out rows 2 x 3"),
     CASE(fewer_out_columns, NORMALIZE, MMK_ERR_SHAPE, "out columns 3 x 4"),
+    CASE(more_out_columns, NORMALIZE, MMK_ERR_SHAPE, "out columns 5 x 4"),
     CASE(fewer_dx_rows, LOSSES, MMK_ERR_SHAPE, "dx rows 2 x 3"),
+    CASE(more_dx_rows, LOSSES, MMK_ERR_SHAPE, "dx rows 4 x 3"),
     CASE(fewer_dx_columns, LOSSES, MMK_ERR_SHAPE, "dx columns 3 x 4"),
+    CASE(more_dx_columns, LOSSES, MMK_ERR_SHAPE, "dx columns 5 x 4"),
     CASE(more_dy_rows, TWO_SIDED, MMK_ERR_SHAPE, "dy rows 9 y 5"),
     CASE(more_dy_rows, ALIGNMENT, MMK_ERR_SHAPE, "dy rows 7 y 3"),
+    CASE(fewer_dy_rows, TWO_SIDED, MMK_ERR_SHAPE, "dy rows 4 y 5"),
+    CASE(fewer_dy_rows, ALIGNMENT, MMK_ERR_SHAPE, "dy rows 2 y 3"),
     CASE(fewer_dy_columns, LOSSES, MMK_ERR_SHAPE, "dy columns 3 y 4"),
+    CASE(more_dy_columns, LOSSES, MMK_ERR_SHAPE, "dy columns 5 y 4"),
     CASE(more_dnegatives_rows, NEGATIVES, MMK_ERR_SHAPE, "dnegatives rows 3 negatives 2"),
+    CASE(fewer_dnegatives_rows, NEGATIVES, MMK_ERR_SHAPE, "dnegatives rows 1 negatives 2"),
     CASE(fewer_dlog_variance_x_rows, CSD, MMK_ERR_SHAPE, "dlog_variance_x rows 2 3"),
+    CASE(more_dlog_variance_x_rows, CSD, MMK_ERR_SHAPE, "dlog_variance_x rows 4 3"),
     CASE(fewer_dlog_variance_y_columns, CSD, MMK_ERR_SHAPE, "dlog_variance_y columns 3 4"),
+    CASE(more_dlog_variance_y_columns, CSD, MMK_ERR_SHAPE, "dlog_variance_y columns 5 4"),
     CASE(no_pairs, PAIRED, MMK_ERR_SHAPE, "y rows 4 x 3"),
+    CASE(too_few_pairs, PAIRED, MMK_ERR_SHAPE, "y rows 2 x 3"),
 
     CASE(small_ldx, X, MMK_ERR_LEADING_DIMENSION, "x.leading_dimension 3 4"),
     CASE(small_ldy, Y, MMK_ERR_LEADING_DIMENSION, "y.leading_dimension 3 4"),
