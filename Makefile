@@ -289,7 +289,7 @@ FUZZ         ?= $(FUZZERS)
 FUZZ_SECONDS ?= 30
 fuzz: ## fuzz readers, arguments and kernels with clang's libFuzzer (FUZZ='kernels csr' FUZZ_SECONDS=1200)
 	$(MAKE) --no-print-directory CC=clang BUILD=.build/fuzz CFLAGS='-O1 -g' \
-	    SAN=fuzzer-no-link,address,undefined fuzzers
+	    SAN=fuzzer-no-link,address,undefined,pointer-overflow fuzzers
 	tests/fuzz/run '$(FUZZ_SECONDS)' $(FUZZ)
 
 fuzzers: $(FUZZERS:%=$(BIN)/fuzz-%)

@@ -406,8 +406,8 @@ static bool infonce_is_long(const struct shape *s)
 /* Unless the similarity is the cosine, rows of 1e20 make logits overflow, and long rows of integers
  * make them so large that float keeps nothing of the softmax; so do distances of rows that are 1 or
  * more apart. Large shapes are there for the blocking, long ones for sums that are one chain: a few
- * fills are enough for them. One NaN makes all of a loss NaN, so that rows of every kind say no more
- * than rows of each. */
+ * fills are enough for them. One NaN makes all of a loss NaN: rows of every kind say no more than
+ * rows of each. */
 bool infonce_forward_fill_fits(const struct shape *s, enum fill fill)
 {
     if (fill == FILL_SPECIALS || (fill == FILL_MAGNITUDES && s->similarity != MMK_COSINE))

@@ -148,10 +148,10 @@ static const struct brink {
      '=',
      0,
      {.m = BEYOND_16, .n = 3, .d = 1, .k = 2},
-     0},
+     SLOW},
     {"retrieval_metrics ", '=', 0, {.m = BEYOND_16, .n = 3, .k = 2}, 0},
-    {MATRICES SEARCHES, '=', 0, {.m = BEYOND_16, .n = 2, .d = 1, .k = 2}, 0},
-    {MATRICES SEARCHES QUERIES, '=', 0, {.m = 2, .n = BEYOND_16, .d = 1, .k = 2}, 0},
+    {MATRICES SEARCHES, '=', 0, {.m = BEYOND_16, .n = 2, .d = 1, .k = 2}, SLOW},
+    {MATRICES SEARCHES QUERIES, '=', 0, {.m = 2, .n = BEYOND_16, .d = 1, .k = 2}, SLOW},
     {"logsumexp exp dot_pair cosine_pair neg_sq_l2_pair dot_rows cosine_rows neg_sq_l2_rows "
      "normalize_rows " MATRICES SEARCHES QUERIES LOSSES,
      '=',
