@@ -671,6 +671,42 @@ static void alignment_beside_a_tiny_row(void **state)
 
 /* ---- What random rows never are -------------------------------------------------------------- */
 
+/* A gradient of a variance: -s G e^(log variance), where s G alone is no float and e^p makes it one. */
+static void great_variance_of_a_tiny_scale(void)
+{
+    const float zero[2] = {0, 0}, p[2] = {40, 39.5f}, q[2] = {-3, -3}, bias = -41.7f;
+    static const float scales[] = {0x1p-75f, 0x1p-90f, 0x1p-50f};
+    static const size_t row_start[] = {0, 0};
+    static const uint32_t column[1];
+    const struct mmk_csr none = {row_start, column, NULL};
+    for (size_t i = 0; i < sizeof scales / sizeof scales[0]; i++) {
+        float dp[2], dq[2], s = scales[i];
+        const struct mmk_sigmoid_problem problem = {.x = MATRIX_AT(zero, 1, 2, 0),
+                                                    .y = MATRIX_AT(zero, 1, 2, 0),
+                                                    .log_variance_x = MATRIX_AT(p, 1, 2, 0),
+                                                    .log_variance_y = MATRIX_AT(q, 1, 2, 0),
+                                                    .similarity = MMK_NEG_SQ_L2,
+                                                    .logit_scale = s,
+                                                    .bias = bias,
+                                                    .positives = &none};
+        const struct mmk_sigmoid_results results = {.dlog_variance_x = MATRIX_OUT_AT(dp, 1, 2, 0),
+                                                    .dlog_variance_y = MATRIX_OUT_AT(dq, 1, 2, 0)};
+        assert_int_equal(mmk_sigmoid(&problem, &results, NULL), MMK_OK);
+        double logit = (double)bias - (double)s * (exp(40) + exp(39.5) + 2 * exp(-3));
+        double factor = -(double)s / (1 + exp(-logit));
+        for (int k = 0; k < 2; k++) {
+            expect(dp[k], factor * exp((double)p[k]));
+            expect_of(dq[k], factor * exp((double)q[k]), factor * exp((double)q[k]));
+        }
+    }
+}
+
+static void great_variances_of_tiny_scales(void **state)
+{
+    (void)state;
+    on_every_isa(great_variance_of_a_tiny_scale);
+}
+
 /* All products are -0 or 0: the sum is +0, and the query's bits are the pair's. */
 static void products_of_zero(void)
 {
@@ -739,6 +775,7 @@ static void what_random_rows_never_are(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(great_variances_of_tiny_scales),
         cmocka_unit_test(cosines_of_any_length),
         cmocka_unit_test(far_rows_have_gradients),
         cmocka_unit_test(learned_batch_has_gradients),

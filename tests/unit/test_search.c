@@ -50,7 +50,7 @@ static float element(enum data data, bool gallery, size_t i, size_t k)
     case DATA_NAN:
         return h % 97 == 0 ? NAN : h % 89 == 0 ? INFINITY : (float)g;
     case DATA_HUGE:
-        return (float)(g * 3e18);
+        return (float)(g * 5e18); /* |x|^2 on both sides of 2^125 */
     default:
         return (float)g;
     }
@@ -192,7 +192,8 @@ static void large_cases(void)
         {100, 2000, 3, 1, MMK_NEG_SQ_L2, DATA_TIES}, {3, 5000, 2, 1000, MMK_DOT, DATA_RISING},
         {90, 1500, 4, 7, MMK_DOT, DATA_NAN},         {4300, 40, 2, 3, MMK_NEG_SQ_L2, DATA_NORMAL},
         {20, 70, 1025, 10, MMK_COSINE, DATA_NORMAL}, {2, 6000, 1, 2500, MMK_DOT, DATA_EQUAL},
-        {900, 40, 2, 3, MMK_DOT, DATA_BOTH_RISING},  {900, 40, 2, 40, MMK_DOT, DATA_LATE_RISING},
+        {4300, 8, 2, 1, MMK_NEG_SQ_L2, DATA_HUGE},   {900, 40, 2, 3, MMK_DOT, DATA_BOTH_RISING},
+        {900, 40, 2, 40, MMK_DOT, DATA_LATE_RISING},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
         check_case(&cases[i]);

@@ -315,6 +315,12 @@ static void bad_targets(void **state)
     assert_int_equal(call(&good, FORWARD), MMK_OK);
     assert_int_equal(out.counted[0], 2);
     assert_int_equal(out.counted[1], 2);
+    struct call weightless; /* x_0 is y_2, which is left out; a target of weight 0 is none */
+    set_right(&weightless);
+    weightless.exclude_self = 1;
+    weightless.column[0] = 2;
+    weightless.weight[0] = 0;
+    assert_int_equal(call(&weightless, FORWARD), MMK_OK);
     good.targets.weight = NULL; /* all 1 */
     assert_int_equal(call(&good, FORWARD), MMK_OK);
     assert_int_equal(out.counted[0], 2);
