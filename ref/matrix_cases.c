@@ -59,6 +59,7 @@ static bool matrix_fill_fits(const struct shape *s, enum fill fill)
 {
     if (s->m * s->n * (s->d + 4) > 100000 || sweep_is_plain(s->d))
         return fill == FILL_NORMAL || fill == FILL_NAN_TAIL || fill == FILL_INTEGER ||
+               (fill == FILL_SPECIALS && s->m * s->n > 8000000) || /* written past the caches */
                (s->similarity == MMK_NEG_SQ_L2 && fill_is_offset(fill));
     return fill_is_of_rows(fill);
 }

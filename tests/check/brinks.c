@@ -174,7 +174,9 @@ enum { MOST_PAIRS = 1 << 20 };
 bool brinks_fill_fits(const struct shape *shape, enum fill fill)
 {
     /* Long streams are of rows of one element, which have no tail. */
-    return fill == FILL_NORMAL || (fill == FILL_NAN_TAIL && shape->k < STREAM_K);
+    bool past_cache = shape->m * shape->n >= MATRIX_PAST_CACHE_BYTES / 4;
+    return fill == FILL_NORMAL || (fill == FILL_NAN_TAIL && shape->k < STREAM_K) ||
+           (fill == FILL_SPECIALS && past_cache);
 }
 
 static bool has_word(const char *words, const char *word)

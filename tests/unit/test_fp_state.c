@@ -10,6 +10,7 @@
 #include "calls.h"
 #include "matrix.h"
 
+#include <math.h>
 #include <omp.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -197,12 +198,49 @@ static void pair_and_query_keep_nan(void **unused)
             check_pair_and_query();
 }
 
+/* Where denormals are switched off, rows of normal numbers have the cosines they have elsewhere,
+ * however small or great: no product on the way is below the normal range. */
+static void cosines_without_denormals(void **unused)
+{
+    (void)unused;
+    enum { D = 8, STATE = 2 };
+    static const float shape[D] = {1, 0.5f, -0.75f, 0.25f, 1.5f, -0.625f, 0.875f, 1.25f};
+    for (int isa = 0; isa < MMK_ISA_COUNT; isa++) {
+        if (mmk_isa_usable((enum mmk_isa)isa) != MMK_OK)
+            continue;
+        assert_int_equal(mmk_isa_use(mmk_isa_name((enum mmk_isa)isa)), MMK_OK);
+        for (int ex = -62; ex <= 62; ex++)
+            for (int ey = -62; ey <= 62; ey++) {
+                float x[D], y[D], right[3], got[3];
+                for (int k = 0; k < D; k++) {
+                    x[k] = ldexpf(shape[k], ex);
+                    y[k] = ldexpf(shape[(k + 3) % D], ey);
+                }
+                for (int off = 0; off < 2; off++) {
+                    float *to = off ? got : right;
+                    set_state(&states[off ? STATE : 0].state);
+                    assert_int_equal(mmk_similarity_pair(MMK_COSINE, D, x, y, &to[0]), MMK_OK);
+                    assert_int_equal(
+                        mmk_similarity_query(MMK_COSINE, x, MATRIX_AT(y, 1, D, 0), NULL, &to[1]),
+                        MMK_OK);
+                    assert_int_equal(mmk_similarity_rows(MMK_COSINE, MATRIX_AT(x, 1, D, 0),
+                                                         MATRIX_AT(y, 1, D, 0), &to[2], NULL),
+                                     MMK_OK);
+                    set_state(&states[0].state);
+                }
+                assert_memory_equal(right, got, sizeof got);
+            }
+    }
+    assert_int_equal(mmk_isa_use(NULL), MMK_OK);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(results_are_those_of_the_default_state),
         cmocka_unit_test(a_refused_call_puts_the_state_back),
         cmocka_unit_test(pair_and_query_keep_nan),
+        cmocka_unit_test(cosines_without_denormals),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

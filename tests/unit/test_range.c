@@ -671,16 +671,16 @@ static void alignment_beside_a_tiny_row(void **state)
 
 /* ---- What random rows never are -------------------------------------------------------------- */
 
-/* A gradient of a variance: -s G e^(log variance), where s G alone is no float and e^p makes it one. */
+/* A variance has the gradient -s G e^p: s G alone is no float, and e^p makes it one. */
 static void great_variance_of_a_tiny_scale(void)
 {
-    const float zero[2] = {0, 0}, p[2] = {40, 39.5f}, q[2] = {-3, -3}, bias = -41.7f;
-    static const float scales[] = {0x1p-75f, 0x1p-90f, 0x1p-50f};
+    const float zero[2] = {0, 0}, p[2] = {40, 39.5f}, q[2] = {-3, -3};
+    static const float scales[] = {0x1p-75f, 0x1p-90f, 0x1p-50f}, biases[] = {-41.7f, -50, -5};
     static const size_t row_start[] = {0, 0};
     static const uint32_t column[1];
     const struct mmk_csr none = {row_start, column, NULL};
-    for (size_t i = 0; i < sizeof scales / sizeof scales[0]; i++) {
-        float dp[2], dq[2], s = scales[i];
+    for (size_t i = 0; i < 9; i++) {
+        float dp[2], dq[2], s = scales[i / 3], bias = biases[i % 3];
         const struct mmk_sigmoid_problem problem = {.x = MATRIX_AT(zero, 1, 2, 0),
                                                     .y = MATRIX_AT(zero, 1, 2, 0),
                                                     .log_variance_x = MATRIX_AT(p, 1, 2, 0),

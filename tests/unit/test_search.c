@@ -25,6 +25,8 @@ enum data {
     DATA_FALLING,
     DATA_BOTH_RISING, /* each score beats those above it and those before it */
     DATA_LATE_RISING, /* beats what a column's threshold is, but for the best, which come first */
+    DATA_LATE_INF,    /* nothing but NaN, which any threshold is equal to, and -Inf behind it */
+    DATA_LATE_ULP,    /* all equal, and the last ones a place more */
     DATA_NAN,
     DATA_HUGE,
     DATA_COUNT
@@ -47,6 +49,10 @@ static float element(enum data data, bool gallery, size_t i, size_t k)
         return (float)(i + 1);
     case DATA_LATE_RISING:
         return gallery ? 1 + 0.1f * (float)(i % 7) : i < 20 ? 1000 : 1 + 0.01f * (float)i;
+    case DATA_LATE_INF:
+        return !gallery ? 1 : i > 1500 && i % 100 == 7 ? -INFINITY : NAN;
+    case DATA_LATE_ULP:
+        return !gallery ? 1 : i > 1500 && i % 100 == 7 ? 1 + 0x1p-23f : 1;
     case DATA_NAN:
         return h % 97 == 0 ? NAN : h % 89 == 0 ? INFINITY : (float)g;
     case DATA_HUGE:
@@ -188,15 +194,21 @@ static void small_cases(void)
 static void large_cases(void)
 {
     static const struct search_case cases[] = {
-        {5, 3000, 9, 10, MMK_DOT, DATA_NORMAL},      {200, 2900, 5, 100, MMK_COSINE, DATA_NORMAL},
-        {100, 2000, 3, 1, MMK_NEG_SQ_L2, DATA_TIES}, {3, 5000, 2, 1000, MMK_DOT, DATA_RISING},
-        {90, 1500, 4, 7, MMK_DOT, DATA_NAN},         {4300, 40, 2, 3, MMK_NEG_SQ_L2, DATA_NORMAL},
-        {20, 70, 1025, 10, MMK_COSINE, DATA_NORMAL}, {2, 6000, 1, 2500, MMK_DOT, DATA_EQUAL},
-        {4300, 8, 2, 1, MMK_NEG_SQ_L2, DATA_HUGE},   {900, 40, 2, 3, MMK_DOT, DATA_BOTH_RISING},
-        {900, 40, 2, 40, MMK_DOT, DATA_LATE_RISING},
+        {5, 3000, 9, 10, MMK_DOT, DATA_NORMAL},       {200, 2900, 5, 100, MMK_COSINE, DATA_NORMAL},
+        {100, 2000, 3, 1, MMK_NEG_SQ_L2, DATA_TIES},  {3, 5000, 2, 1000, MMK_DOT, DATA_RISING},
+        {90, 1500, 4, 7, MMK_DOT, DATA_NAN},          {4300, 40, 2, 3, MMK_NEG_SQ_L2, DATA_NORMAL},
+        {20, 70, 1025, 10, MMK_COSINE, DATA_NORMAL},  {2, 6000, 1, 2500, MMK_DOT, DATA_EQUAL},
+        {4300, 8, 2, 1, MMK_NEG_SQ_L2, DATA_HUGE},    {900, 40, 2, 3, MMK_DOT, DATA_BOTH_RISING},
+        {3, 2000, 1, 5, MMK_DOT, DATA_LATE_INF},      {3, 2000, 1, 5, MMK_DOT, DATA_LATE_ULP},
+        {1680, 64, 1, 32, MMK_DOT, DATA_BOTH_RISING}, {900, 40, 2, 40, MMK_DOT, DATA_LATE_RISING},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
         check_case(&cases[i]);
+    /* Streams of candidates that fill up at other places from k to k. */
+    for (size_t k = 1; k < 70; k++) {
+        check_case(&(struct search_case){1, 1680, 1, k, MMK_DOT, DATA_RISING});
+        check_case(&(struct search_case){1680, 1, 1, k, MMK_DOT, DATA_BOTH_RISING});
+    }
 }
 
 static void as_matrix_and_topk_small(void **state)
