@@ -251,7 +251,7 @@ static double element(enum fill fill, bool one_sign, uint64_t stream, size_t col
 }
 
 /* The row's own power of two: half of the time next to one at which a way of computing ends (a sum
- * of squares of 2^-60, 2^60 or 2^126), else any; some rows are zero. */
+ * of squares of 2^-126, 2^-60, 2^60 or 2^124), else any; some rows are zero. */
 static void put_magnitude(float *row, size_t cols, uint64_t h)
 {
     static const int ends[] = {-74, -63, -62, -31, -30, -29, -1, 0, 29, 30, 31, 60, 61, 62};

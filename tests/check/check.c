@@ -286,9 +286,10 @@ static bool is_plain(const struct variant *v)
     return strcmp(v->name, "scalar") == 0 || strncmp(v->name, "autovec", 7) == 0;
 }
 
-/* Whether a variant is left out of a pass. What the compiler made of plain C takes four fifths of a
- * run's time where there is much work, and is there to be compared with: then it has one pass of
- * the three, another from fill to fill. A run of nothing else has all. */
+/* Whether a variant is left out of a pass. What the compiler made of plain C takes most of a run's
+ * time where there is much work (of scalar alone 386 s, of AVX2 alone 115), and is there to be
+ * compared with: then it has one pass of the three, another from fill to fill. A run of nothing
+ * else has all. */
 static bool passed_over(const struct run *run, int variant, const struct shape *shape,
                         enum fill fill, int placement)
 {
@@ -317,6 +318,26 @@ static int threads_of(const struct options *options, int turn, const struct shap
     size_t blocks = size_blocks(shape->m, TILE_BLOCK_ROWS) * size_blocks(shape->n, TILE_BLOCK_COLS);
     bool many = options->may_take_eight && options->threads[turn] == 3 && blocks >= 8;
     return many ? 8 : options->threads[turn];
+}
+
+/* Which of a trial's checks, counted through passes and variants, asks each output alone: the one
+ * at `wish`, or the next that is made here. */
+static size_t alone_at(const struct run *run, const struct shape *shape, enum fill fill,
+                       size_t wish)
+{
+    int chosen[VARIANT_MAX];
+    size_t variants = 0, checks = checks_of(run);
+    for (int v = 0; v < run->variant_count; v++)
+        if (run->chosen[v])
+            chosen[variants++] = v;
+    for (size_t i = 0; i < checks; i++) {
+        size_t at = (wish + i) % checks;
+        int variant = chosen[at % variants];
+        if (run->variants[variant].usable == MMK_OK &&
+            !passed_over(run, variant, shape, fill, (int)(at / variants)))
+            return at;
+    }
+    return 0; /* none is made */
 }
 
 static void run_trial(struct run *run, size_t kernel_index, const struct shape *shape,
@@ -349,10 +370,10 @@ static void run_trial(struct run *run, size_t kernel_index, const struct shape *
                      64; /* no work for a second thread; see default_threads in options.c */
     int thread_count =
         kernel->takes_threads && !(run->options.quick && one_block) ? run->options.thread_count : 1;
-    size_t apart =
-        (shape->m + shape->n + 3 * shape->d + (size_t)shape->similarity + 7 * (size_t)fill) %
-        checks; /* and which of the checks asks each output alone */
-    bool over = false, alone_due = false;
+    size_t alone =
+        alone_at(run, shape, fill,
+                 shape->m + shape->n + 3 * shape->d + (size_t)shape->similarity + 7 * (size_t)fill);
+    bool over = false;
     for (int placement = 0; placement < PLACE_COUNT && !over; placement++) {
         place_buffers(&run->places, &p, (enum placement)placement);
         int thread = (placement + (int)(shape->m + shape->n + shape->d)) % thread_count;
@@ -360,7 +381,6 @@ static void run_trial(struct run *run, size_t kernel_index, const struct shape *
             if (!run->chosen[v])
                 continue;
             run->note->ordinal = ++run->ordinal;
-            alone_due = alone_due || (run->ordinal + apart) % checks == 0;
             if (run->ordinal < run->first || passed_over(run, v, shape, fill, placement))
                 continue;
             struct cell *cell = &run->report->cell[kernel_index][v];
@@ -375,8 +395,7 @@ static void run_trial(struct run *run, size_t kernel_index, const struct shape *
             run->note->kernel = kernel_index;
             run->note->variant = v;
             describe(run, t, shape_text, v, (enum placement)placement);
-            check(run, &p, shape_text, &first, cell, v, alone_due);
-            alone_due = false;
+            check(run, &p, shape_text, &first, cell, v, run->ordinal - run->trial == alone + 1);
             over = cell->failed > 0 && is_over(run);
         }
     }
