@@ -277,6 +277,8 @@ dies() {
         died "$3" || { complain "$3 at $call $n of $last" && return 1; }
         [ -n "$(find "$at" -name '*.part')" ] || continue
         left_behind=$((left_behind + 1))
+        # A gnuplot that the killed run had started writes on until its script ends, and holds the lock.
+        find "$at" -name '*.part' -exec flock -w 10 {} true \;
         # The next run removes what this one left.
         "${1}_run" timeout 60 >"$at/out" 2>"$scratch/err"
         status=$?
