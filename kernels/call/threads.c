@@ -188,3 +188,8 @@ void threads_each(size_t workers, size_t count, void (*task)(void *context, size
     for (size_t i = 0; i < count; i++)
         task(context, i);
 }
+
+void threads_barrier(void)
+{
+#pragma omp barrier
+}

@@ -28,12 +28,14 @@ void threads_run(int threads, void (*body)(void *context, size_t worker, size_t 
 void threads_each(size_t workers, size_t count, void (*task)(void *context, size_t i),
                   void *context);
 
-/* A barrier inside a body. */
+/* A barrier of the whole team. */
+void threads_barrier(void);
+
+/* The same inside a body, which may be run by one worker alone. */
 static inline void threads_wait(size_t workers)
 {
-    if (workers > 1) {
-#pragma omp barrier
-    }
+    if (workers > 1)
+        threads_barrier();
 }
 
 /* The part [*begin, *end) of `count` that is this worker's. */

@@ -40,7 +40,6 @@ static void take_part(void *common, size_t worker, size_t workers)
         infonce_positive_gradients(p, worker, workers);
     infonce_run_stage(&stage);
     if (p->gradient.late) {
-        threads_wait(workers);
         infonce_positive_gradients(p, worker, workers);
         infonce_finish_waiting(&stage);
     }

@@ -8,7 +8,7 @@
 
 void infonce_layout_products(struct infonce *p, struct scratch *s);
 
-/* All of G, dX and dY, inside a parallel region. */
+/* All of G, dX and dY, inside a parallel region. Ends with a barrier. */
 void infonce_run_stage(struct stage *s);
 
 #endif

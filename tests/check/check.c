@@ -8,6 +8,7 @@
 
 #include "../../kernels/tile/tile.h"
 #include "brinks.h"
+#include "stagger.h"
 #include "state.h"
 
 #include <inttypes.h>
@@ -23,7 +24,8 @@
 enum {
     CRASHES_PER_CELL = 10,
     SECONDS_PER_TRIAL = 300,
-    LOOKS_FOR_LEAKS = 4 /* of so many calls one */
+    LOOKS_FOR_LEAKS = 4, /* of so many calls one */
+    STAGGERS = 32        /* of so many calls one */
 };
 
 /* The first variant of a trial that came through: the others are compared with it. Its outputs are
@@ -133,11 +135,15 @@ static bool call_kernel(struct run *run, struct trial *t, char *how, size_t size
     state_before(&before, number_of(run), keep_default);
     run->note->running = true;
     enum mmk_status status;
-    bool leaks = false;
+    bool leaks = false, staggers = t->options.threads > 1 && number_of(run) % STAGGERS == 1;
+    if (staggers)
+        stagger_begin(number_of(run));
     if (number_of(run) % LOOKS_FOR_LEAKS == 0)
         leaks = !call_without_leak(t, &status);
     else
         status = trial_call(t);
+    if (staggers)
+        stagger_end();
     run->note->running = false;
     if (state_changed(&before, keep_default, how, size))
         return false;
@@ -262,18 +268,17 @@ static void check(struct run *run, struct placed *p, const char *shape, struct f
         report_fail(cell, where, verdict.message, same ? NULL : again);
 }
 
-/* The name of the check, and the command that repeats it. */
+/* The name of the check, and the command that repeats it. what: "pass end", say. */
 static void describe(struct run *run, const struct trial *t, const char *shape, int variant,
-                     enum placement placement)
+                     const char *what)
 {
     struct crash_note *note = run->note;
     const char *isa = run->variants[variant].name, *kernel = t->kernel->name;
     char threads[32] = "";
-    if (t->kernel->takes_threads)
+    if (t->kernel->takes_threads && t->options.threads > 0)
         snprintf(threads, sizeof threads, " threads %d", t->options.threads);
-    snprintf(note->where, sizeof note->where,
-             "%s %s%s, shape %s, fill %s, seed %" PRIu64 ", pass %s", kernel, isa, threads, shape,
-             fill_name(t->fill), t->seed, placement_name(placement));
+    snprintf(note->where, sizeof note->where, "%s %s%s, shape %s, fill %s, seed %" PRIu64 ", %s",
+             kernel, isa, threads, shape, fill_name(t->fill), t->seed, what);
     snprintf(note->again, sizeof note->again,
              "mmk-check --kernel %s --isa %s%s --shape '%s' --fill %s --seed %" PRIu64 "%s%s%s",
              kernel, strcmp(isa, "scalar") == 0 ? "" : "scalar,", isa, shape, fill_name(t->fill),
@@ -300,6 +305,20 @@ static bool passed_over(const struct run *run, int variant, const struct shape *
     size_t turn = (size_t)fill + shape->m + shape->n + shape->d;
     return !alone && is_plain(&run->variants[variant]) &&
            shape->m * shape->n * shape->d >= MUCH_WORK && turn % PLACE_COUNT != (size_t)placement;
+}
+
+/* What is said where inputs and oracle crash or take too long. The trial is not tried again then: it
+ * would end in the same way. */
+static void describe_oracle(struct run *run, const struct trial *t, const char *shape,
+                            size_t kernel_index, size_t checks)
+{
+    int variant = 0;
+    while (!run->chosen[variant])
+        variant++;
+    run->note->kernel = kernel_index;
+    run->note->variant = variant;
+    run->note->ordinal = run->ordinal + checks;
+    describe(run, t, shape, variant, "the oracle");
 }
 
 /* How many checks a trial is made of, those that are passed over among them. */
@@ -358,6 +377,7 @@ static void run_trial(struct run *run, size_t kernel_index, const struct shape *
     if (!trial_open(t, kernel, shape, fill, seed))
         options_error("no memory for %s, shape %s; use a smaller --shape.", kernel->name,
                       shape_text);
+    describe_oracle(run, t, shape_text, kernel_index, checks);
     alarm(SECONDS_PER_TRIAL);
     library_pause(); /* norms that are an input are our own */
     trial_fill(t);
@@ -392,9 +412,11 @@ static void run_trial(struct run *run, size_t kernel_index, const struct shape *
             }
             t->options.threads =
                 kernel->takes_threads ? threads_of(&run->options, thread, shape) : 1;
+            char pass[32];
+            snprintf(pass, sizeof pass, "pass %s", placement_name((enum placement)placement));
             run->note->kernel = kernel_index;
             run->note->variant = v;
-            describe(run, t, shape_text, v, (enum placement)placement);
+            describe(run, t, shape_text, v, pass);
             check(run, &p, shape_text, &first, cell, v, run->ordinal - run->trial == alone + 1);
             over = cell->failed > 0 && is_over(run);
         }

@@ -1,5 +1,5 @@
 /* fingerprint.c - one hash of all outputs per kernel and fill, the same on every machine, and how
- * far they are from the oracle: at most, and on average.
+ * far they are from the oracle: at most, and on average; and what memory the kernel asks for.
  * SPDX-License-Identifier: MIT
  *
  * A mistake that all instruction sets share and that stays within the bounds (all values a place
@@ -29,6 +29,13 @@ struct fingerprint {
     double worst; /* of the bound */
 };
 static struct fingerprint fingerprints[REPORT_KERNELS][FILL_COUNT];
+/* Of all shapes together: with threads, which have memory of their own. */
+static struct memory {
+    size_t shapes, least, all;
+} memories[REPORT_KERNELS];
+
+enum { MEMORY_THREADS = 3 };
+
 static const char *missing[REPORT_KERNELS]; /* a function that the library lacks */
 static int failures;
 
@@ -76,6 +83,19 @@ static uint64_t seed_of(const char *kernel, const char *shape)
     return hash;
 }
 
+static void add_memory(struct trial *t, const char *shape_text, struct memory *memory)
+{
+    struct mmk_workspace_bytes bytes;
+    if (!t->kernel->takes_threads)
+        return;
+    if (trial_query(t, MEMORY_THREADS, &bytes) != MMK_OK)
+        options_error("%s, shape %s: a query returned an error: %s.", t->kernel->name, shape_text,
+                      mmk_error_detail());
+    memory->shapes++;
+    memory->least += bytes.least;
+    memory->all += bytes.all;
+}
+
 static void fingerprint_trial(struct run *run, size_t k, const struct shape *shape,
                               const char *shape_text, enum fill fill, uint64_t seed)
 {
@@ -102,6 +122,8 @@ static void fingerprint_trial(struct run *run, size_t k, const struct shape *sha
     if (status != MMK_OK)
         options_error("%s, shape %s returned an error: %s.", kernels[k]->name, shape_text,
                       mmk_error_detail());
+    if (fill == FILL_NORMAL)
+        add_memory(&t, shape_text, &memories[k]);
     struct fingerprint *f = &fingerprints[k][fill];
     f->hash = (f->hash ^ trial_fingerprint(&t)) * 0x9e3779b97f4a7c15u;
     f->hash ^= f->hash >> 29;
@@ -171,6 +193,10 @@ int fingerprint_print(struct run *run)
                 printf("%-25s %-11s %5zu shapes  %016" PRIx64 "  %.2f of the bound\n",
                        kernels[k]->name, fill_name((enum fill)fill), fingerprints[k][fill].trials,
                        fingerprints[k][fill].hash, fingerprints[k][fill].worst);
+    for (size_t k = 0; k < kernel_count; k++)
+        if (memories[k].shapes)
+            printf("%-25s %-11s %5zu shapes  at least %zu bytes, with all %zu\n", kernels[k]->name,
+                   "workspace", memories[k].shapes, memories[k].least, memories[k].all);
     failures += print_biases();
     fprintf(stderr, "made with %s, seed %" PRIu64 "\n", run->variants[last].name,
             run->options.seed);

@@ -3,23 +3,29 @@
 SPDX-License-Identifier: MIT
 
 usage: make mutants MUTANT_ARGS='[--count N] [--seed N] [--seconds S] [--only TEXT] [--brief] [--neon]
-                                 [--least PERCENT] [--jobs N] [--record FILE]'
+                                 [--least PERCENT] [--jobs N] [--record FILE]
+                                 [--journal FILE]'
        make mutants MUTANT_ARGS='--list [--count N] [--only TEXT]'
 
 A mutant is one place of one file changed by one operator (OPERATORS below). Places are sampled
 with a seed, every operator as often as every other. Each mutant is built in a copy of the tree,
 one object anew, and judged by the cheapest check first:
 
-  1  mmk-check --quick, of scalar and the instruction set that the file is for, up to a failure
-  2  of what all instruction sets share: mmk-check --quick, everything, and tests/fingerprints
+  1  mmk-check --quick, of what the file belongs to, on the instruction set that the file is for and
+     another one, up to a failure
+  2  of what all instruction sets share: mmk-check --quick on all of them, and tests/fingerprints
   3  the unit tests (build/bin/test-*) of what the file belongs to
-  4  mmk-check, all shapes of what the file belongs to, scalar and that instruction set (not with
-     --brief)
+  4  mmk-check, all shapes of what the file belongs to, on the two instruction sets of step 1 (not
+     with --brief)
 
 A mutant that no check finds has survived, unless tests/mutants/equivalent names it with the reason
 why nobody could tell (speed only, say). One that does not compile, or leaves mmk-check's machine
 code as it is, is no mutant and is replaced by the next of the sample. Before the first everything
 is run without any (not with --brief): what fails then proves nothing.
+
+With --journal each verdict is noted in a file as it is reached; a run with the same journal goes on
+where the last one ended, and judges a mutant again only if its file has changed since, or its line
+is taken out of the journal.
 
 Ends with 1 if less than --least percent (95) were killed. The closing line counts mutants: those
 that survived have failed where these are too many, and else are skipped, for nothing is proved;
@@ -28,6 +34,7 @@ as where --seconds were over before half of --count were judged, which says noth
 import argparse
 import concurrent.futures
 import hashlib
+import json
 import os
 import random
 import re
@@ -243,6 +250,11 @@ class Mutant:
     def key(self):
         return (self.path, self.old_line, self.new_line)
 
+    def entry(self):
+        """What the journal says of it."""
+        return {"mutant": str(self), "verdict": self.verdict, "by": self.by,
+                "file": hashlib.sha256(self.original.encode()).hexdigest()}
+
     def __str__(self):
         return "%s:%d %s: %s -> %s" % (self.path, self.line, self.operator, self.old_line,
                                        self.new_line)
@@ -286,6 +298,17 @@ def found(status):
     if status == 2:
         sys.exit("mutate.py: a check does not take its options here")
     return status != 0
+
+
+def compared(isa):
+    """The two instruction sets of the first step: the file's and another, both of the fastest that
+    are to be had, for scalar takes longer than all others together."""
+    if is_cross(isa):
+        return [isa, "scalar"]
+    fast = [name for name in ("avx2", "avx512", "neon", "scalar") if name in usable_here()]
+    if isa == "":
+        return fast[:2]
+    return [isa, next(name for name in fast if name != isa)]
 
 
 class Tree:
@@ -401,12 +424,11 @@ class Tree:
         some = ["--kernel", ",".join(names)] if names else []
         # What one instruction set's file does is told by comparing it with another's; what all share
         # shows in each, and in the stored bits.
-        other = "scalar" if isa not in ("", "scalar") else "avx2" if MACHINE == "x86_64" else "neon"
-        pair = ["--isa", other, "--isa", isa or "scalar"]
+        pair = ["--isa", ",".join(compared(isa))]
         quick = ["--quick", "--stop", "--quiet"]
         steps = [quick + pair + some]
         if isa == "" or not some:
-            steps.append(quick)
+            steps.append(quick + some)
         for arguments in steps:
             status, output = self.run(command + arguments, 120 if isa != "neon" else 600)
             if found(status):
@@ -461,6 +483,31 @@ def equivalents():
         if len(fields) == 4:
             found[fields["file"], fields["from"], fields["to"]] = fields["why"]
     return found
+
+
+class Journal:
+    """Verdicts of earlier runs, and of this one as they are reached. Without a file none."""
+
+    def __init__(self, path):
+        self.path, self.known = path, {}
+        if path and os.path.exists(path):
+            with open(path) as f:
+                for number, line in enumerate(f, 1):
+                    try:
+                        entry = json.loads(line)
+                        self.known[entry["mutant"], entry["file"]] = entry["verdict"], entry["by"]
+                    except (ValueError, KeyError, TypeError):
+                        sys.exit("mutate.py: %s:%d: no verdict of a mutant; take the line out"
+                                 % (path, number))
+
+    def verdict(self, mutant):
+        entry = mutant.entry()
+        return self.known.get((entry["mutant"], entry["file"]))
+
+    def note(self, mutant):
+        if self.path:
+            with open(self.path, "a") as f:
+                f.write(json.dumps(mutant.entry()) + "\n")
 
 
 # ---- Report ---------------------------------------------------------------------------------------
@@ -545,6 +592,7 @@ def main():
     parser.add_argument("--brief", action="store_true", help="steps 1 to 3 alone, and nothing is run "
                         "without a mutant: where the checks have just passed")
     parser.add_argument("--record", help="write a report in Markdown to this file")
+    parser.add_argument("--journal", help="note verdicts in this file, and go on from those in it")
     parser.add_argument("--list", action="store_true", help="print the sample and end")
     arguments = parser.parse_args()
     if os.path.isabs(BUILD) or os.path.isabs(CROSS_BUILD):
@@ -556,7 +604,7 @@ def main():
         for m in order[:arguments.count]:
             print(m)
         return 0
-    known = equivalents()
+    known, journal = equivalents(), Journal(arguments.journal)
     trees = [Tree(i, arguments.neon, arguments.brief) for i in range(arguments.jobs)]
     with concurrent.futures.ThreadPoolExecutor(arguments.jobs) as pool_of_threads:
         list(pool_of_threads.map(Tree.build, trees))
@@ -572,12 +620,16 @@ def main():
                 mutant = next(queue, None)
             if mutant is None:
                 return
-            began = time.time()
+            began, before = time.time(), journal.verdict(mutant)
             if mutant.key() in known:
                 mutant.verdict, mutant.by = "equivalent", known[mutant.key()]
+            elif before:
+                mutant.verdict, mutant.by = before
             else:
                 mutant.verdict, mutant.by = tree.judge(mutant, unit_tests)
             with lock:
+                if not before and mutant.verdict != "equivalent":
+                    journal.note(mutant)
                 if mutant.verdict == "no mutant":
                     continue
                 if len(done) < arguments.count:

@@ -1,0 +1,6 @@
+# a search's results are read before all workers have searched
+# file: kernels/search/search.c
+# kernel: search
+# isa: scalar
+# dies: values|indices
+/chunk_task, &b/{n;s/threads_wait(team);/;/}

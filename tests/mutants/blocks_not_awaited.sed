@@ -1,0 +1,6 @@
+# sums are joined before all of their blocks are there
+# file: kernels/infonce/pass.c
+# kernel: infonce_forward
+# isa: scalar
+# dies: but .* on|of the bound
+/pass_block, &share/{n;s/threads_wait(workers);/;/}
