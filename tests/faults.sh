@@ -34,10 +34,10 @@ fi
 
 # Each has a folder $at with what is old, and writes into it. mode_run; mode_right, after a run that
 # says that all is well, sets that beside the reference run in $good. What was printed is in out.
-each='list rankings compare retrieve tables check check_list fingerprint once'
-writers='retrieve tables check save misalignment'
+each='list rankings compare retrieve tables check check_list fingerprint once merge'
+writers='retrieve tables check save misalignment merge curves selftest'
 slow='save gate misalignment'
-others='run accuracy multiplicity'
+others='run accuracy multiplicity curves selftest profile'
 
 same_out() { cmp "$good/out" "$at/out"; }
 same() { cmp "$good/$1" "$at/$1"; }
@@ -76,6 +76,8 @@ check_list_run() { "$@" "$check" --list; }
 check_list_right() { same_out; }
 fingerprint_run() { "$@" "$check" --quick --kernel dot_pair --fingerprint; }
 fingerprint_right() { same_out; }
+merge_run() { "$@" "$check" merge "$scratch/a.json" "$scratch/b.json" --junit "$at/junit"; }
+merge_right() { same_out && same junit; }
 once_run() { "$@" "$bench" --once topk --isa scalar --shape 64x4; }
 once_right() { [ "$(wc -l <"$at/out")" -eq "$(wc -l <"$good/out")" ]; }
 
@@ -105,6 +107,18 @@ misalignment_run() { "$@" "$study" misalignment --selected 1 --steps 1 --svg "$a
 misalignment_right() { same figure.svg; }
 multiplicity_run() { "$@" "$study" multiplicity --steps 1 --svg "$at/figure.svg"; }
 multiplicity_right() { same figure.svg; }
+curves_run() {
+    "$@" "$bench" --curves=batch --dim 16 --seconds 1 --peers none --results "$at/new"
+}
+curves_right() {
+    set -- "$at"/new/*/*/curves.json && [ $# -eq 1 ] && grep -q infonce "$1" && [ -s "$at/new/TABLES.md" ]
+}
+selftest_run() {
+    "$@" "$bench" selftest --kernel dot_pair --shape 16 --runs 4 --seconds 1 --no-hog --results "$at/new"
+}
+selftest_right() { set -- "$at"/new/*/selftest.json "$at"/new/*/selftest.md && [ -s "$1" ] && [ -s "$2" ]; }
+profile_run() { "$@" "$bench" --profile dot_pair --shape 16 --isa scalar --seconds 1; }
+profile_right() { grep -q 'calls/s' "$at/out"; }
 
 # ---- A trial ----------------------------------------------------------------------------------------
 
@@ -290,6 +304,9 @@ dies() {
 # ---- All of it --------------------------------------------------------------------------------------
 
 check "a run to work with" "$bench" --smoke --kernel dot_pair,topk --seed 3 --json "$scratch/run.json"
+for report in a b; do
+    check "a report to work with" "$check" --quick --quiet --kernel dot_pair --isa scalar --json "$scratch/$report.json"
+done
 mkdir -p "$template/results/machine/2026-01-01"
 cp "$scratch/run.json" "$template/results/machine/2026-01-01"
 

@@ -307,8 +307,8 @@ static bool passed_over(const struct run *run, int variant, const struct shape *
            shape->m * shape->n * shape->d >= MUCH_WORK && turn % PLACE_COUNT != (size_t)placement;
 }
 
-/* What is said where inputs and oracle crash or take too long. The trial is not tried again then: it
- * would end in the same way. */
+/* What is said where inputs and oracle crash or take too long. The trial is not tried again then:
+ * it would end in the same way. */
 static void describe_oracle(struct run *run, const struct trial *t, const char *shape,
                             size_t kernel_index, size_t checks)
 {

@@ -1,6 +1,7 @@
 /* test_isa.c - the CPUID decoder on recorded CPUs, and the choice of the instruction set.
  * SPDX-License-Identifier: MIT
  */
+#include "../../bench/machine/caches.h"
 #include "../../kernels/exp/exp.h"
 #include "../../kernels/infonce/infonce.h"
 #include "../../kernels/isa/decode.h"
@@ -210,6 +211,23 @@ static void machine_is_described(void **state)
     assert_true(machine.vendor[0] != '\0' && machine.brand[0] != '\0');
     assert_true(machine.hypervisor[0] != '\0');
     assert_true(machine.l1d_bytes < machine.l2_bytes || machine.l2_bytes == 0);
+    /* The system reads the same leaves; of CPU 0, which may have other caches than the rest. */
+    cpu_set_t before, first;
+    CPU_ZERO(&first);
+    CPU_SET(0, &first);
+    const struct caches *caches = caches_get();
+    if (machine.l1d_bytes != 0 && caches->known &&
+        sched_getaffinity(0, sizeof before, &before) == 0 &&
+        sched_setaffinity(0, sizeof first, &first) == 0) {
+        isa_describe_machine(&machine);
+        assert_int_equal(sched_setaffinity(0, sizeof before, &before), 0);
+        assert_int_equal(machine.l1d_bytes, caches->l1d);
+        assert_int_equal(machine.l2_bytes, caches->l2);
+        assert_int_equal(machine.l3_bytes, caches->l3);
+        assert_in_range(machine.line_bytes, 16, 256);
+    } else {
+        print_message("caches not compared: the system does not say, or has no CPU 0 for us\n");
+    }
     print_message("%s, L1d %zu, L2 %zu, L3 %zu, hypervisor %s, %s\n", machine.brand,
                   machine.l1d_bytes, machine.l2_bytes, machine.l3_bytes, machine.hypervisor,
                   machine.extensions);

@@ -702,6 +702,7 @@ SPOIL(negatives_given, a->to.negatives = &a->negatives)
 SPOIL(lse_given, a->to.lse_x = in_lse_x; a->to.lse_y = in_lse_y)
 SPOIL(only_lse_x_given, a->to.lse_y = NULL)
 SPOIL(only_lse_y_given, a->to.lse_x = NULL)
+SPOIL(lse_y_given, a->to.lse_y = in_lse_y)
 SPOIL(loss_wanted, a->want.loss = out.loss)
 SPOIL(lse_x_wanted, a->want.lse_x = out.lse_x)
 SPOIL(lse_y_wanted, a->want.lse_y = out.lse_y)
@@ -982,6 +983,7 @@ static const struct {
     CASE(self_without_targets, UNIFORMITY | ALIGNMENT, MMK_ERR_CONFLICT, "exclude_self"),
     CASE(negatives_given, UNIFORMITY | ALIGNMENT, MMK_ERR_CONFLICT, "negatives"),
     CASE(lse_given, UNIFORMITY | ALIGNMENT, MMK_ERR_CONFLICT, "lse_x"),
+    CASE(lse_y_given, UNIFORMITY | ALIGNMENT, MMK_ERR_CONFLICT, "lse_y"),
     CASE(lse_given, FORWARD & ~UNIFORMITY, MMK_ERR_CONFLICT, "results.loss lse_x"),
     CASE(only_lse_x_given, BACKWARD, MMK_ERR_CONFLICT, "lse_x lse_y"),
     CASE(only_lse_y_given, BACKWARD, MMK_ERR_CONFLICT, "lse_x lse_y"),
