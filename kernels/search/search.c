@@ -15,7 +15,8 @@
  * over their bits finds a new threshold, and they are cut back (topk_stream_refine).
  *
  * One or two queries alone do not pay for packing: their products take the gallery's rows as they
- * lie, transposed in registers (tile_multiply_row), as fast as memory gives them.
+ * lie, transposed in registers (tile_multiply_row), as fast as memory gives them. Cosines are
+ * screened before (search.h).
  *
  * Each worker has candidates of its own for every row of X; in the end those of all workers are
  * joined row by row. A column's candidates need only last as long as its chunk, since one worker
@@ -30,12 +31,14 @@
 #include "../call/scratch.h"
 #include "../call/size.h"
 #include "../call/threads.h"
+#include "../query/query.h"
 
 #include <math.h>
 #include <string.h>
 
 enum {
     CHUNKS_PER_WORKER = 4, /* at least, for an even end */
+    UNSCREENED_STRIPS = 8, /* behind one of which half passed */
     STRIP_FLOATS = TILE_BLOCK_ROWS * SEARCH_STRIP
 };
 
@@ -56,9 +59,17 @@ struct candidates {
     size_t stream_bytes;
 };
 
+/* Columns that have passed the screen, in order, and wait for their products. */
+struct passed {
+    size_t count;
+    uint32_t columns[SEARCH_STRIP];
+};
+
 struct worker {
     float *packed_b, *yy, *strip;
-    float *spare; /* 2 d floats, of tile_neg_sq_l2_block */
+    struct passed passed[SEARCH_UNPACKED_ROWS];
+    size_t unscreened; /* strips to come, since most of one passed */
+    float *spare;      /* 2 d floats, of tile_neg_sq_l2_block */
     struct candidates rows, cols;
     bool *open; /* blocks of rows with a stream that is open */
     struct topk_stream joined[2];
@@ -78,6 +89,7 @@ struct search {
     size_t chunk; /* columns */
 
     bool unpacked;     /* X is one or two rows, normalised, and Y is taken as it lies */
+    bool screened;     /* and few of its rows are multiplied */
     bool finds_origin; /* neg_sq_l2: Y's own, */
     float *origin;     /* which stands here */
     float *rows_a, *xx;
@@ -190,6 +202,72 @@ static void multiply_strip(const struct search *p, struct worker *w, const struc
                          w->spare);
 }
 
+/* ---- Screening ------------------------------------------------------------------------------- */
+
+/* How far apart a cosine may be that a chain makes of normalised rows and one that is taken across
+ * lanes. Either is off by its sums' roundings: d 2^-24 |x| |y| of the chain, a sixteenth of that
+ * and a tree of six of the lanes, as much of each norm, and some 20 of squares, roots and quotients
+ * together; |x| |y| is 1 and a little. With room to spare (2 d + 64) 2^-24. */
+static float screen_reach(size_t d)
+{
+    return (2 * (float)d + 64) * 0x1p-24f;
+}
+
+/* The products of what waits, and of these what reaches the threshold of today. */
+static void take_passed(const struct search *p, struct worker *w, size_t r)
+{
+    struct passed *passed = &w->passed[r];
+    struct candidates *rows = &w->rows;
+    float scores[TILE_MAX_NR];
+    if (passed->count == 0)
+        return;
+    tile_multiply_listed(p->isa->tile, p->d, p->rows_a + r * p->d, &p->y, passed->columns,
+                         passed->count, scores);
+    for (size_t i = 0; i < passed->count; i++)
+        if (scores[i] >= rows->at_least[r])
+            search_append(&rows->streams[r], scores[i], passed->columns[i]);
+    passed->count = 0;
+    if (search_is_full(&rows->streams[r], SEARCH_ROW_ROOM))
+        candidates_refine(p, rows, r);
+}
+
+/* Looks at columns [col, col + cols) for row r. What is NaN passes. */
+static void screen_row(const struct search *p, struct worker *w, size_t row, size_t r, size_t col,
+                       size_t cols)
+{
+    float cosines[SEARCH_STRIP], at_least = w->rows.at_least[r] - screen_reach(p->d);
+    struct passed *passed = &w->passed[r];
+    size_t hits = 0;
+    p->isa->query->query[MMK_COSINE](cols, p->d, tile_operand_row(&p->x, row + r),
+                                     tile_operand_row(&p->y, col), p->y.ld, cosines);
+    for (size_t j = 0; j < cols; j++) {
+        if (cosines[j] < at_least)
+            continue;
+        if (passed->count == SEARCH_STRIP)
+            take_passed(p, w, r);
+        passed->columns[passed->count++] = (uint32_t)(col + j);
+        hits++;
+    }
+    if (hits > cols / 2)
+        w->unscreened = UNSCREENED_STRIPS;
+}
+
+/* Whether it has dealt with the strip: all rows have thresholds, and few columns passed lately. */
+static bool screen_strip(const struct search *p, struct worker *w, size_t row, size_t rows,
+                         size_t col, size_t cols)
+{
+    bool screens = w->unscreened == 0;
+    for (size_t r = 0; r < rows; r++)
+        screens = screens && w->rows.at_least[r] == w->rows.at_least[r];
+    for (size_t r = 0; r < rows; r++)
+        if (screens)
+            screen_row(p, w, row, r, col, cols);
+        else
+            take_passed(p, w, r); /* in the order of their columns */
+    w->unscreened -= !screens && w->unscreened > 0;
+    return screens;
+}
+
 /* X as it is multiplied with, and its squared norms; each worker does a part. */
 static void hold_batch(const struct search *p, size_t row, size_t rows, size_t id, size_t team)
 {
@@ -246,6 +324,8 @@ static void search_chunk(const struct search *p, struct worker *w, size_t row, s
             struct search_strip strip = {size_min(rows - i, TILE_BLOCK_ROWS),
                                          size_min(chunk.cols - j, SEARCH_STRIP), w->strip,
                                          (uint32_t)(row + i), (uint32_t)(col + j)};
+            if (p->screened && screen_strip(p, w, row, rows, col + j, strip.cols))
+                continue;
             struct tile_fetch fetch = tile_fetch_piece(&chunk.next, piece++, blocks * strips);
             multiply_strip(p, w, &chunk, row, rows, i, j, &strip, fetch);
             if (p->row_side.k != 0)
@@ -253,6 +333,8 @@ static void search_chunk(const struct search *p, struct worker *w, size_t row, s
             if (p->col_side.k != 0)
                 filter_columns(p, w, &strip, j);
         }
+    for (size_t r = 0; p->screened && r < rows; r++)
+        take_passed(p, w, r);
     if (p->col_side.k == 0)
         return;
     const struct side *side = &p->col_side;
@@ -383,6 +465,9 @@ static void workers_init(struct search *p)
     for (int i = 0; i < p->threads; i++) {
         struct worker *w = &p->workers[i];
         topk_scratch_init(&w->scratch, k, w->scratch_memory);
+        w->unscreened = 0;
+        for (size_t r = 0; r < SEARCH_UNPACKED_ROWS; r++)
+            w->passed[r].count = 0;
         /* Filters look at whole rows of a strip, also where its tiles have not come. */
         memset(w->strip, 0, STRIP_FLOATS * sizeof *w->strip);
         if (p->threads > 1 && p->row_side.k != 0)
@@ -405,6 +490,13 @@ static size_t chunk_cols(const struct search *p)
         cols =
             size_min(cols, SEARCH_COLUMN_STREAMS_BYTES / topk_stream_bytes(p->col_side.capacity));
     return size_round_up(size_max(cols, 1), SEARCH_STRIP);
+}
+
+/* Whether rows of Y are screened: for cosines, whose reach hangs on nothing else than d. */
+static bool is_screened(const struct search *p)
+{
+    enum { MOST_COLUMNS = 1 << 16 }; /* screen_reach takes roundings for small */
+    return p->unpacked && p->col_side.k == 0 && p->similarity == MMK_COSINE && p->d <= MOST_COLUMNS;
 }
 
 /* How many rows are a batch: all of them, where the columns' results are wanted too. */
@@ -442,6 +534,7 @@ static enum mmk_status search_call(struct search *p, const struct mmk_options *o
     if (work) {
         p->threads = args_threads(options, size_blocks(n, SEARCH_STRIP));
         p->unpacked = m <= SEARCH_UNPACKED_ROWS && p->gallery == NULL;
+        p->screened = is_screened(p);
         p->chunk = chunk_cols(p);
         p->batch = batch_rows(p);
         search_layout(p, &scratch);

@@ -199,6 +199,22 @@ void tile_multiply_row(const struct tile_ops *ops, size_t d, const float *a,
     ops->row_product(count, d, a, row, b->origin, scaled ? scale : NULL, c, squares, ahead);
 }
 
+void tile_multiply_listed(const struct tile_ops *ops, size_t d, const float *a,
+                          const struct tile_operand *b, const uint32_t *list, size_t count,
+                          float *c)
+{
+    const float *row[TILE_MAX_NR];
+    struct row_scale scale[TILE_MAX_NR];
+    bool scaled = b->normalize != NULL || b->scale != NULL;
+    for (size_t i = 0; i < count; i++) {
+        size_t source;
+        row[i] = operand_row(b, list[i], &source);
+        if (scaled)
+            scale[i] = operand_scale(b, d, row[i], source);
+    }
+    ops->row_product(count, d, a, row, b->origin, scaled ? scale : NULL, c, NULL, a);
+}
+
 void tile_hold_row(const struct tile_ops *ops, size_t d, const struct tile_operand *a, size_t r,
                    float *out, float *square)
 {

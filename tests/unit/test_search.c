@@ -27,6 +27,7 @@ enum data {
     DATA_LATE_RISING, /* beats what a column's threshold is, but for the best, which come first */
     DATA_LATE_INF,    /* nothing but NaN, which any threshold is equal to, and -Inf behind it */
     DATA_LATE_ULP,    /* all equal, and the last ones a place more */
+    DATA_NEAR,        /* rows so much alike that rounding decides about their order */
     DATA_NAN,
     DATA_HUGE,
     DATA_COUNT
@@ -53,6 +54,8 @@ static float element(enum data data, bool gallery, size_t i, size_t k)
         return !gallery ? 1 : i > 1500 && i % 100 == 7 ? -INFINITY : NAN;
     case DATA_LATE_ULP:
         return !gallery ? 1 : i > 1500 && i % 100 == 7 ? 1 + 0x1p-23f : 1;
+    case DATA_NEAR:
+        return gallery ? 1 + 0x1p-21f * (float)g : 1 + (float)(h % 8);
     case DATA_NAN:
         return h % 97 == 0 ? NAN : h % 89 == 0 ? INFINITY : (float)g;
     case DATA_HUGE:
@@ -211,6 +214,27 @@ static void large_cases(void)
     }
 }
 
+/* Of one or two queries a cosine is mostly not made as the matrix makes it, but where it shows. */
+static void cases_of_few_queries(void)
+{
+    static const size_t d[] = {1, 9, 70, 200}, k[] = {1, 10, 40};
+    for (size_t i = 0; i < sizeof d / sizeof *d; i++)
+        for (size_t e = 0; e < sizeof k / sizeof *k; e++)
+            for (int data = 0; data < DATA_COUNT; data++) {
+                size_t m = 1 + ((size_t)data + e) % 2, n = 350 + 250 * ((i + e) % 2) + i;
+                check_case(&(struct search_case){m, n, d[i], k[e], MMK_COSINE, (enum data)data});
+            }
+    /* Many more than there may be columns of a chunk, and rows of more than 4096. */
+    check_case(&(struct search_case){1, 6001, 5, 10, MMK_COSINE, DATA_NORMAL});
+    check_case(&(struct search_case){2, 140, 4100, 5, MMK_COSINE, DATA_NORMAL});
+}
+
+static void few_queries(void **state)
+{
+    (void)state;
+    on_every_isa(cases_of_few_queries);
+}
+
 static void as_matrix_and_topk_small(void **state)
 {
     (void)state;
@@ -337,9 +361,13 @@ static void a_side_without_outputs(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(as_matrix_and_topk_small), cmocka_unit_test(as_matrix_and_topk_large),
-        cmocka_unit_test(gallery_of_another_isa),   cmocka_unit_test(count_and_leading_dimension),
-        cmocka_unit_test(one_direction_of_both),    cmocka_unit_test(a_side_without_outputs),
+        cmocka_unit_test(as_matrix_and_topk_small),
+        cmocka_unit_test(as_matrix_and_topk_large),
+        cmocka_unit_test(few_queries),
+        cmocka_unit_test(gallery_of_another_isa),
+        cmocka_unit_test(count_and_leading_dimension),
+        cmocka_unit_test(one_direction_of_both),
+        cmocka_unit_test(a_side_without_outputs),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
