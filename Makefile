@@ -565,7 +565,7 @@ TOOL_LIBS := $(if $(AUTOVEC_ROWS),$(LIB)/libmmk-autovec.a) $(LIB)/libmmk-interna
 
 # tests/check/library.c stands between the cases and every public function, stagger.c between the
 # kernels and what they share work with.
-STAGGERED = threads_run threads_each threads_barrier
+STAGGERED = threads_run threads_each threads_barrier tile_multiply
 PUBLIC = $(shell sed -n 's/^MMK_API.*\(mmk_[a-z_0-9]*\)\x28.*/\1/p' kernels/mmk.h)
 $(BIN)/mmk-check: $(call objects,$(CHECK_SRC) $(REF_SRC)) $(TOOL_LIBS)
 	$(call link,$(patsubst %,-Wl$(comma)--wrap=%,$(STAGGERED) $(if $(CROSS),,$(PUBLIC))) \

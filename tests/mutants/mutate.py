@@ -455,7 +455,7 @@ class Tree:
 
 
 UNIT_TESTS = {
-    "pair": ["test-cosine", "test-range", "test-far"], "query": ["test-query", "test-cosine"],
+    "pair": ["test-cosine", "test-query", "test-range", "test-far"], "query": ["test-query", "test-cosine"],
     "matrix": ["test-origin", "test-range", "test-faults"],
     "tile": ["test-origin", "test-search", "test-batch"],
     "search": ["test-search", "test-origin", "test-query", "test-far", "test-faults"],

@@ -139,6 +139,18 @@ static void decode_needs_every_bit(void **state)
     }
 }
 
+/* Leaf 7 counts where it is the highest, and not where a lower one is. */
+static void decode_needs_leaf_7(void **state)
+{
+    (void)state;
+    struct isa_leaves leaves = read_dump("amd-zen5");
+    leaves.xcr0 = 0xe7;
+    leaves.leaf0[CPUID_EAX] = 7;
+    assert_int_equal(isa_decode(&leaves) & ISAS, UP_TO_AVX512);
+    leaves.leaf0[CPUID_EAX] = 6;
+    assert_int_equal(isa_decode(&leaves) & ISAS, SCALAR_ONLY);
+}
+
 static void decode_nothing_at_all(void **state)
 {
     (void)state;
@@ -211,6 +223,24 @@ static void machine_is_described(void **state)
     assert_true(machine.vendor[0] != '\0' && machine.brand[0] != '\0');
     assert_true(machine.hypervisor[0] != '\0');
     assert_true(machine.l1d_bytes < machine.l2_bytes || machine.l2_bytes == 0);
+    static const struct {
+        unsigned bit;
+        const char *name;
+    } named[] = {{ISA_BIT_AVX2, "avx2"},
+                 {ISA_BIT_AVX512, "avx512"},
+                 {ISA_BIT_NEON, "neon"},
+                 {ISA_BIT_F16C, "f16c"},
+                 {ISA_BIT_AVX_VNNI, "avx_vnni"},
+                 {ISA_BIT_AVX512_VNNI, "avx512_vnni"},
+                 {ISA_BIT_AVX512_BF16, "avx512_bf16"},
+                 {ISA_BIT_ADD_PORTS, "add_ports"}};
+    char expected[sizeof machine.extensions] = "";
+    for (size_t i = 0; i < sizeof named / sizeof named[0]; i++)
+        if (isa_machine_set() & named[i].bit) {
+            strcat(expected, expected[0] != '\0' ? " " : "");
+            strcat(expected, named[i].name);
+        }
+    assert_string_equal(machine.extensions, expected);
     /* The system reads the same leaves; of CPU 0, which may have other caches than the rest. */
     cpu_set_t before, first;
     CPU_ZERO(&first);
@@ -505,6 +535,7 @@ int main(void)
 #endif
         cmocka_unit_test(decode_recorded_cpus),
         cmocka_unit_test(decode_needs_every_bit),
+        cmocka_unit_test(decode_needs_leaf_7),
         cmocka_unit_test(decode_nothing_at_all),
         cmocka_unit_test(decode_random_leaves),
         cmocka_unit_test_setup(detection_leaves_affinity_alone, forget_choice),
