@@ -37,7 +37,7 @@ enum fill {
     FILL_EQUAL_ROWS, /* of each operand: all roundings of a sum over them go one way */
     FILL_MAGNITUDES, /* every row has a power of two of its own, from 2^-74 to 2^62 */
     FILL_SPECIALS,   /* every row is of a kind of its own: zero, Inf, NaN, denormal ... */
-    /* Scores, for top-k only: */
+    /* Scores, for top-k; two of them for searches, too: */
     FILL_ASCENDING,  /* each beats the ones before */
     FILL_DESCENDING, /* none does */
     FILL_CONSTANT,   /* all equal */

@@ -70,6 +70,22 @@ static void both_layout(struct trial *t)
     add_outputs(t, "values_y", "indices_y", t->shape.n);
 }
 
+/* Scores that rise from row to row: all of them, which fills a column's candidates evenly, or 60 of
+ * 84 rows in turn, which fills them at any place of a block. */
+static void search_fill(struct trial *t)
+{
+    const struct buffer *x = &t->buffer[X], *y = &t->buffer[Y];
+    if (t->fill != FILL_ASCENDING && t->fill != FILL_SAWTOOTH)
+        return;
+    bool all = t->fill == FILL_ASCENDING;
+    for (size_t i = 0; i < x->rows; i++)
+        for (size_t k = 0; k < x->cols; k++)
+            ((float *)x->data)[i * x->ld + k] = all || i % 84 < 60 ? (float)(i + 1) : -1.0f;
+    for (size_t j = 0; j < y->rows; j++)
+        for (size_t k = 0; k < y->cols; k++)
+            ((float *)y->data)[j * y->ld + k] = all ? (float)(j + 1) : 1.0f;
+}
+
 /* ---- Calls ----------------------------------------------------------------------------------- */
 
 static enum mmk_status call_with(struct trial *t, const struct mmk_matrix *y, bool both)
@@ -318,7 +334,7 @@ static bool fits(const struct shape *s, enum fill fill)
     if (s->m * s->n * (s->d + 4) > 200000)
         return fill == FILL_NORMAL || fill == FILL_DUPLICATES || fill == FILL_NAN_TAIL ||
                (s->similarity == MMK_NEG_SQ_L2 && fill_is_offset(fill));
-    return fill_is_of_rows(fill);
+    return fill_is_of_rows(fill) || fill == FILL_ASCENDING || fill == FILL_SAWTOOTH;
 }
 
 static size_t sweep(bool quick, struct shape *shapes)
@@ -329,10 +345,11 @@ static size_t sweep(bool quick, struct shape *shapes)
         {.m = 1, .n = 1, .d = 3, .k = 1},       {.m = 1, .n = 40, .d = 10, .k = 10},
         {.m = 5, .n = 33, .d = 10, .k = 50},    {.m = 14, .n = 64, .d = 17, .k = 1},
         {.m = 15, .n = 31, .d = 50, .k = 7},    {.m = 84, .n = 96, .d = 3, .k = 10},
-        {.m = 400, .n = 35, .d = 4, .k = 3},    {.m = 85, .n = 97, .d = 5, .k = 20},
-        {.m = 7, .n = 300, .d = 129, .k = 33},  {.m = 2, .n = 2000, .d = 9, .k = 100},
-        {.m = 90, .n = 1400, .d = 12, .k = 10}, {.m = 20, .n = 3000, .d = 7, .k = 64},
-        {.m = 9, .n = 40, .d = 800, .k = 5},    {.m = 3, .n = 4000, .d = 4, .k = 1500},
+        {.m = 1030, .n = 9, .d = 2, .k = 10},   {.m = 400, .n = 35, .d = 4, .k = 3},
+        {.m = 85, .n = 97, .d = 5, .k = 20},    {.m = 7, .n = 300, .d = 129, .k = 33},
+        {.m = 2, .n = 2000, .d = 9, .k = 100},  {.m = 90, .n = 1400, .d = 12, .k = 10},
+        {.m = 20, .n = 3000, .d = 7, .k = 64},  {.m = 9, .n = 40, .d = 800, .k = 5},
+        {.m = 3, .n = 4000, .d = 4, .k = 1500},
     };
     size_t count = 0, all = sizeof some / sizeof some[0];
     for (size_t i = 0; i < (quick ? all - 5 : all); i++)
@@ -367,7 +384,8 @@ static const struct shape both_bench[] = {
 #define PARTS                                                                                      \
     .counts = true, .family = "search", .allowance = ALLOWANCE_SCORES, .dims = "mndk",             \
     .similarity = SIMILARITY_FROM_SHAPE, .oracle = oracle, .judged = judged_share, .judge = judge, \
-    .flops = flops, .bytes = bytes, .takes_threads = true, .fill_fits = fits, .sweep = sweep
+    .flops = flops, .bytes = bytes, .takes_threads = true, .fill = search_fill, .fill_fits = fits, \
+    .sweep = sweep
 
 const struct kernel kernel_search = {
     .name = "search",

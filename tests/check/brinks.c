@@ -123,6 +123,8 @@ static const struct brink {
      SEARCH_STREAMS_BYTES / STREAM_BYTES / TILE_BLOCK_ROWS *TILE_BLOCK_ROWS,
      {.n = 1100, .d = 1, .k = STREAM_K},
      SLOW},
+    /* A second batch, after one in which every row has got its threshold. */
+    {"search gallery_search ", 'm', SEARCH_SUPER_ROWS, {.n = 200, .d = 1, .k = 1}, SLOW},
     {"search_both ",
      'n',
      SEARCH_COLUMN_STREAMS_BYTES / COLUMN_STREAM_BYTES / SEARCH_STRIP *SEARCH_STRIP,

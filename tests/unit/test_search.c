@@ -197,13 +197,14 @@ static void small_cases(void)
 static void large_cases(void)
 {
     static const struct search_case cases[] = {
-        {5, 3000, 9, 10, MMK_DOT, DATA_NORMAL},       {200, 2900, 5, 100, MMK_COSINE, DATA_NORMAL},
-        {100, 2000, 3, 1, MMK_NEG_SQ_L2, DATA_TIES},  {3, 5000, 2, 1000, MMK_DOT, DATA_RISING},
-        {90, 1500, 4, 7, MMK_DOT, DATA_NAN},          {4300, 40, 2, 3, MMK_NEG_SQ_L2, DATA_NORMAL},
-        {20, 70, 1025, 10, MMK_COSINE, DATA_NORMAL},  {2, 6000, 1, 2500, MMK_DOT, DATA_EQUAL},
-        {4300, 8, 2, 1, MMK_NEG_SQ_L2, DATA_HUGE},    {900, 40, 2, 3, MMK_DOT, DATA_BOTH_RISING},
-        {3, 2000, 1, 5, MMK_DOT, DATA_LATE_INF},      {3, 2000, 1, 5, MMK_DOT, DATA_LATE_ULP},
-        {1680, 64, 1, 32, MMK_DOT, DATA_BOTH_RISING}, {900, 40, 2, 40, MMK_DOT, DATA_LATE_RISING},
+        {5, 3000, 9, 10, MMK_DOT, DATA_NORMAL},      {200, 2900, 5, 100, MMK_COSINE, DATA_NORMAL},
+        {100, 2000, 3, 1, MMK_NEG_SQ_L2, DATA_TIES}, {3, 5000, 2, 1000, MMK_DOT, DATA_RISING},
+        {90, 1500, 4, 7, MMK_DOT, DATA_NAN},         {4300, 40, 2, 3, MMK_NEG_SQ_L2, DATA_NORMAL},
+        {20, 70, 1025, 10, MMK_COSINE, DATA_NORMAL}, {2, 6000, 1, 2500, MMK_DOT, DATA_EQUAL},
+        {4300, 8, 2, 1, MMK_NEG_SQ_L2, DATA_HUGE},   {900, 40, 2, 3, MMK_DOT, DATA_BOTH_RISING},
+        {3, 2000, 1, 5, MMK_DOT, DATA_LATE_INF},     {3, 2000, 1, 5, MMK_DOT, DATA_LATE_ULP},
+        {4300, 160, 1, 1, MMK_DOT, DATA_NORMAL},     {1680, 64, 1, 32, MMK_DOT, DATA_BOTH_RISING},
+        {900, 40, 2, 40, MMK_DOT, DATA_LATE_RISING},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
         check_case(&cases[i]);
@@ -331,6 +332,57 @@ static void one_direction_of_both(void **state)
     assert_memory_equal(only_y, both_y, sizeof only_y);
 }
 
+/* Each direction has room for its own k, however much more the other wants, in the least that a
+ * query tells. */
+static void directions_with_other_k(void **state)
+{
+    (void)state;
+    enum { LENGTH = 3000, FEW = 40, GUARD = 1 << 16 };
+    float *x = room(LENGTH, sizeof *x), *y = room(FEW, sizeof *y);
+    for (size_t i = 0; i < LENGTH; i++)
+        x[i] = element(DATA_NORMAL, false, i, 0);
+    for (size_t j = 0; j < FEW; j++)
+        y[j] = element(DATA_NORMAL, true, j, 0);
+    const struct mmk_matrix *longer = MATRIX_AT(x, LENGTH, 1, 0),
+                            *shorter = MATRIX_AT(y, FEW, 1, 0);
+    for (int turned = 0; turned < 2; turned++) {
+        const size_t m = turned ? FEW : LENGTH, n = turned ? LENGTH : FEW;
+        const size_t k_x = turned ? 2000 : 1, k_y = turned ? 1 : 2000;
+        const struct mmk_search_problem problem = {.x = turned ? shorter : longer,
+                                                   .y = turned ? longer : shorter};
+        float *scores = room(m * n, sizeof *scores);
+        assert_int_equal(mmk_similarity_matrix(MMK_DOT, problem.x, problem.y,
+                                               MATRIX_OUT_AT(scores, m, n, 0), NULL),
+                         MMK_OK);
+        float *values_x = room(m * k_x, sizeof *values_x),
+              *values_y = room(n * k_y, sizeof *values_y);
+        uint32_t *indices_x = room(m * k_x, sizeof *indices_x),
+                 *indices_y = room(n * k_y, sizeof *indices_y);
+        const struct mmk_search_results results = {.for_x = TOPK(k_x, values_x, indices_x),
+                                                   .for_y = TOPK(k_y, values_y, indices_y)};
+        struct mmk_workspace_bytes bytes;
+        assert_int_equal(
+            mmk_search(&problem, &results, &(struct mmk_options){.threads = 1, .query = &bytes}),
+            MMK_OK);
+        unsigned char *workspace = room(bytes.least + GUARD, 1);
+        const struct mmk_options options = {
+            .threads = 1, .workspace = workspace, .workspace_bytes = bytes.least};
+        assert_int_equal(mmk_search(&problem, &results, &options), MMK_OK);
+        for (size_t i = 0; i < GUARD; i++)
+            assert_int_equal(workspace[bytes.least + i], 0xa5);
+        expect_topk(scores, m, n, n, 1, k_x, values_x, indices_x);
+        expect_topk(scores, n, m, 1, n, k_y, values_y, indices_y);
+        free(workspace);
+        free(scores);
+        free(values_x);
+        free(values_y);
+        free(indices_x);
+        free(indices_y);
+    }
+    free(x);
+    free(y);
+}
+
 /* A side with nothing to write asks for nothing of where it would go. */
 static void a_side_without_outputs(void **state)
 {
@@ -366,6 +418,7 @@ int main(void)
         cmocka_unit_test(few_queries),
         cmocka_unit_test(gallery_of_another_isa),
         cmocka_unit_test(count_and_leading_dimension),
+        cmocka_unit_test(directions_with_other_k),
         cmocka_unit_test(one_direction_of_both),
         cmocka_unit_test(a_side_without_outputs),
     };
