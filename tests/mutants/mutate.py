@@ -309,7 +309,7 @@ def compared(isa):
     fast = [name for name in ("avx2", "avx512", "neon", "scalar") if name in usable_here()]
     if isa == "":
         return fast[:2]
-    return [isa, next(name for name in fast if name != isa)]
+    return [isa] + [name for name in fast if name != isa][:1]
 
 
 class Tree:
