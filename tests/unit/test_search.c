@@ -218,7 +218,7 @@ static void large_cases(void)
 /* Of one or two queries a cosine is mostly not made as the matrix makes it, but where it shows. */
 static void cases_of_few_queries(void)
 {
-    static const size_t d[] = {1, 9, 70, 200}, k[] = {1, 10, 40};
+    static const size_t d[] = {0, 1, 9, 70, 200}, k[] = {1, 10, 40};
     for (size_t i = 0; i < sizeof d / sizeof *d; i++)
         for (size_t e = 0; e < sizeof k / sizeof *k; e++)
             for (int data = 0; data < DATA_COUNT; data++) {
