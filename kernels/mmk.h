@@ -270,7 +270,7 @@ MMK_API void mmk_gallery_free(struct mmk_gallery *gallery);
  * does not make it NaN. NaN or +Inf among the logits of a row (column) makes its lse, and the loss,
  * NaN; a NaN lse makes its row (column) of P (Q), and all that is summed from it, NaN, whatever the
  * weights. m = 0 or n = 0 gives loss 0 and lse of -Inf. Logits of any size are right, but that Inf
- * in X times an element of Y or N that logit_scale brings below 2^-149 gives NaN; rows and columns
+ * in X times an element of Y or N that logit_scale brings below 2^-149 may be NaN; rows and columns
  * 80 nats below most, or 40 above, are done twice. Softmaxes below 2^-126 count as 0. Where
  * float has not the range between inputs and results (but for the cosine a row longer than 2^60, or
  * all below 2^-40; logit_scale times what weighs a pair in G above 2^20 or below 2^-80; no logit

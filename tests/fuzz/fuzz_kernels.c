@@ -153,8 +153,8 @@ static void call(struct trial *t, size_t number, char *who, size_t size)
     free(memory);
 }
 
-/* Whether mmk.h says NaN of a loss where the oracle knows better: Inf in one operand, and in some
- * other an element that the logit scale makes 0. */
+/* Whether mmk.h lets a loss be NaN where the oracle knows better: Inf in X, and in another operand
+ * an element that the logit scale makes 0. */
 static bool vanishes_beside_inf(const struct trial *t)
 {
     bool inf = false, vanishes = false;
@@ -164,8 +164,8 @@ static bool vanishes_beside_inf(const struct trial *t)
         for (size_t e = 0; !in->output && in->element == ELEMENT_F32 && e < in->rows * in->cols;
              e++) {
             float v = ((const float *)in->data)[e / in->cols * in->ld + e % in->cols];
-            inf = inf || isinf(v);
-            vanishes = vanishes || (v != 0 && fabs((double)v) * scale < 0x1p-149);
+            inf = inf || (b == 0 && isinf(v));
+            vanishes = vanishes || (b != 0 && v != 0 && fabs((double)v) * scale < 0x1p-149);
         }
     }
     return inf && vanishes;
