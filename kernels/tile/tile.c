@@ -181,38 +181,49 @@ void tile_multiply(const struct tile_ops *ops, size_t d, const float *columns_a,
     } while (k < d);
 }
 
+/* Rows of B as row_product takes them. */
+struct unpacked_rows {
+    const float *row[TILE_MAX_NR];
+    struct row_scale scale[TILE_MAX_NR];
+};
+
+static bool is_scaled(const struct tile_operand *operand)
+{
+    return operand->normalize != NULL || operand->scale != NULL;
+}
+
+static void set_unpacked(struct unpacked_rows *rows, size_t i, const struct tile_operand *b,
+                         size_t d, size_t r)
+{
+    size_t source;
+    rows->row[i] = operand_row(b, r, &source);
+    if (is_scaled(b))
+        rows->scale[i] = operand_scale(b, d, rows->row[i], source);
+}
+
 void tile_multiply_row(const struct tile_ops *ops, size_t d, const float *a,
                        const struct tile_operand *b, size_t col, size_t count, float *c,
                        float *squares)
 {
-    const float *row[TILE_MAX_NR];
-    struct row_scale scale[TILE_MAX_NR];
-    bool scaled = b->normalize != NULL || b->scale != NULL;
+    struct unpacked_rows rows;
     size_t source, step = count * b->ld + 1;
     const float *ahead =
         operand_row(b, col, &source) + size_blocks(AHEAD_FLOATS, step) * (step - 1);
-    for (size_t r = 0; r < count; r++) {
-        row[r] = operand_row(b, col + r, &source);
-        if (scaled)
-            scale[r] = operand_scale(b, d, row[r], source);
-    }
-    ops->row_product(count, d, a, row, b->origin, scaled ? scale : NULL, c, squares, ahead);
+    for (size_t r = 0; r < count; r++)
+        set_unpacked(&rows, r, b, d, col + r);
+    ops->row_product(count, d, a, rows.row, b->origin, is_scaled(b) ? rows.scale : NULL, c, squares,
+                     ahead);
 }
 
 void tile_multiply_listed(const struct tile_ops *ops, size_t d, const float *a,
                           const struct tile_operand *b, const uint32_t *list, size_t count,
                           float *c)
 {
-    const float *row[TILE_MAX_NR];
-    struct row_scale scale[TILE_MAX_NR];
-    bool scaled = b->normalize != NULL || b->scale != NULL;
-    for (size_t i = 0; i < count; i++) {
-        size_t source;
-        row[i] = operand_row(b, list[i], &source);
-        if (scaled)
-            scale[i] = operand_scale(b, d, row[i], source);
-    }
-    ops->row_product(count, d, a, row, b->origin, scaled ? scale : NULL, c, NULL, a);
+    struct unpacked_rows rows;
+    for (size_t i = 0; i < count; i++)
+        set_unpacked(&rows, i, b, d, list[i]);
+    ops->row_product(count, d, a, rows.row, b->origin, is_scaled(b) ? rows.scale : NULL, c, NULL,
+                     a);
 }
 
 void tile_hold_row(const struct tile_ops *ops, size_t d, const struct tile_operand *a, size_t r,
