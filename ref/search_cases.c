@@ -327,14 +327,25 @@ static double bytes(const struct shape *s)
 
 /* Where products overflow, the order of a sum decides between Inf and NaN, and the matrix's own
  * checks say all there is to say. */
-static bool fits(const struct shape *s, enum fill fill)
+static bool fits_work(const struct shape *s, enum fill fill, bool much)
 {
     if (fill == FILL_HUGE && s->similarity != MMK_COSINE)
         return false;
-    if (s->m * s->n * (s->d + 4) > 200000)
+    if (much || s->m * s->n * (s->d + 4) > 200000)
         return fill == FILL_NORMAL || fill == FILL_DUPLICATES || fill == FILL_NAN_TAIL ||
                (s->similarity == MMK_NEG_SQ_L2 && fill_is_offset(fill));
     return fill_is_of_rows(fill) || fill == FILL_ASCENDING || fill == FILL_SAWTOOTH;
+}
+
+static bool fits(const struct shape *s, enum fill fill)
+{
+    return fits_work(s, fill, false);
+}
+
+/* Few queries have long results in the other direction. */
+static bool both_fits(const struct shape *s, enum fill fill)
+{
+    return fits_work(s, fill, (s->m + s->n) * s->k > 1000000);
 }
 
 static size_t sweep(bool quick, struct shape *shapes)
@@ -384,8 +395,7 @@ static const struct shape both_bench[] = {
 #define PARTS                                                                                      \
     .counts = true, .family = "search", .allowance = ALLOWANCE_SCORES, .dims = "mndk",             \
     .similarity = SIMILARITY_FROM_SHAPE, .oracle = oracle, .judged = judged_share, .judge = judge, \
-    .flops = flops, .bytes = bytes, .takes_threads = true, .fill = search_fill, .fill_fits = fits, \
-    .sweep = sweep
+    .flops = flops, .bytes = bytes, .takes_threads = true, .fill = search_fill, .sweep = sweep
 
 const struct kernel kernel_search = {
     .name = "search",
@@ -394,6 +404,7 @@ const struct kernel kernel_search = {
     .formula = "first k of sim(x_i, y_j) for each i",
     .layout = layout,
     .call = search_call,
+    .fill_fits = fits,
     BENCH(search_bench),
     PARTS,
 };
@@ -404,6 +415,7 @@ const struct kernel kernel_search_both = {
     .formula = "first k of sim(x_i, y_j) for each i, and for each j",
     .layout = both_layout,
     .call = both_call,
+    .fill_fits = both_fits,
     BENCH(both_bench),
     PARTS,
 };
@@ -417,6 +429,7 @@ const struct kernel kernel_gallery_search = {
     .prepare = gallery_prepare,
     .release = gallery_release,
     .call = gallery_call,
+    .fill_fits = fits,
     BENCH(gallery_bench),
     PARTS,
 };

@@ -291,20 +291,51 @@ static bool is_plain(const struct variant *v)
     return strcmp(v->name, "scalar") == 0 || strncmp(v->name, "autovec", 7) == 0;
 }
 
-/* Whether a variant is left out of a pass. What the compiler made of plain C takes most of a run's
- * time where there is much work (of scalar alone 386 s, of AVX2 alone 115), and is there to be
- * compared with: then it has one pass of the three, another from fill to fill. A run of nothing
- * else has all. */
+/* How many chosen variants that can be used are plain C, and how many are not. */
+static void count_plain(const struct run *run, size_t *plain, size_t *others)
+{
+    *plain = *others = 0;
+    for (int v = 0; v < run->variant_count; v++) {
+        if (!run->chosen[v] || run->variants[v].usable != MMK_OK)
+            continue;
+        if (is_plain(&run->variants[v]))
+            ++*plain;
+        else
+            ++*others;
+    }
+}
+
+/* Whether a variant is called once at most, and for all outputs together. What the compiler made of
+ * plain C takes most of a run's time where there is much work, and is there to be compared with. A
+ * run of nothing else has all. */
+static bool is_spared(const struct run *run, int variant, const struct shape *shape)
+{
+    enum { MUCH_WORK = 1 << 12 }; /* products */
+    size_t plain, others;
+    count_plain(run, &plain, &others);
+    return others > 0 && is_plain(&run->variants[variant]) &&
+           shape->m * shape->n * shape->d >= MUCH_WORK;
+}
+
+/* Whether a variant is left out of a pass: of those that are spared each fill and shape has another
+ * pass; and where there is very much work, another variant, as they are one source. */
 static bool passed_over(const struct run *run, int variant, const struct shape *shape,
                         enum fill fill, int placement)
 {
-    enum { MUCH_WORK = 1 << 12 }; /* products */
-    bool alone = true;
-    for (int v = 0; v < run->variant_count; v++)
-        alone = alone && (!run->chosen[v] || is_plain(&run->variants[v]));
+    enum { VERY_MUCH_WORK = 1 << 22 }; /* products */
+    if (!is_spared(run, variant, shape))
+        return false;
     size_t turn = (size_t)fill + shape->m + shape->n + shape->d;
-    return !alone && is_plain(&run->variants[variant]) &&
-           shape->m * shape->n * shape->d >= MUCH_WORK && turn % PLACE_COUNT != (size_t)placement;
+    if (turn % PLACE_COUNT != (size_t)placement)
+        return true;
+    size_t plain, others, before = 0;
+    count_plain(run, &plain, &others);
+    for (int v = 0; v < variant; v++)
+        before +=
+            run->chosen[v] && run->variants[v].usable == MMK_OK && is_plain(&run->variants[v]);
+    size_t other_turn = turn / PLACE_COUNT + (size_t)shape->similarity;
+    return shape->m * shape->n * shape->d >= VERY_MUCH_WORK && plain > 0 &&
+           other_turn % plain != before;
 }
 
 /* What is said where inputs and oracle crash or take too long. The trial is not tried again then:
@@ -341,8 +372,7 @@ static int threads_of(const struct options *options, int turn, const struct shap
 
 /* Which of a trial's checks, counted through passes and variants, asks each output alone: the one
  * at `wish`, or the next that is made here. */
-static size_t alone_at(const struct run *run, const struct shape *shape, enum fill fill,
-                       size_t wish)
+static size_t alone_at(const struct run *run, const struct shape *shape, size_t wish)
 {
     int chosen[VARIANT_MAX];
     size_t variants = 0, checks = checks_of(run);
@@ -352,8 +382,7 @@ static size_t alone_at(const struct run *run, const struct shape *shape, enum fi
     for (size_t i = 0; i < checks; i++) {
         size_t at = (wish + i) % checks;
         int variant = chosen[at % variants];
-        if (run->variants[variant].usable == MMK_OK &&
-            !passed_over(run, variant, shape, fill, (int)(at / variants)))
+        if (run->variants[variant].usable == MMK_OK && !is_spared(run, variant, shape))
             return at;
     }
     return 0; /* none is made */
@@ -391,7 +420,7 @@ static void run_trial(struct run *run, size_t kernel_index, const struct shape *
     int thread_count =
         kernel->takes_threads && !(run->options.quick && one_block) ? run->options.thread_count : 1;
     size_t alone =
-        alone_at(run, shape, fill,
+        alone_at(run, shape,
                  shape->m + shape->n + 3 * shape->d + (size_t)shape->similarity + 7 * (size_t)fill);
     bool over = false;
     for (int placement = 0; placement < PLACE_COUNT && !over; placement++) {
