@@ -278,7 +278,7 @@ mutants: all units ## small bugs planted all over kernels/, 40 of them: how many
 # Each goes on where another has failed.
 test-long: ## what make test and .ci/run have no time for, many hours: each fuzzer 20 minutes, sanitizers, compilers, 1,000 mutants
 	failed=; \
-	for part in 'fuzz FUZZ_SECONDS=1200' 'sanitizers' 'sanitizers SANITIZERS=--planted' 'compilers' \
+	for part in 'fuzz FUZZ_SECONDS=1200 FUZZ_RECORD=results/fuzz.md' 'sanitizers' 'sanitizers SANITIZERS=--planted' 'compilers' \
 	    "mutants MUTANT_ARGS='--count 1000 --neon'"; do \
 	    eval "$(MAKE) --no-print-directory $$part" || failed="$$failed; $$part"; \
 	done; \
@@ -287,10 +287,10 @@ test-long: ## what make test and .ci/run have no time for, many hours: each fuzz
 # Inputs of libFuzzer's making, with clang's sanitizers, each FUZZ_SECONDS long.
 FUZZ         ?= $(FUZZERS)
 FUZZ_SECONDS ?= 30
-fuzz: ## fuzz readers, arguments and kernels with clang's libFuzzer (FUZZ='kernels csr' FUZZ_SECONDS=1200)
+fuzz: ## fuzz readers, arguments and kernels with clang's libFuzzer (FUZZ='kernels csr' FUZZ_SECONDS=1200 FUZZ_RECORD=file)
 	$(MAKE) --no-print-directory CC=clang BUILD=.build/fuzz CFLAGS='-O1 -g' \
 	    SAN=fuzzer-no-link,address,undefined,pointer-overflow fuzzers
-	tests/fuzz/run '$(FUZZ_SECONDS)' $(FUZZ)
+	tests/fuzz/run $(if $(FUZZ_RECORD),--record '$(FUZZ_RECORD)') '$(FUZZ_SECONDS)' $(FUZZ)
 
 fuzzers: $(FUZZERS:%=$(BIN)/fuzz-%)
 
