@@ -200,6 +200,7 @@ endif
 BENCH_SRC  := $(call native,$(filter-out bench/studies/%,$(wildcard bench/*.c bench/*/*.c)))
 STUDY_SRC  := $(call native,$(wildcard bench/studies/*.c))
 PROBE_SRC  := $(call native,$(wildcard tests/probe/*.c))
+OPS_SRC    := $(wildcard tests/ops/*.c)
 TRIAL_SRC  := $(wildcard tests/trials/*.c)
 FUZZ_SRC   := $(wildcard tests/fuzz/*.c)
 FUZZERS    := $(patsubst tests/fuzz/fuzz_%.c,%,$(filter tests/fuzz/fuzz_%,$(FUZZ_SRC)))
@@ -211,7 +212,7 @@ PEER_FILES := $(if $(CROSS)$(SAN),,$(PEERS:%=$(LIB)/peers/%.so) \
                 $(patsubst bench/peers/adapters/%,$(LIB)/peers/%,$(wildcard bench/peers/adapters/*.py)))
 # Preloaded by tests/faults.sh; a sanitizer has a malloc of its own.
 FAULTS     := $(if $(CROSS)$(SAN),,$(LIB)/faults.so)
-ALL_SRC    := $(sort $(KERNEL_SRC) $(REF_SRC) $(CHECK_SRC) $(BENCH_SRC) $(STUDY_SRC) $(PROBE_SRC) $(UNIT_SRC) $(TRIAL_SRC) $(FUZZ_SRC) \
+ALL_SRC    := $(sort $(KERNEL_SRC) $(REF_SRC) $(CHECK_SRC) $(BENCH_SRC) $(STUDY_SRC) $(PROBE_SRC) $(OPS_SRC) $(UNIT_SRC) $(TRIAL_SRC) $(FUZZ_SRC) \
     tests/faults/faults.c)
 
 # The autovec baseline: every *_scalar.c once more with the flags of each wide instruction set.
@@ -233,13 +234,13 @@ SONAME  := libmmk.so.$(MAJOR)
 
 # ---- Everyday targets -----------------------------------------------------------------------------
 
-.PHONY: all units deps peers fingerprints compilers sanitizers mutants test test-long gate bench curves accuracy study doctor gate-trials tables fuzz fuzzers profile asm static style install uninstall clean help check-cross FORCE
+.PHONY: all units deps peers fingerprints compilers sanitizers mutants test test-long gate bench curves accuracy study doctor gate-trials tables fuzz fuzzers exp-whole profile asm static style install uninstall clean help check-cross FORCE
 .DELETE_ON_ERROR:
 .SUFFIXES:
 
 all: $(LIBS) $(PROGRAMS) $(PEER_FILES) ## build the libraries, mmk-check, mmk-bench and mmk-study
 
-units: $(UNIT_BIN) $(BIN)/mmk-probe $(BIN)/mmk-bench-planted $(FAULTS) $(if $(CROSS),,$(FUZZERS:%=$(BIN)/replay-%))
+units: $(UNIT_BIN) $(BIN)/mmk-probe $(BIN)/mmk-ops $(BIN)/mmk-bench-planted $(FAULTS) $(if $(CROSS),,$(FUZZERS:%=$(BIN)/replay-%))
 
 test: all units check-cross ## run every check and test: this machine, NEON in qemu, CPUs without AVX (SUITES=name...)
 ifdef CROSS
@@ -265,7 +266,7 @@ fingerprints: $(BIN)/mmk-check ## remake tests/fingerprints after a change of bi
 	-diff -U0 tests/fingerprints $(BUILD)/fingerprints
 	cp $(BUILD)/fingerprints tests/fingerprints
 
-compilers: ## does every compiler make the same bits? results/compilers.md, 30 to 60 minutes (COMPILERS='gcc-11 gcc-12-Os': these)
+compilers: ## does every compiler make the same bits? results/compilers.md, 100 minutes on 2 CPUs (COMPILERS='gcc-11 gcc-12-Os': these)
 	tests/compilers/run $(COMPILERS)
 
 sanitizers: ## mmk-check under clang's sanitizers and valgrind (SANITIZERS='memory thread': these; SANITIZERS=--planted: do they find bugs?)
@@ -276,13 +277,17 @@ mutants: all units ## small bugs planted all over kernels/, 40 of them: how many
 	    python3 tests/mutants/mutate.py $(MUTANT_ARGS)
 
 # Each goes on where another has failed.
-test-long: ## what make test and .ci/run have no time for, many hours: each fuzzer 20 minutes, sanitizers, compilers, 1,000 mutants
+test-long: ## what make test and .ci/run have no time for, many hours: each fuzzer 20 minutes, sanitizers, compilers, 1,000 mutants, exp of every float
 	failed=; \
 	for part in 'fuzz FUZZ_SECONDS=1200 FUZZ_RECORD=results/fuzz.md' 'sanitizers' 'sanitizers SANITIZERS=--planted' 'compilers' \
-	    "mutants MUTANT_ARGS='--count 1000 --neon'"; do \
+	    "mutants MUTANT_ARGS='--count 1000 --neon'" "exp-whole"; do \
 	    eval "$(MAKE) --no-print-directory $$part" || failed="$$failed; $$part"; \
 	done; \
 	[ -z "$$failed" ] || { echo "failed:$${failed#;}"; exit 1; }
+
+# Every float, where make test tries one of 61.
+exp-whole: $(BIN)/test-exp
+	MMK_EXP_STRIDE=1 $(BIN)/test-exp
 
 # Inputs of libFuzzer's making, with clang's sanitizers, each FUZZ_SECONDS long.
 FUZZ         ?= $(FUZZERS)
@@ -594,6 +599,9 @@ $(BIN)/mmk-study: $(call objects,$(STUDY_SRC)) $(LIB)/libmmk-bench.a $(LIB)/libm
 $(BIN)/mmk-probe: $(call objects,$(PROBE_SRC)) $(LIB)/libmmk-unit.a $(LIB)/libmmk.a
 	$(call link)
 
+$(BIN)/mmk-ops: $(call objects,$(OPS_SRC)) $(LIB)/libmmk-internal.a
+	$(call link)
+
 $(BIN)/test-%: $(OBJ)/tests/unit/test_%.o $(LIB)/libmmk-unit.a $(LIB)/libmmk-study.a $(LIB)/libmmk-bench.a $(LIB)/libmmk-ref.a $(TOOL_LIBS)
 	$(call link,$(UNIT_LIBS) $(STUDY_LIBS) $(BENCH_LIBS) -ldl)
 
@@ -622,7 +630,7 @@ endif
 check-cross: | $(AFTER_DEPS)
 ifdef CROSS_BUILD
 	if command -v aarch64-linux-gnu-gcc >/dev/null; then \
-	    $(CROSS_MAKE) all $(CROSS_BUILD)/bin/mmk-probe; \
+	    $(CROSS_MAKE) all $(CROSS_BUILD)/bin/mmk-probe $(CROSS_BUILD)/bin/mmk-ops; \
 	fi
 endif
 

@@ -295,6 +295,11 @@ static void take_best(const char *line, struct mood_best *best)
         best->rate[c] = strtod(line, &end);
 }
 
+static _Noreturn void refuse_by_hand(void)
+{
+    refuse("--launch is the child's side of a run; leave it out");
+}
+
 static void take_order(struct launch_order *order, struct run *known)
 {
     char *line = NULL;
@@ -316,8 +321,16 @@ static void take_order(struct launch_order *order, struct run *known)
         }
     }
     if (!whole || strcmp(line, "go\n") != 0)
-        refuse("--launch is the child's side of a run; leave it out");
+        refuse_by_hand();
     free(line);
+}
+
+void launches_await_order(void)
+{
+    int first = getc(stdin);
+    if (first == EOF)
+        refuse_by_hand();
+    ungetc(first, stdin);
 }
 
 static void leave_out_closed(struct plan *plan, const struct run *known)

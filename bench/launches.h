@@ -22,4 +22,7 @@ bool launches_run(const struct arguments *a, int argc, char **argv, struct run *
  * output. */
 void launches_serve(const struct arguments *a, struct plan *plan);
 
+/* Before a launch takes memory and time: waits for its order, and refuses a --launch by hand. */
+void launches_await_order(void);
+
 #endif

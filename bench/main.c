@@ -177,6 +177,7 @@ static int run_launch(const struct arguments *a)
     struct source source;
     struct plan plan;
     program_invocation_short_name = "mmk-bench"; /* /proc/self/exe is no name */
+    launches_await_order();
     run_init(&run);
     make_plan(a, &plan, &source, &run);
     int max_threads = a->threads > timer_cpus() ? a->threads : timer_cpus();

@@ -13,8 +13,8 @@
  *             result do not depend on which others are wanted, nor on threads or workspace.
  *   errors    enum mmk_status is returned; on an error nothing is written to any output, and
  *             mmk_error_detail() says which argument was wrong.
- *   NaN       a NaN result is always the quiet NaN 0x7fc00000, whatever NaN came in. Inf follows
- *             IEEE 754 through the formula as it is written.
+ *   NaN       a NaN result is always the quiet NaN 0x7fc00000 (a double's 0x7ff8000000000000),
+ *             whatever NaN came in. Inf follows IEEE 754 through the formula as it is written.
  *   bits      the same on scalar, avx2, avx512 and neon, as long as mmk_numerics_version() is.
  *   threads   options->threads, but no more than the greater of 16 and 4 a CPU, OpenMP's limit, and
  *             what the system gives. On the calling thread alone run functions without options, and
@@ -96,7 +96,7 @@ MMK_API const char *mmk_error_detail(void);
  * mmk_isa_use() names one ("scalar", "avx2", "avx512", "neon"). A name that is unknown or not
  * usable here is an error, never another instruction set: with a bad MMK_ISA every function that
  * computes returns MMK_ERR_ISA_UNKNOWN or MMK_ERR_ISA_UNUSABLE until mmk_isa_use() names a usable
- * one. MMK_ISA is read at the first use; an empty one counts as unset. */
+ * one. MMK_ISA is read at the first use, and by mmk_isa_use(NULL); an empty one counts as unset. */
 enum mmk_isa { MMK_ISA_SCALAR = 0, MMK_ISA_AVX2, MMK_ISA_AVX512, MMK_ISA_NEON };
 #define MMK_ISA_COUNT 4
 
@@ -172,7 +172,7 @@ struct mmk_options {
 };
 
 struct mmk_workspace_bytes {
-    size_t least; /* with so much the call allocates nothing (OpenMP may, for its threads) */
+    size_t least; /* with so much only new threads, if any, take memory beside it */
     size_t all;   /* up to this, all there is beyond saves time; SIZE_MAX: not addressable */
 };
 
@@ -205,7 +205,7 @@ MMK_API enum mmk_status mmk_similarity_query(enum mmk_similarity similarity, con
 
 /* result[i] = sim(x_i, y_i) for m pairs of rows, m floats: the bits of mmk_similarity_pair. Y is
  * m x d, too, else MMK_ERR_SHAPE; X and Y may be the same matrix. An origin is MMK_ERR_CONFLICT.
- * Memory: none. Both are read once, in order, 8 m d bytes: beyond the caches that is its time. */
+ * Memory: none but for new threads. Both are read once, in order, 8 m d bytes: beyond the caches that is its time. */
 MMK_API enum mmk_status mmk_similarity_rows(enum mmk_similarity similarity,
                                             const struct mmk_matrix *x, const struct mmk_matrix *y,
                                             float *result, const struct mmk_options *options);
@@ -278,8 +278,9 @@ MMK_API void mmk_gallery_free(struct mmk_gallery *gallery);
  * Memory: logits are never stored: O(m + n + entries), packed copies of some 6,100 rows, with
  * gradients 12,200 and 300 more a thread, and 7 MB of G, and beyond 2,688 rows of X 8 bytes for
  * each element of dY and dN. Gradients make logits again (8 m n d flops in all), unless the
- * workspace keeps 4 bytes for each pair: with all of them 6 m n d. They are of no use where a lse
- * is so far from most (40 nats below, 60 above) that P and Q need an exponential each.
+ * workspace keeps 4 bytes for each pair (of blocks of 84 x 672, whole ones): with all 6 m n d.
+ * They are of no use where a lse is so far from most (40 nats below, 60 above) that P and Q need
+ * an exponential each.
  * Sources: van den Oord et al. 2018; Radford et al. 2021; Khosla et al. 2020 (SupCon); Yang et al.
  * 2022 (UniCL); He et al. 2020 (MoCo); Chen et al. 2020 (SimCLR).
  *

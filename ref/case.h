@@ -23,7 +23,7 @@ enum fill {
     FILL_UNIT_ROWS,  /* normal, every row of length 1 */
     FILL_DUPLICATES, /* many equal rows; for top-k many equal scores */
     FILL_TIES,       /* few distinct values */
-    FILL_ZERO_ROWS,  /* some rows all zero */
+    FILL_ZERO_ROWS,  /* some rows all zero, of others every second element */
     FILL_TINY,       /* rows of magnitude 1e-20 */
     FILL_HUGE,       /* rows of magnitude 1e20 */
     FILL_DENORMAL,   /* denormal numbers */

@@ -261,6 +261,14 @@ static void put_magnitude(float *row, size_t cols, uint64_t h)
         row[k] = (h >> 1) % 16 == 0 ? 0.0f : ldexpf(row[k], exponent);
 }
 
+/* Every second element 0: of x the odd ones, of the others the even ones, and these negative. Each
+ * product is -0 then; a sum of such is +0. */
+static void put_half(float *row, size_t cols, bool is_x)
+{
+    for (size_t k = 0; k < cols; k++)
+        row[k] = is_x ? (k % 2 ? 0.0f : fabsf(row[k])) : k % 2 ? -fabsf(row[k]) : -0.0f;
+}
+
 /* One of the kinds that are treated on their own, or an ordinary row. */
 static void put_special(float *row, size_t cols, uint64_t h)
 {
@@ -328,6 +336,8 @@ static void fill_row(const struct trial *t, const struct buffer *b, size_t i)
     if (t->fill == FILL_ZERO_ROWS && special % 3 == 0)
         for (size_t k = 0; k < b->cols; k++)
             row[k] = special & 64 && k % 2 ? -0.0f : 0.0f;
+    if (t->fill == FILL_ZERO_ROWS && special % 3 == 1)
+        put_half(row, b->cols, strcmp(b->name, "x") == 0);
     if (t->fill == FILL_INF && special % 3 == 0 && b->cols > 0)
         row[(special >> 8) % b->cols] = special & 64 ? INFINITY : -INFINITY;
     if (t->fill == FILL_MAGNITUDES)

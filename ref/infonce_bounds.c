@@ -6,7 +6,7 @@
  * matrix. Errors of exponents become relative errors of what is summed, so everything scales with s
  * by itself.
  *
- * Logit, with s log2(e) rounded and multiplied into x before the product:
+ * Logit, with s log2(e) rounded and multiplied into y before the product (neg_sq_l2: behind it):
  *     delta_ij = s (e_ij + u sum_k |x_ik y_jk|) + 2u |L_ij|
  * Term e^{L_ij - M} of a sum; an integer M (in base 2) is taken out without rounding, and where a
  * row is done again M_i is its greatest logit but the positive's; exp:

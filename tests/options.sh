@@ -12,6 +12,14 @@ check "mmk-bench --json on a folder" refuses 'is a folder' "$bench" --json "$scr
 check "mmk-bench --results below a missing folder" refuses "$missing" "$bench" --results "$missing"
 check "mmk-bench --results on a file" refuses "$scratch/file" "$bench" --results "$scratch/file"
 check "mmk-check --junit into a missing folder" refuses "$missing" "$check" --junit "$missing"
+check "mmk-check --require of nothing" refuses "--require takes a name" "$check" --require ''
+check "mmk-check --kernel of commas" refuses "--kernel takes a name" "$check" --kernel ,
+check "mmk-check --list with a report" refuses '--list checks nothing' "$check" --list --json "$scratch/list.json"
+check "mmk-check --fingerprint with a requirement" \
+    refuses '--fingerprint checks nothing' "$check" --fingerprint --require scalar
+check "mmk-check with one file for two reports" \
+    refuses 'both name .*/one; give' "$check" --json "$scratch/one" --junit "$scratch/one"
+check "mmk-check --seed with a blank and a sign" refuses 'takes a number' "$check" --seed ' -1'
 check "mmk-check --junit on a folder" refuses "$scratch/folder" "$check" --junit "$scratch/folder"
 check "mmk-bench --shape with an unknown word" \
     refuses 'that is no shape' "$bench" --shape 64x64x32:slow

@@ -35,26 +35,35 @@ check "scalar on cortex-a72 returns the bits of this machine" diff "$scratch/exp
 MMK_ISA=avx2 $qemu "$CROSS_BUILD/bin/mmk-probe" >"$scratch/output" 2>&1
 check "avx2 on cortex-a72 is refused with exit status 2" test $? -eq 2
 
-# The reduced sweep of mmk-check; its counts are added to this suite's. The same trials are called
-# here, and the results of both, kernel by kernel, must be the same.
-quick="bin/mmk-check --quick --threads 1,2 --quiet"
-here=$("$BUILD/bin/mmk-check" --list | sed -n 's/^  \(scalar\|avx2\|avx512\|neon\)  *usable$/\1/p' | tail -n 1)
-"$BUILD"/$quick --isa "$here" --json "$scratch/here.json" >"$scratch/output" 2>&1
-check "mmk-check --quick of $here on this machine" test $? -eq 0
-$qemu "$CROSS_BUILD"/$quick --isa neon --require neon --json "$scratch/there.json" >"$scratch/output" 2>&1
-status=$?
-line=$(grep -E '^[0-9]+ passed, [0-9]+ failed, [0-9]+ skipped$' "$scratch/output" | tail -n 1)
-if [ -z "$line" ]; then
-    fail "mmk-check --quick on cortex-a72 died with exit status $status"
-    tail -n 20 "$scratch/output"
-else
+# counted name command...: a program that ends with counts; they are added to this suite's.
+counted() {
+    name=$1
+    shift
+    "$@" >"$scratch/output" 2>&1
+    status=$?
+    line=$(grep -E '^[0-9]+ passed, [0-9]+ failed, [0-9]+ skipped$' "$scratch/output" | tail -n 1)
+    if [ -z "$line" ]; then
+        fail "$name on cortex-a72 died with exit status $status"
+        tail -n 20 "$scratch/output"
+        return
+    fi
     [ "$status" -eq 0 ] || grep -v '^ok' "$scratch/output" | tail -n 40
     passed=$((passed + ${line%% passed*}))
     line=${line#*passed, }
     failed=$((failed + ${line%% failed*}))
     line=${line#*failed, }
     skipped=$((skipped + ${line%% skipped*}))
-fi
+}
+
+counted mmk-ops $qemu "$CROSS_BUILD/bin/mmk-ops"
+
+# The reduced sweep of mmk-check; its counts are added to this suite's. The same trials are called
+# here, and the results of both, kernel by kernel, must be the same.
+quick="bin/mmk-check --quick --threads 1,2 --quiet"
+here=$("$BUILD/bin/mmk-check" --list | sed -n 's/^  \(scalar\|avx2\|avx512\|neon\)  *usable$/\1/p' | tail -n 1)
+"$BUILD"/$quick --isa "$here" --json "$scratch/here.json" >"$scratch/output" 2>&1
+check "mmk-check --quick of $here on this machine" test $? -eq 0
+counted 'mmk-check --quick' $qemu "$CROSS_BUILD"/$quick --isa neon --require neon --json "$scratch/there.json"
 "$BUILD/bin/mmk-check" merge "$scratch/here.json" "$scratch/there.json" --require "neon:emulated,$here" \
     >"$scratch/output" 2>&1
 status=$?

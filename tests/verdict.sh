@@ -138,8 +138,10 @@ check "another version" refuses "x.json is of mmk $version, and v.json of mmk 0.
 check "not that of this mmk-check" refuses 'v.json is of mmk 0.0.1.*and this mmk-check' $merge v.json
 made y native neon 's/"numerics":[0-9]*/"numerics":1/'
 check "another numerics version" refuses "numerics version $numerics, and y.json of numerics version 1" $merge x.json y.json
-made l native neon 's/"library":null/"library":{"mmk":"0.1.0","numerics":3}/'
+made l native neon 's/"library":null/"library":{"mmk":"0.1.0","numerics":'"$numerics"'}/'
 check "one of another library" refuses 'l.json judged a --library, and x.json did not' $merge x.json l.json
+check "--require of nothing" refuses "--require takes a name" $merge x.json --require ''
+check "one file for both reports" refuses 'both name one; give' $merge x.json --json one --junit one
 check "--require of no instruction set" refuses "there is no instruction set 'avx9'" $merge x.json --require avx9
 check "--require of no kind" refuses 'native or emulated' $merge x.json --require neon:real
 check "merge --junit into a missing folder" refuses 'no/file' $merge x.json --junit no/file
@@ -232,6 +234,8 @@ check "an older library, without mmk_exp" ends 0 '^library lacks mmk_exp' \
     "$mmk_check" --quick --kernel exp --library ./old.so --json lacks.json
 check "what it lacks is skipped, counted and named" ends 0 '^exp .*skipped [1-9][0-9]*: the library has no mmk_exp' \
     "$mmk_check" --quick --kernel exp --library ./old.so
+check "and required, a failure" ends 1 '^FAIL --require scalar: exp was skipped on it: the library has no mmk_exp' \
+    "$mmk_check" --quick --kernel exp,topk_rows --library ./old.so --require scalar
 check "and missing" ends 3 'lacks.json skipped it: the library has no mmk_exp (1 kernel)' \
     $merge lacks.json --require scalar
 planted norms '' --localize-symbol=mmk_squared_norms
@@ -263,6 +267,8 @@ __attribute__((constructor)) static void begin(void)
 {
     abort();
 }'
+check "its failure is repeated with the same threads" ends 1 "^ *again: .* --threads 3 --library '[^']*/ulp.so'$" \
+    "$mmk_check" --quick --kernel exp --stop --threads 3 --library ./ulp.so
 check "a library that cannot be loaded alive" ends 1 'crashed while it was loaded: Aborted' $quick --library ./killer.so
 
 odd=$(printf 'a "b" \\n\001\377 <\303\251>.so')

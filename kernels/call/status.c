@@ -76,8 +76,10 @@ const char *mmk_version(void)
  * magnitude.
  * 3: losses have logit_scale in Y, not in X, while logits are made; what a cosine's gradient has
  * along its row, and d loss / d logit_scale, are sums of G and the logits; polynomials of lse.h in
- * pairs. */
+ * pairs.
+ * 4: where a loss is done in double, a row with no logit but -Inf has NaN at its positive, too; the
+ * alignment's loss is +0, not -0. */
 int mmk_numerics_version(void)
 {
-    return 3;
+    return 4;
 }

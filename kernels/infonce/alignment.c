@@ -170,7 +170,8 @@ enum mmk_status mmk_alignment(const struct mmk_infonce_problem *problem,
         sum += a.sim[i];
     double mean = m > 0 ? -sum / (double)m : 0;
     if (results->loss != NULL)
-        *results->loss = simd_canonical_nan((float)((double)problem->logit_scale * mean));
+        *results->loss =
+            simd_canonical_nan((float)((double)problem->logit_scale * mean) + 0.0f); /* no -0 */
     if (results->dlogit_scale != NULL)
         *results->dlogit_scale = simd_canonical_nan((float)(a.p.config.upstream * mean));
     scratch_close(&scratch);

@@ -321,7 +321,7 @@ static struct summed sum_row(const struct lines *l, size_t i, const float *given
     } else {
         join_targets(l, i, &n, &s);
     }
-    if (n.sum != 0 || s.lse != s.lse)
+    if (n.sum != 0 || !(s.lse > -INFINITY)) /* of -Inf alone e^(-Inf + Inf) is NaN */
         s.rest = n.sum * exp_of(n.max - s.lse);
     return s;
 }

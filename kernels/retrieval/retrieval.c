@@ -165,8 +165,10 @@ static enum mmk_status add_query(const struct problem *p, size_t i, const uint32
 static enum mmk_status check_recall_at(const struct problem *p, size_t *deepest)
 {
     *deepest = 0;
-    if (p->recall_count > 0 && p->recall_at == NULL)
-        return args_error(MMK_ERR_NULL, "recall_at is NULL");
+    enum mmk_status status =
+        args_array("recall_at", p->recall_at, p->recall_count, sizeof *p->recall_at);
+    if (status != MMK_OK)
+        return status;
     for (size_t k = 0; k < p->recall_count; k++) {
         size_t last = size_min(p->recall_at[k], p->depth);
         if (last < size_min(p->recall_at[k], p->n))

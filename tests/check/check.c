@@ -24,7 +24,7 @@
 enum {
     CRASHES_PER_CELL = 10,
     SECONDS_PER_TRIAL = 300,
-    LOOKS_FOR_LEAKS = 4, /* of so many calls one */
+    LOOKS_FOR_LEAKS = 8, /* of so many calls one */
     STAGGERS = 32        /* of so many calls one */
 };
 
@@ -110,20 +110,25 @@ static size_t bytes_in_use(void)
 #endif
 }
 
-/* Calls the kernel. False: after each of many calls more memory is in use than before. (The first
- * may start threads; and glibc counts as in use what it keeps at hand of small pieces, up to seven
- * of a size.) */
+static size_t bytes_after(struct trial *t, int calls, enum mmk_status *status)
+{
+    while (calls-- > 0)
+        *status = trial_call(t);
+    return bytes_in_use();
+}
+
+/* Calls the kernel, twice at least. False: the longer it is called, the more memory is in use. (The
+ * first call may start threads; and glibc counts as in use what it keeps at hand of small pieces, up
+ * to seven of a size. Eight calls at a time fill that, and show what leaks at one in eight.) */
 static bool call_without_leak(struct trial *t, enum mmk_status *status)
 {
-    size_t before = bytes_in_use(), after;
-    for (int calls = 0; calls < 20; calls++) {
-        *status = trial_call(t);
-        after = bytes_in_use();
-        if (after <= before)
-            return true;
-        before = after;
+    size_t before = bytes_in_use();
+    bool grows = bytes_after(t, 2, status) > before;
+    for (int times = 0; grows && times < 4; times++) {
+        before = bytes_in_use();
+        grows = bytes_after(t, 8, status) > before;
     }
-    return false;
+    return !grows;
 }
 
 /* Calls the kernel in some state of the caller's, another from check to check. False: it has not
@@ -279,11 +284,16 @@ static void describe(struct run *run, const struct trial *t, const char *shape, 
         snprintf(threads, sizeof threads, " threads %d", t->options.threads);
     snprintf(note->where, sizeof note->where, "%s %s%s, shape %s, fill %s, seed %" PRIu64 ", %s",
              kernel, isa, threads, shape, fill_name(t->fill), t->seed, what);
+    char counts[12 * THREADS_MAX + 16] = "";
+    for (int i = 0, used = 0; run->options.threads_given && i < run->options.thread_count; i++)
+        used += snprintf(counts + used, sizeof counts - (size_t)used, "%s%d",
+                         i == 0 ? " --threads " : ",", run->options.threads[i]);
     snprintf(note->again, sizeof note->again,
-             "mmk-check --kernel %s --isa %s%s --shape '%s' --fill %s --seed %" PRIu64 "%s%s%s",
+             "mmk-check --kernel %s --isa %s%s --shape '%s' --fill %s --seed %" PRIu64 "%s%s%s%s%s",
              kernel, strcmp(isa, "scalar") == 0 ? "" : "scalar,", isa, shape, fill_name(t->fill),
-             t->seed, run->options.quick ? " --quick" : "", run->library ? " --library " : "",
-             run->library ? run->library->path : "");
+             t->seed, run->options.quick ? " --quick" : "", counts,
+             run->library ? " --library '" : "", run->library ? run->library->path : "",
+             run->library ? "'" : "");
 }
 
 static bool is_plain(const struct variant *v)
@@ -361,13 +371,13 @@ static size_t checks_of(const struct run *run)
     return variants * PLACE_COUNT;
 }
 
-/* The thread count that is number `turn`: eight in place of three where there are as many
- * blocks. */
+/* The thread count that is number `turn`: 8 or 13 in place of 3 where there are as many blocks. */
 static int threads_of(const struct options *options, int turn, const struct shape *shape)
 {
     size_t blocks = size_blocks(shape->m, TILE_BLOCK_ROWS) * size_blocks(shape->n, TILE_BLOCK_COLS);
-    bool many = options->may_take_eight && options->threads[turn] == 3 && blocks >= 8;
-    return many ? 8 : options->threads[turn];
+    if (!options->may_take_many || options->threads[turn] != 3 || blocks < 8)
+        return options->threads[turn];
+    return blocks < 13 || (shape->m + shape->n + shape->d) % 2 == 0 ? 8 : 13;
 }
 
 /* Which of a trial's checks, counted through passes and variants, asks each output alone: the one

@@ -84,8 +84,13 @@ static void check_required(const struct run *run)
         const char *name = run->options.require.item[i];
         int v = find_variant(run, name);
         size_t done = 0;
-        for (size_t k = 0; v >= 0 && k < kernel_count; k++)
-            done += run->report->cell[k][v].passed + run->report->cell[k][v].failed;
+        for (size_t k = 0; v >= 0 && k < kernel_count; k++) {
+            const struct cell *cell = &run->report->cell[k][v];
+            done += cell->passed + cell->failed;
+            if (cell->skipped > 0 && run->variants[v].usable == MMK_OK)
+                report_fail_run(run->report, "--require %s: %s was skipped on it: %s", name,
+                                kernels[k]->name, cell->skip_reason);
+        }
         if (done > 0)
             continue;
         report_fail_run(run->report, "--require %s: no check ran on it: %s", name,

@@ -4,6 +4,7 @@
 #include "options.h"
 
 #include <argp.h>
+#include <ctype.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <stdarg.h>
@@ -25,11 +26,14 @@ void options_error(const char *format, ...)
 static void list_add(struct list *list, const char *option, char *text)
 {
     char *save;
+    int before = list->count;
     for (char *word = strtok_r(text, ",", &save); word; word = strtok_r(NULL, ",", &save)) {
         if (list->count == LIST_MAX)
             options_error("--%s takes at most %d names.", option, LIST_MAX);
         list->item[list->count++] = word;
     }
+    if (list->count == before)
+        options_error("--%s takes a name; '%s' has none.", option, text);
 }
 
 static bool list_has(const struct list *list, const char *word)
@@ -45,7 +49,8 @@ static uint64_t number(const char *option, const char *text, uint64_t least, uin
     char *end;
     errno = 0;
     unsigned long long value = strtoull(text, &end, 0);
-    if (errno || end == text || *end || text[0] == '-' || value < least || value > most)
+    if (errno || end == text || *end || !isdigit((unsigned char)text[0]) || value < least ||
+        value > most)
         options_error("--%s takes a number from %" PRIu64 " to %" PRIu64 ", not '%s'.", option,
                       least, most, text);
     return value;
@@ -78,13 +83,14 @@ static const struct argp_option argp_options[] = {
     {"fill", OPT_FILL, "NAME", 0, "Only this kind of input", 0},
     {"shape", OPT_SHAPE, "TEXT", 0, "Only shapes that begin with TEXT, e.g. 5x7x3", 0},
     {"threads", OPT_THREADS, "N", 0,
-     "Thread counts, taken in turn (default 1,3,2, and 8 for 3 where there is much work; quick "
-     "1,3)",
+     "Thread counts, taken in turn (default 1,3,2, and 8 or 13 for 3 where there is much work; "
+     "quick 1,3)",
      0},
     {"seed", OPT_SEED, "N", 0, "Seed of the inputs (default 1)", 0},
     {"repeat", OPT_REPEAT, "N", 0, "Run with N seeds, from --seed upwards", 0},
     {"quick", OPT_QUICK, NULL, 0, "Fewer shapes, for emulators and sanitizers", 0},
-    {"require", OPT_REQUIRE, "NAME", 0, "A skip of this instruction set is a failure", 0},
+    {"require", OPT_REQUIRE, "NAME", 0,
+     "That this instruction set, or a kernel on it, is skipped is a failure", 0},
     {"list", OPT_LIST, NULL, 0, "List kernels, fills and variants, and end", 0},
     {"fingerprint", OPT_FINGERPRINT, NULL, 0,
      "Print the numerics version and one hash per kernel and fill, the same on every machine, and "
@@ -190,7 +196,7 @@ static void default_threads(struct options *o)
     static const int all[] = {1, 3, 2};
     for (int i = 0; i < (o->quick ? 2 : 3); i++)
         o->threads[o->thread_count++] = all[i];
-    o->may_take_eight = !o->quick;
+    o->may_take_many = !o->quick;
 }
 
 static void print_version(FILE *out, struct argp_state *state)
@@ -223,6 +229,13 @@ void options_parse(struct options *o, int argc, char **argv)
         options_error("there is no memory to read the options; close something.");
     if (o->thread_count == 0)
         default_threads(o);
+    else
+        o->threads_given = true;
+    if ((o->list || o->fingerprint) && (o->json || o->junit || o->tap || o->require.count > 0))
+        options_error("%s checks nothing: --json, --junit, --tap and --require are of a run.",
+                      o->list ? "--list" : "--fingerprint");
+    if (o->json && o->junit && strcmp(o->json, o->junit) == 0)
+        options_error("--json and --junit both name %s; give them a file each.", o->json);
 }
 
 void options_check_names(const struct options *o)

@@ -19,7 +19,8 @@ struct options {
     int thread_count;
     uint64_t seed;
     unsigned long repeat;
-    bool may_take_eight; /* threads, where a shape has work for them */
+    bool may_take_many; /* threads, where a shape has work for them */
+    bool threads_given; /* they are not the default */
     bool list, fingerprint, quick, tap, quiet, stop, emulated;
     const char *junit, *json, *library;
 };

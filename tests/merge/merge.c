@@ -34,6 +34,8 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
     char error[320], *save;
     switch (key) {
     case OPT_REQUIRE:
+        if (arg[strspn(arg, ",")] == '\0')
+            options_error("--require takes a name; '%s' has none.", arg);
         for (char *word = strtok_r(arg, ",", &save); word; word = strtok_r(NULL, ",", &save)) {
             if (v->required_count == REQUIRED_MAX)
                 options_error("--require takes at most %d names.", REQUIRED_MAX);
@@ -93,6 +95,8 @@ int merge_main(int argc, char **argv)
     if (v->count == 0)
         options_error("merge takes the reports that mmk-check --json wrote; write for instance "
                       "mmk-check merge a.json b.json --require avx512,neon:native.");
+    if (w.junit && w.json && strcmp(w.junit, w.json) == 0)
+        options_error("--json and --junit both name %s; give them a file each.", w.json);
     must_be_possible("--junit", w.junit);
     must_be_possible("--json", w.json);
     v->runs = memory_new(v->count, sizeof *v->runs);

@@ -229,7 +229,7 @@ static enum mmk_status run_variances(enum mmk_similarity similarity, int threads
     const struct mmk_sigmoid_problem problem = {.x = X,
                                                 .y = Y,
                                                 .log_variance_x = rows_in(variance_x, M, D),
-                                                .log_variance_y = MATRIX_AT(variance_y, N, D, 0),
+                                                .log_variance_y = rows_in(variance_y, N, D),
                                                 .similarity = MMK_NEG_SQ_L2,
                                                 .logit_scale = 1e-3f,
                                                 .bias = 1};
@@ -272,11 +272,20 @@ static enum mmk_status run_retrieval(enum mmk_similarity similarity, int threads
     (void)similarity, (void)threads;
     static const size_t recall_at[] = {1, 3, K};
     double recall[3] = {0, 0, 0}, r_precision = 0, map_at_r = 0;
+    const uint32_t *ranks = rankings;
+    if (far_rows != NULL) {
+        uint32_t *far = (uint32_t *)(void *)next_far();
+        for (size_t i = 0; i < M; i++)
+            memcpy(far + i * FAR_LD, rankings + i * K, K * sizeof *rankings);
+        ranks = far;
+    }
     const struct mmk_csr relevant = {relevant_start, relevant_column, NULL};
     const struct mmk_retrieval_problem problem = {.m = M,
                                                   .n = N,
                                                   .depth = K,
-                                                  .rankings = rankings,
+                                                  .rankings = ranks,
+                                                  .leading_dimension =
+                                                      far_rows != NULL ? FAR_LD : 0,
                                                   .relevant = &relevant,
                                                   .recall_count = 3,
                                                   .recall_at = recall_at};

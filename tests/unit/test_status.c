@@ -31,26 +31,40 @@ enum { M = 3, N = 5, D = 4, Q = 2, K = 2, ELEMENTS = 64 };
 /* ---- Allocations that fail: glibc lets a program bring its own ------------------------------- */
 
 static bool no_memory;
+static _Atomic long in_use; /* pieces that were given and not got back */
 
 #if defined(__GLIBC__) && !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
 #define CAN_RUN_OUT 1
 void *__libc_malloc(size_t size);
 void *__libc_calloc(size_t count, size_t size);
 void *__libc_memalign(size_t align, size_t size);
+void __libc_free(void *piece);
+
+static void *counted(void *piece)
+{
+    in_use += piece != NULL;
+    return piece;
+}
 
 void *malloc(size_t size)
 {
-    return no_memory ? NULL : __libc_malloc(size);
+    return no_memory ? NULL : counted(__libc_malloc(size));
 }
 
 void *calloc(size_t count, size_t size)
 {
-    return no_memory ? NULL : __libc_calloc(count, size);
+    return no_memory ? NULL : counted(__libc_calloc(count, size));
 }
 
 void *aligned_alloc(size_t align, size_t size)
 {
-    return no_memory ? NULL : __libc_memalign(align, size);
+    return no_memory ? NULL : counted(__libc_memalign(align, size));
+}
+
+void free(void *piece)
+{
+    in_use -= piece != NULL;
+    __libc_free(piece);
 }
 #else
 #define CAN_RUN_OUT 0
@@ -1064,8 +1078,11 @@ static int refuse(const char *case_name, void (*spoil)(struct arguments *a), int
     set_right_for(&a, function);
     spoil(&a);
     clear_outputs();
+    long pieces = in_use;
     enum mmk_status status = functions[function].call(&a);
-    bool untouched = outputs_are_untouched();
+    bool untouched = outputs_are_untouched(), leaks = status != MMK_OK && in_use != pieces;
+    if (leaks)
+        print_error("%s, %s: memory is not given back\n", functions[function].name, case_name);
     if (status != expected) {
         print_error("%s, %s: \"%s\" (%s), must be \"%s\"\n", functions[function].name, case_name,
                     mmk_status_string(status), mmk_error_detail(), mmk_status_string(expected));
@@ -1079,7 +1096,7 @@ static int refuse(const char *case_name, void (*spoil)(struct arguments *a), int
     bool said = detail_says(says);
     if (!said)
         print_error("%s, %s: see above\n", functions[function].name, case_name);
-    return !untouched || !said;
+    return !untouched || !said || leaks;
 }
 
 static void refuse_in_all_cases(const struct isa_row *row)
