@@ -205,7 +205,8 @@ MMK_API enum mmk_status mmk_similarity_query(enum mmk_similarity similarity, con
 
 /* result[i] = sim(x_i, y_i) for m pairs of rows, m floats: the bits of mmk_similarity_pair. Y is
  * m x d, too, else MMK_ERR_SHAPE; X and Y may be the same matrix. An origin is MMK_ERR_CONFLICT.
- * Memory: none but for new threads. Both are read once, in order, 8 m d bytes: beyond the caches that is its time. */
+ * Memory: none but for new threads. Both are read once, in order, 8 m d bytes: beyond the caches
+ * that is its time. */
 MMK_API enum mmk_status mmk_similarity_rows(enum mmk_similarity similarity,
                                             const struct mmk_matrix *x, const struct mmk_matrix *y,
                                             float *result, const struct mmk_options *options);

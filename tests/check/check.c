@@ -118,8 +118,8 @@ static size_t bytes_after(struct trial *t, int calls, enum mmk_status *status)
 }
 
 /* Calls the kernel, twice at least. False: the longer it is called, the more memory is in use. (The
- * first call may start threads; and glibc counts as in use what it keeps at hand of small pieces, up
- * to seven of a size. Eight calls at a time fill that, and show what leaks at one in eight.) */
+ * first call may start threads; and glibc counts as in use what it keeps at hand of small pieces,
+ * up to seven of a size. Eight calls at a time fill that, and show what leaks at one in eight.) */
 static bool call_without_leak(struct trial *t, enum mmk_status *status)
 {
     size_t before = bytes_in_use();

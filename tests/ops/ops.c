@@ -2,10 +2,10 @@
  * kernels/topk/topk.h says of them.
  * SPDX-License-Identifier: MIT
  *
- * What a whole call shows of a loop depends on what it happens to be given: a tail of a buffer that is
- * seldom cut back, a sort of just so many keys. Here each has every length. What stands behind an input
- * is not to be read where it is the caller's (a page that is not there), and else changes nothing. The
- * last line is "N passed, N failed, 0 skipped"; runs in qemu, too.
+ * What a whole call shows of a loop depends on what it happens to be given: a tail of a buffer that
+ * is seldom cut back, a sort of just so many keys. Here each has every length. What stands behind
+ * input is not to be read where it is the caller's (a page that is not there), and else changes
+ * nothing. The last line is "N passed, N failed, 0 skipped"; runs in qemu, too.
  */
 #define _DEFAULT_SOURCE /* MAP_ANONYMOUS */
 #include "../../kernels/isa/isa.h"
@@ -49,7 +49,7 @@ static uint32_t below(uint32_t limit)
     return (uint32_t)(((state >> 33) * limit) >> 31);
 }
 
-/* Kinds: all below 0, all above, both, few different ones, any bits, NaNs and Infs among numbers. */
+/* Kinds: all below 0, all above, both, few different ones, any bits, NaN and Inf among numbers. */
 enum { KINDS = 6 };
 
 static float value_of(int kind)

@@ -315,7 +315,16 @@ static void parts_of_a_whole(void)
         take_distances(all_x, some_y, part, &options);
         for (size_t i = 0; i < M; i++)
             assert_memory_equal(part + i * rows, whole + i * N + begin, rows * sizeof *part);
-        assert_int_equal(mmk_gallery_pack(MMK_NEG_SQ_L2, some_y, &options, &gallery), MMK_OK);
+        /* Of copies that hold something else before it is used: a gallery keeps its own. */
+        static float copy[N * D], copy_of_origin[D];
+        memcpy(copy, y + begin * D, rows * D * sizeof *copy);
+        memcpy(copy_of_origin, options.origin, sizeof copy_of_origin);
+        const struct mmk_options copied = {.origin = copy_of_origin};
+        assert_int_equal(
+            mmk_gallery_pack(MMK_NEG_SQ_L2, MATRIX_AT(copy, rows, D, 0), &copied, &gallery),
+            MMK_OK);
+        memset(copy, 0x7f, sizeof copy);
+        memset(copy_of_origin, 0x7f, sizeof copy_of_origin);
         assert_int_equal(mmk_similarity_matrix(MMK_NEG_SQ_L2, all_x, PACKED(gallery),
                                                MATRIX_OUT_AT(given, M, rows, 0), NULL),
                          MMK_OK);
