@@ -430,6 +430,15 @@ static void integers(void)
             assert_true((double)result[i * N + j] == -distance(WIDE, a + i * WIDE, b + j * WIDE));
 }
 
+/* Elements near size or -size, another one each. */
+static void fill_signs(float *to, size_t count, uint64_t seed, float size)
+{
+    for (size_t e = 0; e < count; e++) {
+        uint64_t h = fill_hash(seed, e);
+        to[e] = size * (1 + 0.1f * (float)(h % 1000) / 1000) * (h >> 20 & 1 ? 1.0f : -1.0f);
+    }
+}
+
 /* Rows whose squares leave the range of float are copied, and taken as pairs, by each thread in
  * memory of its own. Long ones, so that two threads are at it at once most of the time. */
 static void great_rows_by_threads(void)
@@ -454,10 +463,51 @@ static void great_rows_by_threads(void)
     free(alone);
 }
 
+/* The same where there are many blocks: of a matrix, whose tasks go to any worker, */
+static void great_blocks_by_threads(void)
+{
+    enum { ROWS = 840, AMONG = 672, SHORT = 4 };
+    static float rows[ROWS * SHORT], among[AMONG * SHORT], alone[ROWS * AMONG],
+        shared[ROWS * AMONG];
+    const float origin[SHORT] = {0};
+    fill_signs(rows, ROWS * SHORT, 81, 3.5e18f);
+    fill_signs(among, AMONG * SHORT, 82, 3.5e18f);
+    const struct mmk_matrix *queries = MATRIX_AT(rows, ROWS, SHORT, 0),
+                            *gallery = MATRIX_AT(among, AMONG, SHORT, 0);
+    take_distances(queries, gallery, alone, &(struct mmk_options){.threads = 1, .origin = origin});
+    for (int threads = 2; threads <= 4; threads++) {
+        take_distances(queries, gallery, shared,
+                       &(struct mmk_options){.threads = threads, .origin = origin});
+        assert_memory_equal(shared, alone, sizeof alone);
+    }
+}
+
+/* and of a search, which takes queries in batches. */
+static void great_queries_in_batches(void)
+{
+    enum { ROWS = 4400, AMONG = 10, SHORT = 2, BEST = 3, PART = 400 };
+    static float rows[ROWS * SHORT], among[AMONG * SHORT], values[ROWS * BEST], part[PART * BEST];
+    static uint32_t indices[ROWS * BEST], part_indices[PART * BEST];
+    const float origin[SHORT] = {0};
+    const struct mmk_options options = {.origin = origin, .threads = 2};
+    fill_signs(rows, ROWS * SHORT, 83, 5e18f);
+    fill_signs(among, AMONG * SHORT, 84, 5e18f);
+    const struct mmk_matrix *gallery = MATRIX_AT(among, AMONG, SHORT, 0);
+    search_first(MATRIX_AT(rows, ROWS, SHORT, 0), gallery, BEST, values, indices, &options);
+    for (size_t i = 0; i < ROWS; i += PART) {
+        search_first(MATRIX_AT(rows + i * SHORT, PART, SHORT, 0), gallery, BEST, part, part_indices,
+                     &options);
+        assert_memory_equal(part, values + i * BEST, sizeof part);
+        assert_memory_equal(part_indices, indices + i * BEST, sizeof part_indices);
+    }
+}
+
 static void threads_have_rows_of_their_own(void **state)
 {
     (void)state;
     on_every_isa(great_rows_by_threads);
+    on_every_isa(great_blocks_by_threads);
+    on_every_isa(great_queries_in_batches);
 }
 
 /* Two rows near each other, in a gallery of rows that are far off: with one of these for an origin
