@@ -22,15 +22,38 @@ struct scratch {
 
 enum { SCRATCH_ALIGNMENT = 64 };
 
+/* With ASan there is a gap behind each piece that nobody may touch: else one piece could run into the
+ * next unseen. */
+#ifdef __SANITIZE_ADDRESS__
+#define SCRATCH_HAS_GAPS 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define SCRATCH_HAS_GAPS 1
+#endif
+#endif
+#ifdef SCRATCH_HAS_GAPS
+#include <sanitizer/asan_interface.h>
+enum { SCRATCH_GAP = 2 * SCRATCH_ALIGNMENT };
+#define SCRATCH_CLOSE_GAP(gap)         ASAN_POISON_MEMORY_REGION(gap, SCRATCH_GAP)
+#define SCRATCH_OPEN_GAPS(base, bytes) ASAN_UNPOISON_MEMORY_REGION(base, bytes)
+#else
+enum { SCRATCH_GAP = 0 };
+#define SCRATCH_CLOSE_GAP(gap)         ((void)(gap))
+#define SCRATCH_OPEN_GAPS(base, bytes) ((void)(base), (void)(bytes))
+#endif
+
 static inline void *scratch_take(struct scratch *scratch, size_t count, size_t size)
 {
     size_t bytes, at = scratch->used;
     if (__builtin_mul_overflow(count, size, &bytes) ||
-        __builtin_add_overflow(bytes, (size_t)SCRATCH_ALIGNMENT - 1, &bytes) ||
+        __builtin_add_overflow(bytes, (size_t)SCRATCH_GAP + SCRATCH_ALIGNMENT - 1, &bytes) ||
         __builtin_add_overflow(at, bytes & ~(size_t)(SCRATCH_ALIGNMENT - 1), &scratch->used) ||
         scratch->used > PTRDIFF_MAX - SCRATCH_ALIGNMENT)
         scratch->overflow = true;
-    return scratch->base != NULL ? scratch->base + at : NULL;
+    if (scratch->base == NULL)
+        return NULL;
+    SCRATCH_CLOSE_GAP(scratch->base + scratch->used - SCRATCH_GAP);
+    return scratch->base + at;
 }
 
 /* What a caller must give so that scratch_open finds room at any alignment of the workspace. */
@@ -88,6 +111,8 @@ static inline enum mmk_status scratch_open(struct scratch *scratch,
 
 static inline void scratch_close(struct scratch *scratch)
 {
+    if (scratch->base != NULL)
+        SCRATCH_OPEN_GAPS(scratch->base, scratch->used);
     free(scratch->owned);
 }
 

@@ -9,6 +9,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
 
 #include <cmocka.h>
 
@@ -110,6 +112,46 @@ static void search_takes_what_is_said(void **state)
         }
 }
 
+/* Blocks that are full to their last element, in a workspace of all there is for it but a few
+ * bytes, at any address: what is kept there ends where the workspace does, or is not kept. */
+static void kept_blocks_end_in_time(void **state)
+{
+    (void)state;
+    enum { ROWS = 84, COLUMNS = 672, D = 2, ALIGNMENT = 64, CANARY = 0x5a };
+    static float x[ROWS * D], y[COLUMNS * D], dx[ROWS * D], right[ROWS * D];
+    for (size_t e = 0; e < COLUMNS * D; e++)
+        y[e] = (float)(e * 7 % 31) / 32;
+    for (size_t e = 0; e < ROWS * D; e++)
+        x[e] = (float)(e * 5 % 23) / 32;
+    const struct mmk_matrix rows = {.data = x, .rows = ROWS, .columns = D},
+                            columns = {.data = y, .rows = COLUMNS, .columns = D};
+    const struct mmk_infonce_problem problem = {.x = &rows, .y = &columns, .logit_scale = 1};
+    struct mmk_matrix_out out = {.data = right, .rows = ROWS, .columns = D};
+    float loss;
+    const struct mmk_infonce_results wanted = {.loss = &loss, .dx = &out};
+    struct mmk_workspace_bytes bytes;
+    assert_int_equal(
+        mmk_infonce(&problem, &wanted, &(struct mmk_options){.threads = 1, .query = &bytes}),
+        MMK_OK);
+    assert_int_equal(mmk_infonce(&problem, &wanted, NULL), MMK_OK);
+    assert_true(bytes.all >= bytes.least + sizeof(float) * ROWS * COLUMNS);
+    unsigned char *memory = aligned_alloc(ALIGNMENT, (bytes.all / ALIGNMENT + 4) * ALIGNMENT);
+    assert_non_null(memory);
+    out.data = dx;
+    for (size_t at = 0; at < ALIGNMENT; at += 3)
+        for (size_t less = 0; less <= ALIGNMENT; less++) {
+            unsigned char *end = memory + at + bytes.all - less;
+            memset(end, CANARY, ALIGNMENT);
+            const struct mmk_options options = {
+                .threads = 1, .workspace = memory + at, .workspace_bytes = bytes.all - less};
+            assert_int_equal(mmk_infonce(&problem, &wanted, &options), MMK_OK);
+            for (size_t i = 0; i < ALIGNMENT; i++)
+                assert_int_equal(end[i], CANARY);
+            assert_memory_equal(dx, right, sizeof right);
+        }
+    free(memory);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -118,6 +160,7 @@ int main(void)
         cmocka_unit_test(nothing_to_do),
         cmocka_unit_test(rows_take_nothing),
         cmocka_unit_test(search_takes_what_is_said),
+        cmocka_unit_test(kept_blocks_end_in_time),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
