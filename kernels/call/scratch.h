@@ -22,8 +22,8 @@ struct scratch {
 
 enum { SCRATCH_ALIGNMENT = 64 };
 
-/* With ASan there is a gap behind each piece that nobody may touch: else one piece could run into the
- * next unseen. */
+/* With ASan there is a gap behind each piece that nobody may touch: else one piece could run into
+ * the next unseen. */
 #ifdef __SANITIZE_ADDRESS__
 #define SCRATCH_HAS_GAPS 1
 #elif defined(__has_feature)

@@ -53,8 +53,8 @@ void place_workspace(struct places *places, struct placed *p, size_t number)
     size_t bytes = workspace_size(&need, number);
     if (bytes == 0) /* and a pointer are an error */
         return;
-    /* At a page's end what is written behind it crashes, but what is cut out on cache lines then ends
-     * there, too: the other half of the time any address, where that is seen afterwards. */
+    /* At a page's end what is written behind it crashes, but what is cut out on cache lines then
+     * ends there, too: the other half of the time any address, where that is seen afterwards. */
     enum placement placement = number / 768 % 2 == 0 ? PLACE_END : PLACE_SHIFTED;
     t->options.workspace =
         guard_place(&places->guard[TRIAL_BUFFERS], bytes, placement, number / 1536);
