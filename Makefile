@@ -599,7 +599,7 @@ $(BIN)/mmk-study: $(call objects,$(STUDY_SRC)) $(LIB)/libmmk-bench.a $(LIB)/libm
 $(BIN)/mmk-probe: $(call objects,$(PROBE_SRC)) $(LIB)/libmmk-unit.a $(LIB)/libmmk.a
 	$(call link)
 
-$(BIN)/mmk-ops: $(call objects,$(OPS_SRC)) $(LIB)/libmmk-internal.a
+$(BIN)/mmk-ops: $(call objects,$(OPS_SRC) tests/check/guard.c) $(LIB)/libmmk-internal.a
 	$(call link)
 
 $(BIN)/test-%: $(OBJ)/tests/unit/test_%.o $(LIB)/libmmk-unit.a $(LIB)/libmmk-study.a $(LIB)/libmmk-bench.a $(LIB)/libmmk-ref.a $(TOOL_LIBS)

@@ -269,13 +269,14 @@ MMK_API void mmk_gallery_free(struct mmk_gallery *gallery);
  * what the logits' errors do at most 3e-6 of what a gradient's greatest element would be if nothing
  * in it cancelled. m = n = 1 gives exactly 0. A zero row has gradient 0 (cosine), if what follows
  * does not make it NaN. NaN or +Inf among the logits of a row (column) makes its lse, and the loss,
- * NaN; a NaN lse makes its row (column) of P (Q), and all that is summed from it, NaN, whatever the
- * weights. m = 0 or n = 0 gives loss 0 and lse of -Inf. Logits of any size are right, but that Inf
- * in X times an element of Y or N that logit_scale brings below 2^-149 may be NaN; rows and columns
- * 80 nats below most, or 40 above, are done twice. Softmaxes below 2^-126 count as 0. Where
- * float has not the range between inputs and results (but for the cosine a row longer than 2^60, or
- * all below 2^-40; logit_scale times what weighs a pair in G above 2^20 or below 2^-80; no logit
- * above 2^-64; and their like) the call is done in double, some 40 times slower.
+ * NaN; a NaN lse, or logits of -Inf alone, make its row (column) of P (Q), and all that is summed
+ * from it, NaN, whatever the weights. m = 0 or n = 0 gives loss 0 and lse of -Inf. Logits of any
+ * size are right, but that Inf in X times an element of Y or N that logit_scale brings below 2^-149
+ * may be NaN; rows and columns 80 nats below most, or 40 above, are done twice. Softmaxes below
+ * 2^-126 count as 0. Where float has not the range between inputs and results (but for the cosine a
+ * row longer than 2^60, or all below 2^-40; logit_scale times what weighs a pair in G above 2^20 or
+ * below 2^-80; no logit above 2^-64; and their like) the call is done in double, some 40 times
+ * slower.
  * Memory: logits are never stored: O(m + n + entries), packed copies of some 6,100 rows, with
  * gradients 12,200 and 300 more a thread, and 7 MB of G, and beyond 2,688 rows of X 8 bytes for
  * each element of dY and dN. Gradients make logits again (8 m n d flops in all), unless the

@@ -269,6 +269,17 @@ __attribute__((constructor)) static void begin(void)
 }'
 check "its failure is repeated with the same threads" ends 1 "^ *again: .* --threads 3 --library '[^']*/ulp.so'$" \
     "$mmk_check" --quick --kernel exp --stop --threads 3 --library ./ulp.so
+planted leak "#include <stdlib.h>
+$right_exp
+MMK_API enum mmk_status mmk_exp(size_t n, const float *x, float *y)
+{
+    static unsigned calls;
+    if (calls++ % 2 == 1)
+        *(void *volatile *)&(void *){NULL} = malloc(4096);
+    return right_exp(n, x, y);
+}" $renamed_exp
+check "a leak in every second call" ends 1 '^FAIL exp .*leaves more memory in use after every call' \
+    $quick --kernel exp --fill normal --library ./leak.so
 check "a library that cannot be loaded alive" ends 1 'crashed while it was loaded: Aborted' $quick --library ./killer.so
 
 odd=$(printf 'a "b" \\n\001\377 <\303\251>.so')

@@ -4,20 +4,18 @@
  *
  * What a whole call shows of a loop depends on what it happens to be given: a tail of a buffer that
  * is seldom cut back, a sort of just so many keys. Here each has every length. What stands behind
- * input is not to be read where it is the caller's (a page that is not there), and else changes
+ * an input is not to be read where it is the caller's (a page that is not there), and else changes
  * nothing. The last line is "N passed, N failed, 0 skipped"; runs in qemu, too.
  */
-#define _DEFAULT_SOURCE /* MAP_ANONYMOUS */
 #include "../../kernels/isa/isa.h"
 #include "../../kernels/topk/order.h"
 #include "../../kernels/topk/topk.h"
+#include "../check/guard.h"
 
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <unistd.h>
 
 enum { MOST = 600, ROOM = MOST + 64, LONGEST = 300, KEYS = 2 * 1024 + 32 };
 
@@ -92,16 +90,8 @@ static bool same(float a, float b)
 /* Room for n floats that ends at a page that is not there. */
 static float *before_guard(size_t n)
 {
-    static char *map;
-    static size_t bytes;
-    size_t page = (size_t)sysconf(_SC_PAGESIZE);
-    if (map == NULL) {
-        bytes = ((LONGEST * 64 * sizeof(float)) / page + 1) * page;
-        map = mmap(NULL, bytes + page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-        if (map == MAP_FAILED || mprotect(map + bytes, page, PROT_NONE) != 0)
-            exit(2);
-    }
-    return (float *)(void *)(map + bytes) - n;
+    static struct guard guard;
+    return guard_place(&guard, n * sizeof(float), PLACE_END, 0);
 }
 
 /* ---- Loops over values ----------------------------------------------------------------------- */

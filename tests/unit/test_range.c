@@ -764,9 +764,60 @@ static void inf_and_nan(void)
     }
 }
 
+/* A row whose logits are all -Inf: lse -Inf, and P is e^(-Inf + Inf) at its positive as elsewhere,
+ * done in double (logit scale 1e-38) as in float. */
+static void row_of_minus_inf(void)
+{
+    enum { ROWS = 4, COLUMNS = 7, D = 3, LAST = ROWS - 1 };
+    static const float scales[] = {1, 1e-30f, 1e-38f};
+    for (size_t s = 0; s < sizeof scales / sizeof *scales; s++)
+        for (size_t n = COLUMNS; n >= 1; n = n > 1 ? 1 : 0)
+            for (int neg_sq_l2 = 0; neg_sq_l2 <= 1; neg_sq_l2++) {
+                size_t m = n == 1 ? 1 : ROWS;
+                float x[ROWS * D], y[COLUMNS * D], dy[COLUMNS * D], lse_x[ROWS], loss;
+                for (size_t e = 0; e < ROWS * D; e++)
+                    x[e] = 0.1f * (float)(e % 4 + 1);
+                for (size_t e = 0; e < COLUMNS * D; e++)
+                    y[e] = 0.2f * (float)(e % 5 + 1);
+                x[(m - 1) * D] = -INFINITY;
+                const struct mmk_infonce_problem problem = {.x = MATRIX_AT(x, m, D, 0),
+                                                            .y = MATRIX_AT(y, n, D, 0),
+                                                            .similarity =
+                                                                neg_sq_l2 ? MMK_NEG_SQ_L2 : MMK_DOT,
+                                                            .logit_scale = scales[s]};
+                assert_int_equal(
+                    mmk_infonce(&problem,
+                                &(struct mmk_infonce_results){.loss = &loss,
+                                                              .lse_x = lse_x,
+                                                              .dy = MATRIX_OUT_AT(dy, n, D, 0)},
+                                NULL),
+                    MMK_OK);
+                assert_true(isnan(loss) && lse_x[m - 1] == -INFINITY);
+                for (size_t e = 0; e < n * D; e++)
+                    assert_true(isnan(dy[e]));
+            }
+}
+
+/* Without elements all are equal: the alignment's loss is +0. */
+static void alignment_of_nothing(void)
+{
+    float nothing = 0, loss = 1;
+    for (int similarity = 0; similarity < MMK_SIMILARITY_COUNT; similarity++) {
+        const struct mmk_infonce_problem problem = {.x = MATRIX_AT(&nothing, 3, 0, 0),
+                                                    .y = MATRIX_AT(&nothing, 3, 0, 0),
+                                                    .similarity = (enum mmk_similarity)similarity,
+                                                    .logit_scale = 2};
+        assert_int_equal(
+            mmk_alignment(&problem, &(struct mmk_infonce_results){.loss = &loss}, NULL), MMK_OK);
+        assert_true(loss == 0 && !signbit(loss));
+    }
+}
+
 static void what_random_rows_never_are(void **state)
 {
     (void)state;
+    on_every_isa(row_of_minus_inf);
+    on_every_isa(alignment_of_nothing);
     on_every_isa(products_of_zero);
     on_every_isa(tiny_and_great);
     on_every_isa(inf_and_nan);

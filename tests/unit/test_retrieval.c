@@ -316,6 +316,7 @@ static void errors(void **state)
     RETURNS(MMK_ERR_LEADING_DIMENSION, "leading_dimension 2 3", p->leading_dimension = 2);
     RETURNS(MMK_ERR_SIZE, "rankings", p->leading_dimension = SIZE_MAX / 8);
     RETURNS(MMK_ERR_SIZE, "n 4294967296", p->n = (size_t)UINT32_MAX + 1);
+    RETURNS(MMK_ERR_SIZE, "recall_at", p->recall_count = SIZE_MAX / 4);
     RETURNS(MMK_ERR_SIZE, "relevant", a.row_start[2] = SIZE_MAX);
     RETURNS(MMK_ERR_SIZE, "memory", a.row_start[2] = SIZE_MAX / 16);
     RETURNS(MMK_ERR_ROW_START, "relevant.row_start 5 4", a.row_start[1] = 5);
