@@ -277,9 +277,9 @@ mutants: all units ## small bugs planted all over kernels/, 40 of them: how many
 	    python3 tests/mutants/mutate.py $(MUTANT_ARGS)
 
 # Each goes on where another has failed.
-test-long: ## what make test and .ci/run have no time for, many hours: each fuzzer 20 minutes, sanitizers, compilers, 1,000 mutants, exp of every float
+test-long: ## what make test and .ci/run have no time for, many hours: kept mutants, each fuzzer 20 minutes, sanitizers, compilers, 1,000 mutants, exp of every float
 	failed=; \
-	for part in 'fuzz FUZZ_SECONDS=1200 FUZZ_RECORD=results/fuzz.md' 'sanitizers' 'sanitizers SANITIZERS=--planted' 'compilers' \
+	for part in 'test SUITES=mutants' 'fuzz FUZZ_SECONDS=1200 FUZZ_RECORD=results/fuzz.md' 'sanitizers' 'sanitizers SANITIZERS=--planted' 'compilers' \
 	    "mutants MUTANT_ARGS='--count 1000 --neon'" "exp-whole"; do \
 	    eval "$(MAKE) --no-print-directory $$part" || failed="$$failed; $$part"; \
 	done; \

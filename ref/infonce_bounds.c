@@ -127,10 +127,13 @@ static size_t greatest_target(const struct infonce_direction *dir, size_t i)
     return greatest;
 }
 
-/* What e^distance, a softmax, grows by when its exponent does: it may be 0 in double only. */
-static double growth(double distance, double exponent)
+/* What p = e^distance, a softmax, grows by when its exponent does: it may be 0 in double only. */
+static double growth(double distance, double p, double exponent)
 {
-    return distance > -700 ? exp(distance) * expm1(exponent) : exp(distance + exponent);
+    if (!(distance > -700))
+        return exp(distance + exponent);
+    /* e^x - 1 < x + x^2 up to 1 */
+    return p * (exponent < 0x1p-8 ? exponent + exponent * exponent : expm1(exponent));
 }
 
 double infonce_forward_bounds(const struct infonce_direction *dir, const double *delta,
@@ -160,9 +163,9 @@ double infonce_forward_bounds(const struct infonce_direction *dir, const double 
                 epsilon += 2 * u * fabs(logits[j] - max);
             if (logits[j] == -(double)INFINITY)
                 continue;
-            all += growth(logits[j] - lse, epsilon);
+            all += growth(logits[j] - lse, p, epsilon);
             if (j != pivot) {
-                others += growth(logits[j] - lse, epsilon + pivot_error);
+                others += growth(logits[j] - lse, p, epsilon + pivot_error);
                 others_sum += p;
             }
         }
@@ -201,7 +204,7 @@ void infonce_g_bounds(const struct infonce_direction *dir, const double *delta, 
             double gamma = delta[at] + lse_error[i] +
                            3 * u * (fabs(dir->logits[at]) + fabs(dir->lse[i])) + 4 * u + factors;
             double p_error =
-                growth(dir->logits[at] - dir->lse[i], gamma) + 4 * u * p + SOFTMAX_LEAST;
+                growth(dir->logits[at] - dir->lse[i], p, gamma) + 4 * u * p + SOFTMAX_LEAST;
             p_error = p_error > 1 ? 1 + 4 * u : p_error; /* as a softmax is */
             error[at] += dir->weight * (p_error + u * t[j]);
             others += p_error;

@@ -74,4 +74,19 @@ for tool in "$bench" "$check" "$BUILD/bin/mmk-study"; do
     check "$(basename "$tool") --version" \
         test "$("$tool" --version)" = "$(basename "$tool") $version, numerics $numerics"
 done
+# What the parts of a run check is what the whole checks, and no family that has a kernel's name.
+parts_add_up() {
+    whole=$("$check" --quick --quiet --isa scalar --fill normal --shape 5 | tail -n 1)
+    sum=0
+    for part in 1 2 3 4; do
+        line=$("$check" --quick --quiet --isa scalar --fill normal --shape 5 --part $part/4 | tail -n 1)
+        sum=$((sum + ${line%% *}))
+    done
+    [ "$sum" -gt 100 ] && [ "${whole%% *}" -eq "$sum" ]
+}
+check "the parts of mmk-check are the whole" parts_add_up
+check "a part that is none" refuses "from 1 to 4" "$check" --part 5/4
+check "no part" refuses "e.g. 1/4" "$check" --part 3
+check "a part of named kernels" refuses "give one of them" "$check" --part 1/2 --kernel exp
+check "no oracle, and nothing instead" refuses "proves nothing by itself" "$check" --no-oracle
 finish

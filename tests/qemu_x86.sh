@@ -84,6 +84,8 @@ emulate() {
 }
 
 emulate Nehalem scalar
-emulate SandyBridge scalar
+check "SandyBridge, with AVX alone, chooses scalar" \
+    sh -c "qemu-x86_64 -cpu SandyBridge '$probe' isa | grep -qx 'isa scalar'"
+refused "avx2 on SandyBridge" "cannot run" env MMK_ISA=avx2 qemu-x86_64 -cpu SandyBridge "$probe"
 emulate Haswell avx2
 finish

@@ -89,6 +89,15 @@ made f native neon 's/"fill":\[\]/"fill":["normal"]/'
 check "a run narrowed by --fill does not count" ends 3 'was narrowed.*--fill normal' $merge f.json --require neon
 made s native neon 's/"shape":\[\]/"shape":["5x"]/'
 check "nor one narrowed by --shape" ends 3 'was narrowed.*--shape 5x' $merge s.json --require neon
+# Of a run without the oracle the results count where one with the oracle has them, too.
+made o native neon 's/"quick":true,/"quick":true,"oracle":false,/'
+check "a run without the oracle counts beside one that has it" ends 0 'without the oracle' \
+    $merge x.json o.json --require neon
+check "but not alone" ends 3 "o.json has no oracle (--no-oracle)" $merge o.json --require neon
+made p native avx2 's/"quick":true,/"quick":true,"oracle":false,/'
+check "nor beside another without" ends 3 "o.json has no oracle" $merge o.json p.json --require neon
+made d native avx2 's/"results":"r"/"results":"other"/'
+check "nor with other results" ends 1 '^MISSING neon' $merge d.json o.json --require neon
 made k native neon '/"kernel":"exp"/s/"passed":3/"passed":0/; /"kernel":"exp"/s/"skipped":0,"skip_reason":""/"skipped":3,"skip_reason":"no such CPU"/
     s/"passed":'$((3 * count))',\(.*\)"skipped":0/"passed":'$((3 * count - 3))',\1"skipped":3/'
 check "one kernel that was skipped is missing" \

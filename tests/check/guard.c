@@ -11,7 +11,16 @@
 #include <unistd.h>
 
 enum { CANARY = 512 }; /* bytes looked at on a side that has no guard page */
-static const unsigned char CANARY_BYTES[4] = {0xa5, 0xa5, 0xa5, 0x7f}; /* a signalling NaN */
+
+/* What the canaries hold: signalling NaNs at every address that is a multiple of four. */
+static const unsigned char *canary(const char *at)
+{
+    static unsigned char bytes[CANARY + 4];
+    if (bytes[0] == 0)
+        for (size_t i = 0; i < sizeof bytes; i++)
+            bytes[i] = i % 4 == 3 ? 0x7f : 0xa5;
+    return bytes + (uintptr_t)at % 4;
+}
 
 const char *placement_name(enum placement placement)
 {
@@ -65,10 +74,9 @@ void *guard_place(struct guard *g, size_t bytes, enum placement placement, size_
         g->data = first + 128 + 4 * (1 + shift % 15);
     char *before, *after;
     sides(g, &before, &after);
-    for (char *p = before; p < g->data; p++)
-        *p = (char)CANARY_BYTES[(uintptr_t)p % 4];
-    for (char *p = g->data + bytes; p < after; p++)
-        *p = (char)CANARY_BYTES[(uintptr_t)p % 4];
+    char *end = g->data + bytes;
+    memcpy(before, canary(before), (size_t)(g->data - before));
+    memcpy(end, canary(end), (size_t)(after - end));
     return g->data;
 }
 
@@ -76,11 +84,7 @@ bool guard_intact(const struct guard *g)
 {
     char *before, *after;
     sides(g, &before, &after);
-    for (char *p = before; p < g->data; p++)
-        if (*p != (char)CANARY_BYTES[(uintptr_t)p % 4])
-            return false;
-    for (char *p = g->data + g->data_bytes; p < after; p++)
-        if (*p != (char)CANARY_BYTES[(uintptr_t)p % 4])
-            return false;
-    return true;
+    const char *end = g->data + g->data_bytes;
+    return memcmp(before, canary(before), (size_t)(g->data - before)) == 0 &&
+           memcmp(end, canary(end), (size_t)(after - end)) == 0;
 }

@@ -56,6 +56,27 @@ static uint64_t number(const char *option, const char *text, uint64_t least, uin
     return value;
 }
 
+/* K/N, which stands for a list of kernels. */
+static void part_read(struct options *o, const char *text)
+{
+    static struct list part;
+    const char *slash = strchr(text, '/');
+    char k[24] = "";
+    if (!slash || (size_t)(slash - text) >= sizeof k)
+        options_error("--part takes a part and their number, e.g. 1/4, not '%s'.", text);
+    memcpy(k, text, (size_t)(slash - text));
+    uint64_t parts = number("part", slash + 1, 1, 64);
+    uint64_t first = number("part", k, 1, parts);
+    if (parts == 1)
+        return;
+    part.count = 0;
+    for (size_t i = (size_t)first - 1; i < kernel_count; i += (size_t)parts)
+        part.item[part.count++] = kernels[i]->name;
+    if (part.count == 0)
+        options_error("--part %s: there are %zu kernels only.", text, kernel_count);
+    o->part = &part;
+}
+
 enum {
     OPT_KERNEL = 256,
     OPT_ISA,
@@ -74,11 +95,15 @@ enum {
     OPT_STOP,
     OPT_JSON,
     OPT_LIBRARY,
-    OPT_EMULATED
+    OPT_EMULATED,
+    OPT_NO_ORACLE,
+    OPT_PART
 };
 
 static const struct argp_option argp_options[] = {
     {"kernel", OPT_KERNEL, "NAME", 0, "Only this kernel or family (repeatable, or a,b,c)", 0},
+    {"part", OPT_PART, "K/N", 0,
+     "Only the Kth kernel and every Nth after it: a run shared among N processes or machines", 0},
     {"isa", OPT_ISA, "NAME", 0, "Only this instruction set or autovec-* variant", 0},
     {"fill", OPT_FILL, "NAME", 0, "Only this kind of input", 0},
     {"shape", OPT_SHAPE, "TEXT", 0, "Only shapes that begin with TEXT, e.g. 5x7x3", 0},
@@ -108,6 +133,11 @@ static const struct argp_option argp_options[] = {
      "This machine is an emulated one (qemu-system without KVM), which on aarch64 mmk-check cannot "
      "see",
      0},
+    {"no-oracle", OPT_NO_ORACLE, NULL, 0,
+     "Results are compared with each other alone: for an emulator, in which the oracle takes long. "
+     "`mmk-check merge` compares them with those of a run that has the oracle, or does not count "
+     "them",
+     0},
     {"quiet", OPT_QUIET, NULL, 0, "Print failures and the closing line only", 0},
     {"stop", OPT_STOP, NULL, 0, "End at the first failure", 0},
     {0}};
@@ -118,6 +148,9 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
     switch (key) {
     case OPT_KERNEL:
         list_add(&o->kernel, "kernel", arg);
+        break;
+    case OPT_PART:
+        part_read(o, arg);
         break;
     case OPT_ISA:
         list_add(&o->isa, "isa", arg);
@@ -174,6 +207,9 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
         break;
     case OPT_EMULATED:
         o->emulated = true;
+        break;
+    case OPT_NO_ORACLE:
+        o->no_oracle = true;
         break;
     case OPT_QUIET:
         o->quiet = true;
@@ -234,6 +270,13 @@ void options_parse(struct options *o, int argc, char **argv)
     if ((o->list || o->fingerprint) && (o->json || o->junit || o->tap || o->require.count > 0))
         options_error("%s checks nothing: --json, --junit, --tap and --require are of a run.",
                       o->list ? "--list" : "--fingerprint");
+    if (o->part && o->kernel.count > 0)
+        options_error("--part names kernels, and so does --kernel; give one of them.");
+    if (o->part)
+        o->kernel = *o->part;
+    if (o->no_oracle && !o->json)
+        options_error("--no-oracle proves nothing by itself: write a report with --json, and give "
+                      "it to `mmk-check merge` with that of a run that has the oracle.");
     if (o->json && o->junit && strcmp(o->json, o->junit) == 0)
         options_error("--json and --junit both name %s; give them a file each.", o->json);
 }
@@ -262,7 +305,8 @@ void options_check_names(const struct options *o)
 bool options_have_kernel(const struct options *o, const struct kernel *kernel)
 {
     const struct list *list = &o->kernel;
-    return list->count == 0 || list_has(list, kernel->name) || list_has(list, kernel->family);
+    return list->count == 0 || list_has(list, kernel->name) ||
+           (!o->part && list_has(list, kernel->family)); /* a family may have a kernel's name */
 }
 
 bool options_have_fill(const struct options *o, const struct kernel *kernel,

@@ -6,7 +6,7 @@
 
 #include "../../ref/case.h"
 
-enum { LIST_MAX = 32, THREADS_MAX = 8 };
+enum { LIST_MAX = 64, THREADS_MAX = 8 };
 
 struct list {
     const char *item[LIST_MAX];
@@ -15,13 +15,14 @@ struct list {
 
 struct options {
     struct list kernel, isa, fill, shape, require;
+    const struct list *part; /* --part: what it stands for goes to kernel */
     int threads[THREADS_MAX];
     int thread_count;
     uint64_t seed;
     unsigned long repeat;
     bool may_take_many; /* threads, where a shape has work for them */
     bool threads_given; /* they are not the default */
-    bool list, fingerprint, quick, tap, quiet, stop, emulated;
+    bool list, fingerprint, quick, tap, quiet, stop, emulated, no_oracle;
     const char *junit, *json, *library;
 };
 

@@ -80,8 +80,9 @@ static void put_host(FILE *f, const struct host *host)
 /* What was asked, and what that leaves out. */
 static void put_options(FILE *f, const struct options *o)
 {
-    fprintf(f, ",\n\"seed\":\"%" PRIu64 "\",\"repeat\":%lu,\"quick\":%s,\"threads\":[", o->seed,
-            o->repeat, o->quick ? "true" : "false");
+    fprintf(f,
+            ",\n\"seed\":\"%" PRIu64 "\",\"repeat\":%lu,\"quick\":%s,\"oracle\":%s,\"threads\":[",
+            o->seed, o->repeat, o->quick ? "true" : "false", o->no_oracle ? "false" : "true");
     for (int i = 0; i < o->thread_count; i++)
         fprintf(f, "%s%d", i > 0 ? "," : "", o->threads[i]);
     fputs("],\n\"narrowed\":{", f);

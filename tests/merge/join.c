@@ -114,9 +114,27 @@ enum bits join_bits(const struct saved *runs, size_t count, size_t run, size_t k
 
 /* ---- What is missing ------------------------------------------------------------------------- */
 
-static bool counts(const struct required *r, const struct saved *run, size_t k)
+/* Whether the oracle has judged the results of a run, in that run or in one with the same results. */
+static bool judged(const struct saved *runs, size_t count, size_t run, size_t k)
 {
+    char with[RUNS_MAX + 1];
+    if (runs[run].oracle)
+        return true;
+    if (join_bits(runs, count, run, k, with) != BITS_SAME)
+        return false;
+    for (const char *other = with; *other != '\0'; other++)
+        if (runs[*other - 'A'].oracle)
+            return true;
+    return false;
+}
+
+static bool counts(const struct required *r, const struct saved *runs, size_t count, size_t index,
+                   size_t k)
+{
+    const struct saved *run = &runs[index];
     const struct saved_cell *cell = saved_cell(run, k, r->isa);
+    if (!judged(runs, count, index, k))
+        return false;
     return (r->any_kind || run->kind == r->kind) && !run->only_shape[0] && !run->only_fill[0] &&
            cell && cell->passed + cell->failed > 0;
 }
@@ -126,7 +144,7 @@ void required_find(struct required *r, const struct saved *runs, size_t count)
     for (size_t k = 0; k < kernel_count; k++) {
         bool there = false;
         for (size_t run = 0; run < count; run++)
-            there = there || counts(r, &runs[run], k);
+            there = there || counts(r, runs, count, run, k);
         r->missing[k] = !there;
         r->missing_count += !there;
     }
@@ -147,6 +165,9 @@ void required_why(const struct required *r, const struct saved *run, size_t k, c
     else if (!r->any_kind && run->kind != r->kind)
         snprintf(text, bytes, "is %s%s: %.200s", run->kind == HOST_UNKNOWN ? "of a kind " : "",
                  host_kind_name(run->kind), run->evidence);
+    else if (!run->only_shape[0] && !run->only_fill[0])
+        snprintf(text, bytes,
+                 "has no oracle (--no-oracle), and no run that has one has its results");
     else
         snprintf(text, bytes, "was narrowed, which does not count (--%s %.100s)",
                  run->only_shape[0] ? "shape" : "fill",

@@ -156,16 +156,17 @@ static bool read_root(struct saved *run, json_t *root, char *error, size_t error
     const char *library = "";
     json_t *theirs, *threads, *kernel, *shape, *fill, *isa, *list;
     json_int_t repeat, passed, failed, skipped;
-    int quick, finished;
+    int quick, finished, oracle = true; /* reports from before --no-oracle do not say */
     if (json_unpack_ex(root, &problem, 0,
                        "{s:s, s:s, s:i, s:s, s:o, s:{s:s, s:s, s:s, s:s}, s:s, s:I, s:b, s:o, "
-                       "s:{s:o, s:o, s:o, s:o}, s:o, s:b, s:I, s:I, s:I}",
+                       "s:{s:o, s:o, s:o, s:o}, s:o, s:b, s:I, s:I, s:I, s?b}",
                        "id", &id, "mmk", &mmk, "numerics", &run->numerics, "commit", &commit,
                        "library", &theirs, "machine", "architecture", &architecture, "cpu", &cpu,
                        "kind", &kind, "evidence", &evidence, "seed", &seed, "repeat", &repeat,
                        "quick", &quick, "threads", &threads, "narrowed", "kernel", &kernel, "shape",
                        &shape, "fill", &fill, "isa", &isa, "kernels", &list, "finished", &finished,
-                       "passed", &passed, "failed", &failed, "skipped", &skipped) != 0)
+                       "passed", &passed, "failed", &failed, "skipped", &skipped, "oracle",
+                       &oracle) != 0)
         return damaged(run->path, error, error_bytes, "%s", problem.text);
     run->of_library = !json_is_null(theirs);
     if (run->of_library && json_unpack_ex(theirs, &problem, 0, "{s:s, s:i}", "mmk", &library,
@@ -181,6 +182,7 @@ static bool read_root(struct saved *run, json_t *root, char *error, size_t error
     copy(run->seed, sizeof run->seed, seed);
     run->repeat = (size_t)repeat;
     run->quick = quick;
+    run->oracle = oracle;
     run->finished = finished;
     run->passed = passed > 0 ? (size_t)passed : 0;
     run->failed = failed > 0 ? (size_t)failed : 0;

@@ -38,7 +38,7 @@ struct saved {
     enum host_kind kind;
     char seed[24];
     size_t repeat;
-    bool quick;
+    bool quick, oracle;
     char threads[64];                                                      /* "1,3,2" */
     char only_kernel[512], only_shape[512], only_fill[512], only_isa[512]; /* "" where all ran */
     bool finished;

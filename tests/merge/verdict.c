@@ -77,6 +77,8 @@ static void print_runs(const struct verdict_of_runs *v)
         print_narrowing("shape", run->only_shape);
         print_narrowing("fill", run->only_fill);
         print_narrowing("isa", run->only_isa);
+        if (!run->oracle)
+            printf(", without the oracle (counts where a run that has it has the same results)");
         if (run->only_shape[0] || run->only_fill[0])
             printf(" (narrowed: no run of what --require asks)");
         printf("\n");

@@ -14,6 +14,8 @@ one object anew, and judged by the cheapest check first:
   1  mmk-check --quick, of what the file belongs to, on the instruction set that the file is for and
      another one, up to a failure
   2  of what all instruction sets share: mmk-check --quick on all of them, and tests/fingerprints
+     (not on what the compiler makes of plain C for wide ones, which would take half of the time to
+     build)
   3  the unit tests (build/bin/test-*) of what the file belongs to
   4  mmk-check, all shapes of what the file belongs to, on the two instruction sets of step 1 (not
      with --brief)
@@ -343,9 +345,9 @@ class Tree:
             return 124, "stopped after %d seconds" % seconds
 
     def make(self, *targets, isa=""):
-        which = (["ARCH=aarch64", "BUILD=" + CROSS_BUILD] if is_cross(isa)
-                 else ["BUILD=" + BUILD, *MAKE_AS])
-        return self.run(["make", "-s", *which, *targets])
+        build = CROSS_BUILD if is_cross(isa) else BUILD
+        which = ["ARCH=aarch64"] if is_cross(isa) else MAKE_AS
+        return self.run(["make", "-s", "-o", build + "/lib/libmmk-autovec.a", "BUILD=" + build, *which, *targets])
 
     def program(self, name, isa=""):
         path = os.path.join(CROSS_BUILD if is_cross(isa) else BUILD, "bin", name)
@@ -438,10 +440,11 @@ class Tree:
         # What one instruction set's file does is told by comparing it with another's; what all share
         # shows in each, and in the stored bits.
         pair = ["--isa", ",".join(compared(isa))]
+        every = ["--isa", "scalar,neon" if is_cross(isa) else ",".join(sorted(usable_here() - {""}))]
         quick = ["--quick", "--stop", "--quiet"]
         steps = [quick + pair + some]
         if isa == "" or not some:
-            steps.append(quick + some)
+            steps.append(quick + every + some)
         for arguments in steps:
             status = self.fails(command + arguments, 120 if isa != "neon" else 600)
             if status != 0:
