@@ -114,7 +114,7 @@ enum bits join_bits(const struct saved *runs, size_t count, size_t run, size_t k
 
 /* ---- What is missing ------------------------------------------------------------------------- */
 
-/* Whether the oracle has judged the results of a run, in that run or in one with the same results. */
+/* Whether the oracle has judged the results of a run: in it, or in one with the same results. */
 static bool judged(const struct saved *runs, size_t count, size_t run, size_t k)
 {
     char with[RUNS_MAX + 1];

@@ -91,12 +91,12 @@ static void test_slower_does_not_pass(void **unused)
     static const double spreads[] = {0.005, 0.01, 0.02, 0.05};
     size_t found[4];
     for (size_t s = 0; s < sizeof spreads / sizeof spreads[0]; s++) {
-        tally(0.02, spreads[s], WHOLE, 300, found);
+        tally(0.02, spreads[s], WHOLE, 150, found);
         size_t at_threshold = found[GATE_PASS];
-        tally(0.03, spreads[s], WHOLE, 300, found);
-        assert_true(at_threshold < 54 && found[GATE_PASS] < 10);
+        tally(0.03, spreads[s], WHOLE, 150, found);
+        assert_true(at_threshold < 27 && found[GATE_PASS] < 6);
         if (spreads[s] <= 0.01)
-            assert_true(at_threshold < 10 && found[GATE_PASS] == 0);
+            assert_true(at_threshold < 6 && found[GATE_PASS] == 0);
     }
 }
 
@@ -143,7 +143,7 @@ static void test_noise_is_inconclusive(void **unused)
 {
     (void)unused;
     size_t found[4];
-    tally(0.0, 0.2, WHOLE, 20, found);
+    tally(0.0, 0.2, WHOLE, 10, found);
     assert_int_equal(found[GATE_REGRESSED], 0);
     assert_true(found[GATE_INCONCLUSIVE] > 0); /* others happen to lie below 1 */
 }
