@@ -4,7 +4,7 @@
  * The Makefile compiles every *_scalar.c once more with the flags of each wide instruction set,
  * links these objects into one and renames its only global symbol: row_scalar.c compiled for AVX2
  * is isa_row_autovec_avx2. What the compiler makes of the scalar source is the honest baseline of
- * what is written by hand.
+ * what is written by hand. `make AUTOVEC=no` leaves it out.
  */
 #ifndef MMK_ROWS_AUTOVEC_H
 #define MMK_ROWS_AUTOVEC_H
@@ -20,7 +20,8 @@ extern const struct isa_row isa_row_autovec_neon;
 static inline bool autovec_row(enum mmk_isa isa, struct isa_row *row)
 {
     switch (isa) {
-#if defined(__x86_64__)
+#if defined(MMK_NO_AUTOVEC)
+#elif defined(__x86_64__)
     case MMK_ISA_AVX2:
         *row = isa_row_autovec_avx2;
         row->name = "autovec-avx2";
