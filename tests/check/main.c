@@ -3,6 +3,7 @@
  */
 #include "../../bench/base/new_file.h"
 #include "../../bench/base/standard_output.h"
+#include "../../kernels/call/size.h"
 #include "check.h"
 #include "fingerprint.h"
 #include "report_json.h"
@@ -97,6 +98,30 @@ static void check_required(const struct run *run)
                         v < 0             ? "it is not there"
                         : !run->chosen[v] ? "it was not chosen"
                                           : mmk_status_string(run->variants[v].usable));
+    }
+}
+
+static size_t checks_of(const struct cell *cell)
+{
+    return cell->passed + cell->failed + cell->skipped;
+}
+
+/* Plain C is called less often than others (check.c), but no variant ever less than once for three
+ * times of another; of few shapes it may be. */
+static void check_shares(const struct run *run)
+{
+    if (run->options.shape.count > 0 || run->options.fill.count > 0 || run->options.stop)
+        return;
+    for (size_t k = 0; k < kernel_count; k++) {
+        size_t most = 0;
+        for (int v = 0; v < run->variant_count; v++)
+            most = size_max(most, checks_of(&run->report->cell[k][v]));
+        for (int v = 0; v < run->variant_count; v++) {
+            size_t checks = checks_of(&run->report->cell[k][v]);
+            if (run->chosen[v] && run->variants[v].usable == MMK_OK && checks < most / 3)
+                report_fail_run(run->report, "%s on %s had %zu checks, and another had %zu",
+                                kernels[k]->name, run->variants[v].name, checks, most);
+        }
     }
 }
 
@@ -238,6 +263,8 @@ int main(int argc, char **argv)
 
     size_t passed, failed, skipped;
     check_required(&run);
+    if (finished)
+        check_shares(&run);
     report_total(run.report, &passed, &failed, &skipped);
     if (!finished) {
         report_fail_run(run.report, "the run did not come to its end");
