@@ -14,6 +14,7 @@
 #   EMULATOR=program        what runs a cross-built program (default qemu-$(ARCH))
 #   PEER_PREFIX=folder      OpenBLAS, oneDNN, FAISS to compare with, where folder/include and folder/lib have them (else the system's)
 #   BUILD=folder            where output goes (default .build/$(ARCH))
+#   AUTOVEC=no              without what the compiler makes of plain C for wide instruction sets: half of the time
 #   CFLAGS, CPPFLAGS, LDFLAGS, LDLIBS, PREFIX, DESTDIR as usual; not -ffast-math and its kind
 
 HOST_ARCH := $(shell uname -m)
@@ -246,7 +247,7 @@ all: $(LIBS) $(PROGRAMS) $(PEER_FILES) ## build the libraries, mmk-check, mmk-be
 
 units: $(UNIT_BIN) $(BIN)/mmk-probe $(BIN)/mmk-ops $(BIN)/mmk-bench-planted $(FAULTS) $(if $(CROSS),,$(FUZZERS:%=$(BIN)/replay-%))
 
-test: all units check-cross ## run every check and test: this machine, NEON in qemu, CPUs without AVX (SUITES=name...)
+test: all units check-cross ## run every check and test, but for the planted bugs (SUITES=mutants): this machine, NEON in qemu, CPUs without AVX (SUITES=name...)
 ifdef CROSS
 	OMP_WAIT_POLICY=passive $(EMULATOR) $(BIN)/mmk-check --quick
 else
@@ -270,7 +271,7 @@ fingerprints: $(BIN)/mmk-check ## remake tests/fingerprints after a change of bi
 	-diff -U0 tests/fingerprints $(BUILD)/fingerprints
 	cp $(BUILD)/fingerprints tests/fingerprints
 
-compilers: ## does every compiler make the same bits? results/compilers.md, 100 minutes on 2 CPUs (COMPILERS='gcc-11 gcc-12-Os': these)
+compilers: ## does every compiler make the same bits? results/compilers.md, 40 minutes on 2 CPUs (COMPILERS='gcc-11 gcc-12-Os': these)
 	tests/compilers/run $(COMPILERS)
 
 sanitizers: ## mmk-check under clang's sanitizers and valgrind (SANITIZERS='memory thread': these; SANITIZERS=--planted: do they find bugs?)

@@ -10,7 +10,7 @@ case_of="--kernel exp --shape 1024"
 exits() {
     wanted=$1
     shift
-    timeout 60 "$@" >"$scratch/out" 2>&1
+    timeout 120 "$@" >"$scratch/out" 2>&1
     status=$?
     cat "$scratch/out"
     [ "$status" -eq "$wanted" ]
@@ -59,7 +59,7 @@ if [ -x "$planted" ]; then
     check "a wrong result" not_compared "this build is wrong" \
         env MMK_PLANT=exp:wrong "$planted" --gate "$bench" $case_of --seconds 5
     check "cases beside one that crashes are compared" sh -c "MMK_PLANT=exp:crash '$planted' --gate '$bench' \
-        --kernel exp,logsumexp --shape 1024 --seconds 8 | grep '^logsumexp' | grep -v 'NOT COMPARED'"
+        --kernel exp,logsumexp --shape 1024 --seconds 16 | grep '^logsumexp' | grep -v 'NOT COMPARED'"
     check "a baseline that crashes" not_compared "the baseline crashed: signal 6" \
         env MMK_PLANT=exp:crash "$bench" --gate "$planted" $case_of --seconds 5
 else

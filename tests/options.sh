@@ -88,5 +88,7 @@ check "the parts of mmk-check are the whole" parts_add_up
 check "a part that is none" refuses "from 1 to 4" "$check" --part 5/4
 check "no part" refuses "e.g. 1/4" "$check" --part 3
 check "a part of named kernels" refuses "give one of them" "$check" --part 1/2 --kernel exp
+check "two parts" refuses "given once" "$check" --part 1/2 --part 2/2
+check "results that nobody judges as JUnit" refuses "not proved" "$check" --no-oracle --json "$scratch/x" --junit "$scratch/y"
 check "no oracle, and nothing instead" refuses "proves nothing by itself" "$check" --no-oracle
 finish

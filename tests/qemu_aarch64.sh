@@ -24,8 +24,9 @@ part=${1:-1/1}
 # What the first part asks.
 once() {
     MMK_ISA=scalar "$BUILD/bin/mmk-probe" | tail -n +2 >"$scratch/expected"
-    check "neoverse-n1 chooses neon" \
-        sh -c "qemu-aarch64 -cpu neoverse-n1 '$CROSS_BUILD/bin/mmk-probe' isa | grep -qx 'isa neon'"
+    check "mmk-probe on neoverse-n1" \
+        sh -c "qemu-aarch64 -cpu neoverse-n1 '$CROSS_BUILD/bin/mmk-probe' isa >'$scratch/output'"
+    check "neoverse-n1 chooses neon" grep -qx "isa neon" "$scratch/output"
     for cpu in cortex-a72 max; do
         qemu="qemu-aarch64 -cpu $cpu"
         if ! $qemu "$CROSS_BUILD/bin/mmk-probe" >"$scratch/output" 2>"$scratch/error"; then
@@ -80,6 +81,8 @@ counted 'mmk-check --quick' $qemu "$CROSS_BUILD"/$quick --part "$part" --isa neo
 status=$?
 grep -v ' passed, ' "$scratch/output" | grep -v 'as in [AB]$' | tail -n 20
 check "mmk-check merge: neon on cortex-a72 has the results of $here here" test "$status" -eq 0
+check "one run was emulated and had no oracle" sh -c "grep -q '^B .* aarch64 emulated, ' '$scratch/output' &&
+    test \$(grep -c 'without the oracle' '$scratch/output') -eq 1"
 kernels=$("$BUILD/bin/mmk-check" --list | sed -n '/^kernels/,/^fills/p' | grep '^  ' |
     awk -v first="${part%/*}" -v parts="${part#*/}" 'NR % parts == first % parts' | wc -l)
 check "all $kernels kernels were compared" \

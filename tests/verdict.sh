@@ -42,9 +42,9 @@ numerics=${version##* } version=${version#mmk-check } version=${version%,*}
 made() {
     echo "$kernels" | awk -v id="$1" -v kind="$2" -v isa="$3" -v mmk="$version" -v numerics="$numerics" '
     BEGIN {
-        printf "{\"format\":\"mmk-check-1\",\"id\":\"%s\",\n\"mmk\":\"%s\",\"numerics\":%s,", id, mmk, numerics
+        printf "{\"format\":\"mmk-check-2\",\"id\":\"%s\",\n\"mmk\":\"%s\",\"numerics\":%s,", id, mmk, numerics
         printf "\"commit\":\"c\",\n\"library\":null,\n\"machine\":{\"architecture\":\"a\",\"cpu\":\"c\","
-        printf "\"kind\":\"%s\",\"evidence\":\"made up\"},\n\"seed\":\"1\",\"repeat\":1,\"quick\":true,", kind
+        printf "\"kind\":\"%s\",\"evidence\":\"made up\"},\n\"seed\":\"1\",\"repeat\":1,\"quick\":true,\"oracle\":true,", kind
         printf "\"threads\":[1],\n\"narrowed\":{\"kernel\":[],\"shape\":[],\"fill\":[],\"isa\":[]},\n\"kernels\":[\n"
     }
     {
@@ -90,11 +90,14 @@ check "a run narrowed by --fill does not count" ends 3 'was narrowed.*--fill nor
 made s native neon 's/"shape":\[\]/"shape":["5x"]/'
 check "nor one narrowed by --shape" ends 3 'was narrowed.*--shape 5x' $merge s.json --require neon
 # Of a run without the oracle the results count where one with the oracle has them, too.
-made o native neon 's/"quick":true,/"quick":true,"oracle":false,/'
+made o native neon 's/"oracle":true/"oracle":false/'
 check "a run without the oracle counts beside one that has it" ends 0 'without the oracle' \
     $merge x.json o.json --require neon
 check "but not alone" ends 3 "o.json has no oracle (--no-oracle)" $merge o.json --require neon
-made p native avx2 's/"quick":true,/"quick":true,"oracle":false,/'
+check "whatever is required" ends 3 '^MISSING the oracle of exp: ' $merge o.json --junit j.xml --json v.json
+check "in JSON" grep -q '"verdict":"missing".*"unjudged":\["' v.json
+check "in JUnit" grep -q 'name="judged by the oracle"><failure message="missing' j.xml
+made p native avx2 's/"oracle":true/"oracle":false/'
 check "nor beside another without" ends 3 "o.json has no oracle" $merge o.json p.json --require neon
 made d native avx2 's/"results":"r"/"results":"other"/'
 check "nor with other results" ends 1 '^MISSING neon' $merge d.json o.json --require neon
@@ -124,8 +127,8 @@ check "a report that is not there" refuses 'none.json: cannot be opened' $merge 
 head -c 2000 x.json >cut.json
 check "a truncated one" refuses 'cut.json is no JSON file' $merge x.json cut.json
 echo '{"format":"mmk-bench-1"}' >bench.json
-check "one of mmk-bench" refuses 'bench.json has the format mmk-bench-1, not mmk-check-1' $merge bench.json
-echo '{"format":"mmk-check-1"}' >empty.json
+check "one of mmk-bench" refuses 'bench.json has the format mmk-bench-1, not mmk-check-2' $merge bench.json
+echo '{"format":"mmk-check-2"}' >empty.json
 check "one that says nothing" refuses 'empty.json is no whole report.*id' $merge empty.json
 grep -v '"kernel":"topk_rows"' x.json >lost.json
 check "one that has lost a line" refuses "lost.json does not know the kernel 'topk_rows'" $merge lost.json

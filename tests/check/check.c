@@ -207,14 +207,15 @@ static bool same_apart(struct run *run, struct placed *p, char *how, size_t size
     return same;
 }
 
-/* Judges the results by the oracle. Without one the first are right, and what they count. */
+/* Judges the results by the oracle. Without one the first are right, and what they count, where
+ * nothing else was written. */
 static void judge(const struct run *run, struct trial *t, bool first, struct verdict *verdict)
 {
     if (!run->options.no_oracle) {
         trial_check(t, verdict);
         return;
     }
-    *verdict = (struct verdict){.pass = true};
+    trial_check_padding(t, verdict);
     if (first)
         t->expected_count = t->count;
     else if (t->count != t->expected_count && t->count != SIZE_MAX) {
@@ -332,40 +333,59 @@ static void count_plain(const struct run *run, size_t *plain, size_t *others)
     }
 }
 
-/* Whether a variant is called once at most, and for all outputs together. What the compiler made of
- * plain C takes most of a run's time where there is much work, and is there to be compared with; a
- * run of nothing else has all. In a quick run no variant is called more often there. */
-static bool is_spared(const struct run *run, int variant, const struct shape *shape)
+static size_t work_of(const struct shape *shape)
 {
-    enum { MUCH_WORK = 1 << 10, QUICK_MUCH_WORK = 1 << 12 }; /* products */
-    size_t plain, others, work = shape->m * shape->n * shape->d;
-    if (run->options.quick && work >= QUICK_MUCH_WORK)
-        return true;
-    count_plain(run, &plain, &others);
-    return others > 0 && is_plain(&run->variants[variant]) && work >= MUCH_WORK;
+    return shape->m * shape->n * shape->d;
 }
 
-/* Whether a variant is left out of a pass: of those that are spared each fill and shape has another
- * pass; and of plain C, where there is more work, another variant, as they are one source. */
-static bool passed_over(const struct run *run, int variant, const struct shape *shape,
-                        enum fill fill, int placement)
+/* What passes are left out hangs on. */
+static size_t turn_of(const struct trial *t)
 {
-    enum { MORE_WORK = 1 << 16 }; /* products */
+    const struct shape *shape = &t->shape;
+    return (size_t)t->fill + (size_t)t->seed + shape->m + shape->n + shape->d;
+}
+
+/* Whether a variant is called once at most, and for all outputs together. What the compiler made of
+ * plain C takes most of a run's time where there is much work, and is there to be compared with; a
+ * run of nothing else has all. */
+static bool is_spared(const struct run *run, int variant, const struct shape *shape)
+{
+    enum { MUCH_WORK = 1 << 10 }; /* products */
+    size_t plain, others;
+    count_plain(run, &plain, &others);
+    return others > 0 && is_plain(&run->variants[variant]) && work_of(shape) >= MUCH_WORK;
+}
+
+/* Whether a variant is left out of a pass. Of those that are spared each trial has another pass;
+ * and of plain C, where there is more work, another variant, as they are one source. A quick run
+ * has two passes where there is much work: that in which arrays end at a page's end, and one of the
+ * two others by turns, with another number of threads (thread_of). */
+static bool passed_over(const struct run *run, int variant, const struct trial *t, int placement)
+{
+    enum { QUICK_MUCH_WORK = 1 << 12, MORE_WORK = 1 << 16 }; /* products */
+    const struct shape *shape = &t->shape;
+    size_t turn = turn_of(t);
     if (!is_spared(run, variant, shape))
-        return false;
-    size_t turn = (size_t)fill + shape->m + shape->n + shape->d;
+        return run->options.quick && work_of(shape) >= QUICK_MUCH_WORK && placement != PLACE_END &&
+               placement != (turn % 2 == 0 ? PLACE_BEGIN : PLACE_SHIFTED);
     if (turn % PLACE_COUNT != (size_t)placement)
         return true;
     size_t plain, others, before = 0;
     count_plain(run, &plain, &others);
-    if (others == 0 || !is_plain(&run->variants[variant]) ||
-        shape->m * shape->n * shape->d < MORE_WORK)
+    if (work_of(shape) < MORE_WORK)
         return false;
     for (int v = 0; v < variant; v++)
         before +=
             run->chosen[v] && run->variants[v].usable == MMK_OK && is_plain(&run->variants[v]);
     size_t other_turn = turn / PLACE_COUNT + (size_t)shape->similarity;
     return other_turn % plain != before;
+}
+
+/* Which of so many thread counts a pass has: each another, and over the shapes each has all. */
+static int thread_of(const struct run *run, const struct trial *t, int placement, int thread_count)
+{
+    int pass = run->options.quick ? placement != PLACE_END : placement;
+    return (pass + (int)(t->shape.m + t->shape.n + t->shape.d)) % thread_count;
 }
 
 /* What is said where inputs and oracle crash or take too long. The trial is not tried again then:
@@ -401,8 +421,8 @@ static int threads_of(const struct options *options, int turn, const struct shap
 }
 
 /* Which of a trial's checks, counted through passes and variants, asks each output alone: the one
- * at `wish`, or the next that is made here. */
-static size_t alone_at(const struct run *run, const struct shape *shape, size_t wish)
+ * at `wish`, or the next that is made here. SIZE_MAX: none is made. */
+static size_t alone_at(const struct run *run, const struct trial *t, size_t wish)
 {
     int chosen[VARIANT_MAX];
     size_t variants = 0, checks = checks_of(run);
@@ -412,10 +432,11 @@ static size_t alone_at(const struct run *run, const struct shape *shape, size_t 
     for (size_t i = 0; i < checks; i++) {
         size_t at = (wish + i) % checks;
         int variant = chosen[at % variants];
-        if (run->variants[variant].usable == MMK_OK && !is_spared(run, variant, shape))
+        if (run->variants[variant].usable == MMK_OK && !is_spared(run, variant, &t->shape) &&
+            !passed_over(run, variant, t, (int)(at / variants)))
             return at;
     }
-    return 0; /* none is made */
+    return SIZE_MAX;
 }
 
 static void run_trial(struct run *run, size_t kernel_index, const struct shape *shape,
@@ -445,25 +466,24 @@ static void run_trial(struct run *run, size_t kernel_index, const struct shape *
     library_resume();
     for (int i = 0; i < t->buffer_count; i++)
         p.home[i] = t->buffer[i].data;
-    /* Every pass has a thread count, and over the shapes every thread count is in every pass. */
     bool one_block = shape->m * shape->n <
                      64; /* no work for a second thread; see default_threads in options.c */
     int thread_count =
         kernel->takes_threads && !(run->options.quick && one_block) ? run->options.thread_count : 1;
-    size_t alone =
-        alone_at(run, shape,
-                 shape->m + shape->n + 3 * shape->d + (size_t)shape->similarity + 7 * (size_t)fill);
+    size_t alone = alone_at(
+        run, t, shape->m + shape->n + 3 * shape->d + (size_t)shape->similarity + 7 * (size_t)fill);
     bool over = false;
     for (int placement = 0; placement < PLACE_COUNT && !over; placement++) {
         place_buffers(&run->places, &p, (enum placement)placement);
-        int thread = (placement + (int)(shape->m + shape->n + shape->d)) % thread_count;
+        int thread = thread_of(run, t, placement, thread_count);
         for (int v = 0; v < run->variant_count && !over; v++) {
             if (!run->chosen[v])
                 continue;
             run->note->ordinal = ++run->ordinal;
-            if (run->ordinal < run->first || passed_over(run, v, shape, fill, placement))
+            if (run->ordinal < run->first || passed_over(run, v, t, placement))
                 continue;
             struct cell *cell = &run->report->cell[kernel_index][v];
+            cell->great += work_of(shape) >= GREAT_WORK;
             if (run->variants[v].usable != MMK_OK || cell->crashed >= CRASHES_PER_CELL) {
                 report_skip(cell, run->variants[v].usable != MMK_OK
                                       ? mmk_status_string(run->variants[v].usable)
@@ -477,7 +497,7 @@ static void run_trial(struct run *run, size_t kernel_index, const struct shape *
             run->note->kernel = kernel_index;
             run->note->variant = v;
             describe(run, t, shape_text, v, pass);
-            check(run, &p, shape_text, &first, cell, v, run->ordinal - run->trial == alone + 1);
+            check(run, &p, shape_text, &first, cell, v, run->ordinal - run->trial - 1 == alone);
             over = cell->failed > 0 && is_over(run);
         }
     }

@@ -3,9 +3,9 @@
  *
  * A check is one kernel, variant (instruction set and thread count), shape, fill and pass (where
  * the buffers lie, see guard.h). Its outputs are judged against the double oracle within the
- * derived bound and must have the bits of every other variant and pass; nothing but the outputs may
- * have changed. In one check of each trial, every output is also asked alone: it must have the same
- * bits.
+ * derived bound and must have the bits of every other variant and pass that is made (passed_over in
+ * check.c says which are not); nothing but the outputs may have changed. In one check of each
+ * trial, every output is also asked alone: it must have the same bits.
  */
 #ifndef MMK_CHECK_CHECK_H
 #define MMK_CHECK_CHECK_H

@@ -101,26 +101,29 @@ static void check_required(const struct run *run)
     }
 }
 
-static size_t checks_of(const struct cell *cell)
-{
-    return cell->passed + cell->failed + cell->skipped;
-}
-
 /* Plain C is called less often than others (check.c), but no variant ever less than once for three
- * times of another; of few shapes it may be. */
+ * times of another, and where there is much work once for twenty (nine times, as it is meant); of
+ * few shapes or fills it may be. */
 static void check_shares(const struct run *run)
 {
     if (run->options.shape.count > 0 || run->options.fill.count > 0 || run->options.stop)
         return;
     for (size_t k = 0; k < kernel_count; k++) {
-        size_t most = 0;
-        for (int v = 0; v < run->variant_count; v++)
-            most = size_max(most, checks_of(&run->report->cell[k][v]));
+        const struct cell *cells = run->report->cell[k];
+        size_t most = 0, most_great = 0;
         for (int v = 0; v < run->variant_count; v++) {
-            size_t checks = checks_of(&run->report->cell[k][v]);
-            if (run->chosen[v] && run->variants[v].usable == MMK_OK && checks < most / 3)
-                report_fail_run(run->report, "%s on %s had %zu checks, and another had %zu",
-                                kernels[k]->name, run->variants[v].name, checks, most);
+            most = size_max(most, cells[v].passed + cells[v].failed);
+            most_great = size_max(most_great, cells[v].great);
+        }
+        for (int v = 0; v < run->variant_count; v++) {
+            size_t checks = cells[v].passed + cells[v].failed + cells[v].skipped;
+            if (run->chosen[v] && run->variants[v].usable == MMK_OK &&
+                (checks < most / 3 || cells[v].great < most_great / 20))
+                report_fail_run(run->report,
+                                "%s on %s had %zu checks, %zu of them great, and another variant "
+                                "%zu and %zu",
+                                kernels[k]->name, run->variants[v].name, checks, cells[v].great,
+                                most, most_great);
         }
     }
 }

@@ -67,14 +67,13 @@ static void part_read(struct options *o, const char *text)
     memcpy(k, text, (size_t)(slash - text));
     uint64_t parts = number("part", slash + 1, 1, 64);
     uint64_t first = number("part", k, 1, parts);
-    if (parts == 1)
-        return;
-    part.count = 0;
-    for (size_t i = (size_t)first - 1; i < kernel_count; i += (size_t)parts)
-        part.item[part.count++] = kernels[i]->name;
-    if (part.count == 0)
-        options_error("--part %s: there are %zu kernels only.", text, kernel_count);
+    if (o->part)
+        options_error("--part may be given once.");
     o->part = &part;
+    for (size_t i = (size_t)first - 1; parts > 1 && i < kernel_count; i += (size_t)parts)
+        part.item[part.count++] = kernels[i]->name;
+    if (parts > 1 && part.count == 0)
+        options_error("--part %s: there are %zu kernels only.", text, kernel_count);
 }
 
 enum {
@@ -113,7 +112,10 @@ static const struct argp_option argp_options[] = {
      0},
     {"seed", OPT_SEED, "N", 0, "Seed of the inputs (default 1)", 0},
     {"repeat", OPT_REPEAT, "N", 0, "Run with N seeds, from --seed upwards", 0},
-    {"quick", OPT_QUICK, NULL, 0, "Fewer shapes, for emulators and sanitizers", 0},
+    {"quick", OPT_QUICK, NULL, 0,
+     "Fewer shapes, and two calls in place of three where there is much work: for emulators and "
+     "sanitizers",
+     0},
     {"require", OPT_REQUIRE, "NAME", 0,
      "That this instruction set, or a kernel on it, is skipped is a failure", 0},
     {"list", OPT_LIST, NULL, 0, "List kernels, fills and variants, and end", 0},
@@ -270,10 +272,13 @@ void options_parse(struct options *o, int argc, char **argv)
     if ((o->list || o->fingerprint) && (o->json || o->junit || o->tap || o->require.count > 0))
         options_error("%s checks nothing: --json, --junit, --tap and --require are of a run.",
                       o->list ? "--list" : "--fingerprint");
+    if (o->no_oracle && (o->junit || o->tap))
+        options_error("--no-oracle: what passes in this run alone is not proved; --junit and --tap "
+                      "are merge's to write.");
     if (o->part && o->kernel.count > 0)
         options_error("--part names kernels, and so does --kernel; give one of them.");
     if (o->part)
-        o->kernel = *o->part;
+        o->kernel = *o->part; /* none: all */
     if (o->no_oracle && !o->json)
         options_error("--no-oracle proves nothing by itself: write a report with --json, and give "
                       "it to `mmk-check merge` with that of a run that has the oracle.");

@@ -13,11 +13,12 @@
 
 #include <stdio.h>
 
-enum { REPORT_KERNELS = 64, REPORT_FAILURES_SHOWN = 4 };
+enum { REPORT_KERNELS = 64, REPORT_FAILURES_SHOWN = 4, GREAT_WORK = 1 << 16 /* products */ };
 
 /* One kernel on one variant. */
 struct cell {
     size_t passed, failed, shown, skipped, crashed;
+    size_t great; /* checks of GREAT_WORK and more, skipped ones too */
     char skip_reason[160];
     double worst_share;          /* greatest |error| / bound, */
     double worst_abs, worst_ulp; /* and the errors of that trial */

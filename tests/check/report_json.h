@@ -7,7 +7,7 @@
 #include "check.h"
 #include "host.h"
 
-#define REPORT_JSON_FORMAT "mmk-check-1"
+#define REPORT_JSON_FORMAT "mmk-check-2"
 
 /* What the report says beside what was counted. */
 struct report_facts {

@@ -114,8 +114,7 @@ enum bits join_bits(const struct saved *runs, size_t count, size_t run, size_t k
 
 /* ---- What is missing ------------------------------------------------------------------------- */
 
-/* Whether the oracle has judged the results of a run: in it, or in one with the same results. */
-static bool judged(const struct saved *runs, size_t count, size_t run, size_t k)
+bool join_judged(const struct saved *runs, size_t count, size_t run, size_t k)
 {
     char with[RUNS_MAX + 1];
     if (runs[run].oracle)
@@ -133,7 +132,7 @@ static bool counts(const struct required *r, const struct saved *runs, size_t co
 {
     const struct saved *run = &runs[index];
     const struct saved_cell *cell = saved_cell(run, k, r->isa);
-    if (!judged(runs, count, index, k))
+    if (!join_judged(runs, count, index, k))
         return false;
     return (r->any_kind || run->kind == r->kind) && !run->only_shape[0] && !run->only_fill[0] &&
            cell && cell->passed + cell->failed > 0;

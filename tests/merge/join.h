@@ -32,6 +32,9 @@ bool join_possible(const struct saved *runs, size_t count, char *error, size_t e
 enum bits join_bits(const struct saved *runs, size_t count, size_t run, size_t k,
                     char with[RUNS_MAX + 1]);
 
+/* Whether the oracle has judged a run's results of a kernel: in it, or in one with the same. */
+bool join_judged(const struct saved *runs, size_t count, size_t run, size_t k);
+
 /* Finds the kernels that no run checked so. A run counts for a kernel whose whole sweep it tried:
  * not one that was narrowed by --shape or --fill. */
 void required_find(struct required *required, const struct saved *runs, size_t count);

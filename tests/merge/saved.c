@@ -156,10 +156,10 @@ static bool read_root(struct saved *run, json_t *root, char *error, size_t error
     const char *library = "";
     json_t *theirs, *threads, *kernel, *shape, *fill, *isa, *list;
     json_int_t repeat, passed, failed, skipped;
-    int quick, finished, oracle = true; /* reports from before --no-oracle do not say */
+    int quick, finished, oracle;
     if (json_unpack_ex(root, &problem, 0,
                        "{s:s, s:s, s:i, s:s, s:o, s:{s:s, s:s, s:s, s:s}, s:s, s:I, s:b, s:o, "
-                       "s:{s:o, s:o, s:o, s:o}, s:o, s:b, s:I, s:I, s:I, s?b}",
+                       "s:{s:o, s:o, s:o, s:o}, s:o, s:b, s:I, s:I, s:I, s:b}",
                        "id", &id, "mmk", &mmk, "numerics", &run->numerics, "commit", &commit,
                        "library", &theirs, "machine", "architecture", &architecture, "cpu", &cpu,
                        "kind", &kind, "evidence", &evidence, "seed", &seed, "repeat", &repeat,

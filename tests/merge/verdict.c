@@ -22,7 +22,12 @@ void verdict_find(struct verdict_of_runs *v)
         for (size_t k = 0; k < kernel_count; k++)
             if (join_bits(v->runs, v->count, r, k, with) == BITS_DIFFER)
                 v->differs[k] = true;
+        for (size_t k = 0; k < kernel_count; k++)
+            if (v->runs[r].kernel[k].trials > 0 && !join_judged(v->runs, v->count, r, k))
+                v->unjudged[k] = true;
     }
+    for (size_t k = 0; k < kernel_count; k++)
+        v->missing += v->unjudged[k];
     for (size_t k = 0; k < kernel_count; k++)
         v->failed += v->differs[k];
     for (size_t i = 0; i < v->required_count; i++) {
@@ -186,7 +191,12 @@ void verdict_print(const struct verdict_of_runs *v)
         }
     for (size_t i = 0; i < v->required_count; i++)
         print_missing(v, &v->required[i]);
-    if (v->required_count > 0)
+    for (size_t k = 0; k < kernel_count; k++)
+        if (v->unjudged[k])
+            printf("MISSING the oracle of %s: no run that has it has the results of one with "
+                   "--no-oracle\n",
+                   kernels[k]->name);
+    if (v->required_count > 0 || v->missing > 0)
         printf("%zu missing\n", v->missing);
     printf("%zu passed, %zu failed, %zu skipped\n", v->passed, v->failed, v->skipped);
 }
@@ -240,6 +250,11 @@ static void junit_kernel(FILE *f, const struct verdict_of_runs *v, size_t k)
     if (v->differs[k])
         failure(f, "other bits for the same inputs", "");
     fputs("</testcase>\n", f);
+    if (v->unjudged[k]) {
+        open_case(f, kernels[k]->name, "judged by the oracle", NULL);
+        failure(f, "missing: no run with the oracle has these results", "");
+        fputs("</testcase>\n", f);
+    }
     for (size_t i = 0; i < v->required_count; i++) {
         open_case(f, kernels[k]->name, v->required[i].text, "any run");
         if (v->required[i].missing[k])
@@ -304,20 +319,22 @@ bool verdict_json(const struct verdict_of_runs *v, const char *path, char *error
     for (size_t r = 0; r < v->count; r++) {
         const struct saved *run = &v->runs[r];
         json_array_append_new(
-            runs, json_pack("{s:s, s:s, s:s, s:s, s:s, s:I, s:I, s:I}", "file", run->path, "id",
-                            run->id, "architecture", run->architecture, "cpu", run->cpu, "kind",
-                            host_kind_name(run->kind), "passed", (json_int_t)run->passed, "failed",
-                            (json_int_t)run->failed, "skipped", (json_int_t)run->skipped));
+            runs, json_pack("{s:s, s:s, s:s, s:s, s:s, s:b, s:I, s:I, s:I}", "file", run->path,
+                            "id", run->id, "architecture", run->architecture, "cpu", run->cpu,
+                            "kind", host_kind_name(run->kind), "oracle", run->oracle, "passed",
+                            (json_int_t)run->passed, "failed", (json_int_t)run->failed, "skipped",
+                            (json_int_t)run->skipped));
     }
     for (size_t i = 0; i < v->required_count; i++)
         json_object_set_new(missing, v->required[i].text, kernel_list(v->required[i].missing));
     bool good = json_write_value(
         n.file,
-        json_pack("{s:s, s:s, s:s, s:i, s:I, s:I, s:I, s:o, s:o, s:o}", "format", "mmk-verdict-1",
-                  "verdict", words[verdict_status(v)], "mmk", v->runs[0].mmk, "numerics",
-                  v->runs[0].numerics, "passed", (json_int_t)v->passed, "failed",
+        json_pack("{s:s, s:s, s:s, s:i, s:I, s:I, s:I, s:o, s:o, s:o, s:o}", "format",
+                  "mmk-verdict-1", "verdict", words[verdict_status(v)], "mmk", v->runs[0].mmk,
+                  "numerics", v->runs[0].numerics, "passed", (json_int_t)v->passed, "failed",
                   (json_int_t)v->failed, "skipped", (json_int_t)v->skipped, "missing", missing,
-                  "other_bits", kernel_list(v->differs), "runs", runs));
+                  "other_bits", kernel_list(v->differs), "unjudged", kernel_list(v->unjudged),
+                  "runs", runs));
     fputc('\n', n.file);
     if (good)
         return new_file_close(&n, true, error, error_bytes);
