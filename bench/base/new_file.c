@@ -14,6 +14,7 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 /* ---- What is open, so that no exit leaves it behind ------------------------------------------ */
@@ -37,7 +38,7 @@ enum { ENDINGS = sizeof endings / sizeof endings[0] };
 static void on_ending(int number)
 {
     if (owner == getpid() && owner_thread != gettid()) {
-        if (tgkill(owner, owner_thread, number) == 0)
+        if (syscall(SYS_tgkill, owner, owner_thread, number) == 0) /* not every libc has it */
             return;
     } else if (owner == getpid()) {
         for (const struct new_file *n = open_files; n; n = n->next)

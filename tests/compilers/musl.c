@@ -1,7 +1,7 @@
-/* musl.c - what Debian's libgomp.a and libcpuid.a, made for glibc, ask for and musl has not.
+/* musl.c - what Debian's libgomp.a, libcpuid.a and libjansson.a, made for glibc, ask for and musl has not.
  * SPDX-License-Identifier: MIT
  *
- * Debian has neither library for musl. mmk-check is linked statically with them and this; of
+ * Debian has none of them for musl. mmk-check is linked statically with them and this; of
  * libcpuid it runs the CPUID instruction, of libgomp teams, loops and barriers.
  */
 #include <errno.h>
@@ -17,6 +17,7 @@ int __fprintf_chk(FILE *file, int flag, const char *format, ...);
 int __snprintf_chk(char *text, size_t size, int flag, size_t room, const char *format, ...);
 int __vsnprintf_chk(char *text, size_t size, int flag, size_t room, const char *format, va_list v);
 char *__strcpy_chk(char *to, const char *from, size_t room);
+char *__strncpy_chk(char *to, const char *from, size_t size, size_t room);
 
 long __sysconf(int name)
 {
@@ -60,4 +61,10 @@ char *__strcpy_chk(char *to, const char *from, size_t room)
 {
     (void)room;
     return strcpy(to, from);
+}
+
+char *__strncpy_chk(char *to, const char *from, size_t size, size_t room)
+{
+    (void)room;
+    return strncpy(to, from, size);
 }
