@@ -1,8 +1,9 @@
-/* musl.c - what Debian's libgomp.a, libcpuid.a and libjansson.a, made for glibc, ask for and musl has not.
+/* musl.c - what Debian's libgomp.a, libcpuid.a and libjansson.a ask for, made for glibc, and musl
+ * has not.
  * SPDX-License-Identifier: MIT
  *
  * Debian has none of them for musl. mmk-check is linked statically with them and this; of
- * libcpuid it runs the CPUID instruction, of libgomp teams, loops and barriers.
+ * libcpuid it runs the CPUID instruction, of libgomp teams, loops and barriers, of jansson reading.
  */
 #include <errno.h>
 #include <pthread.h>

@@ -111,7 +111,7 @@ static void judge(const struct function *function, const char *isa, float x, flo
                  error);
 }
 
-/* Bit patterns first, first + stride, ... last. All results of every STRIDEth have the hash `whole`:
+/* Bit patterns first, first + stride, ... last. All results of every STRIDEth have the hash whole:
  * a coefficient in its last places changes few of them, and none by as much as is allowed. What
  * changes it on purpose changes mmk_numerics_version, too. */
 static void sweep(const struct function *function, uint32_t first, uint32_t last, uint64_t stride,
