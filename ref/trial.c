@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <wchar.h>
 
 /* A signalling NaN that no function here returns; twice, it is one as a double. */
 static const uint32_t POISON = 0x7fa55a5au;
@@ -98,11 +99,8 @@ void trial_poison(struct trial *t)
 {
     for (int i = 0; i < t->buffer_count; i++) {
         const struct buffer *b = &t->buffer[i];
-        if (!b->output)
-            continue;
-        uint32_t *words = b->data;
-        for (size_t e = 0; e < buffer_bytes(b) / sizeof *words; e++)
-            words[e] = POISON;
+        if (b->output)
+            wmemset(b->data, POISON, buffer_bytes(b) / sizeof(wchar_t));
     }
     t->count = SIZE_MAX;
 }

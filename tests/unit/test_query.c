@@ -2,6 +2,7 @@
  * SPDX-License-Identifier: MIT
  */
 #include "../../kernels/mmk.h"
+#include "matrix.h"
 
 #include <math.h>
 #include <setjmp.h>
@@ -40,6 +41,46 @@ static void only_all_overflows(void **state)
     assert_true(bytes.all < (size_t)5 * 10000000000);
     /* What the call itself cannot do is refused here, too. */
     assert_int_equal(query_infonce(UINT32_MAX, SIZE_MAX / UINT32_MAX / 2, 1, &bytes), MMK_ERR_SIZE);
+}
+
+/* The greatest sizes are taken, and a query needs no such memory to say so; one more is refused. */
+static void greatest_sizes_are_taken(void **state)
+{
+    (void)state;
+    const size_t most = UINT32_MAX, floats = PTRDIFF_MAX / sizeof(float);
+    struct mmk_workspace_bytes bytes;
+    const struct mmk_options query = {.threads = 1, .query = &bytes};
+    float nothing;
+    for (size_t more = 0; more < 2; more++) {
+        const enum mmk_status right = more == 0 ? MMK_OK : MMK_ERR_SIZE;
+        struct mmk_topk_results topk = {.k = 3, .values = &nothing};
+        assert_int_equal(mmk_topk(MATRIX_AT(NULL, 1, most + more, 0), &topk, &query), right);
+        for (int of_y = 0; of_y < 2; of_y++) {
+            const struct mmk_search_problem problem = {
+                .x = MATRIX_AT(NULL, of_y ? 2 : most + more, 1, 0),
+                .y = MATRIX_AT(NULL, of_y ? most + more : 2, 1, 0)};
+            const struct mmk_search_results results = {.for_x = &topk};
+            assert_int_equal(mmk_search(&problem, &results, &query), right);
+        }
+        assert_int_equal(query_infonce(most + more, 1, 1, &bytes), right);
+        const struct mmk_infonce_problem with_negatives = {
+            .x = MATRIX_AT(NULL, 5, 1, 0),
+            .y = MATRIX_AT(NULL, 5, 1, 0),
+            .negatives = MATRIX_AT(NULL, most - 5 + more, 1, 0),
+            .logit_scale = 1,
+            .weight_x = 1};
+        assert_int_equal(
+            mmk_infonce(&with_negatives, &(struct mmk_infonce_results){.loss = &nothing}, &query),
+            right);
+        /* The address space: of one row, and of two far apart. */
+        struct mmk_matrix row = {.rows = 1, .columns = floats + more};
+        assert_int_equal(mmk_similarity_rows(MMK_DOT, &row, &row, NULL, &query), right);
+        topk.leading_dimension = floats / 2 + more;
+        assert_int_equal(mmk_topk(MATRIX_AT(NULL, 2, 7, 0), &topk, &query), right);
+        assert_int_equal(
+            mmk_topk(MATRIX_AT(NULL, 2, 7, floats / 2 + more), TOPK(3, &nothing, NULL), &query),
+            right);
+    }
 }
 
 /* No more threads are counted than the call has tasks for. */
@@ -155,11 +196,9 @@ static void kept_blocks_end_in_time(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(only_all_overflows),
-        cmocka_unit_test(threads_as_in_the_call),
-        cmocka_unit_test(nothing_to_do),
-        cmocka_unit_test(rows_take_nothing),
-        cmocka_unit_test(search_takes_what_is_said),
+        cmocka_unit_test(only_all_overflows),      cmocka_unit_test(greatest_sizes_are_taken),
+        cmocka_unit_test(threads_as_in_the_call),  cmocka_unit_test(nothing_to_do),
+        cmocka_unit_test(rows_take_nothing),       cmocka_unit_test(search_takes_what_is_said),
         cmocka_unit_test(kept_blocks_end_in_time),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

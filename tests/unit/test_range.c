@@ -197,7 +197,7 @@ static void learned_batch_has_gradients(void **state)
 
 static void small_terms(void)
 {
-    enum { N = 1000 };
+    enum { N = 300 };
     static const size_t row_start[N + 1];
     static const struct mmk_csr none = {row_start, NULL, NULL};
     static float x[N], dx[N];

@@ -631,7 +631,8 @@ static void try_workspaces(void (*run)(void *context, const struct mmk_options *
         struct mmk_options options = {.threads = threads,
                                       .workspace = guarded(memory, bytes, step),
                                       .workspace_bytes = bytes};
-        run(context, &options); /* OpenMP takes memory for its first team of so many threads, */
+        if (threads > 1) /* OpenMP takes memory for its first team of so many threads, */
+            run(context, &options);
         size_t before = allocations.count;
         allocations.greatest = 0;
         run(context, &options);
