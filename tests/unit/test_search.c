@@ -28,6 +28,7 @@ enum data {
     DATA_LATE_INF,    /* nothing but NaN, which any threshold is equal to, and -Inf behind it */
     DATA_LATE_ULP,    /* all equal, and the last ones a place more */
     DATA_NEAR,        /* rows so much alike that rounding decides about their order */
+    DATA_ROUNDED_UP,  /* and, at d = 16,000, nearly every addition of a chain is rounded up */
     DATA_NAN,
     DATA_HUGE,
     DATA_COUNT
@@ -56,6 +57,8 @@ static float element(enum data data, bool gallery, size_t i, size_t k)
         return !gallery ? 1 : i > 1500 && i % 100 == 7 ? 1 + 0x1p-23f : 1;
     case DATA_NEAR:
         return gallery ? 1 + 0x1p-21f * (float)g : 1 + (float)(h % 8);
+    case DATA_ROUNDED_UP:
+        return gallery ? 1 + 1e-5f * (float)g : 1;
     case DATA_NAN:
         return h % 97 == 0 ? NAN : h % 89 == 0 ? INFINITY : (float)g;
     case DATA_HUGE:
@@ -228,6 +231,8 @@ static void cases_of_few_queries(void)
     /* Many more than there may be columns of a chunk, and rows of more than 4096. */
     check_case(&(struct search_case){1, 6001, 5, 10, MMK_COSINE, DATA_NORMAL});
     check_case(&(struct search_case){2, 140, 4100, 5, MMK_COSINE, DATA_NORMAL});
+    /* A chain of d roundings that all go one way is 2e-4 off, other sums are not. */
+    check_case(&(struct search_case){1, 120, 16000, 1, MMK_COSINE, DATA_ROUNDED_UP});
 }
 
 static void few_queries(void **state)
