@@ -182,8 +182,10 @@ bool brinks_fill_fits(const struct shape *shape, enum fill fill)
 {
     /* Long streams are of rows of one element, which have no tail. */
     bool past_cache = shape->m * shape->n >= MATRIX_PAST_CACHE_BYTES / 4;
+    bool few_rows = shape->m <= 1 && shape->n <= 37;
     return fill == FILL_NORMAL || (fill == FILL_NAN_TAIL && shape->k < STREAM_K) ||
-           (fill == FILL_SPECIALS && past_cache);
+           (fill == FILL_SPECIALS && (past_cache || few_rows)) ||
+           (fill == FILL_MAGNITUDES && few_rows);
 }
 
 static bool has_word(const char *words, const char *word)

@@ -10,6 +10,7 @@
 #include "../unit/matrix.h"
 #include "../unit/simd_blocks.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -137,6 +138,36 @@ static void probe_similarities(void)
         add(out[0], ROWS * d * sizeof(float));
     }
     report("normalize_rows");
+}
+
+/* Rows of very different lengths, and long ones: what norms out of range take another way for. */
+static void probe_lengths(void)
+{
+    static const size_t d[] = {2, 7, 64, 130, 4097, 9001};
+    static float a[9001], b[9001], unit[9001];
+    fill(unit, 9001, 7);
+    for (int s = 0; s < MMK_SIMILARITY_COUNT; s++) {
+        const enum mmk_similarity similarity = (enum mmk_similarity)s;
+        start();
+        for (size_t i = 0; i < sizeof d / sizeof *d; i++)
+            for (int down = 0; down <= 140; down += d[i] < 1000 ? 7 : 28)
+                for (int up = 0; up <= 120; up += d[i] < 1000 ? 10 : 30) {
+                    for (size_t k = 0; k < d[i]; k++) {
+                        a[k] = ldexpf(unit[k], -down);
+                        b[k] = ldexpf(unit[d[i] - 1 - k] + 0.25f, up);
+                    }
+                    const struct mmk_matrix *rows = MATRIX_AT(b, 1, d[i], 0);
+                    ok(mmk_similarity_pair(similarity, d[i], a, b, &out[0][0]));
+                    ok(mmk_similarity_pair(similarity, d[i], b, a, &out[0][1]));
+                    ok(mmk_similarity_query(similarity, a, rows, NULL, &out[0][2]));
+                    ok(mmk_similarity_rows(similarity, MATRIX_AT(a, 1, d[i], 0), rows, &out[0][3],
+                                           NULL));
+                    add(out[0], 4 * sizeof(float));
+                }
+        report(similarity == MMK_DOT      ? "lengths dot"
+               : similarity == MMK_COSINE ? "lengths cosine"
+                                          : "lengths neg_sq_l2");
+    }
 }
 
 static void probe_infonce(void)
@@ -296,6 +327,7 @@ int main(int argc, char **argv)
         scores[i] = scores[i / 2]; /* ties */
     probe_exp(isa);
     probe_similarities();
+    probe_lengths();
     probe_infonce();
     probe_targets();
     probe_topk();

@@ -368,6 +368,29 @@ static void special_blocks(void **state)
     assert_int_equal(mmk_isa_use(NULL), MMK_OK);
 }
 
+/* Blocks so far below the others that their share of the sum is a denormal double, or none. */
+static void far_blocks(void **state)
+{
+    (void)state;
+    enum { BLOCKS = 3 };
+    static float x[BLOCKS * EXP_BLOCK];
+    const double right = log(EXP_BLOCK);
+    for (int isa = 0; isa < MMK_ISA_COUNT; isa++) {
+        if (mmk_isa_use(mmk_isa_name((enum mmk_isa)isa)) != MMK_OK)
+            continue;
+        for (int below = 20; below <= 1600; below += below < 680 || below >= 760 ? 60 : 1)
+            for (int first = 0; first < BLOCKS; first++) {
+                for (int b = 0; b < BLOCKS; b++)
+                    for (int i = 0; i < EXP_BLOCK; i++)
+                        x[b * EXP_BLOCK + i] = (float)(-below * ((b + first) % BLOCKS));
+                float result;
+                assert_int_equal(mmk_logsumexp(BLOCKS * EXP_BLOCK, x, &result), MMK_OK);
+                assert_true(fabs((double)result - right) < 1e-5);
+            }
+    }
+    assert_int_equal(mmk_isa_use(NULL), MMK_OK);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -376,6 +399,7 @@ int main(void)
         cmocka_unit_test(edges),          cmocka_unit_test(exp_of_nan),
         cmocka_unit_test(special_values), cmocka_unit_test(special_blocks),
         cmocka_unit_test(rows_in_double), cmocka_unit_test(logarithms_in_double),
+        cmocka_unit_test(far_blocks),
     };
     const char *stride = getenv("MMK_EXP_STRIDE");
     if (stride != NULL && strtoull(stride, NULL, 10) > 0)

@@ -733,6 +733,34 @@ static void products_of_zero(void)
     assert_true(cosine == 0 && !signbit(cosine));
 }
 
+/* Every product of a row is below the least float, and its rounding -0. */
+static void products_too_small(void)
+{
+    enum { D = 260 };
+    static float x[D], y[D];
+    for (size_t k = 2; k < D; k++) {
+        x[k] = 1e-30f;
+        y[k] = -1e-30f;
+    }
+    x[0] = 0.25f;
+    y[0] = -1e-45f;
+    x[1] = 1e-45f;
+    y[1] = -0.25f;
+    for (size_t d = 2; d <= D; d++)
+        for (int s = 0; s < MMK_NEG_SQ_L2; s++) {
+            const enum mmk_similarity similarity = (enum mmk_similarity)s;
+            const struct mmk_matrix *a = MATRIX_AT(x, 1, d, 0), *b = MATRIX_AT(y, 1, d, 0);
+            float norm, got[4];
+            assert_int_equal(mmk_squared_norms(b, &norm), MMK_OK);
+            assert_int_equal(mmk_similarity_pair(similarity, d, x, y, &got[0]), MMK_OK);
+            assert_int_equal(mmk_similarity_query(similarity, x, b, NULL, &got[1]), MMK_OK);
+            assert_int_equal(mmk_similarity_query(similarity, x, b, &norm, &got[2]), MMK_OK);
+            assert_int_equal(mmk_similarity_rows(similarity, a, b, &got[3], NULL), MMK_OK);
+            for (int i = 0; i < 4; i++)
+                assert_true(got[i] == 0 && !signbit(got[i]));
+        }
+}
+
 /* A tiny row and a great one, the product of whose norms is a usual number. */
 static void tiny_and_great(void)
 {
@@ -819,6 +847,7 @@ static void what_random_rows_never_are(void **state)
     on_every_isa(row_of_minus_inf);
     on_every_isa(alignment_of_nothing);
     on_every_isa(products_of_zero);
+    on_every_isa(products_too_small);
     on_every_isa(tiny_and_great);
     on_every_isa(inf_and_nan);
 }
