@@ -7,6 +7,7 @@
 #include "check.h"
 
 #include "../../kernels/tile/tile.h"
+#include "../../ref/sanitizers.h"
 #include "brinks.h"
 #include "stagger.h"
 #include "state.h"
@@ -104,6 +105,7 @@ static size_t bytes_in_use(void)
 {
 #ifdef __GLIBC__
     struct mallinfo2 info = mallinfo2();
+    sanitizers_written(&info, sizeof info);
     return info.uordblks + info.hblkhd;
 #else
     return 0;

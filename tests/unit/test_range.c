@@ -707,6 +707,51 @@ static void great_variances_of_tiny_scales(void **state)
     on_every_isa(great_variance_of_a_tiny_scale);
 }
 
+/* One row (column) of logits far below all others, whose sums decide the shift of all: its greatest
+ * `gap` below them, and 60,000 more `step` below that, which matter together. */
+static void low_row(bool transposed, double gap, double step)
+{
+    enum { FEW = 5, MANY = 60000 };
+    static float few[FEW * 2], many[MANY * 2], lse_few[FEW], lse_many[MANY];
+    const double top = 115;
+    for (size_t i = 0; i < FEW; i++) {
+        few[2 * i] = (float)(i == 0 ? top - gap : top);
+        few[2 * i + 1] = i == 0 ? (float)step : 0;
+    }
+    for (size_t j = 0; j < MANY; j++) {
+        many[2 * j] = 1;
+        many[2 * j + 1] = j == 0 ? 0 : -1;
+    }
+    const struct mmk_matrix *a = MATRIX_AT(few, FEW, 2, 0), *b = MATRIX_AT(many, MANY, 2, 0);
+    const struct mmk_infonce_problem problem = {.x = transposed ? b : a,
+                                                .y = transposed ? a : b,
+                                                .logit_scale = 1,
+                                                .weight_x = 1,
+                                                .weight_y = 1};
+    const struct mmk_infonce_results results = {.lse_x = transposed ? lse_many : lse_few,
+                                                .lse_y = transposed ? lse_few : lse_many};
+    assert_int_equal(mmk_uniformity(&problem, &results, NULL), MMK_OK);
+    double right = (double)few[0] + log1p((MANY - 1) * exp(-(double)few[1]));
+    assert_true(fabs((double)lse_few[0] - right) <= 5e-6 + 2e-7 * fabs(right));
+    assert_true(fabs((double)lse_few[1] - top - log(MANY)) <= 1e-4);
+}
+
+static void low_rows(void)
+{
+    static const double step[] = {0, 20.5};
+    for (double gap = 30; gap <= 140; gap += gap < 90 || gap > 115 ? 10 : 1.25)
+        for (size_t i = 0; i < sizeof step / sizeof *step; i++) {
+            low_row(false, gap, step[i]);
+            low_row(true, gap, step[i]);
+        }
+}
+
+static void rows_below_all_others(void **state)
+{
+    (void)state;
+    on_every_isa(low_rows);
+}
+
 /* All products are -0 or 0: the sum is +0, and the query's bits are the pair's. */
 static void products_of_zero(void)
 {
@@ -861,6 +906,7 @@ int main(void)
         cmocka_unit_test(learned_batch_has_gradients),
         cmocka_unit_test(small_sigmoids_count),
         cmocka_unit_test(what_random_rows_never_are),
+        cmocka_unit_test(rows_below_all_others),
         cmocka_unit_test(variances_of_any_size),
         cmocka_unit_test(ends_of_float),
         cmocka_unit_test(great_scales),

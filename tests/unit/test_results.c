@@ -687,6 +687,19 @@ static void workspaces_of_losses(void **state)
     on_all(in_workspaces, 1);
 }
 
+/* Of three by three blocks some are kept, the last of a column of them not. */
+static void workspaces_of_many_blocks(void **state)
+{
+    (void)state;
+    const struct sizes s = {170, 1400, 2, 4};
+    for (size_t f = 0; f < FORMS; f++)
+        if (forms[f].loss == INFONCE)
+            in_workspaces(
+                &forms[f], &s,
+                &(struct setting){
+                    .similarity = MMK_DOT, .logit_scale = 2, .weight_x = 0.25f, .weight_y = 0.5f});
+}
+
 enum { M = 90, N = 200, D = 20 };
 
 static void run_matrix(void *context, const struct mmk_options *options)
@@ -911,6 +924,7 @@ int main(void)
         cmocka_unit_test(upstream_scales),
         cmocka_unit_test(negatives_are_rows_of_nobody),
         cmocka_unit_test(workspaces_of_losses),
+        cmocka_unit_test(workspaces_of_many_blocks),
         cmocka_unit_test(workspaces_of_the_rest),
         cmocka_unit_test(all_saturates),
         cmocka_unit_test(all_is_more_where_exponentials_are_kept),
