@@ -1289,6 +1289,108 @@ static void detail_is_a_sentence(void **state)
     assert_string_equal(mmk_error_detail(), "targets.column[1] is 900, y has 3 rows");
 }
 
+/* Numbers of a sentence, each another, stand where they belong. */
+static void said(const char *sentence, enum mmk_status status)
+{
+    assert_int_not_equal(status, MMK_OK);
+    assert_string_equal(mmk_error_detail(), sentence);
+}
+
+static enum mmk_status infonce_of(const struct mmk_infonce_problem *problem)
+{
+    float loss;
+    struct mmk_infonce_problem p = *problem;
+    p.logit_scale = 1;
+    return mmk_infonce(&p, &(struct mmk_infonce_results){.loss = &loss}, NULL);
+}
+
+static enum mmk_status metrics_of(const struct mmk_retrieval_problem *problem)
+{
+    double recall[3], precision;
+    return mmk_retrieval_metrics(
+        problem, &(struct mmk_retrieval_results){.recall = recall, .r_precision = &precision});
+}
+
+static void numbers_stand_where_they_belong(void **state)
+{
+    (void)state;
+    static float v[600];
+    static const size_t falls[] = {0, 3, 2, 4}, two[] = {0, 2, 4, 5}, all[] = {0, 3, 3, 3};
+    static const uint32_t high[] = {1, 4, 2, 77, 3}, own[] = {2, 1, 0, 4, 1}, few[] = {4, 5, 6};
+    static const float minus[] = {1, 2, 3, -0.5f, 1};
+    const struct mmk_matrix *x = MATRIX_AT(v, 3, 2, 0), *y = MATRIX_AT(v, 5, 2, 0);
+    struct mmk_csr targets = {falls, high, NULL};
+    struct mmk_infonce_problem p = {.x = x, .y = y, .targets = &targets};
+    said("targets.row_start goes down from 3 to 2 after row 1", infonce_of(&p));
+    targets = (struct mmk_csr){two, high, NULL};
+    said("targets.column[3] is 77, y has 5 rows", infonce_of(&p));
+    targets = (struct mmk_csr){two, own, minus};
+    said("targets.weight[3] is -0.5; it must be finite and not negative", infonce_of(&p));
+    targets = (struct mmk_csr){two, own, NULL};
+    p.exclude_self = 1;
+    p.offset = 2;
+    said("targets.column[0] is 2, in row 0 a pair that exclude_self leaves out", infonce_of(&p));
+    p = (struct mmk_infonce_problem){.x = x, .y = y, .offset = 4};
+    said("offset 4 and the 3 rows of x exceed the 5 of y", infonce_of(&p));
+    p = (struct mmk_infonce_problem){
+        .x = x, .y = y, .negatives = MATRIX_AT(v, (size_t)UINT32_MAX - 1, 2, 0)};
+    said("x has 3 rows, y and negatives 5 and 4294967294: both sides must have below 2^32",
+         infonce_of(&p));
+    p = (struct mmk_infonce_problem){.x = x, .y = MATRIX_AT(v, 5, 7, 4)};
+    said("y.leading_dimension is 4, less than its 7 columns", infonce_of(&p));
+    p.y = MATRIX_AT(v, SIZE_MAX / 16, 9, 10);
+    said("y: 1152921504606846975 rows of 10 floats cannot be addressed", infonce_of(&p));
+
+    float loss;
+    p = (struct mmk_infonce_problem){.x = x, .y = y, .logit_scale = 1};
+    struct mmk_infonce_results results = {.loss = &loss, .dx = MATRIX_OUT_AT(v + 100, 4, 2, 0)};
+    said("dx has 4 rows, x 3", mmk_infonce(&p, &results, NULL));
+    results.dx = MATRIX_OUT_AT(v + 100, 3, 6, 0);
+    said("dx has 6 columns, x 2", mmk_infonce(&p, &results, NULL));
+    p.x = y;
+    said("y has 3 rows, x has 5: they are pairs",
+         mmk_alignment(&(struct mmk_infonce_problem){.x = y, .y = x, .logit_scale = 1},
+                       &(struct mmk_infonce_results){.loss = &loss}, NULL));
+    said("y has 3 rows, x has 5", mmk_similarity_rows(MMK_DOT, y, x, v + 100, NULL));
+
+    struct mmk_topk_results topk = {.k = 7, .values = v + 100, .leading_dimension = 6};
+    said("results.leading_dimension is 6, less than k, 7", mmk_topk(x, &topk, NULL));
+    topk.leading_dimension = 0;
+    said("scores has 4294967297 columns, and must have below 2^32",
+         mmk_topk(MATRIX_AT(v, 1, (size_t)UINT32_MAX + 2, 0), &topk, NULL));
+    struct mmk_gallery *gallery;
+    assert_int_equal(mmk_gallery_pack(MMK_DOT, y, NULL, &gallery), MMK_OK);
+    struct mmk_matrix packed = {.rows = 6, .columns = 3, .packed = gallery};
+    said("y is 6 x 3, and packed 5 x 2",
+         mmk_search(&(struct mmk_search_problem){.x = x, .y = &packed},
+                    &(struct mmk_search_results){.for_x = &topk}, NULL));
+    mmk_gallery_free(gallery);
+
+    static const uint32_t rankings[] = {0, 1, 2, 3, 40, 5};
+    static const size_t at[] = {1, 2, 9};
+    struct mmk_csr relevant = {all, few, NULL};
+    struct mmk_retrieval_problem r = {.m = 3,
+                                      .n = 30,
+                                      .depth = 2,
+                                      .rankings = rankings,
+                                      .relevant = &relevant,
+                                      .recall_count = 2,
+                                      .recall_at = at};
+    said("query 0 has 3 relevant items, and rankings are 2 deep", metrics_of(&r));
+    relevant.row_start = two;
+    relevant.column = own;
+    said("rankings: item 0 of query 2 is 40, n is 30", metrics_of(&r));
+    r.recall_count = 3;
+    said("recall_at[2] is 9, and rankings are 2 deep", metrics_of(&r));
+    relevant = (struct mmk_csr){falls, few, NULL};
+    r.recall_count = 0;
+    said("relevant.row_start goes down from 3 to 2 after row 1", metrics_of(&r));
+    relevant = (struct mmk_csr){two, high, NULL};
+    said("relevant.column[3] is 77, n is 30", metrics_of(&r));
+    relevant = (struct mmk_csr){two, own, minus};
+    said("relevant.weight[3] is -0.5", metrics_of(&r));
+}
+
 /* ---- None is left out ------------------------------------------------------------------------ */
 
 static void refuse_isa_usable(void)
@@ -1453,6 +1555,7 @@ int main(void)
         cmocka_unit_test(no_memory_is_said),
         cmocka_unit_test(detail_is_the_thread_s),
         cmocka_unit_test(detail_is_a_sentence),
+        cmocka_unit_test(numbers_stand_where_they_belong),
         cmocka_unit_test(every_function_is_tried),
         cmocka_unit_test(k_above_n_says_so),
         cmocka_unit_test(no_rows_has_loss_zero),
