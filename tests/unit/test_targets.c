@@ -125,6 +125,47 @@ static void one_positive_a_row_is_infonce(void **state)
     on_every_isa(same_bits);
 }
 
+/* ---- Weights --------------------------------------------------------------------------------- */
+
+/* Only the shares of weights matter: a power of two in all of them changes no bit, though sums of
+ * the greatest are beyond float and the least are denormal. */
+static void weights_of_any_size(void)
+{
+    enum { A_ROW = 4 };
+    static const int powers[] = {-148, -130, -60, 60, 124};
+    static size_t row_start[M + 1];
+    static uint32_t column[A_ROW * M];
+    static float weight[A_ROW * M];
+    static struct results right[2], got;
+    const struct mmk_csr targets = {row_start, column, weight};
+    const struct mmk_infonce_problem problem = {.x = MATRIX_AT(rows_x, M, D, 0),
+                                                .y = MATRIX_AT(rows_y, N, D, 0),
+                                                .similarity = MMK_COSINE,
+                                                .logit_scale = 9,
+                                                .weight_x = 0.75f,
+                                                .weight_y = 0.5f,
+                                                .targets = &targets};
+    for (size_t i = 0; i <= M; i++)
+        row_start[i] = A_ROW * i;
+    for (size_t p = 0; p <= sizeof powers / sizeof *powers; p++) {
+        for (size_t e = 0; e < A_ROW * M; e++) {
+            column[e] = (uint32_t)(e * 7 % M);
+            weight[e] = ldexpf((float)(e % 13 + 2), p == 0 ? 0 : powers[p - 1]);
+        }
+        for (int in_one = 0; in_one < 2; in_one++) {
+            run(problem, in_one, p == 0 ? &right[in_one] : &got, NULL);
+            if (p > 0)
+                assert_memory_equal(&got, &right[in_one], sizeof got);
+        }
+    }
+}
+
+static void only_shares_of_weights_count(void **state)
+{
+    (void)state;
+    on_every_isa(weights_of_any_size);
+}
+
 /* ---- NT-Xent --------------------------------------------------------------------------------- */
 
 /* SimCLR's loss over two views of M / 2 rows, by its definition. */
@@ -399,6 +440,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(one_positive_a_row_is_infonce),
+        cmocka_unit_test(only_shares_of_weights_count),
         cmocka_unit_test(nt_xent_falls_out),
         cmocka_unit_test(bad_targets),
         cmocka_unit_test(a_bad_value_is_refused_at_every_place),
