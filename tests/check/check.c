@@ -33,6 +33,7 @@ enum {
  * at home. */
 struct first {
     bool there;
+    int variant;
     char from[64]; /* "on scalar" */
     struct verdict verdict;
 };
@@ -265,6 +266,7 @@ static void check(struct run *run, struct placed *p, const char *shape, struct f
     if (!first->there) {
         judge(run, t, true, &first->verdict);
         first->there = true;
+        first->variant = variant;
         snprintf(first->from, sizeof first->from, "on %s", run->variants[variant].name);
         for (int i = 0; i < t->buffer_count; i++)
             if (t->buffer[i].output)
@@ -293,9 +295,10 @@ static void check(struct run *run, struct placed *p, const char *shape, struct f
         report_fail(cell, where, verdict.message, same ? NULL : again);
 }
 
-/* The name of the check, and the command that repeats it. what: "pass end", say. */
+/* The name of the check, and the command that repeats it, with the variant that it is compared with
+ * (-1: none). what: "pass end", say. */
 static void describe(struct run *run, const struct trial *t, const char *shape, int variant,
-                     const char *what)
+                     int compared, const char *what)
 {
     struct crash_note *note = run->note;
     const char *isa = run->variants[variant].name, *kernel = t->kernel->name;
@@ -304,16 +307,18 @@ static void describe(struct run *run, const struct trial *t, const char *shape, 
         snprintf(threads, sizeof threads, " threads %d", t->options.threads);
     snprintf(note->where, sizeof note->where, "%s %s%s, shape %s, fill %s, seed %" PRIu64 ", %s",
              kernel, isa, threads, shape, fill_name(t->fill), t->seed, what);
+    char with[64] = "";
+    if (compared >= 0 && compared != variant)
+        snprintf(with, sizeof with, "%s,", run->variants[compared].name);
     char counts[12 * THREADS_MAX + 16] = "";
     for (int i = 0, used = 0; run->options.threads_given && i < run->options.thread_count; i++)
         used += snprintf(counts + used, sizeof counts - (size_t)used, "%s%d",
                          i == 0 ? " --threads " : ",", run->options.threads[i]);
     snprintf(note->again, sizeof note->again,
              "mmk-check --kernel %s --isa %s%s --shape '%s' --fill %s --seed %" PRIu64 "%s%s%s%s%s",
-             kernel, strcmp(isa, "scalar") == 0 ? "" : "scalar,", isa, shape, fill_name(t->fill),
-             t->seed, run->options.quick ? " --quick" : "", counts,
-             run->library ? " --library '" : "", run->library ? run->library->path : "",
-             run->library ? "'" : "");
+             kernel, with, isa, shape, fill_name(t->fill), t->seed,
+             run->options.quick ? " --quick" : "", counts, run->library ? " --library '" : "",
+             run->library ? run->library->path : "", run->library ? "'" : "");
 }
 
 static bool is_plain(const struct variant *v)
@@ -401,7 +406,7 @@ static void describe_oracle(struct run *run, const struct trial *t, const char *
     run->note->kernel = kernel_index;
     run->note->variant = variant;
     run->note->ordinal = run->ordinal + checks;
-    describe(run, t, shape, variant, "the oracle");
+    describe(run, t, shape, variant, -1, "the oracle");
 }
 
 /* How many checks a trial is made of, those that are passed over among them. */
@@ -498,7 +503,7 @@ static void run_trial(struct run *run, size_t kernel_index, const struct shape *
             snprintf(pass, sizeof pass, "pass %s", placement_name((enum placement)placement));
             run->note->kernel = kernel_index;
             run->note->variant = v;
-            describe(run, t, shape_text, v, pass);
+            describe(run, t, shape_text, v, first.there ? first.variant : -1, pass);
             check(run, &p, shape_text, &first, cell, v, run->ordinal - run->trial - 1 == alone);
             over = cell->failed > 0 && is_over(run);
         }

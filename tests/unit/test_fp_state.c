@@ -50,6 +50,27 @@ enum { STATES = sizeof states / sizeof states[0] };
 #error "name the states of this architecture"
 #endif
 
+/* Every bit of the caller's control alone is another state than the default. */
+static void every_bit_counts(void **unused)
+{
+    (void)unused;
+    const struct fp_state here = fp_state_read();
+    for (int bit = 0; bit < 27; bit++) {
+        struct fp_state other = states[0].state;
+        other.control ^= 1u << bit;
+#if defined(__x86_64__)
+        if (bit < 6 || bit > 15) /* flags, and bits that may not be set */
+            continue;
+#endif
+        fp_state_write(&other);
+        struct fp_state present = fp_state_read();
+        fp_state_set_default(&present);
+        struct fp_state now = fp_state_read();
+        fp_state_write(&here);
+        assert_int_equal(now.control, states[0].state.control);
+    }
+}
+
 static float expected[CALLS_FLOATS], found[CALLS_FLOATS];
 
 static bool same_state(const struct fp_state *a, const struct fp_state *b)
@@ -237,6 +258,7 @@ static void cosines_without_denormals(void **unused)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_bit_counts),
         cmocka_unit_test(results_are_those_of_the_default_state),
         cmocka_unit_test(a_refused_call_puts_the_state_back),
         cmocka_unit_test(pair_and_query_keep_nan),
