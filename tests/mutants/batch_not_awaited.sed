@@ -2,5 +2,6 @@
 # file: kernels/search/search.c
 # kernel: search
 # isa: scalar
+# again: not each time
 # dies: values|indices
 /chunk_task, &b/{n;s/threads_wait(team);/;/}

@@ -258,8 +258,9 @@ class Mutant:
     def new_line(self):
         return self.line_of(self.text)
 
-    def key(self):
-        return (self.path, self.old_line, self.new_line)
+    @property
+    def next_line(self):
+        return self.original[self.original.find("\n", self.start) + 1:].split("\n", 1)[0].strip()
 
     def entry(self):
         """What the journal says of it."""
@@ -491,18 +492,36 @@ def unit_tests(path):
 
 
 def equivalents():
-    """(path, line, changed line) -> reason, from the file of that name."""
+    """(path, line, changed line) -> [(next line, reason)], from the file of that name. A reason holds
+    for one place: where the line stands in several, the next line tells which, or "any" that it
+    holds for all. Ends the run where an entry names no place, or several."""
     found = {}
-    try:
-        with open(EQUIVALENT) as f:
-            blocks = re.split(r"\n\s*\n", f.read())
-    except FileNotFoundError:
-        return found
+    with open(EQUIVALENT) as f:
+        blocks = re.split(r"\n\s*\n", f.read().strip())[1:]
     for block in blocks:
-        fields = dict(re.findall(r"^(file|from|to|why): (.*)$", block, flags=re.M))
-        if len(fields) == 4:
-            found[fields["file"], fields["from"], fields["to"]] = fields["why"]
+        fields = dict(re.findall(r"^(file|from|next|to|why): (.*)$", block, flags=re.M))
+        if set(fields) - {"next"} != {"file", "from", "to", "why"}:
+            sys.exit("%s: an entry lacks file, from, to or why:\n%s" % (EQUIVALENT, block))
+        with open(os.path.join(ROOT, fields["file"])) as f:
+            lines = [line.strip() for line in f.read().split("\n")] + [""]
+        after, places = fields.get("next"), []
+        for line, following in zip(lines, lines[1:]):
+            if line == fields["from"] and after in (None, "any", following):
+                places.append(following)
+        if not places or (len(places) > 1 and after != "any"):
+            sys.exit("%s: this stands in %d places; say the next line, or next: any:\n%s"
+                     % (EQUIVALENT, len(places), block))
+        found.setdefault((fields["file"], fields["from"], fields["to"]), []).append(
+            (after, fields["why"]))
     return found
+
+
+def reason_of(mutant, known):
+    """Why nobody can tell the mutant; None where that is not known."""
+    for after, why in known.get((mutant.path, mutant.old_line, mutant.new_line), []):
+        if after in (None, "any", mutant.next_line):
+            return why
+    return None
 
 
 class Journal:
@@ -614,7 +633,22 @@ def main():
     parser.add_argument("--record", help="write a report in Markdown to this file")
     parser.add_argument("--journal", help="note verdicts in this file, and go on from those in it")
     parser.add_argument("--list", action="store_true", help="print the sample and end")
+    parser.add_argument("--check-list", action="store_true",
+                        help="say how many are known to be equivalent, if each names one place, and end")
     arguments = parser.parse_args()
+    if arguments.check_list:
+        print("%d entries, each of a place that there is" % sum(map(len, equivalents().values())))
+        return 0
+    if arguments.count < 1 or arguments.jobs < 1:
+        parser.error("--count and --jobs must be 1 or more")
+    if not 0 <= arguments.least <= 100:
+        parser.error("--least is a percentage, 0 to 100")
+    for option, path in (("--journal", arguments.journal), ("--record", arguments.record)):
+        try:
+            if path:
+                open(path, "a").close()
+        except OSError as problem:
+            parser.error("%s: %s cannot be written: %s" % (option, path, problem.strerror))
     if os.path.isabs(BUILD) or os.path.isabs(CROSS_BUILD):
         parser.error("BUILD is %s; it must be a folder of the tree, which is copied" % BUILD)
     pool, order = sample(arguments)
@@ -648,8 +682,8 @@ def main():
             if mutant is None:
                 return
             began, before = time.time(), journal.verdict(mutant)
-            if mutant.key() in known:
-                mutant.verdict, mutant.by = "equivalent", known[mutant.key()]
+            if reason_of(mutant, known):
+                mutant.verdict, mutant.by = "equivalent", reason_of(mutant, known)
             elif before:
                 mutant.verdict, mutant.by = before
             else:

@@ -2,5 +2,6 @@
 # file: kernels/search/search.c
 # kernel: search
 # isa: scalar
+# again: not each time
 # dies: values|indices
 s/stream = out;/stream = \&p->workers[other].rows.streams[r];/
