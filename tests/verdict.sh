@@ -82,6 +82,8 @@ made u unknown neon
 check "one of which nobody knows is not native" ends 3 'is of a kind unknown' $merge u.json --require neon:native
 check "nor emulated" ends 3 'MISSING neon:emulated' $merge u.json --require neon:emulated
 
+check "in JUnit what was not compared is skipped" sh -c "$merge x.json --junit alone.xml >/dev/null &&
+    test \$(grep -c 'same inputs\"><skipped message=' alone.xml) -eq $count && ! grep -q 'same inputs\"><skipped' j.xml"
 check "a run narrowed by --kernel counts for that" \
     ends 3 "^MISSING scalar: $((count - 2)) of $count kernels: .*" $merge here.json --require scalar
 check "and for no other" ends 3 'left it out (--kernel exp)' $merge here.json --require scalar

@@ -19,9 +19,11 @@ void verdict_find(struct verdict_of_runs *v)
         v->passed += v->runs[r].passed;
         v->failed += v->runs[r].failed;
         v->skipped += v->runs[r].skipped;
-        for (size_t k = 0; k < kernel_count; k++)
-            if (join_bits(v->runs, v->count, r, k, with) == BITS_DIFFER)
-                v->differs[k] = true;
+        for (size_t k = 0; k < kernel_count; k++) {
+            enum bits bits = join_bits(v->runs, v->count, r, k, with);
+            v->compared[k] = v->compared[k] || bits != BITS_ALONE;
+            v->differs[k] = v->differs[k] || bits == BITS_DIFFER;
+        }
         for (size_t k = 0; k < kernel_count; k++)
             if (v->runs[r].kernel[k].trials > 0 && !join_judged(v->runs, v->count, r, k))
                 v->unjudged[k] = true;
@@ -249,6 +251,8 @@ static void junit_kernel(FILE *f, const struct verdict_of_runs *v, size_t k)
     open_case(f, kernels[k]->name, "the same bits in all runs of the same inputs", NULL);
     if (v->differs[k])
         failure(f, "other bits for the same inputs", "");
+    else if (!v->compared[k])
+        fputs("<skipped message=\"no two runs have the same inputs\"/>", f);
     fputs("</testcase>\n", f);
     if (v->unjudged[k]) {
         open_case(f, kernels[k]->name, "judged by the oracle", NULL);

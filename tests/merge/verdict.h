@@ -13,6 +13,7 @@ struct verdict_of_runs {
     size_t count;
     struct required required[REQUIRED_MAX];
     size_t required_count;
+    bool compared[REPORT_KERNELS]; /* two runs have the same inputs */
     bool differs[REPORT_KERNELS];  /* two runs have other bits for the same inputs */
     bool unjudged[REPORT_KERNELS]; /* results of a run that no oracle has judged */
     size_t passed, failed, skipped, missing;
