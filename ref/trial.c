@@ -7,6 +7,7 @@
 #include "sanitizers.h"
 #include "targets.h"
 
+#include <assert.h>
 #include <float.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -97,6 +98,7 @@ void trial_oracle(struct trial *t)
 
 void trial_poison(struct trial *t)
 {
+    static_assert(sizeof(wchar_t) == sizeof POISON, "wmemset writes words of another size");
     for (int i = 0; i < t->buffer_count; i++) {
         const struct buffer *b = &t->buffer[i];
         if (b->output)

@@ -48,6 +48,7 @@ static void grow(struct guard *g, size_t bytes)
         fprintf(stderr, "mmk-check: no memory for a buffer of %zu bytes\n", bytes);
         exit(2);
     }
+    memset(g->map + page, GUARD_UNWRITTEN, inner);
 }
 
 /* The canaries: [before, data) and [data + data_bytes, after), within the readable pages. */

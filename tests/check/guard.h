@@ -14,6 +14,9 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+/* What new memory holds, for 0 would often be right: bytes of a great number, float or double. */
+enum { GUARD_UNWRITTEN = 0x7f };
+
 enum placement { PLACE_END, PLACE_BEGIN, PLACE_SHIFTED, PLACE_COUNT };
 
 /* "end", "begin", "shifted" */

@@ -6,6 +6,7 @@
 #include "../../kernels/call/size.h"
 #include "check.h"
 #include "fingerprint.h"
+#include "guard.h"
 #include "report_json.h"
 #if MERGE_READS
 #include "../merge/merge.h"
@@ -13,6 +14,9 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -156,6 +160,16 @@ static void run_anew(char **argv)
     execv(path, argv);
 }
 
+/* What malloc gives holds no zeros, either; also what it would take from the system by itself. */
+static void fill_allocations(void)
+{
+#ifdef __GLIBC__
+    mallopt(M_PERTURB, ~GUARD_UNWRITTEN & 0xff); /* new memory has the complement */
+    mallopt(M_MMAP_THRESHOLD, 32 << 20);
+    mallopt(M_TRIM_THRESHOLD, 1 << 30);
+#endif
+}
+
 static void print_list(const struct run *run)
 {
     printf("kernels (family, shapes in the sweep):\n");
@@ -256,6 +270,7 @@ int main(int argc, char **argv)
         return fingerprint_print(&run);
     }
 
+    fill_allocations();
     run.report = crash_shared(sizeof *run.report);
     run.note = crash_shared(sizeof *run.note);
     if (run.options.json)
