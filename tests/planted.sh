@@ -14,5 +14,8 @@ done
 have python3 || skip "the list of equivalent mutants: python3 is not installed"
 have python3 && check "the list of equivalent mutants" python3 tests/mutants/mutate.py --check-list
 check "a bug that there is not is refused" sh -c "tests/mutants/run tie_order none 2>&1 | grep -q \"no bug 'none'\""
+for tool in mmk-ops mmk-probe; do
+    check "$tool refuses what it does not know" sh -c "'$BUILD/bin/$tool' --bogus 2>&1 | grep -q \"'--bogus'\""
+done
 check "a suite that there is not is refused" sh -c "tests/run options none 2>&1 | grep -q \"no suite is called 'none'\""
 finish

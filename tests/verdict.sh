@@ -155,6 +155,8 @@ check "another numerics version" refuses "numerics version $numerics, and y.json
 made l native neon 's/"library":null/"library":{"mmk":"0.1.0","numerics":'"$numerics"'}/'
 check "one of another library" refuses 'l.json judged a --library, and x.json did not' $merge x.json l.json
 check "--require of nothing" refuses "--require takes a name" $merge x.json --require ''
+check "a report that would be replaced" refuses 'one of the reports' $merge t.json x.json --json ./x.json
+check "a report that would be replaced by JUnit" refuses 'one of the reports' $merge t.json x.json --junit ./t.json
 check "one file for both reports" refuses 'both name one; give' $merge x.json --json one --junit one
 check "--require of no instruction set" refuses "there is no instruction set 'avx9'" $merge x.json --require avx9
 check "--require of no kind" refuses 'native or emulated' $merge x.json --require neon:real

@@ -65,7 +65,10 @@ static void element_text(const struct buffer *b, const void *data, size_t e, cha
         float value;
         memcpy(&bits, at, sizeof bits);
         memcpy(&value, at, sizeof value);
-        snprintf(text, size, "%.9g (0x%08" PRIx32 ")", (double)value, bits);
+        if (b->element == ELEMENT_U32)
+            snprintf(text, size, "%" PRIu32, bits);
+        else
+            snprintf(text, size, "%.9g (0x%08" PRIx32 ")", (double)value, bits);
     }
 }
 

@@ -10,6 +10,7 @@
 
 #include <argp.h>
 #include <string.h>
+#include <sys/stat.h>
 
 enum { OPT_REQUIRE = 256, OPT_JUNIT, OPT_JSON };
 
@@ -66,6 +67,18 @@ static void must_be_possible(const char *option, const char *path)
         options_error("%s %s.", option, error);
 }
 
+/* No report that is read is replaced by what is written, whatever name it has. */
+static void must_be_another(const char *option, const char *path, const struct wanted *w)
+{
+    struct stat written, report;
+    if (!path || stat(path, &written) != 0)
+        return;
+    for (size_t r = 0; r < w->verdict.count; r++)
+        if (stat(w->path[r], &report) == 0 && report.st_dev == written.st_dev &&
+            report.st_ino == written.st_ino)
+            options_error("%s %s: that is one of the reports; name another file.", option, path);
+}
+
 int merge_main(int argc, char **argv)
 {
     static const struct argp argp = {
@@ -100,6 +113,8 @@ int merge_main(int argc, char **argv)
         options_error("--json and --junit both name %s; give them a file each.", w.json);
     must_be_possible("--junit", w.junit);
     must_be_possible("--json", w.json);
+    must_be_another("--junit", w.junit, &w);
+    must_be_another("--json", w.json, &w);
     v->runs = memory_new(v->count, sizeof *v->runs);
     for (size_t r = 0; r < v->count; r++)
         if (!saved_read(&v->runs[r], w.path[r], error, sizeof error))

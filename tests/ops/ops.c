@@ -319,8 +319,13 @@ static void check_ops(void)
     }
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
+    if (argc > 1) {
+        fprintf(stderr, "mmk-ops: '%s': it takes nothing, and tries all that can run here.\n",
+                argv[1]);
+        return 2;
+    }
     for (int isa = 0; isa < MMK_ISA_COUNT; isa++) {
         if (mmk_isa_usable((enum mmk_isa)isa) != MMK_OK)
             continue;

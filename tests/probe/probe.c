@@ -315,6 +315,11 @@ static void probe_search(void)
 int main(int argc, char **argv)
 {
     enum mmk_isa isa;
+    if (argc > 2 || (argc == 2 && strcmp(argv[1], "isa") != 0)) {
+        fprintf(stderr, "mmk-probe: '%s': it takes nothing, or the word isa; MMK_ISA chooses.\n",
+                argv[argc - 1]);
+        return 2;
+    }
     ok(mmk_isa_in_use(&isa));
     printf("isa %s\n", mmk_isa_name(isa));
     fflush(stdout);
