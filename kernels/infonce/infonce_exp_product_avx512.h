@@ -74,8 +74,6 @@ infonce_step_avx512(struct infonce_at_avx512 at, size_t i, __m512 acc[EXP_PRODUC
 {
     const float *b = at.b + i * INFONCE_STRIP;
     __m512 b0 = _mm512_loadu_ps(b), b1 = _mm512_loadu_ps(b + 16);
-    _mm_prefetch((const char *)(b + 16 * INFONCE_STRIP), _MM_HINT_T0);
-    _mm_prefetch((const char *)(b + 16 * INFONCE_STRIP + 16), _MM_HINT_T0);
     _mm_prefetch((const char *)(at.ahead + i * TILE_LINE), _MM_HINT_T1);
     _mm_prefetch((const char *)(at.a_line + i * INFONCE_STRIP), _MM_HINT_T0);
 #pragma GCC unroll 12

@@ -17,9 +17,11 @@ enum { MR = 14, NR = 32, STRIPE = 112 };
 
 enum tile_left { LEFT_ROWS, LEFT_COLUMNS };
 
-/* All products. Fetched into L1: B 16 steps (224 clocks) ahead, and A, of which every line comes
- * from L2: in rows two lines of 16 columns ahead, one row a step, and at the end those of the tile
- * below; in columns 8 steps. */
+/* All products. Fetched into L1: A, of which every line comes from L2: in rows two lines of 16
+ * columns ahead, one row a step, and at the end those of the tile below; in columns 8 steps. And of
+ * rows in column panels B, 16 steps (224 clocks) ahead: where A is thin B comes from memory, and
+ * without it 16 x 25000 x 512 takes 1.07 times as long on Zen 5. The rows and columns of stripes
+ * have a B that many tiles share; for them it would be 25 clocks a call. */
 static inline __attribute__((always_inline)) void
 tile_accumulate_avx512(enum tile_left left, size_t rows, size_t first, size_t depth, const float *a,
                        size_t pitch, size_t stride, const float *b, float *c, size_t ldc,
@@ -53,8 +55,10 @@ tile_accumulate_avx512(enum tile_left left, size_t rows, size_t first, size_t de
         for (size_t k = 0; k < end; k++) {
             __m512 b0 = _mm512_loadu_ps(b);
             __m512 b1 = _mm512_loadu_ps(b + 16);
-            _mm_prefetch((const char *)(b + 16 * NR), _MM_HINT_T0);
-            _mm_prefetch((const char *)(b + 16 * NR + 16), _MM_HINT_T0);
+            if (left == LEFT_ROWS && pitch == NR) {
+                _mm_prefetch((const char *)(b + 16 * NR), _MM_HINT_T0);
+                _mm_prefetch((const char *)(b + 16 * NR + 16), _MM_HINT_T0);
+            }
             _mm_prefetch((const char *)ahead.at, _MM_HINT_T1);
             ahead.at += ahead.step;
             if (left == LEFT_ROWS) {
