@@ -279,10 +279,11 @@ MMK_API void mmk_gallery_free(struct mmk_gallery *gallery);
  * slower.
  * Memory: logits are never stored: O(m + n + entries), packed copies of some 6,100 rows, with
  * gradients 12,200 and 300 more a thread, and 7 MB of G, and beyond 2,688 rows of X 8 bytes for
- * each element of dY and dN. Gradients make logits again (8 m n d flops in all), unless the
- * workspace keeps 4 bytes for each pair (of blocks of 84 x 672, whole ones): with all 6 m n d.
- * They are of no use where a lse is so far from most (40 nats below, 60 above) that P and Q need
- * an exponential each.
+ * each element of dY and dN. Gradients make logits again (8 m n d flops in all) but for those that
+ * are kept, 4 bytes for each pair (of blocks of 84 x 672, whole ones): with all 6 m n d. They are
+ * kept in the workspace, and in what is free until it is written, dX and dY among it if their rows
+ * have no gaps: all for m = n = 256 and d = 512, half for m = n = 4096. Kept ones are of no use
+ * where a lse is so far from most (40 nats below, 60 above) that P and Q need an exponential each.
  * Sources: van den Oord et al. 2018; Radford et al. 2021; Khosla et al. 2020 (SupCon); Yang et al.
  * 2022 (UniCL); He et al. 2020 (MoCo); Chen et al. 2020 (SimCLR).
  *

@@ -468,6 +468,16 @@ static size_t sweep(bool quick, struct shape *shapes)
     if (quick) {
         add_all(shapes, &count, (struct shape){.m = 170, .n = 180, .d = 3, .offset = 7});
         add_all(shapes, &count, (struct shape){.m = 86, .n = 700, .d = 3, .offset = 600});
+        /* exponentials in the sums of dX, and in dX and dY */
+        sweep_add(shapes, &count,
+                  (struct shape){.m = 86,
+                                 .n = 700,
+                                 .d = 340,
+                                 .offset = 600,
+                                 .similarity = MMK_COSINE,
+                                 .logit_scale = 14.3f,
+                                 .weight_x = 0.5f,
+                                 .weight_y = 0.5f});
         return count;
     }
     static const struct shape large[] = {
@@ -482,6 +492,7 @@ static size_t sweep(bool quick, struct shape *shapes)
         {.m = 9, .n = 1030, .d = 10, .offset = 1000},
         {.m = 84, .n = 85, .d = 9},
         {.m = 86, .n = 680, .d = 9, .offset = 590},
+        {.m = 86, .n = 700, .d = 340, .offset = 600},
         {.m = 1350, .n = 1360, .d = 3, .offset = 9},
     };
     for (size_t i = 0; i < sizeof large / sizeof large[0]; i++)

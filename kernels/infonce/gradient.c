@@ -9,6 +9,7 @@
 #include "gradient.h"
 
 #include "../exp/lse.h"
+#include "kept.h"
 #include "strip.h"
 
 #include <math.h>
@@ -118,7 +119,7 @@ void infonce_gradient_block(const struct stage *s, size_t row)
     size_t first = s->super.row + row, rows = size_min(s->super.rows - row, TILE_BLOCK_ROWS);
     float *lane = p->strip.lane + s->worker * 3 * LANE_FLOATS,
           *z = p->strip.z + s->worker * STRIP_FLOATS;
-    const float *kept = kept_block(p, first, s->super.col);
+    const float *kept = infonce_kept_block(p, first, s->super.col);
     /* of E, G and G z; of the block first, as in a forward: what else is asked must not show */
     double sum[3][TILE_BLOCK_ROWS];
     double *total[3] = {p->gradient.late || p->sigmoid.on ? p->gradient.row_e : NULL,

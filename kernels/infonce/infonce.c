@@ -11,22 +11,21 @@
  * is the case of a diagonal, and no m x n target exists.
  *
  * Backward. G = E (row weight + column weight) is made block by block, from logits (or E, where no
- * sums of G z are needed) kept in the caller's workspace or computed again; a block adds G Y to dX
- * while it is in L2, a column of blocks G^T X to dY. Logits are never in memory unless the
- * workspace has room for them.
+ * sums of G z are needed) that were kept or are computed again; a block adds G Y to dX while it is
+ * in L2, a column of blocks G^T X to dY. Logits are in memory only where the workspace has room for
+ * them, or gradients that nothing has been written to.
  *
  * Which file: problem.h draws the memory and problem.c opens it; targets.c lists the positives,
- * blocks.h cuts the logits, strip.c makes them. Forward: shift.c, pass.c, forward.c. Backward:
- * weights.c, gradient.c, products.c, finish.c, and backward.c in turn through these. Inner loops:
- * infonce.h. Inputs that float has not the range for: wide.c.
+ * blocks.h cuts the logits, strip.c makes them, kept.c finds room for them. Forward: shift.c,
+ * pass.c, forward.c. Backward: weights.c, gradient.c, products.c, finish.c, and backward.c in turn
+ * through these. Inner loops: infonce.h. Inputs that float has not the range for: wide.c.
  *
  * Where the time goes: into the register tile's products, of 2 m n d flops each and bound by the
- * FMA ports. A forward, uniformity's too, is one; dX and dY are one each. Where the workspace does
- * not keep all logits or exponentials, gradients make the logits once more. Beside them stand one
- * or two exponentials for a pair. Positives, joins and the last step of a gradient's row are O((m +
- * n + positives) d), and show in small batches: of the time of 32 x 32 x 512 the products are 52 %,
- * the rows' last step 16, packing 18, what is done for each row in double 6. A query of workspace
- * bytes only adds up.
+ * FMA ports. A forward, uniformity's too, is one; dX and dY are one each. Logits or exponentials
+ * that are not kept gradients make once more. Beside them stand one or two exponentials for a pair.
+ * Positives, joins and the last step of a gradient's row are O((m + n + positives) d), and show in
+ * small batches: of the time of 32 x 32 x 512 the products are 52 %, the rows' last step 16,
+ * packing 18, what is done for each row in double 6. A query of workspace bytes only adds up.
  */
 #include "backward.h"
 #include "forward.h"
@@ -140,7 +139,7 @@ static enum mmk_status run(struct infonce *p, const struct call *c)
 {
     const struct mmk_infonce_results *r = c->results;
     struct scratch scratch;
-    enum mmk_status status = infonce_open(p, &scratch, c->parts, c->options);
+    enum mmk_status status = infonce_open(p, &scratch, c->parts, &c->out, c->options);
     if (status != MMK_OK)
         return status;
     const struct mmk_infonce_problem *problem = c->problem;

@@ -10,6 +10,7 @@
 
 #include "../exp/lse.h"
 #include "../call/threads.h"
+#include "kept.h"
 #include "strip.h"
 
 #include <math.h>
@@ -30,7 +31,7 @@ static void shifted_block(const struct infonce *p, const struct pass *pass,
                           double *part_row, float *part_col)
 {
     float *lane = p->strip.lane + worker * 3 * LANE_FLOATS, *z = p->strip.z + worker * STRIP_FLOATS;
-    float *kept = kept_block(p, block->row, block->col);
+    float *kept = infonce_kept_block(p, block->row, block->col);
     struct infonce_waiting waiting = {.z = NULL};
     memset(lane, 0, block->rows * INFONCE_LANES * sizeof *lane);
     memset(part_col, 0, size_round_up(block->cols, INFONCE_COL_MULTIPLE) * sizeof *part_col);

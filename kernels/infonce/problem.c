@@ -11,6 +11,7 @@
 #include "../exp/lse.h"
 #include "forward.h"
 #include "gradient.h"
+#include "kept.h"
 #include "pass.h"
 #include "products.h"
 #include "sigmoid.h"
@@ -197,10 +198,10 @@ void infonce_want(struct infonce *p, const struct gradients *out, bool dlogit_sc
     };
 }
 
-/* Bytes that a row of blocks takes, of logits or exponentials. */
-static size_t kept_bytes(const struct infonce *p)
+/* Whether E of a forward is there for a backward. */
+static bool keeps(enum infonce_parts parts)
 {
-    return size_blocks(p->n, TILE_BLOCK_COLS) * KEPT_BLOCK_FLOATS * sizeof(float);
+    return parts == (INFONCE_FORWARD | INFONCE_BACKWARD);
 }
 
 static void layout(struct infonce *p, struct scratch *s, enum infonce_parts parts)
@@ -218,6 +219,8 @@ static void layout(struct infonce *p, struct scratch *s, enum infonce_parts part
     }
     if (p->sigmoid.on)
         infonce_layout_sigmoid(p, s);
+    if (keeps(parts))
+        infonce_layout_kept(p, s);
 }
 
 static void find_scales(void *infonce, size_t worker, size_t workers)
@@ -228,7 +231,7 @@ static void find_scales(void *infonce, size_t worker, size_t workers)
 }
 
 enum mmk_status infonce_open(struct infonce *p, struct scratch *s, enum infonce_parts parts,
-                             const struct mmk_options *options)
+                             const struct gradients *out, const struct mmk_options *options)
 {
     size_t spare;
     *s = (struct scratch){0};
@@ -237,11 +240,8 @@ enum mmk_status infonce_open(struct infonce *p, struct scratch *s, enum infonce_
     if (status != MMK_OK)
         return status;
     layout(p, s, parts);
-    if (parts == (INFONCE_FORWARD | INFONCE_BACKWARD)) {
-        p->kept.row_blocks = size_min(spare / kept_bytes(p), size_blocks(p->m, TILE_BLOCK_ROWS));
-        p->kept.e = (float *)(void *)(s->base + s->used);
-        p->kept.logits = infonce_sums_gz(p);
-    }
+    if (keeps(parts))
+        infonce_keep(p, s, spare, out);
     infonce_build_targets(p);
     p->wide = parts != 0 && infonce_wide_needed(p);
     if (p->config.similarity == MMK_NEG_SQ_L2 && p->config.origin == NULL)
@@ -255,13 +255,9 @@ enum mmk_status infonce_answer(struct infonce *p, enum infonce_parts parts,
                                const struct mmk_options *options)
 {
     struct scratch s = {0};
-    size_t kept = 0;
     if (p->m > 0 && p->n > 0)
         layout(p, &s, parts);
-    if (parts == (INFONCE_FORWARD | INFONCE_BACKWARD) &&
-        __builtin_mul_overflow(size_blocks(p->m, TILE_BLOCK_ROWS), kept_bytes(p), &kept))
-        kept = SIZE_MAX;
-    return scratch_answer(&s, kept, options);
+    return scratch_answer(&s, keeps(parts) ? infonce_kept_bytes(p) : 0, options);
 }
 
 void infonce_clear_rows(size_t rows, size_t d, const struct args_out *out)

@@ -62,11 +62,13 @@
  * +-- sigmoid ------------- sigmoid.c --------- for a sigmoid loss ------------------------------+
  * | row_term, col_term     m, n                        sigmoid          pass, gradient           |
  * | var_x, var_y           m, n double                 sigmoid          sigmoid                  |
- * +-- kept ---------------- problem.c --------- what a workspace has to spare -------------------+
- * | e                      all blocks, at most         strip            gradient                 |
+ * +-- kept ---------------- kept.c ------------ where both run ----------------------------------+
+ * | column                 n / 672 kept_column         infonce_open     strip, gradient          |
+ * | e                      all blocks, at most: what   strip            gradient                 |
+ * |                        a workspace has to spare                                              |
  * +----------------------------------------------------------------------------------------------+
  *
- * A query of workspace bytes: `least` is all but kept, `all` has kept for all blocks.
+ * A query of workspace bytes: `least` is all but e, `all` has e for all blocks.
  */
 #ifndef MMK_INFONCE_PROBLEM_H
 #define MMK_INFONCE_PROBLEM_H
@@ -164,11 +166,25 @@ struct sigmoid_state {
     double *var_x, *var_y; /* sums of the variances, where embeddings have them */
 };
 
-/* E from forward to backward, of the first rows of blocks; or z, where sums of G z are needed: a
- * second exponential costs less than a second pass over the rows of gradients. */
+/* Blocks that wait one after the other in memory that has another use later (kept.c). */
+struct kept_stretch {
+    float *at;
+    size_t blocks, stride;
+};
+
+/* Those of a column of blocks that the workspace has no room of their own for, in their order. */
+enum { KEPT_STRETCHES = 4 };
+struct kept_column {
+    struct kept_stretch in[KEPT_STRETCHES];
+};
+
+/* E from forward to backward; or z, where sums of G z are needed: a second exponential costs less
+ * than a second pass over the rows of gradients. In the workspace of the first row_blocks rows of
+ * blocks, behind these as `column` says (NULL: none). */
 struct kept_state {
     float *e;
     size_t row_blocks;
+    struct kept_column *column;
     bool logits;
 };
 
@@ -215,17 +231,6 @@ struct infonce {
     struct sigmoid_state sigmoid;
     struct kept_state kept;
 };
-
-/* Where E of the block at (row, col) is kept, [block of columns][block of rows][KEPT_BLOCK_FLOATS];
- * NULL where it is not. */
-static inline float *kept_block(const struct infonce *p, size_t row, size_t col)
-{
-    size_t block = row / TILE_BLOCK_ROWS;
-    if (block >= p->kept.row_blocks)
-        return NULL;
-    return p->kept.e +
-           (col / TILE_BLOCK_COLS * p->kept.row_blocks + block) * (size_t)KEPT_BLOCK_FLOATS;
-}
 
 /* Whether some row or column has several positives. */
 static inline bool infonce_several_positives(const struct infonce *p)
@@ -283,10 +288,10 @@ void infonce_want(struct infonce *p, const struct gradients *out, bool dlogit_sc
 
 enum infonce_parts { INFONCE_FORWARD = 1, INFONCE_BACKWARD = 2 };
 
-/* Opens the call's memory; what the workspace has to spare keeps logits or exponentials from
- * forward to backward. */
+/* Opens the call's memory; what the workspace has to spare, and the gradients while nothing is
+ * written there, keep logits or exponentials from forward to backward. */
 enum mmk_status infonce_open(struct infonce *p, struct scratch *s, enum infonce_parts parts,
-                             const struct mmk_options *options);
+                             const struct gradients *out, const struct mmk_options *options);
 /* Answers a query in place of that. */
 enum mmk_status infonce_answer(struct infonce *p, enum infonce_parts parts,
                                const struct mmk_options *options);

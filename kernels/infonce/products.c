@@ -17,6 +17,7 @@
 
 #include "../call/threads.h"
 #include "finish.h"
+#include "kept.h"
 #include "strip.h"
 
 #include <string.h>
@@ -86,7 +87,7 @@ static struct next_block next_block(const struct stage *s, size_t row)
     if (row >= s->super.rows)
         return next;
     size_t rows = size_min(s->super.rows - row, TILE_BLOCK_ROWS);
-    const float *kept = kept_block(s->p, s->super.row + row, s->super.col);
+    const float *kept = infonce_kept_block(s->p, s->super.row + row, s->super.col);
     for (size_t col = 0; col < s->super.cols; col += stripe)
         next_part(&next, g_at(s, row, col), rows * stripe);
     if (kept != NULL)
@@ -303,7 +304,6 @@ void infonce_run_stage(struct stage *s)
             s->super.row = held + row;
             s->super.rows = stretch_rows(held_rows, GRADIENT_ROWS, row);
             s->stride = size_round_up(s->super.rows, TILE_BLOCK_ROWS) * tile->stripe;
-            bool kept = kept_block(p, s->super.row + s->super.rows - 1, 0) != NULL;
             for (size_t col = 0; col < p->n; col += TILE_BLOCK_COLS) {
                 s->super.col = col;
                 s->super.cols = size_min(p->n - col, TILE_BLOCK_COLS);
@@ -313,7 +313,7 @@ void infonce_run_stage(struct stage *s)
                 size_t held_col = col / HELD_COLS * HELD_COLS;
                 struct region needed = {held, held_rows, held_col,
                                         size_min(p->n - held_col, HELD_COLS)};
-                if (!kept)
+                if (infonce_kept_block(p, s->super.row + s->super.rows - 1, col) == NULL)
                     infonce_hold(p, &s->operands, &s->held, &needed, s->worker, s->workers);
                 else if (p->wanted.columns)
                     infonce_hold_rows(p, &s->operands, &s->held, &needed, s->worker, s->workers);

@@ -325,7 +325,7 @@ enum mmk_status mmk_sigmoid(const struct mmk_sigmoid_problem *problem,
         run_empty(&p, &c);
         return MMK_OK;
     }
-    if ((status = infonce_open(&p, &scratch, c.parts, options)) != MMK_OK)
+    if ((status = infonce_open(&p, &scratch, c.parts, &c.out, options)) != MMK_OK)
         return status;
     if (c.variances) {
         sum_variances(&p, &c.log_variance_x, p.sigmoid.var_x);

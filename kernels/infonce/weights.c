@@ -9,6 +9,7 @@
 
 #include "../exp/exp.h"
 #include "../exp/lse.h"
+#include "kept.h"
 #include "shift.h"
 
 #include <float.h>
@@ -231,7 +232,7 @@ void infonce_prepare_softmax(struct infonce *p)
                           !one_exp_serves(p, &half[1]);
     p->softmax.raise = exponent_of(fmax(fabs(half[0].direction), fabs(half[1].direction)));
     if (p->softmax.two_exps)
-        p->kept.row_blocks = 0;
+        infonce_keep_nothing(p);
     p->gradient.sums_g = p->config.similarity == MMK_NEG_SQ_L2;
     p->gradient.sums_gz = infonce_sums_gz(p);
     p->gradient.late = p->softmax.two_exps || !forward;
