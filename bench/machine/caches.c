@@ -1,7 +1,9 @@
-/* caches.c - sizes of the data caches, from sysfs.
+/* caches.c - sizes of the data caches, from sysfs; what that does not say, from the CPU itself.
  * SPDX-License-Identifier: MIT
  */
 #include "caches.h"
+
+#include "../../kernels/isa/machine.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -49,6 +51,11 @@ const struct caches *caches_get(void)
         else if (level[0] == '3')
             caches.l3 = bytes;
     }
+    struct isa_machine machine;
+    isa_describe_machine(&machine);
+    caches.l1d = caches.l1d != 0 ? caches.l1d : machine.l1d_bytes;
+    caches.l2 = caches.l2 != 0 ? caches.l2 : machine.l2_bytes;
+    caches.l3 = caches.l3 != 0 ? caches.l3 : machine.l3_bytes;
     caches.known = caches.l1d && caches.l2 && caches.l3;
     if (!caches.l1d)
         caches.l1d = 32 * 1024;

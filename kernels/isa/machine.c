@@ -104,6 +104,18 @@ static void describe_caches(struct isa_machine *machine, uint32_t leaf)
     }
 }
 
+/* AMD's older leaves, which stay where a hypervisor hides the others. They have the L3 of a whole
+ * package, which is not what one core can have of it: left unknown. */
+static void describe_amd_caches(struct isa_machine *machine)
+{
+    uint32_t r[4];
+    cpuid(0x80000005, 0, r);
+    machine->l1d_bytes = (size_t)(r[CPUID_ECX] >> 24) << 10;
+    machine->line_bytes = r[CPUID_ECX] & 255;
+    cpuid(0x80000006, 0, r);
+    machine->l2_bytes = (size_t)(r[CPUID_ECX] >> 16) << 10;
+}
+
 static void describe_cpu(struct isa_machine *machine)
 {
     static const int vendor_order[] = {CPUID_EBX, CPUID_EDX, CPUID_ECX};
@@ -153,6 +165,8 @@ static void describe_cpu(struct isa_machine *machine)
     }
     if (amd_caches)
         describe_caches(machine, 0x8000001d);
+    else if (strcmp(machine->vendor, "AuthenticAMD") == 0 && highest_extended >= 0x80000006)
+        describe_amd_caches(machine);
     else if (highest >= 4)
         describe_caches(machine, 4);
 }
