@@ -14,8 +14,8 @@
  *             Zen 4, a zmm in two halves, has the same ports and twice the clocks; not timed.
  * Not for     Intel's cores, on which all of an exponential needs the two ports of FMAs: on Emerald
  *             Rapids a forward in this way takes 1.12 times as long at depth 64 and 1.06 at 512.
- *             So a row of kernels says what it is for (isa_row.add_ports). llvm-mca has 182 clocks
- *             on Skylake for eight steps and four exponentials, where the ports allow 147.
+ *             So a row of kernels says what it is for (isa_row.add_ports). llvm-mca has 176 clocks
+ *             on Skylake for eight steps and four exponentials, where the ports allow 148.
  */
 #ifndef MMK_INFONCE_EXP_PRODUCT_AVX512_H
 #define MMK_INFONCE_EXP_PRODUCT_AVX512_H
