@@ -173,7 +173,7 @@ struct mmk_options {
 
 struct mmk_workspace_bytes {
     size_t least; /* with so much only new threads, if any, take memory beside it */
-    size_t all;   /* up to this, all there is beyond saves time; SIZE_MAX: not addressable */
+    size_t all;   /* up to this, more may save time; SIZE_MAX: not addressable */
 };
 
 /* ---- Similarity ------------------------------------------------------------------------------ */

@@ -61,7 +61,7 @@ const struct caches *caches_get(void)
         caches.l1d = 32 * 1024;
     if (!caches.l2)
         caches.l2 = 512 * 1024;
-    if (!caches.l3) /* what a core of a Zen 3 to 5 has, and Intel's servers have more */
+    if (!caches.l3) /* servers of today have that, or more */
         caches.l3 = 32 * 1024 * 1024;
     return &caches;
 }

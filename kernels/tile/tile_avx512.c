@@ -3,8 +3,9 @@
  *
  * Registers   28 accumulators, 2 of B, 1 broadcast of A: 31 of 32 zmm.
  * Bound by    the FMA ports: 28 FMAs a step against 16 loads (2 of B, 14 broadcasts); at two of
- *             each a clock 14 clocks against 8. Measured on Zen 5: 14.0, and 7 for a call. Zen 4
- *             takes a zmm in two halves: 28 by its FMAs, 42 by llvm-mca's model; not timed.
+ *             each a clock 14 clocks against 8. Measured on Zen 5: 14.0, and for a call 17 to 35
+ *             with all in L1, 55 to 80 where it adds to C and A comes from L2. Zen 4 takes a zmm in
+ *             two halves: 28 by its FMAs, 42 by llvm-mca's model; not timed.
  * Differs     AVX2 has 6 x 16 (12 accumulators of 16 ymm), NEON 12 x 8 with lane-indexed FMAs in
  *             place of broadcasts. The chain over k is the same everywhere.
  * Packing     4 x 4 transposes in the lanes of a register, which are loaded from 4 rows.
