@@ -15,10 +15,6 @@
 
 #include <math.h>
 
-/* Rows of X, Y, dX and dY of no more than this are in the smallest L2, and fetching them takes
- * longer than waiting for them: 2.5 % at 32 x 32 x 512. */
-enum { NEAR_BYTES = 256 << 10 };
-
 /* sum_ij G_ij S_ij, from G and the logits. */
 static float logit_scale_gradient(const struct infonce *p)
 {
@@ -58,7 +54,6 @@ static void run_prepared(struct infonce *p, const struct gradients *out, float *
     bool neg_sq_l2 = p->config.similarity == MMK_NEG_SQ_L2;
     p->gradient.scale =
         ldexp((double)p->config.logit_scale * (neg_sq_l2 ? 2 : 1), -p->gradient.weight_bits);
-    p->gradient.near = 2 * (p->m + p->n) * p->d * sizeof(float) <= NEAR_BYTES;
     if (!p->targets.placed)
         infonce_list_places(p, &stage.operands);
     threads_run(p->threads, take_part, &stage);

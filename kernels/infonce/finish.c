@@ -10,7 +10,8 @@
  * do: so one pass over a row is enough. It costs a multiply-add and a maximum for each pair.
  *
  * O((m + n + positives) d): it shows in the time of small batches only. A row is finished right
- * after the last product that adds to it, while the next is prefetched, where it may be far.
+ * after the last product that adds to it. The machine fetches what follows by itself: prefetching
+ * the next rows took 1.03 times as long at 64 x 64 x 512 on Zen 5, and gained nothing from 1024 on.
  */
 #include "finish.h"
 
@@ -137,14 +138,8 @@ void infonce_finish_row(const struct stage *s, bool of_x, size_t i, const float 
         row.other = tile_operand_row(other, side->index[q]);
         row.other_scale = scale_of(other, side->index[q]);
         row.coef = coef;
-        if (!p->gradient.near && q + 1 < side->start[of_x ? p->m : p->n])
-            tile_fetch_row(tile_operand_row(other, side->index[q + 1]), p->d);
     }
     row.along = (float)along;
-    if (!p->gradient.near) {
-        tile_fetch_row(gradient_row(s, of_x, i + 1), p->d);
-        tile_fetch_row(tile_operand_row(self, i + 1), p->d);
-    }
     p->isa->infonce->finish_row[p->config.similarity](&row);
 }
 

@@ -135,7 +135,6 @@ struct softmax_state {
 struct gradient_state {
     int weight_bits;
     double scale; /* of sums of products with G, to be a gradient */
-    bool near;    /* the rows that gradients are finished from and go to are in L2 */
     bool late;    /* sums of P and Q are not known before the end */
     /* The positives' G goes into the products, with the negatives'. Else it is added last, which is
      * more accurate and costs a read of a row for each: with one a row little, with many too
