@@ -140,6 +140,36 @@ static bool goes_in_parts(const struct infonce *p, const struct region *strip,
            (size_t)(places->end - places->begin) <= EXP_PRODUCT_PLACES_A_ROW * strip->rows;
 }
 
+/* The places of such a strip, part after part. */
+struct parted_places {
+    struct infonce_place place[EXP_PRODUCT_PLACES_A_ROW * TILE_BLOCK_ROWS];
+    size_t end[TILE_BLOCK_ROWS];
+};
+
+/* rows_a_part: at least 2 */
+static void part_places(const struct infonce_places *places, const struct region *strip,
+                        size_t rows_a_part, struct parted_places *parted)
+{
+    /* the quotient by a multiplication, exact while row times rows_a_part is below 2^16 */
+    _Static_assert(TILE_BLOCK_ROWS * TILE_BLOCK_ROWS < 1 << 16, "a block has few rows");
+    size_t last = strip->rows / rows_a_part, inverse = (1 << 16) / rows_a_part + 1, sum = 0;
+    memset(parted->end, 0, (last + 1) * sizeof *parted->end);
+    for (const struct infonce_place *at = places->begin; at < places->end; at++)
+        parted->end[(at->row - strip->row) * inverse >> 16]++;
+    for (size_t part = 0; part <= last; part++) {
+        sum += parted->end[part];
+        parted->end[part] = sum - parted->end[part];
+    }
+    for (const struct infonce_place *at = places->begin; at < places->end; at++)
+        parted->place[parted->end[(at->row - strip->row) * inverse >> 16]++] = *at;
+}
+
+static struct infonce_places places_of_part(const struct parted_places *parted, size_t part)
+{
+    size_t begin = part > 0 ? parted->end[part - 1] : 0;
+    return (struct infonce_places){parted->place + begin, parted->place + parted->end[part]};
+}
+
 /* The rows of such a strip but for the last, as many at a time as exp_product takes; returns how
  * many these are. Meanwhile `fetch` is fetched, then the next strip's rows of B, then rows of A. */
 static size_t exp_in_parts(const struct infonce *p, const struct operands *o,
@@ -151,6 +181,13 @@ static size_t exp_in_parts(const struct infonce *p, const struct operands *o,
     size_t nr = p->isa->tile->nr, count = p->isa->infonce->exp_product_rows, row = 0, line = 0;
     const float *b = p->packed.b + (strip->col - held->col) * p->d;
     const float *b_next = p->packed.b + column_after(held, strip) * p->d;
+    struct parted_places parted;
+    struct infonce_places of_part = *places;
+    /* to ask of each place whether it is the part's is a branch that is foretold wrong, unless they
+     * are a diagonal's: with 17 positives a row 2 % of a call at d = 128, 1 % at 512 */
+    bool many = places->end - places->begin > INFONCE_STRIP;
+    if (many)
+        part_places(places, strip, count, &parted);
     for (; row + count <= strip->rows; row += count) {
         struct region part = {strip->row + row, count, strip->col, strip->cols};
         struct infonce_waiting here = rows_from(to, row);
@@ -163,7 +200,9 @@ static size_t exp_in_parts(const struct infonce *p, const struct operands *o,
         }
         p->isa->infonce->exp_product(waiting, p->d, a, tile_column_rows(held->rows) * nr, b, here.z,
                                      ahead);
-        make_logits(p, o, held, &part, places, worker, here.z, INFONCE_STRIP, logit);
+        if (many)
+            of_part = places_of_part(&parted, row / count);
+        make_logits(p, o, held, &part, &of_part, worker, here.z, INFONCE_STRIP, logit);
         *waiting = here;
     }
     return row;
