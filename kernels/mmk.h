@@ -154,7 +154,8 @@ struct mmk_csr {
 /* NULL options are the same as all zero.
  *   threads           0: what OpenMP says (OMP_NUM_THREADS); 1: the calling thread only; see above
  *   workspace         memory that the call may use, any alignment; NULL: it allocates the least
- *   workspace_bytes   where it is below the least, too; keep it from call to call
+ *   workspace_bytes   where it is below the least, too; keep it from call to call. One of many MB
+ *                     is faster on large pages (madvise, MADV_HUGEPAGE)
  *   query             not NULL: the call checks its arguments, writes here how much workspace it
  *                     can use, beside the results themselves, and computes nothing. Matrices and
  *                     outputs need no data then, targets do. On an error it is not written

@@ -4,6 +4,7 @@
 #define _DEFAULT_SOURCE /* madvise */
 #include "trial.h"
 
+#include "pages.h"
 #include "sanitizers.h"
 #include "targets.h"
 
@@ -13,7 +14,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <wchar.h>
 
 /* A signalling NaN that no function here returns; twice, it is one as a double. */
@@ -57,12 +57,8 @@ bool trial_open(struct trial *t, const struct kernel *kernel, const struct shape
     lay_out(t, kernel, shape, fill, seed);
     for (int i = 0; i < t->buffer_count; i++) {
         struct buffer *b = &t->buffer[i];
-        const size_t large = (size_t)2 << 20;
-        size_t align = buffer_bytes(b) >= large ? large : 64;
-        size_t bytes = (buffer_bytes(b) / align + 1) * align;
-        b->memory = b->data = aligned_alloc(align, bytes);
-        if (b->data && align == large)
-            madvise(b->data, bytes, MADV_HUGEPAGE);
+        size_t bytes;
+        b->memory = b->data = pages_alloc(buffer_bytes(b), &bytes);
         if (b->output) {
             size_t elements = b->rows * b->cols + 1; /* calloc(0) may be NULL */
             b->expected = calloc(elements, sizeof(double));
@@ -72,7 +68,6 @@ bool trial_open(struct trial *t, const struct kernel *kernel, const struct shape
             trial_close(t);
             return false;
         }
-        memset(b->data, 0, bytes);
         /* What was rounded up to whole lines. */
         sanitizers_not_ours((char *)b->data + buffer_bytes(b), bytes - buffer_bytes(b));
     }

@@ -10,6 +10,7 @@
  */
 #include "peaks.h"
 
+#include "../../ref/pages.h"
 #include "caches.h"
 #include "timer.h"
 
@@ -18,7 +19,6 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 
 enum { MAX_THREADS = 256 };
 #define MEBIBYTE ((size_t)1 << 20)
@@ -124,15 +124,10 @@ static size_t whole_blocks(size_t bytes)
     return floats ? floats : PEAK_BLOCK;
 }
 
-/* On large pages, as the kernels' inputs are; written, so that every page is there and is not the
- * shared page of zeros. */
+/* On large pages, as the kernels' inputs are; written, so that it is not the shared page of zeros. */
 static float *new_buffer(size_t floats)
 {
-    size_t bytes = floats * sizeof(float), large = 2 * MEBIBYTE;
-    size_t align = bytes >= large ? large : 4096;
-    float *data = aligned_alloc(align, (bytes + align - 1) / align * align);
-    if (data && align == large)
-        madvise(data, bytes, MADV_HUGEPAGE);
+    float *data = pages_alloc(floats * sizeof(float), NULL);
     for (size_t i = 0; data && i < floats; i++)
         data[i] = 1.0f;
     return data;

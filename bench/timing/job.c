@@ -7,6 +7,7 @@
 #include "job.h"
 
 #include "../../ref/cases.h"
+#include "../../ref/pages.h"
 #include "../base/text.h"
 #include "../peers/allowance.h"
 
@@ -81,7 +82,7 @@ static bool open_pool(struct job *job)
         rows = ROTATED_LARGE_BYTES / bytes > ROTATED_LARGE_ROWS ? ROTATED_LARGE_BYTES / bytes
                                                                 : ROTATED_LARGE_ROWS;
     job->pool_stride = (bytes / sizeof(float) + 15) / 16 * 16;
-    job->pool = aligned_alloc(64, rows * job->pool_stride * sizeof(float));
+    job->pool = pages_alloc(rows * job->pool_stride * sizeof(float), NULL);
     if (!job->pool)
         return false;
     for (size_t r = 0; r < rows; r++) {
@@ -116,11 +117,10 @@ static bool open_workspace(struct job *job)
         return false;
     if (bytes > job->workspace_bytes) {
         free(job->workspace);
-        job->workspace = aligned_alloc(4096, (bytes + 4095) / 4096 * 4096);
+        job->workspace = pages_alloc(bytes, NULL);
         job->workspace_bytes = job->workspace ? bytes : 0;
         if (!job->workspace)
             return false;
-        memset(job->workspace, 0, bytes); /* every page is there before the first call */
     }
     if (bytes > 0) {
         job->trial.options.workspace = job->workspace;

@@ -3,22 +3,14 @@
  */
 #include "rows.h"
 
+#include "../../../ref/pages.h"
+
 #include <math.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/mman.h>
 
 bool rows_alloc(float **floats, size_t count)
 {
-    const size_t page = (size_t)2 << 20;
-    size_t bytes = count * sizeof(float), align = bytes < page ? 64 : page;
-    *floats = aligned_alloc(align, (bytes / align + 1) * align);
-    if (!*floats)
-        return false;
-    if (align == page)
-        madvise(*floats, bytes, MADV_HUGEPAGE);
-    memset(*floats, 0, bytes);
-    return true;
+    *floats = pages_alloc(count * sizeof(float), NULL);
+    return *floats != NULL;
 }
 
 size_t rows_padded(size_t n)
