@@ -1,8 +1,8 @@
-/* pages.h - memory for what is timed: inputs, outputs, workspaces, and what peers and peaks use.
+/* pages.h - memory for what kernels, assembled peers and peaks are timed with.
  * SPDX-License-Identifier: MIT
  *
- * All of them have it from here, for the size of pages shows in times: with a workspace of 132 MB on
- * pages of 4 KB, InfoNCE of 4096 x 4096 x 512 took 1.1 to 1.6 times as long on a Zen 5 VM.
+ * The size of pages shows in times: with a workspace of 132 MB on pages of 4 KB, InfoNCE of 4096 x
+ * 4096 x 512 took 1.1 to 1.6 times as long on a Zen 5 VM. So all of them have the same.
  */
 #ifndef MMK_REF_PAGES_H
 #define MMK_REF_PAGES_H

@@ -7,7 +7,7 @@ cd "$(dirname "$0")/.." && . tests/suite.inc
 # with what else reaches both of its sides.
 sizes='[A-Z0-9_]*(ROWS|COLS|BYTES|FLOATS|DEPTH|PIECE|ROW|BLOCK|CHUNK|CHAIN|BLOCKS|STRIPE)'
 elsewhere='
-AHEAD_FLOATS AHEAD_ROWS NEAR_FLOATS NEAR_BYTES SHARE_BYTES STACK_BYTES: speed only, the same sums
+AHEAD_FLOATS AHEAD_ROWS NEAR_FLOATS SHARE_BYTES STACK_BYTES: speed only, the same sums
 STRIP_FLOATS LANE_FLOATS KEPT_BLOCK_FLOATS HELD_ROW_BLOCKS HELD_COL_BLOCKS GRADIENT_ROW_BLOCKS: made of others
 TILE_LEAST_STRIPE STRIPE BLOCK_ROWS ROW BLOCK: a lane or so; the sweeps have all sizes up to 130
 EXP_PRODUCT_ROWS: a part of EXP_PRODUCT_LEAST_ROWS

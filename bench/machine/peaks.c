@@ -124,7 +124,7 @@ static size_t whole_blocks(size_t bytes)
     return floats ? floats : PEAK_BLOCK;
 }
 
-/* On large pages, as the kernels' inputs are; written, so that it is not the shared page of zeros. */
+/* On large pages, as the kernels' inputs are; written, so that it is not the page of zeros. */
 static float *new_buffer(size_t floats)
 {
     float *data = pages_alloc(floats * sizeof(float), NULL);

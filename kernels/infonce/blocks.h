@@ -36,7 +36,7 @@ enum {
     EXP_PRODUCT_LEAST_ROWS = 72,
     EXP_PRODUCT_DEPTH = 512,
     EXP_PRODUCT_LEAST_DEPTH = 32,
-    /* Nor with more positives in a strip, all of which are looked at for every part of it. */
+    /* Nor with more positives in a strip, which are sorted by its parts. */
     EXP_PRODUCT_PLACES_A_ROW = 2,
     /* Of 672 / 4 = 168 terms, the next multiple of 16, which product_rows wants. */
     SUM_CHAIN = 176,

@@ -20,9 +20,9 @@ enum { PAIRS = 8, GROUP = 2 * PAIRS };
 enum { PREFETCH = 2048 };
 
 /* Prefetches the line that is PREFETCH bytes on. The address may lie behind the array: a prefetch
- * of nothing does nothing. Where rows come one by one, one with every load, not four at once: a
- * burst holds up the loads behind it (clang keeps the order). always_inline because gcc 12 takes a
- * function that only prefetches for one without effect and drops the calls. */
+ * of nothing does nothing. Where rows of 65 to 128 floats come one by one, one with every load, not
+ * four at once: a burst holds up the loads behind it (clang keeps the order). always_inline because
+ * gcc 12 takes a function that only prefetches for one without effect and drops the calls. */
 __attribute__((always_inline)) static inline void prefetch_line_avx512(const float *p)
 {
     _mm_prefetch((const char *)((uintptr_t)p + PREFETCH), _MM_HINT_T0);

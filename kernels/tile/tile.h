@@ -172,11 +172,11 @@ static inline const float *tile_operand_row(const struct tile_operand *operand, 
     return operand->data + r * operand->ld;
 }
 
-/* Fetches a row that will be needed next (NULL: there is none): streams of rows, several at once,
- * are not seen by the machine itself. */
+/* Fetches a row that will be needed next: streams of rows, several at once, are not seen by the
+ * machine itself. */
 static inline void tile_fetch_row(const float *row, size_t d)
 {
-    for (size_t k = 0; row != NULL && k < d; k += TILE_LINE)
+    for (size_t k = 0; k < d; k += TILE_LINE)
         __builtin_prefetch(row + k);
 }
 

@@ -56,7 +56,7 @@ CROSS_BUILD = os.environ.get("CROSS_BUILD", os.path.join(BUILD, "aarch64"))
 
 # What is for speed alone: all results are the same without it. Of a line with a call that computes
 # nothing is left out, but what is changed in it may be such an argument.
-FOR_SPEED = re.compile(r"prefetch|tile_fetch|FETCH|AHEAD|madvise|MM_HINT|gradient\.near|"
+FOR_SPEED = re.compile(r"prefetch|tile_fetch|FETCH|AHEAD|madvise|MM_HINT|"
                        r"CHUNKS_PER_WORKER|FINE_DEPTH|PEEK_|SHARE_BYTES|\bfold = ")
 
 
