@@ -150,9 +150,18 @@ static void add_shape(struct arguments *a, const char *text)
     snprintf(a->shapes + used, sizeof a->shapes - used, "%s%s", used ? ";" : "", text);
 }
 
+/* An empty word names nothing: no list, no shape, no file. */
+static void refuse_empty(int key, const char *text)
+{
+    for (const struct argp_option *option = argp_options; option->key || option->doc; option++)
+        if (option->name && option->key == key && text && *text == '\0')
+            refuse("--%s is empty; give it a %s, or leave it out", option->name, option->arg);
+}
+
 static error_t parse_option(int key, char *text, struct argp_state *state)
 {
     struct arguments *a = state->input;
+    refuse_empty(key, text);
     switch (key) {
     case KEY_KERNEL:
         a->kernel = text;

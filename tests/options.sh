@@ -12,7 +12,13 @@ check "mmk-bench --json on a folder" refuses 'is a folder' "$bench" --json "$scr
 check "mmk-bench --results below a missing folder" refuses "$missing" "$bench" --results "$missing"
 check "mmk-bench --results on a file" refuses "$scratch/file" "$bench" --results "$scratch/file"
 check "mmk-check --junit into a missing folder" refuses "$missing" "$check" --junit "$missing"
-check "mmk-check --require of nothing" refuses "--require takes a name" "$check" --require ''
+for option in require kernel isa fill shape threads seed json junit library; do
+    check "mmk-check --$option of nothing" refuses "--$option is empty" "$check" "--$option" ''
+done
+for option in kernel isa shape peers threads seconds json results data; do
+    check "mmk-bench --$option of nothing" refuses "--$option is empty" "$bench" "--$option" ''
+done
+check "mmk-bench --curves of nothing" refuses "--curves is empty" "$bench" --curves=
 check "mmk-check --kernel of commas" refuses "--kernel takes a name" "$check" --kernel ,
 check "mmk-check --list with a report" refuses '--list checks nothing' "$check" --list --json "$scratch/list.json"
 check "mmk-check --fingerprint with a requirement" \

@@ -144,9 +144,19 @@ static const struct argp_option argp_options[] = {
     {"stop", OPT_STOP, NULL, 0, "End at the first failure", 0},
     {0}};
 
+/* An empty word names nothing: no list, no shape, no file. */
+static void refuse_empty(int key, const char *arg)
+{
+    for (const struct argp_option *option = argp_options; option->name; option++)
+        if (option->key == key && arg && *arg == '\0')
+            options_error("--%s is empty: it takes %s; or leave it out.", option->name,
+                          option->arg);
+}
+
 static error_t parse_option(int key, char *arg, struct argp_state *state)
 {
     struct options *o = state->input;
+    refuse_empty(key, arg);
     switch (key) {
     case OPT_KERNEL:
         list_add(&o->kernel, "kernel", arg);
