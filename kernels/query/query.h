@@ -14,8 +14,9 @@
 
 #include "../mmk.h"
 
-/* Whole rows of one block that are more than this together are taken another way (avx512). */
-enum { QUERY_NEAR_BYTES = 512 << 10 };
+/* Rows of one whole block, or of two, that are more than this together are taken another way
+ * (avx512). */
+enum { QUERY_NEAR_BYTES = 512 << 10, QUERY_NEAR_PAIR_BYTES = 2 << 20 };
 
 struct query_ops {
     /* result[j] = sim(x, y_j), indexed by enum mmk_similarity. */

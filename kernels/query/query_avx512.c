@@ -21,7 +21,9 @@
  * and divisions are 3 %. The trees of 16 rows are summed together: 15 adds and 30 shuffles in place
  * of 4 adds and 3 shuffles a row, each waiting for the one before. Tried and given up, by the time
  * of a cosine of 1024 x 128 in L2: no prefetch 1.17, rows of two streams 1.28, four or two rows
- * joined in registers 1.39 and 1.14 (from L3 .92), fewer shuffles with blends instead 1.0.
+ * joined in registers 1.39 and 1.14 (from L3 .92), fewer shuffles with blends instead 1.0. Whole
+ * ones that come from L3 or memory go the general way: .79 to .99 of the time from 4096 x 128 on,
+ * where AVX2 was ahead from memory; with a tail that takes 1.1 to 1.4 times as long.
  *
  * Rows of up to 64 floats have no chains: four of them are multiplied and joined in registers. A
  * cosine of 64 takes 7.3 clocks a row, where L2 brings one in 4.4: 8 multiplies, 8 adds and 4
@@ -132,7 +134,7 @@ static void query_dot_avx512(size_t n, size_t d, const float *x, const float *y,
         }
         return;
     }
-    if (rows_are_short(d)) {
+    if (rows_are_short(n, d)) {
         for (size_t rows; n > 0; n -= rows, y += rows * ldy, result += rows) {
             rows = n < GROUP ? n : GROUP;
             __m512 s[GROUP];
@@ -160,7 +162,7 @@ static void query_neg_sq_l2_avx512(size_t n, size_t d, const float *x, const flo
         }
         return;
     }
-    if (rows_are_short(d)) {
+    if (rows_are_short(n, d)) {
         for (size_t rows; n > 0; n -= rows, y += rows * ldy, result += rows) {
             rows = n < GROUP ? n : GROUP;
             __m512 s[GROUP];
@@ -236,7 +238,7 @@ static void query_cosine_avx512(size_t n, size_t d, const float *x, const float 
         }
         return;
     }
-    if (rows_are_short(d)) {
+    if (rows_are_short(n, d)) {
         for (size_t rows; n > 0; n -= rows, y += rows * ldy, result += rows) {
             rows = n < GROUP ? n : GROUP;
             __m512 xy[GROUP];
@@ -275,7 +277,7 @@ static void query_norms_avx512(size_t n, size_t d, const float *x, const float *
         }
         return;
     }
-    if (rows_are_short(d)) {
+    if (rows_are_short(n, d)) {
         for (size_t rows; n > 0;
              n -= rows, y += rows * ldy, squared_norms += rows, result += rows) {
             rows = n < GROUP ? n : GROUP;

@@ -243,9 +243,9 @@ static inline __m512 sum_pairs_avx512(const __m512 pair[PAIRS])
 /* ---- Rows of 65 to 128 floats against one x, which stays in registers ----------------------- */
 
 /* No loop over blocks and no branch for the tail, which is where such short rows' time goes. */
-static inline bool rows_are_short(size_t d)
+static inline bool rows_are_short(size_t n, size_t d)
 {
-    return d > 64 && d <= 128;
+    return d > 64 && (d < 128 || (d == 128 && n < QUERY_NEAR_PAIR_BYTES / sizeof(float) / 128));
 }
 
 struct two_blocks {

@@ -135,9 +135,10 @@ static const struct brink {
      SEARCH_COLUMN_STREAMS_BYTES / COLUMN_STREAM_BYTES / SEARCH_STRIP *SEARCH_STRIP,
      {.m = 1100, .d = 1, .k = STREAM_K},
      SLOW},
-    /* Rows of a pair or a query: QUERY_NEAR_BYTES, PAIR_LONG_ROW, PAIR_LONG_PIECE, PAIR_FAR_ROW,
-     * PAIR_FAR_PIECE, PAIR_LONG_PIECE_NEON, PAIR_FAR_BYTES. */
+    /* Rows of a pair or a query: QUERY_NEAR_BYTES, QUERY_NEAR_PAIR_BYTES, PAIR_LONG_ROW,
+     * PAIR_LONG_PIECE, PAIR_FAR_ROW, PAIR_FAR_PIECE, PAIR_LONG_PIECE_NEON, PAIR_FAR_BYTES. */
     {QUERIES, 'n', QUERY_NEAR_BYTES / 4 / 64, {.d = 64}, 0},
+    {QUERIES, 'n', QUERY_NEAR_PAIR_BYTES / 4 / 128, {.d = 128}, SLOW},
     {QUERIES, 'd', 64, {.n = 37}, 0},
     {QUERIES, 'd', 128, {.n = 37}, 0},
     {QUERIES, 'd', PAIR_LONG_ROW, {.n = 5}, 0},
