@@ -2,7 +2,8 @@
  * SPDX-License-Identifier: MIT
  *
  * The size of pages shows in times: with a workspace of 132 MB on pages of 4 KB, InfoNCE of 4096 x
- * 4096 x 512 took 1.1 to 1.6 times as long on a Zen 5 VM. So all of them have the same.
+ * 4096 x 512 took 1.1 to 1.6 times as long on a Zen 5 VM. So all of them have the same;
+ * the curves of memory, which must not count what was rounded up, have not.
  */
 #ifndef MMK_REF_PAGES_H
 #define MMK_REF_PAGES_H

@@ -107,7 +107,7 @@ static const struct brink {
      INFONCE_LANE_STRIPS *INFONCE_STRIP,
      {.m = EXP_PRODUCT_LEAST_ROWS, .d = 33},
      QUICK},
-    {"multi_infonce_forward_backward ",
+    {"multi_infonce_forward multi_infonce_forward_backward ",
      'k', /* of 66 columns, 32 of which are a strip */
      EXP_PRODUCT_PLACES_A_ROW * 66 / 32,
      {.m = TILE_BLOCK_ROWS - 1, .n = 66, .d = 33},
