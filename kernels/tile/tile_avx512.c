@@ -311,11 +311,12 @@ static void tile_pack_avx512(size_t count, const float *const *row, const float 
 }
 
 /* Both groups of 16 rows go side by side: a chain of FMAs alone takes 64 clocks for 16 x 16
- * elements, more than all the rest. */
+ * elements, more than all the rest. Where there is one group, it is done alone. */
 static inline __attribute__((always_inline)) void
-tile_row_product32_avx512(size_t count, size_t depth, const float *a, const float *const *row,
-                          const float *origin, const struct row_scale *scale, float *c,
-                          float *squares, const float *ahead)
+tile_row_product32_avx512(size_t groups, size_t count, size_t depth, const float *a,
+                          const float *const *row, const float *origin,
+                          const struct row_scale *scale, float *c, float *squares,
+                          const float *ahead)
 {
     const size_t low = count < 16 ? count : 16;
     const struct tile_scale_avx512 all[2] = {
@@ -325,7 +326,7 @@ tile_row_product32_avx512(size_t count, size_t depth, const float *a, const floa
     for (size_t k = 0; k < depth; k += 16) {
         size_t cols = depth - k < 16 ? depth - k : 16;
 #pragma GCC unroll 2
-        for (size_t g = 0; g < 2; g++) {
+        for (size_t g = 0; g < groups; g++) {
             __m512 v[16];
             size_t here = g == 0 ? low : count - low;
             if (cols == 16)
@@ -358,9 +359,11 @@ static void tile_row_product_avx512(size_t count, size_t depth, const float *a,
                                     const float *ahead)
 {
     if (count == 32)
-        tile_row_product32_avx512(32, depth, a, row, origin, scale, c, squares, ahead);
+        tile_row_product32_avx512(2, 32, depth, a, row, origin, scale, c, squares, ahead);
+    else if (count > 16)
+        tile_row_product32_avx512(2, count, depth, a, row, origin, scale, c, squares, ahead);
     else
-        tile_row_product32_avx512(count, depth, a, row, origin, scale, c, squares, ahead);
+        tile_row_product32_avx512(1, count, depth, a, row, origin, scale, c, squares, ahead);
 }
 
 static void tile_copy_columns_avx512(size_t d, const float *row, const float *origin,
