@@ -26,14 +26,21 @@ CROSS     := $(if $(filter-out $(HOST_ARCH),$(ARCH)),yes)
 
 ISAS_x86_64  := scalar avx2 avx512
 ISAS_aarch64 := scalar neon
+# What some machines have beyond these: files with such an ending are compiled for them.
+EXTENSIONS_x86_64  := avxvnni avx512vnni
+EXTENSIONS_aarch64 := neondotprod
 
 FLAGS_scalar :=
 FLAGS_avx2   := -mavx2 -mfma
 FLAGS_avx512 := -mavx512f -mavx512bw -mavx512dq -mavx512vl -mavx2 -mfma
 FLAGS_neon   :=
+FLAGS_avxvnni    := $(FLAGS_avx2) -mavxvnni
+FLAGS_neondotprod := -march=armv8.2-a+dotprod
+FLAGS_avx512vnni := $(FLAGS_avx512) -mavx512vnni
 
 ISAS         := $(or $(ISAS_$(ARCH)),scalar)
 ISAS_foreign := $(filter-out $(ISAS),$(sort $(ISAS_x86_64) $(ISAS_aarch64)))
+EXTENSIONS_foreign := $(filter-out $(EXTENSIONS_$(ARCH)),$(EXTENSIONS_x86_64) $(EXTENSIONS_aarch64))
 
 # ---- Peers: another library is a file bench/peers/adapters/<name>.c or .cpp and a line in each of these blocks
 
@@ -184,7 +191,7 @@ OBJ := $(BUILD)/obj
 LIB := $(BUILD)/lib
 BIN := $(BUILD)/bin
 
-native  = $(filter-out $(foreach isa,$(ISAS_foreign),%_$(isa).c),$(sort $1))
+native  = $(filter-out $(foreach isa,$(ISAS_foreign),%_$(isa).c) $(foreach ending,$(EXTENSIONS_foreign),%_$(ending).c),$(sort $1))
 objects = $(patsubst %.c,$(OBJ)/%.o,$1)
 
 KERNEL_SRC := $(call native,$(wildcard kernels/*/*.c))

@@ -39,11 +39,11 @@ static void choose_variants(const char *option, const char *names, bool with_bas
                             bool *chosen)
 {
     const struct variant *list;
-    size_t count = variants_list(&list);
     char copy[256], *rest = copy, *word;
     snprintf(copy, sizeof copy, "%s", names);
     while ((word = strsep(&rest, ",")) != NULL) {
-        bool found = false;
+        bool found = variants_find(word);
+        size_t count = variants_list(&list);
         for (size_t v = 0; v < count; v++)
             if (names_variant(word, &list[v])) {
                 chosen[v] = true;
@@ -52,6 +52,7 @@ static void choose_variants(const char *option, const char *names, bool with_bas
         if (!found)
             refuse_variant(option, word);
     }
+    size_t count = variants_list(&list);
     for (size_t v = 0; with_baselines && v < count; v++)
         for (size_t b = 0; chosen[v] && b < count; b++)
             if (list[v].row && strcmp(list[v].baseline, list[b].name) == 0)
@@ -63,6 +64,7 @@ size_t pick_variants(const struct arguments *a, bool one_only,
 {
     const struct variant *list;
     size_t count = variants_list(&list), picked_count = 0;
+    const size_t usual = count;
     bool chosen[MAX_VARIANTS] = {false};
     const char *environment = getenv("MMK_ISA");
     if (a->isa)
@@ -70,9 +72,10 @@ size_t pick_variants(const struct arguments *a, bool one_only,
     else if (environment && environment[0])
         choose_variants("MMK_ISA", environment, !one_only, chosen);
     else if (one_only)
-        chosen[count - 1] = true;
+        chosen[usual - 1] = true;
     else
-        memset(chosen, true, sizeof chosen);
+        memset(chosen, true, usual * sizeof chosen[0]);
+    count = variants_list(&list);
     for (size_t v = 0; v < count; v++)
         if (chosen[v])
             picked[picked_count++] = &list[v];

@@ -93,21 +93,25 @@ MMK_API const char *mmk_error_detail(void);
 /* ---- Instruction set ------------------------------------------------------------------------- */
 
 /* The widest instruction set that the machine can run is used, unless MMK_ISA in the environment or
- * mmk_isa_use() names one ("scalar", "avx2", "avx512", "neon"). A name that is unknown or not
- * usable here is an error, never another instruction set: with a bad MMK_ISA every function that
- * computes returns MMK_ERR_ISA_UNKNOWN or MMK_ERR_ISA_UNUSABLE until mmk_isa_use() names a usable
- * one. MMK_ISA is read at the first use, and by mmk_isa_use(NULL); an empty one counts as unset. */
+ * mmk_isa_use() names one ("scalar", "avx2", "avx512", "neon"). Each uses the extensions that the
+ * machine has; "avx2:vnni", "avx512:vnni" and "neon:dotprod" insist on them, "avx2:base" and so on
+ * leave them alone. The bits are the same. A name that is unknown or not usable here is an error,
+ * never another instruction set: with a bad MMK_ISA every function that computes returns
+ * MMK_ERR_ISA_UNKNOWN or MMK_ERR_ISA_UNUSABLE until mmk_isa_use() names a usable one. MMK_ISA is
+ * read at the first use, and by mmk_isa_use(NULL); an empty one counts as unset. */
 enum mmk_isa { MMK_ISA_SCALAR = 0, MMK_ISA_AVX2, MMK_ISA_AVX512, MMK_ISA_NEON };
 #define MMK_ISA_COUNT 4
 
 /*   name     of an instruction set ("avx512"); NULL for a value that is none
  *   usable   MMK_OK when this machine and this build can run it
  *   use      this one from now on, in all threads; NULL: the default; an error changes nothing
- *   in_use   which one the next call will run */
+ *   in_use   which one the next call will run; extension: with what ("vnni", "base" for nothing;
+ *            NULL where MMK_ISA is bad) */
 MMK_API const char *mmk_isa_name(enum mmk_isa isa);
 MMK_API enum mmk_status mmk_isa_usable(enum mmk_isa isa);
 MMK_API enum mmk_status mmk_isa_use(const char *name);
 MMK_API enum mmk_status mmk_isa_in_use(enum mmk_isa *isa);
+MMK_API const char *mmk_isa_extension(void);
 
 /* ---- Matrices and options -------------------------------------------------------------------- */
 
@@ -233,7 +237,7 @@ MMK_API enum mmk_status mmk_similarity_matrix(enum mmk_similarity similarity,
 MMK_API enum mmk_status mmk_normalize_rows(const struct mmk_matrix *x,
                                            const struct mmk_matrix_out *out);
 
-/* ---- Packed gallery -------------------------------------------------------------------------- */
+/* ---- Packed and coded galleries -------------------------------------------------------------- */
 
 /* Y normalised for cosine and laid out for the register tile of the instruction set in use:
  * mmk_similarity_matrix and mmk_search do this in every call; for those who search the same rows
@@ -245,6 +249,18 @@ MMK_API enum mmk_status mmk_gallery_pack(enum mmk_similarity similarity, const s
                                          const struct mmk_options *options,
                                          struct mmk_gallery **gallery);
 MMK_API void mmk_gallery_free(struct mmk_gallery *gallery);
+
+/* Codes of Y for searches, made once: codes of 8 bits for mmk_search, where the instruction set in
+ * use has such (avx2:vnni, avx512:vnni, neon:dotprod), the norms for cosine, the origin for
+ * neg_sq_l2. Y's rows are not copied: they must stay where they are, unchanged, until the gallery
+ * is freed. A search reads few of them: they may be a mapped file larger than memory. Used as
+ * .packed like a packed gallery, with the bits that the rows themselves give;
+ * mmk_similarity_matrix packs the rows in every call.
+ * Memory: n d bytes and 24 n; without codes 8 n; for neg_sq_l2 4 n more. */
+MMK_API enum mmk_status mmk_gallery_encode(enum mmk_similarity similarity,
+                                           const struct mmk_matrix *y,
+                                           const struct mmk_options *options,
+                                           struct mmk_gallery **gallery);
 
 /* ---- InfoNCE --------------------------------------------------------------------------------- */
 
@@ -442,16 +458,25 @@ MMK_API enum mmk_status mmk_topk(const struct mmk_matrix *scores,
  * followed by mmk_topk gives, bit for bit, without the m x n scores. Y may be packed. m and n must
  * be below 2^32.
  * Memory: packed copies of up to 4,200 rows of X and, a worker, 1,376 of Y; and a worker's
- * candidates, 16 k + 640 bytes a row of X, at most 64 MB (but for 84 rows at least). Y is read once
- * for every batch of rows of X, in order: it may be a mapped file. With for_y, X is packed whole
+ * candidates, 16 k + 640 bytes a row of X, at most 64 MB (but for 84 rows at least). With codes a
+ * quarter of these copies more, X row by row, and 136 bytes a row of X and worker. Y is read once
+ * for every batch of rows of X, in order, and with codes its likely rows again: it may be a mapped
+ * file. With for_y, X is packed whole
  * and all its rows' candidates are kept, and 8 MB of those of columns: let X be the smaller side.
  *   similarity     0 is MMK_DOT
+ *   without_codes  not 0: all products are made of floats. 0: where it pays, floats are multiplied
+ *                  only where a bound on products of 8-bit codes leaves it open whether a score is
+ *                  among the first k; the results are the same. That is so with the extensions vnni
+ *                  and dotprod, for for_x alone, with 4,096 rows of Y, and 400 k, and 32 columns or
+ *                  more; Y coded (mmk_gallery_encode), or rows and some 32 of X at 256 columns, 256
+ *                  of X at 32
  *   for_x, for_y   m rows of k results, n rows of k; NULL: not wanted. Beyond min(k, n) or min(k,
  *                  m) of them a row is left alone, as in mmk_topk */
 struct mmk_search_problem {
     const struct mmk_matrix *x, *y;
     enum mmk_similarity similarity;
-    const void *reserved[8];
+    size_t without_codes;
+    const void *reserved[7];
 };
 
 struct mmk_search_results {

@@ -149,11 +149,12 @@ struct kernel {
     bool has_positives;   /* the k in dims is not that of results, but of a row's positives */
     bool has_logit_scale; /* shapes have a logit scale and, as InfoNCE, weights */
     enum offset_use offset;
-    bool clip_loss;     /* it computes what CLIP's loss is elsewhere: one positive a row */
-    bool gradients;     /* it writes gradients */
-    bool counts;        /* its call sets trial->count */
-    bool ranks_gallery; /* for each x_i the first k of all y_j, and nothing else */
-    int similarity;     /* enum mmk_similarity, or one of the two above */
+    bool clip_loss;      /* it computes what CLIP's loss is elsewhere: one positive a row */
+    bool gradients;      /* it writes gradients */
+    bool counts;         /* its call sets trial->count */
+    bool skips_products; /* flops counts products that a variant may do without */
+    bool ranks_gallery;  /* for each x_i the first k of all y_j, and nothing else */
+    int similarity;      /* enum mmk_similarity, or one of the two above */
     bool both_signs; /* huge rows hold both signs, as for MMK_COSINE: nothing becomes Inf - Inf */
 
     /* Lists the trial's buffers (sizes, names, roles) from its shape; allocates nothing. */

@@ -47,6 +47,7 @@ const struct kernel *const kernels[] = {
     &kernel_search,
     &kernel_search_both,
     &kernel_gallery_search,
+    &kernel_coded_search,
     &kernel_retrieval_metrics,
 };
 const size_t kernel_count = sizeof kernels / sizeof kernels[0];

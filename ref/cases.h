@@ -28,6 +28,7 @@ extern const struct kernel kernel_exp, kernel_logsumexp;
 extern const struct kernel kernel_topk, kernel_topk_rows;
 extern const struct kernel kernel_gallery_matrix;
 extern const struct kernel kernel_search, kernel_search_both, kernel_gallery_search;
+extern const struct kernel kernel_coded_search;
 extern const struct kernel kernel_retrieval_metrics;
 
 static inline size_t least(size_t a, size_t b)
@@ -170,6 +171,7 @@ static inline bool bound_overflows(double sum, double magnitude)
 
 /* prepare and release of kernels that take a packed gallery: trial->prepared, from the buffer y. */
 enum mmk_status gallery_prepare(struct trial *trial);
+enum mmk_status gallery_prepare_codes(struct trial *trial);
 void gallery_release(struct trial *trial);
 
 #endif

@@ -8,15 +8,27 @@
 
 enum { X, Y, RESULT };
 
-enum mmk_status gallery_prepare(struct trial *t)
+static enum mmk_status
+prepare(struct trial *t, enum mmk_status (*make)(enum mmk_similarity, const struct mmk_matrix *,
+                                                 const struct mmk_options *, struct mmk_gallery **))
 {
     const struct mmk_matrix y = matrix_of(&t->buffer[Y]);
     const struct mmk_options options = {.threads = t->options.threads}; /* a query is of the call */
     struct mmk_gallery *gallery;
-    enum mmk_status status = mmk_gallery_pack(t->shape.similarity, &y, &options, &gallery);
+    enum mmk_status status = make(t->shape.similarity, &y, &options, &gallery);
     if (status == MMK_OK)
         t->prepared = gallery;
     return status;
+}
+
+enum mmk_status gallery_prepare(struct trial *t)
+{
+    return prepare(t, mmk_gallery_pack);
+}
+
+enum mmk_status gallery_prepare_codes(struct trial *t)
+{
+    return prepare(t, mmk_gallery_encode);
 }
 
 void gallery_release(struct trial *t)

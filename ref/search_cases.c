@@ -387,6 +387,13 @@ static const struct shape gallery_bench[] = {
     {.m = 64, .n = 10000, .d = 512, .k = 10},
 };
 
+static const struct shape coded_bench[] = {
+    {.m = 1000, .n = 100000, .d = 512, .k = 10},
+    {.m = 1000, .n = 100000, .d = 128, .k = 10},
+    {.m = 1, .n = 100000, .d = 512, .k = 10},
+    {.m = 64, .n = 100000, .d = 128, .k = 10},
+};
+
 static const struct shape both_bench[] = {
     {.m = 1000, .n = 5000, .d = 512, .k = 10},
     {.m = 5000, .n = 25000, .d = 512, .k = 50},
@@ -400,7 +407,8 @@ static const struct shape both_bench[] = {
 const struct kernel kernel_search = {
     .name = "search",
     .ranks_gallery = true,
-    .rooms = "search tile topk",
+    .skips_products = true,
+    .rooms = "codes search tile topk",
     .formula = "first k of sim(x_i, y_j) for each i",
     .layout = layout,
     .call = search_call,
@@ -417,6 +425,21 @@ const struct kernel kernel_search_both = {
     .call = both_call,
     .fill_fits = both_fits,
     BENCH(both_bench),
+    PARTS,
+};
+
+const struct kernel kernel_coded_search = {
+    .name = "coded_search",
+    .ranks_gallery = true,
+    .skips_products = true,
+    .rooms = "codes search tile topk",
+    .formula = "the same, codes of Y made before",
+    .layout = layout,
+    .prepare = gallery_prepare_codes,
+    .release = gallery_release,
+    .call = gallery_call,
+    .fill_fits = fits,
+    BENCH(coded_bench),
     PARTS,
 };
 

@@ -3,6 +3,7 @@
  */
 #include "analysis.h"
 
+#include "../../ref/cases.h"
 #include "../base/memory.h"
 #include "../base/text.h"
 
@@ -174,7 +175,9 @@ static void analyse_share(struct row *row)
     row->share = analyse_series(result, needed, row->column->seconds);
     row->bounded = row->share.n > 0;
     bool shared = row->bound == PEAK_READ_L3 || row->bound == PEAK_READ_MEMORY;
-    row->over = row->bounded && row->share.median > 1.0;
+    const struct kernel *kernel = kernel_find(result->kernel);
+    bool skips = kernel && kernel->skips_products;
+    row->over = row->bounded && row->share.median > 1.0 && !skips;
     row->bug = row->over && !shared && row->share.low > 1.0;
     free(needed);
 }

@@ -39,16 +39,6 @@ static void close_served(struct served *s)
     memset(s, 0, sizeof *s);
 }
 
-static const struct variant *find_variant(const char *name)
-{
-    const struct variant *list;
-    size_t count = variants_list(&list);
-    for (size_t v = 0; v < count; v++)
-        if (strcmp(list[v].name, name) == 0)
-            return &list[v];
-    return NULL;
-}
-
 static void serve_open(struct served *s, const char *line, uint64_t *state)
 {
     char kernel[64], shape[128], variant[32], how[16] = "", error[400];
@@ -63,7 +53,7 @@ static void serve_open(struct served *s, const char *line, uint64_t *state)
     struct plan_options options = {.kernel = kernel, .shape = shape, .threads = threads};
     fresh_begin(state);
     run_init(&s->run);
-    s->variant = find_variant(variant);
+    s->variant = variants_find(variant);
     if (!s->variant || !plan_make(&s->plan, &options, &s->run, error, sizeof error)) {
         printf("none it has no such kernel, shape or variant\n");
         return;

@@ -12,7 +12,11 @@
 #include <stdio.h>
 #include <string.h>
 
-static struct variant list[2 * MMK_ISA_COUNT + 1];
+enum { NAMED_MAX = 4 }; /* asked for with extensions */
+
+static struct variant list[2 * MMK_ISA_COUNT + 1 + NAMED_MAX];
+static char named[NAMED_MAX][32];
+static size_t named_count;
 static size_t list_count;
 static struct isa_row autovec[MMK_ISA_COUNT]; /* those that can run; else the name is NULL */
 
@@ -47,6 +51,22 @@ size_t variants_list(const struct variant **variants)
     return list_count;
 }
 
+const struct variant *variants_find(const char *name)
+{
+    const struct variant *all;
+    size_t count = variants_list(&all);
+    enum mmk_status status;
+    for (size_t v = 0; v < count; v++)
+        if (strcmp(all[v].name, name) == 0)
+            return &all[v];
+    const struct isa_row *row = strchr(name, ':') ? isa_named_row("--isa", name, &status) : NULL;
+    if (!row || named_count == NAMED_MAX || strlen(name) >= sizeof named[0])
+        return NULL;
+    strcpy(named[named_count], name);
+    add(named[named_count++], row->name, autovec[row->isa].name ? autovec[row->isa].name : "", row);
+    return &list[count];
+}
+
 bool variant_is_oracle(const struct variant *variant)
 {
     return !variant->row && !variant->peer;
@@ -55,7 +75,7 @@ bool variant_is_oracle(const struct variant *variant)
 bool variant_is_hand_written(const struct variant *variant)
 {
     return variant->row && variant->row->isa != MMK_ISA_SCALAR &&
-           strcmp(variant->name, variant->isa) == 0;
+           strncmp(variant->name, variant->isa, strlen(variant->isa)) == 0;
 }
 
 /* A peer has the whole machine: the peak of the widest instruction set bounds it. */

@@ -24,6 +24,10 @@ bool variant_is_hand_written(const struct variant *variant);
 /* The variants of ours that this machine can run, in the order of the tables. */
 size_t variants_list(const struct variant **variants);
 
+/* The one of that name; with an extension ("avx512:base") it is one more in the list from then on.
+ * NULL: there is none, or this machine cannot run it. */
+const struct variant *variants_find(const char *name);
+
 /* A peer as a variant. */
 struct variant variant_of_peer(struct peer *peer);
 

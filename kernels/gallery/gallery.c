@@ -1,4 +1,5 @@
-/* gallery.c - mmk_gallery_pack and mmk_gallery_free; what takes rows or a gallery.
+/* gallery.c - mmk_gallery_pack, mmk_gallery_encode and mmk_gallery_free; what takes rows or a
+ * gallery.
  * SPDX-License-Identifier: MIT
  *
  * Packing is bound by reading the rows and writing the panels; the cosine reads each row once more,
@@ -13,26 +14,35 @@
 #include "../call/fp_state.h"
 #include "../call/scratch.h"
 
+#include <errno.h>
 #include <string.h>
+#include <sys/mman.h>
 
 static void gallery_layout(struct mmk_gallery *gallery, struct scratch *scratch)
 {
-    gallery->packed =
-        scratch_take(scratch, tile_panel_floats(gallery->n, gallery->d), sizeof *gallery->packed);
+    if (gallery->rows.data == NULL)
+        gallery->packed = scratch_take(scratch, tile_panel_floats(gallery->n, gallery->d),
+                                       sizeof *gallery->packed);
+    else if (gallery->codes != NULL)
+        coded_layout(&gallery->coded, gallery->n, gallery->d, scratch);
+    else
+        gallery->coded.scale = scratch_take(scratch, gallery->n, sizeof *gallery->coded.scale);
     if (gallery->similarity != MMK_NEG_SQ_L2)
         return;
-    gallery->yy = scratch_take(scratch, gallery->n, sizeof *gallery->yy);
+    if (gallery->rows.data == NULL || gallery->codes != NULL)
+        gallery->yy = scratch_take(scratch, gallery->n, sizeof *gallery->yy);
     gallery->origin = scratch_take(scratch, gallery->d, sizeof *gallery->origin);
 }
 
 struct packing {
-    const struct mmk_gallery *gallery;
+    struct mmk_gallery *gallery;
     const struct tile_operand *y;
+    struct coded_spare *spare; /* of each worker */
 };
 
 static void pack_some(void *context, size_t worker, size_t workers)
 {
-    const struct mmk_gallery *gallery = ((const struct packing *)context)->gallery;
+    struct mmk_gallery *gallery = ((const struct packing *)context)->gallery;
     const struct tile_operand *y = ((const struct packing *)context)->y;
     const struct tile_ops *tile = gallery->isa->tile;
     tile_pack(tile, y, 0, gallery->n, gallery->d, gallery->packed, worker, workers);
@@ -41,16 +51,31 @@ static void pack_some(void *context, size_t worker, size_t workers)
                          workers);
 }
 
+static void code_some(void *context, size_t worker, size_t workers)
+{
+    struct mmk_gallery *gallery = ((const struct packing *)context)->gallery;
+    const struct tile_operand *y = ((const struct packing *)context)->y;
+    size_t n = gallery->n, d = gallery->d;
+    if (gallery->yy != NULL) {
+        tile_row_squares(gallery->isa->tile, y, 0, n, d, gallery->yy, worker, workers);
+        threads_wait(workers);
+    }
+    if (gallery->codes != NULL)
+        coded_make(gallery->codes, y, 0, n, d, gallery->yy, &gallery->coded,
+                   &((const struct packing *)context)->spare[worker], worker, workers);
+    else if (y->normalize != NULL)
+        tile_row_scales(y->normalize, y, d, gallery->coded.scale, worker, workers);
+}
+
 /* given: the origin that the caller chose, or NULL. */
-static void pack_rows(struct mmk_gallery *gallery, struct tile_operand *y, const float *given,
-                      int threads)
+static void find_origin(const struct mmk_gallery *gallery, struct tile_operand *y,
+                        const float *given)
 {
     y->origin = gallery->origin;
     if (given != NULL)
         memcpy(gallery->origin, given, gallery->d * sizeof *given);
     else if (gallery->origin != NULL)
         tile_find_origin(gallery->isa->tile, y, gallery->n, gallery->d, gallery->origin);
-    threads_run(threads, pack_some, &(struct packing){gallery, y});
 }
 
 static struct tile_operand operand_of(const struct isa_row *isa, enum mmk_similarity similarity,
@@ -63,8 +88,69 @@ static struct tile_operand operand_of(const struct isa_row *isa, enum mmk_simila
                                  .factor = 1.0f};
 }
 
-enum mmk_status mmk_gallery_pack(enum mmk_similarity similarity, const struct mmk_matrix *y,
-                                 const struct mmk_options *options, struct mmk_gallery **gallery)
+/* Memory of what was measured, which is free()d; NULL: there is none. If it is large, on large
+ * pages, for every search goes through all of it: of a packed gallery of 205 MB it took 1.5 times
+ * as long on small ones (Zen 5 VM). */
+static void *allocate(struct scratch *scratch)
+{
+    const size_t large = (size_t)2 << 20;
+    size_t align = scratch->used < large ? SCRATCH_ALIGNMENT : large;
+    size_t bytes = size_round_up(size_max(scratch->used, 1), align);
+    scratch->base = aligned_alloc(align, bytes);
+#ifdef MADV_HUGEPAGE
+    if (scratch->base != NULL && align == large) {
+        int kept = errno;
+        madvise(scratch->base, bytes, MADV_HUGEPAGE);
+        errno = kept;
+    }
+#endif
+    scratch->used = 0;
+    return scratch->base;
+}
+
+static enum mmk_status no_memory(size_t bytes)
+{
+    return args_error(MMK_ERR_NO_MEMORY, "%zu bytes for the gallery could not be allocated", bytes);
+}
+
+static void spare_layout(struct coded_spare *spare, int threads, size_t d, struct scratch *scratch)
+{
+    for (int i = 0; i < threads; i++) {
+        struct coded_spare measured;
+        coded_spare_layout(scratch->base != NULL ? &spare[i] : &measured, d, scratch);
+    }
+}
+
+/* Fills in a gallery that is laid out. */
+static enum mmk_status fill(struct mmk_gallery *gallery, struct tile_operand *y,
+                            const struct mmk_options *options)
+{
+    bool coded = gallery->rows.data != NULL;
+    int threads = args_threads(options, gallery->n / gallery->isa->tile->nr + 1);
+    struct packing packing = {.gallery = gallery, .y = y};
+    struct scratch scratch = {0};
+    if (gallery->codes != NULL) {
+        spare_layout(NULL, threads, gallery->d, &scratch);
+        size_t bytes = scratch.used;
+        packing.spare = malloc((size_t)threads * sizeof *packing.spare);
+        if (packing.spare == NULL || allocate(&scratch) == NULL) {
+            free(packing.spare);
+            return no_memory(bytes);
+        }
+        spare_layout(packing.spare, threads, gallery->d, &scratch);
+    }
+    find_origin(gallery, y, options != NULL ? options->origin : NULL);
+    threads_run(threads, coded ? code_some : pack_some, &packing);
+    if (scratch.base != NULL)
+        SCRATCH_OPEN_GAPS(scratch.base, scratch.used);
+    free(scratch.base);
+    free(packing.spare);
+    return MMK_OK;
+}
+
+/* coded: the caller's rows stay where they are, and codes are made of them. */
+static enum mmk_status make(enum mmk_similarity similarity, const struct mmk_matrix *y, bool coded,
+                            const struct mmk_options *options, struct mmk_gallery **gallery)
 {
     FP_STATE_DEFAULT();
     const struct isa_row *isa;
@@ -77,8 +163,13 @@ enum mmk_status mmk_gallery_pack(enum mmk_similarity similarity, const struct mm
             MMK_OK)
         return status;
 
+    struct tile_operand operand = operand_of(isa, similarity, &rows);
     struct mmk_gallery made = {
         .isa = isa, .similarity = similarity, .n = rows.rows, .d = rows.columns};
+    if (coded) {
+        made.rows = operand;
+        made.codes = rows.columns <= CODES_MAX_COLUMNS ? isa->codes : NULL;
+    }
     struct scratch scratch = {0};
     gallery_layout(&made, &scratch);
     if ((status = scratch_check(&scratch)) != MMK_OK)
@@ -87,22 +178,38 @@ enum mmk_status mmk_gallery_pack(enum mmk_similarity similarity, const struct mm
         *options->query = (struct mmk_workspace_bytes){0, 0};
         return MMK_OK;
     }
+    size_t bytes = scratch.used;
     struct mmk_gallery *kept = malloc(sizeof *kept);
-    made.memory = scratch.base = aligned_alloc(SCRATCH_ALIGNMENT, scratch.used);
+    made.memory = allocate(&scratch);
     if (kept == NULL || made.memory == NULL) {
+        status = no_memory(bytes);
+    } else {
+        gallery_layout(&made, &scratch);
+        status = fill(&made, &operand, options);
+    }
+    if (status != MMK_OK) {
         free(kept);
         free(made.memory);
-        return args_error(MMK_ERR_NO_MEMORY, "%zu bytes for the gallery could not be allocated",
-                          scratch.used);
+        return status;
     }
-    scratch.used = 0;
-    gallery_layout(&made, &scratch);
-    struct tile_operand operand = operand_of(isa, similarity, &rows);
-    pack_rows(&made, &operand, options != NULL ? options->origin : NULL,
-              args_threads(options, made.n / isa->tile->nr + 1));
+    made.rows.origin = made.origin;
+    made.rows.normalize = NULL; /* the scales are there */
+    made.rows.scale = similarity == MMK_COSINE ? made.coded.scale : NULL;
     *kept = made;
     *gallery = kept;
     return MMK_OK;
+}
+
+enum mmk_status mmk_gallery_pack(enum mmk_similarity similarity, const struct mmk_matrix *y,
+                                 const struct mmk_options *options, struct mmk_gallery **gallery)
+{
+    return make(similarity, y, false, options, gallery);
+}
+
+enum mmk_status mmk_gallery_encode(enum mmk_similarity similarity, const struct mmk_matrix *y,
+                                   const struct mmk_options *options, struct mmk_gallery **gallery)
+{
+    return make(similarity, y, true, options, gallery);
 }
 
 void mmk_gallery_free(struct mmk_gallery *gallery)
@@ -118,10 +225,12 @@ static enum mmk_status check_gallery(const struct mmk_gallery *gallery,
                                      enum mmk_similarity similarity, const struct isa_row *isa,
                                      const struct args_rows *y)
 {
-    if (gallery->isa != isa)
+    bool coded = gallery->rows.data != NULL;
+    if (gallery->isa->tile != isa->tile || (coded && gallery->isa->codes != isa->codes))
         return args_error(MMK_ERR_GALLERY,
-                          "y was packed for %s, and %s is in use; pack it again after mmk_isa_use",
-                          gallery->isa->name, isa->name);
+                          "y was packed for %s:%s, and %s:%s is in use; pack it again after "
+                          "mmk_isa_use",
+                          gallery->isa->name, gallery->isa->extension, isa->name, isa->extension);
     static const char *const names[MMK_SIMILARITY_COUNT] = {"MMK_DOT", "MMK_COSINE",
                                                             "MMK_NEG_SQ_L2"};
     if (gallery->similarity != similarity)
@@ -158,6 +267,11 @@ enum mmk_status gallery_operands(enum mmk_similarity similarity, const struct mm
         operands->n = gallery->n;
         operands->y =
             (struct tile_operand){.rows = gallery->n, .factor = 1.0f, .packed = gallery->packed};
+        if (gallery->rows.data != NULL) {
+            operands->y = gallery->rows;
+            operands->gallery = NULL;
+            operands->coded = gallery->codes != NULL ? gallery : NULL;
+        }
         y_rows.columns = gallery->d;
     } else {
         operands->n = y_rows.rows;

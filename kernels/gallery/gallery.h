@@ -1,10 +1,12 @@
-/* gallery.h - a gallery packed once for many calls (internal).
+/* gallery.h - a gallery packed or coded once for many calls (internal).
  * SPDX-License-Identifier: MIT
  *
  * gallery.c packs it; matrix/ and search/ take it in place of rows.
  */
 #ifndef MMK_GALLERY_H
 #define MMK_GALLERY_H
+
+#include "coded.h"
 
 #include "../isa/isa.h"
 #include "../tile/tile.h"
@@ -17,6 +19,10 @@ struct mmk_gallery {
     float *packed; /* all rows as B, normalised for cosine, less the origin for neg_sq_l2 */
     float *yy;     /* neg_sq_l2: squared norms, */
     float *origin; /* and the origin; else NULL */
+    /* Instead of packed rows, the caller's, and codes of them, if the instruction set has such. */
+    struct tile_operand rows;
+    const struct codes_ops *codes;
+    struct coded_rows coded;
 };
 
 /* Both sides of a call as operands: X, and Y as its rows or packed. */
@@ -24,6 +30,7 @@ struct gallery_operands {
     size_t m, n, d;
     struct tile_operand x, y;
     const struct mmk_gallery *gallery; /* Y packed; NULL: it is not */
+    const struct mmk_gallery *coded;   /* the codes of Y, which is rows; NULL: there are none */
     bool finds_origin; /* the operands need one, and neither gallery nor options have it */
 };
 

@@ -33,7 +33,8 @@ enum {
     ISA_BIT_AVX512_BF16 = 1 << 19,
     /* Not an extension, but what a row may differ in: 512 bits are added, compared and shifted on
      * ports beside those of FMAs. AMD's cores have such ports, Intel's have not. */
-    ISA_BIT_ADD_PORTS = 1 << 20
+    ISA_BIT_ADD_PORTS = 1 << 20,
+    ISA_BIT_DOTPROD = 1 << 21 /* of NEON */
 };
 
 unsigned isa_decode(const struct isa_leaves *leaves);

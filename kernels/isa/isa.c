@@ -39,8 +39,16 @@ static bool usable(enum mmk_isa isa)
 const struct isa_row *isa_suited_row(enum mmk_isa isa, unsigned set)
 {
 #if defined(__x86_64__)
-    if (isa == MMK_ISA_AVX512 && set & ISA_BIT_ADD_PORTS)
+    bool add_ports = set & ISA_BIT_ADD_PORTS;
+    if (isa == MMK_ISA_AVX512 && set & ISA_BIT_AVX512_VNNI)
+        return add_ports ? &isa_row_avx512_vnni_add_ports : &isa_row_avx512_vnni;
+    if (isa == MMK_ISA_AVX2 && set & ISA_BIT_AVX_VNNI)
+        return &isa_row_avx2_vnni;
+    if (isa == MMK_ISA_AVX512 && add_ports)
         return &isa_row_avx512_add_ports;
+#elif defined(__aarch64__)
+    if (isa == MMK_ISA_NEON && set & ISA_BIT_DOTPROD)
+        return &isa_row_neon_dotprod;
 #else
     (void)set; /* there is one row each */
 #endif
@@ -55,22 +63,79 @@ const struct isa_row *isa_builtin_row(enum mmk_isa isa)
     return isa_suited_row(isa, isa_machine_set());
 }
 
-/* `from` is who gave the name. */
+/* Extensions that can be asked for. */
+static const struct {
+    enum mmk_isa isa;
+    const char *name;
+    unsigned bit;
+} extensions[] = {
+    {MMK_ISA_AVX2, "vnni", ISA_BIT_AVX_VNNI},
+    {MMK_ISA_AVX512, "vnni", ISA_BIT_AVX512_VNNI},
+    {MMK_ISA_NEON, "dotprod", ISA_BIT_DOTPROD},
+};
+
+enum { EXTENSIONS = sizeof extensions / sizeof extensions[0] };
+
+/* The set that is left to choose a row from, of this machine's, where `isa` is asked for with an
+ * extension, "base" for none, "" for what there is. False: there is no such extension. *there says
+ * whether the machine has it. */
+static bool with_extension(enum mmk_isa isa, const char *name, unsigned *set, bool *there)
+{
+    unsigned others = 0, wanted = 0;
+    *set = isa_machine_set();
+    *there = true;
+    for (int i = 0; i < EXTENSIONS; i++) {
+        if (extensions[i].isa != isa)
+            continue;
+        if (strcmp(name, extensions[i].name) == 0)
+            wanted = extensions[i].bit;
+        else
+            others |= extensions[i].bit;
+    }
+    if (name[0] == '\0')
+        return true;
+    if (wanted == 0 && strcmp(name, "base") != 0)
+        return false;
+    *there = wanted == 0 || *set & wanted;
+    *set &= ~others;
+    return true;
+}
+
+const struct isa_row *isa_named_row(const char *from, const char *name, enum mmk_status *status)
+{
+    size_t length = strcspn(name, ":");
+    for (unsigned isa = 0; isa < MMK_ISA_COUNT; isa++) {
+        bool there;
+        unsigned set;
+        if (strlen(names[isa]) != length || memcmp(name, names[isa], length) != 0)
+            continue;
+        const char *extension = name[length] == ':' ? name + length + 1 : "";
+        if ((name[length] == ':' && extension[0] == '\0') ||
+            !with_extension((enum mmk_isa)isa, extension, &set, &there))
+            break;
+        const struct isa_row *found = isa_suited_row((enum mmk_isa)isa, set);
+        bool runs = found != NULL && usable((enum mmk_isa)isa) && there;
+        *status = runs ? MMK_OK
+                       : args_error(MMK_ERR_ISA_UNUSABLE, "%s: this machine or build cannot run %s",
+                                    from, name);
+        return runs ? found : NULL;
+    }
+    *status =
+        args_error(MMK_ERR_ISA_UNKNOWN,
+                   "%s: '%s' is no instruction set; there are scalar, avx2, avx512 and neon, and "
+                   "with an extension avx2:vnni, avx512:vnni and neon:dotprod, with "
+                   "':base' none",
+                   from, name);
+    return NULL;
+}
+
 static enum mmk_status row_by_name(const char *from, const char *name, const struct isa_row **row)
 {
-    for (unsigned isa = 0; isa < MMK_ISA_COUNT; isa++) {
-        if (strcmp(name, names[isa]) != 0)
-            continue;
-        const struct isa_row *found = isa_builtin_row((enum mmk_isa)isa);
-        if (found == NULL || !usable((enum mmk_isa)isa))
-            return args_error(MMK_ERR_ISA_UNUSABLE, "%s: this machine or build cannot run %s", from,
-                              name);
+    enum mmk_status status;
+    const struct isa_row *found = isa_named_row(from, name, &status);
+    if (found != NULL)
         *row = found;
-        return MMK_OK;
-    }
-    return args_error(MMK_ERR_ISA_UNKNOWN,
-                      "%s: '%s' is no instruction set; there are scalar, avx2, avx512 and neon",
-                      from, name);
+    return status;
 }
 
 /* What MMK_ISA names, exactly; without it (or with an empty one) the widest usable. */
@@ -91,7 +156,7 @@ static enum mmk_status default_row(const struct isa_row **row)
 
 enum mmk_status isa_resolve(const struct isa_row **row)
 {
-    const struct isa_row *found;
+    const struct isa_row *found = NULL;
     enum mmk_status status = default_row(&found);
     if (status != MMK_OK)
         return status;
@@ -139,4 +204,10 @@ enum mmk_status mmk_isa_in_use(enum mmk_isa *isa)
     if (status == MMK_OK)
         *isa = row->isa;
     return status;
+}
+
+const char *mmk_isa_extension(void)
+{
+    const struct isa_row *row;
+    return isa_current(&row) == MMK_OK ? row->extension : NULL;
 }

@@ -28,6 +28,7 @@ struct infonce_ops;
 struct topk_ops;
 struct exp_ops;
 struct search_ops;
+struct codes_ops;
 
 struct isa_row {
     const char *name;
@@ -39,16 +40,23 @@ struct isa_row {
     const struct topk_ops *topk;
     const struct exp_ops *exp;
     const struct search_ops *search;
+    const struct codes_ops *codes; /* NULL: none that would pay */
     /* Other arithmetic has ports beside those of FMAs: infonce/strip.c puts it between these. */
     bool add_ports;
+    /* Searches are filtered through codes (search/filter.h). Plain C has them for comparison. */
+    bool filters;
+    /* What it uses beyond its instruction set, "base" for nothing: avx512 means the one that suits
+     * the machine, avx512:base and avx512:vnni mean these. */
+    const char *extension;
 };
 
-/* One page each: kernels/rows/row_<isa>.c. A build has those of its architecture. Two of one
- * instruction set have the same tables, and differ in what they suit. */
+/* One page each: kernels/rows/row_<isa>.c. A build has those of its architecture. Several of one
+ * instruction set share their tables, and differ in what they suit, and in extensions. */
 extern const struct isa_row isa_row_scalar;
-extern const struct isa_row isa_row_avx2;
+extern const struct isa_row isa_row_avx2, isa_row_avx2_vnni;
 extern const struct isa_row isa_row_avx512, isa_row_avx512_add_ports;
-extern const struct isa_row isa_row_neon;
+extern const struct isa_row isa_row_avx512_vnni, isa_row_avx512_vnni_add_ports;
+extern const struct isa_row isa_row_neon, isa_row_neon_dotprod;
 
 /* The row in use; NULL until the first call. Loaded with acquire, stored with release: a row that a
  * tool has just filled in is seen whole by other threads. */
@@ -70,6 +78,11 @@ static inline enum mmk_status isa_current(const struct isa_row **row)
 const struct isa_row *isa_builtin_row(enum mmk_isa isa);
 /* or a machine with that decoded set. */
 const struct isa_row *isa_suited_row(enum mmk_isa isa, unsigned set);
+
+/* What a name means: an instruction set, or one with an extension ("avx512:base"). NULL: there is
+ * no such name, or this machine or build cannot run it (*status says which, and mmk_error_detail()
+ * names `from`, who gave the name). */
+const struct isa_row *isa_named_row(const char *from, const char *name, enum mmk_status *status);
 
 /* Makes row the one in use: for mmk_isa_use, and for tools and tests, which may have rows of their
  * own. Whether this machine can run it, the caller has to know. */

@@ -175,7 +175,10 @@ static void describe_cpu(struct isa_machine *machine)
 
 static unsigned find_set(void)
 {
-    return ISA_BIT_SCALAR | (getauxval(AT_HWCAP) & HWCAP_ASIMD ? ISA_BIT_NEON : 0);
+    unsigned long has = getauxval(AT_HWCAP);
+    if (!(has & HWCAP_ASIMD))
+        return ISA_BIT_SCALAR;
+    return ISA_BIT_SCALAR | ISA_BIT_NEON | (has & HWCAP_ASIMDDP ? ISA_BIT_DOTPROD : 0);
 }
 
 /* One line of a small text file, "" when there is none. */

@@ -1,8 +1,9 @@
 /* row_avx2.c - what is there for AVX2 with FMA.
  * SPDX-License-Identifier: MIT
  *
- * 16 registers of 8 floats.
+ * 16 registers of 8 floats. One row is for cores with AVX-VNNI.
  */
+#include "../codes/codes.h"
 #include "../exp/exp.h"
 #include "../infonce/infonce.h"
 #include "../isa/isa.h"
@@ -12,14 +13,11 @@
 #include "../tile/tile.h"
 #include "../topk/topk.h"
 
-const struct isa_row isa_row_avx2 = {
-    .name = "avx2",
-    .isa = MMK_ISA_AVX2,
-    .tile = &tile_ops_avx2,
-    .pair = &pair_ops_avx2,
-    .query = &query_ops_avx2,
-    .infonce = &infonce_ops_avx2,
-    .topk = &topk_ops_avx2,
-    .exp = &exp_ops_avx2,
-    .search = &search_ops_avx2,
-};
+#define TABLES                                                                                     \
+    .name = "avx2", .isa = MMK_ISA_AVX2, .tile = &tile_ops_avx2, .pair = &pair_ops_avx2,           \
+    .query = &query_ops_avx2, .infonce = &infonce_ops_avx2, .topk = &topk_ops_avx2,                \
+    .exp = &exp_ops_avx2, .search = &search_ops_avx2
+
+const struct isa_row isa_row_avx2 = {TABLES, .extension = "base"};
+const struct isa_row isa_row_avx2_vnni = {TABLES, .extension = "vnni", .codes = &codes_ops_avxvnni,
+                                          .filters = true};

@@ -1,9 +1,10 @@
 /* row_avx512.c - what is there for AVX-512 (F, BW, DQ, VL).
  * SPDX-License-Identifier: MIT
  *
- * 32 registers of 16 floats, masks for tails. One row is for Intel's cores and those that are not
- * known, one for AMD's.
+ * 32 registers of 16 floats, masks for tails. For cores with VNNI, and for those without, one row
+ * is for Intel's and those that are not known, one for AMD's.
  */
+#include "../codes/codes.h"
 #include "../exp/exp.h"
 #include "../infonce/infonce.h"
 #include "../isa/isa.h"
@@ -17,6 +18,10 @@
     .name = "avx512", .isa = MMK_ISA_AVX512, .tile = &tile_ops_avx512, .pair = &pair_ops_avx512,   \
     .query = &query_ops_avx512, .infonce = &infonce_ops_avx512, .topk = &topk_ops_avx512,          \
     .exp = &exp_ops_avx512, .search = &search_ops_avx512
+#define BASE TABLES, .extension = "base"
+#define VNNI TABLES, .extension = "vnni", .codes = &codes_ops_avx512vnni, .filters = true
 
-const struct isa_row isa_row_avx512 = {TABLES, .add_ports = false};
-const struct isa_row isa_row_avx512_add_ports = {TABLES, .add_ports = true};
+const struct isa_row isa_row_avx512 = {BASE, .add_ports = false};
+const struct isa_row isa_row_avx512_add_ports = {BASE, .add_ports = true};
+const struct isa_row isa_row_avx512_vnni = {VNNI, .add_ports = false};
+const struct isa_row isa_row_avx512_vnni_add_ports = {VNNI, .add_ports = true};

@@ -1,8 +1,9 @@
 /* row_neon.c - what is there for NEON (AArch64 Advanced SIMD).
  * SPDX-License-Identifier: MIT
  *
- * 32 registers of 4 floats, no masked loads.
+ * 32 registers of 4 floats, no masked loads. One row is for cores with dot products of bytes.
  */
+#include "../codes/codes.h"
 #include "../exp/exp.h"
 #include "../infonce/infonce.h"
 #include "../isa/isa.h"
@@ -12,14 +13,11 @@
 #include "../tile/tile.h"
 #include "../topk/topk.h"
 
-const struct isa_row isa_row_neon = {
-    .name = "neon",
-    .isa = MMK_ISA_NEON,
-    .tile = &tile_ops_neon,
-    .pair = &pair_ops_neon,
-    .query = &query_ops_neon,
-    .infonce = &infonce_ops_neon,
-    .topk = &topk_ops_neon,
-    .exp = &exp_ops_neon,
-    .search = &search_ops_neon,
-};
+#define TABLES                                                                                     \
+    .name = "neon", .isa = MMK_ISA_NEON, .tile = &tile_ops_neon, .pair = &pair_ops_neon,           \
+    .query = &query_ops_neon, .infonce = &infonce_ops_neon, .topk = &topk_ops_neon,                \
+    .exp = &exp_ops_neon, .search = &search_ops_neon
+
+const struct isa_row isa_row_neon = {TABLES, .extension = "base"};
+const struct isa_row isa_row_neon_dotprod = {TABLES, .extension = "dotprod",
+                                             .codes = &codes_ops_neondotprod, .filters = true};

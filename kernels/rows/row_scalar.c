@@ -4,6 +4,7 @@
  * The definition of the bits, and what every machine can run. The same sources compiled for a wide
  * instruction set are the autovec rows (autovec.h).
  */
+#include "../codes/codes.h"
 #include "../exp/exp.h"
 #include "../infonce/infonce.h"
 #include "../isa/isa.h"
@@ -23,4 +24,6 @@ const struct isa_row isa_row_scalar = {
     .topk = &topk_ops_scalar,
     .exp = &exp_ops_scalar,
     .search = &search_ops_scalar,
+    .codes = &codes_ops_scalar,
+    .extension = "base",
 };

@@ -14,6 +14,12 @@
  * The few scores that pass are appended to that row's candidates; when these are full, a bisection
  * over their bits finds a new threshold, and they are cut back (topk_stream_refine).
  *
+ * Many queries have most of their scores ruled out by codes of 8 bits (filter.h): a quarter of the
+ * instructions, and of what is left a product across lanes, then the chain. The first strips of a
+ * gallery, before thresholds are worth something, and those that codes do not decide are done as
+ * without. At 1000 x 100,000 x 512 the products of codes take two thirds of the time, making them
+ * an eighth, what passes them a seventh (k = 10, AVX-512 with VNNI, Zen 5).
+ *
  * One or two queries alone do not pay for packing: their products take the gallery's rows as they
  * lie, transposed in registers (tile_multiply_row), as fast as memory gives them. Cosines are
  * screened before (search.h).
@@ -23,6 +29,7 @@
  * takes all rows of X through it. What is selected is the first k of a total order, so that neither
  * chunks nor workers show in the result.
  */
+#include "filter.h"
 #include "search.h"
 
 #include "../gallery/gallery.h"
@@ -39,6 +46,11 @@
 enum {
     CHUNKS_PER_WORKER = 4, /* at least, for an even end */
     UNSCREENED_STRIPS = 8, /* behind one of which half passed */
+    /* Of a strip's scores one in so many may pass codes; else it is done without, and some behind
+     * it. What passes costs some five times what it costs among all others. */
+    FILTERED_FEW = 16,
+    UNFILTERED_STRIPS = 8,
+    WAITING_FEW = 8, /* columns that may wait for their products beyond a chunk */
     STRIP_FLOATS = TILE_BLOCK_ROWS * SEARCH_STRIP
 };
 
@@ -59,6 +71,11 @@ struct candidates {
     size_t stream_bytes;
 };
 
+/* A pair that codes let pass: a row of the batch, and a column of the chunk. */
+struct hit {
+    uint32_t row, col;
+};
+
 /* Columns that have passed the screen, in order, and wait for their products. */
 struct passed {
     size_t count;
@@ -67,9 +84,14 @@ struct passed {
 
 struct worker {
     float *packed_b, *yy, *strip;
-    struct passed passed[SEARCH_UNPACKED_ROWS];
-    size_t unscreened; /* strips to come, since most of one passed */
-    float *spare;      /* 2 d floats, of tile_neg_sq_l2_block */
+    struct passed *passed;  /* of each row that is screened or filtered */
+    size_t unscreened;      /* strips to come, since most of one passed */
+    struct coded_rows made; /* of a chunk, where there are none in a gallery */
+    struct coded_spare coding;
+    struct hit *hits;    /* of the last strip that was filtered, */
+    size_t hit_count;    /* whose rows are on their way */
+    uint8_t *unfiltered; /* of each block of rows: strips to come that are not filtered */
+    float *spare;        /* 2 d floats, of tile_neg_sq_l2_block */
     struct candidates rows, cols;
     bool *open; /* blocks of rows with a stream that is open */
     struct topk_stream joined[2];
@@ -83,13 +105,18 @@ struct search {
     size_t d;
     struct tile_operand x, y;
     const struct mmk_gallery *gallery; /* Y packed; NULL: it is not */
+    const struct mmk_gallery *coded;   /* or only coded; NULL: it is not */
     struct side row_side, col_side;
     int threads;
     size_t batch; /* rows of X at a time */
     size_t chunk; /* columns */
 
-    bool unpacked;     /* X is one or two rows, normalised, and Y is taken as it lies */
-    bool screened;     /* and few of its rows are multiplied */
+    bool unpacked;      /* X is one or two rows, normalised, and Y is taken as it lies */
+    bool screened;      /* and few of its rows are multiplied */
+    bool without_codes; /* as the caller wants it */
+    bool filtered;      /* few products are made of those that codes let pass */
+    struct filter filter;
+    const float *held; /* X, row by row */
     bool finds_origin; /* neg_sq_l2: Y's own, */
     float *origin;     /* which stands here */
     float *rows_a, *xx;
@@ -102,6 +129,7 @@ struct chunk {
     const float *packed_b, *yy;
     size_t packed_cols, packed_col;
     struct tile_fetch next; /* rows of Y that are packed next */
+    struct coded_rows coded;
 };
 
 /* ---- Candidates ------------------------------------------------------------------------------ */
@@ -213,22 +241,43 @@ static float screen_reach(size_t d)
     return (2 * (float)d + 64) * 0x1p-24f;
 }
 
+/* New candidates of a filtered row with which its threshold is old: the lower it is, the more
+ * passes. */
+static bool is_stale(const struct search *p, const struct topk_stream *stream)
+{
+    return p->filtered && !stream->open &&
+           stream->count >= topk_refined(stream->k) + size_max(stream->k / 2, 8);
+}
+
 /* The products of what waits, and of these what reaches the threshold of today. */
-static void take_passed(const struct search *p, struct worker *w, size_t r)
+static void take_passed(const struct search *p, struct worker *w, size_t batch_row, size_t r)
 {
     struct passed *passed = &w->passed[r];
     struct candidates *rows = &w->rows;
-    float scores[TILE_MAX_NR];
+    float scores[TILE_MAX_NR], yy[TILE_MAX_NR];
+    bool norms = p->similarity == MMK_NEG_SQ_L2;
     if (passed->count == 0)
         return;
-    tile_multiply_listed(p->isa->tile, p->d, p->rows_a + r * p->d, &p->y, passed->columns,
-                         passed->count, scores);
+    tile_multiply_listed(p->isa->tile, p->d, p->held + r * p->d, &p->y, passed->columns,
+                         passed->count, scores, norms ? yy : NULL);
+    for (size_t i = 0; norms && i < passed->count; i++)
+        tile_neg_sq_l2_block(p->isa->tile, p->isa->pair, p->d, &p->x, batch_row + r, 1, p->xx + r,
+                             &p->y, passed->columns[i], 1, &yy[i], 1.0f, &scores[i], 1, w->spare);
     for (size_t i = 0; i < passed->count; i++)
         if (scores[i] >= rows->at_least[r])
             search_append(&rows->streams[r], scores[i], passed->columns[i]);
     passed->count = 0;
-    if (search_is_full(&rows->streams[r], SEARCH_ROW_ROOM))
+    if (search_is_full(&rows->streams[r], SEARCH_ROW_ROOM) || is_stale(p, &rows->streams[r]))
         candidates_refine(p, rows, r);
+}
+
+/* Column j waits for its product with row r. */
+static void pass_column(const struct search *p, struct worker *w, size_t batch_row, size_t r,
+                        size_t j)
+{
+    if (w->passed[r].count == SEARCH_STRIP)
+        take_passed(p, w, batch_row, r);
+    w->passed[r].columns[w->passed[r].count++] = (uint32_t)j;
 }
 
 /* Looks at columns [col, col + cols) for row r. What is NaN passes. */
@@ -236,16 +285,13 @@ static void screen_row(const struct search *p, struct worker *w, size_t row, siz
                        size_t cols)
 {
     float cosines[SEARCH_STRIP], at_least = w->rows.at_least[r] - screen_reach(p->d);
-    struct passed *passed = &w->passed[r];
     size_t hits = 0;
     p->isa->query->query[MMK_COSINE](cols, p->d, tile_operand_row(&p->x, row + r),
                                      tile_operand_row(&p->y, col), p->y.ld, cosines);
     for (size_t j = 0; j < cols; j++) {
         if (cosines[j] < at_least)
             continue;
-        if (passed->count == SEARCH_STRIP)
-            take_passed(p, w, r);
-        passed->columns[passed->count++] = (uint32_t)(col + j);
+        pass_column(p, w, row, r, col + j);
         hits++;
     }
     if (hits > cols / 2)
@@ -263,9 +309,53 @@ static bool screen_strip(const struct search *p, struct worker *w, size_t row, s
         if (screens)
             screen_row(p, w, row, r, col, cols);
         else
-            take_passed(p, w, r); /* in the order of their columns */
+            take_passed(p, w, row, r); /* in the order of their columns */
     w->unscreened -= !screens && w->unscreened > 0;
     return screens;
+}
+
+/* The hits of the strip before: those whose products across lanes do not rule them out wait for
+ * their chains. */
+static void take_hits(const struct search *p, struct worker *w, size_t batch_row,
+                      const struct chunk *chunk)
+{
+    for (size_t h = 0; h < w->hit_count; h++) {
+        size_t r = w->hits[h].row, j = w->hits[h].col;
+        if (filter_pair(&p->filter, &chunk->coded, &p->x, batch_row + r, r, &p->y, chunk->col + j,
+                        j, w->rows.at_least[r]))
+            pass_column(p, w, batch_row, r, chunk->col + j);
+    }
+    w->hit_count = 0;
+}
+
+/* Whether codes have dealt with the strip: its rows have thresholds, and few of its scores may
+ * reach them. */
+static bool filter_scores(const struct search *p, struct worker *w, size_t batch_row, size_t row,
+                          const struct chunk *chunk, size_t j, const struct search_strip *strip)
+{
+    size_t block = row / TILE_BLOCK_ROWS, passed = SIZE_MAX;
+    struct codes_pair pairs[TILE_BLOCK_ROWS * SEARCH_STRIP];
+    bool filters = !w->open[block] && w->unfiltered[block] == 0;
+    if (w->unfiltered[block] > 0)
+        w->unfiltered[block]--;
+    if (filters)
+        passed = filter_strip(&p->filter, &chunk->coded, row, strip->rows, j, strip->cols,
+                              w->rows.at_least + row,
+                              p->similarity == MMK_NEG_SQ_L2 ? p->xx + row : NULL, pairs);
+    take_hits(p, w, batch_row, chunk);
+    if (passed > strip->rows * strip->cols / FILTERED_FEW) {
+        if (filters)
+            w->unfiltered[block] = UNFILTERED_STRIPS;
+        for (size_t r = row; r < row + strip->rows; r++)
+            take_passed(p, w, batch_row, r); /* in the order of their columns */
+        return false;
+    }
+    for (; w->hit_count < passed; w->hit_count++) {
+        struct codes_pair *pair = &pairs[w->hit_count];
+        tile_fetch_row(tile_operand_row(&p->y, strip->first_col + pair->col), p->d);
+        w->hits[w->hit_count] = (struct hit){(uint32_t)row + pair->row, (uint32_t)j + pair->col};
+    }
+    return true;
 }
 
 /* X as it is multiplied with, and its squared norms; each worker does a part. */
@@ -273,9 +363,12 @@ static void hold_batch(const struct search *p, size_t row, size_t rows, size_t i
 {
     const struct tile_ops *tile = p->isa->tile;
     bool norms = p->similarity == MMK_NEG_SQ_L2;
+    if (p->filtered)
+        filter_hold_rows(&p->filter, &p->x, row, rows, norms ? p->xx : NULL, &p->workers[id].coding,
+                         id, team);
     if (!p->unpacked) {
         tile_pack_columns(tile, &p->x, row, rows, p->d, p->rows_a, id, team);
-        if (norms)
+        if (norms && !p->filtered)
             tile_row_squares(tile, &p->x, row, rows, p->d, p->xx, id, team);
         return;
     }
@@ -283,10 +376,35 @@ static void hold_batch(const struct search *p, size_t row, size_t rows, size_t i
         tile_hold_row(tile, p->d, &p->x, row + r, p->rows_a + r * p->d, norms ? &p->xx[r] : NULL);
 }
 
+/* Packs the chunk for this worker. */
+static void pack_chunk(const struct search *p, struct worker *w, struct chunk *chunk)
+{
+    const struct tile_ops *tile = p->isa->tile;
+    chunk->packed_b = w->packed_b;
+    chunk->packed_cols = chunk->cols;
+    tile_pack(tile, &p->y, chunk->col, chunk->cols, p->d, w->packed_b, 0, 1);
+    if (p->similarity == MMK_NEG_SQ_L2)
+        tile_sum_squares(tile, p->d, w->packed_b, chunk->cols, w->yy, 0, 1);
+}
+
+/* The chunk's codes: the gallery's, or made now. */
+static void hold_codes(const struct search *p, struct worker *w, struct chunk *chunk)
+{
+    bool norms = p->similarity == MMK_NEG_SQ_L2;
+    if (p->coded != NULL) {
+        chunk->coded = coded_from(&p->coded->coded, chunk->col, p->d);
+        return;
+    }
+    if (norms)
+        tile_row_squares(p->isa->tile, &p->y, chunk->col, chunk->cols, p->d, w->yy, 0, 1);
+    coded_make(p->isa->codes, &p->y, chunk->col, chunk->cols, p->d, norms ? w->yy : NULL, &w->made,
+               &w->coding, 0, 1);
+    chunk->coded = w->made;
+}
+
 /* Where the chunk is packed; packs it, unless it is. */
 static void hold_chunk(const struct search *p, struct worker *w, struct chunk *chunk)
 {
-    const struct tile_ops *tile = p->isa->tile;
     if (p->gallery != NULL) {
         chunk->packed_b = p->gallery->packed;
         chunk->yy = p->gallery->yy;
@@ -294,14 +412,14 @@ static void hold_chunk(const struct search *p, struct worker *w, struct chunk *c
         chunk->packed_col = chunk->col;
         return;
     }
+    chunk->yy = w->yy;
+    if (p->filtered) {
+        hold_codes(p, w, chunk);
+        return; /* packed when a strip wants it */
+    }
     if (p->unpacked)
         return;
-    chunk->packed_b = w->packed_b;
-    chunk->yy = w->yy;
-    chunk->packed_cols = chunk->cols;
-    tile_pack(tile, &p->y, chunk->col, chunk->cols, p->d, w->packed_b, 0, 1);
-    if (p->similarity == MMK_NEG_SQ_L2)
-        tile_sum_squares(tile, p->d, w->packed_b, chunk->cols, w->yy, 0, 1);
+    pack_chunk(p, w, chunk);
     /* The next chunk that is likely to be this worker's. */
     size_t after = size_min(chunk->col + (size_t)p->threads * p->chunk, p->y.rows);
     chunk->next = (struct tile_fetch){p->y.data + after * p->y.ld,
@@ -326,15 +444,28 @@ static void search_chunk(const struct search *p, struct worker *w, size_t row, s
                                          (uint32_t)(row + i), (uint32_t)(col + j)};
             if (p->screened && screen_strip(p, w, row, rows, col + j, strip.cols))
                 continue;
+            if (p->filtered) {
+                if (filter_scores(p, w, row, i, &chunk, j, &strip))
+                    continue;
+                if (chunk.packed_b == NULL && !p->unpacked)
+                    pack_chunk(p, w, &chunk);
+            }
             struct tile_fetch fetch = tile_fetch_piece(&chunk.next, piece++, blocks * strips);
             multiply_strip(p, w, &chunk, row, rows, i, j, &strip, fetch);
             if (p->row_side.k != 0)
                 filter_rows(p, w, &strip, i);
+            for (size_t r = i; p->filtered && r < i + strip.rows; r++)
+                if (is_stale(p, &w->rows.streams[r]))
+                    candidates_refine(p, &w->rows, r);
             if (p->col_side.k != 0)
                 filter_columns(p, w, &strip, j);
         }
-    for (size_t r = 0; p->screened && r < rows; r++)
-        take_passed(p, w, r);
+    if (p->filtered)
+        take_hits(p, w, row, &chunk);
+    size_t enough = p->filtered ? WAITING_FEW : 1; /* a product of one takes as long as of 16 */
+    for (size_t r = 0; (p->screened || p->filtered) && r < rows; r++)
+        if (w->passed[r].count >= enough)
+            take_passed(p, w, row, r);
     if (p->col_side.k == 0)
         return;
     const struct side *side = &p->col_side;
@@ -396,11 +527,14 @@ static void take_part(void *search, size_t id, size_t team)
             if (p->row_side.k != 0) {
                 candidates_reset(&p->workers[other].rows, &p->row_side, b.rows);
                 memset(p->workers[other].open, 1, b.rows / TILE_BLOCK_ROWS + 1);
+                memset(p->workers[other].unfiltered, 0, b.rows / TILE_BLOCK_ROWS + 1);
             }
         threads_wait(team);
         /* In order: a stream's candidates come in the order of their indices, of which the lower
          * wins where scores are equal. */
         threads_each(team, chunks, chunk_task, &b);
+        for (size_t r = 0; p->filtered && r < b.rows; r++)
+            take_passed(p, b.w, row, r);
         threads_wait(team);
         if (p->row_side.k == 0)
             continue;
@@ -437,6 +571,16 @@ static void worker_layout(const struct search *p, struct worker *w, struct scrat
     candidates_layout(&w->rows, &p->row_side, p->batch, scratch);
     candidates_layout(&w->cols, &p->col_side, p->chunk, scratch);
     w->open = scratch_take(scratch, p->batch / TILE_BLOCK_ROWS + 1, sizeof *w->open);
+    w->unfiltered = scratch_take(scratch, p->batch / TILE_BLOCK_ROWS + 1, sizeof *w->unfiltered);
+    if (p->screened || p->filtered)
+        w->passed = scratch_take(scratch, p->batch, sizeof *w->passed);
+    if (p->filtered) {
+        size_t hits = TILE_BLOCK_ROWS * SEARCH_STRIP / FILTERED_FEW;
+        w->hits = scratch_take(scratch, hits, sizeof *w->hits);
+        coded_spare_layout(&w->coding, p->d, scratch);
+        if (p->coded == NULL)
+            coded_layout(&w->made, p->chunk, p->d, scratch);
+    }
     w->scratch_memory = scratch_take(scratch, 1, topk_scratch_bytes(k));
     if (p->threads > 1 && p->row_side.k != 0)
         for (int i = 0; i < 2; i++)
@@ -452,6 +596,9 @@ static void search_layout(struct search *p, struct scratch *scratch)
         p->origin = scratch_take(scratch, p->d, sizeof(float));
     if (p->finds_origin)
         p->x.origin = p->y.origin = p->origin;
+    if (p->filtered)
+        filter_layout(&p->filter, p->batch, scratch);
+    p->held = p->filtered ? p->filter.held : p->rows_a;
     p->workers = scratch_take(scratch, (size_t)p->threads, sizeof *p->workers);
     for (int i = 0; i < p->threads; i++) {
         struct worker measured;
@@ -465,8 +612,8 @@ static void workers_init(struct search *p)
     for (int i = 0; i < p->threads; i++) {
         struct worker *w = &p->workers[i];
         topk_scratch_init(&w->scratch, k, w->scratch_memory);
-        w->unscreened = 0;
-        for (size_t r = 0; r < SEARCH_UNPACKED_ROWS; r++)
+        w->unscreened = w->hit_count = 0;
+        for (size_t r = 0; (p->screened || p->filtered) && r < p->batch; r++)
             w->passed[r].count = 0;
         /* Filters look at whole rows of a strip, also where its tiles have not come. */
         memset(w->strip, 0, STRIP_FLOATS * sizeof *w->strip);
@@ -497,6 +644,17 @@ static bool is_screened(const struct search *p)
 {
     enum { MOST_COLUMNS = 1 << 16 }; /* screen_reach takes roundings for small */
     return p->unpacked && p->col_side.k == 0 && p->similarity == MMK_COSINE && p->d <= MOST_COLUMNS;
+}
+
+/* Whether codes pay: made of every row of Y, they save three quarters of the products, but for the
+ * first ones, until thresholds are worth something. Those of a gallery are there. */
+static bool is_filtered(const struct search *p)
+{
+    size_t full = FILTER_FULL_DEPTH, n = p->y.rows, k = p->row_side.k;
+    bool many = p->x.rows * size_min(p->d, full) >= FILTER_LEAST_ROWS * full;
+    return p->isa->filters && !p->without_codes && p->gallery == NULL && p->col_side.k == 0 &&
+           p->d >= FILTER_LEAST_DEPTH && p->d <= CODES_MAX_COLUMNS && (many || p->coded != NULL) &&
+           n >= FILTER_LEAST_COLS && n / FILTER_COLS_A_RESULT >= k;
 }
 
 /* How many rows are a batch: all of them, where the columns' results are wanted too. */
@@ -534,7 +692,10 @@ static enum mmk_status search_call(struct search *p, const struct mmk_options *o
     if (work) {
         p->threads = args_threads(options, size_blocks(n, SEARCH_STRIP));
         p->unpacked = m <= SEARCH_UNPACKED_ROWS && p->gallery == NULL;
-        p->screened = is_screened(p);
+        p->filtered = is_filtered(p);
+        p->screened = !p->filtered && is_screened(p);
+        p->filter = (struct filter){
+            .codes = p->isa->codes, .isa = p->isa, .similarity = p->similarity, .d = p->d};
         p->chunk = chunk_cols(p);
         p->batch = batch_rows(p);
         search_layout(p, &scratch);
@@ -579,9 +740,11 @@ enum mmk_status mmk_search(const struct mmk_search_problem *problem,
     struct search p = {.isa = isa,
                        .similarity = problem->similarity,
                        .d = o.d,
+                       .without_codes = problem->without_codes != 0,
                        .x = o.x,
                        .y = o.y,
                        .gallery = o.gallery,
+                       .coded = o.coded,
                        .finds_origin = o.finds_origin,
                        .row_side = side_of(&for_x, SEARCH_ROW_ROOM),
                        .col_side = side_of(&for_y, SEARCH_COLUMN_ROOM)};

@@ -217,12 +217,12 @@ void tile_multiply_row(const struct tile_ops *ops, size_t d, const float *a,
 
 void tile_multiply_listed(const struct tile_ops *ops, size_t d, const float *a,
                           const struct tile_operand *b, const uint32_t *list, size_t count,
-                          float *c)
+                          float *c, float *squares)
 {
     struct unpacked_rows rows;
     for (size_t i = 0; i < count; i++)
         set_unpacked(&rows, i, b, d, list[i]);
-    ops->row_product(count, d, a, rows.row, b->origin, is_scaled(b) ? rows.scale : NULL, c, NULL,
+    ops->row_product(count, d, a, rows.row, b->origin, is_scaled(b) ? rows.scale : NULL, c, squares,
                      a);
 }
 

@@ -250,7 +250,7 @@ void tile_multiply_row(const struct tile_ops *ops, size_t d, const float *a,
 /* The same for the rows of B that are listed, count <= TILE_MAX_NR. */
 void tile_multiply_listed(const struct tile_ops *ops, size_t d, const float *a,
                           const struct tile_operand *b, const uint32_t *list, size_t count,
-                          float *c);
+                          float *c, float *squares);
 
 /* Row r of A as tile_multiply_row wants it, d floats: scaled, or less the origin; *square, unless
  * NULL, is the squared norm of what is left, one FMA chain. */

@@ -24,7 +24,7 @@
     "infonce_negatives_forward_backward sigmoid_forward_backward csd_sigmoid_forward_backward "    \
     "uniformity_forward_backward "
 #define MATRICES "dot_matrix cosine_matrix neg_sq_l2_matrix gallery_matrix "
-#define SEARCHES "search search_both gallery_search "
+#define SEARCHES "search search_both gallery_search coded_search "
 #define QUERIES  "dot_query cosine_query cosine_query_norms neg_sq_l2_query squared_norms "
 
 /* Candidates of one row or column, as search.c and topk_stream.c lay them out: twice k and a
@@ -123,18 +123,51 @@ static const struct brink {
     {LOSSES, 'd', WIDE_CHUNK, {.m = 3, .n = 3, .logit_scale = 1e22f}, 0},
     /* Candidates: SEARCH_SMALL_CHUNK_BYTES, SEARCH_STREAMS_BYTES, SEARCH_COLUMN_STREAMS_BYTES. */
     {SEARCHES, 'n', SEARCH_SMALL_CHUNK_BYTES / 4 / 192, {.m = 3, .d = 192, .k = 4}, 0},
-    {"search gallery_search ",
+    {"search gallery_search coded_search ",
      'm',
      SEARCH_STREAMS_BYTES / STREAM_BYTES / TILE_BLOCK_ROWS *TILE_BLOCK_ROWS,
      {.n = 1100, .d = 1, .k = STREAM_K},
      SLOW},
     /* A second batch, after one in which every row has got its threshold. */
-    {"search gallery_search ", 'm', SEARCH_SUPER_ROWS, {.n = 200, .d = 1, .k = 1}, SLOW},
+    {"search gallery_search coded_search ",
+     'm',
+     SEARCH_SUPER_ROWS,
+     {.n = 200, .d = 1, .k = 1},
+     SLOW},
     {"search_both ",
      'n',
      SEARCH_COLUMN_STREAMS_BYTES / COLUMN_STREAM_BYTES / SEARCH_STRIP *SEARCH_STRIP,
      {.m = 1100, .d = 1, .k = STREAM_K},
      SLOW},
+    /* Codes: FILTER_LEAST_ROWS, FILTER_LEAST_COLS, FILTER_LEAST_DEPTH, FILTER_FULL_DEPTH; k at
+     * FILTER_COLS_A_RESULT; rows of a strip of them, and of a block; columns of a quad and of what
+     * is made at a time. */
+    {"search ",
+     'm',
+     FILTER_LEAST_ROWS - 1,
+     {.n = FILTER_LEAST_COLS, .d = FILTER_FULL_DEPTH, .k = 3},
+     0},
+    {"search ",
+     'n',
+     FILTER_LEAST_COLS - 1,
+     {.m = FILTER_LEAST_ROWS, .d = FILTER_FULL_DEPTH + 3, .k = 10},
+     0},
+    {"search coded_search ",
+     'd',
+     FILTER_LEAST_DEPTH - 1,
+     {.m = 260, .n = FILTER_LEAST_COLS + 34, .k = 2},
+     SLOW},
+    {"search coded_search ",
+     'd',
+     FILTER_FULL_DEPTH - 1,
+     {.m = 33, .n = FILTER_LEAST_COLS, .k = 2},
+     SLOW},
+    {"search ",
+     'k',
+     FILTER_LEAST_COLS / FILTER_COLS_A_RESULT,
+     {.m = 85, .n = FILTER_LEAST_COLS, .d = 100},
+     0},
+    {"search coded_search ", 'm', 98, {.n = FILTER_LEAST_COLS + 5, .d = 130, .k = 1}, 0},
     /* Rows of a pair or a query: QUERY_NEAR_BYTES, QUERY_NEAR_PAIR_BYTES, PAIR_LONG_ROW,
      * PAIR_LONG_PIECE, PAIR_FAR_ROW, PAIR_FAR_PIECE, PAIR_LONG_PIECE_NEON, PAIR_FAR_BYTES. */
     {QUERIES, 'n', QUERY_NEAR_BYTES / 4 / 64, {.d = 64}, 0},
@@ -166,7 +199,11 @@ static const struct brink {
      0,
      {.m = 2, .n = 2, .d = BEYOND_16, .k = 1},
      SLOW},
-    {"search gallery_search ", '=', 0, {.m = 2, .n = BEYOND_16 + 70, .d = 1, .k = BEYOND_16}, SLOW},
+    {"search gallery_search coded_search ",
+     '=',
+     0,
+     {.m = 2, .n = BEYOND_16 + 70, .d = 1, .k = BEYOND_16},
+     SLOW},
     {LOSSES "multi_infonce_forward ", '=', 0, {.m = BEYOND_16, .n = 2, .d = 1}, SLOW},
     {LOSSES "multi_infonce_forward ", '=', 0, {.m = 2, .n = BEYOND_16, .d = 1}, SLOW},
     /* A result that goes past the caches, MATRIX_PAST_CACHE_BYTES; one size, for it is long;

@@ -83,12 +83,18 @@ static uint64_t seed_of(const char *kernel, const char *shape)
     return hash;
 }
 
-static void add_memory(struct trial *t, const char *shape_text, struct memory *memory)
+/* Without codes, which not every machine has. */
+static void add_memory(struct run *run, struct trial *t, const char *shape_text,
+                       struct memory *memory)
 {
     struct mmk_workspace_bytes bytes;
+    bool filters = run->row.filters;
     if (!t->kernel->takes_threads)
         return;
-    if (trial_query(t, MEMORY_THREADS, &bytes) != MMK_OK)
+    run->row.filters = false; /* it is in use */
+    enum mmk_status status = trial_query(t, MEMORY_THREADS, &bytes);
+    run->row.filters = filters;
+    if (status != MMK_OK)
         options_error("%s, shape %s: a query returned an error: %s.", t->kernel->name, shape_text,
                       mmk_error_detail());
     memory->shapes++;
@@ -102,7 +108,6 @@ static void fingerprint_trial(struct run *run, size_t k, const struct shape *sha
     struct trial t;
     struct verdict verdict;
     /* Of its own: else shapes that have the same rows would have one error. */
-    (void)run;
     seed ^= seed_of(kernels[k]->name, shape_text);
     if (!trial_open(&t, kernels[k], shape, fill, seed))
         options_error("no memory for %s, shape %s; use a smaller --shape.", kernels[k]->name,
@@ -123,7 +128,7 @@ static void fingerprint_trial(struct run *run, size_t k, const struct shape *sha
         options_error("%s, shape %s returned an error: %s.", kernels[k]->name, shape_text,
                       mmk_error_detail());
     if (fill == FILL_NORMAL)
-        add_memory(&t, shape_text, &memories[k]);
+        add_memory(run, &t, shape_text, &memories[k]);
     struct fingerprint *f = &fingerprints[k][fill];
     f->hash = (f->hash ^ trial_fingerprint(&t)) * 0x9e3779b97f4a7c15u;
     f->hash ^= f->hash >> 29;

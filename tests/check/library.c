@@ -56,6 +56,10 @@ static const char *lacked_one; /* see library_lacked */
              (enum mmk_similarity similarity, const struct mmk_matrix *y,                          \
               const struct mmk_options *options, struct mmk_gallery **gallery),                    \
              (similarity, y, options, gallery), MMK_ERR_NULL)                                      \
+    FUNCTION(enum mmk_status, mmk_gallery_encode,                                                  \
+             (enum mmk_similarity similarity, const struct mmk_matrix *y,                          \
+              const struct mmk_options *options, struct mmk_gallery **gallery),                    \
+             (similarity, y, options, gallery), MMK_ERR_NULL)                                      \
     FUNCTION(enum mmk_status, mmk_infonce,                                                         \
              (const struct mmk_infonce_problem *problem,                                           \
               const struct mmk_infonce_results *results, const struct mmk_options *options),       \

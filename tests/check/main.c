@@ -37,6 +37,8 @@ static int find_variant(const struct run *run, const char *name)
 static void choose_variant(struct run *run, const char *source, const char *name)
 {
     int v = find_variant(run, name);
+    if (v < 0 && !run->library && variants_add_named(run->variants, &run->variant_count, name))
+        v = run->variant_count - 1;
     if (v < 0) {
         char known[256] = "";
         for (int i = 0; i < run->variant_count; i++)

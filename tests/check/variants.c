@@ -6,6 +6,8 @@
 
 #include "../../kernels/rows/autovec.h"
 
+#include <string.h>
+
 int variants_find(struct variant variants[VARIANT_MAX])
 {
     int count = 0;
@@ -13,13 +15,13 @@ int variants_find(struct variant variants[VARIANT_MAX])
         const struct isa_row *row = isa_builtin_row((enum mmk_isa)isa);
         if (row)
             variants[count++] =
-                (struct variant){row->name, *row, false, mmk_isa_usable((enum mmk_isa)isa)};
+                (struct variant){row->name, *row, false, false, mmk_isa_usable((enum mmk_isa)isa)};
     }
     for (int isa = 0; isa < MMK_ISA_COUNT; isa++) {
         struct isa_row row;
         if (autovec_row((enum mmk_isa)isa, &row))
             variants[count++] =
-                (struct variant){row.name, row, false, mmk_isa_usable((enum mmk_isa)isa)};
+                (struct variant){row.name, row, false, false, mmk_isa_usable((enum mmk_isa)isa)};
     }
     return count;
 }
@@ -39,12 +41,26 @@ int variants_find_theirs(struct variant variants[VARIANT_MAX])
     return count;
 }
 
+bool variants_add_named(struct variant variants[VARIANT_MAX], int *count, const char *name)
+{
+    enum mmk_status status;
+    const struct isa_row *row = isa_named_row("--isa", name, &status);
+    bool known = row || status == MMK_ERR_ISA_UNUSABLE;
+    if (!strchr(name, ':') || !known || *count == VARIANT_MAX)
+        return false;
+    variants[(*count)++] = (struct variant){
+        .name = name, .row = row ? *row : isa_row_scalar, .named = true, .usable = status};
+    return true;
+}
+
 enum mmk_status variant_use(const struct variant *variant, bool other, struct isa_row *row)
 {
     if (variant->theirs)
         return mmk_isa_use(variant->name);
     *row = variant->row;
     row->add_ports ^= other;
+    if (!variant->named && row->codes)
+        row->filters ^= other;
     isa_use_row(row);
     return MMK_OK;
 }

@@ -195,6 +195,7 @@ static void call_all(struct trial *t, const char *what, size_t number)
             continue;
         struct isa_row row = *isa_builtin_row((enum mmk_isa)isa);
         row.add_ports = number >> isa & 1;
+        row.filters = row.codes && number >> isa & 2;
         isa_use_row(&row);
         snprintf(who, sizeof who, "%s, %s", what, row.name);
         trial_poison(t);

@@ -151,6 +151,20 @@ static enum mmk_status run_gallery(enum mmk_similarity similarity, int threads, 
     return status;
 }
 
+static enum mmk_status run_coded(enum mmk_similarity similarity, int threads, float *out)
+{
+    struct mmk_gallery *gallery;
+    enum mmk_status status = mmk_gallery_encode(similarity, Y, OPTIONS(threads), &gallery);
+    if (status != MMK_OK)
+        return status;
+    const struct mmk_topk_results for_x = topk_out(TAKE(M * K), TAKE(M * K), M);
+    status = mmk_search(
+        &(struct mmk_search_problem){.x = X, .y = PACKED(gallery), .similarity = similarity},
+        &(struct mmk_search_results){.for_x = &for_x}, OPTIONS(threads));
+    mmk_gallery_free(gallery);
+    return status;
+}
+
 static enum mmk_status run_search(enum mmk_similarity similarity, int threads, float *out)
 {
     const struct mmk_topk_results for_x = topk_out(TAKE(M * K), TAKE(M * K), M);
@@ -302,6 +316,7 @@ const struct call calls[] = {
     {"similarity_query", false, false, run_query},
     {"similarity_rows", true, true, run_rows},
     {"gallery_pack", true, true, run_gallery},
+    {"gallery_encode", true, true, run_coded},
     {"search", true, true, run_search},
     {"topk", true, true, run_topk},
     {"infonce", true, true, run_infonce},

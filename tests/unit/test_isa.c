@@ -2,6 +2,7 @@
  * SPDX-License-Identifier: MIT
  */
 #include "../../bench/machine/caches.h"
+#include "../../kernels/codes/codes.h"
 #include "../../kernels/exp/exp.h"
 #include "../../kernels/infonce/infonce.h"
 #include "../../kernels/isa/decode.h"
@@ -345,11 +346,67 @@ static void use_each_exactly(void **state)
     assert_int_equal(in_use(), widest());
 }
 
+/* "NAME:base" and "NAME:EXTENSION" are these exactly, or an error. */
+static void use_extensions_exactly(void **state)
+{
+    (void)state;
+    char name[32];
+    for (unsigned i = 0; i < MMK_ISA_COUNT; i++) {
+        enum mmk_isa isa = (enum mmk_isa)i;
+        snprintf(name, sizeof name, "%s:base", mmk_isa_name(isa));
+        enum mmk_status usable = mmk_isa_usable(isa);
+        assert_int_equal(mmk_isa_use(name), usable);
+        if (usable != MMK_OK)
+            continue;
+        assert_int_equal(in_use(), isa);
+        assert_string_equal(mmk_isa_extension(), "base");
+    }
+    assert_int_equal(mmk_isa_use("scalar"), MMK_OK);
+    bool has = mmk_isa_usable(MMK_ISA_AVX512) == MMK_OK && isa_machine_set() & ISA_BIT_AVX512_VNNI;
+    assert_int_equal(mmk_isa_use("avx512:vnni"), has ? MMK_OK : MMK_ERR_ISA_UNUSABLE);
+    assert_int_equal(in_use(), has ? MMK_ISA_AVX512 : MMK_ISA_SCALAR);
+    assert_string_equal(mmk_isa_extension(), has ? "vnni" : "base");
+    setenv("MMK_ISA", "avx512:vnni", 1);
+    assert_int_equal(mmk_isa_use(NULL), has ? MMK_OK : MMK_ERR_ISA_UNUSABLE);
+    assert_string_equal(mmk_isa_extension(), has ? "vnni" : "base");
+    if (has) {
+        const struct isa_row *with, *without;
+        assert_int_equal(isa_current(&with), MMK_OK);
+        assert_int_equal(mmk_isa_use("avx512"), MMK_OK);
+        assert_string_equal(mmk_isa_extension(), "vnni");
+        assert_int_equal(mmk_isa_use("avx512:base"), MMK_OK);
+        assert_int_equal(isa_current(&without), MMK_OK);
+        assert_true(with->filters && with->codes != NULL);
+        assert_true(!without->filters && without->codes == NULL);
+        assert_int_equal(with->add_ports, without->add_ports);
+    }
+    setenv("MMK_ISA", "avx512:", 1);
+    isa_use_row(NULL);
+    assert_null(mmk_isa_extension());
+    unsetenv("MMK_ISA");
+}
+
 static void use_unknown_is_an_error(void **state)
 {
     (void)state;
-    static const char *const unknown[] = {"",        "AVX2",    "avx",  "avx512 ", " avx2",
-                                          "avx512f", "scalar2", "sse2", "native",  "zen5"};
+    static const char *const unknown[] = {"",
+                                          "AVX2",
+                                          "avx",
+                                          "avx512 ",
+                                          " avx2",
+                                          "avx512f",
+                                          "scalar2",
+                                          "sse2",
+                                          "native",
+                                          "zen5",
+                                          "avx512:",
+                                          ":vnni",
+                                          "avx512:VNNI",
+                                          "avx512:vnni ",
+                                          "neon:vnni",
+                                          "scalar:vnni",
+                                          "avx512:base:vnni",
+                                          "avx:base"};
     assert_int_equal(mmk_isa_use("scalar"), MMK_OK);
     for (size_t i = 0; i < sizeof unknown / sizeof unknown[0]; i++) {
         assert_int_equal(mmk_isa_use(unknown[i]), MMK_ERR_ISA_UNKNOWN);
@@ -423,13 +480,20 @@ struct table {
     size_t words;
 };
 
-enum { TABLES = 7, ROWS_MAX = 2 * MMK_ISA_COUNT };
+enum { TABLES = 8, ROWS_MAX = 2 * MMK_ISA_COUNT };
 
 static_assert(sizeof(struct isa_row) ==
-                  offsetof(struct isa_row, isa) + sizeof(uintptr_t) * (1 + TABLES + 1),
+                  offsetof(struct isa_row, isa) + sizeof(uintptr_t) * (1 + TABLES + 2),
               "a table that struct isa_row has and list_tables has not");
 static_assert(sizeof(size_t) == sizeof(uintptr_t) && sizeof(void (*)(void)) == sizeof(uintptr_t),
               "a table is not an array of words");
+
+/* Codes of 8 bits are for what multiplies them four times as fast as floats, and plain C. */
+static bool has_no_codes(const struct isa_row *row)
+{
+    return row->isa != MMK_ISA_SCALAR && strcmp(row->extension, "base") == 0 &&
+           strncmp(row->name, "autovec", 7) != 0;
+}
 
 static void list_tables(const struct isa_row *row, struct table table[TABLES])
 {
@@ -441,10 +505,11 @@ static void list_tables(const struct isa_row *row, struct table table[TABLES])
         {"topk", (const void *)row->topk, sizeof *row->topk},
         {"exp", (const void *)row->exp, sizeof *row->exp},
         {"search", (const void *)row->search, sizeof *row->search},
+        {"codes", (const void *)row->codes, row->codes ? sizeof *row->codes : 0},
     };
     static_assert(sizeof all / sizeof all[0] == TABLES, "every table once");
     for (int t = 0; t < TABLES; t++) {
-        if (all[t].word == NULL)
+        if (all[t].word == NULL && !(t == TABLES - 1 && has_no_codes(row)))
             fail_msg("%s: there is no table %s", row->name, all[t].name);
         assert_int_equal(all[t].words % sizeof(uintptr_t), 0);
         table[t] = all[t];
@@ -475,9 +540,13 @@ static size_t list_rows(struct isa_row rows[ROWS_MAX])
     return count;
 }
 
-/* What only some instruction sets have, and how many rows it takes, 0 where there is none. */
-static bool may_be_missing(const struct infonce_ops *ops, const uintptr_t *word)
+/* What only some instruction sets have, and how many rows it takes, 0 where there is none; and
+ * what is added to codes, which may be nothing. */
+static bool may_be_missing(const struct isa_row *row, const uintptr_t *word)
 {
+    const struct infonce_ops *ops = row->infonce;
+    if (row->codes != NULL && word == (const void *)&row->codes->bias)
+        return true;
     return ops->exp_product_rows == 0 && ops->exp_product == NULL &&
            (word == (const void *)&ops->exp_product_rows ||
             word == (const void *)&ops->exp_product);
@@ -493,7 +562,7 @@ static void rows_are_complete(void **state)
         list_tables(&rows[i], table);
         for (int t = 0; t < TABLES; t++)
             for (size_t w = 0; w < table[t].words; w++)
-                if (table[t].word[w] == 0 && !may_be_missing(rows[i].infonce, &table[t].word[w]))
+                if (table[t].word[w] == 0 && !may_be_missing(&rows[i], &table[t].word[w]))
                     fail_msg("%s: table %s has nothing at word %zu", rows[i].name, table[t].name,
                              w);
     }
@@ -525,14 +594,28 @@ static void rows_suit_the_machine(void **state)
 {
     (void)state;
     const unsigned intel = UP_TO_AVX512, amd = UP_TO_AVX512 | ISA_BIT_ADD_PORTS;
+    const unsigned vnni = ISA_BIT_AVX512_VNNI;
     assert_ptr_equal(isa_suited_row(MMK_ISA_AVX512, intel), &isa_row_avx512);
     assert_ptr_equal(isa_suited_row(MMK_ISA_AVX512, amd), &isa_row_avx512_add_ports);
-    assert_ptr_equal(isa_suited_row(MMK_ISA_AVX2, amd), &isa_row_avx2);
+    assert_ptr_equal(isa_suited_row(MMK_ISA_AVX512, intel | vnni), &isa_row_avx512_vnni);
+    assert_ptr_equal(isa_suited_row(MMK_ISA_AVX512, amd | vnni), &isa_row_avx512_vnni_add_ports);
+    assert_ptr_equal(isa_suited_row(MMK_ISA_AVX2, amd | vnni), &isa_row_avx2);
+    assert_ptr_equal(isa_suited_row(MMK_ISA_AVX2, amd | ISA_BIT_AVX_VNNI), &isa_row_avx2_vnni);
+    /* AVX-VNNI is another extension, of 256 bits. */
+    assert_ptr_equal(isa_suited_row(MMK_ISA_AVX512, intel | ISA_BIT_AVX_VNNI), &isa_row_avx512);
     assert_ptr_equal(isa_builtin_row(MMK_ISA_AVX512),
                      isa_suited_row(MMK_ISA_AVX512, isa_machine_set()));
     struct isa_row other = isa_row_avx512_add_ports;
     assert_true(other.add_ports);
     other.add_ports = false;
+    assert_memory_equal(&other, &isa_row_avx512, sizeof other);
+    other = isa_row_avx512_vnni_add_ports;
+    other.add_ports = false;
+    assert_memory_equal(&other, &isa_row_avx512_vnni, sizeof other);
+    /* What an extension brings, and nothing else. */
+    other.extension = isa_row_avx512.extension;
+    other.codes = NULL;
+    other.filters = false;
     assert_memory_equal(&other, &isa_row_avx512, sizeof other);
     if (mmk_isa_usable(MMK_ISA_AVX512) != MMK_OK)
         return;
@@ -551,6 +634,7 @@ int main(void)
 #if defined(__x86_64__)
         cmocka_unit_test_setup(rows_suit_the_machine, forget_choice),
 #endif
+        cmocka_unit_test_setup(use_extensions_exactly, forget_choice),
         cmocka_unit_test(decode_recorded_cpus),
         cmocka_unit_test(decode_needs_every_bit),
         cmocka_unit_test(decode_needs_leaf_7),

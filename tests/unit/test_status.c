@@ -237,15 +237,28 @@ static enum mmk_status call_normalize(struct arguments *a)
     return mmk_normalize_rows(a->to.x, a->to.out);
 }
 
-static enum mmk_status call_gallery_pack(struct arguments *a)
+typedef enum mmk_status make_gallery(enum mmk_similarity, const struct mmk_matrix *,
+                                     const struct mmk_options *, struct mmk_gallery **);
+
+static enum mmk_status call_gallery(make_gallery *make, struct arguments *a)
 {
     struct mmk_gallery *before = out.gallery;
-    enum mmk_status status = mmk_gallery_pack(a->similarity, a->to.y, a->to.options, a->to.gallery);
+    enum mmk_status status = make(a->similarity, a->to.y, a->to.options, a->to.gallery);
     if (status == MMK_OK && out.gallery != before) {
         mmk_gallery_free(out.gallery);
         out.gallery = before;
     }
     return status;
+}
+
+static enum mmk_status call_gallery_pack(struct arguments *a)
+{
+    return call_gallery(mmk_gallery_pack, a);
+}
+
+static enum mmk_status call_gallery_encode(struct arguments *a)
+{
+    return call_gallery(mmk_gallery_encode, a);
 }
 
 static enum mmk_status call_infonce_like(
@@ -331,7 +344,7 @@ static enum mmk_status call_search(struct arguments *a)
     const struct mmk_search_problem problem = {.x = a->to.x,
                                                .y = a->to.y,
                                                .similarity = a->similarity,
-                                               .reserved[7] = a->problem_reserved};
+                                               .reserved[6] = a->problem_reserved};
     const struct mmk_search_results results = {
         .for_x = a->to.for_x, .for_y = a->to.for_y, .reserved[3] = a->results_reserved};
     return mmk_search(a->no_problem ? NULL : &problem, a->no_results ? NULL : &results,
@@ -340,11 +353,12 @@ static enum mmk_status call_search(struct arguments *a)
 
 /* Calls with y packed as it was right. The gallery takes the place of y's data, unless they spoil
  * it. */
-static enum mmk_status call_packed(enum mmk_status (*function)(struct arguments *),
+static enum mmk_status call_packed(make_gallery *make,
+                                   enum mmk_status (*function)(struct arguments *),
                                    struct arguments *a)
 {
     struct mmk_gallery *gallery = NULL;
-    enum mmk_status status = mmk_gallery_pack(MMK_COSINE, MATRIX_AT(in_y, N, D, 0), NULL, &gallery);
+    enum mmk_status status = make(MMK_COSINE, MATRIX_AT(in_y, N, D, 0), NULL, &gallery);
     if (status != MMK_OK)
         return status;
     a->y.packed = gallery;
@@ -355,12 +369,22 @@ static enum mmk_status call_packed(enum mmk_status (*function)(struct arguments 
 
 static enum mmk_status call_matrix_packed(struct arguments *a)
 {
-    return call_packed(call_matrix, a);
+    return call_packed(mmk_gallery_pack, call_matrix, a);
 }
 
 static enum mmk_status call_search_packed(struct arguments *a)
 {
-    return call_packed(call_search, a);
+    return call_packed(mmk_gallery_pack, call_search, a);
+}
+
+static enum mmk_status call_matrix_coded(struct arguments *a)
+{
+    return call_packed(mmk_gallery_encode, call_matrix, a);
+}
+
+static enum mmk_status call_search_coded(struct arguments *a)
+{
+    return call_packed(mmk_gallery_encode, call_search, a);
 }
 
 static enum mmk_status call_retrieval(struct arguments *a)
@@ -395,7 +419,7 @@ enum {
     MATRIX_ROWS = 1 << 4,
     MATRIX_PACKED = 1 << 5,
     NORMALIZE = 1 << 6,
-    PACK = 1 << 7,
+    PACK_ROWS = 1 << 7,
     ONE_TO_ONE = 1 << 8,
     TARGETS = 1 << 9,
     NEGATIVES = 1 << 10,
@@ -412,11 +436,15 @@ enum {
     SEARCH_PACKED = 1 << 21,
     RETRIEVAL = 1 << 22, /* the rest of it in test_retrieval.c */
     ROW_PAIRS = 1 << 23,
-    FUNCTIONS = 24,
+    ENCODE = 1 << 24,
+    MATRIX_CODED = 1 << 25,
+    SEARCH_CODED = 1 << 26,
+    FUNCTIONS = 27,
+    PACK = PACK_ROWS | ENCODE,
     QUERIES = QUERY | QUERY_NORMS,
-    MATRICES = MATRIX_ROWS | MATRIX_PACKED,
-    SEARCHES = SEARCH_ROWS | SEARCH_PACKED,
-    PACKEDS = MATRIX_PACKED | SEARCH_PACKED,
+    MATRICES = MATRIX_ROWS | MATRIX_PACKED | MATRIX_CODED,
+    SEARCHES = SEARCH_ROWS | SEARCH_PACKED | SEARCH_CODED,
+    PACKEDS = MATRIX_PACKED | SEARCH_PACKED | MATRIX_CODED | SEARCH_CODED,
     INFONCE = ONE_TO_ONE | TARGETS | NEGATIVES | BACKWARD,
     SOFTMAX = INFONCE | UNIFORMITY,
     SIGMOIDS = SIGMOID | POSITIVES | CSD,
@@ -462,6 +490,9 @@ static const struct {
     {"search packed", call_search_packed},
     {"retrieval_metrics", call_retrieval},
     {"similarity_rows", call_rows},
+    {"gallery_encode", call_gallery_encode},
+    {"similarity_matrix coded", call_matrix_coded},
+    {"search coded", call_search_coded},
 };
 
 /* Right arguments for one function: what it does not take is left out. */
@@ -469,7 +500,7 @@ static void set_right_for(struct arguments *a, int f)
 {
     int function = 1 << f;
     set_right(a);
-    if (function & (MATRIX_PACKED | SEARCH_PACKED)) {
+    if (function & PACKEDS) {
         a->y = (struct mmk_matrix){0}; /* a gallery has rows of its own */
         a->to.for_y = NULL;
     }
@@ -821,7 +852,8 @@ static const struct {
     FINE(count_alone, TOPK_ROWS | SEARCHES),
     FINE(only_for_y, SEARCH_ROWS),
 
-    CASE(problem_reserved, STRUCTS, MMK_ERR_RESERVED, "problem.reserved[7]"),
+    CASE(problem_reserved, STRUCTS & ~SEARCHES, MMK_ERR_RESERVED, "problem.reserved[7]"),
+    CASE(problem_reserved, SEARCHES, MMK_ERR_RESERVED, "problem.reserved[6]"),
     CASE(results_reserved, STRUCTS & ~SEARCHES, MMK_ERR_RESERVED, "results.reserved[7]"),
     CASE(results_reserved, SEARCHES, MMK_ERR_RESERVED, "results.reserved[3]"),
     CASE(x_reserved, X, MMK_ERR_RESERVED, "x.reserved[1]"),
@@ -1420,6 +1452,7 @@ static const struct {
     {"isa_use", refuse_isa_use, NULL},
     {"isa_in_use", refuse_isa_in_use, NULL},
     {"isa_name", NULL, "a value that is none has the name NULL"},
+    {"isa_extension", NULL, "it takes nothing, and is NULL where MMK_ISA is bad"},
     {"status_string", NULL, "a value that is none has a sentence, too"},
     {"error_detail", NULL, "it takes nothing"},
     {"version", NULL, "it takes nothing"},

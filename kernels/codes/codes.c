@@ -1,0 +1,58 @@
+/* codes.c - codes in the order in which the product reads them.
+ * SPDX-License-Identifier: MIT
+ *
+ * Making the codes of a row costs some 0.4 clocks a column, reading it not counted (AVX-512, Zen
+ * 5): as much as its products with 8 rows.
+ */
+#include "codes.h"
+
+#include <math.h>
+#include <string.h>
+
+void codes_put_left(const struct codes_ops *ops, size_t d, const struct codes_left *left, size_t r,
+                    struct codes_scale scale, const int8_t *row)
+{
+    size_t quads = codes_quads(d), strip = r / ops->mr;
+    int8_t *out = left->codes + (strip * quads * ops->mr + r % ops->mr) * 4;
+    int32_t sum = 0;
+    for (size_t q = 0; q < quads; q++, row += 4, out += 4 * ops->mr) {
+        memcpy(out, row, 4);
+        sum += row[0] + row[1] + row[2] + row[3];
+    }
+    bool usable = scale.step > 0 && scale.error < INFINITY;
+    float up = (1 + 0x1p-20f) / scale.step;
+    left->start[r] = -(int32_t)ops->bias * sum;
+    left->per_step[r] = usable ? 1 / scale.step : 0;
+    left->norm[r] = usable ? scale.norm * up : 0;
+    float error = usable ? scale.error * up : 0;
+    if (r % ops->mr == 0 || error > left->error[strip])
+        left->error[strip] = error;
+}
+
+void codes_put_right(const struct codes_ops *ops, size_t d, struct codes_right *right, size_t first,
+                     size_t count, const struct codes_scale *scale, const float *add,
+                     const int8_t *rows)
+{
+    size_t quads = codes_quads(d), pitch = codes_row_bytes(d);
+    uint8_t *out = right->codes + first * quads * 4;
+    const uint32_t bias = 0x01010101u * (uint32_t)ops->bias;
+    for (size_t r = 0; r < count; r++)
+        for (size_t q = 0; q < quads; q++) {
+            uint32_t four;
+            memcpy(&four, rows + r * pitch + 4 * q, 4);
+            /* adds 128, or nothing, to each byte */
+            four ^= bias;
+            memcpy(out + (q * CODES_PANEL + r) * 4, &four, 4);
+        }
+    for (size_t r = count; r < CODES_PANEL; r++)
+        for (size_t q = 0; q < quads; q++)
+            memcpy(out + (q * CODES_PANEL + r) * 4, &bias, 4);
+    const float spare = CODES_SPARE(d) * 0x1p-24f;
+    for (size_t r = 0; r < CODES_PANEL; r++) {
+        struct codes_scale of = r < count ? scale[r] : (struct codes_scale){0, 0, 0};
+        right->step[first + r] = of.step;
+        right->reach[first + r] = of.norm + of.error;
+        right->off[first + r] = of.error + spare * of.norm;
+        right->add[first + r] = r < count ? add[r] : 0;
+    }
+}

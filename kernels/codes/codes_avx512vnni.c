@@ -1,0 +1,181 @@
+/* codes_avx512vnni.c - codes of 8 bits, AVX-512 with VNNI: register tile 14 x 32.
+ * SPDX-License-Identifier: MIT
+ *
+ * Registers   28 accumulators of 16 sums, 2 of B, 1 broadcast of A: 31 of 32 zmm.
+ * Bound by    vpdpbusd, of 64 products: 28 a step of four columns against 16 loads. Zen 5 starts
+ *             two a clock, as many as FMAs, so four times the products of the f32 tile.
+ * Signs       vpdpbusd multiplies unsigned by signed bytes: B has 128 added, which the start of the
+ *             sums takes back.
+ */
+#include "codes.h"
+
+#include "../simd/avx512.h"
+
+enum { MR = 14, BIAS = 128, STRIPS = CODES_SCREENED / MR };
+
+static struct codes_scale codes_quantize_avx512vnni(size_t d, const float *row, int8_t *codes)
+{
+    const __m512 magnitude = _mm512_castsi512_ps(_mm512_set1_epi32(0x7fffffff));
+    __m512 s[4], greatest[4];
+    for (size_t i = 0; i < 4; i++)
+        s[i] = greatest[i] = _mm512_setzero_ps();
+    size_t k = 0;
+    for (; k + 64 <= d; k += 64)
+#pragma GCC unroll 4
+        for (size_t i = 0; i < 4; i++) {
+            __m512 v = _mm512_loadu_ps(row + k + 16 * i);
+            s[i] = _mm512_fmadd_ps(v, v, s[i]);
+            greatest[i] = _mm512_max_ps(_mm512_and_ps(v, magnitude), greatest[i]);
+        }
+    for (size_t i = 0; k + 16 * i < d; i++) {
+        __m512 v = simd_load_tail(row + k + 16 * i, d - k - 16 * i);
+        s[i] = _mm512_fmadd_ps(v, v, s[i]);
+        greatest[i] = _mm512_max_ps(_mm512_and_ps(v, magnitude), greatest[i]);
+    }
+    float norm = codes_root_up(simd_sum64x16(s[0], s[1], s[2], s[3]), d);
+    float most = simd_hmax16(_mm512_max_ps(_mm512_max_ps(greatest[0], greatest[1]),
+                                           _mm512_max_ps(greatest[2], greatest[3])));
+    if (!codes_usable(norm)) {
+        memset(codes, 0, codes_row_bytes(d));
+        return codes_unusable(norm, most);
+    }
+    const float step = most / 127, inverse = 127 / most;
+    const __m512 stepv = _mm512_set1_ps(step), inversev = _mm512_set1_ps(inverse);
+    for (size_t i = 0; i < 4; i++)
+        s[i] = _mm512_setzero_ps();
+    for (k = 0; k < d; k += 64, codes += 64)
+#pragma GCC unroll 4
+        for (size_t i = 0; i < 4; i++) {
+            __m512 v = d - k >= 64 ? _mm512_loadu_ps(row + k + 16 * i)
+                       : d - k > 16 * i
+                           ? simd_load_first(row + k + 16 * i, size_min(16, d - k - 16 * i))
+                           : _mm512_setzero_ps();
+            __m512i q = _mm512_cvtps_epi32(_mm512_mul_ps(v, inversev));
+            __m512 left = _mm512_fnmadd_ps(stepv, _mm512_cvtepi32_ps(q), v);
+            s[i] = _mm512_fmadd_ps(left, left, s[i]);
+            _mm_storeu_si128((__m128i *)(void *)(codes + 16 * i), _mm512_cvtepi32_epi8(q));
+        }
+    float error = codes_root_up(simd_sum64x16(s[0], s[1], s[2], s[3]), d) + norm * 0x1p-24f;
+    return (struct codes_scale){step, error, norm};
+}
+
+/* The thresholds of a strip's rows, and what its panel adds to the estimates. */
+struct codes_bounds_avx512vnni {
+    const float *norm, *per_step, *least;
+    const float *step, *off, *add; /* of the columns, */
+    float base[CODES_PANEL];       /* and of these error reach */
+};
+
+/* Which columns pass, as bits for each row. The bound is evaluated in place of the sums: with eight
+ * registers more, or a pass over sums in memory, d = 128 takes 1.1 times as long. */
+static inline __attribute__((always_inline)) void
+codes_accumulate_avx512vnni(size_t rows, bool adds, size_t quads, const int8_t *a,
+                            const int32_t *start, const uint8_t *b,
+                            const struct codes_bounds_avx512vnni *bounds, uint32_t *passes)
+{
+    __m512i acc[MR][2];
+#pragma GCC unroll 14
+    for (size_t r = 0; r < rows; r++)
+        acc[r][0] = acc[r][1] = _mm512_set1_epi32(start[r]);
+    for (size_t q = 0; q < quads; q++) {
+        __m512i b0 = _mm512_loadu_si512(b), b1 = _mm512_loadu_si512(b + 64);
+#pragma GCC unroll 14
+        for (size_t r = 0; r < rows; r++) {
+            int32_t four;
+            memcpy(&four, a + 4 * r, 4);
+            __m512i ar = _mm512_set1_epi32(four);
+            acc[r][0] = _mm512_dpbusd_epi32(acc[r][0], b0, ar);
+            acc[r][1] = _mm512_dpbusd_epi32(acc[r][1], b1, ar);
+        }
+        a += 4 * MR;
+        b += 4 * CODES_PANEL;
+    }
+    /* gcc 12 would keep the sums in memory: what comes after the loop is not to be known in it. */
+#pragma GCC unroll 14
+    for (size_t r = 0; r < rows; r++)
+        __asm__("" : "+v"(acc[r][0]), "+v"(acc[r][1]));
+#pragma GCC unroll 14
+    for (size_t r = 0; r < rows; r++) {
+        const __m512 norm = _mm512_set1_ps(bounds->norm[r]);
+        const __m512 least = _mm512_set1_ps(bounds->least[r]);
+        __mmask16 pass[2];
+#pragma GCC unroll 2
+        for (size_t h = 0; h < 2; h++) {
+            __m512 upper = _mm512_fmadd_ps(norm, _mm512_loadu_ps(bounds->off + 16 * h),
+                                           _mm512_loadu_ps(bounds->base + 16 * h));
+            if (adds)
+                upper = _mm512_fmadd_ps(_mm512_set1_ps(bounds->per_step[r]),
+                                        _mm512_loadu_ps(bounds->add + 16 * h), upper);
+            upper = _mm512_fmadd_ps(_mm512_cvtepi32_ps(acc[r][h]),
+                                    _mm512_loadu_ps(bounds->step + 16 * h), upper);
+            pass[h] = _mm512_cmp_ps_mask(upper, least, _CMP_NLT_UQ);
+        }
+        passes[r] = _mm512_kunpackw(pass[1], pass[0]);
+    }
+}
+
+static __attribute__((noinline)) void
+codes_tile_avx512vnni(size_t rows, bool adds, size_t quads, const int8_t *a, const int32_t *start,
+                      const uint8_t *b, const struct codes_bounds_avx512vnni *bounds,
+                      uint32_t *passes)
+{
+    if (adds)
+        codes_accumulate_avx512vnni(MR, true, quads, a, start, b, bounds, passes);
+    else if (rows > 8)
+        codes_accumulate_avx512vnni(MR, false, quads, a, start, b, bounds, passes);
+    else
+        codes_accumulate_avx512vnni(8, false, quads, a, start, b, bounds, passes);
+}
+
+static size_t codes_screen_avx512vnni(size_t quads, const struct codes_left *left, size_t first,
+                                      size_t rows, const struct codes_right *right, size_t col,
+                                      size_t cols, bool adds, const float *least,
+                                      struct codes_pair *pairs)
+{
+    const uint32_t present = (uint32_t)(((uint64_t)1 << cols) - 1);
+    struct codes_bounds_avx512vnni bounds = {
+        .step = right->step + col, .off = right->off + col, .add = right->add + col};
+    float thresholds[STRIPS][16];
+    uint32_t passes[STRIPS][16];
+    size_t count = 0;
+    for (size_t s = 0; s * MR < rows; s++) {
+        size_t r = s * MR;
+        const __mmask16 here = simd_first(rows - r < MR ? rows - r : MR);
+        __m512 t = _mm512_mul_ps(_mm512_maskz_loadu_ps(here, least + r),
+                                 _mm512_maskz_loadu_ps(here, left->per_step + first + r));
+        t = _mm512_min_ps(_mm512_mul_ps(t, _mm512_set1_ps(1 - 0x1p-20f)),
+                          _mm512_mul_ps(t, _mm512_set1_ps(1 + 0x1p-20f)));
+        _mm512_storeu_ps(thresholds[s], t);
+    }
+    for (size_t s = 0; s * MR < rows; s++) {
+        size_t r = first + s * MR;
+        const __m512 error = _mm512_set1_ps(left->error[r / MR]);
+        for (size_t h = 0; h < CODES_PANEL; h += 16)
+            _mm512_storeu_ps(bounds.base + h,
+                             _mm512_mul_ps(error, _mm512_loadu_ps(right->reach + col + h)));
+        bounds.least = thresholds[s];
+        bounds.norm = left->norm + r;
+        bounds.per_step = left->per_step + r;
+        codes_tile_avx512vnni(rows - s * MR, adds, quads, left->codes + r * quads * 4,
+                              left->start + r, right->codes + col * quads * 4, &bounds, passes[s]);
+    }
+    for (size_t s = 0; s * MR < rows; s++) {
+        const __mmask16 here = simd_first(rows - s * MR < MR ? rows - s * MR : MR);
+        uint32_t reached = _mm512_mask_test_epi32_mask(here, _mm512_loadu_si512(passes[s]),
+                                                       _mm512_set1_epi32((int)present));
+        for (; reached != 0; reached &= reached - 1) {
+            size_t i = (size_t)__builtin_ctz(reached);
+            for (uint32_t pass = passes[s][i] & present; pass != 0; pass &= pass - 1)
+                pairs[count++] =
+                    (struct codes_pair){(uint16_t)(s * MR + i), (uint16_t)__builtin_ctz(pass)};
+        }
+    }
+    return count;
+}
+
+const struct codes_ops codes_ops_avx512vnni = {
+    .mr = MR,
+    .bias = BIAS,
+    .quantize = codes_quantize_avx512vnni,
+    .screen = codes_screen_avx512vnni,
+};

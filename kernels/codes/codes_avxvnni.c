@@ -1,0 +1,155 @@
+/* codes_avxvnni.c - codes of 8 bits, AVX2 with AVX-VNNI: register tile 6 x 16.
+ * SPDX-License-Identifier: MIT
+ *
+ * Registers   12 accumulators of 8 sums, 2 of B, 1 broadcast of A: 15 of 16 ymm. A panel is taken
+ *             in two halves.
+ * Bound by    vpdpbusd, of 32 products: 12 a step of four columns against 8 loads. Where it starts
+ *             as often as FMAs do these are four times the products of the f32 tile.
+ * Signs       as in codes_avx512vnni.c: B has 128 added.
+ */
+#include "codes.h"
+
+#include "../simd/avx2.h"
+
+enum { MR = 6, HALF = CODES_PANEL / 2, BIAS = 128 };
+
+static struct codes_scale codes_quantize_avxvnni(size_t d, const float *row, int8_t *codes)
+{
+    const __m256 magnitude = _mm256_castsi256_ps(_mm256_set1_epi32(0x7fffffff));
+    __m256 s[8], greatest = _mm256_setzero_ps();
+    for (size_t i = 0; i < 8; i++)
+        s[i] = _mm256_setzero_ps();
+    for (size_t k = 0; k < d; k += 64)
+#pragma GCC unroll 8
+        for (size_t i = 0; i < 8; i++) {
+            if (k + 8 * i >= d)
+                continue;
+            __m256 v = simd_load_tail(row + k + 8 * i, d - k - 8 * i);
+            s[i] = _mm256_fmadd_ps(v, v, s[i]);
+            greatest = _mm256_max_ps(_mm256_and_ps(v, magnitude), greatest);
+        }
+    const float norm = codes_root_up(simd_sum64x8(s), d), most = simd_hmax8(greatest);
+    memset(codes, 0, codes_row_bytes(d));
+    if (!codes_usable(norm))
+        return codes_unusable(norm, most);
+    const float step = most / 127, inverse = 127 / most;
+    const __m256 stepv = _mm256_set1_ps(step), inversev = _mm256_set1_ps(inverse);
+    for (size_t i = 0; i < 8; i++)
+        s[i] = _mm256_setzero_ps();
+    for (size_t k = 0; k < d; k += 64)
+#pragma GCC unroll 8
+        for (size_t i = 0; i < 8; i++) {
+            if (k + 8 * i >= d)
+                continue;
+            __m256 v = simd_load_tail(row + k + 8 * i, d - k - 8 * i);
+            __m256i q = _mm256_cvtps_epi32(_mm256_mul_ps(v, inversev));
+            __m256 left = _mm256_fnmadd_ps(stepv, _mm256_cvtepi32_ps(q), v);
+            s[i] = _mm256_fmadd_ps(left, left, s[i]);
+            __m128i words =
+                _mm_packs_epi32(_mm256_castsi256_si128(q), _mm256_extracti128_si256(q, 1));
+            _mm_storel_epi64((__m128i *)(void *)(codes + k + 8 * i), _mm_packs_epi16(words, words));
+        }
+    float error = codes_root_up(simd_sum64x8(s), d) + norm * 0x1p-24f;
+    return (struct codes_scale){step, error, norm};
+}
+
+/* c[r][0..HALF) for the columns of b, a panel or its second half. */
+static inline __attribute__((always_inline)) void
+codes_accumulate_avxvnni(size_t rows, size_t quads, const int8_t *a, const int32_t *start,
+                         const uint8_t *b, int32_t *c)
+{
+    __m256i acc[MR][2];
+#pragma GCC unroll 6
+    for (size_t r = 0; r < rows; r++)
+        acc[r][0] = acc[r][1] = _mm256_set1_epi32(start[r]);
+    for (size_t q = 0; q < quads; q++) {
+        __m256i b0 = _mm256_loadu_si256((const __m256i *)(const void *)b);
+        __m256i b1 = _mm256_loadu_si256((const __m256i *)(const void *)(b + 32));
+#pragma GCC unroll 6
+        for (size_t r = 0; r < rows; r++) {
+            int32_t four;
+            memcpy(&four, a + 4 * r, 4);
+            __m256i ar = _mm256_set1_epi32(four);
+            acc[r][0] = _mm256_dpbusd_avx_epi32(acc[r][0], b0, ar);
+            acc[r][1] = _mm256_dpbusd_avx_epi32(acc[r][1], b1, ar);
+        }
+        a += 4 * MR;
+        b += 4 * CODES_PANEL;
+    }
+#pragma GCC unroll 6
+    for (size_t r = 0; r < rows; r++) {
+        _mm256_storeu_si256((__m256i *)(void *)(c + r * CODES_PANEL), acc[r][0]);
+        _mm256_storeu_si256((__m256i *)(void *)(c + r * CODES_PANEL + 8), acc[r][1]);
+    }
+}
+
+static __attribute__((noinline)) void codes_product_avxvnni(size_t rows, size_t quads,
+                                                            const int8_t *a, const int32_t *start,
+                                                            const uint8_t *b, int32_t *c)
+{
+    for (size_t half = 0; half < 2; half++, b += 4 * HALF, c += HALF)
+        if (rows > 2)
+            codes_accumulate_avxvnni(MR, quads, a, start, b, c);
+        else
+            codes_accumulate_avxvnni(2, quads, a, start, b, c);
+}
+
+/* Which of the first columns of a row of sums pass. */
+static inline uint32_t codes_pass_avxvnni(const int32_t *c, const struct codes_left *left, size_t r,
+                                          const struct codes_right *right, size_t col,
+                                          const float *base, bool adds, float least)
+{
+    const __m256 norm = _mm256_set1_ps(left->norm[r]), t = _mm256_set1_ps(least);
+    const __m256 per_step = _mm256_set1_ps(left->per_step[r]);
+    uint32_t pass = 0;
+#pragma GCC unroll 4
+    for (size_t j = 0; j < CODES_PANEL; j += 8) {
+        __m256 sum = _mm256_cvtepi32_ps(_mm256_loadu_si256((const __m256i *)(const void *)(c + j)));
+        __m256 upper =
+            _mm256_fmadd_ps(norm, _mm256_loadu_ps(right->off + col + j), _mm256_loadu_ps(base + j));
+        if (adds)
+            upper = _mm256_fmadd_ps(per_step, _mm256_loadu_ps(right->add + col + j), upper);
+        upper = _mm256_fmadd_ps(sum, _mm256_loadu_ps(right->step + col + j), upper);
+        __m256 may = _mm256_cmp_ps(upper, t, _CMP_NLT_UQ);
+        pass |= (uint32_t)_mm256_movemask_ps(may) << j;
+    }
+    return pass;
+}
+
+static size_t codes_screen_avxvnni(size_t quads, const struct codes_left *left, size_t first,
+                                   size_t rows, const struct codes_right *right, size_t col,
+                                   size_t cols, bool adds, const float *least,
+                                   struct codes_pair *pairs)
+{
+    const uint32_t present = (uint32_t)(((uint64_t)1 << cols) - 1);
+    int32_t c[MR * CODES_PANEL];
+    float base[CODES_PANEL];
+    size_t count = 0;
+    for (size_t r0 = 0; r0 < rows; r0 += MR) {
+        size_t strip = first + r0, here = rows - r0 < MR ? rows - r0 : MR;
+        const __m256 error = _mm256_set1_ps(left->error[strip / MR]);
+        for (size_t j = 0; j < CODES_PANEL; j += 8)
+            _mm256_storeu_ps(base + j,
+                             _mm256_mul_ps(error, _mm256_loadu_ps(right->reach + col + j)));
+        codes_product_avxvnni(here, quads, left->codes + strip * quads * 4, left->start + strip,
+                              right->codes + col * quads * 4, c);
+        for (size_t r = 0; r < here; r++) {
+            float t = least[r0 + r] * left->per_step[strip + r];
+            t *= t > 0 ? 1 - 0x1p-20f : 1 + 0x1p-20f;
+            uint32_t pass = codes_pass_avxvnni(c + r * CODES_PANEL, left, strip + r, right, col,
+                                               base, adds, t) &
+                            present;
+            for (; pass != 0; pass &= pass - 1)
+                pairs[count++] =
+                    (struct codes_pair){(uint16_t)(r0 + r), (uint16_t)__builtin_ctz(pass)};
+        }
+    }
+    return count;
+}
+
+const struct codes_ops codes_ops_avxvnni = {
+    .mr = MR,
+    .bias = BIAS,
+    .quantize = codes_quantize_avxvnni,
+    .screen = codes_screen_avxvnni,
+};

@@ -1,0 +1,89 @@
+/* codes_scalar.c - codes of 8 bits, portable C.
+ * SPDX-License-Identifier: MIT
+ *
+ * For comparison: a search in plain C is not filtered unless a test wants it.
+ */
+#include "codes.h"
+
+#include "../simd/scalar.h"
+
+#include <string.h>
+
+enum { MR = 4 };
+
+/* To the nearest integer, ties to even, below 2^22. */
+static float codes_rint_scalar(float v)
+{
+    const float magic = 0x1.8p23f;
+    return (v + magic) - magic;
+}
+
+static struct codes_scale codes_quantize_scalar(size_t d, const float *row, int8_t *codes)
+{
+    float lane[SIMD_LANES] = {0}, greatest = 0;
+    for (size_t k = 0; k < d; k++) {
+        float magnitude = fabsf(row[k]);
+        lane[k % SIMD_LANES] = fmaf(row[k], row[k], lane[k % SIMD_LANES]);
+        greatest = magnitude > greatest ? magnitude : greatest;
+    }
+    const float norm = codes_root_up(simd_sum64(lane), d);
+    memset(codes, 0, codes_row_bytes(d));
+    if (!codes_usable(norm))
+        return codes_unusable(norm, greatest);
+    const float step = greatest / 127, inverse = 127 / greatest;
+    memset(lane, 0, sizeof lane);
+    for (size_t k = 0; k < d; k++) {
+        float code = codes_rint_scalar(row[k] * inverse), left = fmaf(-step, code, row[k]);
+        lane[k % SIMD_LANES] = fmaf(left, left, lane[k % SIMD_LANES]);
+        codes[k] = (int8_t)code;
+    }
+    return (struct codes_scale){step, codes_root_up(simd_sum64(lane), d) + norm * 0x1p-24f, norm};
+}
+
+static void codes_product_scalar(size_t quads, const int8_t *a, const int32_t *start,
+                                 const uint8_t *b, int32_t sums[MR][CODES_PANEL])
+{
+    for (size_t r = 0; r < MR; r++)
+        for (size_t j = 0; j < CODES_PANEL; j++)
+            sums[r][j] = start[r];
+    for (size_t q = 0; q < quads; q++, a += 4 * MR, b += 4 * CODES_PANEL)
+        for (size_t r = 0; r < MR; r++)
+            for (size_t j = 0; j < CODES_PANEL; j++)
+                for (size_t i = 0; i < 4; i++)
+                    sums[r][j] += a[4 * r + i] * (int8_t)b[4 * j + i];
+}
+
+static size_t codes_screen_scalar(size_t quads, const struct codes_left *left, size_t first,
+                                  size_t rows, const struct codes_right *right, size_t col,
+                                  size_t cols, bool adds, const float *least,
+                                  struct codes_pair *pairs)
+{
+    size_t count = 0;
+    for (size_t r0 = 0; r0 < rows; r0 += MR) {
+        int32_t sums[MR][CODES_PANEL];
+        size_t strip = first + r0;
+        float error = left->error[strip / MR];
+        codes_product_scalar(quads, left->codes + strip * quads * 4, left->start + strip,
+                             right->codes + col * quads * 4, sums);
+        for (size_t r = 0; r < MR && r0 + r < rows; r++) {
+            float per_step = left->per_step[strip + r], norm = left->norm[strip + r];
+            float t = least[r0 + r] * per_step;
+            t *= t > 0 ? 1 - 0x1p-20f : 1 + 0x1p-20f;
+            for (size_t j = 0; j < cols; j++) {
+                float upper = norm * right->off[col + j] + error * right->reach[col + j];
+                upper += adds ? per_step * right->add[col + j] : 0;
+                upper += (float)sums[r][j] * right->step[col + j];
+                if (!(upper < t))
+                    pairs[count++] = (struct codes_pair){(uint16_t)(r0 + r), (uint16_t)j};
+            }
+        }
+    }
+    return count;
+}
+
+const struct codes_ops codes_ops_scalar = {
+    .mr = MR,
+    .bias = 0,
+    .quantize = codes_quantize_scalar,
+    .screen = codes_screen_scalar,
+};

@@ -1,0 +1,52 @@
+/* filter.h - which scores may be among the first k, from codes of 8 bits (internal).
+ * SPDX-License-Identifier: MIT
+ *
+ * codes.h has the bound. A score may reach the threshold T of its row only if the upper bound of
+ * its product does; for neg_sq_l2 the product c of the rows less their origin must be such that
+ *     2 c - (|x|^2 + |y|^2)  >=  T      or      c - |y|^2 / 2  >=  (|x|^2 + T) / 2
+ * where the first is in float: its two roundings are u of |x|^2 + |y|^2 and of |T|, and twice four
+ * times as much is taken off both sides.
+ */
+#ifndef MMK_SEARCH_FILTER_H
+#define MMK_SEARCH_FILTER_H
+
+#include "search.h"
+
+#include "../call/scratch.h"
+#include "../gallery/coded.h"
+#include "../isa/isa.h"
+
+/* What all workers read: X of a batch. */
+struct filter {
+    const struct codes_ops *codes;
+    const struct isa_row *isa;
+    enum mmk_similarity similarity;
+    size_t d;
+    float *held; /* X as it is multiplied, row by row */
+    struct codes_left left;
+    float *norm; /* of each row */
+};
+
+void filter_layout(struct filter *filter, size_t batch, struct scratch *scratch);
+
+/* The codes of those of X's rows [row, row + rows) that are this worker's, as rows 0 ..; xx, where
+ * norms are wanted, gets their squared norms. */
+void filter_hold_rows(const struct filter *filter, const struct tile_operand *x, size_t row,
+                      size_t rows, float *xx, struct coded_spare *spare, size_t worker,
+                      size_t workers);
+
+/* The pairs of rows [row, row + rows) of the batch and columns [col, col + cols) of the chunk that
+ * may reach at_least[r], counted from row and col; rows <= TILE_BLOCK_ROWS, cols <= SEARCH_STRIP.
+ * xx: of these rows, or NULL. Returns how many; pairs has room for all. */
+size_t filter_strip(const struct filter *filter, const struct coded_rows *coded, size_t row,
+                    size_t rows, size_t col, size_t cols, const float *at_least, const float *xx,
+                    struct codes_pair *pairs);
+
+/* The same of one pair, from its rows: row of_x of X, which is row r of the batch, and row of_y of
+ * Y, column `col` of the chunk. Sums run in lanes, and may be as far from the chain as the chain
+ * from the product. */
+bool filter_pair(const struct filter *filter, const struct coded_rows *coded,
+                 const struct tile_operand *x, size_t of_x, size_t r, const struct tile_operand *y,
+                 size_t of_y, size_t col, float at_least);
+
+#endif

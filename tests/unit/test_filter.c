@@ -1,0 +1,332 @@
+/* test_filter.c - a search that is filtered through codes gives what one gives that is not, bit for
+ * bit.
+ * SPDX-License-Identifier: MIT
+ *
+ * Every instruction set that has codes, with and without them, 1, 2 and 13 threads; all
+ * similarities; rows of which the codes decide nearly all and rows of which they decide nothing,
+ * what has no codes, and ties at the threshold. That a search without them is right, test_search.c
+ * shows.
+ */
+#include "../../kernels/codes/codes.h"
+#include "../../kernels/isa/isa.h"
+#include "../../kernels/search/search.h"
+#include "../../ref/cases.h"
+#include "matrix.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+
+enum data {
+    DATA_NORMAL,
+    DATA_CLUSTERS,   /* some 40 rows of the gallery around each of the centres */
+    DATA_DUPLICATES, /* every row of the gallery 50 times */
+    DATA_NEAR,       /* all rows within the bound of codes of each other */
+    DATA_SAME,       /* all rows the same: every score ties */
+    DATA_CONSTANT,   /* each row a number of its own */
+    DATA_ZERO_ROWS,  /* half of the rows */
+    DATA_NAN,        /* a NaN in every 9th row of the gallery, every 5th of X */
+    DATA_INF,
+    DATA_ALL_NAN, /* all of X and of the gallery but a few rows */
+    DATA_TINY,    /* products are denormal, or zero */
+    DATA_SMALL,   /* norms on both sides of what has codes */
+    DATA_GREAT,
+    DATA_MAGNITUDES, /* each row a power of two of its own */
+    DATA_RISING,     /* each score above the one before, */
+    DATA_FALLING,    /* or below */
+    DATA_LATE,       /* the best come last, by a place more than the threshold */
+    DATA_PEAKED,     /* one element is far above the others, whose codes are 0 */
+    DATA_NEGATIVE,   /* all products are below 0 */
+    DATA_FAR,        /* all rows near one far from 0 */
+    DATA_COUNT
+};
+
+static float element(enum data data, bool gallery, size_t i, size_t k)
+{
+    float g = (float)fill_normal(gallery ? 5 : 6, i * 4099 + k);
+    float of_all = (float)fill_normal(4, k);
+    switch (data) {
+    case DATA_CLUSTERS:
+        return (float)fill_normal(7, i % 100 * 4099 + k) + 0.2f * g + of_all;
+    case DATA_DUPLICATES:
+        return gallery ? (float)fill_normal(7, i % 97 * 4099 + k) : g;
+    case DATA_NEAR:
+        return of_all + 1e-5f * g;
+    case DATA_SAME:
+        return gallery ? of_all : g;
+    case DATA_CONSTANT:
+        return (float)(int)(fill_hash(gallery ? 8 : 9, i) % 1000) - 400;
+    case DATA_ZERO_ROWS:
+        return i % 2 == 0 ? 0.0f : g;
+    case DATA_NAN:
+        return i % (gallery ? 9 : 5) == 0 && k == i % 37 ? NAN : g;
+    case DATA_INF:
+        return i % (gallery ? 9 : 5) == 0 && k == i % 37 ? (i % 2 ? INFINITY : -INFINITY) : g;
+    case DATA_ALL_NAN:
+        return (gallery ? i % 1000 == 999 : i % 7 == 3) ? g : NAN;
+    case DATA_TINY:
+        return 1e-20f * g;
+    case DATA_SMALL:
+        return 0x1p-42f * g * (float)(1 + i % 5);
+    case DATA_GREAT:
+        return 0x1p57f * g * (float)(1 + i % 9);
+    case DATA_MAGNITUDES:
+        return ldexpf(g, (int)(fill_hash(10, i) % 30) - 15);
+    case DATA_RISING:
+        return gallery ? of_all * (1 + (float)i) : of_all + 0.01f * g;
+    case DATA_FALLING:
+        return gallery ? of_all / (1 + (float)i) : of_all + 0.01f * g;
+    case DATA_LATE:
+        return !gallery ? of_all : i > 4000 && i % 100 == 7 ? of_all * (1 + 0x1p-20f) : of_all;
+    case DATA_PEAKED:
+        return k == (gallery ? i : 3 * i) % 37 ? 1000 * g : g;
+    case DATA_NEGATIVE:
+        return gallery ? -fabsf(g) : fabsf(g);
+    case DATA_FAR:
+        return 1000 + g;
+    default:
+        return g;
+    }
+}
+
+struct filter_case {
+    size_t m, n, d, k;
+    enum mmk_similarity similarity;
+    enum data data;
+};
+
+static void *room(size_t count, size_t size)
+{
+    void *memory = malloc(count * size + 1);
+    assert_non_null(memory);
+    memset(memory, 0xa5, count * size);
+    return memory;
+}
+
+static float *rows_of(enum data data, bool gallery, size_t rows, size_t d, size_t ld)
+{
+    float *out = room(rows * ld, sizeof *out);
+    for (size_t i = 0; i < rows; i++)
+        for (size_t e = 0; e < d; e++)
+            out[i * ld + e] = element(data, gallery, i, e);
+    return out;
+}
+
+static struct isa_row the_row; /* in use: calls come one after the other */
+static struct codes_ops counting;
+static const struct codes_ops *counted;
+static _Atomic size_t strips; /* that were screened */
+
+static size_t count_and_screen(size_t quads, const struct codes_left *left, size_t first,
+                               size_t rows, const struct codes_right *right, size_t col,
+                               size_t cols, bool adds, const float *least, struct codes_pair *pairs)
+{
+    strips++;
+    return counted->screen(quads, left, first, rows, right, col, cols, adds, least, pairs);
+}
+
+static void use(const struct isa_row *row, bool filters)
+{
+    the_row = *row;
+    the_row.filters = filters;
+    counted = row->codes;
+    counting = *counted;
+    counting.screen = count_and_screen;
+    the_row.codes = &counting;
+    isa_use_row(&the_row);
+}
+
+/* Which share of a case's strips must be screened at least, and may be at most. */
+static void expect_strips(const struct filter_case *c, size_t screened)
+{
+    size_t all = (c->m + TILE_BLOCK_ROWS - 1) / TILE_BLOCK_ROWS * (c->n / SEARCH_STRIP);
+    bool decided = c->data == DATA_NORMAL || c->data == DATA_CLUSTERS;
+    /* Less their origin rows that are near each other are so no more. */
+    bool near = c->data == DATA_NEAR && c->similarity != MMK_NEG_SQ_L2;
+    bool open = near || c->data == DATA_SAME || c->data == DATA_ALL_NAN;
+    bool few = c->m * (c->d < FILTER_FULL_DEPTH ? c->d : FILTER_FULL_DEPTH) <
+               FILTER_LEAST_ROWS * FILTER_FULL_DEPTH;
+    if (few)
+        return;
+    if (decided && screened < all / 2)
+        fail_msg("data %d: %zu of %zu strips are screened", (int)c->data, screened, all);
+    if (open && screened > all / 6)
+        fail_msg("data %d: %zu of %zu strips are screened, in vain", (int)c->data, screened, all);
+}
+
+static void search_in(const struct filter_case *c, const float *x, const struct mmk_matrix *y,
+                      int threads, bool without_codes, float *values, uint32_t *indices)
+{
+    memset(values, 0xa5, c->m * c->k * sizeof *values);
+    memset(indices, 0xa5, c->m * c->k * sizeof *indices);
+    const struct mmk_search_problem problem = {.x = MATRIX_AT(x, c->m, c->d, c->d + 1),
+                                               .y = y,
+                                               .similarity = c->similarity,
+                                               .without_codes = without_codes};
+    assert_int_equal(mmk_search(&problem,
+                                &(struct mmk_search_results){.for_x = TOPK(c->k, values, indices)},
+                                &(struct mmk_options){.threads = threads}),
+                     MMK_OK);
+}
+
+static void search(const struct filter_case *c, const float *x, const float *y, int threads,
+                   bool without_codes, float *values, uint32_t *indices)
+{
+    search_in(c, x, MATRIX_AT(y, c->n, c->d, c->d + 3), threads, without_codes, values, indices);
+}
+
+/* The codes made before, by more or fewer threads than search. */
+static void check_coded(const struct filter_case *c, const float *x, const float *y,
+                        const float *right, const uint32_t *order, float *values, uint32_t *indices)
+{
+    size_t results = c->m * c->k;
+    struct mmk_gallery *gallery;
+    for (int threads = the_row.isa == MMK_ISA_SCALAR ? 3 : 1; threads <= 3; threads += 2) {
+        assert_int_equal(mmk_gallery_encode(c->similarity, MATRIX_AT(y, c->n, c->d, c->d + 3),
+                                            &(struct mmk_options){.threads = threads}, &gallery),
+                         MMK_OK);
+        strips = 0;
+        search_in(c, x, PACKED(gallery), 4 - threads, false, values, indices);
+        assert_memory_equal(values, right, results * sizeof *values);
+        assert_memory_equal(indices, order, results * sizeof *indices);
+        assert_true(strips > 0 || c->data == DATA_ALL_NAN);
+        if (threads == 3)
+            expect_strips(c, strips);
+        mmk_gallery_free(gallery);
+    }
+}
+
+static void check_case(const struct isa_row *row, const struct filter_case *c)
+{
+    size_t results = c->m * c->k;
+    float *x = rows_of(c->data, false, c->m, c->d, c->d + 1);
+    float *y = rows_of(c->data, true, c->n, c->d, c->d + 3);
+    float *values = room(results, sizeof *values), *right = room(results, sizeof *right);
+    uint32_t *indices = room(results, sizeof *indices), *order = room(results, sizeof *order);
+    use(row, false);
+    strips = 0;
+    search(c, x, y, 1, false, right, order);
+    assert_int_equal(strips, 0);
+    use(row, true);
+    static const int threads[] = {1, 2, 13};
+    for (int t = 0; t < (row->isa == MMK_ISA_SCALAR ? 1 : 3); t++) {
+        strips = 0;
+        search(c, x, y, threads[t], false, values, indices);
+        if (threads[t] == 1)
+            expect_strips(c, strips);
+        bool same = memcmp(values, right, results * sizeof *values) == 0 &&
+                    memcmp(indices, order, results * sizeof *indices) == 0;
+        if (!same)
+            fail_msg("%s, %d threads, data %d, similarity %d, %zu x %zu x %zu, k %zu", row->name,
+                     threads[t], (int)c->data, (int)c->similarity, c->m, c->n, c->d, c->k);
+    }
+    check_coded(c, x, y, right, order, values, indices);
+    strips = 0;
+    search(c, x, y, 2, true, values, indices);
+    assert_int_equal(strips, 0);
+    assert_memory_equal(values, right, results * sizeof *values);
+    assert_memory_equal(indices, order, results * sizeof *indices);
+    free(x);
+    free(y);
+    free(values);
+    free(right);
+    free(indices);
+    free(order);
+}
+
+static void on_every_row(void (*test)(const struct isa_row *row))
+{
+    int tried = 0;
+    for (int isa = 0; isa < MMK_ISA_COUNT; isa++) {
+        if (mmk_isa_usable((enum mmk_isa)isa) != MMK_OK)
+            continue;
+        const struct isa_row *row = isa_builtin_row((enum mmk_isa)isa);
+        if (row->codes == NULL)
+            continue;
+        test(row);
+        tried++;
+    }
+    assert_true(tried > 0);
+    assert_int_equal(mmk_isa_use(NULL), MMK_OK);
+}
+
+/* Just enough rows for codes to be made, at a few depths. */
+static void every_kind_of_data(const struct isa_row *row)
+{
+    static const size_t sizes[][3] = {
+        {FILTER_LEAST_ROWS, FILTER_LEAST_COLS, FILTER_FULL_DEPTH},
+        {131, FILTER_LEAST_COLS + 37, 67},
+    };
+    /* Plain C takes ten times as long, and is no more than a comparison. */
+    bool slow = row->isa == MMK_ISA_SCALAR;
+    for (int data = 0; data < DATA_COUNT; data++)
+        for (int similarity = 0; similarity < MMK_SIMILARITY_COUNT; similarity++) {
+            if (slow && (data + similarity) % 6 != 1)
+                continue;
+            int s = slow || (data + similarity) % 2;
+            check_case(row, &(struct filter_case){
+                                sizes[s][0], sizes[s][1], sizes[s][2], data % 3 == 0 ? 1 : 10,
+                                (enum mmk_similarity)similarity, (enum data)data});
+        }
+}
+
+static void many_rows(const struct isa_row *row)
+{
+    static const struct filter_case cases[] = {
+        /* a second batch; many results; chains of three chunks of columns; long rows */
+        {SEARCH_SUPER_ROWS + 90, FILTER_LEAST_COLS, FILTER_LEAST_DEPTH, 10, MMK_COSINE,
+         DATA_NORMAL},
+        {260, 20000, 33, 50, MMK_DOT, DATA_CLUSTERS},
+        {40, 5000, 1541, 3, MMK_NEG_SQ_L2, DATA_CLUSTERS},
+        {33, 4100, 4099, 2, MMK_DOT, DATA_DUPLICATES},
+    };
+    size_t count = sizeof cases / sizeof cases[0];
+    for (size_t i = row->isa == MMK_ISA_SCALAR ? 1 : 0; i < count; i++)
+        check_case(row, &cases[i]);
+}
+
+/* So few that only a gallery's codes are looked at. */
+static void few_rows(const struct isa_row *row)
+{
+    for (int data = 0; data < DATA_COUNT; data++) {
+        size_t m = 1 + (size_t)data % 4;
+        if (row->isa == MMK_ISA_SCALAR && data % 3 != 0)
+            continue;
+        check_case(row,
+                   &(struct filter_case){m, FILTER_LEAST_COLS + 3 * m, 64 + m, 10,
+                                         (enum mmk_similarity)(data / 4 % 3), (enum data)data});
+    }
+}
+
+static void same_bits_of_few_rows(void **state)
+{
+    (void)state;
+    on_every_row(few_rows);
+}
+
+static void same_bits_of_every_kind(void **state)
+{
+    (void)state;
+    on_every_row(every_kind_of_data);
+}
+
+static void same_bits_of_many_rows(void **state)
+{
+    (void)state;
+    on_every_row(many_rows);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(same_bits_of_every_kind),
+        cmocka_unit_test(same_bits_of_many_rows),
+        cmocka_unit_test(same_bits_of_few_rows),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
