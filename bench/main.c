@@ -49,7 +49,11 @@ static void print_list(void)
     printf("variants\n ");
     for (size_t v = 0; v < count; v++)
         printf(" %s", list[v].name);
-    printf("\npeers\n");
+    printf("\nextensions (NAME:EXTENSION insists on one, NAME:base is without)\n");
+    for (size_t v = 0; v < count; v++)
+        if (list[v].row && strcmp(list[v].row->extension, "base") != 0)
+            printf("  %s:%s\n", list[v].name, list[v].row->extension);
+    printf("peers\n");
     for (size_t i = 0; peers_name(i); i++) {
         char error[512];
         if (peers_find(i, error, sizeof error))

@@ -230,10 +230,17 @@ static void say_what_runs(const struct run *run)
     }
     printf("mmk-check %s, numerics version %d, seed %" PRIu64 ", runs on:", run->version,
            run->numerics, run->options.seed);
-    for (int v = 0; v < run->variant_count; v++)
-        if (run->chosen[v])
-            printf(" %s%s", run->variants[v].name,
-                   run->variants[v].usable == MMK_OK ? "" : " (skipped, not usable here)");
+    for (int v = 0; v < run->variant_count; v++) {
+        const struct variant *variant = &run->variants[v];
+        if (!run->chosen[v])
+            continue;
+        printf(" %s%s", variant->name,
+               variant->usable == MMK_OK ? "" : " (skipped, not usable here)");
+        /* with and without it, by turns, unless its name says so */
+        if (variant->usable == MMK_OK && !variant->named && variant->row.extension &&
+            strcmp(variant->row.extension, "base") != 0)
+            printf(" (and %s)", variant->row.extension);
+    }
     printf("\n");
 }
 
