@@ -140,8 +140,10 @@ static void print_search(const struct retrieve_options *a, const struct task *ta
                peak);
     if (timing->rounds > 1)
         printf(" (median of %zu)", timing->rounds);
-    printf("; %s, %d thread%s, %zu deep", mmk_isa_name(timing->isa), a->threads,
-           a->threads == 1 ? "" : "s", task->queries.depth);
+    if (share.median > 1.0)
+        printf(", of products most of which codes rule out");
+    printf("; %s:%s, %d thread%s, %zu deep", mmk_isa_name(timing->isa), mmk_isa_extension(),
+           a->threads, a->threads == 1 ? "" : "s", task->queries.depth);
     if (a->both)
         printf(" and %zu back, from one pass over the scores", task->gallery.depth);
     printf("\n");
