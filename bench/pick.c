@@ -31,6 +31,9 @@ static void refuse_variant(const char *option, const char *word)
         if (strcmp(word, mmk_isa_name((enum mmk_isa)i)) == 0)
             refuse("%s %s: this machine or build cannot run it; use one of %s", option, word,
                    usable);
+    enum mmk_status status;
+    if (strchr(word, ':') && !isa_named_row(option, word, &status))
+        refuse("%s", mmk_error_detail());
     refuse("%s=%s: there is no such variant; use one of autovec, %s", option, word, usable);
 }
 

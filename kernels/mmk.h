@@ -256,7 +256,8 @@ MMK_API void mmk_gallery_free(struct mmk_gallery *gallery);
  * is freed. A search reads few of them: they may be a mapped file larger than memory. Used as
  * .packed like a packed gallery, with the bits that the rows themselves give;
  * mmk_similarity_matrix packs the rows in every call.
- * Memory: n d bytes and 24 n; without codes 8 n; for neg_sq_l2 4 n more. */
+ * Memory: n d bytes and 16 n, for cosine 24 n, on pages of 2 MB; without codes 8 n for cosine. While
+ * they are made, 36 d bytes a thread. */
 MMK_API enum mmk_status mmk_gallery_encode(enum mmk_similarity similarity,
                                            const struct mmk_matrix *y,
                                            const struct mmk_options *options,
@@ -459,17 +460,18 @@ MMK_API enum mmk_status mmk_topk(const struct mmk_matrix *scores,
  * be below 2^32.
  * Memory: packed copies of up to 4,200 rows of X and, a worker, 1,376 of Y; and a worker's
  * candidates, 16 k + 640 bytes a row of X, at most 64 MB (but for 84 rows at least). With codes a
- * quarter of these copies more, X row by row, and 136 bytes a row of X and worker. Y is read once
- * for every batch of rows of X, in order, and with codes its likely rows again: it may be a mapped
- * file. With for_y, X is packed whole
- * and all its rows' candidates are kept, and 8 MB of those of columns: let X be the smaller side.
+ * quarter of these copies more, X row by row, 136 bytes a row of X and worker, and 36 d a worker. Y
+ * is read once for every batch of rows of X, in order, and with codes its likely rows again: it may
+ * be a mapped file. With for_y, X is packed whole and all its rows' candidates are kept, and 8 MB
+ * of those of columns: let X be the smaller side.
  *   similarity     0 is MMK_DOT
- *   without_codes  not 0: all products are made of floats. 0: where it pays, floats are multiplied
- *                  only where a bound on products of 8-bit codes leaves it open whether a score is
- *                  among the first k; the results are the same. That is so with the extensions vnni
- *                  and dotprod, for for_x alone, with 4,096 rows of Y, and 400 k, and 32 columns or
- *                  more; Y coded (mmk_gallery_encode), or rows and some 32 of X at 256 columns, 256
- *                  of X at 32
+ *   without_codes  not 0: all products are made of floats. 0: where it is likely to pay, floats are
+ *                  multiplied only where a bound on products of 8-bit codes leaves it open whether
+ *                  a score is among the first k; the results are the same. That is so with the
+ *                  extensions vnni and dotprod, for for_x alone, from 64 columns on, with 8,192
+ *                  rows of Y, and 400 k, for each thread; Y coded (mmk_gallery_encode), or rows and
+ *                  64 of X at 256 columns, 256 of X at 64. Rows that codes cannot tell apart, or
+ *                  many with Inf, cost some 1.2 times what they do without
  *   for_x, for_y   m rows of k results, n rows of k; NULL: not wanted. Beyond min(k, n) or min(k,
  *                  m) of them a row is left alone, as in mmk_topk */
 struct mmk_search_problem {

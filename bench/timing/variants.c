@@ -12,7 +12,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { NAMED_MAX = 4 }; /* asked for with extensions */
+enum { NAMED_MAX = 2 * MMK_ISA_COUNT }; /* asked for with extensions */
 
 static struct variant list[2 * MMK_ISA_COUNT + 1 + NAMED_MAX];
 static char named[NAMED_MAX][32];

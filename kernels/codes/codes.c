@@ -30,8 +30,7 @@ void codes_put_left(const struct codes_ops *ops, size_t d, const struct codes_le
 }
 
 void codes_put_right(const struct codes_ops *ops, size_t d, struct codes_right *right, size_t first,
-                     size_t count, const struct codes_scale *scale, const float *add,
-                     const int8_t *rows)
+                     size_t count, const struct codes_scale *scale, bool adds, const int8_t *rows)
 {
     size_t quads = codes_quads(d), pitch = codes_row_bytes(d);
     uint8_t *out = right->codes + first * quads * 4;
@@ -47,12 +46,13 @@ void codes_put_right(const struct codes_ops *ops, size_t d, struct codes_right *
     for (size_t r = count; r < CODES_PANEL; r++)
         for (size_t q = 0; q < quads; q++)
             memcpy(out + (q * CODES_PANEL + r) * 4, &bias, 4);
-    const float spare = CODES_SPARE(d) * 0x1p-24f;
+    const float spare = CODES_SPARE(d) * 0x1p-24f, half = 0.5f - (2 * (float)d + 136) * 0x1p-24f;
     for (size_t r = 0; r < CODES_PANEL; r++) {
         struct codes_scale of = r < count ? scale[r] : (struct codes_scale){0, 0, 0};
         right->step[first + r] = of.step;
-        right->reach[first + r] = of.norm + of.error;
-        right->off[first + r] = of.error + spare * of.norm;
-        right->add[first + r] = r < count ? add[r] : 0;
+        bool nan = of.norm != of.norm;
+        right->reach[first + r] = nan ? 0 : of.norm + of.error;
+        right->off[first + r] = nan ? -INFINITY : of.error + spare * of.norm;
+        right->add[first + r] = adds && !nan ? -of.norm * of.norm * half : 0;
     }
 }

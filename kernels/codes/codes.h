@@ -18,8 +18,10 @@
  *     upper = r t (p.q) + f reach + X off
  * no chain gives more than upper. CODES_SPARE is that 2 d + 128. Squares that underflow add less
  * than u X to f and u Y to e, which is counted in these, as are the roundings of their own sums.
- * A row with NaN or Inf, or whose norm leaves [2^-40, 2^60], has f or e Inf: its upper is Inf or
- * NaN, and passes. Of a zero row all is 0: the estimate is exact.
+ * A row with Inf, or whose norm leaves [2^-40, 2^60], has f or e Inf: its upper is Inf or NaN, and
+ * passes. So does a row of X that is zero, or has a NaN. A row of Y that is zero has an estimate
+ * that is exact; one with a NaN, which comes after all others, has off -Inf, and passes no row of X
+ * that has codes.
  *
  *   codes.c                rows to codes, in the order in which the product reads them
  *   codes_<isa>.c          the table; its head says what bounds the product
@@ -47,7 +49,7 @@ enum { CODES_MAX_MR = 14, CODES_SCREENED = 84, CODES_PANEL = 32, CODES_MAX_COLUM
 #define CODES_NORM_LEAST    0x1p-40f
 #define CODES_NORM_GREATEST 0x1p60f
 
-/* Of one row; error and norm are rounded up. */
+/* Of one row; error and norm are rounded up. norm is NaN where the row has one. */
 struct codes_scale {
     float step, error, norm;
 };
@@ -110,6 +112,8 @@ static inline bool codes_usable(float norm)
 
 static inline struct codes_scale codes_unusable(float norm, float greatest)
 {
+    if (norm != norm)
+        return (struct codes_scale){0, INFINITY, NAN};
     return norm == 0 && greatest == 0 ? (struct codes_scale){0, 0, 0}
                                       : (struct codes_scale){0, INFINITY, INFINITY};
 }
@@ -134,9 +138,11 @@ void codes_put_left(const struct codes_ops *ops, size_t d, const struct codes_le
                     struct codes_scale scale, const int8_t *row);
 
 /* Columns [first, first + count) of the right side, a panel or its beginning: their codes stand in
- * `rows`, codes_row_bytes(d) apart. Sets all of the panel. */
+ * `rows`, codes_row_bytes(d) apart. Sets all of the panel. adds: what is to be found is the
+ * greatest x.y - |y|^2 / 2. A chain's |y|^2 is at least norm^2 (1 - (4 d + 256) u): norm is above
+ * |y| by (1.1 d + 80) u at most, and the chain below |y|^2 by 1.004 d u. 8 u more are for
+ * search/filter.h. */
 void codes_put_right(const struct codes_ops *ops, size_t d, struct codes_right *right, size_t first,
-                     size_t count, const struct codes_scale *scale, const float *add,
-                     const int8_t *rows);
+                     size_t count, const struct codes_scale *scale, bool adds, const int8_t *rows);
 
 #endif

@@ -6,9 +6,10 @@
  */
 #include "coded.h"
 
-enum { AHEAD_ROWS = 4 }; /* fetched before they are read */
+enum { AHEAD_ROWS = 4, FETCHED = 1024 }; /* of them so many floats, before they are read */
 
-void coded_layout(struct coded_rows *coded, size_t rows, size_t d, struct scratch *scratch)
+void coded_layout(struct coded_rows *coded, size_t rows, size_t d, bool scales,
+                  struct scratch *scratch)
 {
     size_t all = size_round_up(rows, CODES_PANEL);
     coded->right = (struct codes_right){
@@ -18,7 +19,7 @@ void coded_layout(struct coded_rows *coded, size_t rows, size_t d, struct scratc
         .off = scratch_take(scratch, all, sizeof(float)),
         .add = scratch_take(scratch, all, sizeof(float)),
     };
-    coded->scale = scratch_take(scratch, all, sizeof *coded->scale);
+    coded->scale = scales ? scratch_take(scratch, all, sizeof *coded->scale) : NULL;
 }
 
 void coded_spare_layout(struct coded_spare *spare, size_t d, struct scratch *scratch)
@@ -28,18 +29,17 @@ void coded_spare_layout(struct coded_spare *spare, size_t d, struct scratch *scr
 }
 
 void coded_make(const struct codes_ops *ops, const struct tile_operand *y, size_t first,
-                size_t count, size_t d, const float *squares, struct coded_rows *coded,
+                size_t count, size_t d, bool adds, struct coded_rows *coded,
                 struct coded_spare *spare, size_t worker, size_t workers)
 {
     struct codes_scale scale[CODES_PANEL];
     for (size_t j = worker * CODES_PANEL; j < count; j += workers * CODES_PANEL) {
         size_t here = size_min(count - j, CODES_PANEL);
-        float add[CODES_PANEL] = {0};
         for (size_t r = 0; r < here; r++) {
             const float *row = tile_operand_row(y, first + j + r);
             size_t ahead = first + j + r + AHEAD_ROWS;
             if (ahead < y->rows)
-                tile_fetch_row(tile_operand_row(y, ahead), d);
+                tile_fetch_row(tile_operand_row(y, ahead), size_min(d, FETCHED));
             if (y->normalize != NULL) {
                 coded->scale[j + r] = y->normalize->row_scale(d, row);
                 y->normalize->scale_row(d, row, coded->scale[j + r], spare->row);
@@ -47,10 +47,8 @@ void coded_make(const struct codes_ops *ops, const struct tile_operand *y, size_
                 tile_subtract_origin(d, row, y->origin, spare->row);
             }
             scale[r] = ops->quantize(d, spare->row, spare->codes + r * codes_row_bytes(d));
-            if (squares != NULL)
-                add[r] = -squares[j + r] * (0.5f - 0x1p-21f);
         }
-        codes_put_right(ops, d, &coded->right, j, here, scale, add, spare->codes);
+        codes_put_right(ops, d, &coded->right, j, here, scale, adds, spare->codes);
     }
 }
 
@@ -62,6 +60,7 @@ struct coded_rows coded_from(const struct coded_rows *coded, size_t first, size_
     from.right.reach += first;
     from.right.off += first;
     from.right.add += first;
-    from.scale += first;
+    if (from.scale != NULL)
+        from.scale += first;
     return from;
 }

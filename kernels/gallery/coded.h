@@ -20,14 +20,14 @@ struct coded_spare {
     int8_t *codes;
 };
 
-void coded_layout(struct coded_rows *coded, size_t rows, size_t d, struct scratch *scratch);
+void coded_layout(struct coded_rows *coded, size_t rows, size_t d, bool scales,
+                  struct scratch *scratch);
 void coded_spare_layout(struct coded_spare *spare, size_t d, struct scratch *scratch);
 
 /* Rows [first, first + count) of the operand become rows 0 .. of coded: those panels that are this
- * worker's. squares: of these rows less their origin, where what is to be found is the greatest
- * x.y - |y|^2 / 2; NULL: of x.y. */
+ * worker's; adds as in codes_put_right. */
 void coded_make(const struct codes_ops *ops, const struct tile_operand *y, size_t first,
-                size_t count, size_t d, const float *squares, struct coded_rows *coded,
+                size_t count, size_t d, bool adds, struct coded_rows *coded,
                 struct coded_spare *spare, size_t worker, size_t workers);
 
 /* The rows from `first` on, a multiple of CODES_PANEL. */

@@ -24,12 +24,13 @@ static void gallery_layout(struct mmk_gallery *gallery, struct scratch *scratch)
         gallery->packed = scratch_take(scratch, tile_panel_floats(gallery->n, gallery->d),
                                        sizeof *gallery->packed);
     else if (gallery->codes != NULL)
-        coded_layout(&gallery->coded, gallery->n, gallery->d, scratch);
-    else
+        coded_layout(&gallery->coded, gallery->n, gallery->d, gallery->similarity == MMK_COSINE,
+                     scratch);
+    else if (gallery->similarity == MMK_COSINE)
         gallery->coded.scale = scratch_take(scratch, gallery->n, sizeof *gallery->coded.scale);
     if (gallery->similarity != MMK_NEG_SQ_L2)
         return;
-    if (gallery->rows.data == NULL || gallery->codes != NULL)
+    if (gallery->rows.data == NULL)
         gallery->yy = scratch_take(scratch, gallery->n, sizeof *gallery->yy);
     gallery->origin = scratch_take(scratch, gallery->d, sizeof *gallery->origin);
 }
@@ -56,13 +57,10 @@ static void code_some(void *context, size_t worker, size_t workers)
     struct mmk_gallery *gallery = ((const struct packing *)context)->gallery;
     const struct tile_operand *y = ((const struct packing *)context)->y;
     size_t n = gallery->n, d = gallery->d;
-    if (gallery->yy != NULL) {
-        tile_row_squares(gallery->isa->tile, y, 0, n, d, gallery->yy, worker, workers);
-        threads_wait(workers);
-    }
     if (gallery->codes != NULL)
-        coded_make(gallery->codes, y, 0, n, d, gallery->yy, &gallery->coded,
-                   &((const struct packing *)context)->spare[worker], worker, workers);
+        coded_make(gallery->codes, y, 0, n, d, gallery->similarity == MMK_NEG_SQ_L2,
+                   &gallery->coded, &((const struct packing *)context)->spare[worker], worker,
+                   workers);
     else if (y->normalize != NULL)
         tile_row_scales(y->normalize, y, d, gallery->coded.scale, worker, workers);
 }
@@ -168,7 +166,7 @@ static enum mmk_status make(enum mmk_similarity similarity, const struct mmk_mat
         .isa = isa, .similarity = similarity, .n = rows.rows, .d = rows.columns};
     if (coded) {
         made.rows = operand;
-        made.codes = rows.columns <= CODES_MAX_COLUMNS ? isa->codes : NULL;
+        made.codes = isa->filters && rows.columns <= CODES_MAX_COLUMNS ? isa->codes : NULL;
     }
     struct scratch scratch = {0};
     gallery_layout(&made, &scratch);
@@ -225,21 +223,21 @@ static enum mmk_status check_gallery(const struct mmk_gallery *gallery,
                                      enum mmk_similarity similarity, const struct isa_row *isa,
                                      const struct args_rows *y)
 {
-    bool coded = gallery->rows.data != NULL;
-    if (gallery->isa->tile != isa->tile || (coded && gallery->isa->codes != isa->codes))
+    const char *made = gallery->rows.data != NULL ? "coded" : "packed";
+    if (gallery->isa->tile != isa->tile || (gallery->codes != NULL && gallery->codes != isa->codes))
         return args_error(MMK_ERR_GALLERY,
-                          "y was packed for %s:%s, and %s:%s is in use; pack it again after "
+                          "y was %s for %s:%s, and %s:%s is in use; do it again after "
                           "mmk_isa_use",
-                          gallery->isa->name, gallery->isa->extension, isa->name, isa->extension);
+                          made, gallery->isa->name, gallery->isa->extension, isa->name,
+                          isa->extension);
     static const char *const names[MMK_SIMILARITY_COUNT] = {"MMK_DOT", "MMK_COSINE",
                                                             "MMK_NEG_SQ_L2"};
     if (gallery->similarity != similarity)
-        return args_error(MMK_ERR_GALLERY,
-                          "y was packed for the similarity %s, and %s is asked for",
-                          names[gallery->similarity], names[similarity]);
+        return args_error(MMK_ERR_GALLERY, "y was %s for the similarity %s, and %s is asked for",
+                          made, names[gallery->similarity], names[similarity]);
     if ((y->rows != 0 && y->rows != gallery->n) || (y->columns != 0 && y->columns != gallery->d))
-        return args_error(MMK_ERR_SHAPE, "y is %zu x %zu, and packed %zu x %zu", y->rows,
-                          y->columns, gallery->n, gallery->d);
+        return args_error(MMK_ERR_SHAPE, "y is %zu x %zu, and %s %zu x %zu", y->rows, y->columns,
+                          made, gallery->n, gallery->d);
     return MMK_OK;
 }
 

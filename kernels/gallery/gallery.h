@@ -19,7 +19,8 @@ struct mmk_gallery {
     float *packed; /* all rows as B, normalised for cosine, less the origin for neg_sq_l2 */
     float *yy;     /* neg_sq_l2: squared norms, */
     float *origin; /* and the origin; else NULL */
-    /* Instead of packed rows, the caller's, and codes of them, if the instruction set has such. */
+    /* Instead of packed rows, the caller's, and codes of them, if the instruction set has such that
+     * pay. */
     struct tile_operand rows;
     const struct codes_ops *codes;
     struct coded_rows coded;

@@ -122,9 +122,8 @@ const struct isa_row *isa_named_row(const char *from, const char *name, enum mmk
     }
     *status =
         args_error(MMK_ERR_ISA_UNKNOWN,
-                   "%s: '%s' is no instruction set; there are scalar, avx2, avx512 and neon, and "
-                   "with an extension avx2:vnni, avx512:vnni and neon:dotprod, with "
-                   "':base' none",
+                   "%s: '%s' is no instruction set; there are scalar, avx2, avx512 and neon, of "
+                   "these avx2:vnni, avx512:vnni and neon:dotprod, and :base is without",
                    from, name);
     return NULL;
 }

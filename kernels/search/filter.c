@@ -33,8 +33,8 @@ void filter_hold_rows(const struct filter *filter, const struct tile_operand *x,
     for (size_t strip = worker; strip * mr < rows; strip += workers)
         for (size_t r = strip * mr; r < (strip + 1) * mr; r++) {
             struct codes_scale scale = {0, 0, 0};
-            float *held = filter->held + r * d;
             if (r < rows) {
+                float *held = filter->held + r * d;
                 tile_hold_row(filter->isa->tile, d, x, row + r, held, xx != NULL ? &xx[r] : NULL);
                 scale = codes->quantize(d, held, spare->codes);
             } else {
@@ -52,8 +52,19 @@ size_t filter_strip(const struct filter *filter, const struct coded_rows *coded,
     float least[TILE_BLOCK_ROWS];
     for (size_t r = 0; xx != NULL && r < rows; r++)
         least[r] = 0.5f * (xx[r] + at_least[r]) - (xx[r] + fabsf(at_least[r])) * 0x1p-21f;
-    return filter->codes->screen(codes_quads(filter->d), &filter->left, row, rows, &coded->right,
-                                 col, cols, xx != NULL, xx != NULL ? least : at_least, pairs);
+    size_t count =
+        filter->codes->screen(codes_quads(filter->d), &filter->left, row, rows, &coded->right, col,
+                              cols, xx != NULL, xx != NULL ? least : at_least, pairs);
+    /* What no score can get into: a row of which all scores are NaN, and so is its threshold; and a
+     * zero row, of which all are 0 and the first are there. */
+    size_t kept = 0;
+    for (size_t i = 0; i < count; i++) {
+        size_t r = pairs[i].row;
+        bool closed = at_least[r] != at_least[r] || (xx == NULL && filter->norm[row + r] == 0);
+        pairs[kept] = pairs[i];
+        kept += !closed;
+    }
+    return kept;
 }
 
 bool filter_pair(const struct filter *filter, const struct coded_rows *coded,

@@ -4,8 +4,8 @@
  * codes.h has the bound. A score may reach the threshold T of its row only if the upper bound of
  * its product does; for neg_sq_l2 the product c of the rows less their origin must be such that
  *     2 c - (|x|^2 + |y|^2)  >=  T      or      c - |y|^2 / 2  >=  (|x|^2 + T) / 2
- * where the first is in float: its two roundings are u of |x|^2 + |y|^2 and of |T|, and twice four
- * times as much is taken off both sides.
+ * where the first is in float: its roundings are less than 2 u of |x|^2 + |y|^2 and of |T|. 8 u are
+ * taken off both sides.
  */
 #ifndef MMK_SEARCH_FILTER_H
 #define MMK_SEARCH_FILTER_H
@@ -43,8 +43,11 @@ size_t filter_strip(const struct filter *filter, const struct coded_rows *coded,
                     struct codes_pair *pairs);
 
 /* The same of one pair, from its rows: row of_x of X, which is row r of the batch, and row of_y of
- * Y, column `col` of the chunk. Sums run in lanes, and may be as far from the chain as the chain
- * from the product. */
+ * Y, column `col` of the chunk. Sums run in lanes: they are less than (d / 64 + 8) u X Y from the
+ * product, and the chain 1.004 d u. Of neg_sq_l2 the expanded score is 1.004 d u (X + Y)^2 from
+ * what it expands (three chains), its last roundings and those of the rows less their origin are
+ * less than 6 u (X + Y)^2, the sum of squared differences is (d / 64 + 10) u (X + Y)^2 off, and
+ * that no score is above 0 brings both closer. CODES_SPARE u is more than either. */
 bool filter_pair(const struct filter *filter, const struct coded_rows *coded,
                  const struct tile_operand *x, size_t of_x, size_t r, const struct tile_operand *y,
                  size_t of_y, size_t col, float at_least);

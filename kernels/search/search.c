@@ -48,7 +48,8 @@ enum {
     UNSCREENED_STRIPS = 8, /* behind one of which half passed */
     /* Of a strip's scores one in so many may pass codes; else it is done without, and some behind
      * it. What passes costs some five times what it costs among all others. */
-    FILTERED_FEW = 16,
+    FILTERED_FEW = 24,
+    AHEAD_FLOATS = 1024, /* of a row that passed, fetched at once */
     UNFILTERED_STRIPS = 8,
     WAITING_FEW = 8, /* columns that may wait for their products beyond a chunk */
     STRIP_FLOATS = TILE_BLOCK_ROWS * SEARCH_STRIP
@@ -352,7 +353,8 @@ static bool filter_scores(const struct search *p, struct worker *w, size_t batch
     }
     for (; w->hit_count < passed; w->hit_count++) {
         struct codes_pair *pair = &pairs[w->hit_count];
-        tile_fetch_row(tile_operand_row(&p->y, strip->first_col + pair->col), p->d);
+        tile_fetch_row(tile_operand_row(&p->y, strip->first_col + pair->col),
+                       size_min(p->d, AHEAD_FLOATS));
         w->hits[w->hit_count] = (struct hit){(uint32_t)row + pair->row, (uint32_t)j + pair->col};
     }
     return true;
@@ -373,7 +375,8 @@ static void hold_batch(const struct search *p, size_t row, size_t rows, size_t i
         return;
     }
     for (size_t r = id; r < rows; r += team)
-        tile_hold_row(tile, p->d, &p->x, row + r, p->rows_a + r * p->d, norms ? &p->xx[r] : NULL);
+        tile_hold_row(tile, p->d, &p->x, row + r, p->rows_a + r * p->d,
+                      norms && !p->filtered ? &p->xx[r] : NULL);
 }
 
 /* Packs the chunk for this worker. */
@@ -395,10 +398,8 @@ static void hold_codes(const struct search *p, struct worker *w, struct chunk *c
         chunk->coded = coded_from(&p->coded->coded, chunk->col, p->d);
         return;
     }
-    if (norms)
-        tile_row_squares(p->isa->tile, &p->y, chunk->col, chunk->cols, p->d, w->yy, 0, 1);
-    coded_make(p->isa->codes, &p->y, chunk->col, chunk->cols, p->d, norms ? w->yy : NULL, &w->made,
-               &w->coding, 0, 1);
+    coded_make(p->isa->codes, &p->y, chunk->col, chunk->cols, p->d, norms, &w->made, &w->coding, 0,
+               1);
     chunk->coded = w->made;
 }
 
@@ -579,7 +580,7 @@ static void worker_layout(const struct search *p, struct worker *w, struct scrat
         w->hits = scratch_take(scratch, hits, sizeof *w->hits);
         coded_spare_layout(&w->coding, p->d, scratch);
         if (p->coded == NULL)
-            coded_layout(&w->made, p->chunk, p->d, scratch);
+            coded_layout(&w->made, p->chunk, p->d, p->similarity == MMK_COSINE, scratch);
     }
     w->scratch_memory = scratch_take(scratch, 1, topk_scratch_bytes(k));
     if (p->threads > 1 && p->row_side.k != 0)
@@ -647,10 +648,11 @@ static bool is_screened(const struct search *p)
 }
 
 /* Whether codes pay: made of every row of Y, they save three quarters of the products, but for the
- * first ones, until thresholds are worth something. Those of a gallery are there. */
+ * first ones of each worker, until its thresholds are worth something. Those of a gallery are
+ * there. */
 static bool is_filtered(const struct search *p)
 {
-    size_t full = FILTER_FULL_DEPTH, n = p->y.rows, k = p->row_side.k;
+    size_t full = FILTER_FULL_DEPTH, n = p->y.rows / (size_t)p->threads, k = p->row_side.k;
     bool many = p->x.rows * size_min(p->d, full) >= FILTER_LEAST_ROWS * full;
     return p->isa->filters && !p->without_codes && p->gallery == NULL && p->col_side.k == 0 &&
            p->d >= FILTER_LEAST_DEPTH && p->d <= CODES_MAX_COLUMNS && (many || p->coded != NULL) &&

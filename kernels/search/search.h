@@ -35,11 +35,11 @@ enum {
     SEARCH_SMALL_CHUNK_BYTES = 192 << 10,     /* of packed B, where one block of A is all */
     /* From so many on rows of Y are filtered through codes (filter.h); of X so many at
      * FILTER_FULL_DEPTH columns, and at fewer more in proportion. */
-    FILTER_LEAST_ROWS = 32,
-    FILTER_LEAST_COLS = 4096,
-    FILTER_LEAST_DEPTH = 32,
+    FILTER_LEAST_ROWS = 64,
+    FILTER_LEAST_COLS = 8192, /* for each thread, */
+    FILTER_LEAST_DEPTH = 64,
     FILTER_FULL_DEPTH = 256,
-    FILTER_COLS_A_RESULT = 400,           /* and so many of Y for each of k */
+    FILTER_COLS_A_RESULT = 400,           /* and so many for each of k */
     SEARCH_STREAMS_BYTES = 64 << 20,      /* a worker's candidates of a batch's rows, */
     SEARCH_COLUMN_STREAMS_BYTES = 8 << 20 /* and of the columns of one chunk */
 };

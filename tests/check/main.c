@@ -39,6 +39,11 @@ static void choose_variant(struct run *run, const char *source, const char *name
     int v = find_variant(run, name);
     if (v < 0 && !run->library && variants_add_named(run->variants, &run->variant_count, name))
         v = run->variant_count - 1;
+    if (v < 0 && strchr(name, ':') && !run->library) {
+        enum mmk_status status;
+        isa_named_row(source, name, &status);
+        options_error("%s.", mmk_error_detail());
+    }
     if (v < 0) {
         char known[256] = "";
         for (int i = 0; i < run->variant_count; i++)
@@ -73,7 +78,9 @@ static void check_required_names(const struct run *run)
 {
     for (int i = 0; i < run->options.require.count; i++) {
         const char *name = run->options.require.item[i];
-        bool known = find_variant(run, name) >= 0;
+        enum mmk_status named;
+        bool known = find_variant(run, name) >= 0 || isa_named_row("--require", name, &named) ||
+                     named == MMK_ERR_ISA_UNUSABLE;
         for (unsigned isa = 0; isa < MMK_ISA_COUNT; isa++) {
             const char *known_name = mmk_isa_name((enum mmk_isa)isa);
             known = known || (known_name && strcmp(name, known_name) == 0);

@@ -203,8 +203,12 @@ static void judge_codes(size_t d, const float *v, struct codes_scale scale, cons
     }
     if (!(scale.norm < INFINITY)) {
         assert_false(norm >= CODES_NORM_LEAST && norm <= CODES_NORM_GREATEST * (1 - hair));
-        assert_true(scale.step == 0 && isinf(scale.error) && isinf(scale.norm));
-        assert_true(scale.error > 0 && scale.norm > 0);
+        bool nan = false;
+        for (size_t k = 0; k < d; k++)
+            nan = nan || v[k] != v[k];
+        assert_true(scale.step == 0 && isinf(scale.error));
+        assert_true(nan ? isnan(scale.norm) : isinf(scale.norm));
+        assert_true(scale.error > 0 && !(scale.norm <= 0));
         assert_int_equal(greatest, 0);
         return;
     }
@@ -377,9 +381,13 @@ static struct placed place(size_t table, const struct block *b, size_t strips, s
                        here ? b->left.codes + (r - p.first) * pitch : zeros);
     }
     free(zeros);
-    static const float none[RIGHT];
-    codes_put_right(ops, d, &p.right, p.col, b->cols, b->right.scale, add != NULL ? add : none,
-                    b->right.codes);
+    codes_put_right(ops, d, &p.right, p.col, b->cols, b->right.scale, false, b->right.codes);
+    for (size_t j = 0; j < b->cols; j++) {
+        assert_true(p.right.add[p.col + j] == 0);
+        bool nan = b->right.scale[j].norm != b->right.scale[j].norm;
+        if (add != NULL && !nan)
+            p.right.add[p.col + j] = add[j];
+    }
     for (size_t r = 0; r < b->rows; r++) {
         p.strip[r] = 0;
         for (size_t i = r / mr * mr; i < b->rows && i < r / mr * mr + mr; i++) {
@@ -754,7 +762,9 @@ static void put_special_rows(size_t d, size_t count, struct side *side)
 /* Whether the pair passes whatever its threshold. */
 static bool always_passes(size_t r, size_t j)
 {
-    return special_of(r) != USABLE || (special_of(j) != USABLE && special_of(j) != ZERO);
+    bool codes = special_of(j) == USABLE || special_of(j) == ZERO;
+    /* A product that is NaN comes after all others. */
+    return special_of(r) != USABLE || (!codes && special_of(j) != WITH_NAN);
 }
 
 static bool passes_all(size_t r, size_t j)

@@ -191,10 +191,10 @@ static void check_coded(const struct filter_case *c, const float *x, const float
                                             &(struct mmk_options){.threads = threads}, &gallery),
                          MMK_OK);
         strips = 0;
-        search_in(c, x, PACKED(gallery), 4 - threads, false, values, indices);
+        search_in(c, x, PACKED(gallery), threads == 3 ? 1 : 2, false, values, indices);
         assert_memory_equal(values, right, results * sizeof *values);
         assert_memory_equal(indices, order, results * sizeof *indices);
-        assert_true(strips > 0 || c->data == DATA_ALL_NAN);
+        assert_true(strips > 0 || c->data == DATA_ALL_NAN || c->n < 2 * FILTER_LEAST_COLS);
         if (threads == 3)
             expect_strips(c, strips);
         mmk_gallery_free(gallery);
@@ -213,7 +213,7 @@ static void check_case(const struct isa_row *row, const struct filter_case *c)
     search(c, x, y, 1, false, right, order);
     assert_int_equal(strips, 0);
     use(row, true);
-    static const int threads[] = {1, 2, 13};
+    static const int threads[] = {1, 2, 13}; /* 13 are too many for codes to be made */
     for (int t = 0; t < (row->isa == MMK_ISA_SCALAR ? 1 : 3); t++) {
         strips = 0;
         search(c, x, y, threads[t], false, values, indices);
@@ -259,16 +259,16 @@ static void on_every_row(void (*test)(const struct isa_row *row))
 static void every_kind_of_data(const struct isa_row *row)
 {
     static const size_t sizes[][3] = {
-        {FILTER_LEAST_ROWS, FILTER_LEAST_COLS, FILTER_FULL_DEPTH},
-        {131, FILTER_LEAST_COLS + 37, 67},
+        {FILTER_LEAST_ROWS, 2 * FILTER_LEAST_COLS, FILTER_FULL_DEPTH},
+        {245, 2 * FILTER_LEAST_COLS + 37, 67},
     };
     /* Plain C takes ten times as long, and is no more than a comparison. */
     bool slow = row->isa == MMK_ISA_SCALAR;
     for (int data = 0; data < DATA_COUNT; data++)
         for (int similarity = 0; similarity < MMK_SIMILARITY_COUNT; similarity++) {
-            if (slow && (data + similarity) % 6 != 1)
+            if ((data + similarity) % (slow ? 16 : 2) != 1)
                 continue;
-            int s = slow || (data + similarity) % 2;
+            int s = slow || data % 4 < 2;
             check_case(row, &(struct filter_case){
                                 sizes[s][0], sizes[s][1], sizes[s][2], data % 3 == 0 ? 1 : 10,
                                 (enum mmk_similarity)similarity, (enum data)data});
@@ -278,15 +278,15 @@ static void every_kind_of_data(const struct isa_row *row)
 static void many_rows(const struct isa_row *row)
 {
     static const struct filter_case cases[] = {
-        /* a second batch; many results; chains of three chunks of columns; long rows */
+        /* a second batch; many results; long rows */
         {SEARCH_SUPER_ROWS + 90, FILTER_LEAST_COLS, FILTER_LEAST_DEPTH, 10, MMK_COSINE,
          DATA_NORMAL},
-        {260, 20000, 33, 50, MMK_DOT, DATA_CLUSTERS},
-        {40, 5000, 1541, 3, MMK_NEG_SQ_L2, DATA_CLUSTERS},
-        {33, 4100, 4099, 2, MMK_DOT, DATA_DUPLICATES},
+        {260, 20000, 65, 20, MMK_DOT, DATA_CLUSTERS},
+        {64, 2 * FILTER_LEAST_COLS, 541, 3, MMK_NEG_SQ_L2, DATA_CLUSTERS},
+        {65, 2 * FILTER_LEAST_COLS, 1030, 2, MMK_DOT, DATA_DUPLICATES},
     };
     size_t count = sizeof cases / sizeof cases[0];
-    for (size_t i = row->isa == MMK_ISA_SCALAR ? 1 : 0; i < count; i++)
+    for (size_t i = 0; i < count && row->isa != MMK_ISA_SCALAR; i++)
         check_case(row, &cases[i]);
 }
 
@@ -295,10 +295,10 @@ static void few_rows(const struct isa_row *row)
 {
     for (int data = 0; data < DATA_COUNT; data++) {
         size_t m = 1 + (size_t)data % 4;
-        if (row->isa == MMK_ISA_SCALAR && data % 3 != 0)
+        if (row->isa == MMK_ISA_SCALAR && data % 5 != 0)
             continue;
         check_case(row,
-                   &(struct filter_case){m, FILTER_LEAST_COLS + 3 * m, 64 + m, 10,
+                   &(struct filter_case){m, 2 * FILTER_LEAST_COLS + 3 * m, 64 + m, 10,
                                          (enum mmk_similarity)(data / 4 % 3), (enum data)data});
     }
 }
