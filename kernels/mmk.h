@@ -256,8 +256,8 @@ MMK_API void mmk_gallery_free(struct mmk_gallery *gallery);
  * is freed. A search reads few of them: they may be a mapped file larger than memory. Used as
  * .packed like a packed gallery, with the bits that the rows themselves give;
  * mmk_similarity_matrix packs the rows in every call.
- * Memory: n d bytes and 16 n, for cosine 24 n, on pages of 2 MB; without codes 8 n for cosine. While
- * they are made, 36 d bytes a thread. */
+ * Memory: n d bytes and 16 n, for cosine 24 n, on pages of 2 MB; without codes 8 n for cosine. And
+ * while they are made, 36 d bytes a thread. */
 MMK_API enum mmk_status mmk_gallery_encode(enum mmk_similarity similarity,
                                            const struct mmk_matrix *y,
                                            const struct mmk_options *options,
