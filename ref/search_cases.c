@@ -21,6 +21,7 @@
 
 enum { X, Y, VALUES, INDICES, VALUES_Y, INDICES_Y };
 
+enum { MANY_COLS = 8000 }; /* codes may be made */
 enum { JUDGED_ROWS = 48, BLOCK_SCORES = 1 << 23 };
 #define JUDGED_WHOLE_WORK 4e9 /* m n d up to which all is judged */
 
@@ -333,6 +334,7 @@ static bool fits_work(const struct shape *s, enum fill fill, bool much)
         return false;
     if (much || s->m * s->n * (s->d + 4) > 200000)
         return fill == FILL_NORMAL || fill == FILL_DUPLICATES || fill == FILL_NAN_TAIL ||
+               (s->n > MANY_COLS && fill == FILL_INF) || /* rows without codes */
                (s->similarity == MMK_NEG_SQ_L2 && fill_is_offset(fill));
     return fill_is_of_rows(fill) || fill == FILL_ASCENDING || fill == FILL_SAWTOOTH;
 }

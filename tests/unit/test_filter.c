@@ -36,13 +36,15 @@ enum data {
     DATA_TINY,    /* products are denormal, or zero */
     DATA_SMALL,   /* norms on both sides of what has codes */
     DATA_GREAT,
-    DATA_MAGNITUDES, /* each row a power of two of its own */
-    DATA_RISING,     /* each score above the one before, */
-    DATA_FALLING,    /* or below */
-    DATA_LATE,       /* the best come last, by a place more than the threshold */
-    DATA_PEAKED,     /* one element is far above the others, whose codes are 0 */
-    DATA_NEGATIVE,   /* all products are below 0 */
-    DATA_FAR,        /* all rows near one far from 0 */
+    DATA_MAGNITUDES,  /* each row a power of two of its own */
+    DATA_RISING,      /* each score above the one before, */
+    DATA_FALLING,     /* or below */
+    DATA_LATE,        /* the best come last, by a place more than the threshold */
+    DATA_PEAKED,      /* one element is far above the others, whose codes are 0 */
+    DATA_NEGATIVE,    /* all products are below 0 */
+    DATA_FAR,         /* all rows near one far from 0 */
+    DATA_TIED_STRIPS, /* the best are a whole strip of equals, and one before it */
+    DATA_SHELL,       /* short queries, and rows of one length that differ by roundings alone */
     DATA_COUNT
 };
 
@@ -87,6 +89,12 @@ static float element(enum data data, bool gallery, size_t i, size_t k)
         return k == (gallery ? i : 3 * i) % 37 ? 1000 * g : g;
     case DATA_NEGATIVE:
         return gallery ? -fabsf(g) : fabsf(g);
+    case DATA_TIED_STRIPS:
+        if (!gallery)
+            return of_all + 0.01f * g;
+        return i % 256 < 31 || i % 256 >= 64 ? g : of_all * (1 + 0x1p-9f * (float)(i / 256));
+    case DATA_SHELL:
+        return gallery ? (float)fill_normal(11, (k * 7 + i) % 61) : 1e-4f * g;
     case DATA_FAR:
         return 1000 + g;
     default:
@@ -159,6 +167,14 @@ static void expect_strips(const struct filter_case *c, size_t screened)
         fail_msg("data %d: %zu of %zu strips are screened, in vain", (int)c->data, screened, all);
 }
 
+static const float zeros[2048]; /* an origin */
+
+static const float *origin_of(const struct filter_case *c)
+{
+    bool given = c->data == DATA_SHELL && c->similarity == MMK_NEG_SQ_L2;
+    return given ? zeros : NULL;
+}
+
 static void search_in(const struct filter_case *c, const float *x, const struct mmk_matrix *y,
                       int threads, bool without_codes, float *values, uint32_t *indices)
 {
@@ -168,10 +184,11 @@ static void search_in(const struct filter_case *c, const float *x, const struct 
                                                .y = y,
                                                .similarity = c->similarity,
                                                .without_codes = without_codes};
-    assert_int_equal(mmk_search(&problem,
-                                &(struct mmk_search_results){.for_x = TOPK(c->k, values, indices)},
-                                &(struct mmk_options){.threads = threads}),
-                     MMK_OK);
+    assert_int_equal(
+        mmk_search(&problem, &(struct mmk_search_results){.for_x = TOPK(c->k, values, indices)},
+                   &(struct mmk_options){.threads = threads,
+                                         .origin = y->packed == NULL ? origin_of(c) : NULL}),
+        MMK_OK);
 }
 
 static void search(const struct filter_case *c, const float *x, const float *y, int threads,
@@ -187,9 +204,11 @@ static void check_coded(const struct filter_case *c, const float *x, const float
     size_t results = c->m * c->k;
     struct mmk_gallery *gallery;
     for (int threads = the_row.isa == MMK_ISA_SCALAR ? 3 : 1; threads <= 3; threads += 2) {
-        assert_int_equal(mmk_gallery_encode(c->similarity, MATRIX_AT(y, c->n, c->d, c->d + 3),
-                                            &(struct mmk_options){.threads = threads}, &gallery),
-                         MMK_OK);
+        assert_int_equal(
+            mmk_gallery_encode(c->similarity, MATRIX_AT(y, c->n, c->d, c->d + 3),
+                               &(struct mmk_options){.threads = threads, .origin = origin_of(c)},
+                               &gallery),
+            MMK_OK);
         strips = 0;
         search_in(c, x, PACKED(gallery), threads == 3 ? 1 : 2, false, values, indices);
         assert_memory_equal(values, right, results * sizeof *values);
@@ -279,8 +298,10 @@ static void many_rows(const struct isa_row *row)
 {
     static const struct filter_case cases[] = {
         /* a second batch; many results; long rows */
-        {SEARCH_SUPER_ROWS + 90, FILTER_LEAST_COLS, FILTER_LEAST_DEPTH, 10, MMK_COSINE,
-         DATA_NORMAL},
+        {SEARCH_SUPER_ROWS + 90, FILTER_LEAST_COLS, FILTER_LEAST_DEPTH, 10, MMK_NEG_SQ_L2,
+         DATA_CLUSTERS},
+        {256, 2 * FILTER_LEAST_COLS, 64, 10, MMK_DOT, DATA_TIED_STRIPS},
+        {300, FILTER_LEAST_COLS, 244, 10, MMK_NEG_SQ_L2, DATA_SHELL},
         {260, 20000, 65, 20, MMK_DOT, DATA_CLUSTERS},
         {64, 2 * FILTER_LEAST_COLS, 541, 3, MMK_NEG_SQ_L2, DATA_CLUSTERS},
         {65, 2 * FILTER_LEAST_COLS, 1030, 2, MMK_DOT, DATA_DUPLICATES},
@@ -301,6 +322,44 @@ static void few_rows(const struct isa_row *row)
                    &(struct filter_case){m, 2 * FILTER_LEAST_COLS + 3 * m, 64 + m, 10,
                                          (enum mmk_similarity)(data / 4 % 3), (enum data)data});
     }
+}
+
+/* A gallery's origin is its own: what the caller does with his afterwards does not matter. */
+static void origin_is_copied(const struct isa_row *row)
+{
+    enum { M = 4, N = 2 * FILTER_LEAST_COLS, D = 70, K = 3 };
+    const struct filter_case c = {M, N, D, K, MMK_NEG_SQ_L2, DATA_CLUSTERS};
+    float *x = rows_of(c.data, false, M, D, D + 1), *y = rows_of(c.data, true, N, D, D + 3);
+    float origin[D], right[M * K], values[M * K];
+    uint32_t order[M * K], indices[M * K];
+    for (size_t k = 0; k < D; k++)
+        origin[k] = 1 + (float)k;
+    const struct mmk_matrix *rows = MATRIX_AT(y, N, D, D + 3);
+    const struct mmk_search_problem problem = {
+        .x = MATRIX_AT(x, M, D, D + 1), .y = rows, .similarity = MMK_NEG_SQ_L2};
+    struct mmk_gallery *gallery;
+    use(row, true);
+    assert_int_equal(mmk_search(&problem,
+                                &(struct mmk_search_results){.for_x = TOPK(K, right, order)},
+                                &(struct mmk_options){.origin = origin}),
+                     MMK_OK);
+    assert_int_equal(
+        mmk_gallery_encode(MMK_NEG_SQ_L2, rows, &(struct mmk_options){.origin = origin}, &gallery),
+        MMK_OK);
+    for (size_t k = 0; k < D; k++)
+        origin[k] = -100;
+    search_in(&c, x, PACKED(gallery), 1, false, values, indices);
+    assert_memory_equal(values, right, sizeof right);
+    assert_memory_equal(indices, order, sizeof order);
+    mmk_gallery_free(gallery);
+    free(x);
+    free(y);
+}
+
+static void origin_is_the_gallerys(void **state)
+{
+    (void)state;
+    on_every_row(origin_is_copied);
 }
 
 static void same_bits_of_few_rows(void **state)
@@ -327,6 +386,7 @@ int main(void)
         cmocka_unit_test(same_bits_of_every_kind),
         cmocka_unit_test(same_bits_of_many_rows),
         cmocka_unit_test(same_bits_of_few_rows),
+        cmocka_unit_test(origin_is_the_gallerys),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
