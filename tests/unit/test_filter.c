@@ -44,7 +44,7 @@ enum data {
     DATA_NEGATIVE,    /* all products are below 0 */
     DATA_FAR,         /* all rows near one far from 0 */
     DATA_TIED_STRIPS, /* the best are a whole strip of equals, and one before it */
-    DATA_SHELL,       /* short queries, and rows of one length that differ by roundings alone */
+    DATA_SHELL,       /* short queries, and rows of two lengths that differ by roundings alone */
     DATA_COUNT
 };
 
@@ -94,7 +94,9 @@ static float element(enum data data, bool gallery, size_t i, size_t k)
             return of_all + 0.01f * g;
         return i % 256 < 31 || i % 256 >= 64 ? g : of_all * (1 + 0x1p-9f * (float)(i / 256));
     case DATA_SHELL:
-        return gallery ? (float)fill_normal(11, (k * 7 + i) % 61) : 1e-4f * g;
+        return !gallery                ? 0x1p-20f * g
+               : i < 64 || i % 32 == 0 ? (float)fill_normal(11, (k * 7 + i) % 61)
+                                       : 2 * (float)fill_normal(11, (k * 7 + i) % 61);
     case DATA_FAR:
         return 1000 + g;
     default:
@@ -301,7 +303,9 @@ static void many_rows(const struct isa_row *row)
         {SEARCH_SUPER_ROWS + 90, FILTER_LEAST_COLS, FILTER_LEAST_DEPTH, 10, MMK_NEG_SQ_L2,
          DATA_CLUSTERS},
         {256, 2 * FILTER_LEAST_COLS, 64, 10, MMK_DOT, DATA_TIED_STRIPS},
-        {300, FILTER_LEAST_COLS, 244, 10, MMK_NEG_SQ_L2, DATA_SHELL},
+        {4, 2 * FILTER_LEAST_COLS, 183, 10, MMK_NEG_SQ_L2, DATA_SHELL},
+        {5, 2 * FILTER_LEAST_COLS, 122, 10, MMK_NEG_SQ_L2, DATA_SHELL},
+        {3, 2 * FILTER_LEAST_COLS, 732, 10, MMK_NEG_SQ_L2, DATA_SHELL},
         {260, 20000, 65, 20, MMK_DOT, DATA_CLUSTERS},
         {64, 2 * FILTER_LEAST_COLS, 541, 3, MMK_NEG_SQ_L2, DATA_CLUSTERS},
         {65, 2 * FILTER_LEAST_COLS, 1030, 2, MMK_DOT, DATA_DUPLICATES},
@@ -322,6 +326,20 @@ static void few_rows(const struct isa_row *row)
                    &(struct filter_case){m, 2 * FILTER_LEAST_COLS + 3 * m, 64 + m, 10,
                                          (enum mmk_similarity)(data / 4 % 3), (enum data)data});
     }
+}
+
+/* Every number of rows in a strip. */
+static void every_strip(const struct isa_row *row)
+{
+    for (size_t m = 5; m <= 30 && row->isa != MMK_ISA_SCALAR; m++)
+        check_case(
+            row, &(struct filter_case){m, 2 * FILTER_LEAST_COLS + m, 64, 1, MMK_DOT, DATA_NORMAL});
+}
+
+static void same_bits_of_every_strip(void **state)
+{
+    (void)state;
+    on_every_row(every_strip);
 }
 
 /* A gallery's origin is its own: what the caller does with his afterwards does not matter. */
@@ -383,9 +401,8 @@ static void same_bits_of_many_rows(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(same_bits_of_every_kind),
-        cmocka_unit_test(same_bits_of_many_rows),
-        cmocka_unit_test(same_bits_of_few_rows),
+        cmocka_unit_test(same_bits_of_every_kind), cmocka_unit_test(same_bits_of_many_rows),
+        cmocka_unit_test(same_bits_of_few_rows),   cmocka_unit_test(same_bits_of_every_strip),
         cmocka_unit_test(origin_is_the_gallerys),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
