@@ -4,4 +4,4 @@
 # isa: scalar
 # again: not each time
 # dies: values|indices
-/chunk_task, &b/{n;s/threads_wait(team);/;/}
+/chunk_task, &b/{n;n;n;s/threads_wait(team);/;/}

@@ -121,12 +121,14 @@ static void rows_take_nothing(void **state)
 }
 
 /* What mmk.h says of a search's memory, of rows x columns x d in one direction, with one worker. */
-static double memory_of_search(size_t rows, size_t columns, size_t d, size_t k)
+static double memory_of_search(size_t rows, size_t columns, size_t d, size_t k, bool codes)
 {
     const double packed = 4.0 * (double)(d + 32), streams = 16 * (double)k + 640;
     double held = fmin((double)rows, 4200);
     double batch = fmin(held, fmax(84, 0x1p26 / streams));
-    return (batch + 32 + fmin((double)columns, 1376) + 32) * packed + batch * streams;
+    double copies = (batch + 32 + fmin((double)columns, 1376) + 32) * packed;
+    double with = copies / 4 + batch * (4.0 * (double)d + 136) + 36 * (double)d;
+    return copies + batch * streams + (codes ? with : 0);
 }
 
 /* No batch is greater than that, however many rows there are; and few rows take little. */
@@ -136,18 +138,20 @@ static void search_takes_what_is_said(void **state)
     static const size_t rows[] = {3, 84, 4200, 1000000}, k[] = {1, 10, 1000, 100000};
     float nothing;
     for (size_t r = 0; r < sizeof rows / sizeof *rows; r++)
-        for (size_t i = 0; i < sizeof k / sizeof *k; i++) {
-            const size_t columns = 200000, d = 64;
+        for (size_t i = 0; i < 2 * (sizeof k / sizeof *k); i++) {
+            const size_t columns = 200000, d = 64, results_k = k[i / 2];
+            const bool codes = i % 2; /* they may be used */
             const struct mmk_matrix x = {.rows = rows[r], .columns = d};
             const struct mmk_matrix y = {.rows = columns, .columns = d};
-            const struct mmk_search_problem problem = {.x = &x, .y = &y};
+            const struct mmk_search_problem problem = {.x = &x, .y = &y, .without_codes = !codes};
             const struct mmk_search_results results = {
-                .for_x = &(struct mmk_topk_results){.k = k[i], .values = &nothing}};
+                .for_x = &(struct mmk_topk_results){.k = results_k, .values = &nothing}};
             struct mmk_workspace_bytes bytes;
             const struct mmk_options options = {.threads = 1, .query = &bytes};
             assert_int_equal(mmk_search(&problem, &results, &options), MMK_OK);
             /* beside it stands the work of one selection at a time, some 64 bytes a result */
-            double said = memory_of_search(rows[r], columns, d, k[i]) + 64 * (double)k[i] + 65536;
+            double said = memory_of_search(rows[r], columns, d, results_k, codes) +
+                          64 * (double)results_k + 65536;
             assert_true((double)bytes.least < 1.1 * said);
             assert_true((double)bytes.least > 0.3 * said);
         }
