@@ -468,10 +468,10 @@ MMK_API enum mmk_status mmk_topk(const struct mmk_matrix *scores,
  *   without_codes  not 0: all products are made of floats. 0: where it is likely to pay, floats are
  *                  multiplied only where a bound on products of 8-bit codes leaves it open whether
  *                  a score is among the first k; the results are the same. That is so with the
- *                  extensions vnni and dotprod, for for_x alone, from 64 columns on, with 8,192
- *                  rows of Y, and 400 k, for each thread; Y coded (mmk_gallery_encode), or rows and
- *                  64 of X at 256 columns, 256 of X at 64. Rows that codes cannot tell apart, or
- *                  many with Inf, cost some 1.2 times what they do without
+ *                  extensions vnni and dotprod, for for_x alone, from 64 columns on, if Y is coded
+ *                  (mmk_gallery_encode) and has 8,192 rows, and 400 k, for each thread. If it is
+ *                  not coded it takes up to twice as many, and 64 rows of X at 256 columns, 256 at
+ *                  64. Rows that codes cannot tell apart cost some 1.2 times what they do without
  *   for_x, for_y   m rows of k results, n rows of k; NULL: not wanted. Beyond min(k, n) or min(k,
  *                  m) of them a row is left alone, as in mmk_topk */
 struct mmk_search_problem {

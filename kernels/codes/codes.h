@@ -25,6 +25,7 @@
  *
  *   codes.c                rows to codes, in the order in which the product reads them
  *   codes_<isa>.c          the table; its head says what bounds the product
+ *   codes_by_rows.h        what most of them share
  *
  * Left codes: strips of mr rows, [strip][quad][mr][4] signed bytes, a quad being four columns; rows
  * and columns that are missing are 0. Right codes: panels of CODES_PANEL rows,
@@ -127,7 +128,7 @@ static inline size_t codes_quads(size_t d)
     return (d + 3) / 4;
 }
 
-/* Bytes of a row of codes, of the left codes of `count` rows, and of the right codes. */
+/* Bytes of a row of codes as quantize makes them. */
 static inline size_t codes_row_bytes(size_t d)
 {
     return size_round_up(d, CODES_PADDING);

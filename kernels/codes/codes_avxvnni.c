@@ -7,7 +7,7 @@
  *             as often as FMAs do these are four times the products of the f32 tile.
  * Signs       as in codes_avx512vnni.c: B has 128 added.
  */
-#include "codes.h"
+#include "codes_by_rows.h"
 
 #include "../simd/avx2.h"
 
@@ -94,23 +94,21 @@ static __attribute__((noinline)) void codes_product_avxvnni(size_t rows, size_t 
             codes_accumulate_avxvnni(2, quads, a, start, b, c);
 }
 
-/* Which of the first columns of a row of sums pass. */
-static inline uint32_t codes_pass_avxvnni(const int32_t *c, const struct codes_left *left, size_t r,
-                                          const struct codes_right *right, size_t col,
-                                          const float *base, bool adds, float least)
+static inline uint32_t codes_pass_avxvnni(const int32_t *c, const struct codes_row *row)
 {
-    const __m256 norm = _mm256_set1_ps(left->norm[r]), t = _mm256_set1_ps(least);
-    const __m256 per_step = _mm256_set1_ps(left->per_step[r]);
+    const __m256 norm = _mm256_set1_ps(row->norm), per_step = _mm256_set1_ps(row->per_step);
+    const __m256 least = _mm256_set1_ps(row->least);
     uint32_t pass = 0;
 #pragma GCC unroll 4
     for (size_t j = 0; j < CODES_PANEL; j += 8) {
         __m256 sum = _mm256_cvtepi32_ps(_mm256_loadu_si256((const __m256i *)(const void *)(c + j)));
         __m256 upper =
-            _mm256_fmadd_ps(norm, _mm256_loadu_ps(right->off + col + j), _mm256_loadu_ps(base + j));
-        if (adds)
-            upper = _mm256_fmadd_ps(per_step, _mm256_loadu_ps(right->add + col + j), upper);
-        upper = _mm256_fmadd_ps(sum, _mm256_loadu_ps(right->step + col + j), upper);
-        __m256 may = _mm256_cmp_ps(upper, t, _CMP_NLT_UQ);
+            _mm256_fmadd_ps(norm, _mm256_loadu_ps(row->off + j), _mm256_loadu_ps(row->base + j));
+        if (row->adds)
+            upper = _mm256_fmadd_ps(per_step, _mm256_loadu_ps(row->add + j), upper);
+        upper = _mm256_fmadd_ps(sum, _mm256_loadu_ps(row->step + j), upper);
+        /* not less than, true for NaN */
+        __m256 may = _mm256_cmp_ps(upper, least, _CMP_NLT_UQ);
         pass |= (uint32_t)_mm256_movemask_ps(may) << j;
     }
     return pass;
@@ -121,30 +119,8 @@ static size_t codes_screen_avxvnni(size_t quads, const struct codes_left *left, 
                                    size_t cols, bool adds, const float *least,
                                    struct codes_pair *pairs)
 {
-    const uint32_t present = (uint32_t)(((uint64_t)1 << cols) - 1);
-    int32_t c[MR * CODES_PANEL];
-    float base[CODES_PANEL];
-    size_t count = 0;
-    for (size_t r0 = 0; r0 < rows; r0 += MR) {
-        size_t strip = first + r0, here = rows - r0 < MR ? rows - r0 : MR;
-        const __m256 error = _mm256_set1_ps(left->error[strip / MR]);
-        for (size_t j = 0; j < CODES_PANEL; j += 8)
-            _mm256_storeu_ps(base + j,
-                             _mm256_mul_ps(error, _mm256_loadu_ps(right->reach + col + j)));
-        codes_product_avxvnni(here, quads, left->codes + strip * quads * 4, left->start + strip,
-                              right->codes + col * quads * 4, c);
-        for (size_t r = 0; r < here; r++) {
-            float t = least[r0 + r] * left->per_step[strip + r];
-            t *= t > 0 ? 1 - 0x1p-20f : 1 + 0x1p-20f;
-            uint32_t pass = codes_pass_avxvnni(c + r * CODES_PANEL, left, strip + r, right, col,
-                                               base, adds, t) &
-                            present;
-            for (; pass != 0; pass &= pass - 1)
-                pairs[count++] =
-                    (struct codes_pair){(uint16_t)(r0 + r), (uint16_t)__builtin_ctz(pass)};
-        }
-    }
-    return count;
+    return codes_screen_by_rows(MR, codes_product_avxvnni, codes_pass_avxvnni, quads, left, first,
+                                rows, right, col, cols, adds, least, pairs);
 }
 
 const struct codes_ops codes_ops_avxvnni = {

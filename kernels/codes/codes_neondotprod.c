@@ -7,7 +7,7 @@
  *             often as fmla these are four times the products of the f32 tile; not timed.
  * Signs       sdot multiplies signed bytes: nothing is added.
  */
-#include "codes.h"
+#include "codes_by_rows.h"
 
 #include "../simd/neon.h"
 
@@ -84,32 +84,32 @@ codes_accumulate_neondotprod(size_t quads, const int8_t *a, const uint8_t *b, in
     }
 }
 
-static __attribute__((noinline)) void codes_product_neondotprod(size_t quads, const int8_t *a,
+static __attribute__((noinline)) void codes_product_neondotprod(size_t rows, size_t quads,
+                                                                const int8_t *a,
+                                                                const int32_t *start,
                                                                 const uint8_t *b, int32_t *c)
 {
+    (void)rows, (void)start; /* all of a strip; signed products start at 0 */
     for (size_t part = 0; part < CODES_PANEL; part += PART)
         codes_accumulate_neondotprod(quads, a, b + 4 * part, c + part);
 }
 
-/* Which of the first columns of a row of sums pass. */
-static inline uint32_t codes_pass_neondotprod(const int32_t *c, const struct codes_left *left,
-                                              size_t r, const struct codes_right *right, size_t col,
-                                              const float *base, bool adds, float least)
+static inline uint32_t codes_pass_neondotprod(const int32_t *c, const struct codes_row *row)
 {
     static const uint32_t bits[4] = {1, 2, 4, 8};
     const uint32x4_t bit = vld1q_u32(bits);
-    const float32x4_t t = vdupq_n_f32(least);
-    const float32x4_t norm = vdupq_n_f32(left->norm[r]), per_step = vdupq_n_f32(left->per_step[r]);
+    const float32x4_t norm = vdupq_n_f32(row->norm), per_step = vdupq_n_f32(row->per_step);
+    const float32x4_t least = vdupq_n_f32(row->least);
     uint32_t pass = 0;
 #pragma GCC unroll 8
     for (size_t j = 0; j < CODES_PANEL; j += 4) {
         float32x4_t sum = vcvtq_f32_s32(vld1q_s32(c + j));
-        float32x4_t upper = vfmaq_f32(vld1q_f32(base + j), norm, vld1q_f32(right->off + col + j));
-        if (adds)
-            upper = vfmaq_f32(upper, per_step, vld1q_f32(right->add + col + j));
-        upper = vfmaq_f32(upper, sum, vld1q_f32(right->step + col + j));
+        float32x4_t upper = vfmaq_f32(vld1q_f32(row->base + j), norm, vld1q_f32(row->off + j));
+        if (row->adds)
+            upper = vfmaq_f32(upper, per_step, vld1q_f32(row->add + j));
+        upper = vfmaq_f32(upper, sum, vld1q_f32(row->step + j));
         /* not less than, true for NaN */
-        pass |= vaddvq_u32(vbicq_u32(bit, vcltq_f32(upper, t))) << j;
+        pass |= vaddvq_u32(vbicq_u32(bit, vcltq_f32(upper, least))) << j;
     }
     return pass;
 }
@@ -119,29 +119,8 @@ static size_t codes_screen_neondotprod(size_t quads, const struct codes_left *le
                                        size_t cols, bool adds, const float *least,
                                        struct codes_pair *pairs)
 {
-    const uint32_t present = (uint32_t)(((uint64_t)1 << cols) - 1);
-    int32_t c[MR * CODES_PANEL];
-    float base[CODES_PANEL];
-    size_t count = 0;
-    for (size_t r0 = 0; r0 < rows; r0 += MR) {
-        size_t strip = first + r0, here = rows - r0 < MR ? rows - r0 : MR;
-        for (size_t j = 0; j < CODES_PANEL; j += 4)
-            vst1q_f32(base + j,
-                      vmulq_n_f32(vld1q_f32(right->reach + col + j), left->error[strip / MR]));
-        codes_product_neondotprod(quads, left->codes + strip * quads * 4,
-                                  right->codes + col * quads * 4, c);
-        for (size_t r = 0; r < here; r++) {
-            float t = least[r0 + r] * left->per_step[strip + r];
-            t *= t > 0 ? 1 - 0x1p-20f : 1 + 0x1p-20f;
-            uint32_t pass = codes_pass_neondotprod(c + r * CODES_PANEL, left, strip + r, right, col,
-                                                   base, adds, t) &
-                            present;
-            for (; pass != 0; pass &= pass - 1)
-                pairs[count++] =
-                    (struct codes_pair){(uint16_t)(r0 + r), (uint16_t)__builtin_ctz(pass)};
-        }
-    }
-    return count;
+    return codes_screen_by_rows(MR, codes_product_neondotprod, codes_pass_neondotprod, quads, left,
+                                first, rows, right, col, cols, adds, least, pairs);
 }
 
 const struct codes_ops codes_ops_neondotprod = {

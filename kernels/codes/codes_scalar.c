@@ -3,7 +3,7 @@
  *
  * For comparison: a search in plain C is not filtered unless a test wants it.
  */
-#include "codes.h"
+#include "codes_by_rows.h"
 
 #include "../simd/scalar.h"
 
@@ -40,17 +40,29 @@ static struct codes_scale codes_quantize_scalar(size_t d, const float *row, int8
     return (struct codes_scale){step, codes_root_up(simd_sum64(lane), d) + norm * 0x1p-24f, norm};
 }
 
-static void codes_product_scalar(size_t quads, const int8_t *a, const int32_t *start,
-                                 const uint8_t *b, int32_t sums[MR][CODES_PANEL])
+static void codes_product_scalar(size_t rows, size_t quads, const int8_t *a, const int32_t *start,
+                                 const uint8_t *b, int32_t *c)
 {
-    for (size_t r = 0; r < MR; r++)
+    for (size_t r = 0; r < rows; r++)
         for (size_t j = 0; j < CODES_PANEL; j++)
-            sums[r][j] = start[r];
+            c[r * CODES_PANEL + j] = start[r];
     for (size_t q = 0; q < quads; q++, a += 4 * MR, b += 4 * CODES_PANEL)
-        for (size_t r = 0; r < MR; r++)
+        for (size_t r = 0; r < rows; r++)
             for (size_t j = 0; j < CODES_PANEL; j++)
                 for (size_t i = 0; i < 4; i++)
-                    sums[r][j] += a[4 * r + i] * (int8_t)b[4 * j + i];
+                    c[r * CODES_PANEL + j] += a[4 * r + i] * (int8_t)b[4 * j + i];
+}
+
+static uint32_t codes_pass_scalar(const int32_t *c, const struct codes_row *row)
+{
+    uint32_t pass = 0;
+    for (size_t j = 0; j < CODES_PANEL; j++) {
+        float upper = row->norm * row->off[j] + row->base[j];
+        upper += row->adds ? row->per_step * row->add[j] : 0;
+        upper += (float)c[j] * row->step[j];
+        pass |= (uint32_t) !(upper < row->least) << j;
+    }
+    return pass;
 }
 
 static size_t codes_screen_scalar(size_t quads, const struct codes_left *left, size_t first,
@@ -58,27 +70,8 @@ static size_t codes_screen_scalar(size_t quads, const struct codes_left *left, s
                                   size_t cols, bool adds, const float *least,
                                   struct codes_pair *pairs)
 {
-    size_t count = 0;
-    for (size_t r0 = 0; r0 < rows; r0 += MR) {
-        int32_t sums[MR][CODES_PANEL];
-        size_t strip = first + r0;
-        float error = left->error[strip / MR];
-        codes_product_scalar(quads, left->codes + strip * quads * 4, left->start + strip,
-                             right->codes + col * quads * 4, sums);
-        for (size_t r = 0; r < MR && r0 + r < rows; r++) {
-            float per_step = left->per_step[strip + r], norm = left->norm[strip + r];
-            float t = least[r0 + r] * per_step;
-            t *= t > 0 ? 1 - 0x1p-20f : 1 + 0x1p-20f;
-            for (size_t j = 0; j < cols; j++) {
-                float upper = norm * right->off[col + j] + error * right->reach[col + j];
-                upper += adds ? per_step * right->add[col + j] : 0;
-                upper += (float)sums[r][j] * right->step[col + j];
-                if (!(upper < t))
-                    pairs[count++] = (struct codes_pair){(uint16_t)(r0 + r), (uint16_t)j};
-            }
-        }
-    }
-    return count;
+    return codes_screen_by_rows(MR, codes_product_scalar, codes_pass_scalar, quads, left, first,
+                                rows, right, col, cols, adds, least, pairs);
 }
 
 const struct codes_ops codes_ops_scalar = {

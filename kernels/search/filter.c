@@ -55,12 +55,14 @@ size_t filter_strip(const struct filter *filter, const struct coded_rows *coded,
     size_t count =
         filter->codes->screen(codes_quads(filter->d), &filter->left, row, rows, &coded->right, col,
                               cols, xx != NULL, xx != NULL ? least : at_least, pairs);
-    /* What no score can get into: a row of which all scores are NaN, and so is its threshold; and a
-     * zero row, of which all are 0 and the first are there. */
+    /* Where no score can be among the first any more: in a row with a NaN, of which all scores are
+     * NaN, and in a zero row, of which all are 0 (or NaN), since the first are there. And where k
+     * scores are +Inf, which makes the threshold NaN. */
     size_t kept = 0;
     for (size_t i = 0; i < count; i++) {
         size_t r = pairs[i].row;
-        bool closed = at_least[r] != at_least[r] || (xx == NULL && filter->norm[row + r] == 0);
+        float norm = filter->norm[row + r];
+        bool closed = at_least[r] != at_least[r] || norm != norm || (xx == NULL && norm == 0);
         pairs[kept] = pairs[i];
         kept += !closed;
     }

@@ -13,7 +13,9 @@
  * 10 that takes .4 to .9 of the time, from L2 to memory (Intel Emerald Rapids). Dot products, for
  * which norms would bound the rounding, gain nothing: a pass for these is as much as is saved.
  *
- *   search.c         mmk_search
+ *   search.c         mmk_search: what is laid out, and shared
+ *   strips.c         a worker's work; worker.h: what it has
+ *   filter.h         codes of 8 bits in it
  *   search_<isa>.c   the table; an avx512 row takes some 3 clocks, against 32 d / 64 of products
  */
 #ifndef MMK_SEARCH_H
@@ -33,13 +35,14 @@ enum {
     SEARCH_CHUNK_COLS = 2 * TILE_BLOCK_COLS,  /* of Y that are packed at a time, at most */
     SEARCH_UNPACKED_ROWS = 2,                 /* of X, up to which Y is not packed */
     SEARCH_SMALL_CHUNK_BYTES = 192 << 10,     /* of packed B, where one block of A is all */
-    /* From so many on rows of Y are filtered through codes (filter.h); of X so many at
-     * FILTER_FULL_DEPTH columns, and at fewer more in proportion. */
+    /* Where scores are filtered through codes (filter.h; is_filtered in search.c): rows of X at
+     * FILTER_FULL_DEPTH columns, at fewer more in proportion; rows of Y for each thread, and for
+     * each of k, twice as many for the fewest rows of X. */
     FILTER_LEAST_ROWS = 64,
-    FILTER_LEAST_COLS = 8192, /* for each thread, */
+    FILTER_LEAST_COLS = 8192,
     FILTER_LEAST_DEPTH = 64,
     FILTER_FULL_DEPTH = 256,
-    FILTER_COLS_A_RESULT = 400,           /* and so many for each of k */
+    FILTER_COLS_A_RESULT = 400,
     SEARCH_STREAMS_BYTES = 64 << 20,      /* a worker's candidates of a batch's rows, */
     SEARCH_COLUMN_STREAMS_BYTES = 8 << 20 /* and of the columns of one chunk */
 };

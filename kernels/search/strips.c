@@ -1,0 +1,360 @@
+/* strips.c - a batch of X against a chunk of Y: products, what codes and screens rule out, and
+ * candidates.
+ * SPDX-License-Identifier: MIT
+ *
+ * All that a search spends its time on; search.c tells what bounds it. Strips are done in the order
+ * of their columns, and so are those that wait for a product, for of equal scores the lower index
+ * wins. Three ways lead to a row's candidates:
+ *
+ *   all products     a strip of floats (multiply_strip), compared with thresholds (filter_rows)
+ *   codes            filter_strip; what passes waits for a strip until its row has come from
+ *                    memory, then for a product across lanes (take_hits), then for its chain with
+ *                    others of its row (search_take_passed)
+ *   screened cosines of one or two queries: screen_strip, and search_take_passed likewise
+ */
+#include "worker.h"
+
+#include "../query/query.h"
+
+#include <math.h>
+
+enum {
+    UNSCREENED_STRIPS = 8, /* behind one of which half passed */
+    UNFILTERED_STRIPS = 8, /* behind one of which more than one in FILTERED_FEW passed */
+    AHEAD_FLOATS = 1024,   /* of a row that passed, fetched at once */
+    WAITING_FEW = 8        /* columns that may wait for their products beyond a chunk */
+};
+
+/* A chunk of the gallery, and where it is packed. */
+struct chunk {
+    size_t col, cols;
+    const float *packed_b, *yy;
+    size_t packed_cols, packed_col;
+    struct tile_fetch next; /* rows of Y that are packed next */
+    struct coded_rows coded;
+};
+
+/* ---- Candidates ------------------------------------------------------------------------------ */
+
+/* Filters of columns read the thresholds of whole strips: those beyond the last column are there,
+ * too. */
+void candidates_reset(struct candidates *c, const struct side *side, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        topk_stream_init(&c->streams[i], side->k, side->capacity, c->memory + i * c->stream_bytes);
+    for (size_t i = 0; i < size_round_up(count, SEARCH_STRIP); i++)
+        c->at_least[i] = NAN;
+}
+
+static void candidates_refine(const struct search *p, struct candidates *c, size_t i)
+{
+    topk_stream_refine(p->isa->topk, &c->streams[i]);
+    c->at_least[i] = c->streams[i].open ? NAN : c->streams[i].at_least;
+}
+
+/* All scores of a strip's row or column, `step` apart, while there is no threshold. */
+static void take_all(const struct search *p, struct candidates *c, size_t i, size_t count,
+                     const float *scores, size_t step, uint32_t first_index, size_t room)
+{
+    struct topk_stream *stream = &c->streams[i];
+    for (size_t j = 0; j < count; j++)
+        search_append(stream, scores[j * step], first_index + (uint32_t)j);
+    if (search_is_full(stream, room))
+        candidates_refine(p, c, i);
+}
+
+/* ---- Strips ---------------------------------------------------------------------------------- */
+
+static void filter_rows(const struct search *p, struct worker *w, const struct search_strip *strip,
+                        size_t row)
+{
+    struct candidates here = w->rows;
+    here.streams += row;
+    here.at_least += row;
+    bool *open = &w->open[row / TILE_BLOCK_ROWS];
+    uint32_t full[TILE_BLOCK_ROWS];
+    size_t full_count = p->isa->search->filter_rows(strip, here.at_least, here.streams, full);
+    for (size_t f = 0; f < full_count; f++)
+        candidates_refine(p, &here, full[f]);
+    if (!*open)
+        return;
+    *open = false;
+    for (size_t r = 0; r < strip->rows; r++) {
+        if (!here.streams[r].open)
+            continue;
+        take_all(p, &here, r, strip->cols, strip->scores + r * SEARCH_STRIP, 1, strip->first_col,
+                 SEARCH_ROW_ROOM);
+        *open = true;
+    }
+}
+
+static void filter_columns(const struct search *p, struct worker *w,
+                           const struct search_strip *strip, size_t col)
+{
+    struct candidates here = w->cols;
+    here.streams += col;
+    here.at_least += col;
+    uint32_t full[SEARCH_STRIP];
+    size_t full_count = p->isa->search->filter_columns(strip, here.at_least, here.streams, full);
+    for (size_t f = 0; f < full_count; f++)
+        candidates_refine(p, &here, full[f]);
+    for (size_t j = 0; j < strip->cols; j++)
+        if (here.at_least[j] != here.at_least[j] && here.streams[j].open)
+            take_all(p, &here, j, strip->rows, strip->scores + j, SEARCH_STRIP, strip->first_row,
+                     SEARCH_COLUMN_ROOM);
+}
+
+/* A strip of scores, as mmk_similarity_matrix gives them: rows [row, row + ..) of the batch against
+ * the columns from j on of the chunk. */
+static void multiply_strip(const struct search *p, struct worker *w, const struct chunk *chunk,
+                           size_t batch_row, size_t batch_rows, size_t row, size_t j,
+                           const struct search_strip *strip, struct tile_fetch fetch)
+{
+    const struct tile_ops *tile = p->isa->tile;
+    const float *yy = w->yy;
+    size_t next = j + SEARCH_STRIP < chunk->cols ? j + SEARCH_STRIP : 0;
+    bool norms = p->similarity == MMK_NEG_SQ_L2;
+    if (p->unpacked) {
+        for (size_t r = 0; r < strip->rows; r++)
+            tile_multiply_row(tile, p->d, p->rows_a + r * p->d, &p->y, chunk->col + j, strip->cols,
+                              w->strip + r * SEARCH_STRIP, norms ? w->yy : NULL);
+    } else {
+        if (norms)
+            yy = chunk->yy + chunk->packed_col + j;
+        tile_multiply(tile, p->d, p->rows_a, batch_rows, row, strip->rows, chunk->packed_b,
+                      chunk->packed_cols, chunk->packed_col + j, strip->cols,
+                      chunk->packed_col + next, w->strip, SEARCH_STRIP, 0, fetch);
+    }
+    if (!norms)
+        return;
+    tile_neg_sq_l2_block(tile, p->isa->pair, p->d, &p->x, batch_row + row, strip->rows, p->xx + row,
+                         &p->y, chunk->col + j, strip->cols, yy, 1.0f, w->strip, SEARCH_STRIP,
+                         w->spare);
+}
+
+/* ---- Screening ------------------------------------------------------------------------------- */
+
+/* How far apart a cosine may be that a chain makes of normalised rows and one that is taken across
+ * lanes. Either is off by its sums' roundings: d 2^-24 |x| |y| of the chain, a sixteenth of that
+ * and a tree of six of the lanes, as much of each norm, and some 20 of squares, roots and quotients
+ * together; |x| |y| is 1 and a little. With room to spare (2 d + 64) 2^-24. */
+static float screen_reach(size_t d)
+{
+    return (2 * (float)d + 64) * 0x1p-24f;
+}
+
+/* New candidates of a filtered row with which its threshold is old: the lower it is, the more
+ * passes. */
+static bool is_stale(const struct search *p, const struct topk_stream *stream)
+{
+    return p->filtered && !stream->open &&
+           stream->count >= topk_refined(stream->k) + size_max(stream->k / 2, 8);
+}
+
+/* The products of what waits, and of these what reaches the threshold of today. */
+void search_take_passed(const struct search *p, struct worker *w, size_t batch_row, size_t r)
+{
+    struct passed *passed = &w->passed[r];
+    struct candidates *rows = &w->rows;
+    float scores[TILE_MAX_NR], yy[TILE_MAX_NR];
+    bool norms = p->similarity == MMK_NEG_SQ_L2;
+    if (passed->count == 0)
+        return;
+    tile_multiply_listed(p->isa->tile, p->d, p->held + r * p->d, &p->y, passed->columns,
+                         passed->count, scores, norms ? yy : NULL);
+    for (size_t i = 0; norms && i < passed->count; i++)
+        tile_neg_sq_l2_block(p->isa->tile, p->isa->pair, p->d, &p->x, batch_row + r, 1, p->xx + r,
+                             &p->y, passed->columns[i], 1, &yy[i], 1.0f, &scores[i], 1, w->spare);
+    for (size_t i = 0; i < passed->count; i++)
+        if (scores[i] >= rows->at_least[r])
+            search_append(&rows->streams[r], scores[i], passed->columns[i]);
+    passed->count = 0;
+    if (search_is_full(&rows->streams[r], SEARCH_ROW_ROOM) || is_stale(p, &rows->streams[r]))
+        candidates_refine(p, rows, r);
+}
+
+/* Column j waits for its product with row r. */
+static void pass_column(const struct search *p, struct worker *w, size_t batch_row, size_t r,
+                        size_t j)
+{
+    if (w->passed[r].count == SEARCH_STRIP)
+        search_take_passed(p, w, batch_row, r);
+    w->passed[r].columns[w->passed[r].count++] = (uint32_t)j;
+}
+
+/* Looks at columns [col, col + cols) for row r. What is NaN passes. */
+static void screen_row(const struct search *p, struct worker *w, size_t row, size_t r, size_t col,
+                       size_t cols)
+{
+    float cosines[SEARCH_STRIP], at_least = w->rows.at_least[r] - screen_reach(p->d);
+    size_t hits = 0;
+    p->isa->query->query[MMK_COSINE](cols, p->d, tile_operand_row(&p->x, row + r),
+                                     tile_operand_row(&p->y, col), p->y.ld, cosines);
+    for (size_t j = 0; j < cols; j++) {
+        if (cosines[j] < at_least)
+            continue;
+        pass_column(p, w, row, r, col + j);
+        hits++;
+    }
+    if (hits > cols / 2)
+        w->unscreened = UNSCREENED_STRIPS;
+}
+
+/* Whether it has dealt with the strip: all rows have thresholds, and few columns passed lately. */
+static bool screen_strip(const struct search *p, struct worker *w, size_t row, size_t rows,
+                         size_t col, size_t cols)
+{
+    bool screens = w->unscreened == 0;
+    for (size_t r = 0; r < rows; r++)
+        screens = screens && w->rows.at_least[r] == w->rows.at_least[r];
+    for (size_t r = 0; r < rows; r++)
+        if (screens)
+            screen_row(p, w, row, r, col, cols);
+        else
+            search_take_passed(p, w, row, r); /* in the order of their columns */
+    w->unscreened -= !screens && w->unscreened > 0;
+    return screens;
+}
+
+/* The hits of the strip before: those whose products across lanes do not rule them out wait for
+ * their chains. */
+static void take_hits(const struct search *p, struct worker *w, size_t batch_row,
+                      const struct chunk *chunk)
+{
+    for (size_t h = 0; h < w->hit_count; h++) {
+        size_t r = w->hits[h].row, j = w->hits[h].col;
+        if (filter_pair(&p->filter, &chunk->coded, &p->x, batch_row + r, r, &p->y, chunk->col + j,
+                        j, w->rows.at_least[r]))
+            pass_column(p, w, batch_row, r, chunk->col + j);
+    }
+    w->hit_count = 0;
+}
+
+/* Whether codes have dealt with the strip: its rows have thresholds, and few of its scores may
+ * reach them. */
+static bool filter_scores(const struct search *p, struct worker *w, size_t batch_row, size_t row,
+                          const struct chunk *chunk, size_t j, const struct search_strip *strip)
+{
+    size_t block = row / TILE_BLOCK_ROWS, passed = SIZE_MAX;
+    struct codes_pair pairs[TILE_BLOCK_ROWS * SEARCH_STRIP];
+    bool filters = !w->open[block] && w->unfiltered[block] == 0;
+    if (w->unfiltered[block] > 0)
+        w->unfiltered[block]--;
+    if (filters)
+        passed = filter_strip(&p->filter, &chunk->coded, row, strip->rows, j, strip->cols,
+                              w->rows.at_least + row,
+                              p->similarity == MMK_NEG_SQ_L2 ? p->xx + row : NULL, pairs);
+    take_hits(p, w, batch_row, chunk);
+    if (passed > strip->rows * strip->cols / FILTERED_FEW) {
+        if (filters)
+            w->unfiltered[block] = UNFILTERED_STRIPS;
+        for (size_t r = row; r < row + strip->rows; r++)
+            search_take_passed(p, w, batch_row, r); /* in the order of their columns */
+        return false;
+    }
+    for (; w->hit_count < passed; w->hit_count++) {
+        struct codes_pair *pair = &pairs[w->hit_count];
+        tile_fetch_row(tile_operand_row(&p->y, strip->first_col + pair->col),
+                       size_min(p->d, AHEAD_FLOATS));
+        w->hits[w->hit_count] = (struct hit){(uint32_t)row + pair->row, (uint32_t)j + pair->col};
+    }
+    return true;
+}
+
+/* ---- Chunks ---------------------------------------------------------------------------------- */
+
+/* Packs the chunk for this worker. */
+static void pack_chunk(const struct search *p, struct worker *w, struct chunk *chunk)
+{
+    const struct tile_ops *tile = p->isa->tile;
+    chunk->packed_b = w->packed_b;
+    chunk->packed_cols = chunk->cols;
+    tile_pack(tile, &p->y, chunk->col, chunk->cols, p->d, w->packed_b, 0, 1);
+    if (p->similarity == MMK_NEG_SQ_L2)
+        tile_sum_squares(tile, p->d, w->packed_b, chunk->cols, w->yy, 0, 1);
+}
+
+/* The chunk's codes: the gallery's, or made now. */
+static void hold_codes(const struct search *p, struct worker *w, struct chunk *chunk)
+{
+    bool norms = p->similarity == MMK_NEG_SQ_L2;
+    if (p->coded != NULL) {
+        chunk->coded = coded_from(&p->coded->coded, chunk->col, p->d);
+        return;
+    }
+    coded_make(p->isa->codes, &p->y, chunk->col, chunk->cols, p->d, norms, &w->made, &w->coding, 0,
+               1);
+    chunk->coded = w->made;
+}
+
+/* Where the chunk is packed; packs it, unless it is. */
+static void hold_chunk(const struct search *p, struct worker *w, struct chunk *chunk)
+{
+    if (p->gallery != NULL) {
+        chunk->packed_b = p->gallery->packed;
+        chunk->yy = p->gallery->yy;
+        chunk->packed_cols = p->gallery->n;
+        chunk->packed_col = chunk->col;
+        return;
+    }
+    chunk->yy = w->yy;
+    if (p->filtered) {
+        hold_codes(p, w, chunk);
+        return; /* packed when a strip wants it */
+    }
+    if (p->unpacked)
+        return;
+    pack_chunk(p, w, chunk);
+    /* The next chunk that is likely to be this worker's. */
+    size_t after = size_min(chunk->col + (size_t)p->threads * p->chunk, p->y.rows);
+    chunk->next = (struct tile_fetch){p->y.data + after * p->y.ld,
+                                      size_min(p->y.rows - after, p->chunk) * p->y.ld};
+}
+
+/* Rows [row, row + rows) of X against one chunk. */
+void search_chunk(const struct search *p, struct worker *w, size_t row, size_t rows, size_t col)
+{
+    struct chunk chunk = {.col = col, .cols = size_min(p->y.rows - col, p->chunk)};
+    hold_chunk(p, w, &chunk);
+    if (p->col_side.k != 0)
+        candidates_reset(&w->cols, &p->col_side, chunk.cols);
+    size_t blocks = size_blocks(rows, TILE_BLOCK_ROWS);
+    size_t strips = size_blocks(chunk.cols, SEARCH_STRIP);
+    size_t piece = 0;
+    for (size_t i = 0; i < rows; i += TILE_BLOCK_ROWS)
+        for (size_t j = 0; j < chunk.cols; j += SEARCH_STRIP) {
+            struct search_strip strip = {size_min(rows - i, TILE_BLOCK_ROWS),
+                                         size_min(chunk.cols - j, SEARCH_STRIP), w->strip,
+                                         (uint32_t)(row + i), (uint32_t)(col + j)};
+            if (p->screened && screen_strip(p, w, row, rows, col + j, strip.cols))
+                continue;
+            if (p->filtered) {
+                if (filter_scores(p, w, row, i, &chunk, j, &strip))
+                    continue;
+                if (chunk.packed_b == NULL && !p->unpacked)
+                    pack_chunk(p, w, &chunk);
+            }
+            struct tile_fetch fetch = tile_fetch_piece(&chunk.next, piece++, blocks * strips);
+            multiply_strip(p, w, &chunk, row, rows, i, j, &strip, fetch);
+            if (p->row_side.k != 0)
+                filter_rows(p, w, &strip, i);
+            for (size_t r = i; p->filtered && r < i + strip.rows; r++)
+                if (is_stale(p, &w->rows.streams[r]))
+                    candidates_refine(p, &w->rows, r);
+            if (p->col_side.k != 0)
+                filter_columns(p, w, &strip, j);
+        }
+    if (p->filtered)
+        take_hits(p, w, row, &chunk);
+    size_t enough = p->filtered ? WAITING_FEW : 1; /* a product of one takes as long as of 16 */
+    for (size_t r = 0; (p->screened || p->filtered) && r < rows; r++)
+        if (w->passed[r].count >= enough)
+            search_take_passed(p, w, row, r);
+    if (p->col_side.k == 0)
+        return;
+    const struct side *side = &p->col_side;
+    for (size_t j = 0; j < chunk.cols; j++)
+        topk_stream_finish(p->isa->topk, &w->cols.streams[j], &w->scratch,
+                           side->values != NULL ? side->values + (col + j) * side->ldout : NULL,
+                           side->indices != NULL ? side->indices + (col + j) * side->ldout : NULL);
+}
