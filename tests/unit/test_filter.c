@@ -179,7 +179,8 @@ static const float zeros[2048]; /* an origin */
 
 static const float *origin_of(const struct filter_case *c)
 {
-    bool given = c->data == DATA_SHELL && c->similarity == MMK_NEG_SQ_L2;
+    bool given =
+        (c->data == DATA_SHELL || c->data == DATA_ZERO_ROWS) && c->similarity == MMK_NEG_SQ_L2;
     return given ? zeros : NULL;
 }
 
@@ -314,6 +315,7 @@ static void many_rows(const struct isa_row *row)
         {4, 2 * FILTER_LEAST_COLS, 183, 10, MMK_NEG_SQ_L2, DATA_SHELL},
         {5, 2 * FILTER_LEAST_COLS, 122, 10, MMK_NEG_SQ_L2, DATA_SHELL},
         {3, 2 * FILTER_LEAST_COLS, 732, 10, MMK_NEG_SQ_L2, DATA_SHELL},
+        {245, 2 * FILTER_LEAST_COLS + 37, 67, 10, MMK_NEG_SQ_L2, DATA_ZERO_ROWS},
         {260, 20000, 65, 20, MMK_DOT, DATA_CLUSTERS},
         {BY_TWO, 3 * FILTER_LEAST_COLS, 64, 10, MMK_COSINE, DATA_NORMAL},
         {64, 2 * FILTER_LEAST_COLS, 541, 3, MMK_NEG_SQ_L2, DATA_CLUSTERS},
