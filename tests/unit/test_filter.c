@@ -36,15 +36,16 @@ enum data {
     DATA_TINY,    /* products are denormal, or zero */
     DATA_SMALL,   /* norms on both sides of what has codes */
     DATA_GREAT,
-    DATA_MAGNITUDES,  /* each row a power of two of its own */
-    DATA_RISING,      /* each score above the one before, */
-    DATA_FALLING,     /* or below */
-    DATA_LATE,        /* the best come last, by a place more than the threshold */
-    DATA_PEAKED,      /* one element is far above the others, whose codes are 0 */
-    DATA_NEGATIVE,    /* all products are below 0 */
-    DATA_FAR,         /* all rows near one far from 0 */
-    DATA_TIED_STRIPS, /* the best are a whole strip of equals, and one before it */
-    DATA_SHELL,       /* short queries, and rows of two lengths that differ by roundings alone */
+    DATA_MAGNITUDES,   /* each row a power of two of its own */
+    DATA_RISING,       /* each score above the one before, */
+    DATA_FALLING,      /* or below */
+    DATA_LATE,         /* the best come last, by a place more than the threshold */
+    DATA_PEAKED,       /* one element is far above the others, whose codes are 0 */
+    DATA_NEGATIVE,     /* all products are below 0 */
+    DATA_FAR,          /* all rows near one far from 0 */
+    DATA_ZERO_QUERIES, /* some rows of X, and none of the gallery */
+    DATA_TIED_STRIPS,  /* the best are a whole strip of equals, and one before it */
+    DATA_SHELL,        /* short queries, and rows of two lengths that differ by roundings alone */
     DATA_COUNT
 };
 
@@ -89,6 +90,8 @@ static float element(enum data data, bool gallery, size_t i, size_t k)
         return k == (gallery ? i : 3 * i) % 37 ? 1000 * g : g;
     case DATA_NEGATIVE:
         return gallery ? -fabsf(g) : fabsf(g);
+    case DATA_ZERO_QUERIES:
+        return !gallery && i % 5 == 0 ? 0.0f : g;
     case DATA_TIED_STRIPS:
         if (!gallery)
             return of_all + 0.01f * g;
@@ -180,7 +183,7 @@ static const float zeros[2048]; /* an origin */
 static const float *origin_of(const struct filter_case *c)
 {
     bool given =
-        (c->data == DATA_SHELL || c->data == DATA_ZERO_ROWS) && c->similarity == MMK_NEG_SQ_L2;
+        (c->data == DATA_SHELL || c->data == DATA_ZERO_QUERIES) && c->similarity == MMK_NEG_SQ_L2;
     return given ? zeros : NULL;
 }
 
@@ -315,7 +318,7 @@ static void many_rows(const struct isa_row *row)
         {4, 2 * FILTER_LEAST_COLS, 183, 10, MMK_NEG_SQ_L2, DATA_SHELL},
         {5, 2 * FILTER_LEAST_COLS, 122, 10, MMK_NEG_SQ_L2, DATA_SHELL},
         {3, 2 * FILTER_LEAST_COLS, 732, 10, MMK_NEG_SQ_L2, DATA_SHELL},
-        {245, 2 * FILTER_LEAST_COLS + 37, 67, 10, MMK_NEG_SQ_L2, DATA_ZERO_ROWS},
+        {245, 2 * FILTER_LEAST_COLS + 37, 67, 10, MMK_NEG_SQ_L2, DATA_ZERO_QUERIES},
         {260, 20000, 65, 20, MMK_DOT, DATA_CLUSTERS},
         {BY_TWO, 3 * FILTER_LEAST_COLS, 64, 10, MMK_COSINE, DATA_NORMAL},
         {64, 2 * FILTER_LEAST_COLS, 541, 3, MMK_NEG_SQ_L2, DATA_CLUSTERS},
