@@ -1,8 +1,10 @@
 /* coded.c - rows of an operand as codes of 8 bits.
  * SPDX-License-Identifier: MIT
  *
- * Bound by reading the rows from memory. Each is then in L1 while it is normalised and its codes
- * are made, some 0.5 clocks an element (AVX-512, Zen 5).
+ * Each row is read once from memory, and in L1 while it is normalised and its codes are made: some
+ * 0.9 to 1.1 clocks an element of 512 or 768 columns, 1.9 of 128, with reading from L2 (AVX-512,
+ * Zen 5 VM, beside other work). Codes save some 0.023 clocks an element for each row of X that it
+ * is multiplied with, 1/32 of an FMA less 1/128.
  */
 #include "coded.h"
 
