@@ -256,8 +256,13 @@ MMK_API void mmk_gallery_free(struct mmk_gallery *gallery);
  * is freed. A search reads few of them: they may be a mapped file larger than memory. Used as
  * .packed like a packed gallery, with the bits that the rows themselves give;
  * mmk_similarity_matrix packs the rows in every call.
- * Memory: n d bytes and 16 n, for cosine 24 n, on pages of 2 MB; without codes 8 n for cosine. And
- * while they are made, 36 d bytes a thread. */
+ * From 16,384 rows of 128 to 2,048 columns on, the directions of most energy are looked for in a
+ * sample of the rows. If these gather near a few, up to 127, codes of the rows in these directions
+ * rule out most pairs alone, and only of the others those of whole rows are read; rows without such
+ * directions have codes of whole rows alone. Finding them is on the calling thread.
+ * Memory: n d bytes and 16 n, for cosine 24 n, on pages of 2 MB; without codes 8 n for cosine. With
+ * directions rows of codes are rounded up to 64 bytes, and have up to 144 more. And while they are
+ * made, 36 d bytes a thread, or before these 4 d (d + 3,400) and 0.7 MB. */
 MMK_API enum mmk_status mmk_gallery_encode(enum mmk_similarity similarity,
                                            const struct mmk_matrix *y,
                                            const struct mmk_options *options,
@@ -460,10 +465,11 @@ MMK_API enum mmk_status mmk_topk(const struct mmk_matrix *scores,
  * be below 2^32.
  * Memory: packed copies of up to 4,200 rows of X and, a worker, 1,376 of Y; and a worker's
  * candidates, 16 k + 640 bytes a row of X, at most 64 MB (but for 84 rows at least). With codes a
- * quarter of these copies more, X row by row, 136 bytes a row of X and worker, and 36 d a worker. Y
- * is read once for every batch of rows of X, in order, and with codes its likely rows again: it may
- * be a mapped file. With for_y, X is packed whole and all its rows' candidates are kept, and 8 MB
- * of those of columns: let X be the smaller side.
+ * quarter of these copies more, X row by row, 136 bytes a row of X and worker, and 36 d a worker; or
+ * with directions (mmk_gallery_encode) d + 220 more a row of X, and 0.4 MB a worker. Y is read once
+ * for every batch of rows of X, in order, and with codes its likely rows again: it may be a mapped
+ * file. With for_y, X is packed whole and all its rows' candidates are kept, and 8 MB of those of
+ * columns: let X be the smaller side.
  *   similarity     0 is MMK_DOT
  *   without_codes  not 0: all products are made of floats. 0: where it is likely to pay, floats are
  *                  multiplied only where a bound on products of 8-bit codes leaves it open whether
@@ -473,7 +479,8 @@ MMK_API enum mmk_status mmk_topk(const struct mmk_matrix *scores,
  *                  not coded it takes up to twice as many, and 64 rows of X at 256 columns, 256 at
  *                  64. Rows that codes cannot tell apart cost some 1.2 times what they do without
  *   for_x, for_y   m rows of k results, n rows of k; NULL: not wanted. Beyond min(k, n) or min(k,
- *                  m) of them a row is left alone, as in mmk_topk */
+ *                  m) of them a row is left alone, as in mmk_topk
+ *   work           how many pairs were scored, and what ruled out the others; NULL: not wanted */
 struct mmk_search_problem {
     const struct mmk_matrix *x, *y;
     enum mmk_similarity similarity;
@@ -483,7 +490,18 @@ struct mmk_search_problem {
 
 struct mmk_search_results {
     const struct mmk_topk_results *for_x, *for_y;
-    const void *reserved[4];
+    struct mmk_search_work *work;
+    const void *reserved[3];
+};
+
+/* What became of the m n pairs; these four add up to it, or are 0 where there was nothing to do. At
+ * another number of threads, or in another run with more than one, they may be others.
+ *   scored                their scores were made
+ *   ruled_out_by_prefix   codes of a few numbers of each row ruled them out (mmk_gallery_encode),
+ *   ruled_out_by_codes    or codes of the whole rows,
+ *   ruled_out_by_sums     or sums of floats in another order than the scores' own */
+struct mmk_search_work {
+    uint64_t scored, ruled_out_by_prefix, ruled_out_by_codes, ruled_out_by_sums;
 };
 
 MMK_API enum mmk_status mmk_search(const struct mmk_search_problem *problem,

@@ -28,11 +28,10 @@ void codes_put_left(const struct codes_ops *ops, size_t d, const struct codes_le
         left->error[strip] = error;
 }
 
-void codes_put_right(const struct codes_ops *ops, size_t d, struct codes_right *right, size_t first,
-                     size_t count, const struct codes_scale *scale, bool adds, const int8_t *rows)
+void codes_put_panel(const struct codes_ops *ops, size_t d, size_t count, const int8_t *rows,
+                     uint8_t *panel)
 {
     size_t quads = codes_quads(d), pitch = codes_row_bytes(d);
-    uint8_t *out = right->codes + first * quads * 4;
     const uint32_t bias = 0x01010101u * (uint32_t)ops->bias;
     for (size_t r = 0; r < count; r++)
         for (size_t q = 0; q < quads; q++) {
@@ -40,11 +39,16 @@ void codes_put_right(const struct codes_ops *ops, size_t d, struct codes_right *
             memcpy(&four, rows + r * pitch + 4 * q, 4);
             /* adds 128, or nothing, to each byte */
             four ^= bias;
-            memcpy(out + (q * CODES_PANEL + r) * 4, &four, 4);
+            memcpy(panel + (q * CODES_PANEL + r) * 4, &four, 4);
         }
     for (size_t r = count; r < CODES_PANEL; r++)
         for (size_t q = 0; q < quads; q++)
-            memcpy(out + (q * CODES_PANEL + r) * 4, &bias, 4);
+            memcpy(panel + (q * CODES_PANEL + r) * 4, &bias, 4);
+}
+
+void codes_put_scales(size_t d, struct codes_right *right, size_t first, size_t count,
+                      const struct codes_scale *scale, bool adds)
+{
     const float spare = CODES_SPARE(d) * 0x1p-24f, half = 0.5f - (2 * (float)d + 136) * 0x1p-24f;
     for (size_t r = 0; r < CODES_PANEL; r++) {
         struct codes_scale of = r < count ? scale[r] : (struct codes_scale){0, 0, 0};

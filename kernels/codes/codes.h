@@ -90,6 +90,9 @@ struct codes_ops {
     size_t (*screen)(size_t quads, const struct codes_left *left, size_t first, size_t rows,
                      const struct codes_right *right, size_t col, size_t cols, bool adds,
                      const float *least, struct codes_pair *pairs);
+    /* p.q of two rows of codes as quantize makes them, `bytes` a multiple of CODES_PADDING; a is of
+     * the left side, and start its start[r]. */
+    int32_t (*dot)(size_t bytes, const int8_t *a, int32_t start, const int8_t *b);
 };
 
 extern const struct codes_ops codes_ops_scalar;
@@ -138,12 +141,16 @@ static inline size_t codes_row_bytes(size_t d)
 void codes_put_left(const struct codes_ops *ops, size_t d, const struct codes_left *left, size_t r,
                     struct codes_scale scale, const int8_t *row);
 
-/* Columns [first, first + count) of the right side, a panel or its beginning: their codes stand in
- * `rows`, codes_row_bytes(d) apart. Sets all of the panel. adds: what is to be found is the
+/* A panel of the right side from `count` rows of codes, codes_row_bytes(d) apart. */
+void codes_put_panel(const struct codes_ops *ops, size_t d, size_t count, const int8_t *rows,
+                     uint8_t *panel);
+
+/* What is known of columns [first, first + count) of the right side, a panel or its beginning. Sets
+ * all of the panel. adds: what is to be found is the
  * greatest x.y - |y|^2 / 2. A chain's |y|^2 is at least norm^2 (1 - (4 d + 256) u): norm is above
  * |y| by (1.1 d + 80) u at most, and the chain below |y|^2 by 1.004 d u. 8 u more are for
  * search/filter.h. */
-void codes_put_right(const struct codes_ops *ops, size_t d, struct codes_right *right, size_t first,
-                     size_t count, const struct codes_scale *scale, bool adds, const int8_t *rows);
+void codes_put_scales(size_t d, struct codes_right *right, size_t first, size_t count,
+                      const struct codes_scale *scale, bool adds);
 
 #endif

@@ -173,9 +173,27 @@ static size_t codes_screen_avx512vnni(size_t quads, const struct codes_left *lef
     return count;
 }
 
+static int32_t codes_dot_avx512vnni(size_t bytes, const int8_t *a, int32_t start, const int8_t *b)
+{
+    const __m512i bias = _mm512_set1_epi8((char)BIAS);
+    __m512i s0 = _mm512_setzero_si512(), s1 = s0;
+    size_t k = 0;
+    for (; k + 128 <= bytes; k += 128) {
+        __m512i b0 = _mm512_xor_si512(_mm512_loadu_si512(b + k), bias);
+        __m512i b1 = _mm512_xor_si512(_mm512_loadu_si512(b + k + 64), bias);
+        s0 = _mm512_dpbusd_epi32(s0, b0, _mm512_loadu_si512(a + k));
+        s1 = _mm512_dpbusd_epi32(s1, b1, _mm512_loadu_si512(a + k + 64));
+    }
+    if (k < bytes)
+        s0 = _mm512_dpbusd_epi32(s0, _mm512_xor_si512(_mm512_loadu_si512(b + k), bias),
+                                 _mm512_loadu_si512(a + k));
+    return start + _mm512_reduce_add_epi32(_mm512_add_epi32(s0, s1));
+}
+
 const struct codes_ops codes_ops_avx512vnni = {
     .mr = MR,
     .bias = BIAS,
     .quantize = codes_quantize_avx512vnni,
     .screen = codes_screen_avx512vnni,
+    .dot = codes_dot_avx512vnni,
 };

@@ -123,9 +123,29 @@ static size_t codes_screen_avxvnni(size_t quads, const struct codes_left *left, 
                                 rows, right, col, cols, adds, least, pairs);
 }
 
+static int32_t codes_dot_avxvnni(size_t bytes, const int8_t *a, int32_t start, const int8_t *b)
+{
+    const __m256i bias = _mm256_set1_epi8((char)BIAS);
+    __m256i s0 = _mm256_setzero_si256(), s1 = s0;
+    for (size_t k = 0; k < bytes; k += 64) {
+        __m256i a0 = _mm256_loadu_si256((const __m256i *)(const void *)(a + k));
+        __m256i a1 = _mm256_loadu_si256((const __m256i *)(const void *)(a + k + 32));
+        __m256i b0 = _mm256_loadu_si256((const __m256i *)(const void *)(b + k));
+        __m256i b1 = _mm256_loadu_si256((const __m256i *)(const void *)(b + k + 32));
+        s0 = _mm256_dpbusd_avx_epi32(s0, _mm256_xor_si256(b0, bias), a0);
+        s1 = _mm256_dpbusd_avx_epi32(s1, _mm256_xor_si256(b1, bias), a1);
+    }
+    s0 = _mm256_add_epi32(s0, s1);
+    __m128i s = _mm_add_epi32(_mm256_castsi256_si128(s0), _mm256_extracti128_si256(s0, 1));
+    s = _mm_add_epi32(s, _mm_shuffle_epi32(s, _MM_SHUFFLE(1, 0, 3, 2)));
+    s = _mm_add_epi32(s, _mm_shuffle_epi32(s, _MM_SHUFFLE(2, 3, 0, 1)));
+    return start + _mm_cvtsi128_si32(s);
+}
+
 const struct codes_ops codes_ops_avxvnni = {
     .mr = MR,
     .bias = BIAS,
     .quantize = codes_quantize_avxvnni,
     .screen = codes_screen_avxvnni,
+    .dot = codes_dot_avxvnni,
 };

@@ -123,9 +123,22 @@ static size_t codes_screen_neondotprod(size_t quads, const struct codes_left *le
                                 first, rows, right, col, cols, adds, least, pairs);
 }
 
+static int32_t codes_dot_neondotprod(size_t bytes, const int8_t *a, int32_t start, const int8_t *b)
+{
+    int32x4_t s[4];
+    for (size_t i = 0; i < 4; i++)
+        s[i] = vdupq_n_s32(0);
+    for (size_t k = 0; k < bytes; k += 64)
+#pragma GCC unroll 4
+        for (size_t i = 0; i < 4; i++)
+            s[i] = vdotq_s32(s[i], vld1q_s8(a + k + 16 * i), vld1q_s8(b + k + 16 * i));
+    return start + vaddvq_s32(vaddq_s32(vaddq_s32(s[0], s[1]), vaddq_s32(s[2], s[3])));
+}
+
 const struct codes_ops codes_ops_neondotprod = {
     .mr = MR,
     .bias = 0,
     .quantize = codes_quantize_neondotprod,
     .screen = codes_screen_neondotprod,
+    .dot = codes_dot_neondotprod,
 };

@@ -74,9 +74,18 @@ static size_t codes_screen_scalar(size_t quads, const struct codes_left *left, s
                                 rows, right, col, cols, adds, least, pairs);
 }
 
+static int32_t codes_dot_scalar(size_t bytes, const int8_t *a, int32_t start, const int8_t *b)
+{
+    int32_t sum = start;
+    for (size_t k = 0; k < bytes; k++)
+        sum += a[k] * b[k];
+    return sum;
+}
+
 const struct codes_ops codes_ops_scalar = {
     .mr = MR,
     .bias = 0,
     .quantize = codes_quantize_scalar,
     .screen = codes_screen_scalar,
+    .dot = codes_dot_scalar,
 };

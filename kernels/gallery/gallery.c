@@ -25,7 +25,7 @@ static void gallery_layout(struct mmk_gallery *gallery, struct scratch *scratch)
                                        sizeof *gallery->packed);
     else if (gallery->codes != NULL)
         coded_layout(&gallery->coded, gallery->n, gallery->d, gallery->similarity == MMK_COSINE,
-                     scratch);
+                     gallery_levels(gallery), scratch);
     else if (gallery->similarity == MMK_COSINE)
         gallery->coded.scale = scratch_take(scratch, gallery->n, sizeof *gallery->coded.scale);
     if (gallery->similarity != MMK_NEG_SQ_L2)
@@ -58,22 +58,40 @@ static void code_some(void *context, size_t worker, size_t workers)
     const struct tile_operand *y = ((const struct packing *)context)->y;
     size_t n = gallery->n, d = gallery->d;
     if (gallery->codes != NULL)
-        coded_make(gallery->codes, y, 0, n, d, gallery->similarity == MMK_NEG_SQ_L2,
-                   &gallery->coded, &((const struct packing *)context)->spare[worker], worker,
-                   workers);
+        coded_make(gallery->isa, y, 0, n, d, gallery->similarity == MMK_NEG_SQ_L2,
+                   gallery_levels(gallery), &gallery->coded,
+                   &((const struct packing *)context)->spare[worker], worker, workers);
     else if (y->normalize != NULL)
         tile_row_scales(y->normalize, y, d, gallery->coded.scale, worker, workers);
 }
 
 /* given: the origin that the caller chose, or NULL. */
 static void find_origin(const struct mmk_gallery *gallery, struct tile_operand *y,
-                        const float *given)
+                        const float *given, float *origin)
 {
-    y->origin = gallery->origin;
     if (given != NULL)
-        memcpy(gallery->origin, given, gallery->d * sizeof *given);
-    else if (gallery->origin != NULL)
-        tile_find_origin(gallery->isa->tile, y, gallery->n, gallery->d, gallery->origin);
+        memcpy(origin, given, gallery->d * sizeof *given);
+    else
+        tile_find_origin(gallery->isa->tile, y, gallery->n, gallery->d, origin);
+    y->origin = origin;
+}
+
+/* Before the gallery itself has memory, since how much depends on it. Returns 0, or the bytes that
+ * it could not have. */
+static size_t find_levels(struct mmk_gallery *gallery, struct tile_operand y, const float *given)
+{
+    float *origin = NULL;
+    if (gallery->similarity == MMK_NEG_SQ_L2) {
+        size_t bytes = (gallery->d + 1) * sizeof *origin;
+        origin = malloc(bytes);
+        if (origin == NULL)
+            return bytes;
+        find_origin(gallery, &y, given, origin);
+    }
+    size_t missing = levels_find(gallery->isa, gallery->similarity, &y, gallery->n, gallery->d,
+                                 &gallery->levels);
+    free(origin);
+    return missing;
 }
 
 static struct tile_operand operand_of(const struct isa_row *isa, enum mmk_similarity similarity,
@@ -137,7 +155,8 @@ static enum mmk_status fill(struct mmk_gallery *gallery, struct tile_operand *y,
         }
         spare_layout(packing.spare, threads, gallery->d, &scratch);
     }
-    find_origin(gallery, y, options != NULL ? options->origin : NULL);
+    if (gallery->origin != NULL)
+        find_origin(gallery, y, options != NULL ? options->origin : NULL, gallery->origin);
     threads_run(threads, coded ? code_some : pack_some, &packing);
     if (scratch.base != NULL)
         SCRATCH_OPEN_GAPS(scratch.base, scratch.used);
@@ -176,6 +195,17 @@ static enum mmk_status make(enum mmk_similarity similarity, const struct mmk_mat
         *options->query = (struct mmk_workspace_bytes){0, 0};
         return MMK_OK;
     }
+    size_t missing = 0;
+    if (made.codes != NULL)
+        missing = find_levels(&made, operand, options != NULL ? options->origin : NULL);
+    if (missing != 0)
+        return no_memory(missing);
+    scratch = (struct scratch){0};
+    gallery_layout(&made, &scratch);
+    if ((status = scratch_check(&scratch)) != MMK_OK) {
+        free(made.levels.basis);
+        return status;
+    }
     size_t bytes = scratch.used;
     struct mmk_gallery *kept = malloc(sizeof *kept);
     made.memory = allocate(&scratch);
@@ -186,6 +216,7 @@ static enum mmk_status make(enum mmk_similarity similarity, const struct mmk_mat
         status = fill(&made, &operand, options);
     }
     if (status != MMK_OK) {
+        free(made.levels.basis);
         free(kept);
         free(made.memory);
         return status;
@@ -214,6 +245,7 @@ void mmk_gallery_free(struct mmk_gallery *gallery)
 {
     if (gallery == NULL)
         return;
+    free(gallery->levels.basis);
     free(gallery->memory);
     free(gallery);
 }

@@ -24,6 +24,7 @@ struct mmk_gallery {
     struct tile_operand rows;
     const struct codes_ops *codes;
     struct coded_rows coded;
+    struct levels levels; /* p = 0: there are none */
 };
 
 /* Both sides of a call as operands: X, and Y as its rows or packed. */
@@ -34,6 +35,12 @@ struct gallery_operands {
     const struct mmk_gallery *coded;   /* the codes of Y, which is rows; NULL: there are none */
     bool finds_origin; /* the operands need one, and neither gallery nor options have it */
 };
+
+/* Of a coded gallery; NULL: there are none. */
+static inline const struct levels *gallery_levels(const struct mmk_gallery *gallery)
+{
+    return gallery->levels.p != 0 ? &gallery->levels : NULL;
+}
 
 /* Checks similarity, X, Y and options, and finds the row of the instruction set in use. */
 enum mmk_status gallery_operands(enum mmk_similarity similarity, const struct mmk_matrix *x,

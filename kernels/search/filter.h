@@ -25,6 +25,11 @@ struct filter {
     float *held; /* X as it is multiplied, row by row */
     struct codes_left left;
     float *norm; /* of each row */
+    /* Of a gallery with levels, else NULL: */
+    const struct levels *levels;
+    int8_t *rows; /* codes row by row, codes_row_bytes(d) apart, */
+    struct codes_left prefix;
+    double *shift; /* w.c of each row */
 };
 
 void filter_layout(struct filter *filter, size_t batch, struct scratch *scratch);
@@ -41,6 +46,16 @@ void filter_hold_rows(const struct filter *filter, const struct tile_operand *x,
 size_t filter_strip(const struct filter *filter, const struct coded_rows *coded, size_t row,
                     size_t rows, size_t col, size_t cols, const float *at_least, const float *xx,
                     struct codes_pair *pairs);
+
+/* The same from prefixes alone, */
+size_t filter_prefixes(const struct filter *filter, const struct coded_rows *coded, size_t row,
+                       size_t rows, size_t col, size_t cols, const float *at_least, const float *xx,
+                       struct codes_pair *pairs);
+
+/* and of `count` pairs those that codes of their whole rows let pass, too, in their order. */
+size_t filter_whole_rows(const struct filter *filter, const struct coded_rows *coded, size_t row,
+                         size_t rows, size_t col, const float *at_least, const float *xx,
+                         struct codes_pair *pairs, size_t count);
 
 /* The same of one pair, from its rows: row of_x of X, which is row r of the batch, and row of_y of
  * Y, column `col` of the chunk. Sums run in lanes: they are less than (d / 64 + 8) u X Y from the

@@ -113,6 +113,7 @@ static void take_part(void *search, size_t id, size_t team)
                 candidates_reset(&p->workers[other].rows, &p->row_side, b.rows);
                 memset(p->workers[other].open, 1, b.rows / TILE_BLOCK_ROWS + 1);
                 memset(p->workers[other].unfiltered, 0, b.rows / TILE_BLOCK_ROWS + 1);
+                memset(p->workers[other].unprefixed, 0, b.rows / TILE_BLOCK_ROWS + 1);
             }
         threads_wait(team);
         /* In order: a stream's candidates come in the order of their indices, of which the lower
@@ -157,6 +158,7 @@ static void worker_layout(const struct search *p, struct worker *w, struct scrat
     candidates_layout(&w->cols, &p->col_side, p->chunk, scratch);
     w->open = scratch_take(scratch, p->batch / TILE_BLOCK_ROWS + 1, sizeof *w->open);
     w->unfiltered = scratch_take(scratch, p->batch / TILE_BLOCK_ROWS + 1, sizeof *w->unfiltered);
+    w->unprefixed = scratch_take(scratch, p->batch / TILE_BLOCK_ROWS + 1, sizeof *w->unprefixed);
     if (p->screened || p->filtered)
         w->passed = scratch_take(scratch, p->batch, sizeof *w->passed);
     if (p->filtered) {
@@ -164,7 +166,12 @@ static void worker_layout(const struct search *p, struct worker *w, struct scrat
         w->hits = scratch_take(scratch, hits, sizeof *w->hits);
         coded_spare_layout(&w->coding, p->d, scratch);
         if (p->coded == NULL)
-            coded_layout(&w->made, p->chunk, p->d, p->similarity == MMK_COSINE, scratch);
+            coded_layout(&w->made, p->chunk, p->d, p->similarity == MMK_COSINE, NULL, scratch);
+        if (search_levels(p) != NULL) {
+            w->made = (struct coded_rows){0};
+            w->made.right.codes = scratch_take(scratch, p->chunk, codes_quads(p->d) * 4);
+            w->panelled = scratch_take(scratch, p->chunk / SEARCH_STRIP, sizeof *w->panelled);
+        }
     }
     w->scratch_memory = scratch_take(scratch, 1, topk_scratch_bytes(k));
     if (p->threads > 1 && p->row_side.k != 0)
@@ -198,6 +205,7 @@ static void workers_init(struct search *p)
         struct worker *w = &p->workers[i];
         topk_scratch_init(&w->scratch, k, w->scratch_memory);
         w->unscreened = w->hit_count = 0;
+        w->work = (struct mmk_search_work){0};
         for (size_t r = 0; (p->screened || p->filtered) && r < p->batch; r++)
             w->passed[r].count = 0;
         /* Filters look at whole rows of a strip, also where its tiles have not come. */
@@ -216,6 +224,8 @@ static size_t chunk_cols(const struct search *p)
     size_t m = p->x.rows, n = p->y.rows, cols = SEARCH_CHUNK_COLS;
     if (p->threads > 1)
         cols = size_min(cols, n / ((size_t)p->threads * CHUNKS_PER_WORKER));
+    if (p->filtered && p->filter.levels != NULL)
+        cols = size_min(cols, SEARCH_CODED_CHUNK_BYTES / codes_row_bytes(p->d));
     if (m <= TILE_BLOCK_ROWS)
         cols = size_min(cols, SEARCH_SMALL_CHUNK_BYTES / sizeof(float) / size_max(p->d, 1));
     if (p->col_side.k != 0)
@@ -271,6 +281,18 @@ static struct side side_of(const struct args_topk *out, size_t room)
                          .capacity = 2 * out->found + 2 * room};
 }
 
+static void sum_work(const struct search *p)
+{
+    *p->work = (struct mmk_search_work){0};
+    for (int i = 0; i < p->threads; i++) {
+        const struct mmk_search_work *of = &p->workers[i].work;
+        p->work->scored += of->scored;
+        p->work->ruled_out_by_prefix += of->ruled_out_by_prefix;
+        p->work->ruled_out_by_codes += of->ruled_out_by_codes;
+        p->work->ruled_out_by_sums += of->ruled_out_by_sums;
+    }
+}
+
 static enum mmk_status search_call(struct search *p, const struct mmk_options *options)
 {
     size_t m = p->x.rows, n = p->y.rows;
@@ -284,15 +306,23 @@ static enum mmk_status search_call(struct search *p, const struct mmk_options *o
         p->filtered = is_filtered(p);
         p->screened = !p->filtered && is_screened(p);
         p->filter = (struct filter){
-            .codes = p->isa->codes, .isa = p->isa, .similarity = p->similarity, .d = p->d};
+            .codes = p->isa->codes,
+            .isa = p->isa,
+            .similarity = p->similarity,
+            .d = p->d,
+            .levels = search_levels(p),
+        };
         p->chunk = chunk_cols(p);
         p->batch = batch_rows(p);
         search_layout(p, &scratch);
     }
     if (args_is_query(options))
         return scratch_answer(&scratch, 0, options);
-    if (!work)
+    if (!work) {
+        if (p->work != NULL)
+            *p->work = (struct mmk_search_work){0};
         return MMK_OK;
+    }
     if ((status = scratch_open(&scratch, options, &spare)) != MMK_OK)
         return status;
     search_layout(p, &scratch);
@@ -300,6 +330,8 @@ static enum mmk_status search_call(struct search *p, const struct mmk_options *o
     if (p->finds_origin)
         tile_find_origin(p->isa->tile, &p->y, n, p->d, p->origin);
     threads_run(p->threads, take_part, p);
+    if (p->work != NULL)
+        sum_work(p);
     scratch_close(&scratch);
     return MMK_OK;
 }
@@ -335,6 +367,7 @@ enum mmk_status mmk_search(const struct mmk_search_problem *problem,
                        .gallery = o.gallery,
                        .coded = o.coded,
                        .finds_origin = o.finds_origin,
+                       .work = results->work,
                        .row_side = side_of(&for_x, SEARCH_ROW_ROOM),
                        .col_side = side_of(&for_y, SEARCH_COLUMN_ROOM)};
     if ((status = search_call(&p, options)) != MMK_OK || args_is_query(options))

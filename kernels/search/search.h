@@ -35,6 +35,7 @@ enum {
     SEARCH_CHUNK_COLS = 2 * TILE_BLOCK_COLS,  /* of Y that are packed at a time, at most */
     SEARCH_UNPACKED_ROWS = 2,                 /* of X, up to which Y is not packed */
     SEARCH_SMALL_CHUNK_BYTES = 192 << 10,     /* of packed B, where one block of A is all */
+    SEARCH_CODED_CHUNK_BYTES = 384 << 10,     /* of codes of rows, where prefixes come first */
     /* Where scores are filtered through codes (filter.h; is_filtered in search.c): rows of X at
      * FILTER_FULL_DEPTH columns, at fewer more in proportion; rows of Y for each thread, and for
      * each of k, twice as many for the fewest rows of X. */

@@ -17,6 +17,7 @@
 #include "../query/query.h"
 
 #include <math.h>
+#include <string.h>
 
 enum {
     UNSCREENED_STRIPS = 8, /* behind one of which half passed */
@@ -114,6 +115,7 @@ static void multiply_strip(const struct search *p, struct worker *w, const struc
     const float *yy = w->yy;
     size_t next = j + SEARCH_STRIP < chunk->cols ? j + SEARCH_STRIP : 0;
     bool norms = p->similarity == MMK_NEG_SQ_L2;
+    w->work.scored += strip->rows * strip->cols;
     if (p->unpacked) {
         for (size_t r = 0; r < strip->rows; r++)
             tile_multiply_row(tile, p->d, p->rows_a + r * p->d, &p->y, chunk->col + j, strip->cols,
@@ -160,6 +162,7 @@ void search_take_passed(const struct search *p, struct worker *w, size_t batch_r
     bool norms = p->similarity == MMK_NEG_SQ_L2;
     if (passed->count == 0)
         return;
+    w->work.scored += passed->count;
     tile_multiply_listed(p->isa->tile, p->d, p->held + r * p->d, &p->y, passed->columns,
                          passed->count, scores, norms ? yy : NULL);
     for (size_t i = 0; norms && i < passed->count; i++)
@@ -196,6 +199,7 @@ static void screen_row(const struct search *p, struct worker *w, size_t row, siz
         pass_column(p, w, row, r, col + j);
         hits++;
     }
+    w->work.ruled_out_by_sums += cols - hits;
     if (hits > cols / 2)
         w->unscreened = UNSCREENED_STRIPS;
 }
@@ -226,8 +230,50 @@ static void take_hits(const struct search *p, struct worker *w, size_t batch_row
         if (filter_pair(&p->filter, &chunk->coded, &p->x, batch_row + r, r, &p->y, chunk->col + j,
                         j, w->rows.at_least[r]))
             pass_column(p, w, batch_row, r, chunk->col + j);
+        else
+            w->work.ruled_out_by_sums++;
     }
     w->hit_count = 0;
+}
+
+/* The strip's panel, made of codes that stand row by row. */
+static void hold_panel(const struct search *p, struct worker *w, const struct chunk *chunk,
+                       size_t j, size_t cols)
+{
+    if (w->panelled[j / SEARCH_STRIP])
+        return;
+    codes_put_panel(p->isa->codes, p->d, cols, chunk->coded.rows + j * codes_row_bytes(p->d),
+                    w->made.right.codes + j * codes_quads(p->d) * 4);
+    w->panelled[j / SEARCH_STRIP] = true;
+}
+
+/* The pairs of a strip that codes let pass, those of prefixes first if there are such, and few pass
+ * them; *prefixed: how many pass these. */
+static size_t filter_codes(const struct search *p, struct worker *w, size_t row,
+                           const struct chunk *chunk, size_t j, const struct search_strip *strip,
+                           struct codes_pair *pairs, size_t *prefixed)
+{
+    *prefixed = strip->rows * strip->cols;
+    const float *at_least = w->rows.at_least + row;
+    const float *xx = p->similarity == MMK_NEG_SQ_L2 ? p->xx + row : NULL;
+    if (p->filter.levels != NULL) {
+        uint8_t *unprefixed = &w->unprefixed[row / TILE_BLOCK_ROWS];
+        if (*unprefixed == 0) {
+            size_t passed = filter_prefixes(&p->filter, &chunk->coded, row, strip->rows, j,
+                                            strip->cols, at_least, xx, pairs);
+            if (passed <= size_max(*prefixed / PREFIXED_FEW, PREFIXED_FREE)) {
+                *prefixed = passed;
+                return filter_whole_rows(&p->filter, &chunk->coded, row, strip->rows, j, at_least,
+                                         xx, pairs, passed);
+            }
+            *unprefixed = UNFILTERED_STRIPS;
+        } else {
+            (*unprefixed)--;
+        }
+        hold_panel(p, w, chunk, j, strip->cols);
+    }
+    return filter_strip(&p->filter, &chunk->coded, row, strip->rows, j, strip->cols, at_least, xx,
+                        pairs);
 }
 
 /* Whether codes have dealt with the strip: its rows have thresholds, and few of its scores may
@@ -235,23 +281,24 @@ static void take_hits(const struct search *p, struct worker *w, size_t batch_row
 static bool filter_scores(const struct search *p, struct worker *w, size_t batch_row, size_t row,
                           const struct chunk *chunk, size_t j, const struct search_strip *strip)
 {
-    size_t block = row / TILE_BLOCK_ROWS, passed = SIZE_MAX;
+    size_t block = row / TILE_BLOCK_ROWS, all = strip->rows * strip->cols;
+    size_t passed = SIZE_MAX, prefixed = 0;
     struct codes_pair pairs[TILE_BLOCK_ROWS * SEARCH_STRIP];
     bool filters = !w->open[block] && w->unfiltered[block] == 0;
     if (w->unfiltered[block] > 0)
         w->unfiltered[block]--;
     if (filters)
-        passed = filter_strip(&p->filter, &chunk->coded, row, strip->rows, j, strip->cols,
-                              w->rows.at_least + row,
-                              p->similarity == MMK_NEG_SQ_L2 ? p->xx + row : NULL, pairs);
+        passed = filter_codes(p, w, row, chunk, j, strip, pairs, &prefixed);
     take_hits(p, w, batch_row, chunk);
-    if (passed > strip->rows * strip->cols / FILTERED_FEW) {
+    if (passed > all / FILTERED_FEW) {
         if (filters)
             w->unfiltered[block] = UNFILTERED_STRIPS;
         for (size_t r = row; r < row + strip->rows; r++)
             search_take_passed(p, w, batch_row, r); /* in the order of their columns */
         return false;
     }
+    w->work.ruled_out_by_prefix += all - prefixed;
+    w->work.ruled_out_by_codes += prefixed - passed;
     for (; w->hit_count < passed; w->hit_count++) {
         struct codes_pair *pair = &pairs[w->hit_count];
         tile_fetch_row(tile_operand_row(&p->y, strip->first_col + pair->col),
@@ -279,10 +326,14 @@ static void hold_codes(const struct search *p, struct worker *w, struct chunk *c
 {
     bool norms = p->similarity == MMK_NEG_SQ_L2;
     if (p->coded != NULL) {
-        chunk->coded = coded_from(&p->coded->coded, chunk->col, p->d);
+        chunk->coded = coded_from(&p->coded->coded, chunk->col, p->d, p->filter.levels);
+        if (p->filter.levels != NULL) {
+            chunk->coded.right.codes = w->made.right.codes;
+            memset(w->panelled, 0, p->chunk / SEARCH_STRIP);
+        }
         return;
     }
-    coded_make(p->isa->codes, &p->y, chunk->col, chunk->cols, p->d, norms, &w->made, &w->coding, 0,
+    coded_make(p->isa, &p->y, chunk->col, chunk->cols, p->d, norms, NULL, &w->made, &w->coding, 0,
                1);
     chunk->coded = w->made;
 }

@@ -13,7 +13,9 @@
 #include "../gallery/gallery.h"
 
 enum {
-    FILTERED_FEW = 24, /* of a strip's scores one in so many may pass codes */
+    FILTERED_FEW = 24,  /* of a strip's scores one in so many may pass codes, */
+    PREFIXED_FEW = 12,  /* and prefixes, */
+    PREFIXED_FREE = 64, /* or so many in any case: of few rows a panel costs more than they do */
     STRIP_FLOATS = TILE_BLOCK_ROWS * SEARCH_STRIP
 };
 
@@ -53,9 +55,12 @@ struct worker {
     struct coded_spare coding;
     struct hit *hits;    /* of the last strip that was filtered, */
     size_t hit_count;    /* whose rows are on their way */
-    uint8_t *unfiltered; /* of each block of rows: strips to come that are not filtered */
+    uint8_t *unfiltered; /* of each block of rows: strips to come that are not filtered, */
+    uint8_t *unprefixed; /* or not through prefixes; and those of the chunk whose codes */
+    bool *panelled;      /* stand in panels, which are `made` then */
     float *spare;        /* 2 d floats, of tile_neg_sq_l2_block */
     struct candidates rows, cols;
+    struct mmk_search_work work;
     bool *open; /* blocks of rows with a stream that is open */
     struct topk_stream joined[2];
     struct topk_scratch scratch;
@@ -84,7 +89,14 @@ struct search {
     float *origin;     /* which stands here */
     float *rows_a, *xx;
     struct worker *workers;
+    struct mmk_search_work *work; /* NULL: not wanted */
 };
+
+/* The levels of a gallery; NULL: it has none. */
+static inline const struct levels *search_levels(const struct search *p)
+{
+    return p->coded != NULL ? gallery_levels(p->coded) : NULL;
+}
 
 /* Forgets all candidates of `count` rows or columns. */
 void candidates_reset(struct candidates *c, const struct side *side, size_t count);

@@ -381,7 +381,8 @@ static struct placed place(size_t table, const struct block *b, size_t strips, s
                        here ? b->left.codes + (r - p.first) * pitch : zeros);
     }
     free(zeros);
-    codes_put_right(ops, d, &p.right, p.col, b->cols, b->right.scale, false, b->right.codes);
+    codes_put_panel(ops, d, b->cols, b->right.codes, p.right.codes + p.col * quads * 4);
+    codes_put_scales(d, &p.right, p.col, b->cols, b->right.scale, false);
     for (size_t j = 0; j < b->cols; j++) {
         assert_true(p.right.add[p.col + j] == 0);
         bool nan = b->right.scale[j].norm != b->right.scale[j].norm;

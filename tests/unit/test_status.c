@@ -346,7 +346,7 @@ static enum mmk_status call_search(struct arguments *a)
                                                .similarity = a->similarity,
                                                .reserved[6] = a->problem_reserved};
     const struct mmk_search_results results = {
-        .for_x = a->to.for_x, .for_y = a->to.for_y, .reserved[3] = a->results_reserved};
+        .for_x = a->to.for_x, .for_y = a->to.for_y, .reserved[2] = a->results_reserved};
     return mmk_search(a->no_problem ? NULL : &problem, a->no_results ? NULL : &results,
                       a->to.options);
 }
@@ -855,7 +855,7 @@ static const struct {
     CASE(problem_reserved, STRUCTS & ~SEARCHES, MMK_ERR_RESERVED, "problem.reserved[7]"),
     CASE(problem_reserved, SEARCHES, MMK_ERR_RESERVED, "problem.reserved[6]"),
     CASE(results_reserved, STRUCTS & ~SEARCHES, MMK_ERR_RESERVED, "results.reserved[7]"),
-    CASE(results_reserved, SEARCHES, MMK_ERR_RESERVED, "results.reserved[3]"),
+    CASE(results_reserved, SEARCHES, MMK_ERR_RESERVED, "results.reserved[2]"),
     CASE(x_reserved, X, MMK_ERR_RESERVED, "x.reserved[1]"),
     CASE(y_reserved, Y | PACKEDS, MMK_ERR_RESERVED, "y.reserved[0]"),
     CASE(scores_reserved, TOPK_ROWS, MMK_ERR_RESERVED, "scores.reserved[0]"),
