@@ -149,6 +149,31 @@ static void print_search(const struct retrieve_options *a, const struct task *ta
     printf("\n");
 }
 
+/* What became of the pairs, and what the codes took. */
+static void print_work(const struct task *task, const struct search_timing *timing)
+{
+    const struct mmk_search_work *w = &timing->work;
+    double queries = (double)task->queries.vectors.rows;
+    double all = queries * (double)task->gallery.vectors.rows / 100;
+    if (all == 0)
+        return;
+    printf("pairs    %.3g %% scored, %.1f a query", (double)w->scored / all,
+           (double)w->scored / queries);
+    if (w->ruled_out_by_prefix > 0)
+        printf("; %.3g %% ruled out by codes in a few directions",
+               (double)w->ruled_out_by_prefix / all);
+    if (w->ruled_out_by_codes > 0)
+        printf("; %.3g %% by codes of whole rows", (double)w->ruled_out_by_codes / all);
+    if (w->ruled_out_by_sums > 0)
+        printf("; %.3g %% by sums in another order", (double)w->ruled_out_by_sums / all);
+    printf("\n");
+    if (timing->encoding > 0) {
+        char took[32];
+        text_seconds(timing->encoding, took, sizeof took);
+        printf("codes    of the gallery made once before, %s\n", took);
+    }
+}
+
 static double copied_bytes(const struct vectors *v)
 {
     return v->owned ? sizeof(float) * (double)v->rows * (double)v->cols : 0.0;
@@ -208,6 +233,7 @@ void report_search(const struct retrieve_options *a, const struct task *task,
         explain_depth(g, "ask for it with --depth");
     }
     print_search(a, task, timing);
+    print_work(task, timing);
     print_memory(task);
 }
 

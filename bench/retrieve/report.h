@@ -13,6 +13,8 @@ struct search_timing {
     double seconds[MOST_ROUNDS], rate[MOST_ROUNDS], peak[MOST_ROUNDS];
     size_t rounds;
     double flops;
+    double encoding; /* seconds that the codes of the gallery took; 0: none were made */
+    struct mmk_search_work work;
     enum mmk_isa isa;
 };
 
