@@ -115,14 +115,16 @@ MMK_API const char *mmk_isa_extension(void);
 
 /* ---- Matrices and options -------------------------------------------------------------------- */
 
-/* Element types. What a function does not take is MMK_ERR_TYPE; all take MMK_F32, and only that. */
-enum mmk_type { MMK_F32 = 0 };
+/* Element types: float, int8_t and int32_t. What a function does not take is MMK_ERR_TYPE; all take
+ * MMK_F32, and only that, but for those that name others. MMK_I32 is of results only. */
+enum mmk_type { MMK_F32 = 0, MMK_I8, MMK_I32 };
 
 struct mmk_gallery;
 
 /* rows x columns elements, row-major.
  *   leading_dimension   elements from a row to the next; 0: columns
- *   row_scales          must be NULL: f32 rows have none
+ *   row_scales          with MMK_I8: row i stands for row_scales[i] times its elements, as many as
+ *                       rows; NULL: all 1. With other types it must be NULL (MMK_ERR_TYPE)
  *   packed              a gallery in place of data, where a function takes one: rows and columns
  *                       are the gallery's then, and may be left 0 */
 struct mmk_matrix {

@@ -64,7 +64,14 @@ struct shape {
     size_t offset;
 };
 
-enum element { ELEMENT_F32, ELEMENT_U32, ELEMENT_F64, ELEMENT_SIZE }; /* the last: size_t */
+enum element {
+    ELEMENT_F32,
+    ELEMENT_U32,
+    ELEMENT_F64,
+    ELEMENT_SIZE, /* size_t */
+    ELEMENT_I8,   /* codes, which an output may miss by its bound; none of it is -128 */
+    ELEMENT_I32
+};
 
 enum sign { SIGN_ANY, SIGN_NOT_NEGATIVE, SIGN_NOT_POSITIVE };
 

@@ -3,10 +3,12 @@
  */
 #include "cases.h"
 
+#include "matmul.h"
 #include "trial.h"
 
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* One line a kernel, in the order of the tables. */
@@ -299,9 +301,8 @@ static void put_special(float *row, size_t cols, uint64_t h)
     }
 }
 
-static void fill_row(const struct trial *t, const struct buffer *b, size_t i)
+void fill_common_row(const struct trial *t, const struct buffer *b, size_t i, float *row)
 {
-    float *row = (float *)b->data + i * b->ld;
     uint64_t stream = fill_stream(t, b->name);
     bool one_sign = t->shape.similarity != MMK_COSINE && !t->kernel->both_signs;
     uint64_t h = fill_hash(stream, UINT64_MAX - i);
@@ -353,7 +354,8 @@ static void fill_nan(struct trial *t)
     struct buffer *inputs[TRIAL_BUFFERS];
     size_t count = 0;
     for (int b = 0; b < t->buffer_count && b < 2; b++)
-        if (!t->buffer[b].output && t->buffer[b].rows > 0 && t->buffer[b].cols > 0)
+        if (!t->buffer[b].output && t->buffer[b].element == ELEMENT_F32 && t->buffer[b].rows > 0 &&
+            t->buffer[b].cols > 0)
             inputs[count++] = &t->buffer[b];
     if (count == 0)
         return;
@@ -372,24 +374,112 @@ static void fill_nan(struct trial *t)
     put_nan((float *)b->data + i * b->ld + k, h >> 32);
 }
 
+/* ---- Rows of codes --------------------------------------------------------------------------- */
+
+/* Of a scale, what is not an ordinary one: it counts in similarities as it stands in mmk.h. */
+static float special_scale(float scale, uint64_t h)
+{
+    static const float scales[] = {0, -0.0f, INFINITY, -INFINITY, NAN, 0x1p-149f};
+    return h % 8 < 6 ? scales[h % 8] : -scale;
+}
+
+static bool fill_is_of_nan(enum fill fill)
+{
+    return fill == FILL_NAN_FIRST || fill == FILL_NAN_LAST || fill == FILL_NAN_TAIL;
+}
+
+/* Codes of a row without meaning as floats; every second row goes to the ends. */
+static void put_codes(enum fill fill, int8_t *codes, size_t cols, uint64_t stream, size_t i)
+{
+    uint64_t h = fill_hash(stream, UINT64_MAX - i);
+    for (size_t k = 0; k < cols; k++) {
+        uint64_t any = fill_hash(stream, i * cols + k);
+        bool low = h % 4 == 0 || (h % 4 != 1 && (any & 256) != 0);
+        codes[k] = (int8_t)(fill == FILL_INTEGER ? (int)(any % 256) - 128 : low ? -128 : 127);
+    }
+}
+
+static void quantize(const float *row, size_t cols, int8_t *codes, float *scale)
+{
+    float greatest = 0;
+    bool finite = true;
+    for (size_t k = 0; k < cols; k++) {
+        greatest = fmaxf(greatest, fabsf(row[k]));
+        finite = finite && isfinite(row[k]);
+    }
+    *scale = finite ? greatest / 127 : NAN;
+    for (size_t k = 0; k < cols; k++) {
+        double code = finite && *scale > 0 ? nearbyint((double)row[k] / (double)*scale) : 0;
+        codes[k] = (int8_t)fmin(fmax(code, -127), 127);
+    }
+}
+
+static void fill_row_of_codes(const struct trial *t, const struct buffer *b, size_t i, float *row)
+{
+    int8_t *codes = (int8_t *)b->data + i * b->ld;
+    float *scale = (float *)b[1].data + i;
+    uint64_t stream = fill_stream(t, b->name);
+    uint64_t h = fill_hash(stream, UINT64_MAX - i);
+    if (t->fill == FILL_INTEGER || t->fill == FILL_TIES) {
+        put_codes(t->fill, codes, b->cols, stream, i);
+        *scale = t->fill == FILL_INTEGER ? 1 : ldexpf(1, (int)(h >> 8) % 5 - 2);
+        return;
+    }
+    fill_common_row(t, b, i, row);
+    quantize(row, b->cols, codes, scale);
+    if (t->fill == FILL_SPECIALS && h % 2 == 0)
+        *scale = special_scale(*scale, h >> 8);
+    if (fill_is_of_nan(t->fill) && h % 3 == 0)
+        put_nan(scale, h >> 32);
+}
+
+void fill_codes(struct trial *t)
+{
+    for (int index = 0; index < t->buffer_count && t->fill != FILL_GIVEN; index++) {
+        const struct buffer *b = &t->buffer[index];
+        if (b->output || b->element != ELEMENT_I8)
+            continue;
+#pragma omp parallel if (b->rows * b->cols > 100000)
+        {
+            float *row = ref_zeros(b->cols, sizeof *row);
+#pragma omp for schedule(static)
+            for (size_t i = 0; i < b->rows; i++)
+                fill_row_of_codes(t, b, i, row);
+            free(row);
+        }
+    }
+}
+
+/* ---- The fill of a trial --------------------------------------------------------------------- */
+
+/* The padding between rows holds signalling NaNs, or codes that are not 0: whoever reads it shows
+ * it. */
+static void fill_padding(const struct buffer *b)
+{
+    uint32_t *words = b->data;
+    int8_t *codes = b->data;
+    for (size_t i = 0; i + 1 < b->rows; i++)
+        for (size_t k = b->cols; k < b->ld; k++)
+            if (b->element == ELEMENT_I8)
+                codes[i * b->ld + k] = 99;
+            else
+                words[i * b->ld + k] = 0x7fa5a5a5u;
+}
+
 void trial_fill(struct trial *t)
 {
     for (int index = 0; index < t->buffer_count; index++) {
         struct buffer *b = &t->buffer[index];
         if (b->output)
             continue;
-        /* The padding between rows holds signalling NaNs: whoever reads it shows it. */
-        uint32_t *words = b->data;
-        for (size_t i = 0; i + 1 < b->rows; i++)
-            for (size_t k = b->cols; k < b->ld; k++)
-                words[i * b->ld + k] = 0x7fa5a5a5u;
+        fill_padding(b);
         if (t->fill == FILL_GIVEN || b->element != ELEMENT_F32)
             continue;
 #pragma omp parallel for if (b->rows * b->cols > 100000) schedule(static)
         for (size_t i = 0; i < b->rows; i++)
-            fill_row(t, b, i);
+            fill_common_row(t, b, i, (float *)b->data + i * b->ld);
     }
-    if (t->fill == FILL_NAN_FIRST || t->fill == FILL_NAN_LAST || t->fill == FILL_NAN_TAIL)
+    if (fill_is_of_nan(t->fill))
         fill_nan(t);
     if (t->kernel->fill)
         t->kernel->fill(t);

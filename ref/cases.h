@@ -42,6 +42,15 @@ uint64_t fill_hash(uint64_t stream, uint64_t index);
 double fill_normal(uint64_t stream, uint64_t index);
 uint64_t fill_stream(const struct trial *trial, const char *name);
 
+/* The common fill of row i of a buffer, into any place. */
+void fill_common_row(const struct trial *trial, const struct buffer *b, size_t i, float *row);
+
+/* For struct kernel's fill: rows of codes (add_codes) with their scales. Most fills are the common
+ * one, quantised; of those that have no meaning for codes INTEGER is any codes, -128 among them,
+ * without scales (codes_of passes NULL), and TIES are codes of -128 and 127 alone. Special rows
+ * have special scales. */
+void fill_codes(struct trial *trial);
+
 static inline bool fill_is_of_rows(enum fill fill)
 {
     return fill < FILL_ASCENDING;
@@ -77,6 +86,16 @@ static inline struct buffer *add_vector(struct trial *t, const char *name, bool 
     return b;
 }
 
+/* Rows of MMK_I8, whose scales are the next buffer, one a row. */
+static inline struct buffer *add_codes(struct trial *t, const char *name, const char *scales,
+                                       bool output, size_t rows, size_t cols)
+{
+    struct buffer *codes = add_buffer(t, name, output, rows, cols);
+    codes->element = ELEMENT_I8;
+    add_buffer(t, scales, output, rows, 1)->ld = 1;
+    return codes;
+}
+
 /* The result of a similarity. */
 static inline void add_result(struct trial *t, size_t rows, size_t cols)
 {
@@ -93,10 +112,24 @@ static inline struct mmk_matrix matrix_of(const struct buffer *b)
         .data = b->data, .rows = b->rows, .columns = b->cols, .leading_dimension = b->ld};
 }
 
+/* Rows of add_codes. */
+static inline struct mmk_matrix codes_of(const struct trial *t, const struct buffer *b)
+{
+    struct mmk_matrix codes = matrix_of(b);
+    codes.type = MMK_I8;
+    codes.row_scales = t->fill == FILL_INTEGER ? NULL : b[1].data;
+    return codes;
+}
+
 static inline struct mmk_matrix_out matrix_out_of(const struct buffer *b)
 {
-    return (struct mmk_matrix_out){
-        .data = b->data, .rows = b->rows, .columns = b->cols, .leading_dimension = b->ld};
+    return (struct mmk_matrix_out){.data = b->data,
+                                   .rows = b->rows,
+                                   .columns = b->cols,
+                                   .leading_dimension = b->ld,
+                                   .type = b->element == ELEMENT_I8    ? MMK_I8
+                                           : b->element == ELEMENT_I32 ? MMK_I32
+                                                                       : MMK_F32};
 }
 
 static inline void *wanted(const struct buffer *b)

@@ -19,15 +19,15 @@
 /* A signalling NaN that no function here returns; twice, it is one as a double. */
 static const uint32_t POISON = 0x7fa55a5au;
 static const uint64_t POISON_WIDE = 0x7fa55a5a7fa55a5au;
+static const int8_t POISON_CODE = INT8_MIN;
 static const uint32_t QUIET_NAN = 0x7fc00000u;
 static const uint64_t QUIET_NAN_WIDE = 0x7ff8000000000000u;
 
 size_t element_bytes(enum element element)
 {
-    static const size_t bytes[] = {[ELEMENT_F32] = sizeof(float),
-                                   [ELEMENT_U32] = sizeof(uint32_t),
-                                   [ELEMENT_F64] = sizeof(double),
-                                   [ELEMENT_SIZE] = sizeof(size_t)};
+    static const size_t bytes[] = {[ELEMENT_F32] = sizeof(float),  [ELEMENT_U32] = sizeof(uint32_t),
+                                   [ELEMENT_F64] = sizeof(double), [ELEMENT_SIZE] = sizeof(size_t),
+                                   [ELEMENT_I8] = sizeof(int8_t),  [ELEMENT_I32] = sizeof(int32_t)};
     return bytes[element];
 }
 
@@ -96,7 +96,9 @@ void trial_poison(struct trial *t)
     static_assert(sizeof(wchar_t) == sizeof POISON, "wmemset writes words of another size");
     for (int i = 0; i < t->buffer_count; i++) {
         const struct buffer *b = &t->buffer[i];
-        if (b->output)
+        if (b->output && b->element == ELEMENT_I8)
+            memset(b->data, POISON_CODE, buffer_bytes(b));
+        else if (b->output)
             wmemset(b->data, POISON, buffer_bytes(b) / sizeof(wchar_t));
     }
     t->count = SIZE_MAX;
@@ -201,6 +203,29 @@ static void check_index(const struct buffer *b, size_t i, size_t j, struct verdi
     }
 }
 
+static void check_code(const struct buffer *b, size_t i, size_t j, struct verdict *v)
+{
+    int8_t got = ((const int8_t *)b->data)[i * b->ld + j];
+    double expected = b->expected[i * b->cols + j], bound = b->bound[i * b->cols + j];
+    v->judged++;
+    if (got == POISON_CODE)
+        wrong(v, "%s[%zu,%zu] was not written", b->name, i, j);
+    else if (!(fabs(got - expected) <= bound))
+        wrong(v, "%s[%zu,%zu] is %d; right is %.9g +- %.3g", b->name, i, j, got, expected, bound);
+}
+
+static void check_integer(const struct buffer *b, size_t i, size_t j, struct verdict *v)
+{
+    int32_t got = ((const int32_t *)b->data)[i * b->ld + j];
+    double expected = b->expected[i * b->cols + j];
+    v->judged++;
+    if ((double)got != expected)
+        wrong(v,
+              (uint32_t)got == POISON ? "%s[%zu,%zu] was not written (%d); right is %.0f"
+                                      : "%s[%zu,%zu] is %d; right is %.0f",
+              b->name, i, j, got, expected);
+}
+
 static void check_double(const struct buffer *b, size_t i, size_t j, struct verdict *v)
 {
     uint64_t bits = ((const uint64_t *)b->data)[i * b->ld + j];
@@ -227,6 +252,10 @@ static void check_element(const struct buffer *b, size_t i, size_t j, struct ver
         check_float(b, i, j, v);
     else if (b->element == ELEMENT_F64)
         check_double(b, i, j, v);
+    else if (b->element == ELEMENT_I8)
+        check_code(b, i, j, v);
+    else if (b->element == ELEMENT_I32)
+        check_integer(b, i, j, v);
     else
         check_index(b, i, j, v);
 }
@@ -238,7 +267,9 @@ bool trial_check_padding(const struct trial *t, struct verdict *v)
         const struct buffer *b = &t->buffer[index];
         for (size_t i = 0; b->output && i + 1 < b->rows; i++)
             for (size_t j = b->cols; j < b->ld; j++)
-                if (((const uint32_t *)b->data)[i * b->ld + j] != POISON)
+                if (b->element == ELEMENT_I8
+                        ? ((const int8_t *)b->data)[i * b->ld + j] != POISON_CODE
+                        : ((const uint32_t *)b->data)[i * b->ld + j] != POISON)
                     wrong(v, "%s: the padding after row %zu was written at column %zu", b->name, i,
                           j);
     }

@@ -359,10 +359,11 @@ static size_t whole_row(const struct job *job, size_t r)
 
 static void copy_part_rows(const struct job *job, const struct buffer *whole, struct buffer *part)
 {
+    size_t size = element_bytes(whole->element);
     for (size_t r = 0; r < job->part_rows; r++)
-        memcpy((float *)part->data + r * part->ld,
-               (const float *)whole->data + whole_row(job, r) * whole->ld,
-               whole->cols * sizeof(float));
+        memcpy((char *)part->data + r * part->ld * size,
+               (const char *)whole->data + whole_row(job, r) * whole->ld * size,
+               whole->cols * size);
 }
 
 /* A trial of a few of the rows, with the same inputs. */
@@ -379,12 +380,13 @@ static bool open_part(struct job *job)
         struct buffer *part = &job->part.buffer[b];
         if (part->output)
             continue;
+        size_t size = element_bytes(part->element);
         if (part->rows == SAMPLED_ROWS && whole->rows == job->trial.shape.m)
             copy_part_rows(job, whole, part);
         else
             for (size_t i = 0; i < part->rows; i++)
-                memcpy((float *)part->data + i * part->ld,
-                       (const float *)whole->data + i * whole->ld, part->cols * sizeof(float));
+                memcpy((char *)part->data + i * part->ld * size,
+                       (const char *)whole->data + i * whole->ld * size, part->cols * size);
     }
     return true;
 }

@@ -40,48 +40,73 @@ enum mmk_status args_reserved(const char *name, const void *const *reserved, siz
     return MMK_OK;
 }
 
-/* Rows that do not overlap, and a size that can be addressed. */
-static enum mmk_status check_extent(const char *name, size_t rows, size_t columns, size_t ld)
+static const struct {
+    const char *name, *elements;
+    size_t bytes;
+} all_types[] = {[MMK_F32] = {"MMK_F32", "floats", sizeof(float)},
+                 [MMK_I8] = {"MMK_I8", "int8", sizeof(int8_t)},
+                 [MMK_I32] = {"MMK_I32", "int32", sizeof(int32_t)}};
+
+enum { TYPES = sizeof all_types / sizeof all_types[0] };
+
+size_t args_element_bytes(enum mmk_type type)
 {
-    size_t floats;
+    return all_types[type].bytes;
+}
+
+/* Rows that do not overlap, and a size that can be addressed. */
+static enum mmk_status check_extent(const char *name, enum mmk_type type, size_t rows,
+                                    size_t columns, size_t ld)
+{
+    size_t elements;
     if (ld < columns)
         return args_error(MMK_ERR_LEADING_DIMENSION,
                           "%s.leading_dimension is %zu, less than its %zu columns", name, ld,
                           columns);
-    if (__builtin_mul_overflow(rows, ld, &floats) || floats > PTRDIFF_MAX / sizeof(float))
-        return args_error(MMK_ERR_SIZE, "%s: %zu rows of %zu floats cannot be addressed", name,
-                          rows, ld);
+    if (__builtin_mul_overflow(rows, ld, &elements) ||
+        elements > PTRDIFF_MAX / args_element_bytes(type))
+        return args_error(MMK_ERR_SIZE, "%s: %zu rows of %zu %s cannot be addressed", name, rows,
+                          ld, all_types[type].elements);
     return MMK_OK;
 }
 
-static enum mmk_status check_type(const char *name, enum mmk_type type)
+static enum mmk_status check_type(const char *name, enum mmk_type type, unsigned types)
 {
-    return type == MMK_F32
-               ? MMK_OK
-               : args_error(MMK_ERR_TYPE, "%s.type is %d; MMK_F32 is the only one that is taken",
-                            name, (int)type);
+    if ((unsigned)type < TYPES && (types >> type & 1) != 0)
+        return MMK_OK;
+    char taken[64] = "";
+    for (unsigned t = 0, used = 0; t < TYPES; t++)
+        if ((types >> t & 1) != 0)
+            used += (unsigned)snprintf(taken + used, sizeof taken - used, "%s%s",
+                                       used > 0 ? " or " : "", all_types[t].name);
+    return args_error(
+        MMK_ERR_TYPE, "%s.type is %d (%s); what is taken is %s", name, (int)type,
+        (unsigned)type < TYPES ? all_types[type].name : "not a value of enum mmk_type", taken);
 }
 
 /* Where the rows of a matrix without elements stand, whose data may be NULL: row r of NULL would be
  * an offset to a null pointer, which C does not define, be it 0. */
 static const float no_elements;
 
-enum mmk_status args_matrix(const char *name, const struct mmk_matrix *matrix, enum args_use use,
-                            const struct mmk_options *options, struct args_rows *rows)
+enum mmk_status args_matrix(const char *name, const struct mmk_matrix *matrix, unsigned types,
+                            enum args_use use, const struct mmk_options *options,
+                            struct args_rows *rows)
 {
     enum mmk_status status;
     if ((status = args_pointer(name, matrix)) != MMK_OK ||
         (status = ARGS_RESERVED(name, matrix)) != MMK_OK ||
-        (status = check_type(name, matrix->type)) != MMK_OK)
+        (status = check_type(name, matrix->type, types)) != MMK_OK)
         return status;
-    if (matrix->row_scales != NULL)
-        return args_error(MMK_ERR_TYPE, "%s.row_scales must be NULL: rows of MMK_F32 have none",
-                          name);
+    if (matrix->row_scales != NULL && matrix->type != MMK_I8)
+        return args_error(MMK_ERR_TYPE, "%s.row_scales must be NULL: rows of %s have none", name,
+                          all_types[matrix->type].name);
     *rows = (struct args_rows){.data = matrix->data,
                                .rows = matrix->rows,
                                .columns = matrix->columns,
                                .ld = matrix->leading_dimension != 0 ? matrix->leading_dimension
                                                                     : matrix->columns,
+                               .type = matrix->type,
+                               .row_scales = matrix->row_scales,
                                .packed = matrix->packed};
     if (matrix->packed != NULL) {
         if (use != ARGS_READ_OR_PACKED)
@@ -99,30 +124,41 @@ enum mmk_status args_matrix(const char *name, const struct mmk_matrix *matrix, e
     }
     if (matrix->data == NULL && !args_is_query(options))
         return args_error(MMK_ERR_NULL, "%s.data is NULL", name);
-    return check_extent(name, rows->rows, rows->columns, rows->ld);
+    return check_extent(name, rows->type, rows->rows, rows->columns, rows->ld);
 }
 
-enum mmk_status args_matrix_out(const char *name, const struct mmk_matrix_out *matrix, size_t rows,
-                                size_t columns, const char *of, const struct mmk_options *options,
-                                struct args_out *out)
+enum mmk_status args_i8_columns(const char *name, size_t columns)
+{
+    return columns <= ARGS_I8_COLUMNS
+               ? MMK_OK
+               : args_error(MMK_ERR_SIZE,
+                            "%s is %zu; sums over rows of MMK_I8 fit 32 bits up to %d columns",
+                            name, columns, ARGS_I8_COLUMNS);
+}
+
+enum mmk_status args_matrix_out(const char *name, const struct mmk_matrix_out *matrix,
+                                unsigned types, size_t rows, size_t columns, const char *of,
+                                const struct mmk_options *options, struct args_out *out)
 {
     enum mmk_status status;
     if ((status = args_pointer(name, matrix)) != MMK_OK ||
         (status = ARGS_RESERVED(name, matrix)) != MMK_OK ||
-        (status = check_type(name, matrix->type)) != MMK_OK)
+        (status = check_type(name, matrix->type, types)) != MMK_OK)
         return status;
     if (matrix->rows != rows)
         return args_error(MMK_ERR_SHAPE, "%s has %zu rows, %s %zu", name, matrix->rows, of, rows);
     if (matrix->columns != columns)
         return args_error(MMK_ERR_SHAPE, "%s has %zu columns, %s %zu", name, matrix->columns, of,
                           columns);
-    *out = (struct args_out){matrix->data,
-                             matrix->leading_dimension != 0 ? matrix->leading_dimension : columns};
+    *out = (struct args_out){.data = matrix->data,
+                             .ld = matrix->leading_dimension != 0 ? matrix->leading_dimension
+                                                                  : columns,
+                             .type = matrix->type};
     if (rows == 0 || columns == 0)
         return MMK_OK;
     if (matrix->data == NULL && !args_is_query(options))
         return args_error(MMK_ERR_NULL, "%s.data is NULL", name);
-    return check_extent(name, rows, columns, out->ld);
+    return check_extent(name, out->type, rows, columns, out->ld);
 }
 
 enum mmk_status args_same_columns(const char *name, size_t columns, const char *of,
@@ -176,7 +212,7 @@ enum mmk_status args_topk_results(const char *name, const struct mmk_topk_result
         return args_error(MMK_ERR_LEADING_DIMENSION,
                           "%s.leading_dimension is %zu, less than k, %zu", name, ld, k);
     /* Of the last row only what is found is written. */
-    return rows > 1 && out->found > 0 ? check_extent(name, rows, out->found, ld) : MMK_OK;
+    return rows > 1 && out->found > 0 ? check_extent(name, MMK_F32, rows, out->found, ld) : MMK_OK;
 }
 
 enum mmk_status args_similarity(enum mmk_similarity similarity)

@@ -29,10 +29,21 @@ enum mmk_status args_reserved(const char *name, const void *const *reserved, siz
     args_reserved(name, (pointer)->reserved,                                                       \
                   sizeof(pointer)->reserved / sizeof(pointer)->reserved[0])
 
+/* Types that a function takes, as a set. */
+enum args_types { ARGS_F32 = 1 << MMK_F32, ARGS_I8 = 1 << MMK_I8, ARGS_I32 = 1 << MMK_I32 };
+
+/* Bytes of an element of a type that is one. */
+size_t args_element_bytes(enum mmk_type type);
+
 /* A matrix with its leading dimension found. */
 struct args_rows {
-    const float *data;
+    union {
+        const float *data;   /* MMK_F32 */
+        const int8_t *codes; /* MMK_I8 */
+    };
     size_t rows, columns, ld;
+    enum mmk_type type;
+    const float *row_scales;          /* of MMK_I8: as many as rows, or NULL for ones */
     const struct mmk_gallery *packed; /* where it is allowed */
 };
 
@@ -42,21 +53,33 @@ enum args_use {
     ARGS_READ_OR_PACKED /* or a gallery in their place */
 };
 
-/* An input: a matrix of f32 rows that do not overlap, whose size can be addressed. Without elements
- * data may be NULL (rows->data is not NULL then), and of a query of workspace bytes (options)
- * too. */
-enum mmk_status args_matrix(const char *name, const struct mmk_matrix *matrix, enum args_use use,
-                            const struct mmk_options *options, struct args_rows *rows);
+/* An input: a matrix of one of `types` (enum args_types) with rows that do not overlap, whose size
+ * can be addressed. Without elements data may be NULL (rows->data is not NULL then), and of a query
+ * of workspace bytes (options) too. */
+enum mmk_status args_matrix(const char *name, const struct mmk_matrix *matrix, unsigned types,
+                            enum args_use use, const struct mmk_options *options,
+                            struct args_rows *rows);
 
 /* An output of rows x columns; `of` says of what it has the shape. */
 struct args_out {
-    float *data;
+    union {
+        float *data;      /* MMK_F32 */
+        int8_t *codes;    /* MMK_I8 */
+        int32_t *integer; /* MMK_I32 */
+    };
     size_t ld;
+    enum mmk_type type;
 };
 
-enum mmk_status args_matrix_out(const char *name, const struct mmk_matrix_out *matrix, size_t rows,
-                                size_t columns, const char *of, const struct mmk_options *options,
-                                struct args_out *out);
+enum mmk_status args_matrix_out(const char *name, const struct mmk_matrix_out *matrix,
+                                unsigned types, size_t rows, size_t columns, const char *of,
+                                const struct mmk_options *options, struct args_out *out);
+
+/* The longest rows of MMK_I8: 128 * 128 * d must stay below 2^31. */
+enum { ARGS_I8_COLUMNS = 131071 };
+
+/* MMK_ERR_SIZE for longer ones; `name` is the argument that says d. */
+enum mmk_status args_i8_columns(const char *name, size_t columns);
 
 /* As many columns as the matrix `of` has. */
 enum mmk_status args_same_columns(const char *name, size_t columns, const char *of,

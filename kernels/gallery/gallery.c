@@ -175,7 +175,7 @@ static enum mmk_status make(enum mmk_similarity similarity, const struct mmk_mat
     enum mmk_status status = isa_current(&isa);
     if (status != MMK_OK || (status = args_pointer("gallery", gallery)) != MMK_OK ||
         (status = args_similarity(similarity)) != MMK_OK ||
-        (status = args_matrix("y", y, ARGS_READ, options, &rows)) != MMK_OK ||
+        (status = args_matrix("y", y, ARGS_F32, ARGS_READ, options, &rows)) != MMK_OK ||
         (status = args_options_origin(options, similarity, rows.columns, TILE_ORIGIN_LIMIT)) !=
             MMK_OK)
         return status;
@@ -280,8 +280,8 @@ enum mmk_status gallery_operands(enum mmk_similarity similarity, const struct mm
     struct args_rows x_rows, y_rows;
     enum mmk_status status = isa_current(isa);
     if (status != MMK_OK || (status = args_similarity(similarity)) != MMK_OK ||
-        (status = args_matrix("x", x, ARGS_READ, options, &x_rows)) != MMK_OK ||
-        (status = args_matrix("y", y, ARGS_READ_OR_PACKED, options, &y_rows)) != MMK_OK)
+        (status = args_matrix("x", x, ARGS_F32, ARGS_READ, options, &x_rows)) != MMK_OK ||
+        (status = args_matrix("y", y, ARGS_F32, ARGS_READ_OR_PACKED, options, &y_rows)) != MMK_OK)
         return status;
     const struct mmk_gallery *gallery = y_rows.packed;
     const float *origin = options != NULL ? options->origin : NULL;

@@ -96,12 +96,14 @@ enum mmk_status infonce_take_rows(struct infonce *p, const struct mmk_matrix *x,
 {
     struct args_rows x_rows, y_rows, further = {.data = NULL};
     enum mmk_status status = isa_current(&p->isa);
-    if (status != MMK_OK || (status = args_matrix("x", x, ARGS_READ, options, &x_rows)) != MMK_OK ||
-        (status = args_matrix("y", y, ARGS_READ, options, &y_rows)) != MMK_OK ||
+    if (status != MMK_OK ||
+        (status = args_matrix("x", x, ARGS_F32, ARGS_READ, options, &x_rows)) != MMK_OK ||
+        (status = args_matrix("y", y, ARGS_F32, ARGS_READ, options, &y_rows)) != MMK_OK ||
         (status = args_same_columns("y", y_rows.columns, "x", x_rows.columns)) != MMK_OK)
         return status;
     if (negatives != NULL &&
-        ((status = args_matrix("negatives", negatives, ARGS_READ, options, &further)) != MMK_OK ||
+        ((status = args_matrix("negatives", negatives, ARGS_F32, ARGS_READ, options, &further)) !=
+             MMK_OK ||
          (status = args_same_columns("negatives", further.columns, "x", x_rows.columns)) != MMK_OK))
         return status;
     p->m = x_rows.rows;
@@ -179,10 +181,10 @@ enum mmk_status infonce_take_gradient(const char *name, const struct mmk_matrix_
                                       size_t rows, size_t d, const char *of,
                                       const struct mmk_options *options, struct args_out *out)
 {
-    *out = (struct args_out){NULL, 0};
+    *out = (struct args_out){.data = NULL};
     if (matrix == NULL)
         return MMK_OK;
-    enum mmk_status status = args_matrix_out(name, matrix, rows, d, of, options, out);
+    enum mmk_status status = args_matrix_out(name, matrix, ARGS_F32, rows, d, of, options, out);
     /* One that is wanted has data, even where there is nothing to write. */
     if (status == MMK_OK && out->data == NULL)
         out->data = &infonce_nothing;

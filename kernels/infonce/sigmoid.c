@@ -205,10 +205,10 @@ static enum mmk_status take_variances(const struct infonce *p, struct call *c)
     if (c->problem->similarity != MMK_NEG_SQ_L2)
         return args_error(MMK_ERR_SIMILARITY, "log-variances need MMK_NEG_SQ_L2, similarity is %d",
                           (int)c->problem->similarity);
-    if ((status = args_matrix("log_variance_x", x, ARGS_READ, c->options, &c->log_variance_x)) !=
-            MMK_OK ||
-        (status = args_matrix("log_variance_y", y, ARGS_READ, c->options, &c->log_variance_y)) !=
-            MMK_OK ||
+    if ((status = args_matrix("log_variance_x", x, ARGS_F32, ARGS_READ, c->options,
+                              &c->log_variance_x)) != MMK_OK ||
+        (status = args_matrix("log_variance_y", y, ARGS_F32, ARGS_READ, c->options,
+                              &c->log_variance_y)) != MMK_OK ||
         (status = args_same_shape("log_variance_x", &c->log_variance_x, "x", p->m, p->d)) != MMK_OK)
         return status;
     return args_same_shape("log_variance_y", &c->log_variance_y, "y", p->n, p->d);

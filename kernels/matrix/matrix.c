@@ -233,8 +233,8 @@ enum mmk_status mmk_similarity_matrix(enum mmk_similarity similarity, const stru
     struct gallery_operands o;
     struct args_out out;
     enum mmk_status status = gallery_operands(similarity, x, y, options, &isa, &o);
-    if (status != MMK_OK ||
-        (status = args_matrix_out("result", result, o.m, o.n, "x by y", options, &out)) != MMK_OK)
+    if (status != MMK_OK || (status = args_matrix_out("result", result, ARGS_F32, o.m, o.n,
+                                                      "x by y", options, &out)) != MMK_OK)
         return status;
     struct matrix p = {.isa = isa,
                        .similarity = similarity,

@@ -99,8 +99,8 @@ enum mmk_status mmk_similarity_rows(enum mmk_similarity similarity, const struct
     if (status != MMK_OK || (status = args_options(options)) != MMK_OK ||
         (status = args_refuse_origin(options, "mmk_similarity_rows takes differences")) != MMK_OK ||
         (status = args_similarity(similarity)) != MMK_OK ||
-        (status = args_matrix("x", x, ARGS_READ, options, &p.x)) != MMK_OK ||
-        (status = args_matrix("y", y, ARGS_READ, options, &p.y)) != MMK_OK ||
+        (status = args_matrix("x", x, ARGS_F32, ARGS_READ, options, &p.x)) != MMK_OK ||
+        (status = args_matrix("y", y, ARGS_F32, ARGS_READ, options, &p.y)) != MMK_OK ||
         (status = args_same_shape("y", &p.y, "x", p.x.rows, p.x.columns)) != MMK_OK)
         return status;
     /* A query needs no result, but its size must be one. */
@@ -125,8 +125,10 @@ enum mmk_status mmk_normalize_rows(const struct mmk_matrix *x, const struct mmk_
     struct args_rows rows;
     struct args_out to;
     enum mmk_status status = isa_current(&isa);
-    if (status != MMK_OK || (status = args_matrix("x", x, ARGS_READ, NULL, &rows)) != MMK_OK ||
-        (status = args_matrix_out("out", out, rows.rows, rows.columns, "x", NULL, &to)) != MMK_OK)
+    if (status != MMK_OK ||
+        (status = args_matrix("x", x, ARGS_F32, ARGS_READ, NULL, &rows)) != MMK_OK ||
+        (status = args_matrix_out("out", out, ARGS_F32, rows.rows, rows.columns, "x", NULL, &to)) !=
+            MMK_OK)
         return status;
     const struct pair_ops *ops = isa->pair;
     for (size_t i = 0; i < rows.rows && rows.columns > 0; i++) {

@@ -19,7 +19,7 @@ enum mmk_status mmk_similarity_query(enum mmk_similarity similarity, const float
     struct args_rows rows;
     enum mmk_status status = isa_current(&isa);
     if (status != MMK_OK || (status = args_similarity(similarity)) != MMK_OK ||
-        (status = args_matrix("y", y, ARGS_READ, NULL, &rows)) != MMK_OK)
+        (status = args_matrix("y", y, ARGS_F32, ARGS_READ, NULL, &rows)) != MMK_OK)
         return status;
     size_t n = rows.rows, d = rows.columns;
     if (n == 0)
@@ -40,7 +40,8 @@ enum mmk_status mmk_squared_norms(const struct mmk_matrix *y, float *out)
     const struct isa_row *isa;
     struct args_rows rows;
     enum mmk_status status = isa_current(&isa);
-    if (status != MMK_OK || (status = args_matrix("y", y, ARGS_READ, NULL, &rows)) != MMK_OK ||
+    if (status != MMK_OK ||
+        (status = args_matrix("y", y, ARGS_F32, ARGS_READ, NULL, &rows)) != MMK_OK ||
         (status = args_array("out", out, rows.rows, sizeof *out)) != MMK_OK)
         return status;
     if (rows.rows != 0)

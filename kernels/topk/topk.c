@@ -110,7 +110,7 @@ enum mmk_status mmk_topk(const struct mmk_matrix *scores, const struct mmk_topk_
     enum mmk_status status = isa_current(&isa);
     if (status != MMK_OK || (status = args_options(options)) != MMK_OK ||
         (status = args_refuse_origin(options, "mmk_topk takes scores")) != MMK_OK ||
-        (status = args_matrix("scores", scores, ARGS_READ, options, &rows)) != MMK_OK ||
+        (status = args_matrix("scores", scores, ARGS_F32, ARGS_READ, options, &rows)) != MMK_OK ||
         (status = args_below_2_32("scores", "columns", rows.columns)) != MMK_OK ||
         (status = args_topk_results("results", results, rows.rows, rows.columns, &out)) != MMK_OK)
         return status;

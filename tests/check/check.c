@@ -54,7 +54,9 @@ static void element_text(const struct buffer *b, const void *data, size_t e, cha
                          size_t size)
 {
     const char *at = (const char *)data + e * element_bytes(b->element);
-    if (b->element == ELEMENT_F64) {
+    if (b->element == ELEMENT_I8) {
+        snprintf(text, size, "%d", *(const signed char *)at);
+    } else if (b->element == ELEMENT_F64) {
         uint64_t bits;
         double value;
         memcpy(&bits, at, sizeof bits);
@@ -67,6 +69,8 @@ static void element_text(const struct buffer *b, const void *data, size_t e, cha
         memcpy(&value, at, sizeof value);
         if (b->element == ELEMENT_U32)
             snprintf(text, size, "%" PRIu32, bits);
+        else if (b->element == ELEMENT_I32)
+            snprintf(text, size, "%" PRId32, (int32_t)bits);
         else
             snprintf(text, size, "%.9g (0x%08" PRIx32 ")", (double)value, bits);
     }

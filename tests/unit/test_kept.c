@@ -116,8 +116,9 @@ static size_t check_places(size_t m, size_t own, size_t n, size_t d, size_t spar
     /* Addresses alone; nothing is there. */
     struct scratch scratch = {.base = (void *)((uintptr_t)1 << 44), .used = 64};
     double *sums_x = (double *)((uintptr_t)1 << 45), *sums_y = (double *)((uintptr_t)1 << 46);
-    struct gradients out = {.x = {(float *)((uintptr_t)1 << 43) + shift, d + gaps},
-                            .y = {(float *)((uintptr_t)1 << 42) + 3 * shift, d + gaps}};
+    struct gradients out = {
+        .x = {.data = (float *)((uintptr_t)1 << 43) + shift, .ld = d + gaps},
+        .y = {.data = (float *)((uintptr_t)1 << 42) + 3 * shift, .ld = d + gaps}};
     p.wanted.rows = p.wanted.columns = true;
     if (n > SUM_BLOCK)
         p.products.sums_x = sums_x;

@@ -869,8 +869,8 @@ static const struct {
     CASE(for_y_reserved, SEARCH_ROWS, MMK_ERR_RESERVED, "for_y.reserved[0]"),
     CASE(options_reserved, WITH_OPTIONS, MMK_ERR_RESERVED, "options.reserved[2]"),
 
-    CASE(x_type, X, MMK_ERR_TYPE, "x.type 1"),
-    CASE(y_type, Y, MMK_ERR_TYPE, "y.type 7"),
+    CASE(x_type, X, MMK_ERR_TYPE, "x.type 1 MMK_I8 MMK_F32"),
+    CASE(y_type, Y, MMK_ERR_TYPE, "y.type 7 MMK_F32"),
     CASE(scores_type, TOPK_ROWS, MMK_ERR_TYPE, "scores.type 1"),
     CASE(negatives_type, NEGATIVES, MMK_ERR_TYPE, "negatives.type 1"),
     CASE(log_variance_y_type, CSD, MMK_ERR_TYPE, "log_variance_y.type 1"),
