@@ -14,6 +14,8 @@ extern const struct kernel kernel_dot_query, kernel_cosine_query, kernel_neg_sq_
 extern const struct kernel kernel_cosine_query_norms, kernel_squared_norms;
 extern const struct kernel kernel_dot_rows, kernel_cosine_rows, kernel_neg_sq_l2_rows;
 extern const struct kernel kernel_dot_matrix, kernel_cosine_matrix, kernel_neg_sq_l2_matrix;
+extern const struct kernel kernel_dot_matrix_i8, kernel_scaled_dot_matrix_i8;
+extern const struct kernel kernel_cosine_matrix_i8, kernel_neg_sq_l2_matrix_i8;
 extern const struct kernel kernel_normalize_rows;
 extern const struct kernel kernel_infonce_forward, kernel_infonce_backward;
 extern const struct kernel kernel_infonce_forward_backward;

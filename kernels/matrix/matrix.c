@@ -229,6 +229,8 @@ enum mmk_status mmk_similarity_matrix(enum mmk_similarity similarity, const stru
                                       const struct mmk_options *options)
 {
     FP_STATE_DEFAULT();
+    if (x != NULL && x->type == MMK_I8)
+        return matrix8(similarity, x, y, result, options);
     const struct isa_row *isa;
     struct gallery_operands o;
     struct args_out out;

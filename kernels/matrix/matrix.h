@@ -4,6 +4,7 @@
 #ifndef MMK_MATRIX_H
 #define MMK_MATRIX_H
 
+#include "../mmk.h"
 #include "../tile/tile.h"
 
 /* Rows of X and of Y that are packed at a time. */
@@ -15,5 +16,10 @@ enum { MATRIX_UNPACKED_ROWS = 2 };
 /* A result greater than this is stored past the caches (64 bytes aligned): nobody will find it
  * there, and reading each line before it is overwritten costs 4 % at d = 128. */
 enum { MATRIX_PAST_CACHE_BYTES = 32 << 20 };
+
+/* mmk_similarity_matrix of rows of int8 (matrix8.c). */
+enum mmk_status matrix8(enum mmk_similarity similarity, const struct mmk_matrix *x,
+                        const struct mmk_matrix *y, const struct mmk_matrix_out *result,
+                        const struct mmk_options *options);
 
 #endif

@@ -6,6 +6,7 @@
 #include "../codes/codes.h"
 #include "../exp/exp.h"
 #include "../infonce/infonce.h"
+#include "../tile8/tile8.h"
 #include "../isa/isa.h"
 #include "../pair/pair.h"
 #include "../query/query.h"
@@ -18,6 +19,6 @@
     .query = &query_ops_avx2, .infonce = &infonce_ops_avx2, .topk = &topk_ops_avx2,                \
     .exp = &exp_ops_avx2, .search = &search_ops_avx2
 
-const struct isa_row isa_row_avx2 = {TABLES, .extension = "base"};
-const struct isa_row isa_row_avx2_vnni = {TABLES, .extension = "vnni", .codes = &codes_ops_avxvnni,
-                                          .filters = true};
+const struct isa_row isa_row_avx2 = {TABLES, .extension = "base", .tile8 = &tile8_ops_avx2};
+const struct isa_row isa_row_avx2_vnni = {TABLES, .extension = "vnni", .tile8 = &tile8_ops_avxvnni,
+                                          .codes = &codes_ops_avxvnni, .filters = true};

@@ -6,6 +6,7 @@
 #include "../codes/codes.h"
 #include "../exp/exp.h"
 #include "../infonce/infonce.h"
+#include "../tile8/tile8.h"
 #include "../isa/isa.h"
 #include "../pair/pair.h"
 #include "../query/query.h"
@@ -18,6 +19,7 @@
     .query = &query_ops_neon, .infonce = &infonce_ops_neon, .topk = &topk_ops_neon,                \
     .exp = &exp_ops_neon, .search = &search_ops_neon
 
-const struct isa_row isa_row_neon = {TABLES, .extension = "base"};
+const struct isa_row isa_row_neon = {TABLES, .extension = "base", .tile8 = &tile8_ops_neon};
 const struct isa_row isa_row_neon_dotprod = {TABLES, .extension = "dotprod",
+                                             .tile8 = &tile8_ops_neondotprod,
                                              .codes = &codes_ops_neondotprod, .filters = true};

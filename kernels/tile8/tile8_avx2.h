@@ -1,0 +1,122 @@
+/* tile8_avx2.h - what both tables of AVX2 do with rows of int8 and their products (internal).
+ * SPDX-License-Identifier: MIT
+ */
+#ifndef MMK_TILE8_AVX2_H
+#define MMK_TILE8_AVX2_H
+
+#include "tile8_x86.h"
+
+#include "../simd/avx2.h"
+
+static inline int32_t tile8_sum8_avx2(__m256i v)
+{
+    __m128i q = _mm_add_epi32(_mm256_castsi256_si128(v), _mm256_extracti128_si256(v, 1));
+    q = _mm_add_epi32(q, _mm_shuffle_epi32(q, 0x4e));
+    q = _mm_add_epi32(q, _mm_shuffle_epi32(q, 0xb1));
+    return _mm_cvtsi128_si32(q);
+}
+
+static struct tile8_sums tile8_sums_avx2(size_t d, const int8_t *row)
+{
+    const __m256i ones = _mm256_set1_epi16(1);
+    __m256i codes = _mm256_setzero_si256(), squares = _mm256_setzero_si256();
+    for (size_t k = 0; k < d; k += 16) {
+        __m256i v = _mm256_cvtepi8_epi16(tile8_load_x86(4, row, k, d));
+        codes = _mm256_add_epi32(codes, _mm256_madd_epi16(v, ones));
+        squares = _mm256_add_epi32(squares, _mm256_madd_epi16(v, v));
+    }
+    return (struct tile8_sums){tile8_sum8_avx2(codes), tile8_sum8_avx2(squares)};
+}
+
+static inline __m256d tile8_load_avx2(const int32_t *c)
+{
+    return _mm256_cvtepi32_pd(_mm_loadu_si128((const __m128i *)(const void *)c));
+}
+
+/* Columns j .. j + 8 of a row of results, as far as there are so many. */
+static inline void tile8_store_avx2(float *out, size_t cols, size_t j, __m256d low, __m256d high)
+{
+    __m256 v = simd_canonical_nan8(_mm256_set_m128(_mm256_cvtpd_ps(high), _mm256_cvtpd_ps(low)));
+    if (cols - j >= 8)
+        _mm256_storeu_ps(out + j, v);
+    else
+        simd_store_first(out + j, cols - j, v);
+}
+
+/* Which of four results are near a half (tile8.h), as bits. */
+static inline unsigned tile8_near_avx2(__m256d v)
+{
+    __m256i bits = _mm256_add_epi64(_mm256_castpd_si256(v), _mm256_set1_epi64x(TILE8_NEAR));
+    bits = _mm256_and_si256(bits, _mm256_set1_epi64x(tile8_near_bits));
+    bits = _mm256_cmpeq_epi64(bits, _mm256_set1_epi64x(tile8_half));
+    return (unsigned)_mm256_movemask_pd(_mm256_castsi256_pd(bits));
+}
+
+static inline __attribute__((always_inline)) void
+tile8_scale_avx2(bool is_cosine, size_t rows, size_t cols, const int32_t *c,
+                 const struct tile8_side *x, const struct tile8_side *y, float *out, size_t ldout)
+{
+    const __m256d zero = _mm256_setzero_pd();
+    for (size_t j = 0; j < cols; j += 8) {
+        const __m256d g0 = _mm256_loadu_pd(y->factor + j), g1 = _mm256_loadu_pd(y->factor + j + 4);
+        for (size_t r = 0; r < rows; r++) {
+            const __m256d f = _mm256_set1_pd(x->factor[r]);
+            const int32_t *p = c + r * TILE8_PANEL + j;
+            /* + 0: never -0 */
+            __m256d low = _mm256_fmadd_pd(_mm256_mul_pd(f, g0), tile8_load_avx2(p), zero);
+            __m256d high = _mm256_fmadd_pd(_mm256_mul_pd(f, g1), tile8_load_avx2(p + 4), zero);
+            tile8_store_avx2(out + r * ldout, cols, j, low, high);
+            if (!is_cosine)
+                continue;
+            unsigned any = tile8_near_avx2(low) | tile8_near_avx2(high) << 4;
+            for (; __builtin_expect(any != 0, 0); any &= any - 1) {
+                size_t i = (size_t)__builtin_ctz(any);
+                out[r * ldout + j + i] = tile8_cosine(p[i], x, r, y, j + i);
+            }
+        }
+    }
+}
+
+static void tile8_dot_avx2(size_t rows, size_t cols, const int32_t *c, const struct tile8_side *x,
+                           const struct tile8_side *y, float *out, size_t ldout)
+{
+    tile8_scale_avx2(false, rows, cols, c, x, y, out, ldout);
+}
+
+static void tile8_cosine_avx2(size_t rows, size_t cols, const int32_t *c,
+                              const struct tile8_side *x, const struct tile8_side *y, float *out,
+                              size_t ldout)
+{
+    tile8_scale_avx2(true, rows, cols, c, x, y, out, ldout);
+}
+
+/* 0 - max((a + b) - (f g) c, 0); vmaxpd gives its second operand when either is NaN. */
+static inline __m256d tile8_distance4_avx2(__m256d a, __m256d b, __m256d f, __m256d g, __m256d c)
+{
+    __m256d v = _mm256_sub_pd(_mm256_add_pd(a, b), _mm256_mul_pd(_mm256_mul_pd(f, g), c));
+    return _mm256_sub_pd(_mm256_setzero_pd(), _mm256_max_pd(_mm256_setzero_pd(), v));
+}
+
+static void tile8_neg_sq_l2_avx2(size_t rows, size_t cols, const int32_t *c,
+                                 const struct tile8_side *x, const struct tile8_side *y, float *out,
+                                 size_t ldout)
+{
+    for (size_t j = 0; j < cols; j += 8) {
+        const __m256d g0 = _mm256_loadu_pd(y->factor + j), g1 = _mm256_loadu_pd(y->factor + j + 4);
+        const __m256d b0 = _mm256_loadu_pd(y->square + j), b1 = _mm256_loadu_pd(y->square + j + 4);
+        for (size_t r = 0; r < rows; r++) {
+            const __m256d f = _mm256_set1_pd(x->factor[r]), a = _mm256_set1_pd(x->square[r]);
+            const int32_t *p = c + r * TILE8_PANEL + j;
+            __m256d low = tile8_distance4_avx2(a, b0, f, g0, tile8_load_avx2(p));
+            __m256d high = tile8_distance4_avx2(a, b1, f, g1, tile8_load_avx2(p + 4));
+            tile8_store_avx2(out + r * ldout, cols, j, low, high);
+        }
+    }
+}
+
+#define TILE8_FINISH_AVX2                                                                          \
+    .finish = {[MMK_DOT] = tile8_dot_avx2,                                                         \
+               [MMK_COSINE] = tile8_cosine_avx2,                                                   \
+               [MMK_NEG_SQ_L2] = tile8_neg_sq_l2_avx2}
+
+#endif
