@@ -5,6 +5,7 @@
  * tiles nor instruction sets show in them. What is made of them is what int8/int8.h says, to the
  * bit.
  *
+ *   tile8.c         cosines that need more care
  *   tile8_<isa>.c   the product; its head says what bounds it
  *   tile8_x86.h     packing, for all tables of x86-64
  *   tile8_<isa>.h   what tables of one instruction set share
@@ -20,7 +21,7 @@
  * What is packed are groups of 4 bytes: four columns as they are, or two widened to 16 bits, as the
  * product's instruction takes them. Left rows: strips of mr, [strip][group][mr][4] bytes. Right
  * rows: panels of TILE8_PANEL, [panel][group][TILE8_PANEL][4] bytes, to each of which `bias` is
- * added. Rows and columns that are missing are 0, or bias.
+ * added. Columns that are missing are 0, or bias; rows that are missing are any.
  */
 #ifndef MMK_TILE8_H
 #define MMK_TILE8_H
@@ -46,11 +47,10 @@ struct tile8_side {
     const double *factor, *square;
 };
 
-enum { TILE8_NEAR = 16 };
-
-/* Bits of w that are those of a half where w is near one, if TILE8_NEAR is added before. */
-static const int64_t tile8_near_bits = 0x1fffffff & ~(2 * TILE8_NEAR - 1);
-static const int64_t tile8_half = 0x10000000;
+/* With this added to the lower half of w its bits TILE8_NEAR_BITS are 0 where w is near a half, by
+ * TILE8_NEAR units at most. */
+enum { TILE8_NEAR = 16, TILE8_NEAR_ADD = TILE8_NEAR - 0x10000000 };
+enum { TILE8_NEAR_BITS = 0x1fffffff & ~(2 * TILE8_NEAR - 1) };
 
 struct tile8_ops {
     size_t mr;    /* rows of a strip, a divisor of TILE_BLOCK_ROWS */
@@ -85,14 +85,9 @@ static inline void tile8_know(enum mmk_similarity similarity, bool left, struct 
                                        : (similarity == MMK_NEG_SQ_L2 && left ? 2 : 1) * row.scale;
 }
 
-/* The cosine of row r and column j, as int8.h makes it. */
-static inline float tile8_cosine(int32_t product, const struct tile8_side *x, size_t r,
-                                 const struct tile8_side *y, size_t j)
-{
-    const struct int8_side p = {.sign = int8_sign((float)x->factor[r]), .square = x->square[r]};
-    const struct int8_side q = {.sign = int8_sign((float)y->factor[j]), .square = y->square[j]};
-    return int8_cosine_of(product, &p, &q);
-}
+/* Cosines as int8.h makes them, of row r and columns [begin, end): out[j] from c[j]. */
+void tile8_cosines(size_t begin, size_t end, const int32_t *c, const struct tile8_side *x, size_t r,
+                   const struct tile8_side *y, float *out);
 
 static inline size_t tile8_groups(const struct tile8_ops *ops, size_t d)
 {

@@ -43,13 +43,14 @@ static inline void tile8_store_avx2(float *out, size_t cols, size_t j, __m256d l
         simd_store_first(out + j, cols - j, v);
 }
 
-/* Which of four results are near a half (tile8.h), as bits. */
-static inline unsigned tile8_near_avx2(__m256d v)
+/* Whether one of eight results is near a half (tile8.h). */
+static inline bool tile8_near_avx2(__m256d low, __m256d high)
 {
-    __m256i bits = _mm256_add_epi64(_mm256_castpd_si256(v), _mm256_set1_epi64x(TILE8_NEAR));
-    bits = _mm256_and_si256(bits, _mm256_set1_epi64x(tile8_near_bits));
-    bits = _mm256_cmpeq_epi64(bits, _mm256_set1_epi64x(tile8_half));
-    return (unsigned)_mm256_movemask_pd(_mm256_castsi256_pd(bits));
+    __m256 halves = _mm256_shuffle_ps(_mm256_castpd_ps(low), _mm256_castpd_ps(high), 0x88);
+    __m256i bits = _mm256_add_epi32(_mm256_castps_si256(halves), _mm256_set1_epi32(TILE8_NEAR_ADD));
+    bits = _mm256_and_si256(bits, _mm256_set1_epi32(TILE8_NEAR_BITS));
+    bits = _mm256_cmpeq_epi32(bits, _mm256_setzero_si256());
+    return !_mm256_testz_si256(bits, bits);
 }
 
 static inline __attribute__((always_inline)) void
@@ -68,11 +69,9 @@ tile8_scale_avx2(bool is_cosine, size_t rows, size_t cols, const int32_t *c,
             tile8_store_avx2(out + r * ldout, cols, j, low, high);
             if (!is_cosine)
                 continue;
-            unsigned any = tile8_near_avx2(low) | tile8_near_avx2(high) << 4;
-            for (; __builtin_expect(any != 0, 0); any &= any - 1) {
-                size_t i = (size_t)__builtin_ctz(any);
-                out[r * ldout + j + i] = tile8_cosine(p[i], x, r, y, j + i);
-            }
+            if (__builtin_expect(tile8_near_avx2(low, high), 0))
+                tile8_cosines(j, size_min(j + 8, cols), c + r * TILE8_PANEL, x, r, y,
+                              out + r * ldout);
         }
     }
 }

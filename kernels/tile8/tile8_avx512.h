@@ -37,13 +37,19 @@ static inline void tile8_store_avx512(float *out, size_t cols, size_t j, __m512d
         simd_store_first(out + j, cols - j, v);
 }
 
+/* Whether one of 16 results is near a half (tile8.h). */
+static inline bool tile8_near_avx512(__m512d low, __m512d high)
+{
+    __m512 halves = _mm512_mask_moveldup_ps(_mm512_castpd_ps(low), 0xaaaa, _mm512_castpd_ps(high));
+    __m512i bits = _mm512_add_epi32(_mm512_castps_si512(halves), _mm512_set1_epi32(TILE8_NEAR_ADD));
+    return _mm512_testn_epi32_mask(bits, _mm512_set1_epi32(TILE8_NEAR_BITS)) != 0;
+}
+
 static inline __attribute__((always_inline)) void
 tile8_scale_avx512(bool is_cosine, size_t rows, size_t cols, const int32_t *c,
                    const struct tile8_side *x, const struct tile8_side *y, float *out, size_t ldout)
 {
     const __m512d zero = _mm512_setzero_pd();
-    const __m512i near = _mm512_set1_epi64(TILE8_NEAR), half = _mm512_set1_epi64(tile8_half);
-    const __m512i bits = _mm512_set1_epi64(tile8_near_bits);
     for (size_t j = 0; j < cols; j += 16) {
         const __m512d g0 = _mm512_loadu_pd(y->factor + j), g1 = _mm512_loadu_pd(y->factor + j + 8);
         for (size_t r = 0; r < rows; r++) {
@@ -55,15 +61,9 @@ tile8_scale_avx512(bool is_cosine, size_t rows, size_t cols, const int32_t *c,
             tile8_store_avx512(out + r * ldout, cols, j, low, high);
             if (!is_cosine)
                 continue;
-            __m512i low_bits = _mm512_add_epi64(_mm512_castpd_si512(low), near);
-            __m512i high_bits = _mm512_add_epi64(_mm512_castpd_si512(high), near);
-            unsigned any =
-                _mm512_testn_epi64_mask(_mm512_xor_si512(low_bits, half), bits) |
-                (unsigned)_mm512_testn_epi64_mask(_mm512_xor_si512(high_bits, half), bits) << 8;
-            for (; __builtin_expect(any != 0, 0); any &= any - 1) {
-                size_t i = (size_t)__builtin_ctz(any);
-                out[r * ldout + j + i] = tile8_cosine(p[i], x, r, y, j + i);
-            }
+            if (__builtin_expect(tile8_near_avx512(low, high), 0))
+                tile8_cosines(j, size_min(j + 16, cols), c + r * TILE8_PANEL, x, r, y,
+                              out + r * ldout);
         }
     }
 }

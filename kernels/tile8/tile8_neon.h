@@ -79,12 +79,13 @@ static inline void tile8_store_neon(float *out, size_t cols, size_t j, float64x2
     simd_store_first(out + j, cols - j, simd_canonical_nan4(v));
 }
 
-/* All ones in the lanes of results that are near a half (tile8.h). */
-static inline uint64x2_t tile8_near_neon(float64x2_t v)
+/* Whether one of four results is near a half (tile8.h). */
+static inline bool tile8_near_neon(float64x2_t low, float64x2_t high)
 {
-    int64x2_t bits = vaddq_s64(vreinterpretq_s64_f64(v), vdupq_n_s64(TILE8_NEAR));
-    bits = vandq_s64(bits, vdupq_n_s64(tile8_near_bits));
-    return vceqq_s64(bits, vdupq_n_s64(tile8_half));
+    int32x4_t halves = vuzp1q_s32(vreinterpretq_s32_f64(low), vreinterpretq_s32_f64(high));
+    int32x4_t bits = vaddq_s32(halves, vdupq_n_s32(TILE8_NEAR_ADD));
+    bits = vandq_s32(bits, vdupq_n_s32(TILE8_NEAR_BITS));
+    return vminvq_u32(vreinterpretq_u32_s32(bits)) == 0;
 }
 
 static inline __attribute__((always_inline)) void
@@ -103,10 +104,9 @@ tile8_scale_neon(bool is_cosine, size_t rows, size_t cols, const int32_t *c,
             tile8_store_neon(out + r * ldout, cols, j, low, high);
             if (!is_cosine)
                 continue;
-            uint64x2_t any = vorrq_u64(tile8_near_neon(low), tile8_near_neon(high));
-            if (__builtin_expect(vmaxvq_u32(vreinterpretq_u32_u64(any)) != 0, 0))
-                for (size_t i = j; i < size_min(j + 4, cols); i++)
-                    out[r * ldout + i] = tile8_cosine(c[r * TILE8_PANEL + i], x, r, y, i);
+            if (__builtin_expect(tile8_near_neon(low, high), 0))
+                tile8_cosines(j, size_min(j + 4, cols), c + r * TILE8_PANEL, x, r, y,
+                              out + r * ldout);
         }
     }
 }

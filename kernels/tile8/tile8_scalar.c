@@ -52,8 +52,7 @@ static void tile8_cosine_scalar(size_t rows, size_t cols, const int32_t *c,
                                 size_t ldout)
 {
     for (size_t r = 0; r < rows; r++)
-        for (size_t j = 0; j < cols; j++)
-            out[r * ldout + j] = tile8_cosine(c[r * TILE8_PANEL + j], x, r, y, j);
+        tile8_cosines(0, cols, c + r * TILE8_PANEL, x, r, y, out + r * ldout);
 }
 
 static void tile8_neg_sq_l2_scalar(size_t rows, size_t cols, const int32_t *c,

@@ -26,23 +26,47 @@ static inline __m128i tile8_load_x86(size_t group, const int8_t *row, size_t k, 
     return group == 4 ? v : _mm_cvtepi8_epi16(v);
 }
 
-/* Groups g .. g + 4 of rows r .. r + 4 to their places. The places of two rows that a strip has not
- * (its last are two) are those of the next group. */
-static inline void tile8_store_x86(__m128i v[4], size_t groups, bool four, uint8_t *out,
-                                   size_t pitch)
+/* Four groups of rows 0 .. 8, transposed: to[g] has group g of all of them. */
+static inline __attribute__((always_inline)) void tile8_transpose8_x86(size_t group,
+                                                                       const int8_t *const *row,
+                                                                       size_t k, size_t d,
+                                                                       __m256i flip, __m256i to[4])
 {
-    __m128i ab0 = _mm_unpacklo_epi32(v[0], v[1]), ab2 = _mm_unpackhi_epi32(v[0], v[1]);
-    __m128i cd0 = _mm_unpacklo_epi32(v[2], v[3]), cd2 = _mm_unpackhi_epi32(v[2], v[3]);
-    const __m128i to[4] = {_mm_unpacklo_epi64(ab0, cd0), _mm_unpackhi_epi64(ab0, cd0),
-                           _mm_unpacklo_epi64(ab2, cd2), _mm_unpackhi_epi64(ab2, cd2)};
+    __m256i v[4];
 #pragma GCC unroll 4
-    for (size_t g = 0; g < 4; g++) {
-        if (g >= groups)
-            break;
-        if (four)
-            _mm_storeu_si128((__m128i *)(void *)(out + g * pitch * 4), to[g]);
-        else
-            _mm_storel_epi64((__m128i *)(void *)(out + g * pitch * 4), to[g]);
+    for (size_t i = 0; i < 4; i++)
+        v[i] = _mm256_xor_si256(
+            flip,
+            _mm256_inserti128_si256(_mm256_castsi128_si256(tile8_load_x86(group, row[i], k, d)),
+                                    tile8_load_x86(group, row[i + 4], k, d), 1));
+    __m256i ab0 = _mm256_unpacklo_epi32(v[0], v[1]), ab2 = _mm256_unpackhi_epi32(v[0], v[1]);
+    __m256i cd0 = _mm256_unpacklo_epi32(v[2], v[3]), cd2 = _mm256_unpackhi_epi32(v[2], v[3]);
+    to[0] = _mm256_unpacklo_epi64(ab0, cd0);
+    to[1] = _mm256_unpackhi_epi64(ab0, cd0);
+    to[2] = _mm256_unpacklo_epi64(ab2, cd2);
+    to[3] = _mm256_unpackhi_epi64(ab2, cd2);
+}
+
+/* Packs eight rows, of which the first `places` have places in the strip. */
+static inline __attribute__((always_inline)) void tile8_pack8_x86(size_t group, size_t places,
+                                                                  const int8_t *const *row,
+                                                                  size_t d, size_t pitch,
+                                                                  __m256i flip, uint8_t *out)
+{
+    const size_t groups = size_blocks(d, group);
+    const __m256i mask = _mm256_cmpgt_epi32(_mm256_set1_epi32((int)places),
+                                            _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
+    __m256i to[4];
+    for (size_t g = 0; g < groups; g += 4, out += 16 * pitch) {
+        tile8_transpose8_x86(group, row, g * group, d, flip, to);
+#pragma GCC unroll 4
+        for (size_t i = 0; i < 4; i++)
+            if (g + i >= groups)
+                break;
+            else if (places == 8)
+                _mm256_storeu_si256((__m256i *)(void *)(out + 4 * i * pitch), to[i]);
+            else
+                _mm256_maskstore_epi32((int *)(void *)(out + 4 * i * pitch), mask, to[i]);
     }
 }
 
@@ -51,19 +75,16 @@ static inline __attribute__((always_inline)) void tile8_pack_x86(size_t group, s
                                                                  size_t pitch, uint8_t bias,
                                                                  uint8_t *packed)
 {
-    const __m128i flip = _mm_set1_epi8((char)bias);
-    const size_t groups = size_blocks(d, group);
-    for (size_t r = 0; r < pitch; r += 4)
-        for (size_t g = 0; g < groups; g += 4) {
-            __m128i v[4];
-#pragma GCC unroll 4
-            for (size_t i = 0; i < 4; i++) {
-                v[i] = r + i < count ? tile8_load_x86(group, row[r + i], g * group, d)
-                                     : _mm_setzero_si128();
-                v[i] = _mm_xor_si128(v[i], flip);
-            }
-            tile8_store_x86(v, groups - g, pitch - r >= 4, packed + (g * pitch + r) * 4, pitch);
-        }
+    const __m256i flip = _mm256_set1_epi8((char)bias);
+    for (size_t r = 0; r < pitch; r += 8) {
+        const int8_t *eight[8];
+        for (size_t i = 0; i < 8; i++)
+            eight[i] = row[r + i < count ? r + i : 0];
+        if (pitch - r >= 8)
+            tile8_pack8_x86(group, 8, eight, d, pitch, flip, packed + 4 * r);
+        else
+            tile8_pack8_x86(group, pitch - r, eight, d, pitch, flip, packed + 4 * r);
+    }
 }
 
 #endif
