@@ -21,7 +21,7 @@
  *             all in the children, and theirs, of a process that had threads when it forked: OpenMP
  *             would wait for those. All are reentrant; mmk_isa_use() is the only global state.
  *   state     of floating point: the caller's does not matter and is left as it was, flags too. But
- *             mmk_similarity_pair and _query, a few ns long, work in it and want the default: to
+ *             mmk_similarity_pair and _query, also of int8, a few ns long, work in it and want the default: to
  *             nearest, with denormals, no traps. Otherwise bits differ; where denormals count as 0,
  *             a row of them has cosine NaN; any input may trap. NaN stays the one NaN.
  */
@@ -238,6 +238,40 @@ MMK_API enum mmk_status mmk_similarity_matrix(enum mmk_similarity similarity,
  * be X itself, with the same leading dimension. */
 MMK_API enum mmk_status mmk_normalize_rows(const struct mmk_matrix *x,
                                            const struct mmk_matrix_out *out);
+
+/* ---- Rows of int8 ---------------------------------------------------------------------------- */
+
+/* Rows of codes from -128 to 127 and a float scale: row x stands for x_scale x. Sums of products
+ * are taken exactly, in 32 bits, hence d of at most 131,071 (MMK_ERR_SIZE above), and what is made
+ * of them is rounded in double and once to float: results are those of the formula within half a
+ * place and 2^-29 of one, neg_sq_l2 within that and 2^-50 (x_scale^2 x.x + y_scale^2 y.y).
+ *   dot          x_scale y_scale x.y
+ *   cosine       x.y / sqrt(x.x y.y), times the signs of both scales. A row that is zero, or whose
+ *                scale is, has cosine 0 with everything; one whose scale is NaN or Inf has NaN. Never
+ *                outside [-1, 1], and 1 for equal rows
+ *   neg_sq_l2    -|x_scale x - y_scale y|^2, exactly 0 for equal rows with equal scales, never
+ *                positive. With Inf as a scale NaN or -Inf
+ * A row that stands for itself has scale 1. */
+
+/* *result = x.y for two vectors of d codes, exactly. */
+MMK_API enum mmk_status mmk_dot_pair_i8(size_t d, const int8_t *x, const int8_t *y,
+                                        int32_t *result);
+
+/* *result = sim(x_scale x, y_scale y) for two vectors of d codes. */
+MMK_API enum mmk_status mmk_similarity_pair_i8(enum mmk_similarity similarity, size_t d,
+                                               const int8_t *x, float x_scale, const int8_t *y,
+                                               float y_scale, float *result);
+
+/* result[j] = x.y_j, exactly: one query of d codes against n rows of MMK_I8. Y's row_scales must be
+ * NULL (MMK_ERR_CONFLICT). */
+MMK_API enum mmk_status mmk_dot_query_i8(const int8_t *x, const struct mmk_matrix *y,
+                                         int32_t *result);
+
+/* result[j] = sim(x_scale x, y_j), where y_j has its row_scales: the bits of
+ * mmk_similarity_pair_i8. Y is read once, n d bytes. */
+MMK_API enum mmk_status mmk_similarity_query_i8(enum mmk_similarity similarity, const int8_t *x,
+                                                float x_scale, const struct mmk_matrix *y,
+                                                float *result);
 
 /* ---- Packed and coded galleries -------------------------------------------------------------- */
 

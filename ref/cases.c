@@ -32,6 +32,14 @@ const struct kernel *const kernels[] = {
     &kernel_neg_sq_l2_matrix_i8,
     &kernel_squared_norms,
     &kernel_normalize_rows,
+    &kernel_dot_pair_i8,
+    &kernel_scaled_dot_pair_i8,
+    &kernel_cosine_pair_i8,
+    &kernel_neg_sq_l2_pair_i8,
+    &kernel_dot_query_i8,
+    &kernel_scaled_dot_query_i8,
+    &kernel_cosine_query_i8,
+    &kernel_neg_sq_l2_query_i8,
     &kernel_infonce_forward,
     &kernel_infonce_backward,
     &kernel_infonce_forward_backward,
@@ -392,10 +400,11 @@ static bool fill_is_of_nan(enum fill fill)
     return fill == FILL_NAN_FIRST || fill == FILL_NAN_LAST || fill == FILL_NAN_TAIL;
 }
 
-/* Codes of a row without meaning as floats; every second row goes to the ends. */
-static void put_codes(enum fill fill, int8_t *codes, size_t cols, uint64_t stream, size_t i)
+/* Codes of a row without meaning as floats: any, or the two at the ends, of every second row one
+ * of them alone. */
+static void put_codes(enum fill fill, int8_t *codes, size_t cols, uint64_t stream, size_t i,
+                      uint64_t h)
 {
-    uint64_t h = fill_hash(stream, UINT64_MAX - i);
     for (size_t k = 0; k < cols; k++) {
         uint64_t any = fill_hash(stream, i * cols + k);
         bool low = h % 4 == 0 || (h % 4 != 1 && (any & 256) != 0);
@@ -418,14 +427,15 @@ static void quantize(const float *row, size_t cols, int8_t *codes, float *scale)
     }
 }
 
-static void fill_row_of_codes(const struct trial *t, const struct buffer *b, size_t i, float *row)
+static void fill_row_of_codes(const struct trial *t, const struct buffer *b, size_t i, float *row,
+                              float *scale)
 {
     int8_t *codes = (int8_t *)b->data + i * b->ld;
-    float *scale = (float *)b[1].data + i;
+    const struct shape *s = &t->shape; /* a pair has one row a side: another at each shape */
     uint64_t stream = fill_stream(t, b->name);
-    uint64_t h = fill_hash(stream, UINT64_MAX - i);
+    uint64_t h = fill_hash(mix(stream + s->m + 3 * s->n + 7 * s->d), UINT64_MAX - i);
     if (t->fill == FILL_INTEGER || t->fill == FILL_TIES) {
-        put_codes(t->fill, codes, b->cols, stream, i);
+        put_codes(t->fill, codes, b->cols, stream, i, h);
         *scale = t->fill == FILL_INTEGER ? 1 : ldexpf(1, (int)(h >> 8) % 5 - 2);
         return;
     }
@@ -443,12 +453,13 @@ void fill_codes(struct trial *t)
         const struct buffer *b = &t->buffer[index];
         if (b->output || b->element != ELEMENT_I8)
             continue;
+        bool scaled = strstr(b[1].name, "scale") != NULL;
 #pragma omp parallel if (b->rows * b->cols > 100000)
         {
-            float *row = ref_zeros(b->cols, sizeof *row);
+            float *row = ref_zeros(b->cols, sizeof *row), none;
 #pragma omp for schedule(static)
             for (size_t i = 0; i < b->rows; i++)
-                fill_row_of_codes(t, b, i, row);
+                fill_row_of_codes(t, b, i, row, scaled ? (float *)b[1].data + i : &none);
             free(row);
         }
     }

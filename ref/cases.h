@@ -17,6 +17,10 @@ extern const struct kernel kernel_dot_matrix, kernel_cosine_matrix, kernel_neg_s
 extern const struct kernel kernel_dot_matrix_i8, kernel_scaled_dot_matrix_i8;
 extern const struct kernel kernel_cosine_matrix_i8, kernel_neg_sq_l2_matrix_i8;
 extern const struct kernel kernel_normalize_rows;
+extern const struct kernel kernel_dot_pair_i8, kernel_scaled_dot_pair_i8, kernel_cosine_pair_i8;
+extern const struct kernel kernel_neg_sq_l2_pair_i8;
+extern const struct kernel kernel_dot_query_i8, kernel_scaled_dot_query_i8, kernel_cosine_query_i8;
+extern const struct kernel kernel_neg_sq_l2_query_i8;
 extern const struct kernel kernel_infonce_forward, kernel_infonce_backward;
 extern const struct kernel kernel_infonce_forward_backward;
 extern const struct kernel kernel_infonce_negatives_forward_backward;
@@ -88,13 +92,14 @@ static inline struct buffer *add_vector(struct trial *t, const char *name, bool 
     return b;
 }
 
-/* Rows of MMK_I8, whose scales are the next buffer, one a row. */
+/* Rows of MMK_I8, whose scales are the next buffer, one a row; NULL: they have none. */
 static inline struct buffer *add_codes(struct trial *t, const char *name, const char *scales,
                                        bool output, size_t rows, size_t cols)
 {
     struct buffer *codes = add_buffer(t, name, output, rows, cols);
     codes->element = ELEMENT_I8;
-    add_buffer(t, scales, output, rows, 1)->ld = 1;
+    if (scales != NULL)
+        add_buffer(t, scales, output, rows, 1)->ld = 1;
     return codes;
 }
 

@@ -5,7 +5,7 @@
  * With u = 2^-24, v = 2^-53, rows s p and t q, and underflow as in cases.h, the bounds are those of
  * one rounding to float of what double makes of them (kernels/int8/int8.h):
  *
- *     dot, integers   0
+ *     dot             0
  *     dot, scaled     (u + 2 v) |dot|          s t is exact, and its product rounded once
  *     cosine          (u + 4 v) |cosine|       three roundings, one under the root
  *     neg_sq_l2       (u + v) |x - y|^2 + 6 v (|x|^2 + |y|^2)
@@ -19,12 +19,9 @@
 
 #include <stdlib.h>
 
-enum { X, X_SCALES, Y, Y_SCALES, RESULT }; /* order of the buffers */
-
-static bool is_integer(const struct trial *t)
-{
-    return t->buffer[RESULT].element == ELEMENT_I32;
-}
+/* Order of the buffers: with scales, and of the exact products, which have none. */
+enum { X, X_SCALES, Y, Y_SCALES, RESULT };
+enum { DOT_X, DOT_Y, DOT_RESULT };
 
 static void matrix8_layout(struct trial *t)
 {
@@ -33,48 +30,67 @@ static void matrix8_layout(struct trial *t)
     add_result(t, t->shape.m, t->shape.n);
 }
 
-static void integer_layout(struct trial *t)
-{
-    matrix8_layout(t);
-    t->buffer[RESULT].element = ELEMENT_I32;
-}
-
 static enum mmk_status matrix8_call(struct trial *t)
 {
-    struct mmk_matrix x = codes_of(t, &t->buffer[X]), y = codes_of(t, &t->buffer[Y]);
+    const struct mmk_matrix x = codes_of(t, &t->buffer[X]), y = codes_of(t, &t->buffer[Y]);
     const struct mmk_matrix_out result = matrix_out_of(&t->buffer[RESULT]);
-    if (is_integer(t))
-        x.row_scales = y.row_scales = NULL;
     return mmk_similarity_matrix(t->shape.similarity, &x, &y, &result, &t->options);
+}
+
+static void dot_layout(struct trial *t)
+{
+    add_codes(t, "x", NULL, false, t->shape.m, t->shape.d);
+    add_codes(t, "y", NULL, false, t->shape.n, t->shape.d);
+    add_buffer(t, "result", true, t->shape.m, t->shape.n)->element = ELEMENT_I32;
+}
+
+static enum mmk_status dot_call(struct trial *t)
+{
+    struct mmk_matrix x = matrix_of(&t->buffer[DOT_X]), y = matrix_of(&t->buffer[DOT_Y]);
+    const struct mmk_matrix_out result = matrix_out_of(&t->buffer[DOT_RESULT]);
+    x.type = y.type = MMK_I8;
+    return mmk_similarity_matrix(MMK_DOT, &x, &y, &result, &t->options);
 }
 
 /* ---- The oracle ------------------------------------------------------------------------------ */
 
-/* Rows of codes in double, their scales and the sums of the codes' squares. */
+/* Rows of codes in double, and the sums of their squares; their scales, unless all are 1. */
 struct side {
-    double *codes, *scale, *square;
+    double *codes, *square;
+    const float *scales;
 };
 
-static struct side side_of(const struct trial *t, const struct buffer *b)
+static struct side side_of(const struct buffer *b, const float *scales)
 {
     size_t rows = b->rows, d = b->cols;
-    struct side side = {ref_doubles(rows * d), ref_doubles(rows), ref_doubles(rows)};
-    for (size_t i = 0; i < rows; i++) {
+    struct side side = {ref_doubles(rows * d), ref_doubles(rows), scales};
+    for (size_t i = 0; i < rows; i++)
         for (size_t k = 0; k < d; k++) {
             double code = ((const int8_t *)b->data)[i * b->ld + k];
             side.codes[i * d + k] = code;
             side.square[i] += code * code;
         }
-        side.scale[i] = t->fill == FILL_INTEGER ? 1 : (double)((const float *)b[1].data)[i];
-    }
     return side;
+}
+
+static double scale_of(const struct side *side, size_t i)
+{
+    return side->scales != NULL ? (double)side->scales[i] : 1;
 }
 
 static void side_free(struct side *side)
 {
     free(side->codes);
-    free(side->scale);
     free(side->square);
+}
+
+/* Sums of products, exact. */
+static void products(const struct side *x, const struct side *y, struct buffer *result, size_t d)
+{
+    double *transposed = ref_doubles(result->cols * d);
+    ref_transpose(result->cols, d, y->codes, transposed);
+    ref_matmul(result->rows, d, result->cols, x->codes, NULL, transposed, result->expected, NULL);
+    free(transposed);
 }
 
 static bool are_equal(size_t d, double s, const double *p, double t, const double *q)
@@ -94,7 +110,7 @@ static double sign_of(double scale)
 static double similarity(enum mmk_similarity which, size_t d, const struct side *x, size_t i,
                          const struct side *y, size_t j, double pq, double *bound)
 {
-    const double u = 0x1p-24, v = 0x1p-53, s = x->scale[i], t = y->scale[j];
+    const double u = 0x1p-24, v = 0x1p-53, s = scale_of(x, i), t = scale_of(y, j);
     double result, more = 0;
     if (which == MMK_DOT) {
         result = s * t * pq;
@@ -118,21 +134,27 @@ static double similarity(enum mmk_similarity which, size_t d, const struct side 
 static void matrix8_oracle(struct trial *t)
 {
     struct buffer *r = &t->buffer[RESULT];
-    size_t m = t->shape.m, n = t->shape.n, d = t->shape.d;
-    struct side x = side_of(t, &t->buffer[X]), y = side_of(t, &t->buffer[Y]);
-    double *transposed = ref_doubles(n * d);
-    ref_transpose(n, d, y.codes, transposed);
-    ref_matmul(m, d, n, x.codes, NULL, transposed, r->expected, NULL);
-#pragma omp parallel for if (m * n > 10000) schedule(static)
-    for (size_t i = 0; i < m; i++)
-        for (size_t j = 0; j < n && !is_integer(t); j++) {
+    size_t n = t->shape.n, d = t->shape.d;
+    struct side x = side_of(&t->buffer[X], codes_of(t, &t->buffer[X]).row_scales);
+    struct side y = side_of(&t->buffer[Y], codes_of(t, &t->buffer[Y]).row_scales);
+    products(&x, &y, r, d);
+#pragma omp parallel for if (r->rows * n > 10000) schedule(static)
+    for (size_t i = 0; i < r->rows; i++)
+        for (size_t j = 0; j < n; j++) {
             size_t e = i * n + j;
             r->expected[e] =
                 similarity(t->shape.similarity, d, &x, i, &y, j, r->expected[e], &r->bound[e]);
         }
     side_free(&x);
     side_free(&y);
-    free(transposed);
+}
+
+static void dot_oracle(struct trial *t)
+{
+    struct side x = side_of(&t->buffer[DOT_X], NULL), y = side_of(&t->buffer[DOT_Y], NULL);
+    products(&x, &y, &t->buffer[DOT_RESULT], t->shape.d);
+    side_free(&x);
+    side_free(&y);
 }
 
 /* ---- Costs and shapes ------------------------------------------------------------------------ */
@@ -193,16 +215,17 @@ static const struct shape matrix8_bench[] = {
 };
 
 #define MATRIX8_PARTS                                                                              \
-    .rooms = "tile8", .family = "int8", .dims = "mnd", .fill = fill_codes, .call = matrix8_call,   \
-    .oracle = matrix8_oracle, .flops = matrix8_flops, .bytes = matrix8_bytes,                      \
+    .rooms = "tile8", .family = "int8", .dims = "mnd", .fill = fill_codes, .flops = matrix8_flops, .bytes = matrix8_bytes,                      \
     .takes_threads = true, .fill_fits = matrix8_fill_fits, .sweep = matrix8_sweep,                 \
     .synthetic_only = true, BENCH(matrix8_bench)
 
 const struct kernel kernel_dot_matrix_i8 = {
     .name = "dot_matrix_i8",
-    .formula = "p_i.q_j, exact integers",
+    .formula = "p_i.q_j, exactly",
     .similarity = MMK_DOT,
-    .layout = integer_layout,
+    .layout = dot_layout,
+    .call = dot_call,
+    .oracle = dot_oracle,
     MATRIX8_PARTS,
 };
 
@@ -211,6 +234,8 @@ const struct kernel kernel_scaled_dot_matrix_i8 = {
     .formula = "s_i t_j p_i.q_j",
     .similarity = MMK_DOT,
     .layout = matrix8_layout,
+    .call = matrix8_call,
+    .oracle = matrix8_oracle,
     MATRIX8_PARTS,
 };
 
@@ -219,6 +244,8 @@ const struct kernel kernel_cosine_matrix_i8 = {
     .formula = "p_i.q_j / (|p_i| |q_j|)",
     .similarity = MMK_COSINE,
     .layout = matrix8_layout,
+    .call = matrix8_call,
+    .oracle = matrix8_oracle,
     MATRIX8_PARTS,
 };
 
@@ -227,5 +254,7 @@ const struct kernel kernel_neg_sq_l2_matrix_i8 = {
     .formula = "-|s_i p_i - t_j q_j|^2",
     .similarity = MMK_NEG_SQ_L2,
     .layout = matrix8_layout,
+    .call = matrix8_call,
+    .oracle = matrix8_oracle,
     MATRIX8_PARTS,
 };

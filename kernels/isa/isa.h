@@ -29,6 +29,7 @@ struct topk_ops;
 struct exp_ops;
 struct search_ops;
 struct codes_ops;
+struct int8_ops;
 struct tile8_ops;
 
 struct isa_row {
@@ -41,6 +42,7 @@ struct isa_row {
     const struct topk_ops *topk;
     const struct exp_ops *exp;
     const struct search_ops *search;
+    const struct int8_ops *int8;
     const struct tile8_ops *tile8;
     const struct codes_ops *codes; /* NULL: none that would pay */
     /* Other arithmetic has ports beside those of FMAs: infonce/strip.c puts it between these. */

@@ -12,8 +12,9 @@
 #include "../call/args.h"
 #include "../call/scratch.h"
 #include "../call/threads.h"
-#include "../tile8/tile8.h"
+#include "../int8/int8.h"
 #include "../isa/isa.h"
+#include "../tile8/tile8.h"
 
 /* Packed rows, and what is known of each. */
 struct side {

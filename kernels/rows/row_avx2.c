@@ -6,12 +6,13 @@
 #include "../codes/codes.h"
 #include "../exp/exp.h"
 #include "../infonce/infonce.h"
-#include "../tile8/tile8.h"
+#include "../int8/int8.h"
 #include "../isa/isa.h"
 #include "../pair/pair.h"
 #include "../query/query.h"
 #include "../search/search.h"
 #include "../tile/tile.h"
+#include "../tile8/tile8.h"
 #include "../topk/topk.h"
 
 #define TABLES                                                                                     \
@@ -19,6 +20,11 @@
     .query = &query_ops_avx2, .infonce = &infonce_ops_avx2, .topk = &topk_ops_avx2,                \
     .exp = &exp_ops_avx2, .search = &search_ops_avx2
 
-const struct isa_row isa_row_avx2 = {TABLES, .extension = "base", .tile8 = &tile8_ops_avx2};
-const struct isa_row isa_row_avx2_vnni = {TABLES, .extension = "vnni", .tile8 = &tile8_ops_avxvnni,
-                                          .codes = &codes_ops_avxvnni, .filters = true};
+const struct isa_row isa_row_avx2 = {TABLES, .extension = "base", .int8 = &int8_ops_avx2,
+                                     .tile8 = &tile8_ops_avx2};
+const struct isa_row isa_row_avx2_vnni = {TABLES,
+                                          .extension = "vnni",
+                                          .int8 = &int8_ops_avxvnni,
+                                          .tile8 = &tile8_ops_avxvnni,
+                                          .codes = &codes_ops_avxvnni,
+                                          .filters = true};

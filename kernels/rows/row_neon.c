@@ -6,12 +6,13 @@
 #include "../codes/codes.h"
 #include "../exp/exp.h"
 #include "../infonce/infonce.h"
-#include "../tile8/tile8.h"
+#include "../int8/int8.h"
 #include "../isa/isa.h"
 #include "../pair/pair.h"
 #include "../query/query.h"
 #include "../search/search.h"
 #include "../tile/tile.h"
+#include "../tile8/tile8.h"
 #include "../topk/topk.h"
 
 #define TABLES                                                                                     \
@@ -19,7 +20,11 @@
     .query = &query_ops_neon, .infonce = &infonce_ops_neon, .topk = &topk_ops_neon,                \
     .exp = &exp_ops_neon, .search = &search_ops_neon
 
-const struct isa_row isa_row_neon = {TABLES, .extension = "base", .tile8 = &tile8_ops_neon};
-const struct isa_row isa_row_neon_dotprod = {TABLES, .extension = "dotprod",
+const struct isa_row isa_row_neon = {TABLES, .extension = "base", .int8 = &int8_ops_neon,
+                                     .tile8 = &tile8_ops_neon};
+const struct isa_row isa_row_neon_dotprod = {TABLES,
+                                             .extension = "dotprod",
+                                             .int8 = &int8_ops_neondotprod,
                                              .tile8 = &tile8_ops_neondotprod,
-                                             .codes = &codes_ops_neondotprod, .filters = true};
+                                             .codes = &codes_ops_neondotprod,
+                                             .filters = true};

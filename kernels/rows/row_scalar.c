@@ -7,12 +7,13 @@
 #include "../codes/codes.h"
 #include "../exp/exp.h"
 #include "../infonce/infonce.h"
-#include "../tile8/tile8.h"
+#include "../int8/int8.h"
 #include "../isa/isa.h"
 #include "../pair/pair.h"
 #include "../query/query.h"
 #include "../search/search.h"
 #include "../tile/tile.h"
+#include "../tile8/tile8.h"
 #include "../topk/topk.h"
 
 const struct isa_row isa_row_scalar = {
@@ -25,6 +26,7 @@ const struct isa_row isa_row_scalar = {
     .topk = &topk_ops_scalar,
     .exp = &exp_ops_scalar,
     .search = &search_ops_scalar,
+    .int8 = &int8_ops_scalar,
     .tile8 = &tile8_ops_scalar,
     .codes = &codes_ops_scalar,
     .extension = "base",

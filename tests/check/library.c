@@ -42,6 +42,20 @@ static const char *lacked_one; /* see library_lacked */
              (enum mmk_similarity similarity, const struct mmk_matrix *x,                          \
               const struct mmk_matrix *y, float *result, const struct mmk_options *options),       \
              (similarity, x, y, result, options), MMK_ERR_NULL)                                    \
+    FUNCTION(enum mmk_status, mmk_dot_pair_i8,                                                     \
+             (size_t d, const int8_t *x, const int8_t *y, int32_t *result), (d, x, y, result),     \
+             MMK_ERR_NULL)                                                                         \
+    FUNCTION(enum mmk_status, mmk_similarity_pair_i8,                                              \
+             (enum mmk_similarity similarity, size_t d, const int8_t *x, float x_scale,            \
+              const int8_t *y, float y_scale, float *result),                                      \
+             (similarity, d, x, x_scale, y, y_scale, result), MMK_ERR_NULL)                        \
+    FUNCTION(enum mmk_status, mmk_dot_query_i8,                                                    \
+             (const int8_t *x, const struct mmk_matrix *y, int32_t *result), (x, y, result),       \
+             MMK_ERR_NULL)                                                                         \
+    FUNCTION(enum mmk_status, mmk_similarity_query_i8,                                             \
+             (enum mmk_similarity similarity, const int8_t *x, float x_scale,                      \
+              const struct mmk_matrix *y, float *result),                                          \
+             (similarity, x, x_scale, y, result), MMK_ERR_NULL)                                    \
     FUNCTION(enum mmk_status, mmk_squared_norms, (const struct mmk_matrix *y, float *out),         \
              (y, out), MMK_ERR_NULL)                                                               \
     FUNCTION(enum mmk_status, mmk_similarity_matrix,                                               \

@@ -61,6 +61,12 @@ enum mmk_status variant_use(const struct variant *variant, bool other, struct is
     row->add_ports ^= other;
     if (!variant->named && row->codes)
         row->filters ^= other;
+    /* Its own row without the extension; an autovec row has a name of its own. */
+    const struct isa_row *base = isa_suited_row(row->isa, 0);
+    if (!variant->named && other && strcmp(base->name, row->name) == 0) {
+        row->int8 = base->int8;
+        row->tile8 = base->tile8;
+    }
     isa_use_row(row);
     return MMK_OK;
 }

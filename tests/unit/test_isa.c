@@ -480,7 +480,7 @@ struct table {
     size_t words;
 };
 
-enum { TABLES = 8, ROWS_MAX = 2 * MMK_ISA_COUNT };
+enum { TABLES = 10, ROWS_MAX = 2 * MMK_ISA_COUNT };
 
 static_assert(sizeof(struct isa_row) ==
                   offsetof(struct isa_row, isa) + sizeof(uintptr_t) * (1 + TABLES + 2),
@@ -505,6 +505,8 @@ static void list_tables(const struct isa_row *row, struct table table[TABLES])
         {"topk", (const void *)row->topk, sizeof *row->topk},
         {"exp", (const void *)row->exp, sizeof *row->exp},
         {"search", (const void *)row->search, sizeof *row->search},
+        {"int8", (const void *)row->int8, sizeof *row->int8},
+        {"tile8", (const void *)row->tile8, sizeof *row->tile8},
         {"codes", (const void *)row->codes, row->codes ? sizeof *row->codes : 0},
     };
     static_assert(sizeof all / sizeof all[0] == TABLES, "every table once");
@@ -615,6 +617,8 @@ static void rows_suit_the_machine(void **state)
     /* What an extension brings, and nothing else. */
     other.extension = isa_row_avx512.extension;
     other.codes = NULL;
+    other.int8 = isa_row_avx512.int8;
+    other.tile8 = isa_row_avx512.tile8;
     other.filters = false;
     assert_memory_equal(&other, &isa_row_avx512, sizeof other);
     if (mmk_isa_usable(MMK_ISA_AVX512) != MMK_OK)
