@@ -4,8 +4,11 @@
  * Blocked as the matrix of floats is (matrix.c), with a quarter of its bytes, or half where the
  * product takes 16 bits. A panel of Y stays in L1 while the strips of a block of X come through
  * from L2; d is not cut, as sums are exact in any order. Products of a tile are made into
- * similarities while they are in L1: 9 instructions for 16 of them, where making them takes d / 4.
+ * similarities while they are in L1: some 14 instructions for 16 of them, where making them takes
+ * d / 4.
  * Where products themselves are wanted, whole tiles of them are stored in their place.
+ *
+ * One or two rows are queries (int8/): Y is read as it lies, and its memory is the bound.
  */
 #include "matrix.h"
 
@@ -19,9 +22,9 @@
 /* Packed rows, and what is known of each. */
 struct side {
     const struct args_rows *rows;
-    size_t pitch;  /* rows of a strip or panel */
-    uint8_t bias;  /* of what is packed, */
-    uint8_t other; /* and of what it is multiplied with */
+    size_t pitch; /* rows of a strip or panel */
+    size_t bias;  /* of what is packed, */
+    size_t other; /* and of what it is multiplied with */
     uint8_t *packed;
     int32_t *start;
     double *factor, *square;
@@ -29,6 +32,7 @@ struct side {
 
 struct matrix8 {
     const struct tile8_ops *tile;
+    const struct int8_ops *int8;
     enum mmk_similarity similarity;
     size_t d, groups;
     struct args_rows x, y;
@@ -44,17 +48,21 @@ struct super_block {
 
 /* ---- Packing --------------------------------------------------------------------------------- */
 
+static float scale_of(const struct args_rows *rows, size_t row)
+{
+    return rows->row_scales != NULL ? rows->row_scales[row] : 1;
+}
+
 static void hold_row(const struct matrix8 *p, const struct side *side, size_t row, size_t at)
 {
-    struct tile8_sums sums = {0, 0};
-    bool squares = p->similarity != MMK_DOT;
-    if (squares || side->other != 0)
-        sums = p->tile->sums(p->d, side->rows->codes + row * side->rows->ld);
-    /* Modulo 2^32, as the products are. */
-    side->start[at] = (int32_t)(0u - (uint32_t)side->other * (uint32_t)sums.codes);
-    float scale = side->rows->row_scales != NULL ? side->rows->row_scales[row] : 1;
-    tile8_know(p->similarity, side == &p->left, int8_side(scale, sums.squares), &side->factor[at],
-               &side->square[at]);
+    const int8_t *codes = side->rows->codes + row * side->rows->ld;
+    uint32_t sum = side->other != 0 ? (uint32_t)p->tile->sum(p->d, codes) : 0;
+    side->start[at] = (int32_t)(0 - (uint32_t)side->other * sum); /* modulo 2^32, as products are */
+    if (p->result.type == MMK_I32)
+        return;
+    int32_t square = p->similarity != MMK_DOT ? p->int8->dot(p->d, codes, codes) : 0;
+    tile8_know(p->similarity, side == &p->left, int8_side(scale_of(side->rows, row), square),
+               &side->factor[at], &side->square[at]);
 }
 
 /* Rows [first, first + count), the strips or panels that this worker owns. */
@@ -142,6 +150,33 @@ static void take_part(void *matrix, size_t worker, size_t workers)
     }
 }
 
+/* ---- One or two rows ------------------------------------------------------------------------- */
+
+/* Columns [TILE_BLOCK_COLS task, ...) of the result, Y taken as it lies, once. */
+static void unpacked_block(void *matrix, size_t task)
+{
+    const struct matrix8 *p = matrix;
+    size_t col = task * TILE_BLOCK_COLS, cols = size_min(p->y.rows - col, TILE_BLOCK_COLS);
+    const int8_t *y = p->y.codes + col * p->y.ld;
+    const float *scales = p->y.row_scales != NULL ? p->y.row_scales + col : NULL;
+    for (size_t r = 0; r < p->x.rows; r++) {
+        const int8_t *x = p->x.codes + r * p->x.ld;
+        size_t at = r * p->result.ld + col;
+        if (p->result.type == MMK_I32)
+            p->int8->dots(cols, p->d, x, y, p->y.ld, p->result.integer + at);
+        else
+            p->int8->query[p->similarity](cols, p->d, x, scale_of(&p->x, r), y, p->y.ld, scales,
+                                          p->result.data + at);
+    }
+}
+
+static void unpacked_part(void *matrix, size_t worker, size_t workers)
+{
+    (void)worker;
+    threads_each(workers, size_blocks(((const struct matrix8 *)matrix)->y.rows, TILE_BLOCK_COLS),
+                 unpacked_block, matrix);
+}
+
 /* ---- The call -------------------------------------------------------------------------------- */
 
 static void side_layout(const struct matrix8 *p, struct side *side, size_t most,
@@ -163,17 +198,21 @@ static void matrix8_layout(struct matrix8 *p, struct scratch *scratch)
 static enum mmk_status matrix8_call(struct matrix8 *p, const struct mmk_options *options)
 {
     size_t m = p->x.rows, n = p->y.rows;
-    bool work = m != 0 && n != 0;
+    bool work = m != 0 && n != 0, unpacked = m <= MATRIX_UNPACKED_ROWS;
     p->threads =
         args_threads(options, size_blocks(m, TILE_BLOCK_ROWS) * size_blocks(n, TILE_BLOCK_COLS));
     struct scratch scratch = {0};
     size_t spare;
-    if (work)
+    if (work && !unpacked)
         matrix8_layout(p, &scratch);
     if (args_is_query(options))
         return scratch_answer(&scratch, 0, options);
     if (!work)
         return MMK_OK;
+    if (unpacked) {
+        threads_run(p->threads, unpacked_part, p);
+        return MMK_OK;
+    }
     enum mmk_status status = scratch_open(&scratch, options, &spare);
     if (status != MMK_OK)
         return status;
@@ -214,6 +253,7 @@ enum mmk_status matrix8(enum mmk_similarity similarity, const struct mmk_matrix 
                                      (status = refuse_scales("y", &p.y)) != MMK_OK))
         return status;
     p.tile = isa->tile8;
+    p.int8 = isa->int8;
     p.d = p.x.columns;
     p.groups = tile8_groups(p.tile, p.d);
     p.left = (struct side){.rows = &p.x, .pitch = p.tile->mr, .other = p.tile->bias};

@@ -35,11 +35,6 @@
 /* The greatest mr of any table, and rows of a panel. */
 enum { TILE8_MAX_MR = 14, TILE8_PANEL = 32 };
 
-/* What is known of a row: the sum of its codes and that of their squares. */
-struct tile8_sums {
-    int32_t codes, squares;
-};
-
 /* Of rows or columns of a tile, of these as many as a panel has. dot: factor is the scale. cosine:
  * f, and square p.p. neg_sq_l2: factor is the scale, of rows twice it, and square its square times
  * p.p. */
@@ -55,12 +50,13 @@ enum { TILE8_NEAR_BITS = 0x1fffffff & ~(2 * TILE8_NEAR - 1) };
 struct tile8_ops {
     size_t mr;    /* rows of a strip, a divisor of TILE_BLOCK_ROWS */
     size_t group; /* columns of a group, 4 or 2 */
-    uint8_t bias; /* 128 or 0 */
+    size_t bias;  /* 128 or 0 */
     /* Packs `count` rows of d codes into a strip or a panel, pitch = mr or TILE8_PANEL, and adds
      * bias (128 or 0) to each code. */
-    void (*pack)(size_t count, const int8_t *const *row, size_t d, size_t pitch, uint8_t bias,
+    void (*pack)(size_t count, const int8_t *const *row, size_t d, size_t pitch, size_t bias,
                  uint8_t *packed);
-    struct tile8_sums (*sums)(size_t d, const int8_t *row);
+    /* The sum of a row's codes; NULL where bias is 0. */
+    int32_t (*sum)(size_t d, const int8_t *row);
     /* c[r][0..TILE8_PANEL), leading dimension ldc, = start[r] + sum over the groups of a b, modulo
      * 2^32, for r < rows <= mr, and maybe for the other rows up to mr. */
     void (*product)(size_t rows, size_t groups, const uint8_t *a, const int32_t *start,

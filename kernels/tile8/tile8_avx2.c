@@ -50,7 +50,7 @@ static void tile8_product_avx2(size_t rows, size_t groups, const uint8_t *a, con
 }
 
 static void tile8_pack_avx2(size_t count, const int8_t *const *row, size_t d, size_t pitch,
-                            uint8_t bias, uint8_t *packed)
+                            size_t bias, uint8_t *packed)
 {
     tile8_pack_x86(2, count, row, d, pitch, bias, packed);
 }
@@ -60,7 +60,6 @@ const struct tile8_ops tile8_ops_avx2 = {
     .group = 2,
     .bias = 0,
     .pack = tile8_pack_avx2,
-    .sums = tile8_sums_avx2,
     .product = tile8_product_avx2,
     TILE8_FINISH_AVX2,
 };

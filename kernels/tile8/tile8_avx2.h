@@ -8,26 +8,6 @@
 
 #include "../simd/avx2.h"
 
-static inline int32_t tile8_sum8_avx2(__m256i v)
-{
-    __m128i q = _mm_add_epi32(_mm256_castsi256_si128(v), _mm256_extracti128_si256(v, 1));
-    q = _mm_add_epi32(q, _mm_shuffle_epi32(q, 0x4e));
-    q = _mm_add_epi32(q, _mm_shuffle_epi32(q, 0xb1));
-    return _mm_cvtsi128_si32(q);
-}
-
-static struct tile8_sums tile8_sums_avx2(size_t d, const int8_t *row)
-{
-    const __m256i ones = _mm256_set1_epi16(1);
-    __m256i codes = _mm256_setzero_si256(), squares = _mm256_setzero_si256();
-    for (size_t k = 0; k < d; k += 16) {
-        __m256i v = _mm256_cvtepi8_epi16(tile8_load_x86(4, row, k, d));
-        codes = _mm256_add_epi32(codes, _mm256_madd_epi16(v, ones));
-        squares = _mm256_add_epi32(squares, _mm256_madd_epi16(v, v));
-    }
-    return (struct tile8_sums){tile8_sum8_avx2(codes), tile8_sum8_avx2(squares)};
-}
-
 static inline __m256d tile8_load_avx2(const int32_t *c)
 {
     return _mm256_cvtepi32_pd(_mm_loadu_si128((const __m128i *)(const void *)c));

@@ -47,7 +47,7 @@ static void tile8_product_avx512(size_t rows, size_t groups, const uint8_t *a, c
 }
 
 static void tile8_pack_avx512(size_t count, const int8_t *const *row, size_t d, size_t pitch,
-                              uint8_t bias, uint8_t *packed)
+                              size_t bias, uint8_t *packed)
 {
     tile8_pack_x86(2, count, row, d, pitch, bias, packed);
 }
@@ -57,7 +57,6 @@ const struct tile8_ops tile8_ops_avx512 = {
     .group = 2,
     .bias = 0,
     .pack = tile8_pack_avx512,
-    .sums = tile8_sums_avx512,
     .product = tile8_product_avx512,
     TILE8_FINISH_AVX512,
 };

@@ -8,19 +8,6 @@
 
 #include "../simd/avx512.h"
 
-static struct tile8_sums tile8_sums_avx512(size_t d, const int8_t *row)
-{
-    const __m512i ones = _mm512_set1_epi16(1);
-    __m512i codes = _mm512_setzero_si512(), squares = _mm512_setzero_si512();
-    for (size_t k = 0; k < d; k += 32) {
-        __mmask32 here = d - k < 32 ? (1u << (d - k)) - 1 : ~0u;
-        __m512i v = _mm512_cvtepi8_epi16(_mm256_maskz_loadu_epi8(here, row + k));
-        codes = _mm512_add_epi32(codes, _mm512_madd_epi16(v, ones));
-        squares = _mm512_add_epi32(squares, _mm512_madd_epi16(v, v));
-    }
-    return (struct tile8_sums){_mm512_reduce_add_epi32(codes), _mm512_reduce_add_epi32(squares)};
-}
-
 static inline __m512d tile8_load_avx512(const int32_t *c)
 {
     return _mm512_cvtepi32_pd(_mm256_loadu_si256((const __m256i *)(const void *)c));

@@ -47,9 +47,20 @@ static void tile8_product_avx512vnni(size_t rows, size_t groups, const uint8_t *
 }
 
 static void tile8_pack_avx512vnni(size_t count, const int8_t *const *row, size_t d, size_t pitch,
-                                  uint8_t bias, uint8_t *packed)
+                                  size_t bias, uint8_t *packed)
 {
     tile8_pack_x86(4, count, row, d, pitch, bias, packed);
+}
+
+static int32_t tile8_sum_avx512vnni(size_t d, const int8_t *row)
+{
+    const __m512i ones = _mm512_set1_epi8(1);
+    __m512i sum = _mm512_setzero_si512();
+    for (; d >= 64; d -= 64, row += 64)
+        sum = _mm512_dpbusd_epi32(sum, ones, _mm512_loadu_si512(row));
+    const __mmask64 here = ((__mmask64)1 << d) - 1;
+    sum = _mm512_dpbusd_epi32(sum, ones, _mm512_maskz_loadu_epi8(here, row));
+    return _mm512_reduce_add_epi32(sum);
 }
 
 const struct tile8_ops tile8_ops_avx512vnni = {
@@ -57,7 +68,7 @@ const struct tile8_ops tile8_ops_avx512vnni = {
     .group = 4,
     .bias = 128,
     .pack = tile8_pack_avx512vnni,
-    .sums = tile8_sums_avx512,
+    .sum = tile8_sum_avx512vnni,
     .product = tile8_product_avx512vnni,
     TILE8_FINISH_AVX512,
 };

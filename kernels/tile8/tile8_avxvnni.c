@@ -50,9 +50,19 @@ static void tile8_product_avxvnni(size_t rows, size_t groups, const uint8_t *a,
 }
 
 static void tile8_pack_avxvnni(size_t count, const int8_t *const *row, size_t d, size_t pitch,
-                               uint8_t bias, uint8_t *packed)
+                               size_t bias, uint8_t *packed)
 {
     tile8_pack_x86(4, count, row, d, pitch, bias, packed);
+}
+
+static int32_t tile8_sum_avxvnni(size_t d, const int8_t *row)
+{
+    const __m128i ones = _mm_set1_epi8(1);
+    __m128i sum = _mm_setzero_si128();
+    for (size_t k = 0; k < d; k += 16)
+        sum = _mm_dpbusd_avx_epi32(sum, ones, tile8_load_x86(4, row, k, d));
+    sum = _mm_add_epi32(sum, _mm_shuffle_epi32(sum, 0x4e));
+    return _mm_cvtsi128_si32(sum) + _mm_extract_epi32(sum, 1);
 }
 
 const struct tile8_ops tile8_ops_avxvnni = {
@@ -60,7 +70,7 @@ const struct tile8_ops tile8_ops_avxvnni = {
     .group = 4,
     .bias = 128,
     .pack = tile8_pack_avxvnni,
-    .sums = tile8_sums_avx2,
+    .sum = tile8_sum_avxvnni,
     .product = tile8_product_avxvnni,
     TILE8_FINISH_AVX2,
 };

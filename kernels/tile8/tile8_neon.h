@@ -21,9 +21,9 @@ static inline int8x16_t tile8_load_neon(const int8_t *row, size_t k, size_t d)
 /* Transposes of 4 x 4 groups. A strip may have two rows in place of the last four: the places of
  * the others are those of the next group. */
 static void tile8_pack_neon(size_t count, const int8_t *const *row, size_t d, size_t pitch,
-                            uint8_t bias, uint8_t *packed)
+                            size_t bias, uint8_t *packed)
 {
-    const int8x16_t flip = vreinterpretq_s8_u8(vdupq_n_u8(bias));
+    const int8x16_t flip = vreinterpretq_s8_u8(vdupq_n_u8((uint8_t)bias));
     const size_t groups = size_blocks(d, 4);
     for (size_t r = 0; r < pitch; r += 4)
         for (size_t g = 0; g < groups; g += 4) {
@@ -47,18 +47,6 @@ static void tile8_pack_neon(size_t count, const int8_t *const *row, size_t d, si
                     vst1_u8(out, vget_low_u8(vreinterpretq_u8_u64(to[i])));
             }
         }
-}
-
-static struct tile8_sums tile8_sums_neon(size_t d, const int8_t *row)
-{
-    int32x4_t codes = vdupq_n_s32(0), squares = vdupq_n_s32(0);
-    for (size_t k = 0; k < d; k += 16) {
-        int8x16_t v = tile8_load_neon(row, k, d);
-        codes = vpadalq_s16(codes, vpaddlq_s8(v));
-        squares = vpadalq_s16(squares, vmull_s8(vget_low_s8(v), vget_low_s8(v)));
-        squares = vpadalq_s16(squares, vmull_high_s8(v, v));
-    }
-    return (struct tile8_sums){vaddvq_s32(codes), vaddvq_s32(squares)};
 }
 
 static inline float64x2_t tile8_low_neon(int32x4_t c)

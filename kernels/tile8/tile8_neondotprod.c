@@ -57,7 +57,6 @@ const struct tile8_ops tile8_ops_neondotprod = {
     .group = 4,
     .bias = 0,
     .pack = tile8_pack_neon,
-    .sums = tile8_sums_neon,
     .product = tile8_product_neondotprod,
     TILE8_FINISH_NEON,
 };

@@ -8,22 +8,12 @@
 enum { MR = 4 };
 
 static void tile8_pack_scalar(size_t count, const int8_t *const *row, size_t d, size_t pitch,
-                              uint8_t bias, uint8_t *packed)
+                              size_t bias, uint8_t *packed)
 {
-    memset(packed, bias, size_blocks(d, 4) * pitch * 4);
+    memset(packed, (int)bias, size_blocks(d, 4) * pitch * 4);
     for (size_t r = 0; r < count; r++)
         for (size_t k = 0; k < d; k++)
-            packed[(k / 4 * pitch + r) * 4 + k % 4] = (uint8_t)(row[r][k] ^ bias);
-}
-
-static struct tile8_sums tile8_sums_scalar(size_t d, const int8_t *row)
-{
-    struct tile8_sums sums = {0, 0};
-    for (size_t k = 0; k < d; k++) {
-        sums.codes += row[k];
-        sums.squares += row[k] * row[k];
-    }
-    return sums;
+            packed[(k / 4 * pitch + r) * 4 + k % 4] = (uint8_t)((size_t)row[r][k] ^ bias);
 }
 
 static void tile8_product_scalar(size_t rows, size_t groups, const uint8_t *a, const int32_t *start,
@@ -72,7 +62,6 @@ const struct tile8_ops tile8_ops_scalar = {
     .group = 4,
     .bias = 0,
     .pack = tile8_pack_scalar,
-    .sums = tile8_sums_scalar,
     .product = tile8_product_scalar,
     .finish = {[MMK_DOT] = tile8_dot_scalar,
                [MMK_COSINE] = tile8_cosine_scalar,

@@ -72,7 +72,7 @@ static inline __attribute__((always_inline)) void tile8_pack8_x86(size_t group, 
 
 static inline __attribute__((always_inline)) void tile8_pack_x86(size_t group, size_t count,
                                                                  const int8_t *const *row, size_t d,
-                                                                 size_t pitch, uint8_t bias,
+                                                                 size_t pitch, size_t bias,
                                                                  uint8_t *packed)
 {
     const __m256i flip = _mm256_set1_epi8((char)bias);

@@ -543,11 +543,14 @@ static size_t list_rows(struct isa_row rows[ROWS_MAX])
 }
 
 /* What only some instruction sets have, and how many rows it takes, 0 where there is none; and
- * what is added to codes, which may be nothing. */
+ * what is added to codes, which may be nothing, and takes their sums back. */
 static bool may_be_missing(const struct isa_row *row, const uintptr_t *word)
 {
     const struct infonce_ops *ops = row->infonce;
     if (row->codes != NULL && word == (const void *)&row->codes->bias)
+        return true;
+    if (row->tile8->bias == 0 &&
+        (word == (const void *)&row->tile8->bias || word == (const void *)&row->tile8->sum))
         return true;
     return ops->exp_product_rows == 0 && ops->exp_product == NULL &&
            (word == (const void *)&ops->exp_product_rows ||
