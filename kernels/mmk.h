@@ -227,7 +227,13 @@ MMK_API enum mmk_status mmk_squared_norms(const struct mmk_matrix *y, float *out
  * d - 1 (of the normalised rows for cosine). X and Y may be the same matrix. Y may be packed. The
  * worst case is elements of one sign: there the greatest relative error of 4,096 products was
  * 1.4e-6 at d = 512, 1.8e-6 at 1,024, 3.9e-6 at 4,096, 5.5e-6 at 8,192 (of a product in blocks of
- * 384: 9e-7 to 4e-7). */
+ * 384: 9e-7 to 4e-7).
+ * X and Y may both be of MMK_I8: see "Rows of int8", with d of at most 131,071 (MMK_ERR_SIZE above).
+ * The result is the bits of mmk_similarity_pair_i8; or, of MMK_I32 with MMK_DOT, x_i.y_j exactly,
+ * and then neither has row_scales (MMK_ERR_CONFLICT). Y cannot be packed (MMK_ERR_GALLERY), and an
+ * origin is MMK_ERR_CONFLICT.
+ * Memory: packed copies of up to 4,200 rows of X and 1,344 of Y, of int8 d bytes a row, and 2 d
+ * without extensions on avx2 and avx512, and 20 bytes more; for one or two rows of X none. */
 MMK_API enum mmk_status mmk_similarity_matrix(enum mmk_similarity similarity,
                                               const struct mmk_matrix *x,
                                               const struct mmk_matrix *y,

@@ -159,7 +159,8 @@ struct kernel {
     bool clip_loss;      /* it computes what CLIP's loss is elsewhere: one positive a row */
     bool gradients;      /* it writes gradients */
     bool counts;         /* its call sets trial->count */
-    bool skips_products; /* flops counts products that a variant may do without */
+    bool skips_products; /* flops counts products that a variant may do without, */
+    bool narrow;         /* or that are not of floats: the rate of FMAs is no bound on them */
     bool ranks_gallery;  /* for each x_i the first k of all y_j, and nothing else */
     int similarity;      /* enum mmk_similarity, or one of the two above */
     bool both_signs; /* huge rows hold both signs, as for MMK_COSINE: nothing becomes Inf - Inf */

@@ -176,8 +176,8 @@ static void analyse_share(struct row *row)
     row->bounded = row->share.n > 0;
     bool shared = row->bound == PEAK_READ_L3 || row->bound == PEAK_READ_MEMORY;
     const struct kernel *kernel = kernel_find(result->kernel);
-    bool skips = kernel && kernel->skips_products;
-    row->over = row->bounded && row->share.median > 1.0 && !skips;
+    bool beyond = by_compute && kernel && (kernel->skips_products || kernel->narrow);
+    row->over = row->bounded && row->share.median > 1.0 && !beyond;
     row->bug = row->over && !shared && row->share.low > 1.0;
     free(needed);
 }

@@ -37,7 +37,6 @@ struct matrix8 {
     size_t d, groups;
     struct args_rows x, y;
     struct args_out result;
-    int threads;
     struct side left, right; /* of the super-block */
 };
 
@@ -129,7 +128,7 @@ static void matrix8_block(void *super_block, size_t task)
             matrix8_tile(s, i, size_min(rows_end - i, mr), j, size_min(cols_end - j, TILE8_PANEL));
 }
 
-static void take_part(void *matrix, size_t worker, size_t workers)
+static void packed_part(void *matrix, size_t worker, size_t workers)
 {
     const struct matrix8 *p = matrix;
     size_t m = p->x.rows, n = p->y.rows;
@@ -195,29 +194,33 @@ static void matrix8_layout(struct matrix8 *p, struct scratch *scratch)
     side_layout(p, &p->right, MATRIX_SUPER_COLS, scratch);
 }
 
-static enum mmk_status matrix8_call(struct matrix8 *p, const struct mmk_options *options)
+static int thread_count(const struct matrix8 *p, const struct mmk_options *options)
 {
-    size_t m = p->x.rows, n = p->y.rows;
-    bool work = m != 0 && n != 0, unpacked = m <= MATRIX_UNPACKED_ROWS;
-    p->threads =
-        args_threads(options, size_blocks(m, TILE_BLOCK_ROWS) * size_blocks(n, TILE_BLOCK_COLS));
+    return args_threads(options, size_blocks(p->x.rows, TILE_BLOCK_ROWS) *
+                                     size_blocks(p->y.rows, TILE_BLOCK_COLS));
+}
+
+static enum mmk_status unpacked_call(struct matrix8 *p, const struct mmk_options *options)
+{
+    if (args_is_query(options))
+        *options->query = (struct mmk_workspace_bytes){0, 0};
+    else
+        threads_run(thread_count(p, options), unpacked_part, p);
+    return MMK_OK;
+}
+
+static enum mmk_status packed_call(struct matrix8 *p, const struct mmk_options *options)
+{
     struct scratch scratch = {0};
     size_t spare;
-    if (work && !unpacked)
-        matrix8_layout(p, &scratch);
+    matrix8_layout(p, &scratch);
     if (args_is_query(options))
         return scratch_answer(&scratch, 0, options);
-    if (!work)
-        return MMK_OK;
-    if (unpacked) {
-        threads_run(p->threads, unpacked_part, p);
-        return MMK_OK;
-    }
     enum mmk_status status = scratch_open(&scratch, options, &spare);
     if (status != MMK_OK)
         return status;
     matrix8_layout(p, &scratch);
-    threads_run(p->threads, take_part, p);
+    threads_run(thread_count(p, options), packed_part, p);
     scratch_close(&scratch);
     return MMK_OK;
 }
@@ -258,5 +261,6 @@ enum mmk_status matrix8(enum mmk_similarity similarity, const struct mmk_matrix 
     p.groups = tile8_groups(p.tile, p.d);
     p.left = (struct side){.rows = &p.x, .pitch = p.tile->mr, .other = p.tile->bias};
     p.right = (struct side){.rows = &p.y, .pitch = TILE8_PANEL, .bias = p.tile->bias};
-    return matrix8_call(&p, options);
+    bool unpacked = p.x.rows <= MATRIX_UNPACKED_ROWS || p.y.rows == 0;
+    return unpacked ? unpacked_call(&p, options) : packed_call(&p, options);
 }

@@ -15,6 +15,7 @@
 #include "../../kernels/pair/pair.h"
 #include "../../kernels/query/query.h"
 #include "../../kernels/search/search.h"
+#include "../../kernels/tile8/tile8.h"
 #include "../../ref/sweep.h"
 
 #include <stdio.h>
@@ -23,9 +24,10 @@
     "infonce_forward infonce_forward_backward infonce_backward multi_infonce_forward_backward "    \
     "infonce_negatives_forward_backward sigmoid_forward_backward csd_sigmoid_forward_backward "    \
     "uniformity_forward_backward "
-#define MATRICES "dot_matrix cosine_matrix neg_sq_l2_matrix gallery_matrix "
-#define SEARCHES "search search_both gallery_search coded_search "
-#define QUERIES  "dot_query cosine_query cosine_query_norms neg_sq_l2_query squared_norms "
+#define MATRICES    "dot_matrix cosine_matrix neg_sq_l2_matrix gallery_matrix "
+#define MATRICES_I8 "dot_matrix_i8 scaled_dot_matrix_i8 cosine_matrix_i8 neg_sq_l2_matrix_i8 "
+#define SEARCHES    "search search_both gallery_search coded_search "
+#define QUERIES     "dot_query cosine_query cosine_query_norms neg_sq_l2_query squared_norms "
 
 /* Candidates of one row or column, as search.c and topk_stream.c lay them out: twice k and a
  * strip's room, with a margin, 8 bytes each. */
@@ -55,13 +57,18 @@ static const struct brink {
     {MATRICES SEARCHES LOSSES, 'm', TILE_BLOCK_ROWS, {.n = 5, .d = 3, .k = 2}, 0},
     {MATRICES SEARCHES LOSSES, 'n', TILE_BLOCK_COLS, {.m = 3, .d = 2, .k = 4}, 0},
     {MATRICES SEARCHES LOSSES, 'd', TILE_DEPTH, {.m = 3, .n = 5, .k = 2}, 0},
+    {MATRICES_I8, 'm', TILE_BLOCK_ROWS, {.n = 5, .d = 3}, 0},
+    {MATRICES_I8, 'n', TILE_BLOCK_COLS, {.m = 3, .d = 2}, 0},
+    {MATRICES_I8, 'n', TILE8_PANEL, {.m = TILE8_MAX_MR + 1, .d = 9}, 0},
+    {MATRICES_I8, 'm', TILE8_MAX_MR, {.n = TILE8_PANEL + 1, .d = 67}, 0},
+    {MATRICES_I8, 'm', MATRIX_UNPACKED_ROWS, {.n = TILE_BLOCK_COLS + 1, .d = 67}, 0},
     {MATRICES SEARCHES LOSSES, 'd', TILE_DEPTH, {.m = 15, .n = 34, .k = 2}, SLOW},
     /* What is packed at a time: MATRIX_SUPER_ROWS, MATRIX_SUPER_COLS, SEARCH_SUPER_ROWS,
      * SEARCH_CHUNK_COLS, HELD_ROWS, HELD_COLS, GRADIENT_ROWS; rows taken unpacked:
      * MATRIX_UNPACKED_ROWS, SEARCH_UNPACKED_ROWS. */
-    {MATRICES, 'm', MATRIX_SUPER_ROWS, {.n = 3, .d = 2}, 0},
-    {MATRICES, 'n', MATRIX_SUPER_COLS, {.m = 3, .d = 2}, 0},
-    {MATRICES, 'n', MATRIX_SUPER_COLS, {.m = TILE_BLOCK_ROWS + 1, .d = 2}, SLOW},
+    {MATRICES MATRICES_I8, 'm', MATRIX_SUPER_ROWS, {.n = 3, .d = 2}, 0},
+    {MATRICES MATRICES_I8, 'n', MATRIX_SUPER_COLS, {.m = 3, .d = 2}, 0},
+    {MATRICES MATRICES_I8, 'n', MATRIX_SUPER_COLS, {.m = TILE_BLOCK_ROWS + 1, .d = 2}, SLOW},
     {SEARCHES, 'm', SEARCH_SUPER_ROWS, {.n = 3, .d = 2, .k = 2}, SLOW},
     {SEARCHES, 'n', SEARCH_CHUNK_COLS, {.m = 3, .d = 2, .k = 7}, 0},
     {SEARCHES, 'n', SEARCH_CHUNK_COLS, {.m = TILE_BLOCK_ROWS + 1, .d = 2, .k = 7}, SLOW},
@@ -192,8 +199,8 @@ static const struct brink {
      {.m = BEYOND_16, .n = 3, .d = 1, .k = 2},
      SLOW},
     {"retrieval_metrics ", '=', 0, {.m = BEYOND_16, .n = 3, .k = 2}, 0},
-    {MATRICES SEARCHES, '=', 0, {.m = BEYOND_16, .n = 2, .d = 1, .k = 2}, SLOW},
-    {MATRICES SEARCHES QUERIES, '=', 0, {.m = 2, .n = BEYOND_16, .d = 1, .k = 2}, SLOW},
+    {MATRICES MATRICES_I8 SEARCHES, '=', 0, {.m = BEYOND_16, .n = 2, .d = 1, .k = 2}, SLOW},
+    {MATRICES MATRICES_I8 SEARCHES QUERIES, '=', 0, {.m = 2, .n = BEYOND_16, .d = 1, .k = 2}, SLOW},
     {"logsumexp exp dot_pair cosine_pair neg_sq_l2_pair dot_rows cosine_rows neg_sq_l2_rows "
      "normalize_rows " MATRICES SEARCHES QUERIES LOSSES,
      '=',

@@ -5,6 +5,7 @@
 #include "../../kernels/codes/codes.h"
 #include "../../kernels/exp/exp.h"
 #include "../../kernels/infonce/infonce.h"
+#include "../../kernels/int8/int8.h"
 #include "../../kernels/isa/decode.h"
 #include "../../kernels/isa/isa.h"
 #include "../../kernels/isa/machine.h"
@@ -13,6 +14,7 @@
 #include "../../kernels/rows/autovec.h"
 #include "../../kernels/search/search.h"
 #include "../../kernels/tile/tile.h"
+#include "../../kernels/tile8/tile8.h"
 #include "../../kernels/topk/topk.h"
 
 #include <assert.h>

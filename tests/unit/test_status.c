@@ -439,10 +439,13 @@ enum {
     ENCODE = 1 << 24,
     MATRIX_CODED = 1 << 25,
     SEARCH_CODED = 1 << 26,
-    FUNCTIONS = 27,
+    MATRIX_I8 = 1 << 27,  /* rows of int8, */
+    MATRIX_I32 = 1 << 28, /* and their products as integers */
+    FUNCTIONS = 29,
+    MATRICES_I8 = MATRIX_I8 | MATRIX_I32,
     PACK = PACK_ROWS | ENCODE,
     QUERIES = QUERY | QUERY_NORMS,
-    MATRICES = MATRIX_ROWS | MATRIX_PACKED | MATRIX_CODED,
+    MATRICES = MATRIX_ROWS | MATRIX_PACKED | MATRIX_CODED | MATRICES_I8,
     SEARCHES = SEARCH_ROWS | SEARCH_PACKED | SEARCH_CODED,
     PACKEDS = MATRIX_PACKED | SEARCH_PACKED | MATRIX_CODED | SEARCH_CODED,
     INFONCE = ONE_TO_ONE | TARGETS | NEGATIVES | BACKWARD,
@@ -454,11 +457,12 @@ enum {
     WITH_OFFSET = ONE_TO_ONE | NEGATIVES | BACKWARD | SIGMOID | CSD,
     FORWARD = ONE_TO_ONE | TARGETS | NEGATIVES | UNIFORMITY,
     X = MATRICES | ROW_PAIRS | NORMALIZE | LOSSES | SEARCHES, /* rows of a matrix */
-    Y = QUERIES | SQUARED_NORMS | MATRIX_ROWS | ROW_PAIRS | PACK | LOSSES | SEARCH_ROWS,
+    Y = QUERIES | SQUARED_NORMS | MATRIX_ROWS | ROW_PAIRS | PACK | LOSSES | SEARCH_ROWS |
+        MATRICES_I8,
     SIMILARITIES = PAIR | QUERIES | MATRICES | ROW_PAIRS | PACK | (LOSSES & ~CSD) | SEARCHES,
     STRUCTS = LOSSES | SEARCHES | RETRIEVAL,
     WITH_OPTIONS = MATRICES | ROW_PAIRS | PACK | LOSSES | TOPK_ROWS | SEARCHES,
-    WITH_ORIGIN = WITH_OPTIONS & ~(PACKEDS | TOPK_ROWS | PAIRED), /* for MMK_NEG_SQ_L2 */
+    WITH_ORIGIN = WITH_OPTIONS & ~(PACKEDS | TOPK_ROWS | PAIRED | MATRICES_I8), /* neg_sq_l2 */
     ALL = (1 << FUNCTIONS) - 1
 };
 
@@ -493,6 +497,8 @@ static const struct {
     {"gallery_encode", call_gallery_encode},
     {"similarity_matrix coded", call_matrix_coded},
     {"search coded", call_search_coded},
+    {"similarity_matrix of int8", call_matrix},
+    {"similarity_matrix to int32", call_matrix},
 };
 
 /* Right arguments for one function: what it does not take is left out. */
@@ -534,6 +540,12 @@ static void set_right_for(struct arguments *a, int f)
     }
     if (function & (QUERIES | SQUARED_NORMS))
         a->to.values = out.result;
+    if (function & MATRICES_I8)
+        a->x.type = a->y.type = MMK_I8;
+    if (function & MATRIX_I32) {
+        a->similarity = MMK_DOT;
+        a->result.type = MMK_I32;
+    }
 }
 
 /* ---- The ways to spoil them ------------------------------------------------------------------ */
@@ -613,6 +625,10 @@ SPOIL(result_type, a->result.type = (enum mmk_type)1)
 SPOIL(out_type, a->out.type = (enum mmk_type)1)
 SPOIL(dx_type, a->dx.type = (enum mmk_type)1)
 SPOIL(dy_type, a->dy.type = (enum mmk_type)1)
+SPOIL(x_of_floats, a->x.type = MMK_F32)
+SPOIL(y_of_floats, a->y.type = MMK_F32)
+SPOIL(y_of_int32, a->y.type = MMK_I32)
+SPOIL(result_of_int32, a->result.type = MMK_I32)
 SPOIL(x_row_scales, a->x.row_scales = in_x)
 SPOIL(y_row_scales, a->y.row_scales = in_x)
 SPOIL(x_packed, a->x.data = NULL; a->x.packed = (const struct mmk_gallery *)workspace)
@@ -686,6 +702,7 @@ SPOIL(small_ld_for_x, a->for_x.leading_dimension = K - 1)
 SPOIL(small_ld_for_y, a->for_y.leading_dimension = K - 1)
 
 /* Sizes. */
+SPOIL(d_beyond_int8, set_shape(a, M, N, 131072))
 SPOIL(huge_d, set_shape(a, M, N, HUGE_SIZE))
 SPOIL(big_d, set_shape(a, M, N, BIG_SIZE))
 SPOIL(huge_m, set_shape(a, HUGE_SIZE, HUGE_SIZE + N, D))
@@ -869,17 +886,27 @@ static const struct {
     CASE(for_y_reserved, SEARCH_ROWS, MMK_ERR_RESERVED, "for_y.reserved[0]"),
     CASE(options_reserved, WITH_OPTIONS, MMK_ERR_RESERVED, "options.reserved[2]"),
 
-    CASE(x_type, X, MMK_ERR_TYPE, "x.type 1 MMK_I8 MMK_F32"),
-    CASE(y_type, Y, MMK_ERR_TYPE, "y.type 7 MMK_F32"),
+    CASE(x_type, X & ~MATRICES, MMK_ERR_TYPE, "x.type 1 MMK_I8 MMK_F32"),
+    CASE(x_type, MATRICES & ~MATRICES_I8, MMK_ERR_TYPE, "y.type 0 MMK_F32 MMK_I8"),
+    CASE(x_of_floats, MATRICES_I8, MMK_ERR_TYPE, "y.type 1 MMK_I8 MMK_F32"),
+    CASE(y_type, Y & ~MATRICES_I8, MMK_ERR_TYPE, "y.type 7 MMK_F32"),
+    CASE(y_type, MATRICES_I8, MMK_ERR_TYPE, "y.type 7 MMK_I8"),
+    CASE(y_of_floats, MATRICES_I8, MMK_ERR_TYPE, "y.type 0 MMK_F32 MMK_I8"),
+    CASE(y_of_int32, MATRICES_I8, MMK_ERR_TYPE, "y.type 2 MMK_I32 MMK_I8"),
     CASE(scores_type, TOPK_ROWS, MMK_ERR_TYPE, "scores.type 1"),
     CASE(negatives_type, NEGATIVES, MMK_ERR_TYPE, "negatives.type 1"),
     CASE(log_variance_y_type, CSD, MMK_ERR_TYPE, "log_variance_y.type 1"),
     CASE(result_type, MATRICES, MMK_ERR_TYPE, "result.type 1"),
+    CASE(result_of_int32, MATRICES & ~MATRIX_I32, MMK_ERR_TYPE, "result.type 2 MMK_I32 MMK_F32"),
     CASE(out_type, NORMALIZE, MMK_ERR_TYPE, "out.type 1"),
     CASE(dx_type, LOSSES, MMK_ERR_TYPE, "dx.type 1"),
     CASE(dy_type, LOSSES, MMK_ERR_TYPE, "dy.type 1"),
-    CASE(x_row_scales, X, MMK_ERR_TYPE, "x.row_scales"),
-    CASE(y_row_scales, Y, MMK_ERR_TYPE, "y.row_scales"),
+    CASE(x_row_scales, X & ~MATRICES_I8, MMK_ERR_TYPE, "x.row_scales"),
+    CASE(y_row_scales, Y & ~MATRICES_I8, MMK_ERR_TYPE, "y.row_scales"),
+    CASE(x_row_scales, MATRIX_I32, MMK_ERR_CONFLICT, "x.row_scales MMK_I32"),
+    CASE(y_row_scales, MATRIX_I32, MMK_ERR_CONFLICT, "y.row_scales MMK_I32"),
+    FINE(x_row_scales, MATRIX_I8),
+    FINE(y_row_scales, MATRIX_I8),
 
     CASE(x_packed, X, MMK_ERR_GALLERY, "x packed"),
     CASE(y_packed, Y & ~(MATRIX_ROWS | SEARCH_ROWS), MMK_ERR_GALLERY, "y packed"),
@@ -967,7 +994,8 @@ static const struct {
     CASE(huge_d, PAIR | EXP | LOGSUMEXP, MMK_ERR_SIZE, "x 9223372036854775808"),
     CASE(huge_d, X & ~PACKEDS, MMK_ERR_SIZE, "x 9223372036854775808"),
     CASE(huge_d, QUERIES | SQUARED_NORMS | PACK, MMK_ERR_SIZE, "y 9223372036854775808"),
-    CASE(big_d, X & ~PACKEDS, MMK_ERR_SIZE, "x 3 2305843009213693952"),
+    CASE(big_d, X & ~(PACKEDS | MATRICES_I8), MMK_ERR_SIZE, "x 3 2305843009213693952"),
+    CASE(d_beyond_int8, MATRICES_I8, MMK_ERR_SIZE, "x.columns 131072 131071"),
     CASE(big_d, QUERIES | SQUARED_NORMS | PACK, MMK_ERR_SIZE, "y 5 2305843009213693952"),
     CASE(huge_m_of_nothing, ROW_PAIRS, MMK_ERR_SIZE, "result 9223372036854775808"),
     CASE(huge_m, (X & ~ALIGNMENT), MMK_ERR_SIZE, "x 9223372036854775808 4"),
@@ -976,8 +1004,8 @@ static const struct {
     CASE(huge_n, Y, MMK_ERR_SIZE, "y 9223372036854775808 4"),
     CASE(huge_ldx, X, MMK_ERR_SIZE, "x 3 9223372036854775808"),
     CASE(huge_ldy, Y, MMK_ERR_SIZE, "y 9223372036854775808"),
-    CASE(big_ldx, X, MMK_ERR_SIZE, "x 3 2305843009213693952"),
-    CASE(big_ldy, Y, MMK_ERR_SIZE, "y 2305843009213693952"),
+    CASE(big_ldx, X & ~MATRICES_I8, MMK_ERR_SIZE, "x 3 2305843009213693952"),
+    CASE(big_ldy, Y & ~MATRICES_I8, MMK_ERR_SIZE, "y 2305843009213693952"),
     CASE(big_ld_of_scores, TOPK_ROWS, MMK_ERR_SIZE, "scores 3 2305843009213693952"),
     CASE(big_ld_of_negatives, NEGATIVES, MMK_ERR_SIZE, "negatives 2 2305843009213693952"),
     CASE(huge_ldresult, MATRICES, MMK_ERR_SIZE, "result 3 9223372036854775808"),
@@ -1053,6 +1081,7 @@ static const struct {
 
     CASE(origin_given, WITH_OPTIONS & ~CSD, MMK_ERR_CONFLICT, "options.origin"),
     CASE(right_origin, ALIGNMENT, MMK_ERR_CONFLICT, "options.origin mmk_alignment"),
+    CASE(right_origin, MATRICES_I8, MMK_ERR_CONFLICT, "options.origin MMK_I8"),
     CASE(right_origin, ROW_PAIRS, MMK_ERR_CONFLICT, "options.origin mmk_similarity_rows"),
     CASE(nan_in_origin, WITH_ORIGIN, MMK_ERR_ORIGIN, "options.origin[3] nan"),
     CASE(great_origin, WITH_ORIGIN, MMK_ERR_ORIGIN, "options.origin[0] -1.26765e+30"),
