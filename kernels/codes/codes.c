@@ -1,7 +1,8 @@
 /* codes.c - codes in the order in which the product reads them.
  * SPDX-License-Identifier: MIT
  *
- * Bound by moving single quads to their places in a panel, one a clock: a quarter clock a column.
+ * Bound, of the left side, by moving single quads to their places, one a clock: a quarter clock a
+ * column. The right side is packed as that of any product of int8.
  */
 #include "codes.h"
 
@@ -11,39 +12,30 @@
 void codes_put_left(const struct codes_ops *ops, size_t d, const struct codes_left *left, size_t r,
                     struct codes_scale scale, const int8_t *row)
 {
-    size_t quads = codes_quads(d), strip = r / ops->mr;
-    int8_t *out = left->codes + (strip * quads * ops->mr + r % ops->mr) * 4;
+    size_t quads = codes_quads(d), mr = ops->tile->mr, strip = r / mr;
+    int8_t *out = left->codes + (strip * quads * mr + r % mr) * 4;
     int32_t sum = 0;
-    for (size_t q = 0; q < quads; q++, row += 4, out += 4 * ops->mr) {
+    for (size_t q = 0; q < quads; q++, row += 4, out += 4 * mr) {
         memcpy(out, row, 4);
         sum += row[0] + row[1] + row[2] + row[3];
     }
     bool usable = scale.step > 0 && scale.error < INFINITY;
     float up = (1 + 0x1p-20f) / scale.step;
-    left->start[r] = -(int32_t)ops->bias * sum;
+    left->start[r] = -(int32_t)ops->tile->bias * sum;
     left->per_step[r] = usable ? 1 / scale.step : 0;
     left->norm[r] = usable ? scale.norm * up : 0;
     float error = usable ? scale.error * up : 0;
-    if (r % ops->mr == 0 || error > left->error[strip])
+    if (r % mr == 0 || error > left->error[strip])
         left->error[strip] = error;
 }
 
 void codes_put_panel(const struct codes_ops *ops, size_t d, size_t count, const int8_t *rows,
                      uint8_t *panel)
 {
-    size_t quads = codes_quads(d), pitch = codes_row_bytes(d);
-    const uint32_t bias = 0x01010101u * (uint32_t)ops->bias;
+    const int8_t *row[CODES_PANEL];
     for (size_t r = 0; r < count; r++)
-        for (size_t q = 0; q < quads; q++) {
-            uint32_t four;
-            memcpy(&four, rows + r * pitch + 4 * q, 4);
-            /* adds 128, or nothing, to each byte */
-            four ^= bias;
-            memcpy(panel + (q * CODES_PANEL + r) * 4, &four, 4);
-        }
-    for (size_t r = count; r < CODES_PANEL; r++)
-        for (size_t q = 0; q < quads; q++)
-            memcpy(panel + (q * CODES_PANEL + r) * 4, &bias, 4);
+        row[r] = rows + r * codes_row_bytes(d);
+    ops->tile->pack(count, row, d, CODES_PANEL, ops->tile->bias, panel);
 }
 
 void codes_put_scales(size_t d, struct codes_right *right, size_t first, size_t count,

@@ -23,18 +23,18 @@
  * that is exact; one with a NaN, which comes after all others, has off -Inf, and passes no row of X
  * that has codes.
  *
- *   codes.c                rows to codes, in the order in which the product reads them
+ *   codes.c                codes of rows in the order in which the product reads them
  *   codes_<isa>.c          the table; its head says what bounds the product
  *   codes_by_rows.h        what most of them share
  *
- * Left codes: strips of mr rows, [strip][quad][mr][4] signed bytes, a quad being four columns; rows
- * and columns that are missing are 0. Right codes: panels of CODES_PANEL rows,
- * [panel][quad][CODES_PANEL][4] bytes, to each of which `bias` is added.
+ * Left codes are strips and right codes panels of tile8/tile8.h, a group being a quad of four
+ * columns. Columns that are missing are 0, or bias; rows that are missing are any.
  */
 #ifndef MMK_CODES_H
 #define MMK_CODES_H
 
 #include "../call/size.h"
+#include "../tile8/tile8.h"
 
 #include <math.h>
 #include <stdbool.h>
@@ -42,7 +42,12 @@
 
 /* The greatest mr of any ISA, rows of a panel, and the longest rows: a sum of d 127 255 fits 32
  * bits. */
-enum { CODES_MAX_MR = 14, CODES_SCREENED = 84, CODES_PANEL = 32, CODES_MAX_COLUMNS = 1 << 16 };
+enum {
+    CODES_MAX_MR = TILE8_MAX_MR,
+    CODES_SCREENED = 84,
+    CODES_PANEL = TILE8_PANEL,
+    CODES_MAX_COLUMNS = 1 << 16
+};
 
 /* How much of u X Y is added for the chain's roundings and those of the bound itself. */
 #define CODES_SPARE(d) (2 * (float)(d) + 128)
@@ -79,8 +84,9 @@ struct codes_pair {
 };
 
 struct codes_ops {
-    size_t mr; /* rows of a strip, a divisor of CODES_SCREENED */
-    size_t bias;
+    /* The product, which takes groups of four columns: how strips and panels lie. Its mr is a
+     * divisor of CODES_SCREENED. */
+    const struct tile8_ops *tile;
     /* The codes of a row, and zeros up to codes_row_bytes(d). */
     struct codes_scale (*quantize)(size_t d, const float *row, int8_t *codes);
     /* Of the rows [first, first + rows) of the left side, first a multiple of mr, and the first

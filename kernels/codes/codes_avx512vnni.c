@@ -1,17 +1,15 @@
-/* codes_avx512vnni.c - codes of 8 bits, AVX-512 with VNNI: register tile 14 x 32.
+/* codes_avx512vnni.c - codes of 8 bits, AVX-512 with VNNI.
  * SPDX-License-Identifier: MIT
  *
- * Registers   28 accumulators of 16 sums, 2 of B, 1 broadcast of A: 31 of 32 zmm.
- * Bound by    vpdpbusd, of 64 products: 28 a step of four columns against 16 loads. Zen 5 starts
- *             two a clock, as many as FMAs, so four times the products of the f32 tile.
- * Signs       vpdpbusd multiplies unsigned by signed bytes: B has 128 added, which the start of the
- *             sums takes back.
+ * Bound by the product (tile8_avx512vnni.c), whose sums are held against the bound in the registers
+ * that they were made in.
  */
 #include "codes.h"
 
 #include "../simd/avx512.h"
+#include "../tile8/tile8_avx512vnni.h"
 
-enum { MR = 14, BIAS = 128, STRIPS = CODES_SCREENED / MR };
+enum { MR = TILE8_MR_AVX512VNNI, STRIPS = CODES_SCREENED / MR };
 
 static struct codes_scale codes_quantize_avx512vnni(size_t d, const float *row, int8_t *codes)
 {
@@ -69,27 +67,12 @@ struct codes_bounds_avx512vnni {
 /* Which columns pass, as bits for each row. The bound is evaluated in place of the sums: with eight
  * registers more, or a pass over sums in memory, d = 128 takes 1.1 times as long. */
 static inline __attribute__((always_inline)) void
-codes_accumulate_avx512vnni(size_t rows, bool adds, size_t quads, const int8_t *a,
-                            const int32_t *start, const uint8_t *b,
-                            const struct codes_bounds_avx512vnni *bounds, uint32_t *passes)
+codes_passes_avx512vnni(size_t rows, bool adds, size_t quads, const uint8_t *a,
+                        const int32_t *start, const uint8_t *b,
+                        const struct codes_bounds_avx512vnni *bounds, uint32_t *passes)
 {
     __m512i acc[MR][2];
-#pragma GCC unroll 14
-    for (size_t r = 0; r < rows; r++)
-        acc[r][0] = acc[r][1] = _mm512_set1_epi32(start[r]);
-    for (size_t q = 0; q < quads; q++) {
-        __m512i b0 = _mm512_loadu_si512(b), b1 = _mm512_loadu_si512(b + 64);
-#pragma GCC unroll 14
-        for (size_t r = 0; r < rows; r++) {
-            int32_t four;
-            memcpy(&four, a + 4 * r, 4);
-            __m512i ar = _mm512_set1_epi32(four);
-            acc[r][0] = _mm512_dpbusd_epi32(acc[r][0], b0, ar);
-            acc[r][1] = _mm512_dpbusd_epi32(acc[r][1], b1, ar);
-        }
-        a += 4 * MR;
-        b += 4 * CODES_PANEL;
-    }
+    tile8_accumulate_avx512vnni(rows, quads, a, start, b, acc);
     /* gcc 12 would keep the sums in memory: what comes after the loop is not to be known in it. */
 #pragma GCC unroll 14
     for (size_t r = 0; r < rows; r++)
@@ -115,16 +98,16 @@ codes_accumulate_avx512vnni(size_t rows, bool adds, size_t quads, const int8_t *
 }
 
 static __attribute__((noinline)) void
-codes_tile_avx512vnni(size_t rows, bool adds, size_t quads, const int8_t *a, const int32_t *start,
+codes_tile_avx512vnni(size_t rows, bool adds, size_t quads, const uint8_t *a, const int32_t *start,
                       const uint8_t *b, const struct codes_bounds_avx512vnni *bounds,
                       uint32_t *passes)
 {
     if (adds)
-        codes_accumulate_avx512vnni(MR, true, quads, a, start, b, bounds, passes);
+        codes_passes_avx512vnni(MR, true, quads, a, start, b, bounds, passes);
     else if (rows > 8)
-        codes_accumulate_avx512vnni(MR, false, quads, a, start, b, bounds, passes);
+        codes_passes_avx512vnni(MR, false, quads, a, start, b, bounds, passes);
     else
-        codes_accumulate_avx512vnni(8, false, quads, a, start, b, bounds, passes);
+        codes_passes_avx512vnni(8, false, quads, a, start, b, bounds, passes);
 }
 
 static size_t codes_screen_avx512vnni(size_t quads, const struct codes_left *left, size_t first,
@@ -156,8 +139,9 @@ static size_t codes_screen_avx512vnni(size_t quads, const struct codes_left *lef
         bounds.least = thresholds[s];
         bounds.norm = left->norm + r;
         bounds.per_step = left->per_step + r;
-        codes_tile_avx512vnni(rows - s * MR, adds, quads, left->codes + r * quads * 4,
-                              left->start + r, right->codes + col * quads * 4, &bounds, passes[s]);
+        codes_tile_avx512vnni(rows - s * MR, adds, quads,
+                              (const uint8_t *)left->codes + r * quads * 4, left->start + r,
+                              right->codes + col * quads * 4, &bounds, passes[s]);
     }
     for (size_t s = 0; s * MR < rows; s++) {
         const __mmask16 here = simd_first(rows - s * MR < MR ? rows - s * MR : MR);
@@ -191,8 +175,7 @@ static int32_t codes_dot_avx512vnni(size_t bytes, const int8_t *a, int32_t start
 }
 
 const struct codes_ops codes_ops_avx512vnni = {
-    .mr = MR,
-    .bias = BIAS,
+    .tile = &tile8_ops_avx512vnni,
     .quantize = codes_quantize_avx512vnni,
     .screen = codes_screen_avx512vnni,
     .dot = codes_dot_avx512vnni,

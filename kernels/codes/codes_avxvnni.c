@@ -1,17 +1,11 @@
-/* codes_avxvnni.c - codes of 8 bits, AVX2 with AVX-VNNI: register tile 6 x 16.
+/* codes_avxvnni.c - codes of 8 bits, AVX2 with AVX-VNNI.
  * SPDX-License-Identifier: MIT
  *
- * Registers   12 accumulators of 8 sums, 2 of B, 1 broadcast of A: 15 of 16 ymm. A panel is taken
- *             in two halves.
- * Bound by    vpdpbusd, of 32 products: 12 a step of four columns against 8 loads. Where it starts
- *             as often as FMAs do these are four times the products of the f32 tile.
- * Signs       as in codes_avx512vnni.c: B has 128 added.
+ * Bound by the product (tile8_avxvnni.c).
  */
 #include "codes_by_rows.h"
 
 #include "../simd/avx2.h"
-
-enum { MR = 6, HALF = CODES_PANEL / 2, BIAS = 128 };
 
 static struct codes_scale codes_quantize_avxvnni(size_t d, const float *row, int8_t *codes)
 {
@@ -53,47 +47,6 @@ static struct codes_scale codes_quantize_avxvnni(size_t d, const float *row, int
     return (struct codes_scale){step, error, norm};
 }
 
-/* c[r][0..HALF) for the columns of b, a panel or its second half. */
-static inline __attribute__((always_inline)) void
-codes_accumulate_avxvnni(size_t rows, size_t quads, const int8_t *a, const int32_t *start,
-                         const uint8_t *b, int32_t *c)
-{
-    __m256i acc[MR][2];
-#pragma GCC unroll 6
-    for (size_t r = 0; r < rows; r++)
-        acc[r][0] = acc[r][1] = _mm256_set1_epi32(start[r]);
-    for (size_t q = 0; q < quads; q++) {
-        __m256i b0 = _mm256_loadu_si256((const __m256i *)(const void *)b);
-        __m256i b1 = _mm256_loadu_si256((const __m256i *)(const void *)(b + 32));
-#pragma GCC unroll 6
-        for (size_t r = 0; r < rows; r++) {
-            int32_t four;
-            memcpy(&four, a + 4 * r, 4);
-            __m256i ar = _mm256_set1_epi32(four);
-            acc[r][0] = _mm256_dpbusd_avx_epi32(acc[r][0], b0, ar);
-            acc[r][1] = _mm256_dpbusd_avx_epi32(acc[r][1], b1, ar);
-        }
-        a += 4 * MR;
-        b += 4 * CODES_PANEL;
-    }
-#pragma GCC unroll 6
-    for (size_t r = 0; r < rows; r++) {
-        _mm256_storeu_si256((__m256i *)(void *)(c + r * CODES_PANEL), acc[r][0]);
-        _mm256_storeu_si256((__m256i *)(void *)(c + r * CODES_PANEL + 8), acc[r][1]);
-    }
-}
-
-static __attribute__((noinline)) void codes_product_avxvnni(size_t rows, size_t quads,
-                                                            const int8_t *a, const int32_t *start,
-                                                            const uint8_t *b, int32_t *c)
-{
-    for (size_t half = 0; half < 2; half++, b += 4 * HALF, c += HALF)
-        if (rows > 2)
-            codes_accumulate_avxvnni(MR, quads, a, start, b, c);
-        else
-            codes_accumulate_avxvnni(2, quads, a, start, b, c);
-}
-
 static inline uint32_t codes_pass_avxvnni(const int32_t *c, const struct codes_row *row)
 {
     const __m256 norm = _mm256_set1_ps(row->norm), per_step = _mm256_set1_ps(row->per_step);
@@ -119,8 +72,8 @@ static size_t codes_screen_avxvnni(size_t quads, const struct codes_left *left, 
                                    size_t cols, bool adds, const float *least,
                                    struct codes_pair *pairs)
 {
-    return codes_screen_by_rows(MR, codes_product_avxvnni, codes_pass_avxvnni, quads, left, first,
-                                rows, right, col, cols, adds, least, pairs);
+    return codes_screen_by_rows(TILE8_MR_AVXVNNI, &tile8_ops_avxvnni, codes_pass_avxvnni, quads,
+                                left, first, rows, right, col, cols, adds, least, pairs);
 }
 
 static int32_t codes_dot_avxvnni(size_t bytes, const int8_t *a, int32_t start, const int8_t *b)
@@ -143,8 +96,7 @@ static int32_t codes_dot_avxvnni(size_t bytes, const int8_t *a, int32_t start, c
 }
 
 const struct codes_ops codes_ops_avxvnni = {
-    .mr = MR,
-    .bias = BIAS,
+    .tile = &tile8_ops_avxvnni,
     .quantize = codes_quantize_avxvnni,
     .screen = codes_screen_avxvnni,
     .dot = codes_dot_avxvnni,

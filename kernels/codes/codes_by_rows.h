@@ -1,4 +1,4 @@
-/* codes_by_rows.h - the screen of tables whose product leaves its sums in memory (internal).
+/* codes_by_rows.h - the screen of tables that leave a product's sums in memory (internal).
  * SPDX-License-Identifier: MIT
  *
  * A strip's sums are made, and then each row of them is held against its threshold: some 5
@@ -9,11 +9,6 @@
 #define MMK_CODES_BY_ROWS_H
 
 #include "codes.h"
-
-/* c[r][0..CODES_PANEL) = start[r] + sum over quads of a b, for r < rows <= mr, and maybe for the
- * other rows up to mr. */
-typedef void codes_product(size_t rows, size_t quads, const int8_t *a, const int32_t *start,
-                           const uint8_t *b, int32_t *c);
 
 /* What a row of sums is held against. */
 struct codes_row {
@@ -28,7 +23,7 @@ struct codes_row {
 typedef uint32_t codes_pass(const int32_t *c, const struct codes_row *row);
 
 static inline __attribute__((always_inline)) size_t
-codes_screen_by_rows(size_t mr, codes_product *product, codes_pass *pass, size_t quads,
+codes_screen_by_rows(size_t mr, const struct tile8_ops *tile, codes_pass *pass, size_t quads,
                      const struct codes_left *left, size_t first, size_t rows,
                      const struct codes_right *right, size_t col, size_t cols, bool adds,
                      const float *least, struct codes_pair *pairs)
@@ -47,8 +42,8 @@ codes_screen_by_rows(size_t mr, codes_product *product, codes_pass *pass, size_t
         const float error = left->error[strip / mr];
         for (size_t j = 0; j < CODES_PANEL; j++)
             base[j] = error * right->reach[col + j];
-        product(here, quads, left->codes + strip * quads * 4, left->start + strip,
-                right->codes + col * quads * 4, c);
+        tile->product(here, quads, (const uint8_t *)left->codes + strip * quads * 4,
+                      left->start + strip, right->codes + col * quads * 4, c, CODES_PANEL);
         for (size_t r = 0; r < here; r++) {
             row.norm = left->norm[strip + r];
             row.per_step = left->per_step[strip + r];

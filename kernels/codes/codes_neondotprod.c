@@ -1,17 +1,11 @@
-/* codes_neondotprod.c - codes of 8 bits, NEON with dot products (Armv8.2): register tile 12 x 8.
+/* codes_neondotprod.c - codes of 8 bits, NEON with dot products (Armv8.2).
  * SPDX-License-Identifier: MIT
  *
- * Registers   24 accumulators of 4 sums, 2 of B, 3 of A, whose lanes sdot takes: 29 of 32. A panel
- *             is taken in four parts.
- * Bound by    sdot, of 16 products: 24 a step of four columns against 5 loads. Where it starts as
- *             often as fmla these are four times the products of the f32 tile; not timed.
- * Signs       sdot multiplies signed bytes: nothing is added.
+ * Bound by the product (tile8_neondotprod.c); not timed.
  */
 #include "codes_by_rows.h"
 
 #include "../simd/neon.h"
-
-enum { MR = 12, PART = 8 };
 
 static struct codes_scale codes_quantize_neondotprod(size_t d, const float *row, int8_t *codes)
 {
@@ -51,49 +45,6 @@ static struct codes_scale codes_quantize_neondotprod(size_t d, const float *row,
     return (struct codes_scale){step, error, norm};
 }
 
-/* c[r][0..PART) for the columns of b, a part of a panel. */
-static inline __attribute__((always_inline)) void
-codes_accumulate_neondotprod(size_t quads, const int8_t *a, const uint8_t *b, int32_t *c)
-{
-    int32x4_t acc[MR][2];
-#pragma GCC unroll 12
-    for (size_t r = 0; r < MR; r++)
-        acc[r][0] = acc[r][1] = vdupq_n_s32(0);
-    for (size_t q = 0; q < quads; q++) {
-        int8x16_t b0 = vreinterpretq_s8_u8(vld1q_u8(b));
-        int8x16_t b1 = vreinterpretq_s8_u8(vld1q_u8(b + 16));
-        int8x16_t rows[3] = {vld1q_s8(a), vld1q_s8(a + 16), vld1q_s8(a + 32)};
-#pragma GCC unroll 3
-        for (size_t g = 0; g < 3; g++) {
-            acc[4 * g][0] = vdotq_laneq_s32(acc[4 * g][0], b0, rows[g], 0);
-            acc[4 * g][1] = vdotq_laneq_s32(acc[4 * g][1], b1, rows[g], 0);
-            acc[4 * g + 1][0] = vdotq_laneq_s32(acc[4 * g + 1][0], b0, rows[g], 1);
-            acc[4 * g + 1][1] = vdotq_laneq_s32(acc[4 * g + 1][1], b1, rows[g], 1);
-            acc[4 * g + 2][0] = vdotq_laneq_s32(acc[4 * g + 2][0], b0, rows[g], 2);
-            acc[4 * g + 2][1] = vdotq_laneq_s32(acc[4 * g + 2][1], b1, rows[g], 2);
-            acc[4 * g + 3][0] = vdotq_laneq_s32(acc[4 * g + 3][0], b0, rows[g], 3);
-            acc[4 * g + 3][1] = vdotq_laneq_s32(acc[4 * g + 3][1], b1, rows[g], 3);
-        }
-        a += 4 * MR;
-        b += 4 * CODES_PANEL;
-    }
-#pragma GCC unroll 12
-    for (size_t r = 0; r < MR; r++) {
-        vst1q_s32(c + r * CODES_PANEL, acc[r][0]);
-        vst1q_s32(c + r * CODES_PANEL + 4, acc[r][1]);
-    }
-}
-
-static __attribute__((noinline)) void codes_product_neondotprod(size_t rows, size_t quads,
-                                                                const int8_t *a,
-                                                                const int32_t *start,
-                                                                const uint8_t *b, int32_t *c)
-{
-    (void)rows, (void)start; /* all of a strip; signed products start at 0 */
-    for (size_t part = 0; part < CODES_PANEL; part += PART)
-        codes_accumulate_neondotprod(quads, a, b + 4 * part, c + part);
-}
-
 static inline uint32_t codes_pass_neondotprod(const int32_t *c, const struct codes_row *row)
 {
     static const uint32_t bits[4] = {1, 2, 4, 8};
@@ -119,8 +70,9 @@ static size_t codes_screen_neondotprod(size_t quads, const struct codes_left *le
                                        size_t cols, bool adds, const float *least,
                                        struct codes_pair *pairs)
 {
-    return codes_screen_by_rows(MR, codes_product_neondotprod, codes_pass_neondotprod, quads, left,
-                                first, rows, right, col, cols, adds, least, pairs);
+    return codes_screen_by_rows(TILE8_MR_NEONDOTPROD, &tile8_ops_neondotprod,
+                                codes_pass_neondotprod, quads, left, first, rows, right, col, cols,
+                                adds, least, pairs);
 }
 
 static int32_t codes_dot_neondotprod(size_t bytes, const int8_t *a, int32_t start, const int8_t *b)
@@ -136,8 +88,7 @@ static int32_t codes_dot_neondotprod(size_t bytes, const int8_t *a, int32_t star
 }
 
 const struct codes_ops codes_ops_neondotprod = {
-    .mr = MR,
-    .bias = 0,
+    .tile = &tile8_ops_neondotprod,
     .quantize = codes_quantize_neondotprod,
     .screen = codes_screen_neondotprod,
     .dot = codes_dot_neondotprod,

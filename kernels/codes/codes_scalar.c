@@ -9,8 +9,6 @@
 
 #include <string.h>
 
-enum { MR = 4 };
-
 /* To the nearest integer, ties to even, below 2^22. */
 static float codes_rint_scalar(float v)
 {
@@ -40,19 +38,6 @@ static struct codes_scale codes_quantize_scalar(size_t d, const float *row, int8
     return (struct codes_scale){step, codes_root_up(simd_sum64(lane), d) + norm * 0x1p-24f, norm};
 }
 
-static void codes_product_scalar(size_t rows, size_t quads, const int8_t *a, const int32_t *start,
-                                 const uint8_t *b, int32_t *c)
-{
-    for (size_t r = 0; r < rows; r++)
-        for (size_t j = 0; j < CODES_PANEL; j++)
-            c[r * CODES_PANEL + j] = start[r];
-    for (size_t q = 0; q < quads; q++, a += 4 * MR, b += 4 * CODES_PANEL)
-        for (size_t r = 0; r < rows; r++)
-            for (size_t j = 0; j < CODES_PANEL; j++)
-                for (size_t i = 0; i < 4; i++)
-                    c[r * CODES_PANEL + j] += a[4 * r + i] * (int8_t)b[4 * j + i];
-}
-
 static uint32_t codes_pass_scalar(const int32_t *c, const struct codes_row *row)
 {
     uint32_t pass = 0;
@@ -70,8 +55,8 @@ static size_t codes_screen_scalar(size_t quads, const struct codes_left *left, s
                                   size_t cols, bool adds, const float *least,
                                   struct codes_pair *pairs)
 {
-    return codes_screen_by_rows(MR, codes_product_scalar, codes_pass_scalar, quads, left, first,
-                                rows, right, col, cols, adds, least, pairs);
+    return codes_screen_by_rows(TILE8_MR_SCALAR, &tile8_ops_scalar, codes_pass_scalar, quads, left,
+                                first, rows, right, col, cols, adds, least, pairs);
 }
 
 static int32_t codes_dot_scalar(size_t bytes, const int8_t *a, int32_t start, const int8_t *b)
@@ -83,8 +68,7 @@ static int32_t codes_dot_scalar(size_t bytes, const int8_t *a, int32_t start, co
 }
 
 const struct codes_ops codes_ops_scalar = {
-    .mr = MR,
-    .bias = 0,
+    .tile = &tile8_ops_scalar,
     .quantize = codes_quantize_scalar,
     .screen = codes_screen_scalar,
     .dot = codes_dot_scalar,

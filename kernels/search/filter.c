@@ -55,7 +55,7 @@ void filter_hold_rows(const struct filter *filter, const struct tile_operand *x,
                       size_t workers)
 {
     const struct codes_ops *codes = filter->codes;
-    size_t d = filter->d, mr = codes->mr;
+    size_t d = filter->d, mr = codes->tile->mr;
     /* Whole strips: what two workers write is not on one cache line most often. */
     for (size_t strip = worker; strip * mr < rows; strip += workers)
         for (size_t r = strip * mr; r < (strip + 1) * mr; r++) {

@@ -32,8 +32,15 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* The greatest mr of any table, and rows of a panel. */
-enum { TILE8_MAX_MR = 14, TILE8_PANEL = 32 };
+/* The greatest mr of any table, those that codes/ must know at compile time, and rows of a panel. */
+enum {
+    TILE8_MAX_MR = 14,
+    TILE8_MR_SCALAR = 4,
+    TILE8_MR_AVXVNNI = 6,
+    TILE8_MR_AVX512VNNI = 14,
+    TILE8_MR_NEONDOTPROD = 12,
+    TILE8_PANEL = 32
+};
 
 /* Of rows or columns of a tile, of these as many as a panel has. dot: factor is the scale. cosine:
  * f, and square p.p. neg_sq_l2: factor is the scale, of rows twice it, and square its square times

@@ -7,29 +7,18 @@
  * Signs       vpdpbusd multiplies unsigned by signed bytes: B has 128 added, which the start of the
  *             sums takes back. Sums wrap on the way, and are right in the end.
  */
+#include "tile8_avx512vnni.h"
+
 #include "tile8_avx512.h"
 
-enum { MR = 14 };
+enum { MR = TILE8_MR_AVX512VNNI };
 
 static inline __attribute__((always_inline)) void
-tile8_accumulate_avx512vnni(size_t rows, size_t groups, const uint8_t *a, const int32_t *start,
-                            const uint8_t *b, int32_t *c, size_t ldc)
+tile8_rows_avx512vnni(size_t rows, size_t groups, const uint8_t *a, const int32_t *start,
+                      const uint8_t *b, int32_t *c, size_t ldc)
 {
     __m512i acc[MR][2];
-#pragma GCC unroll 14
-    for (size_t r = 0; r < rows; r++)
-        acc[r][0] = acc[r][1] = _mm512_set1_epi32(start[r]);
-    for (size_t g = 0; g < groups; g++, a += 4 * MR, b += 4 * TILE8_PANEL) {
-        __m512i b0 = _mm512_loadu_si512(b), b1 = _mm512_loadu_si512(b + 64);
-#pragma GCC unroll 14
-        for (size_t r = 0; r < rows; r++) {
-            int32_t four;
-            memcpy(&four, a + 4 * r, 4);
-            __m512i ar = _mm512_set1_epi32(four);
-            acc[r][0] = _mm512_dpbusd_epi32(acc[r][0], b0, ar);
-            acc[r][1] = _mm512_dpbusd_epi32(acc[r][1], b1, ar);
-        }
-    }
+    tile8_accumulate_avx512vnni(rows, groups, a, start, b, acc);
 #pragma GCC unroll 14
     for (size_t r = 0; r < rows; r++) {
         _mm512_storeu_si512(c + r * ldc, acc[r][0]);
@@ -41,9 +30,9 @@ static void tile8_product_avx512vnni(size_t rows, size_t groups, const uint8_t *
                                      const int32_t *start, const uint8_t *b, int32_t *c, size_t ldc)
 {
     if (rows > 8)
-        tile8_accumulate_avx512vnni(MR, groups, a, start, b, c, ldc);
+        tile8_rows_avx512vnni(MR, groups, a, start, b, c, ldc);
     else
-        tile8_accumulate_avx512vnni(8, groups, a, start, b, c, ldc);
+        tile8_rows_avx512vnni(8, groups, a, start, b, c, ldc);
 }
 
 static void tile8_pack_avx512vnni(size_t count, const int8_t *const *row, size_t d, size_t pitch,

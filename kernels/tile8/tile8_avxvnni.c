@@ -9,7 +9,7 @@
  */
 #include "tile8_avx2.h"
 
-enum { MR = 6, HALF = TILE8_PANEL / 2 };
+enum { MR = TILE8_MR_AVXVNNI, HALF = TILE8_PANEL / 2 };
 
 /* c[r][0..HALF) for the columns of b, a panel or its second half. */
 static inline __attribute__((always_inline)) void

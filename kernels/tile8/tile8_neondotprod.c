@@ -9,7 +9,7 @@
  */
 #include "tile8_neon.h"
 
-enum { MR = 12, PART = 8 };
+enum { MR = TILE8_MR_NEONDOTPROD, PART = 8 };
 
 /* c[r][0..PART) for the columns of b, a part of a panel. */
 static inline __attribute__((always_inline)) void

@@ -5,7 +5,7 @@
  */
 #include "tile8.h"
 
-enum { MR = 4 };
+enum { MR = TILE8_MR_SCALAR };
 
 static void tile8_pack_scalar(size_t count, const int8_t *const *row, size_t d, size_t pitch,
                               size_t bias, uint8_t *packed)

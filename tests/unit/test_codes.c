@@ -351,7 +351,7 @@ static struct placed place(size_t table, const struct block *b, size_t strips, s
                            const float *add)
 {
     const struct codes_ops *ops = tables[table].ops;
-    size_t d = b->d, mr = ops->mr, quads = codes_quads(d), pitch = codes_row_bytes(d);
+    size_t d = b->d, mr = ops->tile->mr, quads = codes_quads(d), pitch = codes_row_bytes(d);
     size_t all = strips * mr + size_round_up(b->rows, mr), columns = (panels + 1) * CODES_PANEL;
     struct placed p = {
         .b = b,

@@ -549,8 +549,6 @@ static size_t list_rows(struct isa_row rows[ROWS_MAX])
 static bool may_be_missing(const struct isa_row *row, const uintptr_t *word)
 {
     const struct infonce_ops *ops = row->infonce;
-    if (row->codes != NULL && word == (const void *)&row->codes->bias)
-        return true;
     if (row->tile8->bias == 0 &&
         (word == (const void *)&row->tile8->bias || word == (const void *)&row->tile8->sum))
         return true;
