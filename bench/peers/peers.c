@@ -22,7 +22,7 @@ static struct known {
     bool open;
 } known[] = {
     {"openblas", "cosine infonce search", NULL, NULL, false},
-    {"onednn", "cosine infonce search", NULL, NULL, false},
+    {"onednn", "cosine infonce search int8", NULL, NULL, false},
     {"faiss", "topk search", NULL, NULL, false},
     {"simsimd", "cosine", NULL, NULL, false},
     {"usearch", "cosine search", NULL, NULL, false},
