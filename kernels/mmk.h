@@ -259,6 +259,22 @@ MMK_API enum mmk_status mmk_normalize_rows(const struct mmk_matrix *x,
  *                positive. With Inf as a scale NaN or -Inf
  * A row that stands for itself has scale 1. */
 
+/* Rows of floats as codes: x_ik - centre_k, with one rounding v_ik, becomes the code nearest to
+ * v_ik / scale_i, ties to even, with scale_i = max_k |v_ik| / 127. So codes are in [-127, 127], and
+ * one of a row is at an end. A scale below 2^-126, where a float has few digits, is rounded up. A
+ * zero row has scale 0, codes 0 and error 0; one with NaN or Inf, of its own or of an overflow in
+ * v, scale NaN, codes 0 and error NaN. Rows of any other magnitude are safe. A quotient is taken as
+ * a product with a rounded 1 / scale_i: within 5e-5 of a tie either code may be had.
+ *   centre   d floats, taken from every row, or NULL: 0. Distances do not change by it
+ *   codes    out, m x d of MMK_I8, or NULL
+ *   scales   out, m floats, or NULL
+ *   errors   out, m floats, or NULL: not below |x_i - centre - scale_i codes_i|, and above it by a
+ *            factor of 1 + 2^-17 and by 2^-21 sqrt(d + 1) max_k |v_ik| at most, but for denormals
+ * Memory: none. */
+MMK_API enum mmk_status mmk_quantize_rows(const struct mmk_matrix *x, const float *centre,
+                                          const struct mmk_matrix_out *codes, float *scales,
+                                          float *errors);
+
 /* *result = x.y for two vectors of d codes, exactly. */
 MMK_API enum mmk_status mmk_dot_pair_i8(size_t d, const int8_t *x, const int8_t *y,
                                         int32_t *result);

@@ -32,6 +32,7 @@ const struct kernel *const kernels[] = {
     &kernel_neg_sq_l2_matrix_i8,
     &kernel_squared_norms,
     &kernel_normalize_rows,
+    &kernel_quantize_rows,
     &kernel_dot_pair_i8,
     &kernel_scaled_dot_pair_i8,
     &kernel_cosine_pair_i8,

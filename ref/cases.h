@@ -17,6 +17,7 @@ extern const struct kernel kernel_dot_matrix, kernel_cosine_matrix, kernel_neg_s
 extern const struct kernel kernel_dot_matrix_i8, kernel_scaled_dot_matrix_i8;
 extern const struct kernel kernel_cosine_matrix_i8, kernel_neg_sq_l2_matrix_i8;
 extern const struct kernel kernel_normalize_rows;
+extern const struct kernel kernel_quantize_rows;
 extern const struct kernel kernel_dot_pair_i8, kernel_scaled_dot_pair_i8, kernel_cosine_pair_i8;
 extern const struct kernel kernel_neg_sq_l2_pair_i8;
 extern const struct kernel kernel_dot_query_i8, kernel_scaled_dot_query_i8, kernel_cosine_query_i8;

@@ -1,9 +1,12 @@
-/* int8_cases.c - cases of the similarities of rows of codes: pairs, and one with many.
+/* int8_cases.c - cases of rows of codes: made of floats, and their similarities, two by two and one
+ * with many.
  * SPDX-License-Identifier: MIT
  */
 #include "cases.h"
 #include "int8_ref.h"
 #include "sweep.h"
+
+#include <stdio.h>
 
 /* Order of the buffers: with scales, and of the exact products, which have none. */
 enum { X, X_SCALE, Y, Y_SCALE, RESULT };
@@ -112,6 +115,103 @@ static void dot_query_oracle(struct trial *t)
             (double)int8_ref_dot(t->shape.d, b[DOT_X].data, row(&b[DOT_Y], j));
 }
 
+/* ---- Rows to codes ---------------------------------------------------------------------------
+ *
+ * The scale is a correctly rounded quotient. A code is the integer next to v / scale, but that the
+ * quotient is taken as v (1 / scale), off by 3 u of 127 at most. How great an error is right is
+ * judged from the codes that came out: not below the exact one, and not above the slack that mmk.h
+ * gives.
+ */
+
+enum { FLOATS, CENTRE, CODES, SCALES, ERRORS };
+
+static void quantize_layout(struct trial *t)
+{
+    add_buffer(t, "x", false, t->shape.m, t->shape.d);
+    add_buffer(t, "centre", false, 1, t->shape.d);
+    add_codes(t, "codes", "scales", true, t->shape.m, t->shape.d);
+    add_buffer(t, "errors", true, t->shape.m, 1)->ld = 1;
+}
+
+/* Every second number of rows goes without. */
+static const float *centre_of(const struct trial *t)
+{
+    return t->shape.m % 2 == 0 ? NULL : t->buffer[CENTRE].data;
+}
+
+static enum mmk_status quantize_call(struct trial *t)
+{
+    const struct buffer *b = t->buffer;
+    return mmk_quantize_rows(MATRIX(&b[FLOATS]), centre_of(t), WANTED_MATRIX(&b[CODES]),
+                             wanted(&b[SCALES]), wanted(&b[ERRORS]));
+}
+
+static float centred(const struct trial *t, size_t i, size_t k)
+{
+    const struct buffer *x = &t->buffer[FLOATS];
+    float v = ((const float *)x->data)[i * x->ld + k];
+    return centre_of(t) != NULL ? v - centre_of(t)[k] : v;
+}
+
+static float scale_of_row(const struct trial *t, size_t i)
+{
+    float greatest = 0;
+    for (size_t k = 0; k < t->shape.d; k++) {
+        float v = fabsf(centred(t, i, k));
+        if (!isfinite(v))
+            return NAN;
+        greatest = fmaxf(greatest, v);
+    }
+    double exact = (double)greatest / 127;
+    float scale = (float)exact;
+    return scale < FLT_MIN && (double)scale < exact ? nextafterf(scale, INFINITY) : scale;
+}
+
+static void quantize_oracle(struct trial *t)
+{
+    const struct buffer *b = t->buffer;
+    for (size_t i = 0; i < t->shape.m; i++) {
+        float scale = scale_of_row(t, i);
+        b[SCALES].expected[i] = (double)scale;
+        b[ERRORS].expected[i] = (double)scale;
+        b[ERRORS].bound[i] = scale > 0 ? BOUND_OPEN : 0;
+        for (size_t k = 0; k < t->shape.d; k++) {
+            size_t e = i * t->shape.d + k;
+            b[CODES].expected[e] = scale > 0 ? (double)centred(t, i, k) / (double)scale : 0;
+            b[CODES].bound[e] = scale > 0 ? 0.5 + 127 * 3 * BOUND_U : 0;
+        }
+    }
+}
+
+static bool quantize_judge(const struct trial *t, size_t *judged, char *message, size_t size)
+{
+    const struct buffer *b = t->buffer;
+    for (size_t i = 0; i < t->shape.m; i++) {
+        const float *row = (const float *)b[FLOATS].data + i * b[FLOATS].ld;
+        const int8_t *codes = (const int8_t *)b[CODES].data + i * b[CODES].ld;
+        float scale = ((const float *)b[SCALES].data)[i], error = ((float *)b[ERRORS].data)[i];
+        if (!(scale > 0))
+            continue; /* the error is judged as it stands */
+        long double sum = 0, greatest = 0;
+        for (size_t k = 0; k < t->shape.d; k++) {
+            long double v = row[k];
+            v -= centre_of(t) != NULL ? (long double)centre_of(t)[k] : 0;
+            greatest = fmaxl(greatest, fabsl(v));
+            v -= (long double)scale * codes[k];
+            sum += v * v;
+        }
+        long double exact = sqrtl(sum), slack = exact * 0x1p-17L + 0x1p-149L;
+        slack += 0x1p-21L * sqrtl((long double)t->shape.d + 1) * greatest;
+        ++*judged;
+        if ((long double)error >= exact && (long double)error <= exact + slack)
+            continue;
+        snprintf(message, size, "errors[%zu,0] is %.9g; right is %.12Lg, and %.3Lg more at most", i,
+                 (double)error, exact, slack);
+        return false;
+    }
+    return true;
+}
+
 /* ---- Costs and shapes ------------------------------------------------------------------------ */
 
 /* Instructions of 8 bits have no peak of their own here: bytes alone are counted. */
@@ -124,6 +224,11 @@ static double no_flops(const struct shape *s)
 static double pair_bytes(const struct shape *s)
 {
     return 2 * (double)s->d;
+}
+
+static double quantize_bytes(const struct shape *s)
+{
+    return 5 * (double)s->m * (double)s->d;
 }
 
 static double query_bytes(const struct shape *s)
@@ -155,6 +260,20 @@ static size_t pair_sweep(bool quick, struct shape *shapes)
     return count;
 }
 
+static size_t quantize_sweep(bool quick, struct shape *shapes)
+{
+    size_t count = 0, dims[SWEEP_DIMS];
+    size_t dim_count = sweep_dims(quick, dims);
+    for (size_t i = 0; i < dim_count; i++)
+        sweep_add(shapes, &count, (struct shape){.m = 4 + i % 2, .d = dims[i], .ld_extra = i % 3});
+    for (size_t m = 0; m <= 9; m++)
+        sweep_add(shapes, &count, (struct shape){.m = m, .d = 10});
+    /* Sums of 4,096 columns, and then one column more. */
+    sweep_add(shapes, &count, (struct shape){.m = 2, .d = 4096, .ld_extra = 1});
+    sweep_add(shapes, &count, (struct shape){.m = 1, .d = 4097});
+    return count;
+}
+
 static size_t query_sweep(bool quick, struct shape *shapes)
 {
     size_t count = 0, dims[SWEEP_DIMS];
@@ -175,6 +294,9 @@ static size_t query_sweep(bool quick, struct shape *shapes)
 
 static const struct shape pair_bench[] = {{.d = 128}, {.d = 768}, {.d = 1536}};
 
+static const struct shape quantize_bench[] = {
+    {.m = 1024, .d = 128}, {.m = 1024, .d = 768}, {.m = 25000, .d = 512}};
+
 /* Galleries of 16 KB, 128 KB, 2 MB or 8 MB, 77 or 128 MB: L1, L2, L3, memory. */
 static const struct shape query_bench[] = {
     {.n = 128, .d = 128}, {.n = 1024, .d = 128}, {.n = 65536, .d = 128},  {.n = 1048576, .d = 128},
@@ -184,6 +306,24 @@ static const struct shape query_bench[] = {
 #define CODES_PARTS                                                                                \
     .rooms = "int8", .family = "int8", .fill = fill_codes, .fill_fits = codes_fill_fits,           \
     .flops = no_flops, .callers_state = true, .synthetic_only = true
+
+const struct kernel kernel_quantize_rows = {
+    .name = "quantize_rows",
+    .rooms = "int8",
+    .family = "int8",
+    .formula = "x_i - centre as codes, a scale and an error",
+    .dims = "md",
+    .similarity = SIMILARITY_NONE,
+    .both_signs = true,
+    .layout = quantize_layout,
+    .call = quantize_call,
+    .oracle = quantize_oracle,
+    .judge = quantize_judge,
+    .flops = no_flops,
+    .bytes = quantize_bytes,
+    .sweep = quantize_sweep,
+    BENCH(quantize_bench),
+};
 
 #define PAIR_PARTS                                                                                 \
     CODES_PARTS, .dims = "d", .layout = pair_layout, .call = pair_call, .oracle = pair_oracle,     \

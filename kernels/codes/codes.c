@@ -1,4 +1,4 @@
-/* codes.c - codes in the order in which the product reads them.
+/* codes.c - rows to codes, and these in the order in which the product reads them.
  * SPDX-License-Identifier: MIT
  *
  * Bound, of the left side, by moving single quads to their places, one a clock: a quarter clock a
@@ -8,6 +8,36 @@
 
 #include <math.h>
 #include <string.h>
+
+/* The root of a sum of squares, rounded up by more than the sum was rounded. */
+static float root_up(float squares, size_t d)
+{
+    return sqrtf(squares) * (1 + ((float)d + 64) * 0x1p-24f);
+}
+
+/* What is said of a row that has no codes. */
+static struct codes_scale unusable(float norm, float greatest)
+{
+    if (norm != norm)
+        return (struct codes_scale){0, INFINITY, NAN};
+    return norm == 0 && greatest == 0 ? (struct codes_scale){0, 0, 0}
+                                      : (struct codes_scale){0, INFINITY, INFINITY};
+}
+
+struct codes_scale codes_quantize(const struct codes_ops *ops, size_t d, const float *row,
+                                  int8_t *codes)
+{
+    const struct quantize_range range = ops->quantize->range(d, row, NULL);
+    const float norm = root_up(range.squares, d), greatest = range.greatest;
+    if (!codes_usable(norm)) {
+        memset(codes, 0, codes_row_bytes(d));
+        return unusable(norm, greatest);
+    }
+    const struct quantize_unit unit = {
+        .power = 1, .step = greatest / 127, .inverse = 127 / greatest};
+    float left = root_up(ops->quantize->encode(d, row, &unit, codes), d);
+    return (struct codes_scale){unit.step, left + norm * 0x1p-24f, norm};
+}
 
 void codes_put_left(const struct codes_ops *ops, size_t d, const struct codes_left *left, size_t r,
                     struct codes_scale scale, const int8_t *row)

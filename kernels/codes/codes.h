@@ -34,6 +34,7 @@
 #define MMK_CODES_H
 
 #include "../call/size.h"
+#include "../int8/quantize.h"
 #include "../tile8/tile8.h"
 
 #include <math.h>
@@ -87,8 +88,7 @@ struct codes_ops {
     /* The product, which takes groups of four columns: how strips and panels lie. Its mr is a
      * divisor of CODES_SCREENED. */
     const struct tile8_ops *tile;
-    /* The codes of a row, and zeros up to codes_row_bytes(d). */
-    struct codes_scale (*quantize)(size_t d, const float *row, int8_t *codes);
+    const struct quantize_ops *quantize;
     /* Of the rows [first, first + rows) of the left side, first a multiple of mr, and the first
      * `cols` columns of the panel that begins at col, those pairs whose product may be least[r] or
      * more, in the order of rows: all but those whose upper bound is below it. Without `adds` what
@@ -96,9 +96,6 @@ struct codes_ops {
     size_t (*screen)(size_t quads, const struct codes_left *left, size_t first, size_t rows,
                      const struct codes_right *right, size_t col, size_t cols, bool adds,
                      const float *least, struct codes_pair *pairs);
-    /* p.q of two rows of codes as quantize makes them, `bytes` a multiple of CODES_PADDING; a is of
-     * the left side, and start its start[r]. */
-    int32_t (*dot)(size_t bytes, const int8_t *a, int32_t start, const int8_t *b);
 };
 
 extern const struct codes_ops codes_ops_scalar;
@@ -106,42 +103,28 @@ extern const struct codes_ops codes_ops_avxvnni;
 extern const struct codes_ops codes_ops_avx512vnni;
 extern const struct codes_ops codes_ops_neondotprod;
 
-/* ---- For the tables -------------------------------------------------------------------------- */
-
-/* The root of a sum of squares, rounded up by more than the sum was rounded. */
-static inline float codes_root_up(float squares, size_t d)
-{
-    return sqrtf(squares) * (1 + ((float)d + 64) * 0x1p-24f);
-}
-
-/* Whether a row of that norm has codes; else they are 0, and this is its scale. */
-static inline bool codes_usable(float norm)
-{
-    return norm >= CODES_NORM_LEAST && norm <= CODES_NORM_GREATEST;
-}
-
-static inline struct codes_scale codes_unusable(float norm, float greatest)
-{
-    if (norm != norm)
-        return (struct codes_scale){0, INFINITY, NAN};
-    return norm == 0 && greatest == 0 ? (struct codes_scale){0, 0, 0}
-                                      : (struct codes_scale){0, INFINITY, INFINITY};
-}
-
 /* ---- Drivers (codes.c) ----------------------------------------------------------------------- */
-
-enum { CODES_PADDING = 64 };
 
 static inline size_t codes_quads(size_t d)
 {
     return (d + 3) / 4;
 }
 
-/* Bytes of a row of codes as quantize makes them. */
+/* Bytes of a row of codes as codes_quantize makes them. */
 static inline size_t codes_row_bytes(size_t d)
 {
-    return size_round_up(d, CODES_PADDING);
+    return size_round_up(d, QUANTIZE_BLOCK);
 }
+
+/* Whether a row of that norm has codes; else they are 0. */
+static inline bool codes_usable(float norm)
+{
+    return norm >= CODES_NORM_LEAST && norm <= CODES_NORM_GREATEST;
+}
+
+/* The codes of a row, and zeros up to codes_row_bytes(d). */
+struct codes_scale codes_quantize(const struct codes_ops *ops, size_t d, const float *row,
+                                  int8_t *codes);
 
 /* step and error and norm of row r of the left side, and its codes, which stand in `row`. */
 void codes_put_left(const struct codes_ops *ops, size_t d, const struct codes_left *left, size_t r,

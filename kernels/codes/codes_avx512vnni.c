@@ -11,52 +11,6 @@
 
 enum { MR = TILE8_MR_AVX512VNNI, STRIPS = CODES_SCREENED / MR };
 
-static struct codes_scale codes_quantize_avx512vnni(size_t d, const float *row, int8_t *codes)
-{
-    const __m512 magnitude = _mm512_castsi512_ps(_mm512_set1_epi32(0x7fffffff));
-    __m512 s[4], greatest[4];
-    for (size_t i = 0; i < 4; i++)
-        s[i] = greatest[i] = _mm512_setzero_ps();
-    size_t k = 0;
-    for (; k + 64 <= d; k += 64)
-#pragma GCC unroll 4
-        for (size_t i = 0; i < 4; i++) {
-            __m512 v = _mm512_loadu_ps(row + k + 16 * i);
-            s[i] = _mm512_fmadd_ps(v, v, s[i]);
-            greatest[i] = _mm512_max_ps(_mm512_and_ps(v, magnitude), greatest[i]);
-        }
-    for (size_t i = 0; k + 16 * i < d; i++) {
-        __m512 v = simd_load_tail(row + k + 16 * i, d - k - 16 * i);
-        s[i] = _mm512_fmadd_ps(v, v, s[i]);
-        greatest[i] = _mm512_max_ps(_mm512_and_ps(v, magnitude), greatest[i]);
-    }
-    float norm = codes_root_up(simd_sum64x16(s[0], s[1], s[2], s[3]), d);
-    float most = simd_hmax16(_mm512_max_ps(_mm512_max_ps(greatest[0], greatest[1]),
-                                           _mm512_max_ps(greatest[2], greatest[3])));
-    if (!codes_usable(norm)) {
-        memset(codes, 0, codes_row_bytes(d));
-        return codes_unusable(norm, most);
-    }
-    const float step = most / 127, inverse = 127 / most;
-    const __m512 stepv = _mm512_set1_ps(step), inversev = _mm512_set1_ps(inverse);
-    for (size_t i = 0; i < 4; i++)
-        s[i] = _mm512_setzero_ps();
-    for (k = 0; k < d; k += 64, codes += 64)
-#pragma GCC unroll 4
-        for (size_t i = 0; i < 4; i++) {
-            __m512 v = d - k >= 64 ? _mm512_loadu_ps(row + k + 16 * i)
-                       : d - k > 16 * i
-                           ? simd_load_first(row + k + 16 * i, size_min(16, d - k - 16 * i))
-                           : _mm512_setzero_ps();
-            __m512i q = _mm512_cvtps_epi32(_mm512_mul_ps(v, inversev));
-            __m512 left = _mm512_fnmadd_ps(stepv, _mm512_cvtepi32_ps(q), v);
-            s[i] = _mm512_fmadd_ps(left, left, s[i]);
-            _mm_storeu_si128((__m128i *)(void *)(codes + 16 * i), _mm512_cvtepi32_epi8(q));
-        }
-    float error = codes_root_up(simd_sum64x16(s[0], s[1], s[2], s[3]), d) + norm * 0x1p-24f;
-    return (struct codes_scale){step, error, norm};
-}
-
 /* The thresholds of a strip's rows, and what its panel adds to the estimates. */
 struct codes_bounds_avx512vnni {
     const float *norm, *per_step, *least;
@@ -157,26 +111,8 @@ static size_t codes_screen_avx512vnni(size_t quads, const struct codes_left *lef
     return count;
 }
 
-static int32_t codes_dot_avx512vnni(size_t bytes, const int8_t *a, int32_t start, const int8_t *b)
-{
-    const __m512i bias = _mm512_set1_epi8((char)BIAS);
-    __m512i s0 = _mm512_setzero_si512(), s1 = s0;
-    size_t k = 0;
-    for (; k + 128 <= bytes; k += 128) {
-        __m512i b0 = _mm512_xor_si512(_mm512_loadu_si512(b + k), bias);
-        __m512i b1 = _mm512_xor_si512(_mm512_loadu_si512(b + k + 64), bias);
-        s0 = _mm512_dpbusd_epi32(s0, b0, _mm512_loadu_si512(a + k));
-        s1 = _mm512_dpbusd_epi32(s1, b1, _mm512_loadu_si512(a + k + 64));
-    }
-    if (k < bytes)
-        s0 = _mm512_dpbusd_epi32(s0, _mm512_xor_si512(_mm512_loadu_si512(b + k), bias),
-                                 _mm512_loadu_si512(a + k));
-    return start + _mm512_reduce_add_epi32(_mm512_add_epi32(s0, s1));
-}
-
 const struct codes_ops codes_ops_avx512vnni = {
     .tile = &tile8_ops_avx512vnni,
-    .quantize = codes_quantize_avx512vnni,
+    .quantize = &quantize_ops_avx512,
     .screen = codes_screen_avx512vnni,
-    .dot = codes_dot_avx512vnni,
 };

@@ -54,7 +54,7 @@ static struct codes_scale make_prefix(const struct isa_row *isa, const struct le
         return whole;
     }
     levels_right(levels, isa, d, row, whole.norm, v);
-    return isa->codes->quantize(levels->p + 1, v, codes);
+    return codes_quantize(isa->codes, levels->p + 1, v, codes);
 }
 
 /* Rows [first, first + count). What their lengths add to distances is no product of prefixes. */
@@ -87,7 +87,7 @@ void coded_make(const struct isa_row *isa, const struct tile_operand *y, size_t 
                 tile_fetch_row(tile_operand_row(y, ahead), size_min(d, FETCHED));
             levels_take_row(y, first + j + r, d, coded->scale != NULL ? &coded->scale[j + r] : NULL,
                             spare->row);
-            scale[r] = ops->quantize(d, spare->row, codes + r * pitch);
+            scale[r] = codes_quantize(ops, d, spare->row, codes + r * pitch);
             if (levels != NULL)
                 prefix[r] = make_prefix(isa, levels, d, spare->row, scale[r],
                                         prefixes + r * codes_row_bytes(levels->p + 1));

@@ -7,11 +7,12 @@
  * wrap and come back. What is made of them is a few operations in double, each rounded once, in the
  * order that stands below; then comes one rounding to float. With p, q the codes, a, b the scales:
  *     dot        (a b) p.q                      a b and integers are exact in double
- *     cosine     (sign(a) sign(b)) (p.q / sqrt(p.p q.q)), 0 where p.p q.q is
+ *     cosine     p.q / sqrt(p.p q.q) with the sign changed where a b is negative, 0 where p.p q.q
+ *                or a b is; and + (a b - a b), which is NaN where a scale is not finite
  *     neg_sq_l2  -max(0, ((a a) p.p + (b b) q.q) - ((2 a) b) p.q), without FMAs: equal rows have
  *                both sides the same double, and 0 comes out
- * Equal rows have cosine 1 or -1: the root of a square is exact, though the square is rounded. A +
- * 0.0 makes a result that is -0 into +0.
+ * Equal rows have cosine 1 or -1: the root of a square is exact, though the square is rounded.
+ * Adding 0 at the end makes -0 into +0.
  *
  *   int8.c            mmk_dot_pair_i8, mmk_similarity_pair_i8, mmk_dot_query_i8 and so on
  *   int8_<isa>.c      the table; its head says what bounds it
@@ -52,38 +53,34 @@ extern const struct int8_ops int8_ops_neon, int8_ops_neondotprod;
 
 /* What a row brings to its similarities, beside products with others. */
 struct int8_side {
-    double scale, sign; /* sign: -1, 0 or 1; NaN where scale is not finite */
-    double square;      /* q.q, */
-    double part;        /* and scale scale q.q */
+    double scale;
+    double square; /* q.q, */
+    double part;   /* and scale scale q.q */
 };
 
-static inline double int8_sign(float scale)
+static inline struct int8_side int8_side(float scale, double square)
 {
-    return (double)(scale > 0) - (double)(scale < 0) + (double)(scale - scale);
+    double s = (double)scale;
+    return (struct int8_side){.scale = s, .square = square, .part = s * s * square};
 }
 
-static inline struct int8_side int8_side(float scale, int32_t square)
+static inline float int8_dot_of(double pq, double a, double b)
 {
-    double s = (double)scale, q = (double)square;
-    return (struct int8_side){.scale = s, .sign = int8_sign(scale), .square = q, .part = s * s * q};
+    return simd_canonical_nan((float)(a * b * pq + 0.0));
 }
 
-static inline float int8_dot_of(int32_t pq, double a, double b)
+static inline float int8_cosine_of(double pq, const struct int8_side *p, const struct int8_side *q)
 {
-    return simd_canonical_nan((float)(a * b * (double)pq + 0.0));
+    double squares = p->square * q->square, ab = p->scale * q->scale;
+    double cosine = squares != 0 && ab != 0 ? pq / sqrt(squares) : 0;
+    cosine = ab < 0 ? -cosine : cosine;
+    return simd_canonical_nan((float)(cosine + (ab - ab)));
 }
 
-static inline float int8_cosine_of(int32_t pq, const struct int8_side *p, const struct int8_side *q)
-{
-    double squares = p->square * q->square;
-    double cosine = squares != 0 ? (double)pq / sqrt(squares) : 0;
-    return simd_canonical_nan((float)(p->sign * q->sign * cosine + 0.0));
-}
-
-static inline float int8_neg_sq_l2_of(int32_t pq, const struct int8_side *p,
+static inline float int8_neg_sq_l2_of(double pq, const struct int8_side *p,
                                       const struct int8_side *q)
 {
-    double distance = p->part + q->part - 2 * p->scale * q->scale * (double)pq;
+    double distance = p->part + q->part - 2 * p->scale * q->scale * pq;
     distance = distance < 0 ? 0 : distance;
     return simd_canonical_nan((float)(0.0 - distance));
 }
@@ -118,9 +115,9 @@ static inline const int8_t *int8_last(size_t vector, size_t last)
     return window + 32 - vector + last;
 }
 
-/* p.q, p.p and q.q */
+/* p.q, p.p and q.q: integers, in double for what is made of them. */
 struct int8_sums {
-    int32_t pq, pp, qq;
+    double pq, pp, qq;
 };
 
 static inline float int8_cosine_of_sums(struct int8_sums s, float p_scale, float q_scale)

@@ -18,12 +18,13 @@ static int32_t dot_scalar(size_t d, const int8_t *p, const int8_t *q)
 
 static float pair_dot_scalar(size_t d, const int8_t *p, float a, const int8_t *q, float b)
 {
-    return int8_dot_of(dot_scalar(d, p, q), (double)a, (double)b);
+    return int8_dot_of((double)dot_scalar(d, p, q), (double)a, (double)b);
 }
 
 static struct int8_sums sums_scalar(size_t d, const int8_t *p, const int8_t *q)
 {
-    return (struct int8_sums){dot_scalar(d, p, q), dot_scalar(d, p, p), dot_scalar(d, q, q)};
+    return (struct int8_sums){(double)dot_scalar(d, p, q), (double)dot_scalar(d, p, p),
+                              (double)dot_scalar(d, q, q)};
 }
 
 static float pair_cosine_scalar(size_t d, const int8_t *p, float a, const int8_t *q, float b)
@@ -53,24 +54,24 @@ static void query_dot_scalar(size_t n, size_t d, const int8_t *x, float a, const
 static void query_cosine_scalar(size_t n, size_t d, const int8_t *x, float a, const int8_t *y,
                                 size_t ldy, const float *scales, float *result)
 {
-    const struct int8_side p = int8_side(a, dot_scalar(d, x, x));
+    const struct int8_side p = int8_side(a, (double)dot_scalar(d, x, x));
     for (size_t j = 0; j < n; j++) {
         const int8_t *row = y + j * ldy;
         const struct int8_side q =
-            int8_side(scales != NULL ? scales[j] : 1, dot_scalar(d, row, row));
-        result[j] = int8_cosine_of(dot_scalar(d, x, row), &p, &q);
+            int8_side(scales != NULL ? scales[j] : 1, (double)dot_scalar(d, row, row));
+        result[j] = int8_cosine_of((double)dot_scalar(d, x, row), &p, &q);
     }
 }
 
 static void query_neg_sq_l2_scalar(size_t n, size_t d, const int8_t *x, float a, const int8_t *y,
                                    size_t ldy, const float *scales, float *result)
 {
-    const struct int8_side p = int8_side(a, dot_scalar(d, x, x));
+    const struct int8_side p = int8_side(a, (double)dot_scalar(d, x, x));
     for (size_t j = 0; j < n; j++) {
         const int8_t *row = y + j * ldy;
         const struct int8_side q =
-            int8_side(scales != NULL ? scales[j] : 1, dot_scalar(d, row, row));
-        result[j] = int8_neg_sq_l2_of(dot_scalar(d, x, row), &p, &q);
+            int8_side(scales != NULL ? scales[j] : 1, (double)dot_scalar(d, row, row));
+        result[j] = int8_neg_sq_l2_of((double)dot_scalar(d, x, row), &p, &q);
     }
 }
 

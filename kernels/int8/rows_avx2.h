@@ -39,9 +39,12 @@ struct int8_way {
     __m256i (*start)(__m256i x, __m256i sum);
 };
 
+/* One load, as simd_load_once: gcc 12 would read memory again for every product of the value. */
 INT8_INLINE __m256i int8_load_avx2(const int8_t *p)
 {
-    return _mm256_loadu_si256((const __m256i *)(const void *)p);
+    __m256i v = _mm256_loadu_si256((const __m256i *)(const void *)p);
+    __asm__("" : "+x"(v));
+    return v;
 }
 
 /* What is beyond the whole vectors of a row of d columns, which begins at p; not of none. */
@@ -96,21 +99,36 @@ INT8_INLINE int32_t int8_sum_avx2(__m256i s)
 
 /* ---- Pairs ----------------------------------------------------------------------------------- */
 
+/* Four chains of each of the sums, or two where there are five sums. */
 INT8_INLINE struct int8_pair_sums int8_pair_sums_avx2(const struct int8_way *way, bool squares,
                                                       size_t d, const int8_t *p, const int8_t *q)
 {
     const __m256i zero = _mm256_setzero_si256();
-    struct int8_pair_sums s[2] = {{zero, zero, zero, zero, zero}, {zero, zero, zero, zero, zero}};
+    const size_t chains = squares ? 2 : 4;
+    struct int8_pair_sums s[4] = {{zero, zero, zero, zero, zero},
+                                  {zero, zero, zero, zero, zero},
+                                  {zero, zero, zero, zero, zero},
+                                  {zero, zero, zero, zero, zero}};
     size_t k = 0;
-    for (; k + 64 <= d; k += 64)
-#pragma GCC unroll 2
-        for (size_t i = 0; i < 2; i++)
+    for (; k + 32 * chains <= d; k += 32 * chains)
+#pragma GCC unroll 4
+        for (size_t i = 0; i < chains; i++)
             way->pair(squares, int8_load_avx2(p + k + 32 * i), int8_load_avx2(q + k + 32 * i),
                       &s[i]);
-    if (k + 32 <= d)
-        way->pair(squares, int8_load_avx2(p + k), int8_load_avx2(q + k), &s[0]);
+#pragma GCC unroll 3
+    for (size_t i = 0; i + 1 < chains; i++)
+        if (k + 32 <= d) {
+            way->pair(squares, int8_load_avx2(p + k), int8_load_avx2(q + k), &s[i]);
+            k += 32;
+        }
     if (d % 32 > 0)
-        way->pair(squares, int8_load_tail_avx2(p, d), int8_load_tail_avx2(q, d), &s[1]);
+        way->pair(squares, int8_load_tail_avx2(p, d), int8_load_tail_avx2(q, d), &s[chains - 1]);
+    if (!squares) {
+        s[0].pq = _mm256_add_epi32(s[0].pq, s[2].pq);
+        s[1].pq = _mm256_add_epi32(s[1].pq, s[3].pq);
+        s[0].extra_p = _mm256_add_epi32(s[0].extra_p, s[2].extra_p);
+        s[1].extra_p = _mm256_add_epi32(s[1].extra_p, s[3].extra_p);
+    }
     struct int8_pair_sums sums = {.pq = _mm256_add_epi32(s[0].pq, s[1].pq),
                                   .extra_p = _mm256_add_epi32(s[0].extra_p, s[1].extra_p)};
     if (squares) {
@@ -136,8 +154,10 @@ INT8_INLINE struct int8_sums int8_sums_avx2(const struct int8_way *way, size_t d
         int8_join2_avx2(_mm256_sub_epi32(s.pq, s.extra_p), _mm256_sub_epi32(s.pp, s.extra_p));
     __m256i own = _mm256_sub_epi32(s.qq, s.extra_q);
     __m128i q4 = int8_fold_avx2(int8_join4_avx2(products, int8_join2_avx2(own, own)));
-    return (struct int8_sums){_mm_cvtsi128_si32(q4), _mm_extract_epi32(q4, 1),
-                              _mm_extract_epi32(q4, 2)};
+    __m256d v = _mm256_cvtepi32_pd(q4);
+    __m128d low = _mm256_castpd256_pd128(v);
+    return (struct int8_sums){_mm_cvtsd_f64(low), _mm_cvtsd_f64(_mm_unpackhi_pd(low, low)),
+                              _mm_cvtsd_f64(_mm256_extractf128_pd(v, 1))};
 }
 
 /* ---- One against many ------------------------------------------------------------------------ */
@@ -202,15 +222,13 @@ INT8_INLINE __m128 int8_finish4_avx2(enum mmk_similarity similarity, const struc
     if (similarity == MMK_DOT)
         return _mm256_cvtpd_ps(_mm256_add_pd(_mm256_mul_pd(_mm256_mul_pd(scale, b), pq), zero));
     if (similarity == MMK_COSINE) {
-        const __m256d one = _mm256_set1_pd(1);
         __m256d squares = _mm256_mul_pd(_mm256_set1_pd(x->square), qq);
+        __m256d ab = _mm256_mul_pd(scale, b);
         __m256d cosine = _mm256_div_pd(pq, _mm256_sqrt_pd(squares));
         cosine = _mm256_and_pd(cosine, _mm256_cmp_pd(squares, zero, _CMP_NEQ_UQ));
-        __m256d sign = _mm256_sub_pd(_mm256_and_pd(_mm256_cmp_pd(b, zero, _CMP_GT_OQ), one),
-                                     _mm256_and_pd(_mm256_cmp_pd(b, zero, _CMP_LT_OQ), one));
-        sign = _mm256_add_pd(sign, _mm256_sub_pd(b, b));
-        sign = _mm256_mul_pd(_mm256_set1_pd(x->sign), sign);
-        return _mm256_cvtpd_ps(_mm256_add_pd(_mm256_mul_pd(sign, cosine), zero));
+        cosine = _mm256_and_pd(cosine, _mm256_cmp_pd(ab, zero, _CMP_NEQ_UQ));
+        cosine = _mm256_xor_pd(cosine, _mm256_and_pd(ab, _mm256_set1_pd(-0.0)));
+        return _mm256_cvtpd_ps(_mm256_add_pd(cosine, _mm256_sub_pd(ab, ab)));
     }
     __m256d part = _mm256_mul_pd(_mm256_mul_pd(b, b), qq);
     __m256d product = _mm256_mul_pd(_mm256_mul_pd(_mm256_add_pd(scale, scale), b), pq);

@@ -40,9 +40,12 @@ struct int8_way {
     __m512i (*start)(__m512i x, __m512i sum);
 };
 
+/* One load, as simd_load_once: gcc 12 would read memory again for every product of the value. */
 INT8_INLINE __m512i int8_load_avx512(const int8_t *p)
 {
-    return _mm512_loadu_si512(p);
+    __m512i v = _mm512_loadu_si512(p);
+    __asm__("" : "+v"(v));
+    return v;
 }
 
 INT8_INLINE __m512i int8_load_tail_avx512(const int8_t *p, size_t d)
@@ -92,37 +95,44 @@ INT8_INLINE int32_t int8_sum_avx512(__m512i s)
 
 /* ---- Pairs ----------------------------------------------------------------------------------- */
 
-/* Four chains each: of two products a vector, or five. */
+/* Four chains of each of the sums, or two where there are five sums. */
 INT8_INLINE struct int8_pair_sums int8_pair_sums_avx512(const struct int8_way *way, bool squares,
                                                         size_t d, const int8_t *p, const int8_t *q)
 {
     const __m512i zero = _mm512_setzero_si512();
+    const size_t chains = squares ? 2 : 4;
     struct int8_pair_sums s[4] = {{zero, zero, zero, zero, zero},
                                   {zero, zero, zero, zero, zero},
                                   {zero, zero, zero, zero, zero},
                                   {zero, zero, zero, zero, zero}};
-    for (; d >= 256; d -= 256, p += 256, q += 256)
+    size_t k = 0;
+    for (; k + 64 * chains <= d; k += 64 * chains)
 #pragma GCC unroll 4
-        for (size_t i = 0; i < 4; i++)
-            way->pair(squares, int8_load_avx512(p + 64 * i), int8_load_avx512(q + 64 * i), &s[i]);
+        for (size_t i = 0; i < chains; i++)
+            way->pair(squares, int8_load_avx512(p + k + 64 * i), int8_load_avx512(q + k + 64 * i),
+                      &s[i]);
 #pragma GCC unroll 3
-    for (size_t i = 0; i < 3; i++)
-        if (d >= 64) {
-            way->pair(squares, int8_load_avx512(p), int8_load_avx512(q), &s[i]);
-            d -= 64, p += 64, q += 64;
+    for (size_t i = 0; i + 1 < chains; i++)
+        if (k + 64 <= d) {
+            way->pair(squares, int8_load_avx512(p + k), int8_load_avx512(q + k), &s[i]);
+            k += 64;
         }
-    if (d > 0)
-        way->pair(squares, int8_load_tail_avx512(p, d), int8_load_tail_avx512(q, d), &s[3]);
-#define INT8_ADD4(member)                                                                          \
-    _mm512_add_epi32(_mm512_add_epi32(s[0].member, s[1].member),                                   \
-                     _mm512_add_epi32(s[2].member, s[3].member))
-    struct int8_pair_sums sums = {.pq = INT8_ADD4(pq), .extra_p = INT8_ADD4(extra_p)};
-    if (squares) {
-        sums.pp = INT8_ADD4(pp);
-        sums.qq = INT8_ADD4(qq);
-        sums.extra_q = INT8_ADD4(extra_q);
+    if (k < d)
+        way->pair(squares, int8_load_tail_avx512(p + k, d - k), int8_load_tail_avx512(q + k, d - k),
+                  &s[chains - 1]);
+    if (!squares) {
+        s[0].pq = _mm512_add_epi32(s[0].pq, s[2].pq);
+        s[1].pq = _mm512_add_epi32(s[1].pq, s[3].pq);
+        s[0].extra_p = _mm512_add_epi32(s[0].extra_p, s[2].extra_p);
+        s[1].extra_p = _mm512_add_epi32(s[1].extra_p, s[3].extra_p);
     }
-#undef INT8_ADD4
+    struct int8_pair_sums sums = {.pq = _mm512_add_epi32(s[0].pq, s[1].pq),
+                                  .extra_p = _mm512_add_epi32(s[0].extra_p, s[1].extra_p)};
+    if (squares) {
+        sums.pp = _mm512_add_epi32(s[0].pp, s[1].pp);
+        sums.qq = _mm512_add_epi32(s[0].qq, s[1].qq);
+        sums.extra_q = _mm512_add_epi32(s[0].extra_q, s[1].extra_q);
+    }
     return sums;
 }
 
@@ -140,8 +150,10 @@ INT8_INLINE struct int8_sums int8_sums_avx512(const struct int8_way *way, size_t
     const __m512i rows[4] = {_mm512_sub_epi32(s.pq, s.extra_p), _mm512_sub_epi32(s.pp, s.extra_p),
                              _mm512_sub_epi32(s.qq, s.extra_q), _mm512_setzero_si512()};
     __m128i q4 = int8_fold_avx512(int8_join4_avx512(rows));
-    return (struct int8_sums){_mm_cvtsi128_si32(q4), _mm_extract_epi32(q4, 1),
-                              _mm_extract_epi32(q4, 2)};
+    __m256d v = _mm256_cvtepi32_pd(q4);
+    __m128d low = _mm256_castpd256_pd128(v);
+    return (struct int8_sums){_mm_cvtsd_f64(low), _mm_cvtsd_f64(_mm_unpackhi_pd(low, low)),
+                              _mm_cvtsd_f64(_mm256_extractf128_pd(v, 1))};
 }
 
 /* ---- One against many ------------------------------------------------------------------------ */
@@ -218,16 +230,12 @@ INT8_INLINE __m256 int8_finish8_avx512(enum mmk_similarity similarity, const str
         return _mm512_cvtpd_ps(_mm512_add_pd(_mm512_mul_pd(_mm512_mul_pd(scale, b), pq), zero));
     if (similarity == MMK_COSINE) {
         __m512d squares = _mm512_mul_pd(_mm512_set1_pd(x->square), qq);
+        __m512d ab = _mm512_mul_pd(scale, b);
         __mmask8 any = _mm512_cmp_pd_mask(squares, zero, _CMP_NEQ_UQ);
+        any = _mm512_mask_cmp_pd_mask(any, ab, zero, _CMP_NEQ_UQ);
         __m512d cosine = _mm512_maskz_div_pd(any, pq, _mm512_sqrt_pd(squares));
-        /* 0 or NaN, then 1 or -1 where it is neither */
-        __m512d sign = _mm512_sub_pd(b, b);
-        sign = _mm512_mask_mov_pd(sign, _mm512_cmp_pd_mask(b, zero, _CMP_GT_OQ),
-                                  _mm512_add_pd(sign, _mm512_set1_pd(1)));
-        sign = _mm512_mask_mov_pd(sign, _mm512_cmp_pd_mask(b, zero, _CMP_LT_OQ),
-                                  _mm512_sub_pd(sign, _mm512_set1_pd(1)));
-        sign = _mm512_mul_pd(_mm512_set1_pd(x->sign), sign);
-        return _mm512_cvtpd_ps(_mm512_add_pd(_mm512_mul_pd(sign, cosine), zero));
+        cosine = _mm512_xor_pd(cosine, _mm512_and_pd(ab, _mm512_set1_pd(-0.0)));
+        return _mm512_cvtpd_ps(_mm512_add_pd(cosine, _mm512_sub_pd(ab, ab)));
     }
     __m512d part = _mm512_mul_pd(_mm512_mul_pd(b, b), qq);
     __m512d product = _mm512_mul_pd(_mm512_mul_pd(_mm512_add_pd(scale, scale), b), pq);

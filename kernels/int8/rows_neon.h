@@ -82,7 +82,8 @@ INT8_INLINE struct int8_sums int8_sums_neon(const struct int8_way *way, size_t d
     const int32x4_t rows[4] = {vaddq_s32(pq[0], pq[1]), vaddq_s32(pp[0], pp[1]),
                                vaddq_s32(qq[0], qq[1]), vdupq_n_s32(0)};
     int32x4_t s = int8_join4_neon(rows);
-    return (struct int8_sums){vgetq_lane_s32(s, 0), vgetq_lane_s32(s, 1), vgetq_lane_s32(s, 2)};
+    return (struct int8_sums){(double)vgetq_lane_s32(s, 0), (double)vgetq_lane_s32(s, 1),
+                              (double)vgetq_lane_s32(s, 2)};
 }
 
 /* ---- One against many ------------------------------------------------------------------------ */
@@ -144,15 +145,13 @@ INT8_INLINE float32x2_t int8_finish2_neon(enum mmk_similarity similarity, const 
     if (similarity == MMK_DOT)
         return vcvt_f32_f64(vaddq_f64(vmulq_f64(vmulq_f64(scale, b), pq), zero));
     if (similarity == MMK_COSINE) {
-        const uint64x2_t one = vreinterpretq_u64_f64(vdupq_n_f64(1));
-        float64x2_t squares = vmulq_f64(vdupq_n_f64(x->square), qq);
+        const uint64x2_t sign = vdupq_n_u64((uint64_t)1 << 63);
+        float64x2_t squares = vmulq_f64(vdupq_n_f64(x->square), qq), ab = vmulq_f64(scale, b);
         float64x2_t cosine = vdivq_f64(pq, vsqrtq_f64(squares));
-        cosine = vbslq_f64(vceqq_f64(squares, zero), zero, cosine);
-        float64x2_t sign = vsubq_f64(vreinterpretq_f64_u64(vandq_u64(vcgtq_f64(b, zero), one)),
-                                     vreinterpretq_f64_u64(vandq_u64(vcltq_f64(b, zero), one)));
-        sign = vaddq_f64(sign, vsubq_f64(b, b));
-        sign = vmulq_f64(vdupq_n_f64(x->sign), sign);
-        return vcvt_f32_f64(vaddq_f64(vmulq_f64(sign, cosine), zero));
+        uint64x2_t none = vorrq_u64(vceqq_f64(squares, zero), vceqq_f64(ab, zero));
+        uint64x2_t bits = vbicq_u64(vreinterpretq_u64_f64(cosine), none);
+        bits = veorq_u64(bits, vandq_u64(vreinterpretq_u64_f64(ab), sign));
+        return vcvt_f32_f64(vaddq_f64(vreinterpretq_f64_u64(bits), vsubq_f64(ab, ab)));
     }
     float64x2_t part = vmulq_f64(vmulq_f64(b, b), qq);
     float64x2_t product = vmulq_f64(vmulq_f64(vaddq_f64(scale, scale), b), pq);
@@ -178,7 +177,7 @@ INT8_INLINE void int8_query_neon(const struct int8_way *way, enum mmk_similarity
 {
     const bool squares = similarity != MMK_DOT;
     const struct int8_side side =
-        int8_side(x_scale, squares ? int8_dot_pair_neon(way, d, x, x) : 0);
+        int8_side(x_scale, squares ? (double)int8_dot_pair_neon(way, d, x, x) : 0);
     int32x4_t yy = vdupq_n_s32(0);
     for (size_t rows; n > 0; n -= rows, y += rows * ldy, result += rows) {
         rows = size_min(n, 4);

@@ -13,7 +13,7 @@
     }                                                                                              \
     static float pair_dot_##name(size_t d, const int8_t *p, float a, const int8_t *q, float b)     \
     {                                                                                              \
-        return int8_dot_of(int8_dot_pair_##isa(way, d, p, q), (double)a, (double)b);               \
+        return int8_dot_of((double)int8_dot_pair_##isa(way, d, p, q), (double)a, (double)b);       \
     }                                                                                              \
     static float pair_cosine_##name(size_t d, const int8_t *p, float a, const int8_t *q, float b)  \
     {                                                                                              \

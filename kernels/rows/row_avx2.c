@@ -7,6 +7,7 @@
 #include "../exp/exp.h"
 #include "../infonce/infonce.h"
 #include "../int8/int8.h"
+#include "../int8/quantize.h"
 #include "../isa/isa.h"
 #include "../pair/pair.h"
 #include "../query/query.h"
@@ -18,7 +19,7 @@
 #define TABLES                                                                                     \
     .name = "avx2", .isa = MMK_ISA_AVX2, .tile = &tile_ops_avx2, .pair = &pair_ops_avx2,           \
     .query = &query_ops_avx2, .infonce = &infonce_ops_avx2, .topk = &topk_ops_avx2,                \
-    .exp = &exp_ops_avx2, .search = &search_ops_avx2
+    .exp = &exp_ops_avx2, .search = &search_ops_avx2, .quantize = &quantize_ops_avx2
 
 const struct isa_row isa_row_avx2 = {TABLES, .extension = "base", .int8 = &int8_ops_avx2,
                                      .tile8 = &tile8_ops_avx2};

@@ -8,6 +8,7 @@
 #include "../exp/exp.h"
 #include "../infonce/infonce.h"
 #include "../int8/int8.h"
+#include "../int8/quantize.h"
 #include "../isa/isa.h"
 #include "../pair/pair.h"
 #include "../query/query.h"
@@ -19,7 +20,7 @@
 #define TABLES                                                                                     \
     .name = "avx512", .isa = MMK_ISA_AVX512, .tile = &tile_ops_avx512, .pair = &pair_ops_avx512,   \
     .query = &query_ops_avx512, .infonce = &infonce_ops_avx512, .topk = &topk_ops_avx512,          \
-    .exp = &exp_ops_avx512, .search = &search_ops_avx512
+    .exp = &exp_ops_avx512, .search = &search_ops_avx512, .quantize = &quantize_ops_avx512
 #define BASE TABLES, .extension = "base", .int8 = &int8_ops_avx512, .tile8 = &tile8_ops_avx512
 #define VNNI                                                                                       \
     TABLES, .extension = "vnni", .int8 = &int8_ops_avx512vnni, .tile8 = &tile8_ops_avx512vnni,     \

@@ -8,6 +8,7 @@
 #include "../exp/exp.h"
 #include "../infonce/infonce.h"
 #include "../int8/int8.h"
+#include "../int8/quantize.h"
 #include "../isa/isa.h"
 #include "../pair/pair.h"
 #include "../query/query.h"
@@ -28,6 +29,7 @@ const struct isa_row isa_row_scalar = {
     .search = &search_ops_scalar,
     .int8 = &int8_ops_scalar,
     .tile8 = &tile8_ops_scalar,
+    .quantize = &quantize_ops_scalar,
     .codes = &codes_ops_scalar,
     .extension = "base",
 };

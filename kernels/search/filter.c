@@ -45,7 +45,7 @@ static void hold_prefix(const struct filter *filter, size_t r, const float *held
     filter->shift[r] = 0;
     if (held != NULL && codes_usable(whole.norm)) {
         filter->shift[r] = levels_left(filter->levels, filter->isa, filter->d, held, whole.norm, u);
-        scale = filter->codes->quantize(columns, u, prefix);
+        scale = codes_quantize(filter->codes, columns, u, prefix);
     }
     codes_put_left(filter->codes, columns, &filter->prefix, r, scale, prefix);
 }
@@ -63,7 +63,7 @@ void filter_hold_rows(const struct filter *filter, const struct tile_operand *x,
             float *held = r < rows ? filter->held + r * d : NULL;
             if (held != NULL) {
                 tile_hold_row(filter->isa->tile, d, x, row + r, held, xx != NULL ? &xx[r] : NULL);
-                scale = codes->quantize(d, held, spare->codes);
+                scale = codes_quantize(codes, d, held, spare->codes);
             } else {
                 memset(spare->codes, 0, codes_row_bytes(d));
             }
@@ -139,11 +139,11 @@ size_t filter_whole_rows(const struct filter *filter, const struct coded_rows *c
     const float *least = products_wanted(rows, at_least, xx, spare);
     for (size_t i = 0; i < count; i++) {
         size_t r = row + pairs[i].row, j = col + pairs[i].col;
-        int32_t sum = filter->codes->dot(pitch, filter->rows + r * pitch, left->start[r],
-                                         coded->rows + j * pitch);
+        int32_t sum = filter->isa->int8->dot(pitch, filter->rows + r * pitch,
+                                             coded->rows + j * pitch);
         /* the bound of codes.h, as the screen of a strip has it */
         float upper =
-            left->norm[r] * right->off[j] + left->error[r / filter->codes->mr] * right->reach[j];
+            left->norm[r] * right->off[j] + left->error[r / filter->codes->tile->mr] * right->reach[j];
         float wanted = least[pairs[i].row] * left->per_step[r];
         if (xx != NULL)
             upper += left->per_step[r] * right->add[j];

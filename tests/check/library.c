@@ -42,6 +42,10 @@ static const char *lacked_one; /* see library_lacked */
              (enum mmk_similarity similarity, const struct mmk_matrix *x,                          \
               const struct mmk_matrix *y, float *result, const struct mmk_options *options),       \
              (similarity, x, y, result, options), MMK_ERR_NULL)                                    \
+    FUNCTION(enum mmk_status, mmk_quantize_rows,                                                   \
+             (const struct mmk_matrix *x, const float *centre, const struct mmk_matrix_out *codes, \
+              float *scales, float *errors),                                                       \
+             (x, centre, codes, scales, errors), MMK_ERR_NULL)                                     \
     FUNCTION(enum mmk_status, mmk_dot_pair_i8,                                                     \
              (size_t d, const int8_t *x, const int8_t *y, int32_t *result), (d, x, y, result),     \
              MMK_ERR_NULL)                                                                         \

@@ -173,7 +173,7 @@ static void fill_row(enum fill fill, size_t d, float *v)
     }
 }
 
-/* Not lower, and higher by no more than the factor of codes_root_up and the roundings of the sum of
+/* Not lower, and higher by no more than the factor of codes.c and the roundings of the sum of
  * squares, of the root and of the product. */
 static bool is_root_up(float root, long double exact, size_t d, long double plus)
 {
@@ -231,7 +231,7 @@ static void try_row(enum fill fill, size_t d)
     fill_row(fill, d, v);
     for (size_t i = 0; i < table_count; i++) {
         memset(codes, 0xa5, bytes + GUARD);
-        struct codes_scale scale = tables[i].ops->quantize(d, v, codes);
+        struct codes_scale scale = codes_quantize(tables[i].ops, d, v, codes);
         judge_codes(d, v, scale, codes);
         for (size_t k = d; k < bytes + GUARD; k++)
             if ((uint8_t)codes[k] != (k < bytes ? 0 : 0xa5))
@@ -307,8 +307,8 @@ static void free_block(struct block *b)
 static void make_side(size_t d, size_t count, struct side *side)
 {
     for (size_t i = 0; i < count; i++)
-        side->scale[i] =
-            tables[0].ops->quantize(d, side->rows + i * d, side->codes + i * codes_row_bytes(d));
+        side->scale[i] = codes_quantize(tables[0].ops, d, side->rows + i * d,
+                                        side->codes + i * codes_row_bytes(d));
 }
 
 static void make_pairs(struct block *b)

@@ -109,6 +109,7 @@ static struct {
         dy[ELEMENTS], dnegatives[ELEMENTS], dlogit_scale[ELEMENTS], dbias[ELEMENTS],
         dlog_variance_x[ELEMENTS], dlog_variance_y[ELEMENTS], values[ELEMENTS], values_y[ELEMENTS];
     uint32_t indices[ELEMENTS], indices_y[ELEMENTS];
+    int32_t integers[ELEMENTS];
     size_t count[ELEMENTS], count_y[ELEMENTS];
     double r_precision;
     struct mmk_workspace_bytes query;
@@ -401,6 +402,35 @@ static enum mmk_status call_retrieval(struct arguments *a)
     return mmk_retrieval_metrics(a->no_problem ? NULL : &problem, a->no_results ? NULL : &results);
 }
 
+static enum mmk_status call_quantize(struct arguments *a)
+{
+    return mmk_quantize_rows(a->to.x, NULL, a->to.out, a->to.values, NULL);
+}
+
+static enum mmk_status call_dot_pair_i8(struct arguments *a)
+{
+    return mmk_dot_pair_i8(a->d, a->to.x ? a->x.data : NULL, a->to.y ? a->y.data : NULL,
+                           a->to.values ? out.integers : NULL);
+}
+
+static enum mmk_status call_pair_i8(struct arguments *a)
+{
+    return mmk_similarity_pair_i8(a->similarity, a->d, a->to.x ? a->x.data : NULL, 1,
+                                  a->to.y ? a->y.data : NULL, 1, a->to.values);
+}
+
+static enum mmk_status call_dot_query_i8(struct arguments *a)
+{
+    return mmk_dot_query_i8((const void *)a->to.vector, a->to.y,
+                            a->to.values ? out.integers : NULL);
+}
+
+static enum mmk_status call_query_i8(struct arguments *a)
+{
+    return mmk_similarity_query_i8(a->similarity, (const void *)a->to.vector, 1, a->to.y,
+                                   a->to.values);
+}
+
 static enum mmk_status call_exp(struct arguments *a)
 {
     return mmk_exp(a->d, a->to.vector, a->to.values);
@@ -411,60 +441,68 @@ static enum mmk_status call_logsumexp(struct arguments *a)
     return mmk_logsumexp(a->d, a->to.vector, a->to.values);
 }
 
-enum {
-    PAIR = 1 << 0,
-    QUERY = 1 << 1,
-    QUERY_NORMS = 1 << 2,
-    SQUARED_NORMS = 1 << 3,
-    MATRIX_ROWS = 1 << 4,
-    MATRIX_PACKED = 1 << 5,
-    NORMALIZE = 1 << 6,
-    PACK_ROWS = 1 << 7,
-    ONE_TO_ONE = 1 << 8,
-    TARGETS = 1 << 9,
-    NEGATIVES = 1 << 10,
-    BACKWARD = 1 << 11,
-    UNIFORMITY = 1 << 12,
-    ALIGNMENT = 1 << 13,
-    SIGMOID = 1 << 14,
-    POSITIVES = 1 << 15,
-    CSD = 1 << 16,
-    EXP = 1 << 17,
-    LOGSUMEXP = 1 << 18,
-    TOPK_ROWS = 1 << 19,
-    SEARCH_ROWS = 1 << 20,
-    SEARCH_PACKED = 1 << 21,
-    RETRIEVAL = 1 << 22, /* the rest of it in test_retrieval.c */
-    ROW_PAIRS = 1 << 23,
-    ENCODE = 1 << 24,
-    MATRIX_CODED = 1 << 25,
-    SEARCH_CODED = 1 << 26,
-    MATRIX_I8 = 1 << 27,  /* rows of int8, */
-    MATRIX_I32 = 1 << 28, /* and their products as integers */
-    FUNCTIONS = 29,
-    MATRICES_I8 = MATRIX_I8 | MATRIX_I32,
-    PACK = PACK_ROWS | ENCODE,
-    QUERIES = QUERY | QUERY_NORMS,
-    MATRICES = MATRIX_ROWS | MATRIX_PACKED | MATRIX_CODED | MATRICES_I8,
-    SEARCHES = SEARCH_ROWS | SEARCH_PACKED | SEARCH_CODED,
-    PACKEDS = MATRIX_PACKED | SEARCH_PACKED | MATRIX_CODED | SEARCH_CODED,
-    INFONCE = ONE_TO_ONE | TARGETS | NEGATIVES | BACKWARD,
-    SOFTMAX = INFONCE | UNIFORMITY,
-    SIGMOIDS = SIGMOID | POSITIVES | CSD,
-    TWO_SIDED = SOFTMAX | SIGMOIDS, /* m rows of x, n of y */
-    LOSSES = TWO_SIDED | ALIGNMENT,
-    PAIRED = ALIGNMENT | ROW_PAIRS, /* as many rows of y as of x */
-    WITH_OFFSET = ONE_TO_ONE | NEGATIVES | BACKWARD | SIGMOID | CSD,
-    FORWARD = ONE_TO_ONE | TARGETS | NEGATIVES | UNIFORMITY,
-    X = MATRICES | ROW_PAIRS | NORMALIZE | LOSSES | SEARCHES, /* rows of a matrix */
-    Y = QUERIES | SQUARED_NORMS | MATRIX_ROWS | ROW_PAIRS | PACK | LOSSES | SEARCH_ROWS |
-        MATRICES_I8,
-    SIMILARITIES = PAIR | QUERIES | MATRICES | ROW_PAIRS | PACK | (LOSSES & ~CSD) | SEARCHES,
-    STRUCTS = LOSSES | SEARCHES | RETRIEVAL,
-    WITH_OPTIONS = MATRICES | ROW_PAIRS | PACK | LOSSES | TOPK_ROWS | SEARCHES,
-    WITH_ORIGIN = WITH_OPTIONS & ~(PACKEDS | TOPK_ROWS | PAIRED | MATRICES_I8), /* neg_sq_l2 */
-    ALL = (1 << FUNCTIONS) - 1
-};
+enum { FUNCTIONS = 34 };
+#define BIT(function) ((uint64_t)1 << (function))
+#define PAIR          BIT(0)
+#define QUERY         BIT(1)
+#define QUERY_NORMS   BIT(2)
+#define SQUARED_NORMS BIT(3)
+#define MATRIX_ROWS   BIT(4)
+#define MATRIX_PACKED BIT(5)
+#define NORMALIZE     BIT(6)
+#define PACK_ROWS     BIT(7)
+#define ONE_TO_ONE    BIT(8)
+#define TARGETS       BIT(9)
+#define NEGATIVES     BIT(10)
+#define BACKWARD      BIT(11)
+#define UNIFORMITY    BIT(12)
+#define ALIGNMENT     BIT(13)
+#define SIGMOID       BIT(14)
+#define POSITIVES     BIT(15)
+#define CSD           BIT(16)
+#define EXP           BIT(17)
+#define LOGSUMEXP     BIT(18)
+#define TOPK_ROWS     BIT(19)
+#define SEARCH_ROWS   BIT(20)
+#define SEARCH_PACKED BIT(21)
+#define RETRIEVAL     BIT(22) /* the rest of it in test_retrieval.c */
+#define ROW_PAIRS     BIT(23)
+#define ENCODE        BIT(24)
+#define MATRIX_CODED  BIT(25)
+#define SEARCH_CODED  BIT(26)
+#define QUANTIZE      BIT(27)
+#define DOT_PAIR_I8   BIT(28)
+#define PAIR_I8       BIT(29)
+#define DOT_QUERY_I8  BIT(30)
+#define QUERY_I8      BIT(31)
+#define MATRIX_I8     BIT(32) /* rows of int8, */
+#define MATRIX_I32    BIT(33) /* and their products as integers */
+#define MATRICES_I8   (MATRIX_I8 | MATRIX_I32)
+#define PAIRS_I8      (DOT_PAIR_I8 | PAIR_I8)
+#define QUERIES_I8    (DOT_QUERY_I8 | QUERY_I8)
+#define PACK          (PACK_ROWS | ENCODE)
+#define QUERIES       (QUERY | QUERY_NORMS)
+#define MATRICES      (MATRIX_ROWS | MATRIX_PACKED | MATRIX_CODED | MATRICES_I8)
+#define SEARCHES      (SEARCH_ROWS | SEARCH_PACKED | SEARCH_CODED)
+#define PACKEDS       (MATRIX_PACKED | SEARCH_PACKED | MATRIX_CODED | SEARCH_CODED)
+#define INFONCE       (ONE_TO_ONE | TARGETS | NEGATIVES | BACKWARD)
+#define SOFTMAX       (INFONCE | UNIFORMITY)
+#define SIGMOIDS      (SIGMOID | POSITIVES | CSD)
+#define TWO_SIDED     (SOFTMAX | SIGMOIDS)
+#define LOSSES        (TWO_SIDED | ALIGNMENT)
+#define PAIRED        (ALIGNMENT | ROW_PAIRS) /* as many rows of y as of x */
+#define WITH_OFFSET   (ONE_TO_ONE | NEGATIVES | BACKWARD | SIGMOID | CSD)
+#define FORWARD       (ONE_TO_ONE | TARGETS | NEGATIVES | UNIFORMITY)
+#define X             (MATRICES | ROW_PAIRS | NORMALIZE | LOSSES | SEARCHES | QUANTIZE) /* rows of a matrix */
+#define Y                                                                                          \
+    (QUERIES | SQUARED_NORMS | MATRIX_ROWS | ROW_PAIRS | PACK | LOSSES | SEARCH_ROWS | MATRICES_I8)
+#define SIMILARITIES                                                                               \
+    (PAIR | QUERIES | MATRICES | ROW_PAIRS | PACK | (LOSSES & ~CSD) | SEARCHES | PAIR_I8 | QUERY_I8)
+#define STRUCTS      (LOSSES | SEARCHES | RETRIEVAL)
+#define WITH_OPTIONS (MATRICES | ROW_PAIRS | PACK | LOSSES | TOPK_ROWS | SEARCHES)
+#define WITH_ORIGIN                                                                                \
+    (WITH_OPTIONS & ~(PACKEDS | TOPK_ROWS | PAIRED | MATRICES_I8)) /* for MMK_NEG_SQ_L2 */
+#define ALL (BIT(FUNCTIONS) - 1)
 
 static const struct {
     const char *name;
@@ -497,6 +535,11 @@ static const struct {
     {"gallery_encode", call_gallery_encode},
     {"similarity_matrix coded", call_matrix_coded},
     {"search coded", call_search_coded},
+    {"quantize_rows", call_quantize},
+    {"dot_pair_i8", call_dot_pair_i8},
+    {"similarity_pair_i8", call_pair_i8},
+    {"dot_query_i8", call_dot_query_i8},
+    {"similarity_query_i8", call_query_i8},
     {"similarity_matrix of int8", call_matrix},
     {"similarity_matrix to int32", call_matrix},
 };
@@ -504,7 +547,7 @@ static const struct {
 /* Right arguments for one function: what it does not take is left out. */
 static void set_right_for(struct arguments *a, int f)
 {
-    int function = 1 << f;
+    uint64_t function = BIT(f);
     set_right(a);
     if (function & PACKEDS) {
         a->y = (struct mmk_matrix){0}; /* a gallery has rows of its own */
@@ -546,6 +589,10 @@ static void set_right_for(struct arguments *a, int f)
         a->similarity = MMK_DOT;
         a->result.type = MMK_I32;
     }
+    if (function & QUERIES_I8)
+        a->y.type = MMK_I8;
+    if (function & QUANTIZE)
+        a->out.type = MMK_I8;
 }
 
 /* ---- The ways to spoil them ------------------------------------------------------------------ */
@@ -623,10 +670,11 @@ SPOIL(negatives_type, a->negatives.type = (enum mmk_type)1)
 SPOIL(log_variance_y_type, a->log_variance_y.type = (enum mmk_type)1)
 SPOIL(result_type, a->result.type = (enum mmk_type)1)
 SPOIL(out_type, a->out.type = (enum mmk_type)1)
+SPOIL(out_of_floats, a->out.type = MMK_F32)
+SPOIL(y_of_floats, a->y.type = MMK_F32)
 SPOIL(dx_type, a->dx.type = (enum mmk_type)1)
 SPOIL(dy_type, a->dy.type = (enum mmk_type)1)
 SPOIL(x_of_floats, a->x.type = MMK_F32)
-SPOIL(y_of_floats, a->y.type = MMK_F32)
 SPOIL(y_of_int32, a->y.type = MMK_I32)
 SPOIL(result_of_int32, a->result.type = MMK_I32)
 SPOIL(x_row_scales, a->x.row_scales = in_x)
@@ -725,6 +773,9 @@ SPOIL(n_beyond_index, set_shape(a, 1, (size_t)UINT32_MAX + 1, 0);
       a->scores.columns = (size_t)UINT32_MAX + 1)
 SPOIL(negatives_beyond_index, set_shape(a, 1, N, 0); a->negatives.rows = UINT32_MAX)
 
+/* One column more than sums in 32 bits take. */
+SPOIL(long_rows, set_shape(a, M, N, 131072))
+
 /* Numbers. */
 SPOIL(similarity_3, a->similarity = (enum mmk_similarity)MMK_SIMILARITY_COUNT)
 SPOIL(similarity_minus_1, a->similarity = (enum mmk_similarity) - 1)
@@ -815,7 +866,7 @@ SPOIL(self_in_place, a->exclude_self = 1; a->offset = 0)
 static const struct {
     const char *name;
     void (*spoil)(struct arguments *a);
-    int functions; /* those to which it matters */
+    uint64_t functions; /* those to which it matters */
     enum mmk_status status;
     const char *says; /* words of the detail */
 } cases[] = {
@@ -829,25 +880,27 @@ static const struct {
     CASE(null_problem, STRUCTS, MMK_ERR_NULL, "problem NULL"),
     CASE(null_results, STRUCTS | TOPK_ROWS, MMK_ERR_NULL, "results NULL"),
     FINE(null_options, WITH_OPTIONS),
-    CASE(null_x, PAIR | X, MMK_ERR_NULL, "x NULL"),
-    CASE(null_y, PAIR | Y, MMK_ERR_NULL, "y NULL"),
+    CASE(null_x, PAIR | PAIRS_I8 | X, MMK_ERR_NULL, "x NULL"),
+    CASE(null_y, PAIR | PAIRS_I8 | QUERIES_I8 | Y, MMK_ERR_NULL, "y NULL"),
     CASE(null_y, PACKEDS, MMK_ERR_NULL, "y NULL"),
     CASE(null_scores, TOPK_ROWS, MMK_ERR_NULL, "scores NULL"),
-    CASE(null_vector, QUERIES | EXP | LOGSUMEXP, MMK_ERR_NULL, "x NULL"),
-    CASE(null_values, PAIR | QUERIES | ROW_PAIRS | LOGSUMEXP, MMK_ERR_NULL, "result NULL"),
+    CASE(null_vector, QUERIES | QUERIES_I8 | EXP | LOGSUMEXP, MMK_ERR_NULL, "x NULL"),
+    CASE(null_values, PAIR | PAIRS_I8 | QUERIES | QUERIES_I8 | ROW_PAIRS | LOGSUMEXP, MMK_ERR_NULL,
+         "result NULL"),
     CASE(null_values, SQUARED_NORMS, MMK_ERR_NULL, "out NULL"),
     CASE(null_values, EXP, MMK_ERR_NULL, "y NULL"),
     CASE(null_result, MATRICES, MMK_ERR_NULL, "result NULL"),
     CASE(null_out, NORMALIZE, MMK_ERR_NULL, "out NULL"),
     CASE(null_gallery, PACK, MMK_ERR_NULL, "gallery NULL"),
     CASE(x_without_data, X, MMK_ERR_NULL, "x.data NULL"),
-    CASE(y_without_data, Y, MMK_ERR_NULL, "y.data NULL"),
+    CASE(y_without_data, Y | QUERIES_I8, MMK_ERR_NULL, "y.data NULL"),
     CASE(scores_without_data, TOPK_ROWS, MMK_ERR_NULL, "scores.data NULL"),
     CASE(negatives_without_data, NEGATIVES, MMK_ERR_NULL, "negatives.data NULL"),
     CASE(log_variance_x_without_data, CSD, MMK_ERR_NULL, "log_variance_x.data NULL"),
     CASE(log_variance_y_without_data, CSD, MMK_ERR_NULL, "log_variance_y.data NULL"),
     CASE(result_without_data, MATRICES, MMK_ERR_NULL, "result.data NULL"),
     CASE(out_without_data, NORMALIZE, MMK_ERR_NULL, "out.data NULL"),
+    CASE(out_without_data, QUANTIZE, MMK_ERR_NULL, "codes.data NULL"),
     CASE(dx_without_data, LOSSES, MMK_ERR_NULL, "dx.data NULL"),
     CASE(dy_without_data, LOSSES, MMK_ERR_NULL, "dy.data NULL"),
     CASE(dnegatives_without_data, NEGATIVES, MMK_ERR_NULL, "dnegatives.data NULL"),
@@ -874,11 +927,12 @@ static const struct {
     CASE(results_reserved, STRUCTS & ~SEARCHES, MMK_ERR_RESERVED, "results.reserved[7]"),
     CASE(results_reserved, SEARCHES, MMK_ERR_RESERVED, "results.reserved[2]"),
     CASE(x_reserved, X, MMK_ERR_RESERVED, "x.reserved[1]"),
-    CASE(y_reserved, Y | PACKEDS, MMK_ERR_RESERVED, "y.reserved[0]"),
+    CASE(y_reserved, Y | QUERIES_I8 | PACKEDS, MMK_ERR_RESERVED, "y.reserved[0]"),
     CASE(scores_reserved, TOPK_ROWS, MMK_ERR_RESERVED, "scores.reserved[0]"),
     CASE(negatives_reserved, NEGATIVES, MMK_ERR_RESERVED, "negatives.reserved[0]"),
     CASE(result_reserved, MATRICES, MMK_ERR_RESERVED, "result.reserved[0]"),
     CASE(out_reserved, NORMALIZE, MMK_ERR_RESERVED, "out.reserved[1]"),
+    CASE(out_reserved, QUANTIZE, MMK_ERR_RESERVED, "codes.reserved[1]"),
     CASE(dx_reserved, LOSSES, MMK_ERR_RESERVED, "dx.reserved[0]"),
     CASE(dy_reserved, LOSSES, MMK_ERR_RESERVED, "dy.reserved[1]"),
     CASE(for_x_reserved, TOPK_ROWS, MMK_ERR_RESERVED, "results.reserved[1]"),
@@ -899,17 +953,22 @@ static const struct {
     CASE(result_type, MATRICES, MMK_ERR_TYPE, "result.type 1"),
     CASE(result_of_int32, MATRICES & ~MATRIX_I32, MMK_ERR_TYPE, "result.type 2 MMK_I32 MMK_F32"),
     CASE(out_type, NORMALIZE, MMK_ERR_TYPE, "out.type 1"),
+    CASE(out_of_floats, QUANTIZE, MMK_ERR_TYPE, "codes.type 0 MMK_F32 MMK_I8"),
+    CASE(y_of_floats, QUERIES_I8, MMK_ERR_TYPE, "y.type 0 MMK_F32 MMK_I8"),
+    CASE(y_type, QUERIES_I8, MMK_ERR_TYPE, "y.type 7 MMK_I8"),
     CASE(dx_type, LOSSES, MMK_ERR_TYPE, "dx.type 1"),
     CASE(dy_type, LOSSES, MMK_ERR_TYPE, "dy.type 1"),
     CASE(x_row_scales, X & ~MATRICES_I8, MMK_ERR_TYPE, "x.row_scales"),
-    CASE(y_row_scales, Y & ~MATRICES_I8, MMK_ERR_TYPE, "y.row_scales"),
+    CASE(y_row_scales, Y & ~MATRICES_I8, MMK_ERR_TYPE, "y.row_scales MMK_F32"),
     CASE(x_row_scales, MATRIX_I32, MMK_ERR_CONFLICT, "x.row_scales MMK_I32"),
     CASE(y_row_scales, MATRIX_I32, MMK_ERR_CONFLICT, "y.row_scales MMK_I32"),
     FINE(x_row_scales, MATRIX_I8),
     FINE(y_row_scales, MATRIX_I8),
+    CASE(y_row_scales, DOT_QUERY_I8, MMK_ERR_CONFLICT, "y.row_scales"),
+    FINE(y_row_scales, QUERY_I8),
 
     CASE(x_packed, X, MMK_ERR_GALLERY, "x packed"),
-    CASE(y_packed, Y & ~(MATRIX_ROWS | SEARCH_ROWS), MMK_ERR_GALLERY, "y packed"),
+    CASE(y_packed, (Y | QUERIES_I8) & ~(MATRIX_ROWS | SEARCH_ROWS), MMK_ERR_GALLERY, "y packed"),
     CASE(scores_packed, TOPK_ROWS, MMK_ERR_GALLERY, "scores packed"),
     CASE(negatives_packed, NEGATIVES, MMK_ERR_GALLERY, "negatives packed"),
     CASE(packed_and_data, PACKEDS, MMK_ERR_CONFLICT, "y data packed"),
@@ -942,9 +1001,13 @@ static const struct {
     CASE(fewer_result_columns, MATRICES, MMK_ERR_SHAPE, "result columns 4 y 5"),
     CASE(more_result_columns, MATRICES, MMK_ERR_SHAPE, "result columns 6 y 5"),
     CASE(more_out_rows, NORMALIZE, MMK_ERR_SHAPE, "out rows 4 x 3"),
+    CASE(more_out_rows, QUANTIZE, MMK_ERR_SHAPE, "codes rows 4 x 3"),
     CASE(fewer_out_rows, NORMALIZE, MMK_ERR_SHAPE, "out rows 2 x 3"),
+    CASE(fewer_out_rows, QUANTIZE, MMK_ERR_SHAPE, "codes rows 2 x 3"),
     CASE(fewer_out_columns, NORMALIZE, MMK_ERR_SHAPE, "out columns 3 x 4"),
+    CASE(fewer_out_columns, QUANTIZE, MMK_ERR_SHAPE, "codes columns 3 x 4"),
     CASE(more_out_columns, NORMALIZE, MMK_ERR_SHAPE, "out columns 5 x 4"),
+    CASE(more_out_columns, QUANTIZE, MMK_ERR_SHAPE, "codes columns 5 x 4"),
     CASE(fewer_dx_rows, LOSSES, MMK_ERR_SHAPE, "dx rows 2 x 3"),
     CASE(more_dx_rows, LOSSES, MMK_ERR_SHAPE, "dx rows 4 x 3"),
     CASE(fewer_dx_columns, LOSSES, MMK_ERR_SHAPE, "dx columns 3 x 4"),
@@ -975,6 +1038,7 @@ static const struct {
          "log_variance_y.leading_dimension 3 4"),
     CASE(small_ldresult, MATRICES, MMK_ERR_LEADING_DIMENSION, "result.leading_dimension 4 5"),
     CASE(small_ldout, NORMALIZE, MMK_ERR_LEADING_DIMENSION, "out.leading_dimension 3 4"),
+    CASE(small_ldout, QUANTIZE, MMK_ERR_LEADING_DIMENSION, "codes.leading_dimension 3 4"),
     CASE(small_lddx, LOSSES, MMK_ERR_LEADING_DIMENSION, "dx.leading_dimension 3 4"),
     CASE(small_lddy, LOSSES, MMK_ERR_LEADING_DIMENSION, "dy.leading_dimension 3 4"),
     CASE(small_lddnegatives, NEGATIVES, MMK_ERR_LEADING_DIMENSION,
@@ -1010,6 +1074,11 @@ static const struct {
     CASE(big_ld_of_negatives, NEGATIVES, MMK_ERR_SIZE, "negatives 2 2305843009213693952"),
     CASE(huge_ldresult, MATRICES, MMK_ERR_SIZE, "result 3 9223372036854775808"),
     CASE(huge_ldout, NORMALIZE, MMK_ERR_SIZE, "out 3 9223372036854775808"),
+    CASE(huge_ldout, QUANTIZE, MMK_ERR_SIZE, "codes 3 9223372036854775808 int8"),
+    CASE(huge_ldy, QUERIES_I8, MMK_ERR_SIZE, "y 5 9223372036854775808 int8"),
+    CASE(long_rows, PAIRS_I8, MMK_ERR_SIZE, "d 131072 131071"),
+    CASE(long_rows, QUERIES_I8, MMK_ERR_SIZE, "y.columns 131072 131071"),
+    CASE(long_rows, QUANTIZE, MMK_ERR_SIZE, "x.columns 131072 131071"),
     CASE(huge_ld_for_x, TOPK_ROWS, MMK_ERR_SIZE, "results 3 9223372036854775808"),
     CASE(huge_ld_for_x, SEARCHES, MMK_ERR_SIZE, "for_x 3 9223372036854775808"),
     CASE(huge_ld_for_y, SEARCH_ROWS, MMK_ERR_SIZE, "for_y 5 9223372036854775808"),
@@ -1169,7 +1238,7 @@ static void refuse_in_all_cases(const struct isa_row *row)
     isa_use_row(row);
     for (size_t c = 0; c < sizeof cases / sizeof cases[0]; c++)
         for (int f = 0; f < FUNCTIONS; f++)
-            if (cases[c].functions & 1 << f) {
+            if (cases[c].functions & BIT(f)) {
                 wrong += refuse(cases[c].name, cases[c].spoil, f, cases[c].status, cases[c].says);
                 tried++;
             }
@@ -1197,7 +1266,7 @@ static void bad_environment(void **state)
 #endif
     int wrong = 0;
     for (int f = 0; f < FUNCTIONS; f++) {
-        if (1 << f & RETRIEVAL)
+        if (BIT(f) & RETRIEVAL)
             continue; /* computes nothing with the instruction set */
         setenv("MMK_ISA", "bogus", 1);
         isa_use_row(NULL);
@@ -1243,7 +1312,7 @@ static void query_writes_nothing_else(void **state)
     (void)state;
     int wrong = 0;
     for (int f = 0; f < FUNCTIONS; f++)
-        for (int threads = 0; 1 << f & WITH_OPTIONS && threads <= 3; threads++)
+        for (int threads = 0; BIT(f) & WITH_OPTIONS && threads <= 3; threads++)
             wrong += query(f, threads);
     assert_int_equal(wrong, 0);
 }
@@ -1255,7 +1324,7 @@ static void query_refuses_as_the_call(void **state)
     int wrong = 0;
     for (size_t c = 0; c < sizeof cases / sizeof cases[0]; c++)
         for (int f = 0; f < FUNCTIONS; f++) {
-            if (!(cases[c].functions & 1 << f & WITH_OPTIONS) || cases[c].status == MMK_OK ||
+            if (!(cases[c].functions & BIT(f) & WITH_OPTIONS) || cases[c].status == MMK_OK ||
                 strstr(cases[c].says, ".data") != NULL || cases[c].spoil == null_values)
                 continue; /* which a query does not need */
             struct arguments a;
@@ -1282,7 +1351,7 @@ static void no_memory_is_said(void **state)
         skip();
     int wrong = 0;
     for (int f = 0; f < FUNCTIONS; f++) {
-        if (!(1 << f & (PACK | MATRIX_ROWS | LOSSES | SEARCH_ROWS | RETRIEVAL)))
+        if (!(BIT(f) & (PACK | MATRIX_ROWS | LOSSES | SEARCH_ROWS | RETRIEVAL)))
             continue; /* allocates nothing, or first the test its gallery */
         struct arguments a;
         set_right_for(&a, f);
