@@ -245,8 +245,8 @@ static void check(struct run *run, struct placed *p, const char *shape, struct f
     char how[512];
     struct verdict verdict;
     bool same = false;
-    enum mmk_status used =
-        variant_use(&run->variants[variant], p->placement == PLACE_BEGIN, &run->row);
+    bool other = p->placement == PLACE_BEGIN, plain = number_of(run) / 16 % 2 == 0;
+    enum mmk_status used = variant_use(&run->variants[variant], other, plain, &run->row);
     if (used != MMK_OK) {
         snprintf(how, sizeof how, "mmk_isa_use returned an error: %s", mmk_status_string(used));
         report_fail(cell, where, how, again);

@@ -184,7 +184,7 @@ int fingerprint_print(struct run *run)
             last = v; /* the widest, or the one that was asked for */
     if (last < 0)
         options_error("--fingerprint needs one of the library's own instruction sets.");
-    enum mmk_status used = variant_use(&run->variants[last], false, &run->row);
+    enum mmk_status used = variant_use(&run->variants[last], false, false, &run->row);
     if (used != MMK_OK)
         options_error("%s cannot be used: %s.", run->variants[last].name, mmk_status_string(used));
     check_each(run, fingerprint_trial);

@@ -53,7 +53,8 @@ bool variants_add_named(struct variant variants[VARIANT_MAX], int *count, const 
     return true;
 }
 
-enum mmk_status variant_use(const struct variant *variant, bool other, struct isa_row *row)
+enum mmk_status variant_use(const struct variant *variant, bool other, bool plain,
+                            struct isa_row *row)
 {
     if (variant->theirs)
         return mmk_isa_use(variant->name);
@@ -61,9 +62,9 @@ enum mmk_status variant_use(const struct variant *variant, bool other, struct is
     row->add_ports ^= other;
     if (!variant->named && row->codes)
         row->filters ^= other;
-    /* Its own row without the extension; an autovec row has a name of its own. */
+    /* An autovec row has a name of its own. */
     const struct isa_row *base = isa_suited_row(row->isa, 0);
-    if (!variant->named && other && strcmp(base->name, row->name) == 0) {
+    if (!variant->named && plain && strcmp(base->name, row->name) == 0) {
         row->int8 = base->int8;
         row->tile8 = base->tile8;
     }
