@@ -5,9 +5,10 @@
  */
 #include "tile8.h"
 
+/* Of a row's scale the sign counts, which its factor has. */
 static struct int8_side side_of(const struct tile8_side *side, size_t i)
 {
-    return (struct int8_side){.sign = int8_sign((float)side->factor[i]), .square = side->square[i]};
+    return (struct int8_side){.scale = side->factor[i], .square = side->square[i]};
 }
 
 void tile8_cosines(size_t begin, size_t end, const int32_t *c, const struct tile8_side *x, size_t r,

@@ -84,8 +84,11 @@ static inline void tile8_know(enum mmk_similarity similarity, bool left, struct 
                               double *factor, double *square)
 {
     *square = similarity == MMK_COSINE ? row.square : row.part;
-    *factor = similarity == MMK_COSINE ? row.sign * (row.square != 0 ? 1 / sqrt(row.square) : 0)
-                                       : (similarity == MMK_NEG_SQ_L2 && left ? 2 : 1) * row.scale;
+    *factor = (similarity == MMK_NEG_SQ_L2 && left ? 2 : 1) * row.scale;
+    if (similarity == MMK_COSINE) /* 0 of a row that is zero, NaN where the scale is not finite */
+        *factor = (double)(row.scale > 0) - (double)(row.scale < 0) + (row.scale - row.scale);
+    if (similarity == MMK_COSINE && row.square != 0)
+        *factor /= sqrt(row.square);
 }
 
 /* Cosines as int8.h makes them, of row r and columns [begin, end): out[j] from c[j]. */
