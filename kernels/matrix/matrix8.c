@@ -55,8 +55,7 @@ static float scale_of(const struct args_rows *rows, size_t row)
 static void hold_row(const struct matrix8 *p, const struct side *side, size_t row, size_t at)
 {
     const int8_t *codes = side->rows->codes + row * side->rows->ld;
-    uint32_t sum = side->other != 0 ? (uint32_t)p->tile->sum(p->d, codes) : 0;
-    side->start[at] = (int32_t)(0 - (uint32_t)side->other * sum); /* modulo 2^32, as products are */
+    side->start[at] = side->other != 0 ? -(int32_t)side->other * p->tile->sum(p->d, codes) : 0;
     if (p->result.type == MMK_I32)
         return;
     int32_t square = p->similarity != MMK_DOT ? p->int8->dot(p->d, codes, codes) : 0;

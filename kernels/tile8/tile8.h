@@ -64,8 +64,8 @@ struct tile8_ops {
                  uint8_t *packed);
     /* The sum of a row's codes; NULL where bias is 0. */
     int32_t (*sum)(size_t d, const int8_t *row);
-    /* c[r][0..TILE8_PANEL), leading dimension ldc, = start[r] + sum over the groups of a b, modulo
-     * 2^32, for r < rows <= mr, and maybe for the other rows up to mr. */
+    /* c[r][0..TILE8_PANEL), leading dimension ldc, = start[r] + sum over the groups of a b, for
+     * r < rows <= mr, and maybe for the other rows up to mr. */
     void (*product)(size_t rows, size_t groups, const uint8_t *a, const int32_t *start,
                     const uint8_t *b, int32_t *c, size_t ldc);
     /* Similarities of rows x cols products, c with leading dimension TILE8_PANEL. */

@@ -5,7 +5,8 @@
  * Bound by    vpdpbusd, of 64 products: 28 a step of four columns against 16 loads. Zen 5 starts
  *             two a clock, as many as FMAs, so four times the products of the f32 tile.
  * Signs       vpdpbusd multiplies unsigned by signed bytes: B has 128 added, which the start of the
- *             sums takes back. Sums wrap on the way, and are right in the end.
+ *             sums takes back. On the way a sum is that of the columns that are done, and of -128
+ *             times the codes of A of the others: below 128 128 d, too.
  */
 #include "tile8_avx512vnni.h"
 
