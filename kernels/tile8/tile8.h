@@ -13,10 +13,10 @@
  * Cosines. A root and a division for each would take as long as its product: instead of
  * v = p.q / sqrt(p.p q.q) the tile makes w = (f g) (p.q) with f = +-1 / sqrt(p.p), g = +-1 /
  * sqrt(q.q) of the row and the column. In v three operations are rounded, one of them under the
- * root, in w six: v and w are apart by 8.5 2^-53 of themselves at most, 9 units in the last place of
- * a double. They become the same float but where a number half way between two floats, whose last
- * 29 bits are 2^28, lies between them. Where those bits of w are within TILE8_NEAR of it, one in 2^24
- * by chance, v is made after all. No cosine is so near 0 that its float would be denormal.
+ * root, in w six: v and w are apart by 8.5 2^-53 of themselves at most, 9 units in the last place
+ * of a double. They become the same float but where a number half way between two floats, whose
+ * last 29 bits are 2^28, lies between them. Where those bits of w are within TILE8_NEAR of it, one
+ * in 2^24 by chance, v is made after all. No cosine is so near 0 that its float would be denormal.
  *
  * What is packed are groups of 4 bytes: four columns as they are, or two widened to 16 bits, as the
  * product's instruction takes them. Left rows: strips of mr, [strip][group][mr][4] bytes. Right
@@ -32,7 +32,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* The greatest mr of any table, those that codes/ must know at compile time, and rows of a panel. */
+/* The greatest mr of any table, those that codes/ has to know, and rows of a panel. */
 enum {
     TILE8_MAX_MR = 14,
     TILE8_MR_SCALAR = 4,

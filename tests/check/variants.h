@@ -30,8 +30,8 @@ int variants_find_theirs(struct variant variants[VARIANT_MAX]);
 bool variants_add_named(struct variant variants[VARIANT_MAX], int *count, const char *name);
 
 /* Has the next calls made on the variant. What its row suits shows in no bit: with `other` it is
- * what does not suit this machine; `plain`: products of int8 rows without extensions, where the name
- * does not say with or without. row keeps what is in use. */
+ * what does not suit this machine; `plain`: products of int8 rows without extensions, where the
+ * name does not say with or without. row keeps what is in use. */
 enum mmk_status variant_use(const struct variant *variant, bool other, bool plain,
                             struct isa_row *row);
 

@@ -493,7 +493,8 @@ enum { FUNCTIONS = 34 };
 #define PAIRED        (ALIGNMENT | ROW_PAIRS) /* as many rows of y as of x */
 #define WITH_OFFSET   (ONE_TO_ONE | NEGATIVES | BACKWARD | SIGMOID | CSD)
 #define FORWARD       (ONE_TO_ONE | TARGETS | NEGATIVES | UNIFORMITY)
-#define X             (MATRICES | ROW_PAIRS | NORMALIZE | LOSSES | SEARCHES | QUANTIZE) /* rows of a matrix */
+/* Rows of a matrix. */
+#define X (MATRICES | ROW_PAIRS | NORMALIZE | LOSSES | SEARCHES | QUANTIZE)
 #define Y                                                                                          \
     (QUERIES | SQUARED_NORMS | MATRIX_ROWS | ROW_PAIRS | PACK | LOSSES | SEARCH_ROWS | MATRICES_I8)
 #define SIMILARITIES                                                                               \

@@ -20,7 +20,8 @@ enum { TABLES = sizeof rows_of_tables / sizeof rows_of_tables[0] };
 /* ---- Cosines near a half --------------------------------------------------------------------- */
 
 /* Rows and columns of one square each, s and 4 s, and products whose cosine is an odd number above
- * 2^24, half way between two floats: root and quotient are exact then, and inverse roots are not. */
+ * 2^24, half way between two floats: root and quotient are exact then, and inverses of roots are
+ * not. */
 static void cosines_near_a_half(void **state)
 {
     (void)state;
