@@ -217,7 +217,7 @@ static const struct shape matrix8_bench[] = {
 #define MATRIX8_PARTS                                                                              \
     .rooms = "tile8", .family = "int8", .dims = "mnd", .fill = fill_codes, .flops = matrix8_flops, \
     .bytes = matrix8_bytes, .takes_threads = true, .fill_fits = matrix8_fill_fits,                 \
-    .sweep = matrix8_sweep, .synthetic_only = true, BENCH(matrix8_bench)
+    .sweep = matrix8_sweep, .narrow = true, .synthetic_only = true, BENCH(matrix8_bench)
 
 const struct kernel kernel_dot_matrix_i8 = {
     .name = "dot_matrix_i8",
