@@ -21,9 +21,10 @@
  *             all in the children, and theirs, of a process that had threads when it forked: OpenMP
  *             would wait for those. All are reentrant; mmk_isa_use() is the only global state.
  *   state     of floating point: the caller's does not matter and is left as it was, flags too. But
- *             mmk_similarity_pair and _query, also of int8, a few ns long, work in it and want the default: to
- *             nearest, with denormals, no traps. Otherwise bits differ; where denormals count as 0,
- *             a row of them has cosine NaN; any input may trap. NaN stays the one NaN.
+ *             mmk_similarity_pair and _query, and those of int8, a few ns long, work in it and want
+ *             the default: to nearest, with denormals, no traps. Otherwise bits differ; where
+ *             denormals count as 0, a row of them has cosine NaN; any input may trap. NaN stays the
+ *             one NaN.
  */
 #ifndef MMK_H
 #define MMK_H
@@ -250,7 +251,7 @@ MMK_API enum mmk_status mmk_normalize_rows(const struct mmk_matrix *x,
 /* Rows of codes from -128 to 127 and a float scale: row x stands for x_scale x. Sums of products
  * are taken exactly, in 32 bits, hence d of at most 131,071 (MMK_ERR_SIZE above), and what is made
  * of them is rounded in double and once to float: results are those of the formula within half a
- * place and 2^-29 of one, neg_sq_l2 within that and 2^-50 (x_scale^2 x.x + y_scale^2 y.y).
+ * place and 2^-20 of one, neg_sq_l2 within that and 2^-50 (x_scale^2 x.x + y_scale^2 y.y).
  *   dot          x_scale y_scale x.y
  *   cosine       x.y / sqrt(x.x y.y), times the signs of both scales. A row that is zero, or whose
  *                scale is, has cosine 0 with everything; one whose scale is NaN or Inf has NaN. Never

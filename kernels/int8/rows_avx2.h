@@ -2,8 +2,8 @@
  * becomes of them (internal to int8_avx2.c and int8_avxvnni.c).
  * SPDX-License-Identifier: MIT
  *
- * As rows_avx512.h, eight rows at a time, two of which share the loads of x: with four there are
- * not registers enough. Bytes have no masked loads here. A tail is the last 32 bytes of its row,
+ * As rows_avx512.h, with eight rows; of short ones two share the loads of x: with four there are not
+ * registers enough. Bytes have no masked loads here. A tail is the last 32 bytes of its row,
  * those before it made 0; of a row shorter than that it is put together from two loads that
  * overlap. In which lane a column stands does not matter, as long as it is the same of both rows.
  */
@@ -162,30 +162,82 @@ INT8_INLINE struct int8_sums int8_sums_avx2(const struct int8_way *way, size_t d
 
 /* ---- One against many ------------------------------------------------------------------------ */
 
-/* x.y + start and, with squares, y.y of `rows` rows, at most 8; the other lanes repeat the last. */
-INT8_INLINE __m256i int8_eight_avx2(const struct int8_way *way, bool squares, size_t rows, size_t d,
-                                    const int8_t *x, const int8_t *y, size_t ldy, __m256i *yy)
+/* Prefetches the line that is INT8_AHEAD on, in whatever row; beyond the last it does nothing. */
+INT8_INLINE void int8_prefetch_avx2(const int8_t *p)
+{
+    _mm_prefetch((const char *)((uintptr_t)p + INT8_AHEAD), _MM_HINT_T0);
+}
+
+/* x.y + start and, with squares, y.y of one row, 8 lanes each, in two chains. */
+INT8_INLINE struct int8_row_sums int8_row_avx2(const struct int8_way *way, bool squares, size_t d,
+                                               const int8_t *x, const int8_t *y)
 {
     const __m256i zero = _mm256_setzero_si256();
+    struct int8_row_sums s[2] = {{zero, zero, zero}, {zero, zero, zero}};
+    size_t k = 0;
+    for (; k + 64 <= d; k += 64) {
+        int8_prefetch_avx2(y + k);
+#pragma GCC unroll 2
+        for (size_t i = 0; i < 2; i++)
+            way->row(squares, int8_load_avx2(x + k + 32 * i), int8_load_avx2(y + k + 32 * i),
+                     &s[i]);
+    }
+    if (k + 32 <= d)
+        way->row(squares, int8_load_avx2(x + k), int8_load_avx2(y + k), &s[0]);
+    if (d % 32 > 0)
+        way->row(squares, int8_load_tail_avx2(x, d), int8_load_tail_avx2(y, d), &s[1]);
+    struct int8_row_sums sums = {.xy = _mm256_add_epi32(s[0].xy, s[1].xy)};
+    if (squares)
+        sums.yy = _mm256_sub_epi32(_mm256_add_epi32(s[0].yy, s[1].yy),
+                                   _mm256_add_epi32(s[0].extra, s[1].extra));
+    return sums;
+}
+
+/* The same sums of two short rows, which share the loads of x. */
+INT8_INLINE void int8_two_avx2(const struct int8_way *way, bool squares, size_t d, const int8_t *x,
+                               const int8_t *y, const int8_t *z, struct int8_row_sums sums[2])
+{
+    const __m256i zero = _mm256_setzero_si256();
+    struct int8_row_sums s[2] = {{zero, zero, zero}, {zero, zero, zero}};
+    for (size_t k = 0; k + 32 <= d; k += 32) {
+        __m256i v = int8_load_avx2(x + k);
+        int8_prefetch_avx2(y + k);
+        int8_prefetch_avx2(z + k);
+        way->row(squares, v, int8_load_avx2(y + k), &s[0]);
+        way->row(squares, v, int8_load_avx2(z + k), &s[1]);
+    }
+    if (d % 32 > 0) {
+        __m256i v = int8_load_tail_avx2(x, d);
+        way->row(squares, v, int8_load_tail_avx2(y, d), &s[0]);
+        way->row(squares, v, int8_load_tail_avx2(z, d), &s[1]);
+    }
+#pragma GCC unroll 2
+    for (size_t r = 0; r < 2; r++) {
+        sums[r] = s[r];
+        if (squares)
+            sums[r].yy = _mm256_sub_epi32(s[r].yy, s[r].extra);
+    }
+}
+
+/* The same sums of `rows` rows, at most 8, each in its lane; the other lanes repeat the last. */
+INT8_INLINE __m256i int8_eight_avx2(const struct int8_way *way, bool squares, bool is_short,
+                                    size_t rows, size_t d, const int8_t *x, const int8_t *y,
+                                    size_t ldy, __m256i *yy)
+{
     __m256i xy2[4], yy2[4];
     for (size_t g = 0; g < 4; g++) {
-        struct int8_row_sums s[2] = {{zero, zero, zero}, {zero, zero, zero}};
         const int8_t *row0 = y + size_min(2 * g, rows - 1) * ldy;
         const int8_t *row1 = y + size_min(2 * g + 1, rows - 1) * ldy;
-        for (size_t k = 0; k + 32 <= d; k += 32) {
-            __m256i v = int8_load_avx2(x + k);
-            way->row(squares, v, int8_load_avx2(row0 + k), &s[0]);
-            way->row(squares, v, int8_load_avx2(row1 + k), &s[1]);
-        }
-        if (d % 32 > 0) {
-            __m256i v = int8_load_tail_avx2(x, d);
-            way->row(squares, v, int8_load_tail_avx2(row0, d), &s[0]);
-            way->row(squares, v, int8_load_tail_avx2(row1, d), &s[1]);
+        struct int8_row_sums s[2];
+        if (is_short) {
+            int8_two_avx2(way, squares, d, x, row0, row1, s);
+        } else {
+            s[0] = int8_row_avx2(way, squares, d, x, row0);
+            s[1] = int8_row_avx2(way, squares, d, x, row1);
         }
         xy2[g] = int8_join2_avx2(s[0].xy, s[1].xy);
         if (squares)
-            yy2[g] = int8_join2_avx2(_mm256_sub_epi32(s[0].yy, s[0].extra),
-                                     _mm256_sub_epi32(s[1].yy, s[1].extra));
+            yy2[g] = int8_join2_avx2(s[0].yy, s[1].yy);
     }
     if (squares)
         *yy = int8_join8_avx2(yy2);
@@ -202,15 +254,24 @@ INT8_INLINE __m256i int8_start_avx2(const struct int8_way *way, size_t d, const 
     return _mm256_set1_epi32(int8_sum_avx2(sum));
 }
 
-INT8_INLINE void int8_dots_avx2(const struct int8_way *way, size_t n, size_t d, const int8_t *x,
-                                const int8_t *y, size_t ldy, int32_t *result)
+INT8_INLINE void int8_dots_of_avx2(const struct int8_way *way, bool is_short, size_t n, size_t d,
+                                   const int8_t *x, const int8_t *y, size_t ldy, int32_t *result)
 {
     const __m256i start = int8_start_avx2(way, d, x);
     for (size_t rows; n > 0; n -= rows, y += rows * ldy, result += rows) {
         rows = size_min(n, 8);
-        __m256i xy = int8_eight_avx2(way, false, rows, d, x, y, ldy, NULL);
+        __m256i xy = int8_eight_avx2(way, false, is_short, rows, d, x, y, ldy, NULL);
         _mm256_maskstore_epi32(result, simd_first(rows), _mm256_sub_epi32(xy, start));
     }
+}
+
+INT8_INLINE void int8_dots_avx2(const struct int8_way *way, size_t n, size_t d, const int8_t *x,
+                                const int8_t *y, size_t ldy, int32_t *result)
+{
+    if (d <= INT8_SHORT_ROW)
+        int8_dots_of_avx2(way, true, n, d, x, y, ldy, result);
+    else
+        int8_dots_of_avx2(way, false, n, d, x, y, ldy, result);
 }
 
 /* Four results; yy is not looked at for the dot product. */
@@ -248,9 +309,10 @@ INT8_INLINE __m256 int8_finish8_avx2(enum mmk_similarity similarity, const struc
     return simd_canonical_nan8(_mm256_set_m128(high, low));
 }
 
-INT8_INLINE void int8_query_avx2(const struct int8_way *way, enum mmk_similarity similarity,
-                                 size_t n, size_t d, const int8_t *x, float x_scale,
-                                 const int8_t *y, size_t ldy, const float *scales, float *result)
+INT8_INLINE void int8_query_of_avx2(const struct int8_way *way, enum mmk_similarity similarity,
+                                    bool is_short, size_t n, size_t d, const int8_t *x,
+                                    float x_scale, const int8_t *y, size_t ldy, const float *scales,
+                                    float *result)
 {
     const bool squares = similarity != MMK_DOT;
     const struct int8_side side = int8_side(x_scale, squares ? int8_sums_avx2(way, d, x, x).pp : 0);
@@ -258,7 +320,7 @@ INT8_INLINE void int8_query_avx2(const struct int8_way *way, enum mmk_similarity
     __m256i yy = _mm256_setzero_si256();
     for (size_t rows; n > 0; n -= rows, y += rows * ldy, result += rows) {
         rows = size_min(n, 8);
-        __m256i xy = int8_eight_avx2(way, squares, rows, d, x, y, ldy, &yy);
+        __m256i xy = int8_eight_avx2(way, squares, is_short, rows, d, x, y, ldy, &yy);
         __m256 b = _mm256_set1_ps(1);
         if (scales != NULL) {
             b = simd_load_first(scales, rows);
@@ -267,6 +329,16 @@ INT8_INLINE void int8_query_avx2(const struct int8_way *way, enum mmk_similarity
         xy = _mm256_sub_epi32(xy, start);
         simd_store_first(result, rows, int8_finish8_avx2(similarity, &side, xy, yy, b));
     }
+}
+
+INT8_INLINE void int8_query_avx2(const struct int8_way *way, enum mmk_similarity similarity,
+                                 size_t n, size_t d, const int8_t *x, float x_scale,
+                                 const int8_t *y, size_t ldy, const float *scales, float *result)
+{
+    if (d <= INT8_SHORT_ROW)
+        int8_query_of_avx2(way, similarity, true, n, d, x, x_scale, y, ldy, scales, result);
+    else
+        int8_query_of_avx2(way, similarity, false, n, d, x, x_scale, y, ldy, scales, result);
 }
 
 #endif

@@ -2,10 +2,10 @@
  * becomes of them (internal to int8_avx512*.c).
  * SPDX-License-Identifier: MIT
  *
- * Functions here are made twice, with two ways to multiply bytes (struct int8_way). Sixteen rows
- * are taken four at a time, which share the loads of x, and their sums are joined together: 30
- * shuffles and 15 adds in place of 4 and 4 a row, each waiting for the one before. Of what is left
- * of 16 the last row is taken more than once. Tails are masked loads; whole vectors have no mask,
+ * Functions here are made twice, with two ways to multiply bytes (struct int8_way). The sums of
+ * sixteen rows are joined together: 30 shuffles and 15 adds in place of 4 and 4 a row, each waiting
+ * for the one before. Short rows are taken four at a time, which share the loads of x, others one
+ * after the other (int8.h says why). Of what is left of 16 the last row is taken more than once. Tails are masked loads; whole vectors have no mask,
  * for hardware does not prefetch for masked loads.
  */
 #ifndef MMK_INT8_ROWS_AVX512_H
@@ -158,41 +158,99 @@ INT8_INLINE struct int8_sums int8_sums_avx512(const struct int8_way *way, size_t
 
 /* ---- One against many ------------------------------------------------------------------------ */
 
-/* x.y + start and, with squares, y.y of `rows` rows, at most 16; the other lanes repeat the last. */
-INT8_INLINE __m512i int8_sixteen_avx512(const struct int8_way *way, bool squares, size_t rows,
-                                        size_t d, const int8_t *x, const int8_t *y, size_t ldy,
-                                        __m512i *yy)
+/* Prefetches the line that is so many bytes on, in whatever row; beyond the last it does nothing. */
+INT8_INLINE void int8_prefetch_avx512(const int8_t *p)
+{
+    _mm_prefetch((const char *)((uintptr_t)p + INT8_AHEAD), _MM_HINT_T0);
+}
+
+/* x.y + start and, with squares, y.y of one row, 16 lanes each, in two chains. */
+INT8_INLINE struct int8_row_sums int8_row_avx512(const struct int8_way *way, bool squares, size_t d,
+                                                 const int8_t *x, const int8_t *y)
 {
     const __m512i zero = _mm512_setzero_si512();
+    struct int8_row_sums s[2] = {{zero, zero, zero}, {zero, zero, zero}};
+    size_t k = 0;
+    for (; k + 128 <= d; k += 128)
+#pragma GCC unroll 2
+        for (size_t i = 0; i < 2; i++) {
+            int8_prefetch_avx512(y + k + 64 * i);
+            way->row(squares, int8_load_avx512(x + k + 64 * i), int8_load_avx512(y + k + 64 * i),
+                     &s[i]);
+        }
+    if (k + 64 <= d) {
+        way->row(squares, int8_load_avx512(x + k), int8_load_avx512(y + k), &s[0]);
+        k += 64;
+    }
+    if (k < d)
+        way->row(squares, int8_load_tail_avx512(x + k, d - k), int8_load_tail_avx512(y + k, d - k),
+                 &s[1]);
+    struct int8_row_sums sums = {.xy = _mm512_add_epi32(s[0].xy, s[1].xy)};
+    if (squares)
+        sums.yy = _mm512_sub_epi32(_mm512_add_epi32(s[0].yy, s[1].yy),
+                                   _mm512_add_epi32(s[0].extra, s[1].extra));
+    return sums;
+}
+
+/* The same sums of four short rows, which share the loads of x. */
+INT8_INLINE void int8_four_avx512(const struct int8_way *way, bool squares, size_t d,
+                                  const int8_t *x, const int8_t *const row[4], __m512i xy[4],
+                                  __m512i yy[4])
+{
+    const __m512i zero = _mm512_setzero_si512();
+    struct int8_row_sums s[4] = {
+        {zero, zero, zero}, {zero, zero, zero}, {zero, zero, zero}, {zero, zero, zero}};
+    size_t k = 0;
+    for (; k + 64 <= d; k += 64) {
+        __m512i v = int8_load_avx512(x + k);
+#pragma GCC unroll 4
+        for (size_t r = 0; r < 4; r++) {
+            int8_prefetch_avx512(row[r] + k);
+            way->row(squares, v, int8_load_avx512(row[r] + k), &s[r]);
+        }
+    }
+    if (k < d) {
+        __m512i v = int8_load_tail_avx512(x + k, d - k);
+#pragma GCC unroll 4
+        for (size_t r = 0; r < 4; r++) {
+            int8_prefetch_avx512(row[r] + k);
+            way->row(squares, v, int8_load_tail_avx512(row[r] + k, d - k), &s[r]);
+        }
+    }
+#pragma GCC unroll 4
+    for (size_t r = 0; r < 4; r++) {
+        xy[r] = s[r].xy;
+        if (squares)
+            yy[r] = _mm512_sub_epi32(s[r].yy, s[r].extra);
+    }
+}
+
+/* The same sums of `rows` rows, at most 16, each in its lane; the other lanes repeat the last. */
+INT8_INLINE __m512i int8_sixteen_avx512(const struct int8_way *way, bool squares, bool is_short,
+                                        size_t rows, size_t d, const int8_t *x, const int8_t *y,
+                                        size_t ldy, __m512i *yy)
+{
     __m512i xy4[4], yy4[4];
     for (size_t g = 0; g < 4; g++) {
-        struct int8_row_sums s[4] = {
-            {zero, zero, zero}, {zero, zero, zero}, {zero, zero, zero}, {zero, zero, zero}};
-        const int8_t *row[4];
-#pragma GCC unroll 4
-        for (size_t r = 0; r < 4; r++)
-            row[r] = y + size_min(4 * g + r, rows - 1) * ldy;
-        size_t k = 0;
-        for (; k + 64 <= d; k += 64) {
-            __m512i v = int8_load_avx512(x + k);
+        __m512i products[4], own[4];
+        if (is_short) {
+            const int8_t *row[4];
 #pragma GCC unroll 4
             for (size_t r = 0; r < 4; r++)
-                way->row(squares, v, int8_load_avx512(row[r] + k), &s[r]);
+                row[r] = y + size_min(4 * g + r, rows - 1) * ldy;
+            int8_four_avx512(way, squares, d, x, row, products, own);
+        } else {
+            for (size_t r = 0; r < 4; r++) {
+                const int8_t *row = y + size_min(4 * g + r, rows - 1) * ldy;
+                struct int8_row_sums s = int8_row_avx512(way, squares, d, x, row);
+                products[r] = s.xy;
+                if (squares)
+                    own[r] = s.yy;
+            }
         }
-        if (k < d) {
-            __m512i v = int8_load_tail_avx512(x + k, d - k);
-#pragma GCC unroll 4
-            for (size_t r = 0; r < 4; r++)
-                way->row(squares, v, int8_load_tail_avx512(row[r] + k, d - k), &s[r]);
-        }
-        const __m512i products[4] = {s[0].xy, s[1].xy, s[2].xy, s[3].xy};
         xy4[g] = int8_join4_avx512(products);
-        if (squares) {
-            const __m512i own[4] = {
-                _mm512_sub_epi32(s[0].yy, s[0].extra), _mm512_sub_epi32(s[1].yy, s[1].extra),
-                _mm512_sub_epi32(s[2].yy, s[2].extra), _mm512_sub_epi32(s[3].yy, s[3].extra)};
+        if (squares)
             yy4[g] = int8_join4_avx512(own);
-        }
     }
     if (squares)
         *yy = int8_join16_avx512(yy4);
@@ -209,15 +267,24 @@ INT8_INLINE __m512i int8_start_avx512(const struct int8_way *way, size_t d, cons
     return _mm512_set1_epi32(int8_sum_avx512(sum));
 }
 
-INT8_INLINE void int8_dots_avx512(const struct int8_way *way, size_t n, size_t d, const int8_t *x,
-                                  const int8_t *y, size_t ldy, int32_t *result)
+INT8_INLINE void int8_dots_of_avx512(const struct int8_way *way, bool is_short, size_t n, size_t d,
+                                     const int8_t *x, const int8_t *y, size_t ldy, int32_t *result)
 {
     const __m512i start = int8_start_avx512(way, d, x);
     for (size_t rows; n > 0; n -= rows, y += rows * ldy, result += rows) {
         rows = size_min(n, 16);
-        __m512i xy = int8_sixteen_avx512(way, false, rows, d, x, y, ldy, NULL);
+        __m512i xy = int8_sixteen_avx512(way, false, is_short, rows, d, x, y, ldy, NULL);
         _mm512_mask_storeu_epi32(result, simd_first(rows), _mm512_sub_epi32(xy, start));
     }
+}
+
+INT8_INLINE void int8_dots_avx512(const struct int8_way *way, size_t n, size_t d, const int8_t *x,
+                                  const int8_t *y, size_t ldy, int32_t *result)
+{
+    if (d <= INT8_SHORT_ROW)
+        int8_dots_of_avx512(way, true, n, d, x, y, ldy, result);
+    else
+        int8_dots_of_avx512(way, false, n, d, x, y, ldy, result);
 }
 
 /* Eight results; qq is not looked at for the dot product. */
@@ -254,9 +321,10 @@ INT8_INLINE __m512 int8_finish16_avx512(enum mmk_similarity similarity, const st
     return simd_canonical_nan16(_mm512_insertf32x8(_mm512_castps256_ps512(low), high, 1));
 }
 
-INT8_INLINE void int8_query_avx512(const struct int8_way *way, enum mmk_similarity similarity,
-                                   size_t n, size_t d, const int8_t *x, float x_scale,
-                                   const int8_t *y, size_t ldy, const float *scales, float *result)
+INT8_INLINE void int8_query_of_avx512(const struct int8_way *way, enum mmk_similarity similarity,
+                                      bool is_short, size_t n, size_t d, const int8_t *x,
+                                      float x_scale, const int8_t *y, size_t ldy,
+                                      const float *scales, float *result)
 {
     const bool squares = similarity != MMK_DOT;
     const struct int8_side side =
@@ -265,7 +333,7 @@ INT8_INLINE void int8_query_avx512(const struct int8_way *way, enum mmk_similari
     __m512i yy = _mm512_setzero_si512();
     for (size_t rows; n > 0; n -= rows, y += rows * ldy, result += rows) {
         rows = size_min(n, 16);
-        __m512i xy = int8_sixteen_avx512(way, squares, rows, d, x, y, ldy, &yy);
+        __m512i xy = int8_sixteen_avx512(way, squares, is_short, rows, d, x, y, ldy, &yy);
         __m512 b = _mm512_set1_ps(1);
         if (scales != NULL) {
             b = simd_load_first(scales, rows);
@@ -274,6 +342,16 @@ INT8_INLINE void int8_query_avx512(const struct int8_way *way, enum mmk_similari
         xy = _mm512_sub_epi32(xy, start);
         simd_store_first(result, rows, int8_finish16_avx512(similarity, &side, xy, yy, b));
     }
+}
+
+INT8_INLINE void int8_query_avx512(const struct int8_way *way, enum mmk_similarity similarity,
+                                   size_t n, size_t d, const int8_t *x, float x_scale,
+                                   const int8_t *y, size_t ldy, const float *scales, float *result)
+{
+    if (d <= INT8_SHORT_ROW)
+        int8_query_of_avx512(way, similarity, true, n, d, x, x_scale, y, ldy, scales, result);
+    else
+        int8_query_of_avx512(way, similarity, false, n, d, x, x_scale, y, ldy, scales, result);
 }
 
 #endif
