@@ -158,7 +158,7 @@ INT8_INLINE struct int8_sums int8_sums_avx512(const struct int8_way *way, size_t
 
 /* ---- One against many ------------------------------------------------------------------------ */
 
-/* Prefetches the line that is so many bytes on, in whatever row; beyond the last it does nothing. */
+/* Prefetches the line that is INT8_AHEAD on, in whatever row; beyond the last it does nothing. */
 INT8_INLINE void int8_prefetch_avx512(const int8_t *p)
 {
     _mm_prefetch((const char *)((uintptr_t)p + INT8_AHEAD), _MM_HINT_T0);
