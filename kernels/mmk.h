@@ -254,8 +254,8 @@ MMK_API enum mmk_status mmk_normalize_rows(const struct mmk_matrix *x,
  * place and 2^-20 of one, neg_sq_l2 within that and 2^-50 (x_scale^2 x.x + y_scale^2 y.y).
  *   dot          x_scale y_scale x.y
  *   cosine       x.y / sqrt(x.x y.y), times the signs of both scales. A row that is zero, or whose
- *                scale is, has cosine 0 with everything; one whose scale is NaN or Inf has NaN. Never
- *                outside [-1, 1], and 1 for equal rows
+ *                scale is, has cosine 0 with everything; one whose scale is NaN or Inf has NaN.
+ *                Never outside [-1, 1], and 1 for equal rows
  *   neg_sq_l2    -|x_scale x - y_scale y|^2, exactly 0 for equal rows with equal scales, never
  *                positive. With Inf as a scale NaN or -Inf
  * A row that stands for itself has scale 1. */

@@ -88,10 +88,10 @@ static inline float int8_neg_sq_l2_of(double pq, const struct int8_side *p,
 /* ---- For the tables -------------------------------------------------------------------------- */
 
 /* Rows of up to so many columns are taken several at a time, and longer ones one after the other:
- * hardware follows no streams that run within a page of each other. (Four rows of 768 at a time came
- * from memory at 15 GB/s where one at a time came at 25, and of rows of 128 in L2 four at a time at
- * 94 GB/s, one at 50: Zen 5.) And how far ahead lines are prefetched, in bytes, which is 1.1 to 1.2
- * times as fast from memory and changes little in L2. */
+ * hardware follows no streams that run within a page of each other. (Four rows of 768 at a time
+ * came from memory at 15 GB/s where one at a time came at 25, and of rows of 128 in L2 four at a
+ * time at 94 GB/s, one at 50: Zen 5, single looks on a busy machine.) And how far ahead lines are
+ * prefetched, in bytes. */
 enum { INT8_SHORT_ROW = 256, INT8_AHEAD = 4096 };
 
 /* A row of d < 16 bytes, zeros after them, without touching what is beside them. */

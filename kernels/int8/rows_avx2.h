@@ -2,8 +2,8 @@
  * becomes of them (internal to int8_avx2.c and int8_avxvnni.c).
  * SPDX-License-Identifier: MIT
  *
- * As rows_avx512.h, with eight rows; of short ones two share the loads of x: with four there are not
- * registers enough. Bytes have no masked loads here. A tail is the last 32 bytes of its row,
+ * As rows_avx512.h, with eight rows; of short ones two share the loads of x: with four there are
+ * not registers enough. Bytes have no masked loads here. A tail is the last 32 bytes of its row,
  * those before it made 0; of a row shorter than that it is put together from two loads that
  * overlap. In which lane a column stands does not matter, as long as it is the same of both rows.
  */

@@ -5,8 +5,9 @@
  * Functions here are made twice, with two ways to multiply bytes (struct int8_way). The sums of
  * sixteen rows are joined together: 30 shuffles and 15 adds in place of 4 and 4 a row, each waiting
  * for the one before. Short rows are taken four at a time, which share the loads of x, others one
- * after the other (int8.h says why). Of what is left of 16 the last row is taken more than once. Tails are masked loads; whole vectors have no mask,
- * for hardware does not prefetch for masked loads.
+ * after the other (int8.h says why). Of what is left of 16 the last row is taken more than once.
+ * Tails are masked loads; whole vectors have no mask, for hardware does not prefetch for masked
+ * loads.
  */
 #ifndef MMK_INT8_ROWS_AVX512_H
 #define MMK_INT8_ROWS_AVX512_H
