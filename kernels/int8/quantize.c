@@ -11,7 +11,7 @@
  * Error. With u = 2^-24 and c the codes, what is summed is fl(v_k - step c_k) for v_k that are off
  * by u |v_k| of one rounding, x_k - centre_k, and by 2^-150 where 2^e makes denormals of elements
  * far below the greatest: together less than 1.5 u g sqrt(d) of the norm, g the greatest |v_k|. The
- * rest is PIECE / 64 + 7 roundings of the sum of squares, of which the root keeps half, one more of
+ * rest is QUANTIZE_PIECE / 64 + 7 roundings of the sum of squares, of which the root keeps half, one more of
  * each element, and of a square that underflows less than u g. Hence, in double,
  *     error 2^e = root (1 + 64 u) + 2 u g sqrt(d + 1)
  * which is then rounded up to float.
@@ -34,9 +34,6 @@ static float float_above(double v)
     float f = (float)v;
     return (double)f < v ? simd_from_bits(simd_bits(f) + 1) : f;
 }
-
-/* Columns whose squares are summed in float; these sums then in double. */
-enum { PIECE = 4096 };
 
 struct quantized_row {
     float scale, error;
@@ -65,8 +62,8 @@ static struct quantized_row quantize_row(const struct quantize_ops *ops, size_t 
     double squares = 0;
     for (size_t k = 0, columns; k < d; k += columns) {
         /* Blocks that are not whole, or not wanted, beside the codes: these end with the row. */
-        int8_t piece[PIECE];
-        columns = size_min(d - k, PIECE);
+        int8_t piece[QUANTIZE_PIECE];
+        columns = size_min(d - k, QUANTIZE_PIECE);
         bool direct = codes != NULL && columns % QUANTIZE_BLOCK == 0;
         unit.centre = centre != NULL ? centre + k : NULL;
         squares += (double)ops->encode(columns, row + k, &unit, direct ? codes + k : piece);

@@ -16,6 +16,9 @@
 /* Codes are written in blocks of so many bytes. */
 enum { QUANTIZE_BLOCK = 64 };
 
+/* Columns whose squares mmk_quantize_rows has summed in float; these sums then in double. */
+enum { QUANTIZE_PIECE = 4096 };
+
 /* Of v_k = row_k - centre_k: sum of squares, and greatest magnitude. A NaN makes the sum NaN and is
  * passed over by the magnitude. */
 struct quantize_range {

@@ -11,6 +11,8 @@
 #include "../../kernels/exp/exp.h"
 #include "../../kernels/infonce/blocks.h"
 #include "../../kernels/infonce/wide.h"
+#include "../../kernels/int8/int8.h"
+#include "../../kernels/int8/quantize.h"
 #include "../../kernels/matrix/matrix.h"
 #include "../../kernels/pair/pair.h"
 #include "../../kernels/query/query.h"
@@ -63,6 +65,9 @@ static const struct brink {
     {MATRICES_I8, 'm', TILE8_MAX_MR, {.n = TILE8_PANEL + 1, .d = 67}, 0},
     {MATRICES_I8, 'm', MATRIX_UNPACKED_ROWS, {.n = TILE_BLOCK_COLS + 1, .d = 67}, 0},
     {MATRICES SEARCHES LOSSES, 'd', TILE_DEPTH, {.m = 15, .n = 34, .k = 2}, SLOW},
+    /* Rows of int8: several at a time or one; sums in float. */
+    {"dot_query_i8 cosine_query_i8 neg_sq_l2_query_i8 ", 'd', INT8_SHORT_ROW, {.n = 19}, 0},
+    {"quantize_rows ", 'd', QUANTIZE_PIECE, {.m = 3}, 0},
     /* What is packed at a time: MATRIX_SUPER_ROWS, MATRIX_SUPER_COLS, SEARCH_SUPER_ROWS,
      * SEARCH_CHUNK_COLS, HELD_ROWS, HELD_COLS, GRADIENT_ROWS; rows taken unpacked:
      * MATRIX_UNPACKED_ROWS, SEARCH_UNPACKED_ROWS. */
