@@ -11,8 +11,8 @@
  * Error. With u = 2^-24 and c the codes, what is summed is fl(v_k - step c_k) for v_k that are off
  * by u |v_k| of one rounding, x_k - centre_k, and by 2^-150 where 2^e makes denormals of elements
  * far below the greatest: together less than 1.5 u g sqrt(d) of the norm, g the greatest |v_k|. The
- * rest is QUANTIZE_PIECE / 64 + 7 roundings of the sum of squares, of which the root keeps half, one more of
- * each element, and of a square that underflows less than u g. Hence, in double,
+ * rest is QUANTIZE_PIECE / 64 + 7 roundings of the sum of squares, of which the root keeps half,
+ * one more of each element, and of a square that underflows less than u g. Hence, in double,
  *     error 2^e = root (1 + 64 u) + 2 u g sqrt(d + 1)
  * which is then rounded up to float.
  */
