@@ -18,6 +18,9 @@
  * (avx512). */
 enum { QUERY_NEAR_BYTES = 512 << 10, QUERY_NEAR_PAIR_BYTES = 2 << 20 };
 
+/* Rows of X that are taken at a time against each row of Y, at most. */
+enum { QUERY_SEVERAL = 8 };
+
 struct query_ops {
     /* result[j] = sim(x, y_j), indexed by enum mmk_similarity. */
     void (*query[MMK_SIMILARITY_COUNT])(size_t n, size_t d, const float *x, const float *y,
@@ -25,6 +28,13 @@ struct query_ops {
     /* query[MMK_COSINE], the same bits, with what squared_norms gives for the rows of y. */
     void (*query_norms)(size_t n, size_t d, const float *x, const float *y, size_t ldy,
                         const float *squared_norms, float *result);
+    /* m rows of X, which stay in cache, against n of Y, each read once: result[i * ldr + j] =
+     * x_i.y_j and squares[j] = |y_j|^2, or -|x_i - y_j|^2, the sums that pair takes, NaN canonical.
+     * For search/screen.h. */
+    void (*dots)(size_t m, size_t n, size_t d, const float *x, size_t ldx, const float *y,
+                 size_t ldy, float *result, size_t ldr, float *squares);
+    void (*neg_sq_l2s)(size_t m, size_t n, size_t d, const float *x, size_t ldx, const float *y,
+                       size_t ldy, float *result, size_t ldr);
     /* out[j] = |y_j|^2, the sum that pair and query take, NaN canonical. */
     void (*squared_norms)(size_t n, size_t d, const float *y, size_t ldy, float *out);
 };

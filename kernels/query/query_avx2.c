@@ -150,6 +150,27 @@ static inline void store_cosines_avx2(size_t rows, size_t d, const float *x, con
     }
 }
 
+/* x.y of up to GROUP rows; *squares = |y|^2 */
+static inline __m256 cosine_sums_avx2(size_t rows, size_t d, const float *x, const float *y,
+                                      size_t ldy, __m256 *squares)
+{
+    __m256 xy[GROUP];
+    __m256 yy[GROUP];
+    for (size_t r = 0; r < rows; r++) {
+        const float *row = y + r * ldy;
+        __m256 a[4];
+        __m256 b[4];
+        query_cosine_pass_avx2(d, x, row, 0, a);
+        query_cosine_pass_avx2(d, x, row, 16, b);
+        xy[r] = _mm256_add_ps(_mm256_add_ps(a[0], b[0]), _mm256_add_ps(a[1], b[1]));
+        yy[r] = _mm256_add_ps(_mm256_add_ps(a[2], b[2]), _mm256_add_ps(a[3], b[3]));
+    }
+    for (size_t r = rows; r < GROUP; r++)
+        xy[r] = yy[r] = _mm256_setzero_ps();
+    *squares = sum_rows_avx2(yy);
+    return sum_rows_avx2(xy);
+}
+
 static void query_cosine_avx2(size_t n, size_t d, const float *x, const float *y, size_t ldy,
                               float *result)
 {
@@ -161,20 +182,24 @@ static void query_cosine_avx2(size_t n, size_t d, const float *x, const float *y
     }
     for (size_t rows; n > 0; n -= rows, y += rows * ldy, result += rows) {
         rows = n < GROUP ? n : GROUP;
-        __m256 xy[GROUP];
-        __m256 yy[GROUP];
-        for (size_t r = 0; r < rows; r++) {
-            const float *row = y + r * ldy;
-            __m256 a[4];
-            __m256 b[4];
-            query_cosine_pass_avx2(d, x, row, 0, a);
-            query_cosine_pass_avx2(d, x, row, 16, b);
-            xy[r] = _mm256_add_ps(_mm256_add_ps(a[0], b[0]), _mm256_add_ps(a[1], b[1]));
-            yy[r] = _mm256_add_ps(_mm256_add_ps(a[2], b[2]), _mm256_add_ps(a[3], b[3]));
-        }
-        for (size_t r = rows; r < GROUP; r++)
-            xy[r] = yy[r] = _mm256_setzero_ps();
-        store_cosines_avx2(rows, d, x, y, ldy, sum_rows_avx2(xy), xx, sum_rows_avx2(yy), result);
+        __m256 yy;
+        __m256 xy = cosine_sums_avx2(rows, d, x, y, ldy, &yy);
+        store_cosines_avx2(rows, d, x, y, ldy, xy, xx, yy, result);
+    }
+}
+
+/* Groups of rows stay in L1 from one row of X to the next. */
+static void query_dots_avx2(size_t m, size_t n, size_t d, const float *x, size_t ldx,
+                            const float *y, size_t ldy, float *result, size_t ldr, float *squares)
+{
+    for (size_t rows; n > 0; n -= rows, y += rows * ldy, result += rows, squares += rows) {
+        rows = n < GROUP ? n : GROUP;
+        __m256 yy;
+        __m256 xy = cosine_sums_avx2(rows, d, x, y, ldy, &yy);
+        simd_store_first(result, rows, simd_canonical_nan8(xy));
+        simd_store_first(squares, rows, simd_canonical_nan8(yy));
+        for (size_t i = 1; i < m; i++)
+            query_dot_avx2(rows, d, x + i * ldx, y, ldy, result + i * ldr);
     }
 }
 
@@ -214,10 +239,22 @@ static void query_neg_sq_l2_avx2(size_t n, size_t d, const float *x, const float
     }
 }
 
+static void query_neg_sq_l2s_avx2(size_t m, size_t n, size_t d, const float *x, size_t ldx,
+                                  const float *y, size_t ldy, float *result, size_t ldr)
+{
+    for (size_t rows; n > 0; n -= rows, y += rows * ldy, result += rows) {
+        rows = n < GROUP ? n : GROUP;
+        for (size_t i = 0; i < m; i++)
+            query_neg_sq_l2_avx2(rows, d, x + i * ldx, y, ldy, result + i * ldr);
+    }
+}
+
 const struct query_ops query_ops_avx2 = {
     .query = {[MMK_DOT] = query_dot_avx2,
               [MMK_COSINE] = query_cosine_avx2,
               [MMK_NEG_SQ_L2] = query_neg_sq_l2_avx2},
     .query_norms = query_norms_avx2,
+    .dots = query_dots_avx2,
+    .neg_sq_l2s = query_neg_sq_l2s_avx2,
     .squared_norms = squared_norms_avx2,
 };

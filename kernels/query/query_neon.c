@@ -153,6 +153,29 @@ static inline void store_cosines_neon(size_t rows, size_t d, const float *x, con
     }
 }
 
+/* x.y of up to GROUP rows; *squares = |y|^2 */
+static inline float32x4_t cosine_sums_neon(size_t rows, size_t d, const float *x, const float *y,
+                                           size_t ldy, float32x4_t *squares)
+{
+    float32x4_t xy[GROUP];
+    float32x4_t yy[GROUP];
+    for (size_t r = 0; r < rows; r++) {
+        float32x4_t a[8];
+        float32x4_t b[8];
+        const float *row = y + r * ldy;
+        struct pair_tail tail;
+        size_t blocks = pair_fill_tail_neon(&tail, d, x, row);
+        query_cosine_pass_neon(d, x, row, 0, &tail, blocks, a);
+        query_cosine_pass_neon(d, x, row, 16, &tail, blocks, b);
+        xy[r] = pair_fold_passes_neon(a, b);
+        yy[r] = pair_fold_passes_neon(a + 4, b + 4);
+    }
+    for (size_t r = rows; r < GROUP; r++)
+        xy[r] = yy[r] = vdupq_n_f32(0.0f);
+    *squares = sum_rows_neon(yy);
+    return sum_rows_neon(xy);
+}
+
 static void query_cosine_neon(size_t n, size_t d, const float *x, const float *y, size_t ldy,
                               float *result)
 {
@@ -164,22 +187,24 @@ static void query_cosine_neon(size_t n, size_t d, const float *x, const float *y
     }
     for (size_t rows; n > 0; n -= rows, y += rows * ldy, result += rows) {
         rows = n < GROUP ? n : GROUP;
-        float32x4_t xy[GROUP];
-        float32x4_t yy[GROUP];
-        for (size_t r = 0; r < rows; r++) {
-            float32x4_t a[8];
-            float32x4_t b[8];
-            const float *row = y + r * ldy;
-            struct pair_tail tail;
-            size_t blocks = pair_fill_tail_neon(&tail, d, x, row);
-            query_cosine_pass_neon(d, x, row, 0, &tail, blocks, a);
-            query_cosine_pass_neon(d, x, row, 16, &tail, blocks, b);
-            xy[r] = pair_fold_passes_neon(a, b);
-            yy[r] = pair_fold_passes_neon(a + 4, b + 4);
-        }
-        for (size_t r = rows; r < GROUP; r++)
-            xy[r] = yy[r] = vdupq_n_f32(0.0f);
-        store_cosines_neon(rows, d, x, y, ldy, sum_rows_neon(xy), xx, sum_rows_neon(yy), result);
+        float32x4_t yy;
+        float32x4_t xy = cosine_sums_neon(rows, d, x, y, ldy, &yy);
+        store_cosines_neon(rows, d, x, y, ldy, xy, xx, yy, result);
+    }
+}
+
+/* Groups of rows stay in L1 from one row of X to the next. */
+static void query_dots_neon(size_t m, size_t n, size_t d, const float *x, size_t ldx,
+                            const float *y, size_t ldy, float *result, size_t ldr, float *squares)
+{
+    for (size_t rows; n > 0; n -= rows, y += rows * ldy, result += rows, squares += rows) {
+        rows = n < GROUP ? n : GROUP;
+        float32x4_t yy;
+        float32x4_t xy = cosine_sums_neon(rows, d, x, y, ldy, &yy);
+        simd_store_first(result, rows, simd_canonical_nan4(xy));
+        simd_store_first(squares, rows, simd_canonical_nan4(yy));
+        for (size_t i = 1; i < m; i++)
+            query_dot_neon(rows, d, x + i * ldx, y, ldy, result + i * ldr);
     }
 }
 
@@ -219,10 +244,22 @@ static void query_neg_sq_l2_neon(size_t n, size_t d, const float *x, const float
     }
 }
 
+static void query_neg_sq_l2s_neon(size_t m, size_t n, size_t d, const float *x, size_t ldx,
+                                  const float *y, size_t ldy, float *result, size_t ldr)
+{
+    for (size_t rows; n > 0; n -= rows, y += rows * ldy, result += rows) {
+        rows = n < GROUP ? n : GROUP;
+        for (size_t i = 0; i < m; i++)
+            query_neg_sq_l2_neon(rows, d, x + i * ldx, y, ldy, result + i * ldr);
+    }
+}
+
 const struct query_ops query_ops_neon = {
     .query = {[MMK_DOT] = query_dot_neon,
               [MMK_COSINE] = query_cosine_neon,
               [MMK_NEG_SQ_L2] = query_neg_sq_l2_neon},
     .query_norms = query_norms_neon,
+    .dots = query_dots_neon,
+    .neg_sq_l2s = query_neg_sq_l2s_neon,
     .squared_norms = squared_norms_neon,
 };

@@ -15,30 +15,49 @@ static void query_dot_scalar(size_t n, size_t d, const float *x, const float *y,
         result[j] = pair_dot_scalar(d, x, y + j * ldy);
 }
 
+/* x.y; *squares = |y|^2 */
+static inline float query_sums_scalar(size_t d, const float *x, const float *row, float *squares)
+{
+    float xy[SIMD_LANES] = {0};
+    float yy[SIMD_LANES] = {0};
+    size_t k = 0;
+    for (; d - k >= SIMD_LANES; k += SIMD_LANES) {
+        for (size_t l = 0; l < SIMD_LANES; l++) {
+            xy[l] = fmaf(x[k + l], row[k + l], xy[l]);
+            yy[l] = fmaf(row[k + l], row[k + l], yy[l]);
+        }
+    }
+    for (size_t l = 0; l < d - k; l++) {
+        xy[l] = fmaf(x[k + l], row[k + l], xy[l]);
+        yy[l] = fmaf(row[k + l], row[k + l], yy[l]);
+    }
+    *squares = simd_sum64(yy);
+    return simd_sum64(xy);
+}
+
 static void query_cosine_scalar(size_t n, size_t d, const float *x, const float *y, size_t ldy,
                                 float *result)
 {
     float xx = pair_dot_scalar(d, x, x);
     for (size_t j = 0; j < n; j++) {
-        const float *row = y + j * ldy;
-        float xy[SIMD_LANES] = {0};
-        float yy[SIMD_LANES] = {0};
-        size_t k = 0;
-        for (; d - k >= SIMD_LANES; k += SIMD_LANES) {
-            for (size_t l = 0; l < SIMD_LANES; l++) {
-                xy[l] = fmaf(x[k + l], row[k + l], xy[l]);
-                yy[l] = fmaf(row[k + l], row[k + l], yy[l]);
-            }
-        }
-        for (size_t l = 0; l < d - k; l++) {
-            xy[l] = fmaf(x[k + l], row[k + l], xy[l]);
-            yy[l] = fmaf(row[k + l], row[k + l], yy[l]);
-        }
-        float sum_yy = simd_sum64(yy);
-        if (norm_is_safe(xx) && norm_is_safe(sum_yy))
-            result[j] = simd_sum64(xy) / sqrtf(xx * sum_yy);
+        float yy, xy = query_sums_scalar(d, x, y + j * ldy, &yy);
+        if (norm_is_safe(xx) && norm_is_safe(yy))
+            result[j] = xy / sqrtf(xx * yy);
         else
-            result[j] = pair_scaled_cosine_scalar(d, x, row);
+            result[j] = pair_scaled_cosine_scalar(d, x, y + j * ldy);
+    }
+}
+
+static void query_dots_scalar(size_t m, size_t n, size_t d, const float *x, size_t ldx,
+                              const float *y, size_t ldy, float *result, size_t ldr, float *squares)
+{
+    for (size_t j = 0; j < n; j++) {
+        float yy = 0;
+        for (size_t i = 0; i < m; i++) {
+            float xy = query_sums_scalar(d, x + i * ldx, y + j * ldy, &yy);
+            result[i * ldr + j] = simd_canonical_nan(xy);
+        }
+        squares[j] = simd_canonical_nan(yy);
     }
 }
 
@@ -67,10 +86,20 @@ static void query_neg_sq_l2_scalar(size_t n, size_t d, const float *x, const flo
         result[j] = pair_neg_sq_l2_scalar(d, x, y + j * ldy);
 }
 
+static void query_neg_sq_l2s_scalar(size_t m, size_t n, size_t d, const float *x, size_t ldx,
+                                    const float *y, size_t ldy, float *result, size_t ldr)
+{
+    for (size_t j = 0; j < n; j++)
+        for (size_t i = 0; i < m; i++)
+            result[i * ldr + j] = pair_neg_sq_l2_scalar(d, x + i * ldx, y + j * ldy);
+}
+
 const struct query_ops query_ops_scalar = {
     .query = {[MMK_DOT] = query_dot_scalar,
               [MMK_COSINE] = query_cosine_scalar,
               [MMK_NEG_SQ_L2] = query_neg_sq_l2_scalar},
     .query_norms = query_norms_scalar,
+    .dots = query_dots_scalar,
+    .neg_sq_l2s = query_neg_sq_l2s_scalar,
     .squared_norms = squared_norms_scalar,
 };

@@ -46,6 +46,11 @@ static void hold_batch(const struct search *p, size_t row, size_t rows, size_t i
 {
     const struct tile_ops *tile = p->isa->tile;
     bool norms = p->similarity == MMK_NEG_SQ_L2;
+    for (size_t r = id; p->screened && r < rows; r += team) {
+        float xx = 0;
+        tile_hold_row(tile, p->d, &p->x, row + r, p->held + r * p->d, norms ? &xx : NULL);
+        screen_hold_row(&p->screen, r, tile_operand_row(&p->x, row + r), xx);
+    }
     if (p->filtered)
         filter_hold_rows(&p->filter, &p->x, row, rows, norms ? p->xx : NULL, &p->workers[id].coding,
                          id, team);
@@ -119,7 +124,7 @@ static void take_part(void *search, size_t id, size_t team)
         /* In order: a stream's candidates come in the order of their indices, of which the lower
          * wins where scores are equal. */
         threads_each(team, chunks, chunk_task, &b);
-        for (size_t r = 0; p->filtered && r < b.rows; r++)
+        for (size_t r = 0; search_skips(p) && r < b.rows; r++)
             search_take_passed(p, b.w, row, r);
         threads_wait(team);
         if (p->row_side.k == 0)
@@ -148,8 +153,8 @@ static void worker_layout(const struct search *p, struct worker *w, struct scrat
     if (p->unpacked) {
         w->yy = scratch_take(scratch, TILE_MAX_NR, sizeof(float));
     } else if (p->gallery == NULL) {
-        w->packed_b = scratch_take(scratch, tile_panel_floats(p->chunk, p->d), sizeof(float));
-        w->yy = scratch_take(scratch, p->chunk, sizeof(float));
+        w->packed_b = scratch_take(scratch, tile_panel_floats(p->part, p->d), sizeof(float));
+        w->yy = scratch_take(scratch, p->part, sizeof(float));
     }
     if (p->similarity == MMK_NEG_SQ_L2)
         w->spare = scratch_take(scratch, 2 * p->d, sizeof(float));
@@ -159,8 +164,10 @@ static void worker_layout(const struct search *p, struct worker *w, struct scrat
     w->open = scratch_take(scratch, p->batch / TILE_BLOCK_ROWS + 1, sizeof *w->open);
     w->unfiltered = scratch_take(scratch, p->batch / TILE_BLOCK_ROWS + 1, sizeof *w->unfiltered);
     w->unprefixed = scratch_take(scratch, p->batch / TILE_BLOCK_ROWS + 1, sizeof *w->unprefixed);
-    if (p->screened || p->filtered)
+    if (search_skips(p))
         w->passed = scratch_take(scratch, p->batch, sizeof *w->passed);
+    if (p->screened)
+        screen_sums_layout(&w->screened, p->batch, p->chunk, scratch);
     if (p->filtered) {
         size_t hits = TILE_BLOCK_ROWS * SEARCH_STRIP / FILTERED_FEW;
         w->hits = scratch_take(scratch, hits, sizeof *w->hits);
@@ -191,6 +198,10 @@ static void search_layout(struct search *p, struct scratch *scratch)
     if (p->filtered)
         filter_layout(&p->filter, p->batch, scratch);
     p->held = p->filtered ? p->filter.held : p->rows_a;
+    if (p->screened) {
+        p->held = scratch_take(scratch, p->batch * p->d, sizeof(float));
+        p->screen.norm = scratch_take(scratch, p->batch, sizeof(float));
+    }
     p->workers = scratch_take(scratch, (size_t)p->threads, sizeof *p->workers);
     for (int i = 0; i < p->threads; i++) {
         struct worker measured;
@@ -206,7 +217,8 @@ static void workers_init(struct search *p)
         topk_scratch_init(&w->scratch, k, w->scratch_memory);
         w->unscreened = w->hit_count = 0;
         w->work = (struct mmk_search_work){0};
-        for (size_t r = 0; (p->screened || p->filtered) && r < p->batch; r++)
+        w->piece = SEARCH_STRIP;
+        for (size_t r = 0; search_skips(p) && r < p->batch; r++)
             w->passed[r].count = 0;
         /* Filters look at whole rows of a strip, also where its tiles have not come. */
         memset(w->strip, 0, STRIP_FLOATS * sizeof *w->strip);
@@ -217,28 +229,46 @@ static void workers_init(struct search *p)
     }
 }
 
-/* How many columns are a chunk: enough for packing not to matter, few enough for all workers to
- * have some to the end, and for one block of A no more than what stays in L2. */
+/* Whether rows of Y are screened. */
+static bool is_screened(const struct search *p)
+{
+    return p->x.rows <= SEARCH_SCREENED_ROWS && p->gallery == NULL && p->col_side.k == 0 &&
+           p->d <= SCREEN_MAX_COLUMNS;
+}
+
+/* Columns of so many bytes. */
+static size_t cols_of(const struct search *p, size_t bytes)
+{
+    return bytes / sizeof(float) / size_max(p->d, 1);
+}
+
+/* How many columns are a chunk: enough for packing not to matter, or for reading in two streams that
+ * are apart, and few enough for all workers to have some to the end. */
 static size_t chunk_cols(const struct search *p)
 {
-    size_t m = p->x.rows, n = p->y.rows, cols = SEARCH_CHUNK_COLS;
+    size_t n = p->y.rows, cols = SEARCH_CHUNK_COLS;
+    if (p->screened)
+        cols = size_min(SEARCH_SCREENED_COLS, cols_of(p, SEARCH_SCREENED_BYTES));
+    else if (p->x.rows <= TILE_BLOCK_ROWS)
+        cols = size_min(cols, cols_of(p, SEARCH_SMALL_CHUNK_BYTES));
     if (p->threads > 1)
         cols = size_min(cols, n / ((size_t)p->threads * CHUNKS_PER_WORKER));
     if (p->filtered && p->filter.levels != NULL)
         cols = size_min(cols, SEARCH_CODED_CHUNK_BYTES / codes_row_bytes(p->d));
-    if (m <= TILE_BLOCK_ROWS)
-        cols = size_min(cols, SEARCH_SMALL_CHUNK_BYTES / sizeof(float) / size_max(p->d, 1));
     if (p->col_side.k != 0)
         cols =
             size_min(cols, SEARCH_COLUMN_STREAMS_BYTES / topk_stream_bytes(p->col_side.capacity));
     return size_round_up(size_max(cols, 1), SEARCH_STRIP);
 }
 
-/* Whether rows of Y are screened: for cosines, whose reach hangs on nothing else than d. */
-static bool is_screened(const struct search *p)
+/* How many of them are packed at a time: all, but where most are not; for one block of A no more
+ * than what stays in L2. */
+static size_t part_cols(const struct search *p)
 {
-    enum { MOST_COLUMNS = 1 << 16 }; /* screen_reach takes roundings for small */
-    return p->unpacked && p->col_side.k == 0 && p->similarity == MMK_COSINE && p->d <= MOST_COLUMNS;
+    if (!p->screened)
+        return p->chunk;
+    size_t cols = size_max(cols_of(p, SEARCH_SMALL_CHUNK_BYTES), 1);
+    return size_min(p->chunk, size_round_up(cols, SEARCH_STRIP));
 }
 
 /* Whether codes pay: they save three quarters of the products, but for the first ones of each
@@ -305,6 +335,7 @@ static enum mmk_status search_call(struct search *p, const struct mmk_options *o
         p->unpacked = m <= SEARCH_UNPACKED_ROWS && p->gallery == NULL;
         p->filtered = is_filtered(p);
         p->screened = !p->filtered && is_screened(p);
+        p->screen = (struct screen){.isa = p->isa, .similarity = p->similarity, .d = p->d};
         p->filter = (struct filter){
             .codes = p->isa->codes,
             .isa = p->isa,
@@ -313,6 +344,7 @@ static enum mmk_status search_call(struct search *p, const struct mmk_options *o
             .levels = search_levels(p),
         };
         p->chunk = chunk_cols(p);
+        p->part = part_cols(p);
         p->batch = batch_rows(p);
         search_layout(p, &scratch);
     }

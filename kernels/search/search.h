@@ -6,15 +6,13 @@
  * threshold of its row (and of its column, where both directions are wanted), and what reaches it
  * is appended to that row's (column's) candidates, a topk_stream.
  *
- * One or two queries take the gallery's rows as they lie. A chain of FMAs a row wants them
- * transposed, and a cosine their norms first. So once there is a threshold rows are screened: their
- * cosines are taken as mmk_similarity_query does, in one pass across the lanes of registers, and
- * only where one comes so near the threshold that rounding may decide is the chain made. With k =
- * 10 that takes .4 to .9 of the time, from L2 to memory (Intel Emerald Rapids). Dot products, for
- * which norms would bound the rounding, gain nothing: a pass for these is as much as is saved.
+ * A few queries are screened (screen.h): once there are thresholds the gallery's rows are taken as
+ * they lie, against all queries in one pass, and a score is made only where the bound of its sum in
+ * lanes reaches the threshold.
  *
  *   search.c         mmk_search: what is laid out, and shared
  *   strips.c         a worker's work; worker.h: what it has
+ *   screen.h         sums in lanes in it
  *   filter.h         codes of 8 bits in it
  *   search_<isa>.c   the table; an avx512 row takes some 3 clocks, against 32 d / 64 of products
  */
@@ -34,6 +32,9 @@ enum {
     SEARCH_SUPER_ROWS = 50 * TILE_BLOCK_ROWS, /* of X in a batch, at most */
     SEARCH_CHUNK_COLS = 2 * TILE_BLOCK_COLS,  /* of Y that are packed at a time, at most */
     SEARCH_UNPACKED_ROWS = 2,                 /* of X, up to which Y is not packed */
+    SEARCH_SCREENED_ROWS = 8,                 /* of X, up to which Y is screened: */
+    SEARCH_SCREENED_COLS = 4096,              /* so many of its rows at a time, */
+    SEARCH_SCREENED_BYTES = 2 << 20,          /* and so much of them, at most */
     SEARCH_SMALL_CHUNK_BYTES = 192 << 10,     /* of packed B, where one block of A is all */
     SEARCH_CODED_CHUNK_BYTES = 384 << 10,     /* of codes of rows, where prefixes come first */
     /* Where scores are filtered through codes (filter.h; is_filtered in search.c): rows of X at

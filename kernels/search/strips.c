@@ -10,28 +10,30 @@
  *   codes            filter_strip; what passes waits for a strip until its row has come from
  *                    memory, then for a product across lanes (take_hits), then for its chain with
  *                    others of its row (search_take_passed)
- *   screened cosines of one or two queries: screen_strip, and search_take_passed likewise
+ *   sums in lanes    of a few queries: screen_piece, and search_take_passed likewise
  */
 #include "worker.h"
-
-#include "../query/query.h"
 
 #include <math.h>
 #include <string.h>
 
 enum {
-    UNSCREENED_STRIPS = 8, /* behind one of which half passed */
+    UNSCREENED_PIECES = 8, /* behind one of which more than one in SCREENED_FEW passed */
+    SCREENED_FEW = 4,
     UNFILTERED_STRIPS = 8, /* behind one of which more than one in FILTERED_FEW passed */
     AHEAD_FLOATS = 1024,   /* of a row that passed, fetched at once */
     WAITING_FEW = 8        /* columns that may wait for their products beyond a chunk */
 };
 
-/* A chunk of the gallery, and where it is packed. */
+/* A chunk of the gallery. Its columns [first, end) are packed: they are those from packed_col on of
+ * the packed_cols at packed_b. */
 struct chunk {
     size_t col, cols;
     const float *packed_b, *yy;
+    size_t first, end;
     size_t packed_cols, packed_col;
-    struct tile_fetch next; /* rows of Y that are packed next */
+    struct tile_fetch next;  /* rows of Y that are packed next, */
+    size_t piece, of_pieces; /* and the piece of them that is fetched during the next product */
     struct coded_rows coded;
 };
 
@@ -113,7 +115,8 @@ static void multiply_strip(const struct search *p, struct worker *w, const struc
 {
     const struct tile_ops *tile = p->isa->tile;
     const float *yy = w->yy;
-    size_t next = j + SEARCH_STRIP < chunk->cols ? j + SEARCH_STRIP : 0;
+    size_t next = j + SEARCH_STRIP < chunk->end ? j + SEARCH_STRIP : chunk->first;
+    size_t packed = chunk->packed_col - chunk->first;
     bool norms = p->similarity == MMK_NEG_SQ_L2;
     w->work.scored += strip->rows * strip->cols;
     if (p->unpacked) {
@@ -122,10 +125,10 @@ static void multiply_strip(const struct search *p, struct worker *w, const struc
                               w->strip + r * SEARCH_STRIP, norms ? w->yy : NULL);
     } else {
         if (norms)
-            yy = chunk->yy + chunk->packed_col + j;
+            yy = chunk->yy + packed + j;
         tile_multiply(tile, p->d, p->rows_a, batch_rows, row, strip->rows, chunk->packed_b,
-                      chunk->packed_cols, chunk->packed_col + j, strip->cols,
-                      chunk->packed_col + next, w->strip, SEARCH_STRIP, 0, fetch);
+                      chunk->packed_cols, packed + j, strip->cols, packed + next, w->strip,
+                      SEARCH_STRIP, 0, fetch);
     }
     if (!norms)
         return;
@@ -136,21 +139,10 @@ static void multiply_strip(const struct search *p, struct worker *w, const struc
 
 /* ---- Screening ------------------------------------------------------------------------------- */
 
-/* How far apart a cosine may be that a chain makes of normalised rows and one that is taken across
- * lanes. Either is off by its sums' roundings: d 2^-24 |x| |y| of the chain, a sixteenth of that
- * and a tree of six of the lanes, as much of each norm, and some 20 of squares, roots and quotients
- * together; |x| |y| is 1 and a little. With room to spare (2 d + 64) 2^-24. */
-static float screen_reach(size_t d)
+/* New candidates of a row with which its threshold is old: the lower it is, the more passes. */
+static bool is_stale(const struct topk_stream *stream)
 {
-    return (2 * (float)d + 64) * 0x1p-24f;
-}
-
-/* New candidates of a filtered row with which its threshold is old: the lower it is, the more
- * passes. */
-static bool is_stale(const struct search *p, const struct topk_stream *stream)
-{
-    return p->filtered && !stream->open &&
-           stream->count >= topk_refined(stream->k) + size_max(stream->k / 2, 8);
+    return !stream->open && stream->count >= topk_refined(stream->k) + size_max(stream->k / 2, 8);
 }
 
 /* The products of what waits, and of these what reaches the threshold of today. */
@@ -172,7 +164,7 @@ void search_take_passed(const struct search *p, struct worker *w, size_t batch_r
         if (scores[i] >= rows->at_least[r])
             search_append(&rows->streams[r], scores[i], passed->columns[i]);
     passed->count = 0;
-    if (search_is_full(&rows->streams[r], SEARCH_ROW_ROOM) || is_stale(p, &rows->streams[r]))
+    if (search_is_full(&rows->streams[r], SEARCH_ROW_ROOM) || is_stale(&rows->streams[r]))
         candidates_refine(p, rows, r);
 }
 
@@ -185,39 +177,68 @@ static void pass_column(const struct search *p, struct worker *w, size_t batch_r
     w->passed[r].columns[w->passed[r].count++] = (uint32_t)j;
 }
 
-/* Looks at columns [col, col + cols) for row r. What is NaN passes. */
-static void screen_row(const struct search *p, struct worker *w, size_t row, size_t r, size_t col,
-                       size_t cols)
-{
-    float cosines[SEARCH_STRIP], at_least = w->rows.at_least[r] - screen_reach(p->d);
-    size_t hits = 0;
-    p->isa->query->query[MMK_COSINE](cols, p->d, tile_operand_row(&p->x, row + r),
-                                     tile_operand_row(&p->y, col), p->y.ld, cosines);
-    for (size_t j = 0; j < cols; j++) {
-        if (cosines[j] < at_least)
-            continue;
-        pass_column(p, w, row, r, col + j);
-        hits++;
-    }
-    w->work.ruled_out_by_sums += cols - hits;
-    if (hits > cols / 2)
-        w->unscreened = UNSCREENED_STRIPS;
-}
-
-/* Whether it has dealt with the strip: all rows have thresholds, and few columns passed lately. */
-static bool screen_strip(const struct search *p, struct worker *w, size_t row, size_t rows,
+/* Looks at the sums of row r with columns [col, col + cols); returns how many pass. What is NaN
+ * does. */
+static size_t screen_row(const struct search *p, struct worker *w, size_t batch_row, size_t r,
                          size_t col, size_t cols)
 {
+    const float *sums = w->screened.sums + r * w->screened.ld, *norms = w->screened.norms;
+    const float *x = tile_operand_row(&p->x, batch_row + r);
+    float *at_least = &w->rows.at_least[r];
+    struct screen_line line = {-INFINITY, 0};
+    size_t hits = 0;
+    screen_line(&p->screen, r, *at_least, &line);
+    for (size_t first = 0; first < cols; first += SEARCH_STRIP) {
+        size_t end = size_min(first + SEARCH_STRIP, cols);
+        unsigned passes = 0;
+        for (size_t j = first; j < end; j++)
+            passes |= screen_passes(line, sums[j], norms[j]);
+        if (!passes)
+            continue;
+        for (size_t j = first; j < end; j++) {
+            const float *y = tile_operand_row(&p->y, col + j);
+            if (!screen_passes(line, sums[j], norms[j]) ||
+                (norms[j] != norms[j] && !screen_unsafe(&p->screen, x, y, *at_least)))
+                continue;
+            tile_fetch_row(y, size_min(p->d, AHEAD_FLOATS));
+            pass_column(p, w, batch_row, r, col + j);
+            hits++;
+        }
+        if (!screen_line(&p->screen, r, *at_least, &line))
+            line = (struct screen_line){-INFINITY, 0};
+    }
+    return hits;
+}
+
+/* How many columns from j on the screen has dealt with: none where a row has no threshold, or where
+ * many passed lately. Pieces grow: while there are few rows before it, a piece's threshold is low;
+ * and a long one comes from memory faster. */
+static size_t screen_piece(const struct search *p, struct worker *w, size_t batch_row, size_t rows,
+                           const struct chunk *chunk, size_t j)
+{
+    struct screen_line line;
     bool screens = w->unscreened == 0;
     for (size_t r = 0; r < rows; r++)
-        screens = screens && w->rows.at_least[r] == w->rows.at_least[r];
+        screens = screens && screen_line(&p->screen, r, w->rows.at_least[r], &line);
+    if (!screens) {
+        for (size_t r = 0; r < rows; r++)
+            search_take_passed(p, w, batch_row, r); /* in the order of their columns */
+        w->unscreened -= w->unscreened > 0;
+        return 0;
+    }
+    size_t cols = size_min(w->piece, chunk->cols - j), hits = 0;
+    screen_sum(&p->screen, tile_operand_row(&p->x, batch_row), p->x.ld, rows,
+               tile_operand_row(&p->y, chunk->col + j), p->y.ld, cols, &w->screened);
     for (size_t r = 0; r < rows; r++)
-        if (screens)
-            screen_row(p, w, row, r, col, cols);
-        else
-            search_take_passed(p, w, row, r); /* in the order of their columns */
-    w->unscreened -= !screens && w->unscreened > 0;
-    return screens;
+        hits += screen_row(p, w, batch_row, r, chunk->col + j, cols);
+    w->work.ruled_out_by_sums += rows * cols - hits;
+    if (hits > rows * cols / SCREENED_FEW) {
+        w->unscreened = UNSCREENED_PIECES * size_blocks(cols, SEARCH_STRIP);
+        w->piece = SEARCH_STRIP;
+    } else {
+        w->piece = size_min(2 * w->piece, p->chunk);
+    }
+    return cols;
 }
 
 /* The hits of the strip before: those whose products across lanes do not rule them out wait for
@@ -310,15 +331,29 @@ static bool filter_scores(const struct search *p, struct worker *w, size_t batch
 
 /* ---- Chunks ---------------------------------------------------------------------------------- */
 
-/* Packs the chunk for this worker. */
-static void pack_chunk(const struct search *p, struct worker *w, struct chunk *chunk)
+/* Packs a part of the chunk for this worker, from column `first` on, for products with so many
+ * blocks of rows. */
+static void pack_part(const struct search *p, struct worker *w, struct chunk *chunk, size_t first,
+                      size_t blocks)
 {
     const struct tile_ops *tile = p->isa->tile;
+    size_t cols = size_min(chunk->cols - first, p->part);
     chunk->packed_b = w->packed_b;
-    chunk->packed_cols = chunk->cols;
-    tile_pack(tile, &p->y, chunk->col, chunk->cols, p->d, w->packed_b, 0, 1);
+    chunk->packed_cols = cols;
+    chunk->first = first;
+    chunk->end = first + cols;
+    tile_pack(tile, &p->y, chunk->col + first, cols, p->d, w->packed_b, 0, 1);
     if (p->similarity == MMK_NEG_SQ_L2)
-        tile_sum_squares(tile, p->d, w->packed_b, chunk->cols, w->yy, 0, 1);
+        tile_sum_squares(tile, p->d, w->packed_b, cols, w->yy, 0, 1);
+    if (p->filtered)
+        return;
+    /* The next part, or of the next chunk that is likely to be this worker's. */
+    size_t after = chunk->end < chunk->cols ? chunk->end : (size_t)p->threads * p->chunk;
+    after = size_min(chunk->col + after, p->y.rows);
+    chunk->next = (struct tile_fetch){p->y.data + after * p->y.ld,
+                                      size_min(p->y.rows - after, p->part) * p->y.ld};
+    chunk->piece = 0;
+    chunk->of_pieces = blocks * size_blocks(cols, SEARCH_STRIP);
 }
 
 /* The chunk's codes: the gallery's, or made now. */
@@ -338,68 +373,55 @@ static void hold_codes(const struct search *p, struct worker *w, struct chunk *c
     chunk->coded = w->made;
 }
 
-/* Where the chunk is packed; packs it, unless it is. */
+/* What there is of the chunk before it is looked at. */
 static void hold_chunk(const struct search *p, struct worker *w, struct chunk *chunk)
 {
+    chunk->yy = w->yy;
     if (p->gallery != NULL) {
         chunk->packed_b = p->gallery->packed;
         chunk->yy = p->gallery->yy;
         chunk->packed_cols = p->gallery->n;
         chunk->packed_col = chunk->col;
-        return;
+        chunk->end = chunk->cols;
     }
-    chunk->yy = w->yy;
-    if (p->filtered) {
+    if (p->filtered)
         hold_codes(p, w, chunk);
-        return; /* packed when a strip wants it */
-    }
-    if (p->unpacked)
-        return;
-    pack_chunk(p, w, chunk);
-    /* The next chunk that is likely to be this worker's. */
-    size_t after = size_min(chunk->col + (size_t)p->threads * p->chunk, p->y.rows);
-    chunk->next = (struct tile_fetch){p->y.data + after * p->y.ld,
-                                      size_min(p->y.rows - after, p->chunk) * p->y.ld};
 }
 
 /* Rows [row, row + rows) of X against one chunk. */
 void search_chunk(const struct search *p, struct worker *w, size_t row, size_t rows, size_t col)
 {
-    struct chunk chunk = {.col = col, .cols = size_min(p->y.rows - col, p->chunk)};
+    struct chunk chunk = {.col = col, .cols = size_min(p->y.rows - col, p->chunk), .of_pieces = 1};
     hold_chunk(p, w, &chunk);
     if (p->col_side.k != 0)
         candidates_reset(&w->cols, &p->col_side, chunk.cols);
     size_t blocks = size_blocks(rows, TILE_BLOCK_ROWS);
-    size_t strips = size_blocks(chunk.cols, SEARCH_STRIP);
-    size_t piece = 0;
     for (size_t i = 0; i < rows; i += TILE_BLOCK_ROWS)
-        for (size_t j = 0; j < chunk.cols; j += SEARCH_STRIP) {
+        for (size_t j = 0, step; j < chunk.cols; j += step) {
+            if (p->screened && (step = screen_piece(p, w, row, rows, &chunk, j)) > 0)
+                continue;
+            step = SEARCH_STRIP;
             struct search_strip strip = {size_min(rows - i, TILE_BLOCK_ROWS),
                                          size_min(chunk.cols - j, SEARCH_STRIP), w->strip,
                                          (uint32_t)(row + i), (uint32_t)(col + j)};
-            if (p->screened && screen_strip(p, w, row, rows, col + j, strip.cols))
+            if (p->filtered && filter_scores(p, w, row, i, &chunk, j, &strip))
                 continue;
-            if (p->filtered) {
-                if (filter_scores(p, w, row, i, &chunk, j, &strip))
-                    continue;
-                if (chunk.packed_b == NULL && !p->unpacked)
-                    pack_chunk(p, w, &chunk);
-            }
-            struct tile_fetch fetch = tile_fetch_piece(&chunk.next, piece++, blocks * strips);
+            if (j >= chunk.end && !p->unpacked)
+                pack_part(p, w, &chunk, p->screened ? j : 0, blocks);
+            struct tile_fetch fetch = tile_fetch_piece(&chunk.next, chunk.piece++, chunk.of_pieces);
             multiply_strip(p, w, &chunk, row, rows, i, j, &strip, fetch);
             if (p->row_side.k != 0)
                 filter_rows(p, w, &strip, i);
-            for (size_t r = i; p->filtered && r < i + strip.rows; r++)
-                if (is_stale(p, &w->rows.streams[r]))
+            for (size_t r = i; search_skips(p) && r < i + strip.rows; r++)
+                if (is_stale(&w->rows.streams[r]))
                     candidates_refine(p, &w->rows, r);
             if (p->col_side.k != 0)
                 filter_columns(p, w, &strip, j);
         }
     if (p->filtered)
         take_hits(p, w, row, &chunk);
-    size_t enough = p->filtered ? WAITING_FEW : 1; /* a product of one takes as long as of 16 */
-    for (size_t r = 0; (p->screened || p->filtered) && r < rows; r++)
-        if (w->passed[r].count >= enough)
+    for (size_t r = 0; search_skips(p) && r < rows; r++)
+        if (w->passed[r].count >= WAITING_FEW) /* a product of one takes as long as of 16 */
             search_take_passed(p, w, row, r);
     if (p->col_side.k == 0)
         return;

@@ -8,6 +8,7 @@
 #define MMK_SEARCH_WORKER_H
 
 #include "filter.h"
+#include "screen.h"
 #include "search.h"
 
 #include "../gallery/gallery.h"
@@ -49,9 +50,11 @@ struct passed {
 
 struct worker {
     float *packed_b, *yy, *strip;
-    struct passed *passed;  /* of each row that is screened or filtered */
-    size_t unscreened;      /* strips to come, since most of one passed */
-    struct coded_rows made; /* of a chunk, where there are none in a gallery */
+    struct passed *passed;       /* of each row that is screened or filtered */
+    struct screen_sums screened; /* of a piece of a chunk */
+    size_t piece;                /* columns that are screened next */
+    size_t unscreened;           /* strips to come, since many of a piece passed */
+    struct coded_rows made;      /* of a chunk, where there are none in a gallery */
     struct coded_spare coding;
     struct hit *hits;    /* of the last strip that was filtered, */
     size_t hit_count;    /* whose rows are on their way */
@@ -77,14 +80,16 @@ struct search {
     struct side row_side, col_side;
     int threads;
     size_t batch; /* rows of X at a time */
-    size_t chunk; /* columns */
+    size_t chunk; /* columns, */
+    size_t part;  /* and how many are packed at a time */
 
-    bool unpacked;      /* X is one or two rows, normalised, and Y is taken as it lies */
-    bool screened;      /* and few of its rows are multiplied */
+    bool unpacked; /* X is one or two rows, normalised, and Y is taken as it lies */
+    bool screened; /* few products are made of those that sums in lanes let pass */
+    struct screen screen;
     bool without_codes; /* as the caller wants it */
     bool filtered;      /* few products are made of those that codes let pass */
     struct filter filter;
-    const float *held; /* X, row by row */
+    float *held;       /* X, row by row, as it is multiplied */
     bool finds_origin; /* neg_sq_l2: Y's own, */
     float *origin;     /* which stands here */
     float *rows_a, *xx;
@@ -96,6 +101,12 @@ struct search {
 static inline const struct levels *search_levels(const struct search *p)
 {
     return p->coded != NULL ? gallery_levels(p->coded) : NULL;
+}
+
+/* Whether columns wait for their products. */
+static inline bool search_skips(const struct search *p)
+{
+    return p->screened || p->filtered;
 }
 
 /* Forgets all candidates of `count` rows or columns. */
