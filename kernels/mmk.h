@@ -523,12 +523,13 @@ MMK_API enum mmk_status mmk_topk(const struct mmk_matrix *scores,
  * followed by mmk_topk gives, bit for bit, without the m x n scores. Y may be packed. m and n must
  * be below 2^32.
  * Memory: packed copies of up to 4,200 rows of X and, a worker, 1,376 of Y; and a worker's
- * candidates, 16 k + 640 bytes a row of X, at most 64 MB (but for 84 rows at least). With codes a
- * quarter of these copies more, X row by row, 136 bytes a row of X and worker, and 36 d a worker,
- * or with directions (mmk_gallery_encode) d + 220 more a row of X, and 0.4 MB a worker. Y is read
- * once for every batch of rows of X, in order, and with codes its likely rows again: it may be a
- * mapped file. With for_y, X is packed whole and all its rows' candidates are kept, and 8 MB of
- * those of columns: let X be the smaller side.
+ * candidates, 16 k + 640 bytes a row of X, at most 64 MB (but for 84 rows at least). Up to 8 rows of
+ * X, which meet the rows of Y as they lie, take 16 KB each and 16 KB more a worker, and 4 d each.
+ * With codes a quarter of these copies more, X row by row, 136 bytes a row of X and worker, and 36 d
+ * a worker, or with directions (mmk_gallery_encode) d + 220 more a row of X, and 0.4 MB a worker. Y
+ * is read once for every batch of rows of X, in order, and its likely rows again, with codes and
+ * where X is up to 8 rows: it may be a mapped file. With for_y, X is packed whole and all its rows'
+ * candidates are kept, and 8 MB of those of columns: let X be the smaller side.
  *   similarity     0 is MMK_DOT
  *   without_codes  not 0: all products are made of floats. 0: where it is likely to pay, floats are
  *                  multiplied only where a bound on products of 8-bit codes leaves it open whether

@@ -16,6 +16,7 @@
 #include "../../kernels/matrix/matrix.h"
 #include "../../kernels/pair/pair.h"
 #include "../../kernels/query/query.h"
+#include "../../kernels/search/screen.h"
 #include "../../kernels/search/search.h"
 #include "../../kernels/tile8/tile8.h"
 #include "../../ref/sweep.h"
@@ -70,7 +71,8 @@ static const struct brink {
     {"quantize_rows ", 'd', QUANTIZE_PIECE, {.m = 3}, 0},
     /* What is packed at a time: MATRIX_SUPER_ROWS, MATRIX_SUPER_COLS, SEARCH_SUPER_ROWS,
      * SEARCH_CHUNK_COLS, HELD_ROWS, HELD_COLS, GRADIENT_ROWS; rows taken unpacked:
-     * MATRIX_UNPACKED_ROWS, SEARCH_UNPACKED_ROWS. */
+     * MATRIX_UNPACKED_ROWS, SEARCH_UNPACKED_ROWS; rows that are screened, and what of Y at a time:
+     * SEARCH_SCREENED_ROWS, SEARCH_SCREENED_COLS, SEARCH_SCREENED_BYTES. */
     {MATRICES MATRICES_I8, 'm', MATRIX_SUPER_ROWS, {.n = 3, .d = 2}, 0},
     {MATRICES MATRICES_I8, 'n', MATRIX_SUPER_COLS, {.m = 3, .d = 2}, 0},
     {MATRICES MATRICES_I8, 'n', MATRIX_SUPER_COLS, {.m = TILE_BLOCK_ROWS + 1, .d = 2}, SLOW},
@@ -79,6 +81,11 @@ static const struct brink {
     {SEARCHES, 'n', SEARCH_CHUNK_COLS, {.m = TILE_BLOCK_ROWS + 1, .d = 2, .k = 7}, SLOW},
     {MATRICES SEARCHES, 'm', MATRIX_UNPACKED_ROWS, {.n = 100, .d = 67, .k = 5}, 0},
     {MATRICES SEARCHES, 'm', SEARCH_UNPACKED_ROWS, {.n = 33, .d = 769, .k = 5}, 0},
+    {"search ", 'm', SEARCH_SCREENED_ROWS, {.n = 250, .d = 67, .k = 5}, 0},
+    {"search ", 'n', SEARCH_SCREENED_COLS, {.m = 1, .d = 5, .k = 5}, 0},
+    {"search ", 'n', SEARCH_SCREENED_COLS, {.m = 5, .d = 5, .k = 5}, SLOW},
+    {"search ", 'n', SEARCH_SCREENED_BYTES / 4 / 1030, {.m = 3, .d = 1030, .k = 5}, SLOW},
+    {"search ", 'd', SCREEN_MAX_COLUMNS, {.m = 2, .n = 100, .k = 1}, SLOW},
     {LOSSES, 'm', HELD_ROWS, {.n = 3, .d = 2}, SLOW},
     {LOSSES, 'n', HELD_COLS, {.m = 3, .d = 2}, 0},
     {LOSSES, 'n', HELD_COLS, {.m = TILE_BLOCK_ROWS + 1, .d = 2}, SLOW},

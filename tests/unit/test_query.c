@@ -127,6 +127,8 @@ static double memory_of_search(size_t rows, size_t columns, size_t d, size_t k, 
     double held = fmin((double)rows, 4200);
     double batch = fmin(held, fmax(84, 0x1p26 / streams));
     double copies = (batch + 32 + fmin((double)columns, 1376) + 32) * packed;
+    if (rows <= 8)
+        copies += (double)(rows + 1) * 4 * fmin((double)columns, 4096) + 4 * (double)(rows * d);
     double with = copies / 4 + batch * (4.0 * (double)d + 136) + 36 * (double)d;
     return copies + batch * streams + (codes ? with : 0);
 }

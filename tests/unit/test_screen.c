@@ -358,8 +358,8 @@ static double used(enum mmk_similarity similarity, size_t d, const float *x, con
     }
 }
 
-/* The greatest share of the bound that scores use, and that none is ruled out by a threshold that it
- * reaches, but is by one that it does not, by far. */
+/* The greatest share of the bound that scores use; and none is ruled out by a threshold that it
+ * reaches, but by one that is far above it. */
 static double greatest_use(enum mmk_similarity similarity, enum data data, size_t d)
 {
     enum { N = 64 };
