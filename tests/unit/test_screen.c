@@ -49,6 +49,7 @@ enum data {
     DATA_LEADING,    /* every one, by nearly all that it may be: the first product is all but all */
     DATA_AROUND,     /* rows around the queries, far from the first ones and so from the origin */
     DATA_BELOW_ZERO, /* all products are */
+    DATA_UNSAFE,     /* rows of the gallery whose squared norms overflow, or nearly vanish */
     DATA_OVERFLOWS,  /* so, but for late rows whose sums overflow in lanes alone */
     DATA_COUNT
 };
@@ -114,6 +115,8 @@ static float element(enum data data, bool gallery, size_t i, size_t k)
                          : 0x1.fbp-13f * (1 + 1e-4f * g);
     case DATA_AROUND:
         return gallery && i < 150 ? 10 * g : 30 * of_all + 1e-4f * g;
+    case DATA_UNSAFE:
+        return !gallery ? g : i % 3 == 0 ? 1e20f * g : i % 3 == 1 ? 1e-20f * g : g;
     case DATA_OVERFLOWS:
         return !gallery ? 1 : i > 150 && i % 20 == 7 ? (k % 2 ? -2e38f : 2e38f) : -fabsf(g);
     case DATA_BELOW_ZERO:
