@@ -139,11 +139,11 @@ size_t filter_whole_rows(const struct filter *filter, const struct coded_rows *c
     const float *least = products_wanted(rows, at_least, xx, spare);
     for (size_t i = 0; i < count; i++) {
         size_t r = row + pairs[i].row, j = col + pairs[i].col;
-        int32_t sum = filter->isa->int8->dot(pitch, filter->rows + r * pitch,
-                                             coded->rows + j * pitch);
+        int32_t sum =
+            filter->isa->int8->dot(pitch, filter->rows + r * pitch, coded->rows + j * pitch);
         /* the bound of codes.h, as the screen of a strip has it */
-        float upper =
-            left->norm[r] * right->off[j] + left->error[r / filter->codes->tile->mr] * right->reach[j];
+        float upper = left->norm[r] * right->off[j] +
+                      left->error[r / filter->codes->tile->mr] * right->reach[j];
         float wanted = least[pairs[i].row] * left->per_step[r];
         if (xx != NULL)
             upper += left->per_step[r] * right->add[j];

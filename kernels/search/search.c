@@ -220,6 +220,7 @@ static void workers_init(struct search *p)
         w->unscreened = w->hit_count = 0;
         w->work = (struct mmk_search_work){0};
         w->piece = SEARCH_STRIP;
+        w->pieces_apart = UNSCREENED_LEAST;
         for (size_t r = 0; search_skips(p) && r < p->batch; r++)
             w->passed[r].count = 0;
         /* Filters look at whole rows of a strip, also where its tiles have not come. */

@@ -18,7 +18,7 @@
 #include <string.h>
 
 enum {
-    UNSCREENED_PIECES = 8, /* behind one of which more than one in SCREENED_FEW passed */
+    UNSCREENED_MOST = 64, /* pieces behind one of which more than one in SCREENED_FEW passed */
     SCREENED_FEW = 4,
     UNFILTERED_STRIPS = 8, /* behind one of which more than one in FILTERED_FEW passed */
     AHEAD_FLOATS = 1024,   /* of a row that passed, fetched at once */
@@ -233,10 +233,12 @@ static size_t screen_piece(const struct search *p, struct worker *w, size_t batc
         hits += screen_row(p, w, batch_row, r, chunk->col + j, cols);
     w->work.ruled_out_by_sums += rows * cols - hits;
     if (hits > rows * cols / SCREENED_FEW) {
-        w->unscreened = UNSCREENED_PIECES * size_blocks(cols, SEARCH_STRIP);
+        w->unscreened = w->pieces_apart * size_blocks(cols, SEARCH_STRIP);
+        w->pieces_apart = size_min(2 * w->pieces_apart, UNSCREENED_MOST);
         w->piece = SEARCH_STRIP;
     } else {
         w->piece = size_min(2 * w->piece, p->chunk);
+        w->pieces_apart = UNSCREENED_LEAST;
     }
     return cols;
 }

@@ -14,9 +14,10 @@
 #include "../gallery/gallery.h"
 
 enum {
-    FILTERED_FEW = 24,  /* of a strip's scores one in so many may pass codes, */
-    PREFIXED_FEW = 12,  /* and prefixes, */
-    PREFIXED_FREE = 64, /* or so many in any case: of few rows a panel costs more than they do */
+    FILTERED_FEW = 24,    /* of a strip's scores one in so many may pass codes, */
+    PREFIXED_FEW = 12,    /* and prefixes, */
+    PREFIXED_FREE = 64,   /* or so many in any case: of few rows a panel costs more than they do */
+    UNSCREENED_LEAST = 8, /* pieces behind the first that did not pay */
     STRIP_FLOATS = TILE_BLOCK_ROWS * SEARCH_STRIP
 };
 
@@ -53,6 +54,7 @@ struct worker {
     struct passed *passed;       /* of each row that is screened or filtered */
     struct screen_sums screened; /* of a piece of a chunk */
     size_t piece;                /* columns that are screened next */
+    size_t pieces_apart;         /* how many are not screened behind one that does not pay */
     size_t unscreened;           /* strips to come, since many of a piece passed */
     struct coded_rows made;      /* of a chunk, where there are none in a gallery */
     struct coded_spare coding;
