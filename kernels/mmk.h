@@ -229,10 +229,10 @@ MMK_API enum mmk_status mmk_squared_norms(const struct mmk_matrix *y, float *out
  * worst case is elements of one sign: there the greatest relative error of 4,096 products was
  * 1.4e-6 at d = 512, 1.8e-6 at 1,024, 3.9e-6 at 4,096, 5.5e-6 at 8,192 (of a product in blocks of
  * 384: 9e-7 to 4e-7).
- * X and Y may both be of MMK_I8: see "Rows of int8", with d of at most 131,071 (MMK_ERR_SIZE above).
- * The result is the bits of mmk_similarity_pair_i8; or, of MMK_I32 with MMK_DOT, x_i.y_j exactly,
- * and then neither has row_scales (MMK_ERR_CONFLICT). Y cannot be packed (MMK_ERR_GALLERY), and an
- * origin is MMK_ERR_CONFLICT.
+ * X and Y may both be of MMK_I8: see "Rows of int8", with d of at most 131,071 (MMK_ERR_SIZE
+ * above). The result is the bits of mmk_similarity_pair_i8; or, of MMK_I32 with MMK_DOT, x_i.y_j
+ * exactly, and then neither has row_scales (MMK_ERR_CONFLICT). Y cannot be packed
+ * (MMK_ERR_GALLERY), and an origin is MMK_ERR_CONFLICT.
  * Memory: packed copies of up to 4,200 rows of X and 1,344 of Y, of int8 d bytes a row, and 2 d
  * without extensions on avx2 and avx512, and 20 bytes more; for one or two rows of X none. */
 MMK_API enum mmk_status mmk_similarity_matrix(enum mmk_similarity similarity,
@@ -523,13 +523,13 @@ MMK_API enum mmk_status mmk_topk(const struct mmk_matrix *scores,
  * followed by mmk_topk gives, bit for bit, without the m x n scores. Y may be packed. m and n must
  * be below 2^32.
  * Memory: packed copies of up to 4,200 rows of X and, a worker, 1,376 of Y; and a worker's
- * candidates, 16 k + 640 bytes a row of X, at most 64 MB (but for 84 rows at least). Up to 8 rows of
- * X, which meet the rows of Y as they lie, take 16 KB each and 16 KB more a worker, and 4 d each.
- * With codes a quarter of these copies more, X row by row, 136 bytes a row of X and worker, and 36 d
- * a worker, or with directions (mmk_gallery_encode) d + 220 more a row of X, and 0.4 MB a worker. Y
- * is read once for every batch of rows of X, in order, and its likely rows again, with codes and
- * where X is up to 8 rows: it may be a mapped file. With for_y, X is packed whole and all its rows'
- * candidates are kept, and 8 MB of those of columns: let X be the smaller side.
+ * candidates, 16 k + 640 bytes a row of X, at most 64 MB (but for 84 rows at least). Up to 8 rows
+ * of X, which meet the rows of Y as they lie, take 16 KB each and 16 KB more a worker, and 4 d
+ * each. With codes a quarter of these copies more, X row by row, 136 bytes a row of X and worker,
+ * and 36 d a worker, or with directions (mmk_gallery_encode) d + 220 more a row of X, and 0.4 MB a
+ * worker. Y is read once for every batch of rows of X, in order, and its likely rows again, with
+ * codes and where X is up to 8 rows: it may be a mapped file. With for_y, X is packed whole and
+ * all its rows' candidates are kept, and 8 MB of those of columns: let X be the smaller side.
  *   similarity     0 is MMK_DOT
  *   without_codes  not 0: all products are made of floats. 0: where it is likely to pay, floats are
  *                  multiplied only where a bound on products of 8-bit codes leaves it open whether
