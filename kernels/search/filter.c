@@ -85,9 +85,9 @@ static const float *products_wanted(size_t rows, const float *at_least, const fl
     return least;
 }
 
-/* Drops pairs where no score can be among the first any more: in a row with a NaN, of which all
- * scores are NaN, and in a zero row, of which all are 0 (or NaN), since the first are there. And
- * where k scores are +Inf, which makes the threshold NaN. */
+/* Drops pairs where no score can be among the first any more: in a row with a NaN, of which
+ * all scores are NaN, since the first of them are there; in a zero row, of which all are 0 or
+ * NaN, if the first are 0; and where k scores are +Inf, which makes the threshold NaN. */
 static size_t drop_closed(const struct filter *filter, size_t row, const float *at_least,
                           const float *xx, struct codes_pair *pairs, size_t count)
 {
@@ -95,7 +95,8 @@ static size_t drop_closed(const struct filter *filter, size_t row, const float *
     for (size_t i = 0; i < count; i++) {
         size_t r = pairs[i].row;
         float norm = filter->norm[row + r];
-        bool closed = at_least[r] != at_least[r] || norm != norm || (xx == NULL && norm == 0);
+        bool closed = at_least[r] != at_least[r] || norm != norm ||
+                      (xx == NULL && norm == 0 && at_least[r] >= 0);
         pairs[kept] = pairs[i];
         kept += !closed;
     }

@@ -46,6 +46,7 @@ enum data {
     DATA_ZERO_QUERIES, /* some rows of X, and none of the gallery */
     DATA_TIED_STRIPS,  /* the best are a whole strip of equals, and one before it */
     DATA_SHELL,        /* short queries, and rows of two lengths that differ by roundings alone */
+    DATA_INF_FIRST,    /* zero queries, whose products with the first rows are NaN */
     DATA_COUNT
 };
 
@@ -100,6 +101,8 @@ static float element(enum data data, bool gallery, size_t i, size_t k)
         return !gallery                ? 0x1p-20f * g
                : i < 64 || i % 32 == 0 ? (float)fill_normal(11, (k * 7 + i) % 61)
                                        : 2 * (float)fill_normal(11, (k * 7 + i) % 61);
+    case DATA_INF_FIRST:
+        return gallery ? (i < 300 && k == i % 37 ? INFINITY : g) : i % 3 == 0 ? 0.0f : g;
     case DATA_FAR:
         return 1000 + g;
     default:
