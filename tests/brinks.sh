@@ -13,6 +13,9 @@ TILE_LEAST_STRIPE STRIPE BLOCK_ROWS ROW BLOCK QUANTIZE_BLOCK: a lane or so; the 
 EXP_PRODUCT_ROWS: a part of EXP_PRODUCT_LEAST_ROWS
 ROWS TILE_ORIGIN_ROWS: not a size of an argument
 SAMPLE_ROWS: the sweeps have 0 to 40 rows
+LEVELS_LEAST_ROWS LEVELS_LEAST_DEPTH LEVELS_MOST_DEPTH: levels or none, the same bits; test-levels has the first two
+SEARCH_PREFIXED_ROWS: test-levels has a second batch
+SEARCH_CODED_CHUNK_BYTES: test-levels has chunks of three sizes
 CHUNK: 16 candidates; test-topk has all numbers of them
 FINE_DEPTH PEEK_DEPTH: rows of scores of 0 to 270,000, test-topk
 '

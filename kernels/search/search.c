@@ -297,7 +297,9 @@ static size_t batch_rows(const struct search *p)
         return m;
     size_t bytes = topk_stream_bytes(p->row_side.capacity);
     size_t rows = size_max(SEARCH_STREAMS_BYTES / bytes, TILE_BLOCK_ROWS);
-    return size_min(m, size_min(rows / TILE_BLOCK_ROWS * TILE_BLOCK_ROWS, SEARCH_SUPER_ROWS));
+    size_t most =
+        p->filtered && p->filter.levels != NULL ? SEARCH_PREFIXED_ROWS : SEARCH_SUPER_ROWS;
+    return size_min(m, size_min(rows / TILE_BLOCK_ROWS * TILE_BLOCK_ROWS, most));
 }
 
 /* ---- Calls ----------------------------------------------------------------------------------- */

@@ -29,14 +29,16 @@ enum { SEARCH_STRIP = 32 };
 enum { SEARCH_ROW_ROOM = SEARCH_STRIP, SEARCH_COLUMN_ROOM = TILE_BLOCK_ROWS };
 
 enum {
-    SEARCH_SUPER_ROWS = 50 * TILE_BLOCK_ROWS, /* of X in a batch, at most */
-    SEARCH_CHUNK_COLS = 2 * TILE_BLOCK_COLS,  /* of Y that are packed at a time, at most */
-    SEARCH_UNPACKED_ROWS = 2,                 /* of X, up to which Y is not packed */
-    SEARCH_SCREENED_ROWS = 8,                 /* of X, up to which Y is screened: */
-    SEARCH_SCREENED_COLS = 4096,              /* so many of its rows at a time, */
-    SEARCH_SCREENED_BYTES = 2 << 20,          /* and so much of them, at most */
-    SEARCH_SMALL_CHUNK_BYTES = 192 << 10,     /* of packed B, where one block of A is all */
-    SEARCH_CODED_CHUNK_BYTES = 384 << 10,     /* of codes of rows, where prefixes come first */
+    SEARCH_SUPER_ROWS = 50 * TILE_BLOCK_ROWS,    /* of X in a batch, at most, */
+    SEARCH_PREFIXED_ROWS = 12 * TILE_BLOCK_ROWS, /* and where prefixes come first, since rows of X
+                                                    themselves and their codes are wanted, too */
+    SEARCH_CHUNK_COLS = 2 * TILE_BLOCK_COLS,     /* of Y that are packed at a time, at most */
+    SEARCH_UNPACKED_ROWS = 2,                    /* of X, up to which Y is not packed */
+    SEARCH_SCREENED_ROWS = 8,                    /* of X, up to which Y is screened: */
+    SEARCH_SCREENED_COLS = 4096,                 /* so many of its rows at a time, */
+    SEARCH_SCREENED_BYTES = 2 << 20,             /* and so much of them, at most */
+    SEARCH_SMALL_CHUNK_BYTES = 192 << 10,        /* of packed B, where one block of A is all */
+    SEARCH_CODED_CHUNK_BYTES = 384 << 10,        /* of codes of rows, where prefixes come first */
     /* Where scores are filtered through codes (filter.h; is_filtered in search.c): rows of X at
      * FILTER_FULL_DEPTH columns, at fewer more in proportion; rows of Y for each thread, and for
      * each of k, twice as many for the fewest rows of X. */

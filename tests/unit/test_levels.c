@@ -9,6 +9,7 @@
 #include "../../kernels/gallery/gallery.h"
 #include "../../kernels/gallery/levels.h"
 #include "../../kernels/isa/isa.h"
+#include "../../kernels/search/search.h"
 #include "../../ref/cases.h"
 #include "matrix.h"
 
@@ -22,6 +23,7 @@
 #include <cmocka.h>
 
 enum { N = LEVELS_LEAST_ROWS + 13, D = 130, RANK = 23, COLUMNS = 64, K = 10 };
+enum { MOST_ROWS = SEARCH_PREFIXED_ROWS + 90 }; /* a second batch */
 
 enum data {
     DATA_NEAR_FEW,   /* RANK directions and a common one in COLUMNS columns, a little of all */
@@ -229,8 +231,8 @@ static void bound_holds(void **state)
 /* ---- Searches -------------------------------------------------------------------------------- */
 
 struct found {
-    float values[200 * K];
-    uint32_t indices[200 * K];
+    float values[MOST_ROWS * K];
+    uint32_t indices[MOST_ROWS * K];
     struct mmk_search_work work;
 };
 
@@ -265,9 +267,9 @@ static void check_work(enum data data, enum mmk_similarity similarity, size_t m,
 
 static void check_searches(enum data data, enum mmk_similarity similarity)
 {
-    static const size_t counts[] = {1, 9, 200};
+    static const size_t counts[] = {1, 9, 200, MOST_ROWS};
     static struct found right, found;
-    size_t most = the_row.isa == MMK_ISA_SCALAR ? 1 : 3;
+    size_t most = the_row.isa == MMK_ISA_SCALAR ? 1 : data == DATA_IN_FEW ? 4 : 3;
     float *x = rows_of(data, false, counts[most - 1]), *y = rows_of(data, true, N);
     struct mmk_gallery *gallery;
     assert_int_equal(mmk_gallery_encode(similarity, MATRIX_AT(y, N, D, 0),
