@@ -232,7 +232,7 @@ MMK_API enum mmk_status mmk_squared_norms(const struct mmk_matrix *y, float *out
  * X and Y may both be of MMK_I8: see "Rows of int8", with d of at most 131,071 (MMK_ERR_SIZE
  * above). The result is the bits of mmk_similarity_pair_i8; or, of MMK_I32 with MMK_DOT, x_i.y_j
  * exactly, and then neither has row_scales (MMK_ERR_CONFLICT). Y cannot be packed
- * (MMK_ERR_GALLERY), and an origin is MMK_ERR_CONFLICT.
+ * (MMK_ERR_GALLERY, or MMK_ERR_TYPE where its type is another), and an origin is MMK_ERR_CONFLICT.
  * Memory: packed copies of up to 4,200 rows of X and 1,344 of Y, of int8 d bytes a row, and 2 d
  * without extensions on avx2 and avx512, and 20 bytes more; for one or two rows of X none. */
 MMK_API enum mmk_status mmk_similarity_matrix(enum mmk_similarity similarity,
@@ -254,8 +254,8 @@ MMK_API enum mmk_status mmk_normalize_rows(const struct mmk_matrix *x,
  * place and 2^-20 of one, neg_sq_l2 within that and 2^-50 (x_scale^2 x.x + y_scale^2 y.y).
  *   dot          x_scale y_scale x.y
  *   cosine       x.y / sqrt(x.x y.y), times the signs of both scales. A row that is zero, or whose
- *                scale is, has cosine 0 with everything; one whose scale is NaN or Inf has NaN.
- *                Never outside [-1, 1], and 1 for equal rows
+ *                scale is, has cosine 0 with everything but a row whose scale is NaN or Inf: all
+ *                cosines of that are NaN. Never outside [-1, 1], and 1 for equal rows
  *   neg_sq_l2    -|x_scale x - y_scale y|^2, exactly 0 for equal rows with equal scales, never
  *                positive. With Inf as a scale NaN or -Inf
  * A row that stands for itself has scale 1. */
@@ -320,8 +320,9 @@ MMK_API void mmk_gallery_free(struct mmk_gallery *gallery);
  * rule out most pairs alone, and only of the others those of whole rows are read; rows without such
  * directions have codes of whole rows alone. Finding them is on the calling thread.
  * Memory: n d bytes and 16 n, for cosine 24 n, on pages of 2 MB; without codes 8 n for cosine. With
- * directions rows of codes are rounded up to 64 bytes, and have up to 144 more. And while they are
- * made, 36 d bytes a thread, or before these 4 d (d + 3,400) and 0.7 MB. */
+ * directions rows of codes are rounded up to 64 bytes, and have up to 144 more, beside 4 (d + 1)
+ * bytes a direction. And while they are made, 36 d bytes a thread, or before these 4 d (d + 3,600)
+ * and 0.7 MB, which are no workspace: a query of it says 0. */
 MMK_API enum mmk_status mmk_gallery_encode(enum mmk_similarity similarity,
                                            const struct mmk_matrix *y,
                                            const struct mmk_options *options,
@@ -524,12 +525,13 @@ MMK_API enum mmk_status mmk_topk(const struct mmk_matrix *scores,
  * be below 2^32.
  * Memory: packed copies of up to 4,200 rows of X and, a worker, 1,376 of Y; and a worker's
  * candidates, 16 k + 640 bytes a row of X, at most 64 MB (but for 84 rows at least). Up to 8 rows
- * of X, which meet the rows of Y as they lie, take 16 KB each and 16 KB more a worker, and 4 d
- * each. With codes a quarter of these copies more, X row by row, 136 bytes a row of X and worker,
- * and 36 d a worker, or with directions (mmk_gallery_encode) d + 220 more a row of X, and 0.4 MB a
- * worker. Y is read once for every batch of rows of X, in order, and its likely rows again, with
- * codes and where X is up to 8 rows: it may be a mapped file. With for_y, X is packed whole and
- * all its rows' candidates are kept, and 8 MB of those of columns: let X be the smaller side.
+ * of X, which meet the rows of Y as they lie, take 4 d bytes each and, a worker, 16 KB and 16 KB
+ * more each. With codes a quarter of these copies more, X row by row, 136 bytes a row of X and
+ * worker, and 36 d a worker, or with directions (mmk_gallery_encode) d + 220 more a row of X, and
+ * 0.4 MB a worker. Y is read once for every batch of rows of X, in order, and its likely rows
+ * again, with codes and where X is up to 8 rows: it may be a mapped file. With for_y, X is packed
+ * whole and all its rows' candidates are kept, and 8 MB of those of columns: let X be the smaller
+ * side.
  *   similarity     0 is MMK_DOT
  *   without_codes  not 0: all products are made of floats. 0: where it is likely to pay, floats are
  *                  multiplied only where a bound on products of 8-bit codes leaves it open whether

@@ -195,13 +195,14 @@ static size_t matrix8_sweep(bool quick, struct shape *shapes)
         sweep_add(shapes, &count, (struct shape){.m = 7, .n = n, .d = 10, .ld_extra = n % 2});
     /* The longest rows, and one less; a block and a super-block. */
     static const struct shape large[] = {
-        {.m = 3, .n = 2, .d = 131071}, {.m = 16, .n = 33, .d = 131070},
-        {.m = 85, .n = 67, .d = 6},    {.m = 169, .n = 673, .d = 65},
-        {.m = 337, .n = 100, .d = 12}, {.m = 90, .n = 1400, .d = 11},
-        {.m = 4210, .n = 30, .d = 5},  {.m = 20, .n = 4100, .d = 7},
-        {.m = 60, .n = 70, .d = 1025}, {.m = 100, .n = 97, .d = 4099},
+        {.m = 3, .n = 2, .d = 131071},  {.m = 16, .n = 33, .d = 131070},
+        {.m = 85, .n = 67, .d = 6},     {.m = 2, .n = 673, .d = 5},
+        {.m = 169, .n = 673, .d = 65},  {.m = 337, .n = 100, .d = 12},
+        {.m = 90, .n = 1400, .d = 11},  {.m = 4210, .n = 30, .d = 5},
+        {.m = 20, .n = 4100, .d = 7},   {.m = 60, .n = 70, .d = 1025},
+        {.m = 100, .n = 97, .d = 4099},
     };
-    for (size_t i = 0; i < (quick ? 3 : sizeof large / sizeof large[0]); i++)
+    for (size_t i = 0; i < (quick ? 4 : sizeof large / sizeof large[0]); i++)
         if (!quick || i != 1)
             sweep_add(shapes, &count, large[i]);
     return count;

@@ -163,9 +163,9 @@ static void print_work(const struct task *task, const struct search_timing *timi
         printf("; %.3g %% ruled out by codes in a few directions",
                (double)w->ruled_out_by_prefix / all);
     if (w->ruled_out_by_codes > 0)
-        printf("; %.3g %% by codes of whole rows", (double)w->ruled_out_by_codes / all);
+        printf("; %.3g %% ruled out by codes of whole rows", (double)w->ruled_out_by_codes / all);
     if (w->ruled_out_by_sums > 0)
-        printf("; %.3g %% by sums in another order", (double)w->ruled_out_by_sums / all);
+        printf("; %.3g %% ruled out by sums in another order", (double)w->ruled_out_by_sums / all);
     printf("\n");
     if (timing->encoding > 0) {
         char took[32];

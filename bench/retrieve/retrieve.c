@@ -209,13 +209,14 @@ static struct mmk_matrix matrix_of(const struct vectors *vectors)
         .data = vectors->data, .rows = vectors->rows, .columns = vectors->cols};
 }
 
-/* Codes of the gallery for a search one way. NULL: both ways are searched, which takes none. */
+/* Codes of the gallery for a search one way. NULL: both ways are searched, which takes none, or the
+ * instruction set has none that pay. */
 static struct mmk_gallery *encode(const struct retrieve_options *a, const struct task *task,
                                   double *seconds)
 {
     struct mmk_gallery *gallery = NULL;
     const struct mmk_matrix y = matrix_of(&task->gallery.vectors);
-    if (a->both)
+    if (a->both || strcmp(mmk_isa_extension(), "base") == 0)
         return NULL;
     progress("making codes of the gallery");
     double start = timer_now();

@@ -291,7 +291,8 @@ enum mmk_status gallery_operands(enum mmk_similarity similarity, const struct mm
                                           .gallery = gallery};
     if (gallery != NULL) {
         if ((status = check_gallery(gallery, similarity, *isa, &y_rows)) != MMK_OK ||
-            (status = args_refuse_origin(options, "y is packed, with one of its own")) != MMK_OK)
+            (gallery->origin != NULL &&
+             (status = args_refuse_origin(options, "y is packed, with one of its own")) != MMK_OK))
             return status;
         origin = gallery->origin;
         operands->n = gallery->n;

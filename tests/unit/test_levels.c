@@ -36,6 +36,7 @@ enum data {
     DATA_FALLING,    /* or below */
     DATA_OTHERS,     /* X has nothing to do with these directions */
     DATA_FAR,        /* all rows near one far from 0 */
+    DATA_BESIDE,     /* what codes leave of X is along Y, but of the first rows, whose are exact */
     DATA_COUNT
 };
 
@@ -92,6 +93,12 @@ static float element(enum data data, bool gallery, size_t i, size_t k)
                        : few(1, k, 0) + 0.01f * few(row, k, 0.1f);
     case DATA_OTHERS:
         return gallery ? few(row, k, 0.5f) : k < COLUMNS ? 0 : (float)fill_normal(7, row * D + k);
+    case DATA_BESIDE:
+        if (gallery)
+            return k == 0 ? 0
+                          : (1 + (float)(fill_hash(8, i) % 997) / 4096) /
+                                (float)(1 + fill_hash(9, i) % 100);
+        return k == 0 ? 127 : i < CODES_MAX_MR ? (float)(k % 3) : 0.49f;
     case DATA_FAR:
         return 300 + few(row, k, 0.1f);
     default:
