@@ -22,8 +22,8 @@ enum { SEVERAL = 4 };
 /* How far ahead short rows are prefetched, in bytes. From 1024 to 8192 little changes. */
 enum { PREFETCH = 2048 };
 
-/* And where each meets several rows of X, which have 16 KB of L1 at 512 columns. In an L1 of 48 KB
- * 8192 takes 6 % less. */
+/* And where each meets several rows of X, which have 16 KB of L1 at 512 columns: half of the least
+ * there is. */
 enum { PREFETCH_SEVERAL = 4096 };
 
 /* Prefetches the line that is `ahead` bytes on. The address may lie behind the array: a prefetch
