@@ -154,8 +154,8 @@ static inline void store_cosines_neon(size_t rows, size_t d, const float *x, con
 }
 
 /* x.y of up to GROUP rows; *squares = |y|^2 */
-static inline float32x4_t cosine_sums_neon(size_t rows, size_t d, const float *x, const float *y,
-                                           size_t ldy, float32x4_t *squares)
+static inline float32x4_t query_cosine_sums_neon(size_t rows, size_t d, const float *x,
+                                                 const float *y, size_t ldy, float32x4_t *squares)
 {
     float32x4_t xy[GROUP];
     float32x4_t yy[GROUP];
@@ -188,7 +188,7 @@ static void query_cosine_neon(size_t n, size_t d, const float *x, const float *y
     for (size_t rows; n > 0; n -= rows, y += rows * ldy, result += rows) {
         rows = n < GROUP ? n : GROUP;
         float32x4_t yy;
-        float32x4_t xy = cosine_sums_neon(rows, d, x, y, ldy, &yy);
+        float32x4_t xy = query_cosine_sums_neon(rows, d, x, y, ldy, &yy);
         store_cosines_neon(rows, d, x, y, ldy, xy, xx, yy, result);
     }
 }
@@ -200,7 +200,7 @@ static void query_dots_neon(size_t m, size_t n, size_t d, const float *x, size_t
     for (size_t rows; n > 0; n -= rows, y += rows * ldy, result += rows, squares += rows) {
         rows = n < GROUP ? n : GROUP;
         float32x4_t yy;
-        float32x4_t xy = cosine_sums_neon(rows, d, x, y, ldy, &yy);
+        float32x4_t xy = query_cosine_sums_neon(rows, d, x, y, ldy, &yy);
         simd_store_first(result, rows, simd_canonical_nan4(xy));
         simd_store_first(squares, rows, simd_canonical_nan4(yy));
         for (size_t i = 1; i < m; i++)
