@@ -212,26 +212,26 @@ static void issue_nothing(size_t count)
 }
 
 /* What one thread does; returns its amount of work. */
-static double work(enum peak peak, bool ahead, int thread, float *slice, size_t slice_floats,
+static double work(enum peak peak, enum read_way way, int thread, float *slice, size_t slice_floats,
                    size_t amount)
 {
     const struct thread_buffers *own = &buffers.own[thread];
     const struct peak_loops *loops = widest_loops();
     switch (peak) {
     case PEAK_READ_L1:
-        sink = loops->read(own->l1, buffers.l1_floats, amount);
+        sink = loops->read[READ_IN_ORDER](own->l1, buffers.l1_floats, amount);
         return (double)(amount * buffers.l1_floats * sizeof(float));
     case PEAK_READ_L2_SMALL:
-        sink = loops->read(own->l2, buffers.l2_small_floats, amount);
+        sink = loops->read[READ_IN_ORDER](own->l2, buffers.l2_small_floats, amount);
         return (double)(amount * buffers.l2_small_floats * sizeof(float));
     case PEAK_READ_L2:
-        sink = loops->read(own->l2, buffers.l2_floats, amount);
+        sink = loops->read[READ_IN_ORDER](own->l2, buffers.l2_floats, amount);
         return (double)(amount * buffers.l2_floats * sizeof(float));
     case PEAK_READ_L3:
-        sink = (ahead ? loops->read_ahead : loops->read)(own->l3, buffers.l3_floats, amount);
+        sink = loops->read[way](own->l3, buffers.l3_floats, amount);
         return (double)(amount * buffers.l3_floats * sizeof(float));
     case PEAK_READ_MEMORY:
-        sink = (ahead ? loops->read_ahead : loops->read)(slice, slice_floats, 1);
+        sink = loops->read[way](slice, slice_floats, 1);
         return (double)(slice_floats * sizeof(float));
     case PEAK_CLOCK:
         add_chain(amount);
@@ -290,7 +290,7 @@ static float *next_slice(size_t floats)
     return slice;
 }
 
-static double measure_once(enum peak peak, bool ahead, int threads)
+static double measure_once(enum peak peak, enum read_way way, int threads)
 {
     /* 8 MB a thread, or a quarter of the block for all where there are many threads. */
     size_t slice_floats = buffers.memory_floats / 4 / (size_t)threads / PEAK_BLOCK * PEAK_BLOCK;
@@ -307,9 +307,9 @@ static double measure_once(enum peak peak, bool ahead, int threads)
 
     if (threads <= 1) {
         if (!memory)
-            work(peak, ahead, 0, NULL, 0, warm_up);
+            work(peak, way, 0, NULL, 0, warm_up);
         sample_begin(&sample, 1);
-        total = work(peak, ahead, 0, first, slice_floats, amount);
+        total = work(peak, way, 0, first, slice_floats, amount);
         seconds = sample_end(&sample, &disturbance);
         return disturbance == UNDISTURBED ? total / seconds : (double)NAN;
     }
@@ -319,12 +319,12 @@ static double measure_once(enum peak peak, bool ahead, int threads)
         int thread = omp_get_thread_num();
         float *slice = memory ? first + (size_t)thread * slice_floats : NULL;
         if (!memory)
-            work(peak, ahead, thread, NULL, 0, warm_up);
+            work(peak, way, thread, NULL, 0, warm_up);
 #pragma omp barrier
 #pragma omp master
         sample_begin(&sample, threads);
 #pragma omp barrier
-        total += work(peak, ahead, thread, slice, slice_floats, amount);
+        total += work(peak, way, thread, slice, slice_floats, amount);
 #pragma omp barrier
 #pragma omp master
         seconds = sample_end(&sample, &disturbance);
@@ -334,18 +334,18 @@ static double measure_once(enum peak peak, bool ahead, int threads)
     return total / seconds / (peak == PEAK_CLOCK ? threads : 1);
 }
 
-static double measure_undisturbed(enum peak peak, bool ahead, int threads)
+static double measure_undisturbed(enum peak peak, enum read_way way, int threads)
 {
     double rate = NAN;
     for (int attempt = 0; attempt < 3 && isnan(rate); attempt++)
-        rate = measure_once(peak, ahead, threads);
+        rate = measure_once(peak, way, threads);
     return rate;
 }
 
 static double glance(enum peak peak, size_t amount)
 {
-    work(peak, false, 0, NULL, 0, amount / 5 + 1);
-    double start = timer_now(), done = work(peak, false, 0, NULL, 0, amount);
+    work(peak, READ_IN_ORDER, 0, NULL, 0, amount / 5 + 1);
+    double start = timer_now(), done = work(peak, READ_IN_ORDER, 0, NULL, 0, amount);
     return done / (timer_now() - start);
 }
 
@@ -365,12 +365,14 @@ double peak_measure(enum peak peak, int threads)
     int most = reads ? buffers.threads : MAX_THREADS;
     if (threads > most)
         threads = most;
-    double plain = measure_undisturbed(peak, false, threads);
+    double rate = measure_undisturbed(peak, READ_IN_ORDER, threads);
     if (peak != PEAK_READ_L3 && peak != PEAK_READ_MEMORY)
-        return plain;
-    /* One pass each, open to whoever else uses the shared cache; either loop may be the faster by a
-     * tenth: the better of the two is nearer to what can be had. */
-    return fmax(plain, measure_undisturbed(peak, true, threads));
+        return rate;
+    /* One pass each, open to whoever else uses the shared cache: the best of the ways is nearest to
+     * what can be had. */
+    for (enum read_way way = READ_IN_ORDER + 1; way < READ_WAYS; way++)
+        rate = fmax(rate, measure_undisturbed(peak, way, threads));
+    return rate;
 }
 
 enum peak peak_level(double working_set_bytes, int threads)

@@ -35,7 +35,7 @@ static float fma_avx2(size_t iterations)
 }
 
 __attribute__((always_inline)) static inline float read_with(const float *data, size_t floats,
-                                                             size_t passes, bool ahead)
+                                                             size_t passes, enum read_way way)
 {
     __m256 sum[8];
     for (int c = 0; c < 8; c++)
@@ -43,10 +43,11 @@ __attribute__((always_inline)) static inline float read_with(const float *data, 
     for (size_t pass = 0; pass < passes; pass++) {
         for (size_t i = 0; i < floats; i += 64) {
 #pragma GCC unroll 8
-            for (int c = 0; c < 8; c++) {
-                if (ahead && c % 2 == 0)
-                    _mm_prefetch((const char *)(data + i + 8 * c + PEAK_AHEAD), _MM_HINT_T0);
-                sum[c] = _mm256_add_ps(sum[c], _mm256_load_ps(data + i + 8 * c));
+            for (size_t c = 0; c < 8; c++) {
+                const float *p = data + peak_place(way, floats, i, c, 8);
+                if (way == READ_AHEAD && c % 2 == 0)
+                    _mm_prefetch((const char *)(p + PEAK_AHEAD), _MM_HINT_T0);
+                sum[c] = _mm256_add_ps(sum[c], _mm256_load_ps(p));
             }
         }
         __asm__ volatile("" ::: "memory"); /* every pass reads again */
@@ -58,12 +59,23 @@ __attribute__((always_inline)) static inline float read_with(const float *data, 
 
 static float read_avx2(const float *data, size_t floats, size_t passes)
 {
-    return read_with(data, floats, passes, false);
+    return read_with(data, floats, passes, READ_IN_ORDER);
 }
 
 static float read_ahead_avx2(const float *data, size_t floats, size_t passes)
 {
-    return read_with(data, floats, passes, true);
+    return read_with(data, floats, passes, READ_AHEAD);
 }
 
-const struct peak_loops peak_loops_avx2 = {fma_avx2, 2.0 * 8 * CHAINS, read_avx2, read_ahead_avx2};
+static float read_apart_avx2(const float *data, size_t floats, size_t passes)
+{
+    return read_with(data, floats, passes, READ_APART);
+}
+
+const struct peak_loops peak_loops_avx2 = {
+    .multiply_add = fma_avx2,
+    .flops_per_iteration = 2.0 * 8 * CHAINS,
+    .read = {[READ_IN_ORDER] = read_avx2,
+             [READ_AHEAD] = read_ahead_avx2,
+             [READ_APART] = read_apart_avx2},
+};

@@ -29,7 +29,7 @@ static float fma_neon(size_t iterations)
 }
 
 __attribute__((always_inline)) static inline float read_with(const float *data, size_t floats,
-                                                             size_t passes, bool ahead)
+                                                             size_t passes, enum read_way way)
 {
     float32x4_t sum[16];
     for (int c = 0; c < 16; c++)
@@ -37,10 +37,11 @@ __attribute__((always_inline)) static inline float read_with(const float *data, 
     for (size_t pass = 0; pass < passes; pass++) {
         for (size_t i = 0; i < floats; i += 64) {
 #pragma GCC unroll 16
-            for (int c = 0; c < 16; c++) {
-                if (ahead && c % 4 == 0)
-                    __builtin_prefetch(data + i + 4 * c + PEAK_AHEAD);
-                sum[c] = vaddq_f32(sum[c], vld1q_f32(data + i + 4 * c));
+            for (size_t c = 0; c < 16; c++) {
+                const float *p = data + peak_place(way, floats, i, c, 4);
+                if (way == READ_AHEAD && c % 4 == 0)
+                    __builtin_prefetch(p + PEAK_AHEAD);
+                sum[c] = vaddq_f32(sum[c], vld1q_f32(p));
             }
         }
         __asm__ volatile("" ::: "memory"); /* every pass reads again */
@@ -52,12 +53,23 @@ __attribute__((always_inline)) static inline float read_with(const float *data, 
 
 static float read_neon(const float *data, size_t floats, size_t passes)
 {
-    return read_with(data, floats, passes, false);
+    return read_with(data, floats, passes, READ_IN_ORDER);
 }
 
 static float read_ahead_neon(const float *data, size_t floats, size_t passes)
 {
-    return read_with(data, floats, passes, true);
+    return read_with(data, floats, passes, READ_AHEAD);
 }
 
-const struct peak_loops peak_loops_neon = {fma_neon, 2.0 * 4 * CHAINS, read_neon, read_ahead_neon};
+static float read_apart_neon(const float *data, size_t floats, size_t passes)
+{
+    return read_with(data, floats, passes, READ_APART);
+}
+
+const struct peak_loops peak_loops_neon = {
+    .multiply_add = fma_neon,
+    .flops_per_iteration = 2.0 * 4 * CHAINS,
+    .read = {[READ_IN_ORDER] = read_neon,
+             [READ_AHEAD] = read_ahead_neon,
+             [READ_APART] = read_apart_neon},
+};

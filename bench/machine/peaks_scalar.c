@@ -51,5 +51,8 @@ static float read_scalar(const float *data, size_t floats, size_t passes)
     return s0 + s1 + s2 + s3 + s4 + s5 + s6 + s7;
 }
 
-const struct peak_loops peak_loops_scalar = {multiply_add_scalar, 2.0 * 4 * CHAINS, read_scalar,
-                                             read_scalar};
+const struct peak_loops peak_loops_scalar = {
+    .multiply_add = multiply_add_scalar,
+    .flops_per_iteration = 2.0 * 4 * CHAINS,
+    .read = {read_scalar, read_scalar, read_scalar}, /* other limits than memory's come first */
+};
