@@ -7,10 +7,12 @@
  * wins. Three ways lead to a row's candidates:
  *
  *   all products     a strip of floats (multiply_strip), compared with thresholds (filter_rows)
- *   codes            filter_strip; what passes waits for a strip until its row has come from
+ *   codes            filter_codes: of whole rows, or of prefixes and then of those whole rows that
+ *                    they let pass. What passes waits for a strip until its row has come from
  *                    memory, then for a product across lanes (take_hits), then for its chain with
  *                    others of its row (search_take_passed)
- *   sums in lanes    of a few queries: screen_piece, and search_take_passed likewise
+ *   sums in lanes    of a few queries: screen_piece, and search_take_passed likewise. With codes
+ *                    these are for strips that codes do not decide
  */
 #include "worker.h"
 
@@ -226,7 +228,10 @@ static size_t screen_piece(const struct search *p, struct worker *w, size_t batc
         w->unscreened -= w->unscreened > 0;
         return 0;
     }
+    w->open[0] = false; /* all rows have thresholds, and are one block */
     size_t cols = size_min(w->piece, chunk->cols - j), hits = 0;
+    if (p->filtered) /* what codes are not to look at */
+        cols = size_min(cols, (w->unfiltered[0] + 1u) * SEARCH_STRIP);
     screen_sum(&p->screen, tile_operand_row(&p->x, batch_row), p->x.ld, rows,
                tile_operand_row(&p->y, chunk->col + j), p->y.ld, cols, &w->screened);
     for (size_t r = 0; r < rows; r++)
@@ -313,7 +318,7 @@ static bool filter_scores(const struct search *p, struct worker *w, size_t batch
     if (filters)
         passed = filter_codes(p, w, row, chunk, j, strip, pairs, &prefixed);
     take_hits(p, w, batch_row, chunk);
-    if (passed > all / FILTERED_FEW) {
+    if (passed > size_max(all / FILTERED_FEW, FILTERED_FREE)) {
         if (filters)
             w->unfiltered[block] = UNFILTERED_STRIPS;
         for (size_t r = row; r < row + strip->rows; r++)
@@ -400,7 +405,8 @@ void search_chunk(const struct search *p, struct worker *w, size_t row, size_t r
     size_t blocks = size_blocks(rows, TILE_BLOCK_ROWS);
     for (size_t i = 0; i < rows; i += TILE_BLOCK_ROWS)
         for (size_t j = 0, step; j < chunk.cols; j += step) {
-            if (p->screened && (step = screen_piece(p, w, row, rows, &chunk, j)) > 0)
+            if (p->screened && !p->filtered &&
+                (step = screen_piece(p, w, row, rows, &chunk, j)) > 0)
                 continue;
             step = SEARCH_STRIP;
             struct search_strip strip = {size_min(rows - i, TILE_BLOCK_ROWS),
@@ -408,6 +414,14 @@ void search_chunk(const struct search *p, struct worker *w, size_t row, size_t r
                                          (uint32_t)(row + i), (uint32_t)(col + j)};
             if (p->filtered && filter_scores(p, w, row, i, &chunk, j, &strip))
                 continue;
+            if (p->filtered && p->screened) {
+                size_t cols = screen_piece(p, w, row, rows, &chunk, j);
+                if (cols > 0) {
+                    step = cols;
+                    w->unfiltered[0] -= (uint8_t)(size_blocks(cols, SEARCH_STRIP) - 1);
+                    continue;
+                }
+            }
             if (j >= chunk.end && !p->unpacked)
                 pack_part(p, w, &chunk, p->screened ? j : 0, blocks);
             struct tile_fetch fetch = tile_fetch_piece(&chunk.next, chunk.piece++, chunk.of_pieces);

@@ -14,9 +14,10 @@
 #include "../gallery/gallery.h"
 
 enum {
-    FILTERED_FEW = 24,    /* of a strip's scores one in so many may pass codes, */
-    PREFIXED_FEW = 12,    /* and prefixes, */
-    PREFIXED_FREE = 64,   /* or so many in any case: of few rows a panel costs more than they do */
+    FILTERED_FEW = 24, /* of a strip's scores one in so many may pass codes, */
+    PREFIXED_FEW = 12, /* and prefixes; or so many in any case, since of few rows a strip of */
+    FILTERED_FREE = 8, /* products or a panel costs more than they do */
+    PREFIXED_FREE = 64,
     UNSCREENED_LEAST = 8, /* pieces behind the first that did not pay */
     STRIP_FLOATS = TILE_BLOCK_ROWS * SEARCH_STRIP
 };
