@@ -116,9 +116,10 @@ MMK_API const char *mmk_isa_extension(void);
 
 /* ---- Matrices and options -------------------------------------------------------------------- */
 
-/* Element types: float, int8_t and int32_t. What a function does not take is MMK_ERR_TYPE; all take
- * MMK_F32, and only that, but for those that name others. MMK_I32 is of results only. */
-enum mmk_type { MMK_F32 = 0, MMK_I8, MMK_I32 };
+/* Element types: float, int8_t, int32_t, and in const uint16_t * the bits of IEEE binary16 and of
+ * bfloat16. What a function does not take is MMK_ERR_TYPE; all take MMK_F32, and only that, but for
+ * those that name others. MMK_I32 is of results only, MMK_F16 and MMK_BF16 are of inputs only. */
+enum mmk_type { MMK_F32 = 0, MMK_I8, MMK_I32, MMK_F16, MMK_BF16 };
 
 struct mmk_gallery;
 

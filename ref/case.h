@@ -24,9 +24,9 @@ enum fill {
     FILL_DUPLICATES, /* many equal rows; for top-k many equal scores */
     FILL_TIES,       /* few distinct values */
     FILL_ZERO_ROWS,  /* some rows all zero, of others every second element */
-    FILL_TINY,       /* rows of magnitude 1e-20 */
-    FILL_HUGE,       /* rows of magnitude 1e20 */
-    FILL_DENORMAL,   /* denormal numbers */
+    FILL_TINY,       /* rows of magnitude 1e-20; of f16 1e-4, with denormal numbers among them */
+    FILL_HUGE,       /* rows of magnitude 1e20; of f16 1e4 */
+    FILL_DENORMAL,   /* denormal numbers, of f16 its own */
     FILL_INF,        /* some +Inf and -Inf */
     FILL_NAN_FIRST,  /* NaN in the first element, */
     FILL_NAN_LAST,   /* in the last element of the last row, */
@@ -35,7 +35,8 @@ enum fill {
     FILL_MEAN_10,    /* all rows near one far from 0: N(10, 0.1), */
     FILL_MEAN_1000,  /* N(1000, 1) */
     FILL_EQUAL_ROWS, /* of each operand: all roundings of a sum over them go one way */
-    FILL_MAGNITUDES, /* every row has a power of two of its own, from 2^-74 to 2^62 */
+    FILL_MAGNITUDES, /* every row has a power of two of its own, from 2^-74 to 2^62; of f16 from
+                        2^-14 to 2^12 */
     FILL_SPECIALS,   /* every row is of a kind of its own: zero, Inf, NaN, denormal ... */
     /* Scores, for top-k; two of them for searches, too: */
     FILL_ASCENDING,  /* each beats the ones before */
@@ -70,7 +71,9 @@ enum element {
     ELEMENT_F64,
     ELEMENT_SIZE, /* size_t */
     ELEMENT_I8,   /* codes, which an output may miss by its bound; none of it is -128 */
-    ELEMENT_I32
+    ELEMENT_I32,
+    ELEMENT_F16, /* these two of inputs only */
+    ELEMENT_BF16
 };
 
 enum sign { SIGN_ANY, SIGN_NOT_NEGATIVE, SIGN_NOT_POSITIVE };

@@ -3,6 +3,7 @@
  */
 #include "cases.h"
 
+#include "half.h"
 #include "matmul.h"
 #include "trial.h"
 
@@ -237,8 +238,9 @@ static void put_nan(float *at, uint64_t h)
     memcpy(at, &patterns[h % 4], sizeof *at);
 }
 
-static double element(enum fill fill, bool one_sign, uint64_t stream, size_t cols, size_t i,
-                      size_t k)
+/* Magnitudes that f16 has not are others there: denormal are its own, tiny ones nearly so. */
+static double element(enum fill fill, bool f16, bool one_sign, uint64_t stream, size_t cols,
+                      size_t i, size_t k)
 {
     double g = fill_normal(stream, i * cols + k);
     double scale = cols ? 1 / sqrt((double)cols) : 1;
@@ -252,29 +254,30 @@ static double element(enum fill fill, bool one_sign, uint64_t stream, size_t col
     case FILL_TIES:
         return ties[h % 6];
     case FILL_TINY:
-        return g * 1e-20;
+        return g * (f16 ? 1e-4 : 1e-20);
     case FILL_HUGE: /* one sign where products overflow: Inf - Inf would depend on the order */
-        return (one_sign ? 0.5 + fabs(g) : g) * 1e20;
+        return (one_sign ? 0.5 + fabs(g) : g) * (f16 ? 1e4 : 1e20);
     case FILL_MEAN_10:
         return 10 + 0.1 * g;
     case FILL_MEAN_1000:
         return 1000 + g;
     case FILL_DENORMAL:
-        return h % 8 == 0 ? 0x1p-149 : g * 1e-40;
+        return h % 8 == 0 ? (f16 ? 0x1p-24 : 0x1p-149) : g * (f16 ? 5e-7 : 1e-40);
     default:
         return g * scale;
     }
 }
 
 /* The row's own power of two: half of the time next to one at which a way of computing ends (a sum
- * of squares of 2^-126, 2^-60, 2^60 or 2^124), else any; some rows are zero. */
-static void put_magnitude(float *row, size_t cols, uint64_t h)
+ * of squares of 2^-126, 2^-60, 2^60 or 2^124), else any; some rows are zero. Of f16 a fifth of
+ * it. */
+static void put_magnitude(float *row, bool f16, size_t cols, uint64_t h)
 {
     static const int ends[] = {-74, -63, -62, -31, -30, -29, -1, 0, 29, 30, 31, 60, 61, 62};
     int exponent =
         h & 1 ? ends[(h >> 8) % (sizeof ends / sizeof *ends)] : (int)((h >> 8) % 137) - 74;
     for (size_t k = 0; k < cols; k++)
-        row[k] = (h >> 1) % 16 == 0 ? 0.0f : ldexpf(row[k], exponent);
+        row[k] = (h >> 1) % 16 == 0 ? 0.0f : ldexpf(row[k], f16 ? exponent / 5 : exponent);
 }
 
 /* Every second element 0: of x the odd ones, of the others the even ones, and these negative. Each
@@ -286,7 +289,7 @@ static void put_half(float *row, size_t cols, bool is_x)
 }
 
 /* One of the kinds that are treated on their own, or an ordinary row. */
-static void put_special(float *row, size_t cols, uint64_t h)
+static void put_special(float *row, bool f16, size_t cols, uint64_t h)
 {
     if (cols == 0)
         return;
@@ -307,7 +310,7 @@ static void put_special(float *row, size_t cols, uint64_t h)
         break;
     case 4:
         for (size_t k = 0; k < cols; k++)
-            row[k] *= 0x1p-130f;
+            row[k] *= f16 ? 0x1p-18f : 0x1p-130f;
         break;
     default:
         break;
@@ -317,6 +320,7 @@ static void put_special(float *row, size_t cols, uint64_t h)
 void fill_common_row(const struct trial *t, const struct buffer *b, size_t i, float *row)
 {
     uint64_t stream = fill_stream(t, b->name);
+    bool f16 = b->element == ELEMENT_F16;
     bool one_sign = t->shape.similarity != MMK_COSINE && !t->kernel->both_signs;
     uint64_t h = fill_hash(stream, UINT64_MAX - i);
     size_t source = t->fill == FILL_EQUAL_ROWS ? 0 : i;
@@ -328,11 +332,11 @@ void fill_common_row(const struct trial *t, const struct buffer *b, size_t i, fl
         uint64_t other = fill_stream(t, "x"); /* y_{i+offset} = x_i and a little noise */
         size_t partner = i - t->shape.offset;
         for (size_t k = 0; k < b->cols; k++)
-            row[k] = (float)(element(t->fill, false, other, b->cols, partner, k) +
-                             0.1 * element(t->fill, false, stream, b->cols, i, k));
+            row[k] = (float)(element(t->fill, f16, false, other, b->cols, partner, k) +
+                             0.1 * element(t->fill, f16, false, stream, b->cols, i, k));
     } else {
         for (size_t k = 0; k < b->cols; k++)
-            row[k] = (float)element(t->fill, one_sign, stream, b->cols, source, k);
+            row[k] = (float)element(t->fill, f16, one_sign, stream, b->cols, source, k);
     }
     if (t->fill == FILL_UNIT_ROWS) {
         double sum = 0;
@@ -344,7 +348,9 @@ void fill_common_row(const struct trial *t, const struct buffer *b, size_t i, fl
     }
     if (t->fill == FILL_DUPLICATES && h % 4 == 0 &&
         b->cols > 0) /* all but equal: a distance near 0 */
-        row[(h >> 8) % b->cols] *= 1 + 0x1p-23f;
+        row[(h >> 8) % b->cols] *= 1 + (f16                          ? 0x1p-10f
+                                        : b->element == ELEMENT_BF16 ? 0x1p-7f
+                                                                     : 0x1p-23f);
     /* which rows are special differs from shape to shape: a pair has only one row a side */
     const struct shape *s = &t->shape;
     uint64_t special = fill_hash(mix(stream + s->m + 3 * s->n + 7 * s->d), UINT64_MAX - i);
@@ -356,9 +362,51 @@ void fill_common_row(const struct trial *t, const struct buffer *b, size_t i, fl
     if (t->fill == FILL_INF && special % 3 == 0 && b->cols > 0)
         row[(special >> 8) % b->cols] = special & 64 ? INFINITY : -INFINITY;
     if (t->fill == FILL_MAGNITUDES)
-        put_magnitude(row, b->cols, special);
+        put_magnitude(row, f16, b->cols, special);
     if (t->fill == FILL_SPECIALS)
-        put_special(row, b->cols, special);
+        put_special(row, f16, b->cols, special);
+}
+
+/* ---- Rows of f16 and bf16 -------------------------------------------------------------------- */
+
+static bool is_of_halves(const struct buffer *b)
+{
+    return b->element == ELEMENT_F16 || b->element == ELEMENT_BF16;
+}
+
+/* Rounded into the elements of b from `at` on. */
+static void put_halves(const struct buffer *b, size_t at, const float *row, size_t count)
+{
+    uint16_t *halves = (uint16_t *)b->data + at;
+    for (size_t k = 0; k < count; k++)
+        halves[k] = b->element == ELEMENT_F16 ? half_to_f16(row[k]) : half_to_bf16(row[k]);
+}
+
+static void fill_halves(const struct trial *t, const struct buffer *b)
+{
+#pragma omp parallel if (b->rows * b->cols > 100000)
+    {
+        float *row = ref_zeros(b->cols, sizeof *row);
+#pragma omp for schedule(static)
+        for (size_t i = 0; i < b->rows; i++) {
+            fill_common_row(t, b, i, row);
+            put_halves(b, i * b->ld, row, b->cols);
+        }
+        free(row);
+    }
+}
+
+float *floats_of(const struct buffer *b)
+{
+    float *floats = ref_zeros(b->rows * b->cols, sizeof *floats);
+#pragma omp parallel for if (b->rows * b->cols > 100000) schedule(static)
+    for (size_t i = 0; i < b->rows; i++) {
+        const uint16_t *row = (const uint16_t *)b->data + i * b->ld;
+        for (size_t k = 0; k < b->cols; k++)
+            floats[i * b->cols + k] =
+                b->element == ELEMENT_F16 ? half_from_f16(row[k]) : half_from_bf16(row[k]);
+    }
+    return floats;
 }
 
 /* The one NaN of the three NaN fills: in x or y, whichever the seed and the shape say. */
@@ -367,8 +415,9 @@ static void fill_nan(struct trial *t)
     struct buffer *inputs[TRIAL_BUFFERS];
     size_t count = 0;
     for (int b = 0; b < t->buffer_count && b < 2; b++)
-        if (!t->buffer[b].output && t->buffer[b].element == ELEMENT_F32 && t->buffer[b].rows > 0 &&
-            t->buffer[b].cols > 0)
+        if (!t->buffer[b].output &&
+            (t->buffer[b].element == ELEMENT_F32 || is_of_halves(&t->buffer[b])) &&
+            t->buffer[b].rows > 0 && t->buffer[b].cols > 0)
             inputs[count++] = &t->buffer[b];
     if (count == 0)
         return;
@@ -384,7 +433,12 @@ static void fill_nan(struct trial *t)
         i = b->rows / 2;
         k = b->cols - 1 - (h >> 16) % tail;
     }
-    put_nan((float *)b->data + i * b->ld + k, h >> 32);
+    float nan;
+    put_nan(&nan, h >> 32);
+    if (is_of_halves(b))
+        put_halves(b, i * b->ld + k, &nan, 1);
+    else
+        memcpy((float *)b->data + i * b->ld + k, &nan, sizeof nan);
 }
 
 /* ---- Rows of codes --------------------------------------------------------------------------- */
@@ -473,11 +527,14 @@ void fill_codes(struct trial *t)
 static void fill_padding(const struct buffer *b)
 {
     uint32_t *words = b->data;
+    uint16_t *halves = b->data;
     int8_t *codes = b->data;
     for (size_t i = 0; i + 1 < b->rows; i++)
         for (size_t k = b->cols; k < b->ld; k++)
             if (b->element == ELEMENT_I8)
                 codes[i * b->ld + k] = 99;
+            else if (is_of_halves(b))
+                halves[i * b->ld + k] = b->element == ELEMENT_F16 ? 0x7da5 : 0x7fa5;
             else
                 words[i * b->ld + k] = 0x7fa5a5a5u;
 }
@@ -489,6 +546,8 @@ void trial_fill(struct trial *t)
         if (b->output)
             continue;
         fill_padding(b);
+        if (t->fill != FILL_GIVEN && is_of_halves(b))
+            fill_halves(t, b);
         if (t->fill == FILL_GIVEN || b->element != ELEMENT_F32)
             continue;
 #pragma omp parallel for if (b->rows * b->cols > 100000) schedule(static)

@@ -52,6 +52,9 @@ uint64_t fill_stream(const struct trial *trial, const char *name);
 /* The common fill of row i of a buffer, into any place. */
 void fill_common_row(const struct trial *trial, const struct buffer *b, size_t i, float *row);
 
+/* Rows of ELEMENT_F16 or ELEMENT_BF16 as floats without gaps, for oracles; to be freed. */
+float *floats_of(const struct buffer *b);
+
 /* For struct kernel's fill: rows of codes (add_codes) with their scales. Most fills are the common
  * one, quantised; of those that have no meaning for codes INTEGER is any codes, -128 among them,
  * without scales (codes_of passes NULL), and TIES are codes of -128 and 127 alone. Special rows
@@ -93,6 +96,15 @@ static inline struct buffer *add_vector(struct trial *t, const char *name, bool 
     return b;
 }
 
+/* Rows of ELEMENT_F16 or ELEMENT_BF16. */
+static inline struct buffer *add_halves(struct trial *t, const char *name, enum element element,
+                                        size_t rows, size_t cols)
+{
+    struct buffer *b = add_buffer(t, name, false, rows, cols);
+    b->element = element;
+    return b;
+}
+
 /* Rows of MMK_I8, whose scales are the next buffer, one a row; NULL: they have none. */
 static inline struct buffer *add_codes(struct trial *t, const char *name, const char *scales,
                                        bool output, size_t rows, size_t cols)
@@ -114,17 +126,28 @@ static inline void add_result(struct trial *t, size_t rows, size_t cols)
 
 /* ---- Arguments: buffers as the interface takes them ---- */
 
+static inline enum mmk_type type_of(const struct buffer *b)
+{
+    return b->element == ELEMENT_I8     ? MMK_I8
+           : b->element == ELEMENT_I32  ? MMK_I32
+           : b->element == ELEMENT_F16  ? MMK_F16
+           : b->element == ELEMENT_BF16 ? MMK_BF16
+                                        : MMK_F32;
+}
+
 static inline struct mmk_matrix matrix_of(const struct buffer *b)
 {
-    return (struct mmk_matrix){
-        .data = b->data, .rows = b->rows, .columns = b->cols, .leading_dimension = b->ld};
+    return (struct mmk_matrix){.data = b->data,
+                               .rows = b->rows,
+                               .columns = b->cols,
+                               .leading_dimension = b->ld,
+                               .type = type_of(b)};
 }
 
 /* Rows of add_codes. */
 static inline struct mmk_matrix codes_of(const struct trial *t, const struct buffer *b)
 {
     struct mmk_matrix codes = matrix_of(b);
-    codes.type = MMK_I8;
     codes.row_scales = t->fill == FILL_INTEGER ? NULL : b[1].data;
     return codes;
 }
@@ -135,9 +158,7 @@ static inline struct mmk_matrix_out matrix_out_of(const struct buffer *b)
                                    .rows = b->rows,
                                    .columns = b->cols,
                                    .leading_dimension = b->ld,
-                                   .type = b->element == ELEMENT_I8    ? MMK_I8
-                                           : b->element == ELEMENT_I32 ? MMK_I32
-                                                                       : MMK_F32};
+                                   .type = type_of(b)};
 }
 
 static inline void *wanted(const struct buffer *b)

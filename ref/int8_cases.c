@@ -101,9 +101,8 @@ static void dot_query_layout(struct trial *t)
 
 static enum mmk_status dot_query_call(struct trial *t)
 {
-    struct mmk_matrix y = matrix_of(&t->buffer[DOT_Y]);
-    y.type = MMK_I8;
-    return mmk_dot_query_i8(t->buffer[DOT_X].data, &y, t->buffer[DOT_RESULT].data);
+    return mmk_dot_query_i8(t->buffer[DOT_X].data, MATRIX(&t->buffer[DOT_Y]),
+                            t->buffer[DOT_RESULT].data);
 }
 
 static void dot_query_oracle(struct trial *t)

@@ -46,9 +46,8 @@ static void dot_layout(struct trial *t)
 
 static enum mmk_status dot_call(struct trial *t)
 {
-    struct mmk_matrix x = matrix_of(&t->buffer[DOT_X]), y = matrix_of(&t->buffer[DOT_Y]);
+    const struct mmk_matrix x = matrix_of(&t->buffer[DOT_X]), y = matrix_of(&t->buffer[DOT_Y]);
     const struct mmk_matrix_out result = matrix_out_of(&t->buffer[DOT_RESULT]);
-    x.type = y.type = MMK_I8;
     return mmk_similarity_matrix(MMK_DOT, &x, &y, &result, &t->options);
 }
 

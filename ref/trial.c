@@ -25,9 +25,11 @@ static const uint64_t QUIET_NAN_WIDE = 0x7ff8000000000000u;
 
 size_t element_bytes(enum element element)
 {
-    static const size_t bytes[] = {[ELEMENT_F32] = sizeof(float),  [ELEMENT_U32] = sizeof(uint32_t),
-                                   [ELEMENT_F64] = sizeof(double), [ELEMENT_SIZE] = sizeof(size_t),
-                                   [ELEMENT_I8] = sizeof(int8_t),  [ELEMENT_I32] = sizeof(int32_t)};
+    static const size_t bytes[] = {
+        [ELEMENT_F32] = sizeof(float),    [ELEMENT_U32] = sizeof(uint32_t),
+        [ELEMENT_F64] = sizeof(double),   [ELEMENT_SIZE] = sizeof(size_t),
+        [ELEMENT_I8] = sizeof(int8_t),    [ELEMENT_I32] = sizeof(int32_t),
+        [ELEMENT_F16] = sizeof(uint16_t), [ELEMENT_BF16] = sizeof(uint16_t)};
     return bytes[element];
 }
 

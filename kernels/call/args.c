@@ -45,7 +45,9 @@ static const struct {
     size_t bytes;
 } all_types[] = {[MMK_F32] = {"MMK_F32", "floats", sizeof(float)},
                  [MMK_I8] = {"MMK_I8", "int8", sizeof(int8_t)},
-                 [MMK_I32] = {"MMK_I32", "int32", sizeof(int32_t)}};
+                 [MMK_I32] = {"MMK_I32", "int32", sizeof(int32_t)},
+                 [MMK_F16] = {"MMK_F16", "f16", sizeof(uint16_t)},
+                 [MMK_BF16] = {"MMK_BF16", "bf16", sizeof(uint16_t)}};
 
 enum { TYPES = sizeof all_types / sizeof all_types[0] };
 

@@ -30,7 +30,13 @@ enum mmk_status args_reserved(const char *name, const void *const *reserved, siz
                   sizeof(pointer)->reserved / sizeof(pointer)->reserved[0])
 
 /* Types that a function takes, as a set. */
-enum args_types { ARGS_F32 = 1 << MMK_F32, ARGS_I8 = 1 << MMK_I8, ARGS_I32 = 1 << MMK_I32 };
+enum args_types {
+    ARGS_F32 = 1 << MMK_F32,
+    ARGS_I8 = 1 << MMK_I8,
+    ARGS_I32 = 1 << MMK_I32,
+    ARGS_F16 = 1 << MMK_F16,
+    ARGS_BF16 = 1 << MMK_BF16
+};
 
 /* Bytes of an element of a type that is one. */
 size_t args_element_bytes(enum mmk_type type);
@@ -38,8 +44,9 @@ size_t args_element_bytes(enum mmk_type type);
 /* A matrix with its leading dimension found. */
 struct args_rows {
     union {
-        const float *data;   /* MMK_F32 */
-        const int8_t *codes; /* MMK_I8 */
+        const float *data;      /* MMK_F32 */
+        const int8_t *codes;    /* MMK_I8 */
+        const uint16_t *halves; /* MMK_F16, MMK_BF16 */
     };
     size_t rows, columns, ld;
     enum mmk_type type;

@@ -105,13 +105,14 @@ static void put_values(struct trial *t, struct fuzz_input *in, char *what, size_
     }
 }
 
-/* All of it on the heap and no longer than it is, with nothing but a float's alignment: a byte too
- * far is seen by ASan. */
+/* All of it on the heap and no longer than it is, with nothing but an element's alignment: a byte
+ * too far is seen by ASan. */
 static void place(struct trial *t, void *home[TRIAL_BUFFERS])
 {
     for (int i = 0; i < t->buffer_count; i++) {
         struct buffer *b = &t->buffer[i];
-        size_t off = element_bytes(b->element) == 8 ? 8 : BYTES_OFF;
+        size_t bytes = element_bytes(b->element);
+        size_t off = bytes == 8 || bytes == 2 ? bytes : BYTES_OFF;
         home[i] = malloc(off + buffer_bytes(b));
         if (home[i] == NULL)
             fuzz_fail("no memory for %s", b->name);
