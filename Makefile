@@ -31,7 +31,7 @@ EXTENSIONS_x86_64  := avxvnni avx512vnni
 EXTENSIONS_aarch64 := neondotprod
 
 FLAGS_scalar :=
-FLAGS_avx2   := -mavx2 -mfma
+FLAGS_avx2   := -mavx2 -mfma -mf16c
 FLAGS_avx512 := -mavx512f -mavx512bw -mavx512dq -mavx512vl -mavx2 -mfma
 FLAGS_neon   :=
 FLAGS_avxvnni    := $(FLAGS_avx2) -mavxvnni

@@ -234,8 +234,10 @@ MMK_API enum mmk_status mmk_squared_norms(const struct mmk_matrix *y, float *out
  * above). The result is the bits of mmk_similarity_pair_i8; or, of MMK_I32 with MMK_DOT, x_i.y_j
  * exactly, and then neither has row_scales (MMK_ERR_CONFLICT). Y cannot be packed
  * (MMK_ERR_GALLERY, or MMK_ERR_TYPE where its type is another), and an origin is MMK_ERR_CONFLICT.
+ * Each of X and Y may be of MMK_F16 or MMK_BF16: the bits are those of the same rows of floats.
  * Memory: packed copies of up to 4,200 rows of X and 1,344 of Y, of int8 d bytes a row, and 2 d
- * without extensions on avx2 and avx512, and 20 bytes more; for one or two rows of X none. */
+ * without extensions on avx2 and avx512, and 20 bytes more; for one or two rows of X none. Of
+ * 16-bit floats up to 4,200 rows of X as floats, and 32 of Y a thread, beside that. */
 MMK_API enum mmk_status mmk_similarity_matrix(enum mmk_similarity similarity,
                                               const struct mmk_matrix *x,
                                               const struct mmk_matrix *y,
@@ -303,7 +305,9 @@ MMK_API enum mmk_status mmk_similarity_query_i8(enum mmk_similarity similarity, 
  * mmk_similarity_matrix and mmk_search do this in every call; for those who search the same rows
  * again and again it can be done once. The result is used as .packed of a matrix, by several
  * threads at once if need be, with the same similarity and instruction set only (MMK_ERR_GALLERY).
- * Memory: a copy, 4 n d bytes and a little; Y is not needed any more.
+ * Y may be of MMK_F16 or MMK_BF16, and X is of any type of float, whatever Y's is.
+ * Memory: a copy, 4 n d bytes and a little; Y is not needed any more. While it is made, of 16-bit
+ * floats 32 rows as floats a thread, here and below.
  *   gallery   out; to be freed with mmk_gallery_free (NULL is allowed there) */
 MMK_API enum mmk_status mmk_gallery_pack(enum mmk_similarity similarity, const struct mmk_matrix *y,
                                          const struct mmk_options *options,
@@ -312,10 +316,10 @@ MMK_API void mmk_gallery_free(struct mmk_gallery *gallery);
 
 /* Codes of Y for searches, made once: codes of 8 bits for mmk_search, where the instruction set in
  * use has such (avx2:vnni, avx512:vnni, neon:dotprod), the norms for cosine, the origin for
- * neg_sq_l2. Y's rows are not copied: they must stay where they are, unchanged, until the gallery
- * is freed. A search reads few of them: they may be a mapped file larger than memory. Used as
- * .packed like a packed gallery, with the bits that the rows themselves give;
- * mmk_similarity_matrix packs the rows in every call.
+ * neg_sq_l2. Y may be of MMK_F16 or MMK_BF16. Its rows are not copied: they must stay where they
+ * are, unchanged, until the gallery is freed. A search reads few of them: they may be a mapped file
+ * larger than memory. Used as .packed like a packed gallery, with the bits that the rows themselves
+ * give; mmk_similarity_matrix packs the rows in every call.
  * From 16,384 rows of 128 to 2,048 columns on, the directions of most energy are looked for in a
  * sample of the rows. If these gather near a few, up to 127, codes of the rows in these directions
  * rule out most pairs alone, and only of the others those of whole rows are read; rows without such
@@ -522,8 +526,8 @@ MMK_API enum mmk_status mmk_topk(const struct mmk_matrix *scores,
 
 /* For each x_i the first k of sim(x_i, y_j), j < n; and, from the same pass over the scores, for
  * each y_j the first k of sim(x_i, y_j), i < m: the values and indices that mmk_similarity_matrix
- * followed by mmk_topk gives, bit for bit, without the m x n scores. Y may be packed. m and n must
- * be below 2^32.
+ * followed by mmk_topk gives, bit for bit, without the m x n scores. Y may be packed, and X and Y
+ * each of MMK_F16 or MMK_BF16. m and n must be below 2^32.
  * Memory: packed copies of up to 4,200 rows of X and, a worker, 1,376 of Y; and a worker's
  * candidates, 16 k + 640 bytes a row of X, at most 64 MB (but for 84 rows at least). Up to 8 rows
  * of X, which meet the rows of Y as they lie, take 4 d bytes each and, a worker, 16 KB and 16 KB
@@ -532,7 +536,7 @@ MMK_API enum mmk_status mmk_topk(const struct mmk_matrix *scores,
  * 0.4 MB a worker. Y is read once for every batch of rows of X, in order, and its likely rows
  * again, with codes and where X is up to 8 rows: it may be a mapped file. With for_y, X is packed
  * whole and all its rows' candidates are kept, and 8 MB of those of columns: let X be the smaller
- * side.
+ * side. Of 16-bit floats as many rows of X as are packed are there as floats, and 32 of Y a worker.
  *   similarity     0 is MMK_DOT
  *   without_codes  not 0: all products are made of floats. 0: where it is likely to pay, floats are
  *                  multiplied only where a bound on products of 8-bit codes leaves it open whether

@@ -27,6 +27,12 @@ const struct kernel *const kernels[] = {
     &kernel_dot_matrix,
     &kernel_cosine_matrix,
     &kernel_neg_sq_l2_matrix,
+    &kernel_dot_matrix_f16,
+    &kernel_cosine_matrix_f16,
+    &kernel_neg_sq_l2_matrix_f16,
+    &kernel_dot_matrix_bf16,
+    &kernel_cosine_matrix_bf16,
+    &kernel_neg_sq_l2_matrix_bf16,
     &kernel_dot_matrix_i8,
     &kernel_scaled_dot_matrix_i8,
     &kernel_cosine_matrix_i8,
@@ -64,6 +70,9 @@ const struct kernel *const kernels[] = {
     &kernel_search_both,
     &kernel_gallery_search,
     &kernel_coded_search,
+    &kernel_search_f16,
+    &kernel_search_bf16,
+    &kernel_coded_search_f16,
     &kernel_retrieval_metrics,
 };
 const size_t kernel_count = sizeof kernels / sizeof kernels[0];

@@ -8,12 +8,17 @@
 
 #include <float.h>
 #include <math.h>
+#include <stdlib.h>
 
 extern const struct kernel kernel_dot_pair, kernel_cosine_pair, kernel_neg_sq_l2_pair;
 extern const struct kernel kernel_dot_query, kernel_cosine_query, kernel_neg_sq_l2_query;
 extern const struct kernel kernel_cosine_query_norms, kernel_squared_norms;
 extern const struct kernel kernel_dot_rows, kernel_cosine_rows, kernel_neg_sq_l2_rows;
 extern const struct kernel kernel_dot_matrix, kernel_cosine_matrix, kernel_neg_sq_l2_matrix;
+extern const struct kernel kernel_dot_matrix_f16, kernel_cosine_matrix_f16;
+extern const struct kernel kernel_neg_sq_l2_matrix_f16, kernel_dot_matrix_bf16;
+extern const struct kernel kernel_cosine_matrix_bf16, kernel_neg_sq_l2_matrix_bf16;
+extern const struct kernel kernel_search_f16, kernel_search_bf16, kernel_coded_search_f16;
 extern const struct kernel kernel_dot_matrix_i8, kernel_scaled_dot_matrix_i8;
 extern const struct kernel kernel_cosine_matrix_i8, kernel_neg_sq_l2_matrix_i8;
 extern const struct kernel kernel_normalize_rows;
@@ -94,6 +99,25 @@ static inline struct buffer *add_vector(struct trial *t, const char *name, bool 
     struct buffer *b = add_buffer(t, name, output, 1, count);
     b->element = element;
     return b;
+}
+
+/* A buffer of floats: itself, or of 16-bit ones those that they are, without gaps; free_floats then
+ * frees these. */
+static inline struct buffer as_floats(const struct buffer *b)
+{
+    struct buffer floats = *b;
+    if (b->element == ELEMENT_F32)
+        return floats;
+    floats.element = ELEMENT_F32;
+    floats.data = floats_of(b);
+    floats.ld = b->cols;
+    return floats;
+}
+
+static inline void free_floats(const struct buffer *b, struct buffer *floats)
+{
+    if (floats->data != b->data)
+        free(floats->data);
 }
 
 /* Rows of ELEMENT_F16 or ELEMENT_BF16. */

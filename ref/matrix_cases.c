@@ -16,6 +16,20 @@ static void matrix_layout(struct trial *t)
     add_result(t, t->shape.m, t->shape.n);
 }
 
+static void matrix_f16_layout(struct trial *t)
+{
+    add_halves(t, "x", ELEMENT_F16, t->shape.m, t->shape.d);
+    add_halves(t, "y", ELEMENT_F16, t->shape.n, t->shape.d);
+    add_result(t, t->shape.m, t->shape.n);
+}
+
+static void matrix_bf16_layout(struct trial *t)
+{
+    add_halves(t, "x", ELEMENT_BF16, t->shape.m, t->shape.d);
+    add_halves(t, "y", ELEMENT_BF16, t->shape.n, t->shape.d);
+    add_result(t, t->shape.m, t->shape.n);
+}
+
 static enum mmk_status matrix_call(struct trial *t)
 {
     const struct mmk_matrix x = matrix_of(&t->buffer[X]), y = matrix_of(&t->buffer[Y]);
@@ -25,20 +39,22 @@ static enum mmk_status matrix_call(struct trial *t)
 
 static void matrix_oracle(struct trial *t)
 {
-    const struct buffer *x = &t->buffer[X], *y = &t->buffer[Y];
-    double *origin = oracle_origin(t->shape.similarity, y);
+    struct buffer x = as_floats(&t->buffer[X]), y = as_floats(&t->buffer[Y]);
+    double *origin = oracle_origin(t->shape.similarity, &y);
     const struct similarities s = {t->shape.similarity,
                                    t->fill,
                                    t->shape.m,
                                    t->shape.n,
                                    t->shape.d,
-                                   x->data,
-                                   x->ld,
-                                   y->data,
-                                   y->ld,
+                                   x.data,
+                                   x.ld,
+                                   y.data,
+                                   y.ld,
                                    origin};
     oracle_similarities(&s, t->buffer[RESULT].expected, t->buffer[RESULT].bound);
     free(origin);
+    free_floats(&t->buffer[X], &x);
+    free_floats(&t->buffer[Y], &y);
 }
 
 /* ---- Costs and shapes ------------------------------------------------------------------------ */
@@ -52,6 +68,12 @@ static double matrix_bytes(const struct shape *s)
 {
     double m = (double)s->m, n = (double)s->n, d = (double)s->d;
     return 4 * (m * d + n * d + m * n);
+}
+
+static double matrix_half_bytes(const struct shape *s)
+{
+    double m = (double)s->m, n = (double)s->n, d = (double)s->d;
+    return 2 * (m * d + n * d) + 4 * m * n;
 }
 
 /* Large shapes are there for the blocking: a few fills are enough for them. */
@@ -94,6 +116,32 @@ static size_t matrix_sweep(bool quick, struct shape *shapes)
     return count;
 }
 
+/* That they are those of the same floats is tests/unit/test_narrow.c's to show, at every block. */
+static size_t matrix_half_sweep(bool quick, struct shape *shapes)
+{
+    static const struct shape some[] = {
+        {.m = 0, .n = 5, .d = 3},     {.m = 2, .n = 0, .d = 9},     {.m = 3, .n = 5, .d = 0},
+        {.m = 1, .n = 1, .d = 1},     {.m = 1, .n = 33, .d = 7},    {.m = 2, .n = 70, .d = 17},
+        {.m = 3, .n = 31, .d = 8},    {.m = 15, .n = 35, .d = 33},  {.m = 14, .n = 32, .d = 64},
+        {.m = 85, .n = 97, .d = 5},   {.m = 7, .n = 65, .d = 129},  {.m = 4, .n = 40, .d = 769},
+        {.m = 170, .n = 700, .d = 3}, {.m = 4210, .n = 30, .d = 5}, {.m = 20, .n = 1400, .d = 9},
+    };
+    size_t count = 0, all = sizeof some / sizeof some[0];
+    for (size_t i = 0; i < (quick ? all - 3 : all); i++) {
+        struct shape shape = some[i];
+        shape.ld_extra = i % 3;
+        sweep_add(shapes, &count, shape);
+    }
+    return count;
+}
+
+static const struct shape matrix_half_bench[] = {
+    {.m = 1, .n = 100000, .d = 512},
+    {.m = 1024, .n = 1024, .d = 128},
+    {.m = 1024, .n = 1024, .d = 512},
+    {.m = 4096, .n = 4096, .d = 512},
+};
+
 static const struct shape matrix_bench[] = {
     {.m = 256, .n = 256, .d = 128},   {.m = 256, .n = 256, .d = 512},
     {.m = 256, .n = 256, .d = 768},   {.m = 1024, .n = 1024, .d = 128},
@@ -130,4 +178,63 @@ const struct kernel kernel_neg_sq_l2_matrix = {
     .formula = "-|x_i - y_j|^2",
     .similarity = MMK_NEG_SQ_L2,
     MATRIX_PARTS,
+};
+
+#define HALF_PARTS                                                                                 \
+    .dims = "mnd", .call = matrix_call, .oracle = matrix_oracle, .flops = matrix_flops,            \
+    .bytes = matrix_half_bytes, .takes_threads = true, .fill_fits = matrix_fill_fits,              \
+    .sweep = matrix_half_sweep, .rooms = "half tile", BENCH(matrix_half_bench)
+
+const struct kernel kernel_dot_matrix_f16 = {
+    .name = "dot_matrix_f16",
+    .formula = "x_i.y_j, rows of f16",
+    .similarity = MMK_DOT,
+    .family = "f16",
+    .layout = matrix_f16_layout,
+    HALF_PARTS,
+};
+
+const struct kernel kernel_cosine_matrix_f16 = {
+    .name = "cosine_matrix_f16",
+    .formula = "x_i.y_j / (|x_i| |y_j|), rows of f16",
+    .similarity = MMK_COSINE,
+    .family = "f16",
+    .layout = matrix_f16_layout,
+    HALF_PARTS,
+};
+
+const struct kernel kernel_neg_sq_l2_matrix_f16 = {
+    .name = "neg_sq_l2_matrix_f16",
+    .formula = "-|x_i - y_j|^2, rows of f16",
+    .similarity = MMK_NEG_SQ_L2,
+    .family = "f16",
+    .layout = matrix_f16_layout,
+    HALF_PARTS,
+};
+
+const struct kernel kernel_dot_matrix_bf16 = {
+    .name = "dot_matrix_bf16",
+    .formula = "x_i.y_j, rows of bf16",
+    .similarity = MMK_DOT,
+    .family = "bf16",
+    .layout = matrix_bf16_layout,
+    HALF_PARTS,
+};
+
+const struct kernel kernel_cosine_matrix_bf16 = {
+    .name = "cosine_matrix_bf16",
+    .formula = "x_i.y_j / (|x_i| |y_j|), rows of bf16",
+    .similarity = MMK_COSINE,
+    .family = "bf16",
+    .layout = matrix_bf16_layout,
+    HALF_PARTS,
+};
+
+const struct kernel kernel_neg_sq_l2_matrix_bf16 = {
+    .name = "neg_sq_l2_matrix_bf16",
+    .formula = "-|x_i - y_j|^2, rows of bf16",
+    .similarity = MMK_NEG_SQ_L2,
+    .family = "bf16",
+    .layout = matrix_bf16_layout,
+    HALF_PARTS,
 };

@@ -25,21 +25,35 @@ enum { MANY_COLS = 8000 }; /* codes may be made */
 enum { JUDGED_ROWS = 48, BLOCK_SCORES = 1 << 23 };
 #define JUDGED_WHOLE_WORK 4e9 /* m n d up to which all is judged */
 
-/* One direction: for each row of `of` the best of `among`. */
+/* One direction: for each row of `of` the best of `among`, both as floats. */
 struct direction {
-    const struct buffer *of, *among, *values, *indices;
+    const struct buffer *of, *among, *y, *values, *indices;
 };
 
-static struct direction rows_of(const struct trial *t)
+/* X and Y as floats. */
+struct operands {
+    struct buffer x, y;
+};
+
+static struct operands open_operands(const struct trial *t)
 {
-    const struct buffer *b = t->buffer;
-    return (struct direction){&b[X], &b[Y], &b[VALUES], &b[INDICES]};
+    return (struct operands){as_floats(&t->buffer[X]), as_floats(&t->buffer[Y])};
 }
 
-static struct direction columns_of(const struct trial *t)
+static void close_operands(const struct trial *t, struct operands *o)
 {
-    const struct buffer *b = t->buffer;
-    return (struct direction){&b[Y], &b[X], &b[VALUES_Y], &b[INDICES_Y]};
+    free_floats(&t->buffer[X], &o->x);
+    free_floats(&t->buffer[Y], &o->y);
+}
+
+static struct direction rows_of(const struct trial *t, const struct operands *o)
+{
+    return (struct direction){&o->x, &o->y, &o->y, &t->buffer[VALUES], &t->buffer[INDICES]};
+}
+
+static struct direction columns_of(const struct trial *t, const struct operands *o)
+{
+    return (struct direction){&o->y, &o->x, &o->y, &t->buffer[VALUES_Y], &t->buffer[INDICES_Y]};
 }
 
 static bool has_both(const struct trial *t)
@@ -62,6 +76,20 @@ static void layout(struct trial *t)
 {
     add_buffer(t, "x", false, t->shape.m, t->shape.d);
     add_buffer(t, "y", false, t->shape.n, t->shape.d);
+    add_outputs(t, "values", "indices", t->shape.m);
+}
+
+static void f16_layout(struct trial *t)
+{
+    add_halves(t, "x", ELEMENT_F16, t->shape.m, t->shape.d);
+    add_halves(t, "y", ELEMENT_F16, t->shape.n, t->shape.d);
+    add_outputs(t, "values", "indices", t->shape.m);
+}
+
+static void bf16_layout(struct trial *t)
+{
+    add_halves(t, "x", ELEMENT_BF16, t->shape.m, t->shape.d);
+    add_halves(t, "y", ELEMENT_BF16, t->shape.n, t->shape.d);
     add_outputs(t, "values", "indices", t->shape.m);
 }
 
@@ -194,7 +222,7 @@ static void direction_oracle(const struct trial *t, const struct direction *dire
     open_outputs(direction, n);
     float *picked = malloc((block * d + 1) * sizeof *picked);
     double *scores = ref_doubles(block * n), *bounds = ref_doubles(block * n);
-    double *origin = oracle_origin(t->shape.similarity, &t->buffer[Y]);
+    double *origin = oracle_origin(t->shape.similarity, direction->y);
     if (!picked)
         abort();
     for (size_t first = 0; first < judged; first += block) {
@@ -220,7 +248,8 @@ static void direction_oracle(const struct trial *t, const struct direction *dire
 
 static void oracle(struct trial *t)
 {
-    const struct direction rows = rows_of(t), columns = columns_of(t);
+    struct operands o = open_operands(t);
+    const struct direction rows = rows_of(t, &o), columns = columns_of(t, &o);
     size_t judged = judged_count(&t->shape, t->shape.m);
     t->expected_count = least(t->shape.k, t->shape.n);
     if (has_both(t))
@@ -229,6 +258,7 @@ static void oracle(struct trial *t)
     direction_oracle(t, &rows);
     if (has_both(t))
         direction_oracle(t, &columns);
+    close_operands(t, &o);
 }
 
 /* ---- Indices --------------------------------------------------------------------------------- */
@@ -246,7 +276,7 @@ static bool judge_row(const struct trial *t, const struct direction *direction, 
     bool *seen = calloc(n + 1, sizeof *seen), good = true;
     float *rows = malloc((found * d + 1) * sizeof *rows);
     double *scores = ref_doubles(found), *bounds = ref_doubles(found);
-    double *origin = oracle_origin(t->shape.similarity, &t->buffer[Y]);
+    double *origin = oracle_origin(t->shape.similarity, direction->y);
     if (!seen || !rows)
         abort();
     for (size_t r = 0; good && r < found; r++) {
@@ -309,9 +339,12 @@ static bool judge_direction(const struct trial *t, const struct direction *direc
 
 static bool judge(const struct trial *t, size_t *judged, char *message, size_t message_bytes)
 {
-    const struct direction rows = rows_of(t), columns = columns_of(t);
-    return judge_direction(t, &rows, judged, message, message_bytes) &&
-           (!has_both(t) || judge_direction(t, &columns, judged, message, message_bytes));
+    struct operands o = open_operands(t);
+    const struct direction rows = rows_of(t, &o), columns = columns_of(t, &o);
+    bool good = judge_direction(t, &rows, judged, message, message_bytes) &&
+                (!has_both(t) || judge_direction(t, &columns, judged, message, message_bytes));
+    close_operands(t, &o);
+    return good;
 }
 
 /* ---- Costs and shapes ------------------------------------------------------------------------ */
@@ -324,6 +357,11 @@ static double flops(const struct shape *s)
 static double bytes(const struct shape *s)
 {
     return 4 * ((double)s->m + (double)s->n) * (double)s->d;
+}
+
+static double half_bytes(const struct shape *s)
+{
+    return 2 * ((double)s->m + (double)s->n) * (double)s->d;
 }
 
 /* Where products overflow, the order of a sum decides between Inf and NaN, and the matrix's own
@@ -376,6 +414,38 @@ static size_t sweep(bool quick, struct shape *shapes)
     return count;
 }
 
+/* Of 16-bit floats: blocks, chunks and k are as above. */
+static bool half_fits(const struct shape *s, enum fill fill)
+{
+    return fits(s, fill) && fill != FILL_ASCENDING && fill != FILL_SAWTOOTH;
+}
+
+static size_t half_sweep(bool quick, struct shape *shapes)
+{
+    static const struct shape some[] = {
+        {.m = 3, .n = 0, .d = 4, .k = 2},       {.m = 4, .n = 7, .d = 0, .k = 3},
+        {.m = 1, .n = 700, .d = 65, .k = 10},   {.m = 9, .n = 40, .d = 800, .k = 5},
+        {.m = 85, .n = 97, .d = 5, .k = 20},    {.m = 6, .n = 500, .d = 31, .k = 3},
+        {.m = 90, .n = 1400, .d = 12, .k = 10},
+    };
+    size_t count = 0, all = sizeof some / sizeof some[0];
+    for (size_t i = 0; i < (quick ? all - 2 : all); i++)
+        for (int similarity = 0; similarity < MMK_SIMILARITY_COUNT; similarity++) {
+            struct shape shape = some[i];
+            shape.similarity = (enum mmk_similarity)similarity;
+            shape.ld_extra = i % 3;
+            sweep_add(shapes, &count, shape);
+        }
+    return count;
+}
+
+static const struct shape half_bench[] = {
+    {.m = 1000, .n = 100000, .d = 512, .k = 10},
+    {.m = 1, .n = 100000, .d = 512, .k = 10},
+    {.m = 1, .n = 100000, .d = 128, .k = 10},
+    {.m = 8, .n = 100000, .d = 512, .k = 10},
+};
+
 static const struct shape search_bench[] = {
     {.m = 1000, .n = 100000, .d = 512, .k = 10},   {.m = 1000, .n = 100000, .d = 512, .k = 100},
     {.m = 1000, .n = 100000, .d = 128, .k = 10},   {.m = 1000, .n = 100000, .d = 128, .k = 100},
@@ -405,7 +475,11 @@ static const struct shape both_bench[] = {
 #define PARTS                                                                                      \
     .counts = true, .family = "search", .allowance = ALLOWANCE_SCORES, .dims = "mndk",             \
     .similarity = SIMILARITY_FROM_SHAPE, .oracle = oracle, .judged = judged_share, .judge = judge, \
-    .flops = flops, .bytes = bytes, .takes_threads = true, .fill = search_fill, .sweep = sweep
+    .flops = flops, .takes_threads = true
+#define FLOAT_PARTS PARTS, .bytes = bytes, .fill = search_fill, .sweep = sweep
+#define HALF_PARTS                                                                                 \
+    PARTS, .skips_products = true, .rooms = "codes half search tile topk", .fill_fits = half_fits, \
+           .bytes = half_bytes, .sweep = half_sweep, BENCH(half_bench)
 
 const struct kernel kernel_search = {
     .name = "search",
@@ -417,7 +491,7 @@ const struct kernel kernel_search = {
     .call = search_call,
     .fill_fits = fits,
     BENCH(search_bench),
-    PARTS,
+    FLOAT_PARTS,
 };
 
 const struct kernel kernel_search_both = {
@@ -428,7 +502,7 @@ const struct kernel kernel_search_both = {
     .call = both_call,
     .fill_fits = both_fits,
     BENCH(both_bench),
-    PARTS,
+    FLOAT_PARTS,
 };
 
 const struct kernel kernel_coded_search = {
@@ -443,7 +517,7 @@ const struct kernel kernel_coded_search = {
     .call = gallery_call,
     .fill_fits = fits,
     BENCH(coded_bench),
-    PARTS,
+    FLOAT_PARTS,
 };
 
 const struct kernel kernel_gallery_search = {
@@ -457,5 +531,31 @@ const struct kernel kernel_gallery_search = {
     .call = gallery_call,
     .fill_fits = fits,
     BENCH(gallery_bench),
-    PARTS,
+    FLOAT_PARTS,
+};
+
+const struct kernel kernel_search_f16 = {
+    .name = "search_f16",
+    .formula = "first k of sim(x_i, y_j) for each i, rows of f16",
+    .layout = f16_layout,
+    .call = search_call,
+    HALF_PARTS,
+};
+
+const struct kernel kernel_search_bf16 = {
+    .name = "search_bf16",
+    .formula = "first k of sim(x_i, y_j) for each i, rows of bf16",
+    .layout = bf16_layout,
+    .call = search_call,
+    HALF_PARTS,
+};
+
+const struct kernel kernel_coded_search_f16 = {
+    .name = "coded_search_f16",
+    .formula = "of f16, codes of Y made before",
+    .layout = f16_layout,
+    .prepare = gallery_prepare_codes,
+    .release = gallery_release,
+    .call = gallery_call,
+    HALF_PARTS,
 };

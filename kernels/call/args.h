@@ -35,7 +35,8 @@ enum args_types {
     ARGS_I8 = 1 << MMK_I8,
     ARGS_I32 = 1 << MMK_I32,
     ARGS_F16 = 1 << MMK_F16,
-    ARGS_BF16 = 1 << MMK_BF16
+    ARGS_BF16 = 1 << MMK_BF16,
+    ARGS_FLOATS = ARGS_F32 | ARGS_F16 | ARGS_BF16
 };
 
 /* Bytes of an element of a type that is one. */

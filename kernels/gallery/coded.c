@@ -84,7 +84,7 @@ void coded_make(const struct isa_row *isa, const struct tile_operand *y, size_t 
         for (size_t r = 0; r < here; r++) {
             size_t ahead = first + j + r + AHEAD_ROWS;
             if (ahead < y->rows)
-                tile_fetch_row(tile_operand_row(y, ahead), size_min(d, FETCHED));
+                tile_fetch_row(y, ahead, size_min(d, FETCHED));
             levels_take_row(y, first + j + r, d, coded->scale != NULL ? &coded->scale[j + r] : NULL,
                             spare->row);
             scale[r] = codes_quantize(ops, d, spare->row, codes + r * pitch);

@@ -20,7 +20,7 @@
 
 static void gallery_layout(struct mmk_gallery *gallery, struct scratch *scratch)
 {
-    if (gallery->rows.data == NULL)
+    if (!gallery_has_rows(gallery))
         gallery->packed = scratch_take(scratch, tile_panel_floats(gallery->n, gallery->d),
                                        sizeof *gallery->packed);
     else if (gallery->codes != NULL)
@@ -30,7 +30,7 @@ static void gallery_layout(struct mmk_gallery *gallery, struct scratch *scratch)
         gallery->coded.scale = scratch_take(scratch, gallery->n, sizeof *gallery->coded.scale);
     if (gallery->similarity != MMK_NEG_SQ_L2)
         return;
-    if (gallery->rows.data == NULL)
+    if (!gallery_has_rows(gallery))
         gallery->yy = scratch_take(scratch, gallery->n, sizeof *gallery->yy);
     gallery->origin = scratch_take(scratch, gallery->d, sizeof *gallery->origin);
 }
@@ -41,12 +41,17 @@ struct packing {
     struct coded_spare *spare; /* of each worker */
 };
 
+static struct tile_operand operand_for(const struct packing *packing, size_t worker)
+{
+    return tile_operand_for(packing->y, worker, packing->gallery->d);
+}
+
 static void pack_some(void *context, size_t worker, size_t workers)
 {
     struct mmk_gallery *gallery = ((const struct packing *)context)->gallery;
-    const struct tile_operand *y = ((const struct packing *)context)->y;
+    struct tile_operand y = operand_for(context, worker);
     const struct tile_ops *tile = gallery->isa->tile;
-    tile_pack(tile, y, 0, gallery->n, gallery->d, gallery->packed, worker, workers);
+    tile_pack(tile, &y, 0, gallery->n, gallery->d, gallery->packed, worker, workers);
     if (gallery->yy != NULL)
         tile_sum_squares(tile, gallery->d, gallery->packed, gallery->n, gallery->yy, worker,
                          workers);
@@ -55,14 +60,14 @@ static void pack_some(void *context, size_t worker, size_t workers)
 static void code_some(void *context, size_t worker, size_t workers)
 {
     struct mmk_gallery *gallery = ((const struct packing *)context)->gallery;
-    const struct tile_operand *y = ((const struct packing *)context)->y;
+    struct tile_operand y = operand_for(context, worker);
     size_t n = gallery->n, d = gallery->d;
     if (gallery->codes != NULL)
-        coded_make(gallery->isa, y, 0, n, d, gallery->similarity == MMK_NEG_SQ_L2,
+        coded_make(gallery->isa, &y, 0, n, d, gallery->similarity == MMK_NEG_SQ_L2,
                    gallery_levels(gallery), &gallery->coded,
                    &((const struct packing *)context)->spare[worker], worker, workers);
-    else if (y->normalize != NULL)
-        tile_row_scales(y->normalize, y, d, gallery->coded.scale, worker, workers);
+    else if (y.normalize != NULL)
+        tile_row_scales(y.normalize, &y, d, gallery->coded.scale, worker, workers);
 }
 
 /* given: the origin that the caller chose, or NULL. */
@@ -82,10 +87,11 @@ static size_t find_levels(struct mmk_gallery *gallery, struct tile_operand y, co
 {
     float *origin = NULL;
     if (gallery->similarity == MMK_NEG_SQ_L2) {
-        size_t bytes = (gallery->d + 1) * sizeof *origin;
-        origin = malloc(bytes);
+        size_t bytes = (1 + tile_window_rows(&y, 1)) * gallery->d * sizeof *origin;
+        origin = malloc(bytes + 1);
         if (origin == NULL)
             return bytes;
+        y.window = origin + gallery->d;
         find_origin(gallery, &y, given, origin);
     }
     size_t missing = levels_find(gallery->isa, gallery->similarity, &y, gallery->n, gallery->d,
@@ -97,7 +103,10 @@ static size_t find_levels(struct mmk_gallery *gallery, struct tile_operand y, co
 static struct tile_operand operand_of(const struct isa_row *isa, enum mmk_similarity similarity,
                                       const struct args_rows *rows)
 {
-    return (struct tile_operand){.data = rows->data,
+    bool floats = rows->type == MMK_F32;
+    return (struct tile_operand){.data = floats ? rows->data : NULL,
+                                 .narrow = floats ? NULL : rows->halves,
+                                 .widen = half_widen_of(isa->half, rows->type),
                                  .ld = rows->ld,
                                  .rows = rows->rows,
                                  .normalize = similarity == MMK_COSINE ? isa->pair : NULL,
@@ -129,11 +138,15 @@ static enum mmk_status no_memory(size_t bytes)
     return args_error(MMK_ERR_NO_MEMORY, "%zu bytes for the gallery could not be allocated", bytes);
 }
 
-static void spare_layout(struct coded_spare *spare, int threads, size_t d, struct scratch *scratch)
+/* What making a gallery takes beside it. */
+static void packing_layout(const struct packing *packing, struct tile_operand *y, size_t threads,
+                           struct scratch *scratch)
 {
-    for (int i = 0; i < threads; i++) {
+    size_t d = packing->gallery->d;
+    y->window = scratch_take(scratch, tile_window_rows(y, threads), d * sizeof *y->window);
+    for (size_t i = 0; packing->gallery->codes != NULL && i < threads; i++) {
         struct coded_spare measured;
-        coded_spare_layout(scratch->base != NULL ? &spare[i] : &measured, d, scratch);
+        coded_spare_layout(scratch->base != NULL ? &packing->spare[i] : &measured, d, scratch);
     }
 }
 
@@ -141,19 +154,19 @@ static void spare_layout(struct coded_spare *spare, int threads, size_t d, struc
 static enum mmk_status fill(struct mmk_gallery *gallery, struct tile_operand *y,
                             const struct mmk_options *options)
 {
-    bool coded = gallery->rows.data != NULL;
+    bool coded = gallery_has_rows(gallery);
     int threads = args_threads(options, gallery->n / gallery->isa->tile->nr + 1);
     struct packing packing = {.gallery = gallery, .y = y};
     struct scratch scratch = {0};
-    if (gallery->codes != NULL) {
-        spare_layout(NULL, threads, gallery->d, &scratch);
+    packing_layout(&packing, y, (size_t)threads, &scratch);
+    if (gallery->codes != NULL || y->narrow != NULL) {
         size_t bytes = scratch.used;
         packing.spare = malloc((size_t)threads * sizeof *packing.spare);
         if (packing.spare == NULL || allocate(&scratch) == NULL) {
             free(packing.spare);
             return no_memory(bytes);
         }
-        spare_layout(packing.spare, threads, gallery->d, &scratch);
+        packing_layout(&packing, y, (size_t)threads, &scratch);
     }
     if (gallery->origin != NULL)
         find_origin(gallery, y, options != NULL ? options->origin : NULL, gallery->origin);
@@ -175,7 +188,7 @@ static enum mmk_status make(enum mmk_similarity similarity, const struct mmk_mat
     enum mmk_status status = isa_current(&isa);
     if (status != MMK_OK || (status = args_pointer("gallery", gallery)) != MMK_OK ||
         (status = args_similarity(similarity)) != MMK_OK ||
-        (status = args_matrix("y", y, ARGS_F32, ARGS_READ, options, &rows)) != MMK_OK ||
+        (status = args_matrix("y", y, ARGS_FLOATS, ARGS_READ, options, &rows)) != MMK_OK ||
         (status = args_options_origin(options, similarity, rows.columns, TILE_ORIGIN_LIMIT)) !=
             MMK_OK)
         return status;
@@ -221,6 +234,7 @@ static enum mmk_status make(enum mmk_similarity similarity, const struct mmk_mat
         free(made.memory);
         return status;
     }
+    made.rows.window = NULL;
     made.rows.origin = made.origin;
     made.rows.normalize = NULL; /* the scales are there */
     made.rows.scale = similarity == MMK_COSINE ? made.coded.scale : NULL;
@@ -255,7 +269,7 @@ static enum mmk_status check_gallery(const struct mmk_gallery *gallery,
                                      enum mmk_similarity similarity, const struct isa_row *isa,
                                      const struct args_rows *y)
 {
-    const char *made = gallery->rows.data != NULL ? "coded" : "packed";
+    const char *made = gallery_has_rows(gallery) ? "coded" : "packed";
     if (gallery->isa->tile != isa->tile || (gallery->codes != NULL && gallery->codes != isa->codes))
         return args_error(MMK_ERR_GALLERY,
                           "y was %s for %s:%s, and %s:%s is in use; do it again after "
@@ -280,8 +294,9 @@ enum mmk_status gallery_operands(enum mmk_similarity similarity, const struct mm
     struct args_rows x_rows, y_rows;
     enum mmk_status status = isa_current(isa);
     if (status != MMK_OK || (status = args_similarity(similarity)) != MMK_OK ||
-        (status = args_matrix("x", x, ARGS_F32, ARGS_READ, options, &x_rows)) != MMK_OK ||
-        (status = args_matrix("y", y, ARGS_F32, ARGS_READ_OR_PACKED, options, &y_rows)) != MMK_OK)
+        (status = args_matrix("x", x, ARGS_FLOATS, ARGS_READ, options, &x_rows)) != MMK_OK ||
+        (status = args_matrix("y", y, ARGS_FLOATS, ARGS_READ_OR_PACKED, options, &y_rows)) !=
+            MMK_OK)
         return status;
     const struct mmk_gallery *gallery = y_rows.packed;
     const float *origin = options != NULL ? options->origin : NULL;
@@ -298,7 +313,7 @@ enum mmk_status gallery_operands(enum mmk_similarity similarity, const struct mm
         operands->n = gallery->n;
         operands->y =
             (struct tile_operand){.rows = gallery->n, .factor = 1.0f, .packed = gallery->packed};
-        if (gallery->rows.data != NULL) {
+        if (gallery_has_rows(gallery)) {
             operands->y = gallery->rows;
             operands->gallery = NULL;
             operands->coded = gallery->codes != NULL ? gallery : NULL;

@@ -36,6 +36,12 @@ struct gallery_operands {
     bool finds_origin; /* the operands need one, and neither gallery nor options have it */
 };
 
+/* Whether it is codes of the caller's rows, not packed. */
+static inline bool gallery_has_rows(const struct mmk_gallery *gallery)
+{
+    return gallery->rows.data != NULL || gallery->rows.narrow != NULL;
+}
+
 /* Of a coded gallery; NULL: there are none. */
 static inline const struct levels *gallery_levels(const struct mmk_gallery *gallery)
 {

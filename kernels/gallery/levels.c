@@ -33,7 +33,7 @@ enum {
 void levels_take_row(const struct tile_operand *y, size_t r, size_t d, struct row_scale *scale,
                      float *out)
 {
-    const float *row = tile_operand_row(y, r);
+    const float *row = tile_widened_row(y, r, d, out);
     if (y->normalize != NULL) {
         *scale = y->normalize->row_scale(d, row);
         y->normalize->scale_row(d, row, *scale, out);

@@ -32,6 +32,7 @@ struct codes_ops;
 struct int8_ops;
 struct tile8_ops;
 struct quantize_ops;
+struct half_ops;
 
 struct isa_row {
     const char *name;
@@ -46,6 +47,7 @@ struct isa_row {
     const struct int8_ops *int8;
     const struct tile8_ops *tile8;
     const struct quantize_ops *quantize;
+    const struct half_ops *half;
     const struct codes_ops *codes; /* NULL: none that would pay */
     /* Other arithmetic has ports beside those of FMAs: infonce/strip.c puts it between these. */
     bool add_ports;

@@ -36,6 +36,7 @@ struct matrix {
     int threads;
     unsigned flags; /* of the products */
 
+    float *wide_x;                         /* X of a row of super-blocks, if it is not float */
     float *columns_a, *packed_b, *xx, *yy; /* of the super-block; norms for neg_sq_l2 */
     bool unpacked;                         /* Y is taken as it lies */
     bool finds_origin;                     /* neg_sq_l2: Y's own, */
@@ -51,7 +52,20 @@ struct super_block {
     struct tile_fetch next; /* rows of Y that are packed next */
     const struct matrix *p;
     size_t worker;
+    struct tile_operand x, y; /* rows from `row` on, and all */
 };
+
+/* X from its row `row` on, in floats; each worker widens a part, and all wait. */
+static struct tile_operand hold_rows(const struct matrix *p, size_t row, size_t rows, size_t worker,
+                                     size_t workers)
+{
+    struct tile_operand x = tile_rows_from(&p->x, row, rows, p->wide_x, p->d);
+    if (p->x.narrow == NULL)
+        return x;
+    tile_widen(&p->x, row, rows, p->d, p->wide_x, worker, workers);
+    threads_wait(workers);
+    return x;
+}
 
 /* ---- One or two rows ------------------------------------------------------------------------- */
 
@@ -65,10 +79,10 @@ static void unpacked_strip(void *super_block, size_t task)
     float strip[MATRIX_UNPACKED_ROWS * TILE_MAX_NR], yy[TILE_MAX_NR];
     size_t col = task * TILE_MAX_NR, cols = size_min(p->y.rows - col, TILE_MAX_NR);
     for (size_t r = 0; r < p->x.rows; r++)
-        tile_multiply_row(tile, p->d, p->columns_a + r * p->d, &p->y, col, cols,
+        tile_multiply_row(tile, p->d, p->columns_a + r * p->d, &s->y, col, cols,
                           strip + r * TILE_MAX_NR, norms ? yy : NULL);
     if (norms)
-        tile_neg_sq_l2_block(tile, p->isa->pair, p->d, &p->x, 0, p->x.rows, p->xx, &p->y, col, cols,
+        tile_neg_sq_l2_block(tile, p->isa->pair, p->d, &s->x, 0, p->x.rows, p->xx, &s->y, col, cols,
                              yy, 1.0f, strip, TILE_MAX_NR, p->spare + 2 * s->worker * p->d);
     for (size_t r = 0; r < p->x.rows; r++)
         for (size_t j = 0; j < cols; j++)
@@ -78,11 +92,14 @@ static void unpacked_strip(void *super_block, size_t task)
 static void unpacked_part(void *matrix, size_t worker, size_t workers)
 {
     const struct matrix *p = matrix;
+    struct super_block s = {.p = p,
+                            .worker = worker,
+                            .x = hold_rows(p, 0, p->x.rows, worker, workers),
+                            .y = tile_operand_for(&p->y, worker, p->d)};
     for (size_t r = worker; r < p->x.rows; r += workers)
-        tile_hold_row(p->isa->tile, p->d, &p->x, r, p->columns_a + r * p->d,
+        tile_hold_row(p->isa->tile, p->d, &s.x, r, p->columns_a + r * p->d,
                       p->similarity == MMK_NEG_SQ_L2 ? &p->xx[r] : NULL);
     threads_wait(workers);
-    struct super_block s = {.p = p, .worker = worker};
     threads_each(workers, size_blocks(p->y.rows, TILE_MAX_NR), unpacked_strip, &s);
 }
 
@@ -112,8 +129,8 @@ static void matrix_block(void *super_block, size_t task)
                   s->packed_col + j, cols, s->packed_col + next, c, p->ldresult, p->flags, fetch);
     if (p->similarity != MMK_NEG_SQ_L2)
         return;
-    tile_neg_sq_l2_block(tile, p->isa->pair, p->d, &p->x, s->row + i, rows, p->xx + i, &p->y,
-                         s->col + j, cols, s->yy + s->packed_col + j, 1.0f, c, p->ldresult,
+    tile_neg_sq_l2_block(tile, p->isa->pair, p->d, &s->x, i, rows, p->xx + i, &s->y, s->col + j,
+                         cols, s->yy + s->packed_col + j, 1.0f, c, p->ldresult,
                          p->spare + 2 * s->worker * p->d);
 }
 
@@ -133,12 +150,11 @@ static void hold_gallery(struct super_block *s, size_t workers)
     s->packed_b = p->packed_b;
     s->yy = p->yy;
     s->packed_cols = s->cols;
-    tile_pack(tile, &p->y, s->col, s->cols, p->d, p->packed_b, worker, workers);
+    tile_pack(tile, &s->y, s->col, s->cols, p->d, p->packed_b, worker, workers);
     if (p->similarity == MMK_NEG_SQ_L2)
         tile_sum_squares(tile, p->d, p->packed_b, s->cols, p->yy, worker, workers);
     size_t after = s->col + s->cols;
-    s->next = (struct tile_fetch){p->y.data + after * p->y.ld,
-                                  size_min(p->y.rows - after, MATRIX_SUPER_COLS) * p->y.ld};
+    s->next = tile_fetch_rows(&p->y, after, size_min(p->y.rows - after, MATRIX_SUPER_COLS));
 }
 
 static void take_part(void *matrix, size_t worker, size_t workers)
@@ -148,16 +164,19 @@ static void take_part(void *matrix, size_t worker, size_t workers)
     size_t m = p->x.rows, n = p->y.rows;
     for (size_t row = 0; row < m; row += MATRIX_SUPER_ROWS) {
         size_t rows = size_min(m - row, MATRIX_SUPER_ROWS);
-        tile_pack_columns(tile, &p->x, row, rows, p->d, p->columns_a, worker, workers);
+        struct tile_operand x = hold_rows(p, row, rows, worker, workers);
+        tile_pack_columns(tile, &x, 0, rows, p->d, p->columns_a, worker, workers);
         if (p->similarity == MMK_NEG_SQ_L2)
-            tile_row_squares(tile, &p->x, row, rows, p->d, p->xx, worker, workers);
+            tile_row_squares(tile, &x, 0, rows, p->d, p->xx, worker, workers);
         for (size_t col = 0; col < n; col += MATRIX_SUPER_COLS) {
             struct super_block s = {.row = row,
                                     .rows = rows,
                                     .col = col,
                                     .cols = size_min(n - col, MATRIX_SUPER_COLS),
                                     .p = p,
-                                    .worker = worker};
+                                    .worker = worker,
+                                    .x = x,
+                                    .y = tile_operand_for(&p->y, worker, p->d)};
             hold_gallery(&s, workers);
             threads_wait(workers);
             threads_each(workers, block_count(&s), matrix_block, &s);
@@ -172,6 +191,10 @@ static void matrix_layout(struct matrix *p, struct scratch *scratch)
 {
     size_t a_rows = size_min(p->x.rows, MATRIX_SUPER_ROWS),
            b_rows = size_min(p->y.rows, MATRIX_SUPER_COLS);
+    if (p->x.narrow != NULL)
+        p->wide_x = scratch_take(scratch, a_rows, p->d * sizeof(float));
+    p->y.window =
+        scratch_take(scratch, tile_window_rows(&p->y, (size_t)p->threads), p->d * sizeof(float));
     p->columns_a = scratch_take(scratch, tile_packed_floats(a_rows, p->d), sizeof(float));
     p->xx = scratch_take(scratch, a_rows, sizeof(float));
     if (p->similarity == MMK_NEG_SQ_L2)

@@ -5,6 +5,7 @@
  */
 #include "../codes/codes.h"
 #include "../exp/exp.h"
+#include "../half/half.h"
 #include "../infonce/infonce.h"
 #include "../int8/int8.h"
 #include "../int8/quantize.h"
@@ -19,7 +20,8 @@
 #define TABLES                                                                                     \
     .name = "avx2", .isa = MMK_ISA_AVX2, .tile = &tile_ops_avx2, .pair = &pair_ops_avx2,           \
     .query = &query_ops_avx2, .infonce = &infonce_ops_avx2, .topk = &topk_ops_avx2,                \
-    .exp = &exp_ops_avx2, .search = &search_ops_avx2, .quantize = &quantize_ops_avx2
+    .exp = &exp_ops_avx2, .search = &search_ops_avx2, .quantize = &quantize_ops_avx2,              \
+    .half = &half_ops_avx2
 
 const struct isa_row isa_row_avx2 = {TABLES, .extension = "base", .int8 = &int8_ops_avx2,
                                      .tile8 = &tile8_ops_avx2};

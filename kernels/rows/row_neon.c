@@ -5,6 +5,7 @@
  */
 #include "../codes/codes.h"
 #include "../exp/exp.h"
+#include "../half/half.h"
 #include "../infonce/infonce.h"
 #include "../int8/int8.h"
 #include "../int8/quantize.h"
@@ -19,7 +20,8 @@
 #define TABLES                                                                                     \
     .name = "neon", .isa = MMK_ISA_NEON, .tile = &tile_ops_neon, .pair = &pair_ops_neon,           \
     .query = &query_ops_neon, .infonce = &infonce_ops_neon, .topk = &topk_ops_neon,                \
-    .exp = &exp_ops_neon, .search = &search_ops_neon, .quantize = &quantize_ops_neon
+    .exp = &exp_ops_neon, .search = &search_ops_neon, .quantize = &quantize_ops_neon,              \
+    .half = &half_ops_neon
 
 const struct isa_row isa_row_neon = {TABLES, .extension = "base", .int8 = &int8_ops_neon,
                                      .tile8 = &tile8_ops_neon};

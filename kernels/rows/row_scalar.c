@@ -6,6 +6,7 @@
  */
 #include "../codes/codes.h"
 #include "../exp/exp.h"
+#include "../half/half.h"
 #include "../infonce/infonce.h"
 #include "../int8/int8.h"
 #include "../int8/quantize.h"
@@ -30,6 +31,7 @@ const struct isa_row isa_row_scalar = {
     .int8 = &int8_ops_scalar,
     .tile8 = &tile8_ops_scalar,
     .quantize = &quantize_ops_scalar,
+    .half = &half_ops_scalar,
     .codes = &codes_ops_scalar,
     .extension = "base",
 };

@@ -50,19 +50,18 @@ static void hold_prefix(const struct filter *filter, size_t r, const float *held
     codes_put_left(filter->codes, columns, &filter->prefix, r, scale, prefix);
 }
 
-void filter_hold_rows(const struct filter *filter, const struct tile_operand *x, size_t row,
-                      size_t rows, float *xx, struct coded_spare *spare, size_t worker,
-                      size_t workers)
+void filter_hold_rows(const struct filter *filter, const struct tile_operand *x, float *xx,
+                      struct coded_spare *spare, size_t worker, size_t workers)
 {
     const struct codes_ops *codes = filter->codes;
-    size_t d = filter->d, mr = codes->tile->mr;
+    size_t d = filter->d, mr = codes->tile->mr, rows = x->rows;
     /* Whole strips: what two workers write is not on one cache line most often. */
     for (size_t strip = worker; strip * mr < rows; strip += workers)
         for (size_t r = strip * mr; r < (strip + 1) * mr; r++) {
             struct codes_scale scale = {0, 0, 0};
             float *held = r < rows ? filter->held + r * d : NULL;
             if (held != NULL) {
-                tile_hold_row(filter->isa->tile, d, x, row + r, held, xx != NULL ? &xx[r] : NULL);
+                tile_hold_row(filter->isa->tile, d, x, r, held, xx != NULL ? &xx[r] : NULL);
                 scale = codes_quantize(codes, d, held, spare->codes);
             } else {
                 memset(spare->codes, 0, codes_row_bytes(d));
@@ -157,16 +156,16 @@ size_t filter_whole_rows(const struct filter *filter, const struct coded_rows *c
 }
 
 bool filter_pair(const struct filter *filter, const struct coded_rows *coded,
-                 const struct tile_operand *x, size_t of_x, size_t r, const struct tile_operand *y,
-                 size_t of_y, size_t col, float at_least)
+                 const struct tile_operand *x, size_t r, const struct tile_operand *y, size_t of_y,
+                 size_t col, float at_least)
 {
     const struct pair_ops *pair = filter->isa->pair;
     size_t d = filter->d;
-    const float *row = tile_operand_row(y, of_y);
+    const float *row = tile_widened_row(y, of_y, d, y->window);
     float norm = filter->norm[r], reach = coded->right.reach[col];
     float spare = CODES_SPARE(d) * 0x1p-24f, upper;
     if (filter->similarity == MMK_NEG_SQ_L2) {
-        upper = pair->pair[MMK_NEG_SQ_L2](d, tile_operand_row(x, of_x), row) +
+        upper = pair->pair[MMK_NEG_SQ_L2](d, tile_operand_row(x, r), row) +
                 spare * (norm + reach) * (norm + reach);
     } else {
         upper = pair->pair[MMK_DOT](d, filter->held + r * d, row);

@@ -34,11 +34,10 @@ struct filter {
 
 void filter_layout(struct filter *filter, size_t batch, struct scratch *scratch);
 
-/* The codes of those of X's rows [row, row + rows) that are this worker's, as rows 0 ..; xx, where
- * norms are wanted, gets their squared norms. */
-void filter_hold_rows(const struct filter *filter, const struct tile_operand *x, size_t row,
-                      size_t rows, float *xx, struct coded_spare *spare, size_t worker,
-                      size_t workers);
+/* The codes of those of the batch's rows, x, that are this worker's; xx, where norms are wanted,
+ * gets their squared norms. */
+void filter_hold_rows(const struct filter *filter, const struct tile_operand *x, float *xx,
+                      struct coded_spare *spare, size_t worker, size_t workers);
 
 /* The pairs of rows [row, row + rows) of the batch and columns [col, col + cols) of the chunk that
  * may reach at_least[r], counted from row and col; rows <= TILE_BLOCK_ROWS, cols <= SEARCH_STRIP.
@@ -57,14 +56,14 @@ size_t filter_whole_rows(const struct filter *filter, const struct coded_rows *c
                          size_t rows, size_t col, const float *at_least, const float *xx,
                          struct codes_pair *pairs, size_t count);
 
-/* The same of one pair, from its rows: row of_x of X, which is row r of the batch, and row of_y of
- * Y, column `col` of the chunk. Sums run in lanes: they are less than (d / 64 + 8) u X Y from the
+/* The same of one pair, from its rows: row r of the batch, x, and row of_y of Y, column `col` of
+ * the chunk. Sums run in lanes: they are less than (d / 64 + 8) u X Y from the
  * product, and the chain 1.004 d u. Of neg_sq_l2 the expanded score is 1.004 d u (X + Y)^2 from
  * what it expands (three chains), its last roundings and those of the rows less their origin are
  * less than 6 u (X + Y)^2, the sum of squared differences is (d / 64 + 10) u (X + Y)^2 off, and
  * that no score is above 0 brings both closer. CODES_SPARE u is more than either. */
 bool filter_pair(const struct filter *filter, const struct coded_rows *coded,
-                 const struct tile_operand *x, size_t of_x, size_t r, const struct tile_operand *y,
-                 size_t of_y, size_t col, float at_least);
+                 const struct tile_operand *x, size_t r, const struct tile_operand *y, size_t of_y,
+                 size_t col, float at_least);
 
 #endif

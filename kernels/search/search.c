@@ -44,27 +44,34 @@ enum { CHUNKS_PER_WORKER = 4 }; /* at least, for an even end */
 
 /* ---- Batches --------------------------------------------------------------------------------- */
 
-/* X as it is multiplied with, and its squared norms; each worker does a part. */
+/* Rows [row, row + rows) of X as they are multiplied with, and their squared norms; each worker
+ * does a part. */
 static void hold_batch(const struct search *p, size_t row, size_t rows, size_t id, size_t team)
 {
     const struct tile_ops *tile = p->isa->tile;
+    const struct tile_operand *x = &p->workers[id].x;
     bool norms = p->similarity == MMK_NEG_SQ_L2;
+    p->workers[id].x = tile_rows_from(&p->x, row, rows, p->wide, p->d);
+    p->workers[id].y = tile_operand_for(&p->y, id, p->d);
+    if (p->x.narrow != NULL) {
+        tile_widen(&p->x, row, rows, p->d, p->wide, id, team);
+        threads_wait(team);
+    }
     for (size_t r = id; p->screened && r < rows; r += team) {
         float xx = 0;
-        tile_hold_row(tile, p->d, &p->x, row + r, p->held + r * p->d, norms ? &xx : NULL);
-        screen_hold_row(&p->screen, r, tile_operand_row(&p->x, row + r), xx);
+        tile_hold_row(tile, p->d, x, r, p->held + r * p->d, norms ? &xx : NULL);
+        screen_hold_row(&p->screen, r, tile_operand_row(x, r), xx);
     }
     if (p->filtered)
-        filter_hold_rows(&p->filter, &p->x, row, rows, norms ? p->xx : NULL, &p->workers[id].coding,
-                         id, team);
+        filter_hold_rows(&p->filter, x, norms ? p->xx : NULL, &p->workers[id].coding, id, team);
     if (!p->unpacked) {
-        tile_pack_columns(tile, &p->x, row, rows, p->d, p->rows_a, id, team);
+        tile_pack_columns(tile, x, 0, rows, p->d, p->rows_a, id, team);
         if (norms && !p->filtered)
-            tile_row_squares(tile, &p->x, row, rows, p->d, p->xx, id, team);
+            tile_row_squares(tile, x, 0, rows, p->d, p->xx, id, team);
         return;
     }
     for (size_t r = id; r < rows; r += team)
-        tile_hold_row(tile, p->d, &p->x, row + r, p->rows_a + r * p->d,
+        tile_hold_row(tile, p->d, x, r, p->rows_a + r * p->d,
                       norms && !p->filtered ? &p->xx[r] : NULL);
 }
 
@@ -78,7 +85,7 @@ struct batch {
 static void chunk_task(void *context, size_t chunk)
 {
     const struct batch *b = context;
-    search_chunk(b->p, b->w, b->row, b->rows, chunk * b->p->chunk);
+    search_chunk(b->p, b->w, b->rows, chunk * b->p->chunk);
 }
 
 /* The candidates of all workers for one row of the batch become its result. */
@@ -128,7 +135,7 @@ static void take_part(void *search, size_t id, size_t team)
          * wins where scores are equal. */
         threads_each(team, chunks, chunk_task, &b);
         for (size_t r = 0; search_skips(p) && r < b.rows; r++)
-            search_take_passed(p, b.w, row, r);
+            search_take_passed(p, b.w, r);
         threads_wait(team);
         if (p->row_side.k == 0)
             continue;
@@ -192,6 +199,10 @@ static void worker_layout(const struct search *p, struct worker *w, struct scrat
 
 static void search_layout(struct search *p, struct scratch *scratch)
 {
+    if (p->x.narrow != NULL)
+        p->wide = scratch_take(scratch, p->batch, p->d * sizeof(float));
+    p->y.window =
+        scratch_take(scratch, tile_window_rows(&p->y, (size_t)p->threads), p->d * sizeof(float));
     p->rows_a = scratch_take(scratch, tile_packed_floats(p->batch, p->d), sizeof(float));
     p->xx = scratch_take(scratch, p->batch, sizeof(float));
     if (p->similarity == MMK_NEG_SQ_L2 && p->gallery == NULL)

@@ -24,6 +24,8 @@ enum {
     SCREENED_FEW = 4,
     UNFILTERED_STRIPS = 8, /* behind one of which more than one in FILTERED_FEW passed */
     AHEAD_FLOATS = 1024,   /* of a row that passed, fetched at once */
+    WIDE_FLOATS = 4096,    /* that are made of 16-bit ones at a time, in L1, */
+    AHEAD_ROWS = 16,       /* while rows so far ahead are fetched */
     WAITING_FEW = 8        /* columns that may wait for their products beyond a chunk */
 };
 
@@ -112,7 +114,7 @@ static void filter_columns(const struct search *p, struct worker *w,
 /* A strip of scores, as mmk_similarity_matrix gives them: rows [row, row + ..) of the batch against
  * the columns from j on of the chunk. */
 static void multiply_strip(const struct search *p, struct worker *w, const struct chunk *chunk,
-                           size_t batch_row, size_t batch_rows, size_t row, size_t j,
+                           size_t batch_rows, size_t row, size_t j,
                            const struct search_strip *strip, struct tile_fetch fetch)
 {
     const struct tile_ops *tile = p->isa->tile;
@@ -123,7 +125,7 @@ static void multiply_strip(const struct search *p, struct worker *w, const struc
     w->work.scored += strip->rows * strip->cols;
     if (p->unpacked) {
         for (size_t r = 0; r < strip->rows; r++)
-            tile_multiply_row(tile, p->d, p->rows_a + r * p->d, &p->y, chunk->col + j, strip->cols,
+            tile_multiply_row(tile, p->d, p->rows_a + r * p->d, &w->y, chunk->col + j, strip->cols,
                               w->strip + r * SEARCH_STRIP, norms ? w->yy : NULL);
     } else {
         if (norms)
@@ -134,9 +136,8 @@ static void multiply_strip(const struct search *p, struct worker *w, const struc
     }
     if (!norms)
         return;
-    tile_neg_sq_l2_block(tile, p->isa->pair, p->d, &p->x, batch_row + row, strip->rows, p->xx + row,
-                         &p->y, chunk->col + j, strip->cols, yy, 1.0f, w->strip, SEARCH_STRIP,
-                         w->spare);
+    tile_neg_sq_l2_block(tile, p->isa->pair, p->d, &w->x, row, strip->rows, p->xx + row, &w->y,
+                         chunk->col + j, strip->cols, yy, 1.0f, w->strip, SEARCH_STRIP, w->spare);
 }
 
 /* ---- Screening ------------------------------------------------------------------------------- */
@@ -148,7 +149,7 @@ static bool is_stale(const struct topk_stream *stream)
 }
 
 /* The products of what waits, and of these what reaches the threshold of today. */
-void search_take_passed(const struct search *p, struct worker *w, size_t batch_row, size_t r)
+void search_take_passed(const struct search *p, struct worker *w, size_t r)
 {
     struct passed *passed = &w->passed[r];
     struct candidates *rows = &w->rows;
@@ -157,11 +158,11 @@ void search_take_passed(const struct search *p, struct worker *w, size_t batch_r
     if (passed->count == 0)
         return;
     w->work.scored += passed->count;
-    tile_multiply_listed(p->isa->tile, p->d, p->held + r * p->d, &p->y, passed->columns,
+    tile_multiply_listed(p->isa->tile, p->d, p->held + r * p->d, &w->y, passed->columns,
                          passed->count, scores, norms ? yy : NULL);
     for (size_t i = 0; norms && i < passed->count; i++)
-        tile_neg_sq_l2_block(p->isa->tile, p->isa->pair, p->d, &p->x, batch_row + r, 1, p->xx + r,
-                             &p->y, passed->columns[i], 1, &yy[i], 1.0f, &scores[i], 1, w->spare);
+        tile_neg_sq_l2_block(p->isa->tile, p->isa->pair, p->d, &w->x, r, 1, p->xx + r, &w->y,
+                             passed->columns[i], 1, &yy[i], 1.0f, &scores[i], 1, w->spare);
     for (size_t i = 0; i < passed->count; i++)
         if (scores[i] >= rows->at_least[r])
             search_append(&rows->streams[r], scores[i], passed->columns[i]);
@@ -171,21 +172,20 @@ void search_take_passed(const struct search *p, struct worker *w, size_t batch_r
 }
 
 /* Column j waits for its product with row r. */
-static void pass_column(const struct search *p, struct worker *w, size_t batch_row, size_t r,
-                        size_t j)
+static void pass_column(const struct search *p, struct worker *w, size_t r, size_t j)
 {
     if (w->passed[r].count == SEARCH_STRIP)
-        search_take_passed(p, w, batch_row, r);
+        search_take_passed(p, w, r);
     w->passed[r].columns[w->passed[r].count++] = (uint32_t)j;
 }
 
 /* Looks at the sums of row r with columns [col, col + cols); returns how many pass. What is NaN
  * does. */
-static size_t screen_row(const struct search *p, struct worker *w, size_t batch_row, size_t r,
-                         size_t col, size_t cols)
+static size_t screen_row(const struct search *p, struct worker *w, size_t r, size_t col,
+                         size_t cols)
 {
     const float *sums = w->screened.sums + r * w->screened.ld, *norms = w->screened.norms;
-    const float *x = tile_operand_row(&p->x, batch_row + r);
+    const float *x = tile_operand_row(&w->x, r);
     float *at_least = &w->rows.at_least[r];
     struct screen_line line = {-INFINITY, 0};
     size_t hits = 0;
@@ -198,12 +198,13 @@ static size_t screen_row(const struct search *p, struct worker *w, size_t batch_
         if (!passes)
             continue;
         for (size_t j = first; j < end; j++) {
-            const float *y = tile_operand_row(&p->y, col + j);
             if (!screen_passes(line, sums[j], norms[j]) ||
-                (norms[j] != norms[j] && !screen_unsafe(&p->screen, x, y, *at_least)))
+                (norms[j] != norms[j] &&
+                 !screen_unsafe(&p->screen, x, tile_widened_row(&w->y, col + j, p->d, w->y.window),
+                                *at_least)))
                 continue;
-            tile_fetch_row(y, size_min(p->d, AHEAD_FLOATS));
-            pass_column(p, w, batch_row, r, col + j);
+            tile_fetch_row(&w->y, col + j, size_min(p->d, AHEAD_FLOATS));
+            pass_column(p, w, r, col + j);
             hits++;
         }
         if (!screen_line(&p->screen, r, *at_least, &line))
@@ -212,10 +213,32 @@ static size_t screen_row(const struct search *p, struct worker *w, size_t batch_
     return hits;
 }
 
+/* Sums of all rows with columns [col, col + cols), which are widened some at a time. */
+static void sum_piece(const struct search *p, struct worker *w, size_t rows, size_t col,
+                      size_t cols)
+{
+    const float *x = tile_operand_row(&w->x, 0);
+    if (w->y.narrow == NULL) {
+        screen_sum(&p->screen, x, w->x.ld, rows, tile_operand_row(&w->y, col), w->y.ld, cols,
+                   &w->screened);
+        return;
+    }
+    size_t step = size_min(TILE_MAX_NR, size_max(WIDE_FLOATS / size_max(p->d, 1), 1));
+    for (size_t j = 0; j < cols; j += step) {
+        size_t here = size_min(cols - j, step);
+        for (size_t r = col + j + AHEAD_ROWS; r < size_min(col + j + AHEAD_ROWS + here, w->y.rows);
+             r++)
+            tile_fetch_row(&w->y, r, p->d);
+        struct screen_sums sums = {w->screened.ld, w->screened.sums + j, w->screened.norms + j};
+        tile_widen(&w->y, col + j, here, p->d, w->y.window, 0, 1);
+        screen_sum(&p->screen, x, w->x.ld, rows, w->y.window, p->d, here, &sums);
+    }
+}
+
 /* How many columns from j on the screen has dealt with: none where a row has no threshold, or where
  * many passed lately. Pieces grow: while there are few rows before it, a piece's threshold is low;
  * and a long one comes from memory faster. */
-static size_t screen_piece(const struct search *p, struct worker *w, size_t batch_row, size_t rows,
+static size_t screen_piece(const struct search *p, struct worker *w, size_t rows,
                            const struct chunk *chunk, size_t j)
 {
     struct screen_line line;
@@ -224,7 +247,7 @@ static size_t screen_piece(const struct search *p, struct worker *w, size_t batc
         screens = screens && screen_line(&p->screen, r, w->rows.at_least[r], &line);
     if (!screens) {
         for (size_t r = 0; r < rows; r++)
-            search_take_passed(p, w, batch_row, r); /* in the order of their columns */
+            search_take_passed(p, w, r); /* in the order of their columns */
         w->unscreened -= w->unscreened > 0;
         return 0;
     }
@@ -232,10 +255,9 @@ static size_t screen_piece(const struct search *p, struct worker *w, size_t batc
     size_t cols = size_min(w->piece, chunk->cols - j), hits = 0;
     if (p->filtered) /* what codes are not to look at */
         cols = size_min(cols, (w->unfiltered[0] + 1u) * SEARCH_STRIP);
-    screen_sum(&p->screen, tile_operand_row(&p->x, batch_row), p->x.ld, rows,
-               tile_operand_row(&p->y, chunk->col + j), p->y.ld, cols, &w->screened);
+    sum_piece(p, w, rows, chunk->col + j, cols);
     for (size_t r = 0; r < rows; r++)
-        hits += screen_row(p, w, batch_row, r, chunk->col + j, cols);
+        hits += screen_row(p, w, r, chunk->col + j, cols);
     w->work.ruled_out_by_sums += rows * cols - hits;
     if (hits > rows * cols / SCREENED_FEW) {
         w->unscreened = w->pieces_apart * size_blocks(cols, SEARCH_STRIP);
@@ -250,14 +272,13 @@ static size_t screen_piece(const struct search *p, struct worker *w, size_t batc
 
 /* The hits of the strip before: those whose products across lanes do not rule them out wait for
  * their chains. */
-static void take_hits(const struct search *p, struct worker *w, size_t batch_row,
-                      const struct chunk *chunk)
+static void take_hits(const struct search *p, struct worker *w, const struct chunk *chunk)
 {
     for (size_t h = 0; h < w->hit_count; h++) {
         size_t r = w->hits[h].row, j = w->hits[h].col;
-        if (filter_pair(&p->filter, &chunk->coded, &p->x, batch_row + r, r, &p->y, chunk->col + j,
-                        j, w->rows.at_least[r]))
-            pass_column(p, w, batch_row, r, chunk->col + j);
+        if (filter_pair(&p->filter, &chunk->coded, &w->x, r, &w->y, chunk->col + j, j,
+                        w->rows.at_least[r]))
+            pass_column(p, w, r, chunk->col + j);
         else
             w->work.ruled_out_by_sums++;
     }
@@ -306,7 +327,7 @@ static size_t filter_codes(const struct search *p, struct worker *w, size_t row,
 
 /* Whether codes have dealt with the strip: its rows have thresholds, and few of its scores may
  * reach them. */
-static bool filter_scores(const struct search *p, struct worker *w, size_t batch_row, size_t row,
+static bool filter_scores(const struct search *p, struct worker *w, size_t row,
                           const struct chunk *chunk, size_t j, const struct search_strip *strip)
 {
     size_t block = row / TILE_BLOCK_ROWS, all = strip->rows * strip->cols;
@@ -317,20 +338,19 @@ static bool filter_scores(const struct search *p, struct worker *w, size_t batch
         w->unfiltered[block]--;
     if (filters)
         passed = filter_codes(p, w, row, chunk, j, strip, pairs, &prefixed);
-    take_hits(p, w, batch_row, chunk);
+    take_hits(p, w, chunk);
     if (passed > size_max(all / FILTERED_FEW, FILTERED_FREE)) {
         if (filters)
             w->unfiltered[block] = UNFILTERED_STRIPS;
         for (size_t r = row; r < row + strip->rows; r++)
-            search_take_passed(p, w, batch_row, r); /* in the order of their columns */
+            search_take_passed(p, w, r); /* in the order of their columns */
         return false;
     }
     w->work.ruled_out_by_prefix += all - prefixed;
     w->work.ruled_out_by_codes += prefixed - passed;
     for (; w->hit_count < passed; w->hit_count++) {
         struct codes_pair *pair = &pairs[w->hit_count];
-        tile_fetch_row(tile_operand_row(&p->y, strip->first_col + pair->col),
-                       size_min(p->d, AHEAD_FLOATS));
+        tile_fetch_row(&w->y, strip->first_col + pair->col, size_min(p->d, AHEAD_FLOATS));
         w->hits[w->hit_count] = (struct hit){(uint32_t)row + pair->row, (uint32_t)j + pair->col};
     }
     return true;
@@ -349,7 +369,7 @@ static void pack_part(const struct search *p, struct worker *w, struct chunk *ch
     chunk->packed_cols = cols;
     chunk->first = first;
     chunk->end = first + cols;
-    tile_pack(tile, &p->y, chunk->col + first, cols, p->d, w->packed_b, 0, 1);
+    tile_pack(tile, &w->y, chunk->col + first, cols, p->d, w->packed_b, 0, 1);
     if (p->similarity == MMK_NEG_SQ_L2)
         tile_sum_squares(tile, p->d, w->packed_b, cols, w->yy, 0, 1);
     if (p->filtered)
@@ -357,8 +377,7 @@ static void pack_part(const struct search *p, struct worker *w, struct chunk *ch
     /* The next part, or of the next chunk that is likely to be this worker's. */
     size_t after = chunk->end < chunk->cols ? chunk->end : (size_t)p->threads * p->chunk;
     after = size_min(chunk->col + after, p->y.rows);
-    chunk->next = (struct tile_fetch){p->y.data + after * p->y.ld,
-                                      size_min(p->y.rows - after, p->part) * p->y.ld};
+    chunk->next = tile_fetch_rows(&p->y, after, size_min(p->y.rows - after, p->part));
     chunk->piece = 0;
     chunk->of_pieces = blocks * size_blocks(cols, SEARCH_STRIP);
 }
@@ -375,7 +394,7 @@ static void hold_codes(const struct search *p, struct worker *w, struct chunk *c
         }
         return;
     }
-    coded_make(p->isa, &p->y, chunk->col, chunk->cols, p->d, norms, NULL, &w->made, &w->coding, 0,
+    coded_make(p->isa, &w->y, chunk->col, chunk->cols, p->d, norms, NULL, &w->made, &w->coding, 0,
                1);
     chunk->coded = w->made;
 }
@@ -395,8 +414,8 @@ static void hold_chunk(const struct search *p, struct worker *w, struct chunk *c
         hold_codes(p, w, chunk);
 }
 
-/* Rows [row, row + rows) of X against one chunk. */
-void search_chunk(const struct search *p, struct worker *w, size_t row, size_t rows, size_t col)
+/* A batch of so many rows of X against one chunk. */
+void search_chunk(const struct search *p, struct worker *w, size_t rows, size_t col)
 {
     struct chunk chunk = {.col = col, .cols = size_min(p->y.rows - col, p->chunk), .of_pieces = 1};
     hold_chunk(p, w, &chunk);
@@ -405,17 +424,16 @@ void search_chunk(const struct search *p, struct worker *w, size_t row, size_t r
     size_t blocks = size_blocks(rows, TILE_BLOCK_ROWS);
     for (size_t i = 0; i < rows; i += TILE_BLOCK_ROWS)
         for (size_t j = 0, step; j < chunk.cols; j += step) {
-            if (p->screened && !p->filtered &&
-                (step = screen_piece(p, w, row, rows, &chunk, j)) > 0)
+            if (p->screened && !p->filtered && (step = screen_piece(p, w, rows, &chunk, j)) > 0)
                 continue;
             step = SEARCH_STRIP;
             struct search_strip strip = {size_min(rows - i, TILE_BLOCK_ROWS),
                                          size_min(chunk.cols - j, SEARCH_STRIP), w->strip,
-                                         (uint32_t)(row + i), (uint32_t)(col + j)};
-            if (p->filtered && filter_scores(p, w, row, i, &chunk, j, &strip))
+                                         (uint32_t)i, (uint32_t)(col + j)};
+            if (p->filtered && filter_scores(p, w, i, &chunk, j, &strip))
                 continue;
             if (p->filtered && p->screened) {
-                size_t cols = screen_piece(p, w, row, rows, &chunk, j);
+                size_t cols = screen_piece(p, w, rows, &chunk, j);
                 if (cols > 0) {
                     step = cols;
                     w->unfiltered[0] -= (uint8_t)(size_blocks(cols, SEARCH_STRIP) - 1);
@@ -425,7 +443,7 @@ void search_chunk(const struct search *p, struct worker *w, size_t row, size_t r
             if (j >= chunk.end && !p->unpacked)
                 pack_part(p, w, &chunk, p->screened ? j : 0, blocks);
             struct tile_fetch fetch = tile_fetch_piece(&chunk.next, chunk.piece++, chunk.of_pieces);
-            multiply_strip(p, w, &chunk, row, rows, i, j, &strip, fetch);
+            multiply_strip(p, w, &chunk, rows, i, j, &strip, fetch);
             if (p->row_side.k != 0)
                 filter_rows(p, w, &strip, i);
             for (size_t r = i; search_skips(p) && r < i + strip.rows; r++)
@@ -435,10 +453,10 @@ void search_chunk(const struct search *p, struct worker *w, size_t row, size_t r
                 filter_columns(p, w, &strip, j);
         }
     if (p->filtered)
-        take_hits(p, w, row, &chunk);
+        take_hits(p, w, &chunk);
     for (size_t r = 0; search_skips(p) && r < rows; r++)
         if (w->passed[r].count >= WAITING_FEW) /* a product of one takes as long as of 16 */
-            search_take_passed(p, w, row, r);
+            search_take_passed(p, w, r);
     if (p->col_side.k == 0)
         return;
     const struct side *side = &p->col_side;

@@ -51,6 +51,7 @@ struct passed {
 };
 
 struct worker {
+    struct tile_operand x, y; /* rows of the batch, and all of Y, with a window of its own */
     float *packed_b, *yy, *strip;
     struct passed *passed;       /* of each row that is screened or filtered */
     struct screen_sums screened; /* of a piece of a chunk */
@@ -92,6 +93,7 @@ struct search {
     bool without_codes; /* as the caller wants it */
     bool filtered;      /* few products are made of those that codes let pass */
     struct filter filter;
+    float *wide;       /* X of a batch, if it is not float */
     float *held;       /* X, row by row, as it is multiplied */
     bool finds_origin; /* neg_sq_l2: Y's own, */
     float *origin;     /* which stands here */
@@ -115,10 +117,10 @@ static inline bool search_skips(const struct search *p)
 /* Forgets all candidates of `count` rows or columns. */
 void candidates_reset(struct candidates *c, const struct side *side, size_t count);
 
-/* Rows [row, row + rows) of X, a batch, against the chunk of Y that begins at column col. */
-void search_chunk(const struct search *p, struct worker *w, size_t row, size_t rows, size_t col);
+/* The worker's batch of so many rows of X against the chunk of Y that begins at column col. */
+void search_chunk(const struct search *p, struct worker *w, size_t rows, size_t col);
 
-/* The products of the columns that wait for row r of the batch that begins at batch_row. */
-void search_take_passed(const struct search *p, struct worker *w, size_t batch_row, size_t r);
+/* The products of the columns that wait for row r of the batch. */
+void search_take_passed(const struct search *p, struct worker *w, size_t r);
 
 #endif

@@ -44,10 +44,18 @@ size_t tile_packed_floats(size_t rows, size_t d)
     return tile_panel_floats(more, columns);
 }
 
-static const float *operand_row(const struct tile_operand *operand, size_t r, size_t *source)
+static size_t source_of(const struct tile_operand *operand, size_t r)
 {
-    *source = operand->pick != NULL ? operand->pick[r] : r;
-    return tile_operand_row(operand, *source);
+    return operand->pick != NULL ? operand->pick[r] : r;
+}
+
+/* Row r, which is widened to row `slot` of the window if it is not float. */
+static const float *operand_row(const struct tile_operand *operand, size_t r, size_t d, size_t slot,
+                                size_t *source)
+{
+    *source = source_of(operand, r);
+    return tile_widened_row(operand, *source, d,
+                            operand->narrow != NULL ? operand->window + slot * d : NULL);
 }
 
 static struct row_scale operand_scale(const struct tile_operand *operand, size_t d,
@@ -58,13 +66,20 @@ static struct row_scale operand_scale(const struct tile_operand *operand, size_t
     return operand->scale != NULL ? operand->scale[source] : (struct row_scale){1, 1};
 }
 
+void tile_widen(const struct tile_operand *operand, size_t row, size_t rows, size_t d, float *wide,
+                size_t worker, size_t workers)
+{
+    for (size_t r = worker; r < rows; r += workers)
+        operand->widen(d, operand->narrow + (row + r) * operand->ld, wide + r * d);
+}
+
 void tile_find_origin(const struct tile_ops *ops, const struct tile_operand *operand, size_t rows,
                       size_t d, float *origin)
 {
     const float *row[TILE_ORIGIN_ROWS];
     for (size_t i = 0; rows > 0 && i < TILE_ORIGIN_ROWS; i++)
-        row[i] =
-            tile_operand_row(operand, i * size_min(rows, TILE_ORIGIN_AMONG) / TILE_ORIGIN_ROWS);
+        row[i] = tile_widened_row(operand, i * size_min(rows, TILE_ORIGIN_AMONG) / TILE_ORIGIN_ROWS,
+                                  d, operand->narrow != NULL ? operand->window + i * d : NULL);
     if (rows > 0)
         ops->median(d, row, origin);
     else
@@ -92,8 +107,8 @@ void tile_pack(const struct tile_ops *ops, const struct tile_operand *operand, s
         for (size_t r = 0; r < rows; r++) {
             size_t source, next = first + r0 + r + workers * width;
             if (fetches && next < operand->rows)
-                tile_fetch_row(operand_row(operand, next, &source), d);
-            row[r] = operand_row(operand, first + r0 + r, &source);
+                tile_fetch_row(operand, source_of(operand, next), d);
+            row[r] = operand_row(operand, first + r0 + r, d, r, &source);
             scale[r] = operand_scale(operand, d, row[r], source);
         }
         for (size_t k = 0; k < d; k += chunk) {
@@ -113,10 +128,10 @@ void tile_pack_columns(const struct tile_ops *ops, const struct tile_operand *op
     size_t stride = tile_column_rows(count) * ops->nr;
     bool far = count * d > NEAR_FLOATS;
     for (size_t r = worker; r < count; r += workers) {
-        size_t source;
-        const float *row = operand_row(operand, first + r, &source);
-        if (far)
-            tile_fetch_row(row + workers * operand->ld, d);
+        size_t source, next = first + r + workers;
+        const float *row = operand_row(operand, first + r, d, 0, &source);
+        if (far && next < operand->rows)
+            tile_fetch_row(operand, source_of(operand, next), d);
         ops->copy_columns(d, row, operand->origin, operand_scale(operand, d, row, source),
                           operand->factor, packed + r * ops->nr, stride);
     }
@@ -196,7 +211,7 @@ static void set_unpacked(struct unpacked_rows *rows, size_t i, const struct tile
                          size_t d, size_t r)
 {
     size_t source;
-    rows->row[i] = operand_row(b, r, &source);
+    rows->row[i] = operand_row(b, r, d, i, &source);
     if (is_scaled(b))
         rows->scale[i] = operand_scale(b, d, rows->row[i], source);
 }
@@ -206,9 +221,9 @@ void tile_multiply_row(const struct tile_ops *ops, size_t d, const float *a,
                        float *squares)
 {
     struct unpacked_rows rows;
-    size_t source, step = count * b->ld + 1;
-    const float *ahead =
-        operand_row(b, col, &source) + size_blocks(AHEAD_FLOATS, step) * (step - 1);
+    size_t step = count * b->ld + 1, floats = size_blocks(AHEAD_FLOATS, step) * (step - 1);
+    const float *ahead = tile_fetch_rows(b, source_of(b, col), 0).at;
+    ahead += b->narrow != NULL ? floats / 2 : floats;
     for (size_t r = 0; r < count; r++)
         set_unpacked(&rows, r, b, d, col + r);
     ops->row_product(count, d, a, rows.row, b->origin, is_scaled(b) ? rows.scale : NULL, c, squares,
@@ -230,7 +245,7 @@ void tile_hold_row(const struct tile_ops *ops, size_t d, const struct tile_opera
                    float *out, float *square)
 {
     size_t source;
-    const float *row = operand_row(a, r, &source);
+    const float *row = operand_row(a, r, d, 0, &source);
     if (a->normalize != NULL)
         a->normalize->scale_row(d, row, a->normalize->row_scale(d, row), out);
     else
@@ -264,8 +279,8 @@ void tile_row_squares(const struct tile_ops *ops, const struct tile_operand *ope
     for (size_t r = worker * ops->nr; r < count; r += workers * ops->nr) {
         float unused[TILE_MAX_NR], sum[TILE_MAX_NR];
         size_t source, present = size_min(count - r, ops->nr);
-        tile_multiply_row(ops, d, operand_row(operand, first + r, &source), operand, first + r,
-                          present, unused, sum);
+        tile_multiply_row(ops, d, operand_row(operand, first + r, d, 0, &source), operand,
+                          first + r, present, unused, sum);
         memcpy(sums + r, sum, present * sizeof *sum);
     }
 }
@@ -275,7 +290,7 @@ void tile_row_scales(const struct pair_ops *pair, const struct tile_operand *ope
 {
     for (size_t r = worker; r < operand->rows; r += workers) {
         size_t source;
-        const float *row = operand_row(operand, r, &source);
+        const float *row = operand_row(operand, r, d, 0, &source);
         scale[r] = pair->row_scale(d, row);
     }
 }
@@ -299,8 +314,7 @@ static const float *single_row(const struct tile_ops *ops, const struct tile_ope
                                size_t r, size_t d, float *spare)
 {
     if (operand->packed == NULL) {
-        size_t source;
-        const float *row = operand_row(operand, r, &source);
+        const float *row = tile_widened_row(operand, source_of(operand, r), d, spare);
         if (operand->origin == NULL)
             return row;
         tile_subtract_origin(d, row, operand->origin, spare);

@@ -21,6 +21,7 @@
 #define MMK_TILE_H
 
 #include "../call/size.h"
+#include "../half/half.h"
 #include "../pair/pair.h"
 
 #include <stdbool.h>
@@ -154,7 +155,10 @@ extern const struct tile_ops tile_ops_neon;
 struct tile_operand {
     const float *data;
     size_t ld, rows;
-    const float *further; /* rows from `split` on stand here; NULL: all in data */
+    const uint16_t *narrow; /* rows of 16-bit floats in place of data; NULL: not */
+    half_widen *widen;      /* which makes rows of float of them, */
+    float *window;          /* here: the worker's own TILE_MAX_NR of them */
+    const float *further;   /* rows from `split` on stand here; NULL: all in data */
     size_t ldfurther, split;
     const float *origin;              /* d floats, subtracted from every row first; NULL: none */
     const struct row_scale *scale;    /* one a row, or NULL */
@@ -164,7 +168,7 @@ struct tile_operand {
     const float *packed;              /* as B, all rows; only where data is NULL */
 };
 
-/* Row r of the data (not of what pick picks). */
+/* Row r of the data, which must be floats (not of what pick picks). */
 static inline const float *tile_operand_row(const struct tile_operand *operand, size_t r)
 {
     if (operand->further != NULL && r >= operand->split)
@@ -172,12 +176,72 @@ static inline const float *tile_operand_row(const struct tile_operand *operand, 
     return operand->data + r * operand->ld;
 }
 
-/* Fetches a row that will be needed next: streams of rows, several at once, are not seen by the
- * machine itself. */
-static inline void tile_fetch_row(const float *row, size_t d)
+/* Row r of the data, or what it widens to, d floats at `to`. */
+static inline const float *tile_widened_row(const struct tile_operand *operand, size_t r, size_t d,
+                                            float *to)
 {
-    for (size_t k = 0; k < d; k += TILE_LINE)
+    if (operand->narrow == NULL)
+        return tile_operand_row(operand, r);
+    operand->widen(d, operand->narrow + r * operand->ld, to);
+    return to;
+}
+
+/* What windows of so many workers take. */
+static inline size_t tile_window_rows(const struct tile_operand *operand, size_t workers)
+{
+    return operand->narrow != NULL ? workers * TILE_MAX_NR : 0;
+}
+
+/* The operand with this worker's part of the windows. */
+static inline struct tile_operand tile_operand_for(const struct tile_operand *operand,
+                                                   size_t worker, size_t d)
+{
+    struct tile_operand own = *operand;
+    if (own.narrow != NULL)
+        own.window += worker * TILE_MAX_NR * d;
+    return own;
+}
+
+/* Rows [row, row + rows) as an operand of floats: those of `wide` if they are narrow. */
+static inline struct tile_operand tile_rows_from(const struct tile_operand *operand, size_t row,
+                                                 size_t rows, const float *wide, size_t d)
+{
+    struct tile_operand from = *operand;
+    from.rows = rows;
+    if (operand->narrow != NULL) {
+        from.data = wide;
+        from.ld = d;
+        from.narrow = NULL;
+    } else {
+        from.data += row * operand->ld;
+    }
+    return from;
+}
+
+/* Where row r begins, to be fetched. */
+static inline const char *tile_row_bytes(const struct tile_operand *operand, size_t r)
+{
+    return operand->narrow != NULL ? (const char *)(operand->narrow + r * operand->ld)
+                                   : (const char *)tile_operand_row(operand, r);
+}
+
+/* Fetches d elements of a row that will be needed next: streams of rows, several at once, are not
+ * seen by the machine itself. */
+static inline void tile_fetch_row(const struct tile_operand *operand, size_t r, size_t d)
+{
+    const char *row = tile_row_bytes(operand, r);
+    size_t bytes = d * (operand->narrow != NULL ? sizeof(uint16_t) : sizeof(float));
+    for (size_t k = 0; k < bytes; k += TILE_LINE * sizeof(float))
         __builtin_prefetch(row + k);
+}
+
+/* Rows [first, first + count) of Y as a stretch to be fetched. */
+static inline struct tile_fetch tile_fetch_rows(const struct tile_operand *operand, size_t first,
+                                                size_t count)
+{
+    size_t elements = count * operand->ld;
+    return (struct tile_fetch){(const float *)tile_row_bytes(operand, first),
+                               operand->narrow != NULL ? elements / 2 : elements};
 }
 
 /* Up to this depth a panel of nr rows (96 KB) and a block of A (252 KB) share the L2; cutting
@@ -194,6 +258,10 @@ size_t tile_packed_floats(size_t rows, size_t d);
 
 /* The same where they are packed. */
 size_t tile_panel_floats(size_t rows, size_t d);
+
+/* wide, rows x d, gets rows [row, row + rows) of narrow ones: those that are this worker's. */
+void tile_widen(const struct tile_operand *operand, size_t row, size_t rows, size_t d, float *wide,
+                size_t worker, size_t workers);
 
 /* The default origin of an operand whose first `rows` rows count. It is no work to be shared: some
  * 0.2 us at d = 512, beside the reading of the rows. */

@@ -8,6 +8,7 @@
 #include "../../kernels/int8/int8.h"
 #include "../../kernels/isa/decode.h"
 #include "../../kernels/int8/int8.h"
+#include "../../kernels/half/half.h"
 #include "../../kernels/int8/quantize.h"
 #include "../../kernels/isa/isa.h"
 #include "../../kernels/isa/machine.h"
@@ -484,7 +485,7 @@ struct table {
     size_t words;
 };
 
-enum { TABLES = 11, ROWS_MAX = 2 * MMK_ISA_COUNT };
+enum { TABLES = 12, ROWS_MAX = 2 * MMK_ISA_COUNT };
 
 static_assert(sizeof(struct isa_row) ==
                   offsetof(struct isa_row, isa) + sizeof(uintptr_t) * (1 + TABLES + 2),
@@ -512,6 +513,7 @@ static void list_tables(const struct isa_row *row, struct table table[TABLES])
         {"int8", (const void *)row->int8, sizeof *row->int8},
         {"tile8", (const void *)row->tile8, sizeof *row->tile8},
         {"quantize", (const void *)row->quantize, sizeof *row->quantize},
+        {"half", (const void *)row->half, sizeof *row->half},
         {"codes", (const void *)row->codes, row->codes ? sizeof *row->codes : 0},
     };
     static_assert(sizeof all / sizeof all[0] == TABLES, "every table once");
