@@ -21,10 +21,10 @@
  *             all in the children, and theirs, of a process that had threads when it forked: OpenMP
  *             would wait for those. All are reentrant; mmk_isa_use() is the only global state.
  *   state     of floating point: the caller's does not matter and is left as it was, flags too. But
- *             mmk_similarity_pair and _query, and those of int8, a few ns long, work in it and want
- *             the default: to nearest, with denormals, no traps. Otherwise bits differ; where
- *             denormals count as 0, a row of them has cosine NaN; any input may trap. NaN stays the
- *             one NaN.
+ *             mmk_similarity_pair and _query, and those of f16 and int8, a few ns long, work in it
+ *             and want the default: to nearest, with denormals, no traps. Otherwise bits differ;
+ *             where denormals count as 0, a row of them has cosine NaN; any input may trap. NaN
+ *             stays the one NaN.
  */
 #ifndef MMK_H
 #define MMK_H
@@ -213,6 +213,16 @@ MMK_API enum mmk_status mmk_similarity_query(enum mmk_similarity similarity, con
                                              const struct mmk_matrix *y, const float *squared_norms,
                                              float *result);
 
+/* The same of f16: the bits of the two above for the same rows as floats, which f16 goes to exactly,
+ * its denormal numbers, too. Y is of MMK_F16, and squared_norms are what mmk_squared_norms gave for
+ * it. Y is read once, 2 n d bytes. Memory: none. */
+MMK_API enum mmk_status mmk_similarity_pair_f16(enum mmk_similarity similarity, size_t d,
+                                                const uint16_t *x, const uint16_t *y,
+                                                float *result);
+MMK_API enum mmk_status mmk_similarity_query_f16(enum mmk_similarity similarity, const uint16_t *x,
+                                                 const struct mmk_matrix *y,
+                                                 const float *squared_norms, float *result);
+
 /* result[i] = sim(x_i, y_i) for m pairs of rows, m floats: the bits of mmk_similarity_pair. Y is
  * m x d, too, else MMK_ERR_SHAPE; X and Y may be the same matrix. An origin is MMK_ERR_CONFLICT.
  * Memory: none but for new threads. Both are read once, in order, 8 m d bytes: beyond the caches
@@ -222,7 +232,8 @@ MMK_API enum mmk_status mmk_similarity_rows(enum mmk_similarity similarity,
                                             float *result, const struct mmk_options *options);
 
 /* out[j] = |y_j|^2, n floats, summed as mmk_similarity_query sums it. Squares under- and overflow
- * as they do in float (0, Inf); the query knows such rows by it and scales them. */
+ * as they do in float (0, Inf); the query knows such rows by it and scales them. Y may be of
+ * MMK_F16: the bits for the same rows as floats. */
 MMK_API enum mmk_status mmk_squared_norms(const struct mmk_matrix *y, float *out);
 
 /* result_ij = sim(x_i, y_j), m x n. Every element is one chain of fused multiply-adds over k = 0 ..
@@ -245,7 +256,8 @@ MMK_API enum mmk_status mmk_similarity_matrix(enum mmk_similarity similarity,
                                               const struct mmk_options *options);
 
 /* out_i = x_i / |x_i|, m x d; a zero row stays zero, a row with NaN or Inf becomes all NaN. out may
- * be X itself, with the same leading dimension. */
+ * be X itself, with the same leading dimension. X may be of MMK_F16 or MMK_BF16, too: the bits for
+ * the same rows as floats. */
 MMK_API enum mmk_status mmk_normalize_rows(const struct mmk_matrix *x,
                                            const struct mmk_matrix_out *out);
 

@@ -27,6 +27,11 @@ extern const struct kernel kernel_dot_pair_i8, kernel_scaled_dot_pair_i8, kernel
 extern const struct kernel kernel_neg_sq_l2_pair_i8;
 extern const struct kernel kernel_dot_query_i8, kernel_scaled_dot_query_i8, kernel_cosine_query_i8;
 extern const struct kernel kernel_neg_sq_l2_query_i8;
+extern const struct kernel kernel_dot_pair_f16, kernel_cosine_pair_f16, kernel_neg_sq_l2_pair_f16;
+extern const struct kernel kernel_dot_query_f16, kernel_cosine_query_f16;
+extern const struct kernel kernel_cosine_query_norms_f16, kernel_neg_sq_l2_query_f16;
+extern const struct kernel kernel_squared_norms_f16, kernel_normalize_rows_f16;
+extern const struct kernel kernel_normalize_rows_bf16;
 extern const struct kernel kernel_infonce_forward, kernel_infonce_backward;
 extern const struct kernel kernel_infonce_forward_backward;
 extern const struct kernel kernel_infonce_negatives_forward_backward;

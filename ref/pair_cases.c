@@ -66,11 +66,7 @@ static void rows_oracle(struct trial *t)
     }
 }
 
-/* ---- normalize_rows --------------------------------------------------------------------------
- *
- * An element is one rounded product with an inverse norm, which errs by half of the sum of squares'
- * (c + 7) u and two roundings.
- */
+/* ---- normalize_rows -------------------------------------------------------------------------- */
 
 static void normalize_layout(struct trial *t)
 {
@@ -85,18 +81,7 @@ static enum mmk_status normalize_call(struct trial *t)
 
 static void normalize_oracle(struct trial *t)
 {
-    size_t m = t->shape.m, d = t->shape.d;
-    double *expected = t->buffer[1].expected, *bound = t->buffer[1].bound;
-    double *x = ref_doubles(m * d);
-    ref_from_float(m, d, t->buffer[0].data, t->buffer[0].ld, x);
-    similarity_ref_normalize(m, d, x, expected, NULL);
-    for (size_t e = 0; e < m * d; e++) {
-        double relative = (bound_lanes(d) / 2 + 4) * BOUND_U;
-        bound[e] = isfinite(expected[e]) && expected[e] != 0
-                       ? relative * fabs(expected[e]) + 2 * BOUND_UNDERFLOW
-                       : 0;
-    }
-    free(x);
+    oracle_normalized(t->shape.m, t->shape.d, t->buffer[0].data, t->buffer[0].ld, &t->buffer[1]);
 }
 
 /* ---- Costs and shapes ------------------------------------------------------------------------ */

@@ -14,6 +14,9 @@
  * after the square root, and there are two; then four roundings: product or second square root,
  * square root, division, one to spare. Scaling by a power of two is exact.
  *
+ * Rows that are normalised: an element is one rounded product with an inverse norm, which errs by
+ * half of the sum of squares' (c + 7) u and two roundings.
+ *
  * Matrix, one chain of d (bound_chain):
  *
  *     dot          chain u sum|x_k y_k|
@@ -62,6 +65,20 @@ double bound_pair(enum mmk_similarity similarity, enum fill fill, size_t d, cons
     /* unscaled norms are 2^-30 at least, and scaled rows have an element of 2^-23 at least */
     return bound_lanes(d) * BOUND_U * magnitude / norms +
            (bound_lanes(d) + 4) * BOUND_U * fabs(expected) + underflow * 0x1p60;
+}
+
+void oracle_normalized(size_t m, size_t d, const float *x, size_t ldx, const struct buffer *out)
+{
+    double *rows = ref_doubles(m * d);
+    ref_from_float(m, d, x, ldx, rows);
+    similarity_ref_normalize(m, d, rows, out->expected, NULL);
+    for (size_t e = 0; e < m * d; e++) {
+        double relative = (bound_lanes(d) / 2 + 4) * BOUND_U, expected = out->expected[e];
+        out->bound[e] = isfinite(expected) && expected != 0
+                            ? relative * fabs(expected) + 2 * BOUND_UNDERFLOW
+                            : 0;
+    }
+    free(rows);
 }
 
 double bound_similarity(enum mmk_similarity similarity, size_t d, double expected, double magnitude,

@@ -10,6 +10,9 @@
 double bound_pair(enum mmk_similarity similarity, enum fill fill, size_t d, const float *x,
                   const float *y, double expected);
 
+/* Expected and bound of rows that are normalised. */
+void oracle_normalized(size_t m, size_t d, const float *x, size_t ldx, const struct buffer *out);
+
 /* Bound of an element of the similarity matrix. magnitude = sum_k |x_k y_k| of the rows
  * that are multiplied; squares = |x|^2 + |y|^2 of these, read for neg_sq_l2 only. */
 double bound_similarity(enum mmk_similarity similarity, size_t d, double expected, double magnitude,

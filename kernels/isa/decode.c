@@ -53,8 +53,8 @@ unsigned isa_decode(const struct isa_leaves *leaves)
         return set;
     uint32_t ebx7 = leaves->leaf7_0[CPUID_EBX], ecx7 = leaves->leaf7_0[CPUID_ECX];
     uint32_t eax71 = leaves->leaf7_0[CPUID_EAX] >= 1 ? leaves->leaf7_1[CPUID_EAX] : 0;
-    if (!bit(ebx7, LEAF7_EBX_AVX2) || !bit(ecx1, LEAF1_ECX_FMA))
-        return set;
+    if (!bit(ebx7, LEAF7_EBX_AVX2) || !bit(ecx1, LEAF1_ECX_FMA) || !bit(ecx1, LEAF1_ECX_F16C))
+        return set; /* a CPU with AVX2 has the others, unless they were taken from a guest */
     set |= ISA_BIT_AVX2;
     if (bit(eax71, LEAF7_1_EAX_AVX_VNNI))
         set |= ISA_BIT_AVX_VNNI;

@@ -24,6 +24,8 @@
 struct tile_ops;
 struct pair_ops;
 struct query_ops;
+struct pair_f16_ops;
+struct query_f16_ops;
 struct infonce_ops;
 struct topk_ops;
 struct exp_ops;
@@ -40,6 +42,8 @@ struct isa_row {
     const struct tile_ops *tile;
     const struct pair_ops *pair;
     const struct query_ops *query;
+    const struct pair_f16_ops *pair_f16;
+    const struct query_f16_ops *query_f16;
     const struct infonce_ops *infonce;
     const struct topk_ops *topk;
     const struct exp_ops *exp;

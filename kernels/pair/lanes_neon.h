@@ -14,20 +14,26 @@
 #ifndef MMK_PAIR_LANES_NEON_H
 #define MMK_PAIR_LANES_NEON_H
 
-#include "pair.h"
+#include "element.h"
 #include "norm.h"
+#include "pair.h"
 
 #include "../simd/neon.h"
 
+#define pair_load(p) _Generic((p), const float * : vld1q_f32, const uint16_t * : simd_load_f16)(p)
+#define pair_load_first(p, first)                                                                  \
+    _Generic((p), const float * : simd_load_first, const uint16_t * : simd_load_first_f16)(p, first)
+
 /* The last elements of a row of x and of y, with zeros up to a whole block. */
 struct pair_tail {
-    float x[SIMD_LANES], y[SIMD_LANES];
+    pair_x x[SIMD_LANES];
+    pair_y y[SIMD_LANES];
 };
 
 /* Returns the number of blocks, tail included. Done before the loop over the blocks: a call within
  * it would make gcc keep sums on the stack. */
-static inline size_t pair_fill_tail_neon(struct pair_tail *tail, size_t d, const float *x,
-                                         const float *y)
+static inline size_t pair_fill_tail_neon(struct pair_tail *tail, size_t d, const pair_x *x,
+                                         const pair_y *y)
 {
     size_t whole = d / SIMD_LANES;
     size_t rest = d % SIMD_LANES;
@@ -46,7 +52,7 @@ static inline float32x4_t pair_fold_passes_neon(const float32x4_t a[4], const fl
 }
 
 /* x.y */
-static float32x4_t pair_dot_row_neon(size_t d, const float *x, const float *y)
+static float32x4_t pair_dot_row_neon(size_t d, const pair_x *x, const pair_y *y)
 {
     float32x4_t s0 = vdupq_n_f32(0.0f);
     float32x4_t s1 = vdupq_n_f32(0.0f);
@@ -72,22 +78,22 @@ static float32x4_t pair_dot_row_neon(size_t d, const float *x, const float *y)
             x = tail.x;
             y = tail.y;
         }
-        s0 = vfmaq_f32(s0, vld1q_f32(x), vld1q_f32(y));
-        s1 = vfmaq_f32(s1, vld1q_f32(x + 4), vld1q_f32(y + 4));
-        s2 = vfmaq_f32(s2, vld1q_f32(x + 8), vld1q_f32(y + 8));
-        s3 = vfmaq_f32(s3, vld1q_f32(x + 12), vld1q_f32(y + 12));
-        s4 = vfmaq_f32(s4, vld1q_f32(x + 16), vld1q_f32(y + 16));
-        s5 = vfmaq_f32(s5, vld1q_f32(x + 20), vld1q_f32(y + 20));
-        s6 = vfmaq_f32(s6, vld1q_f32(x + 24), vld1q_f32(y + 24));
-        s7 = vfmaq_f32(s7, vld1q_f32(x + 28), vld1q_f32(y + 28));
-        s8 = vfmaq_f32(s8, vld1q_f32(x + 32), vld1q_f32(y + 32));
-        s9 = vfmaq_f32(s9, vld1q_f32(x + 36), vld1q_f32(y + 36));
-        s10 = vfmaq_f32(s10, vld1q_f32(x + 40), vld1q_f32(y + 40));
-        s11 = vfmaq_f32(s11, vld1q_f32(x + 44), vld1q_f32(y + 44));
-        s12 = vfmaq_f32(s12, vld1q_f32(x + 48), vld1q_f32(y + 48));
-        s13 = vfmaq_f32(s13, vld1q_f32(x + 52), vld1q_f32(y + 52));
-        s14 = vfmaq_f32(s14, vld1q_f32(x + 56), vld1q_f32(y + 56));
-        s15 = vfmaq_f32(s15, vld1q_f32(x + 60), vld1q_f32(y + 60));
+        s0 = vfmaq_f32(s0, pair_load(x), pair_load(y));
+        s1 = vfmaq_f32(s1, pair_load(x + 4), pair_load(y + 4));
+        s2 = vfmaq_f32(s2, pair_load(x + 8), pair_load(y + 8));
+        s3 = vfmaq_f32(s3, pair_load(x + 12), pair_load(y + 12));
+        s4 = vfmaq_f32(s4, pair_load(x + 16), pair_load(y + 16));
+        s5 = vfmaq_f32(s5, pair_load(x + 20), pair_load(y + 20));
+        s6 = vfmaq_f32(s6, pair_load(x + 24), pair_load(y + 24));
+        s7 = vfmaq_f32(s7, pair_load(x + 28), pair_load(y + 28));
+        s8 = vfmaq_f32(s8, pair_load(x + 32), pair_load(y + 32));
+        s9 = vfmaq_f32(s9, pair_load(x + 36), pair_load(y + 36));
+        s10 = vfmaq_f32(s10, pair_load(x + 40), pair_load(y + 40));
+        s11 = vfmaq_f32(s11, pair_load(x + 44), pair_load(y + 44));
+        s12 = vfmaq_f32(s12, pair_load(x + 48), pair_load(y + 48));
+        s13 = vfmaq_f32(s13, pair_load(x + 52), pair_load(y + 52));
+        s14 = vfmaq_f32(s14, pair_load(x + 56), pair_load(y + 56));
+        s15 = vfmaq_f32(s15, pair_load(x + 60), pair_load(y + 60));
     }
     return simd_fold32x4(vaddq_f32(s0, s8), vaddq_f32(s1, s9), vaddq_f32(s2, s10),
                          vaddq_f32(s3, s11), vaddq_f32(s4, s12), vaddq_f32(s5, s13),
@@ -95,7 +101,7 @@ static float32x4_t pair_dot_row_neon(size_t d, const float *x, const float *y)
 }
 
 /* |x - y|^2 */
-static float32x4_t pair_sq_l2_row_neon(size_t d, const float *x, const float *y)
+static float32x4_t pair_sq_l2_row_neon(size_t d, const pair_x *x, const pair_y *y)
 {
     float32x4_t s0 = vdupq_n_f32(0.0f);
     float32x4_t s1 = vdupq_n_f32(0.0f);
@@ -121,37 +127,37 @@ static float32x4_t pair_sq_l2_row_neon(size_t d, const float *x, const float *y)
             x = tail.x;
             y = tail.y;
         }
-        float32x4_t d0 = vsubq_f32(vld1q_f32(x), vld1q_f32(y));
+        float32x4_t d0 = vsubq_f32(pair_load(x), pair_load(y));
         s0 = vfmaq_f32(s0, d0, d0);
-        float32x4_t d1 = vsubq_f32(vld1q_f32(x + 4), vld1q_f32(y + 4));
+        float32x4_t d1 = vsubq_f32(pair_load(x + 4), pair_load(y + 4));
         s1 = vfmaq_f32(s1, d1, d1);
-        float32x4_t d2 = vsubq_f32(vld1q_f32(x + 8), vld1q_f32(y + 8));
+        float32x4_t d2 = vsubq_f32(pair_load(x + 8), pair_load(y + 8));
         s2 = vfmaq_f32(s2, d2, d2);
-        float32x4_t d3 = vsubq_f32(vld1q_f32(x + 12), vld1q_f32(y + 12));
+        float32x4_t d3 = vsubq_f32(pair_load(x + 12), pair_load(y + 12));
         s3 = vfmaq_f32(s3, d3, d3);
-        float32x4_t d4 = vsubq_f32(vld1q_f32(x + 16), vld1q_f32(y + 16));
+        float32x4_t d4 = vsubq_f32(pair_load(x + 16), pair_load(y + 16));
         s4 = vfmaq_f32(s4, d4, d4);
-        float32x4_t d5 = vsubq_f32(vld1q_f32(x + 20), vld1q_f32(y + 20));
+        float32x4_t d5 = vsubq_f32(pair_load(x + 20), pair_load(y + 20));
         s5 = vfmaq_f32(s5, d5, d5);
-        float32x4_t d6 = vsubq_f32(vld1q_f32(x + 24), vld1q_f32(y + 24));
+        float32x4_t d6 = vsubq_f32(pair_load(x + 24), pair_load(y + 24));
         s6 = vfmaq_f32(s6, d6, d6);
-        float32x4_t d7 = vsubq_f32(vld1q_f32(x + 28), vld1q_f32(y + 28));
+        float32x4_t d7 = vsubq_f32(pair_load(x + 28), pair_load(y + 28));
         s7 = vfmaq_f32(s7, d7, d7);
-        float32x4_t d8 = vsubq_f32(vld1q_f32(x + 32), vld1q_f32(y + 32));
+        float32x4_t d8 = vsubq_f32(pair_load(x + 32), pair_load(y + 32));
         s8 = vfmaq_f32(s8, d8, d8);
-        float32x4_t d9 = vsubq_f32(vld1q_f32(x + 36), vld1q_f32(y + 36));
+        float32x4_t d9 = vsubq_f32(pair_load(x + 36), pair_load(y + 36));
         s9 = vfmaq_f32(s9, d9, d9);
-        float32x4_t d10 = vsubq_f32(vld1q_f32(x + 40), vld1q_f32(y + 40));
+        float32x4_t d10 = vsubq_f32(pair_load(x + 40), pair_load(y + 40));
         s10 = vfmaq_f32(s10, d10, d10);
-        float32x4_t d11 = vsubq_f32(vld1q_f32(x + 44), vld1q_f32(y + 44));
+        float32x4_t d11 = vsubq_f32(pair_load(x + 44), pair_load(y + 44));
         s11 = vfmaq_f32(s11, d11, d11);
-        float32x4_t d12 = vsubq_f32(vld1q_f32(x + 48), vld1q_f32(y + 48));
+        float32x4_t d12 = vsubq_f32(pair_load(x + 48), pair_load(y + 48));
         s12 = vfmaq_f32(s12, d12, d12);
-        float32x4_t d13 = vsubq_f32(vld1q_f32(x + 52), vld1q_f32(y + 52));
+        float32x4_t d13 = vsubq_f32(pair_load(x + 52), pair_load(y + 52));
         s13 = vfmaq_f32(s13, d13, d13);
-        float32x4_t d14 = vsubq_f32(vld1q_f32(x + 56), vld1q_f32(y + 56));
+        float32x4_t d14 = vsubq_f32(pair_load(x + 56), pair_load(y + 56));
         s14 = vfmaq_f32(s14, d14, d14);
-        float32x4_t d15 = vsubq_f32(vld1q_f32(x + 60), vld1q_f32(y + 60));
+        float32x4_t d15 = vsubq_f32(pair_load(x + 60), pair_load(y + 60));
         s15 = vfmaq_f32(s15, d15, d15);
     }
     return simd_fold32x4(vaddq_f32(s0, s8), vaddq_f32(s1, s9), vaddq_f32(s2, s10),
@@ -159,10 +165,12 @@ static float32x4_t pair_sq_l2_row_neon(size_t d, const float *x, const float *y)
                          vaddq_f32(s6, s14), vaddq_f32(s7, s15));
 }
 
+#ifndef QUERY_OF_F16
+
 /* ---- Rows that must be scaled ---------------------------------------------------------------- */
 
 /* sum (x_k px)(y_k py) */
-static float32x4_t pair_scaled_dot_row_neon(size_t d, const float *x, const float *y, float px,
+static float32x4_t pair_scaled_dot_row_neon(size_t d, const pair_x *x, const pair_y *y, float px,
                                             float py)
 {
     float32x4_t s0 = vdupq_n_f32(0.0f);
@@ -189,54 +197,54 @@ static float32x4_t pair_scaled_dot_row_neon(size_t d, const float *x, const floa
             x = tail.x;
             y = tail.y;
         }
-        s0 = vfmaq_f32(s0, vmulq_n_f32(vld1q_f32(x), px), vmulq_n_f32(vld1q_f32(y), py));
-        s1 = vfmaq_f32(s1, vmulq_n_f32(vld1q_f32(x + 4), px), vmulq_n_f32(vld1q_f32(y + 4), py));
-        s2 = vfmaq_f32(s2, vmulq_n_f32(vld1q_f32(x + 8), px), vmulq_n_f32(vld1q_f32(y + 8), py));
-        s3 = vfmaq_f32(s3, vmulq_n_f32(vld1q_f32(x + 12), px), vmulq_n_f32(vld1q_f32(y + 12), py));
-        s4 = vfmaq_f32(s4, vmulq_n_f32(vld1q_f32(x + 16), px), vmulq_n_f32(vld1q_f32(y + 16), py));
-        s5 = vfmaq_f32(s5, vmulq_n_f32(vld1q_f32(x + 20), px), vmulq_n_f32(vld1q_f32(y + 20), py));
-        s6 = vfmaq_f32(s6, vmulq_n_f32(vld1q_f32(x + 24), px), vmulq_n_f32(vld1q_f32(y + 24), py));
-        s7 = vfmaq_f32(s7, vmulq_n_f32(vld1q_f32(x + 28), px), vmulq_n_f32(vld1q_f32(y + 28), py));
-        s8 = vfmaq_f32(s8, vmulq_n_f32(vld1q_f32(x + 32), px), vmulq_n_f32(vld1q_f32(y + 32), py));
-        s9 = vfmaq_f32(s9, vmulq_n_f32(vld1q_f32(x + 36), px), vmulq_n_f32(vld1q_f32(y + 36), py));
+        s0 = vfmaq_f32(s0, vmulq_n_f32(pair_load(x), px), vmulq_n_f32(pair_load(y), py));
+        s1 = vfmaq_f32(s1, vmulq_n_f32(pair_load(x + 4), px), vmulq_n_f32(pair_load(y + 4), py));
+        s2 = vfmaq_f32(s2, vmulq_n_f32(pair_load(x + 8), px), vmulq_n_f32(pair_load(y + 8), py));
+        s3 = vfmaq_f32(s3, vmulq_n_f32(pair_load(x + 12), px), vmulq_n_f32(pair_load(y + 12), py));
+        s4 = vfmaq_f32(s4, vmulq_n_f32(pair_load(x + 16), px), vmulq_n_f32(pair_load(y + 16), py));
+        s5 = vfmaq_f32(s5, vmulq_n_f32(pair_load(x + 20), px), vmulq_n_f32(pair_load(y + 20), py));
+        s6 = vfmaq_f32(s6, vmulq_n_f32(pair_load(x + 24), px), vmulq_n_f32(pair_load(y + 24), py));
+        s7 = vfmaq_f32(s7, vmulq_n_f32(pair_load(x + 28), px), vmulq_n_f32(pair_load(y + 28), py));
+        s8 = vfmaq_f32(s8, vmulq_n_f32(pair_load(x + 32), px), vmulq_n_f32(pair_load(y + 32), py));
+        s9 = vfmaq_f32(s9, vmulq_n_f32(pair_load(x + 36), px), vmulq_n_f32(pair_load(y + 36), py));
         s10 =
-            vfmaq_f32(s10, vmulq_n_f32(vld1q_f32(x + 40), px), vmulq_n_f32(vld1q_f32(y + 40), py));
+            vfmaq_f32(s10, vmulq_n_f32(pair_load(x + 40), px), vmulq_n_f32(pair_load(y + 40), py));
         s11 =
-            vfmaq_f32(s11, vmulq_n_f32(vld1q_f32(x + 44), px), vmulq_n_f32(vld1q_f32(y + 44), py));
+            vfmaq_f32(s11, vmulq_n_f32(pair_load(x + 44), px), vmulq_n_f32(pair_load(y + 44), py));
         s12 =
-            vfmaq_f32(s12, vmulq_n_f32(vld1q_f32(x + 48), px), vmulq_n_f32(vld1q_f32(y + 48), py));
+            vfmaq_f32(s12, vmulq_n_f32(pair_load(x + 48), px), vmulq_n_f32(pair_load(y + 48), py));
         s13 =
-            vfmaq_f32(s13, vmulq_n_f32(vld1q_f32(x + 52), px), vmulq_n_f32(vld1q_f32(y + 52), py));
+            vfmaq_f32(s13, vmulq_n_f32(pair_load(x + 52), px), vmulq_n_f32(pair_load(y + 52), py));
         s14 =
-            vfmaq_f32(s14, vmulq_n_f32(vld1q_f32(x + 56), px), vmulq_n_f32(vld1q_f32(y + 56), py));
+            vfmaq_f32(s14, vmulq_n_f32(pair_load(x + 56), px), vmulq_n_f32(pair_load(y + 56), py));
         s15 =
-            vfmaq_f32(s15, vmulq_n_f32(vld1q_f32(x + 60), px), vmulq_n_f32(vld1q_f32(y + 60), py));
+            vfmaq_f32(s15, vmulq_n_f32(pair_load(x + 60), px), vmulq_n_f32(pair_load(y + 60), py));
     }
     return simd_fold32x4(vaddq_f32(s0, s8), vaddq_f32(s1, s9), vaddq_f32(s2, s10),
                          vaddq_f32(s3, s11), vaddq_f32(s4, s12), vaddq_f32(s5, s13),
                          vaddq_f32(s6, s14), vaddq_f32(s7, s15));
 }
 
-static float pair_scaled_dot_neon(size_t d, const float *x, float px, const float *y, float py)
+static float pair_scaled_dot_neon(size_t d, const pair_x *x, float px, const pair_y *y, float py)
 {
     return simd_sum4x4(pair_scaled_dot_row_neon(d, x, y, px, py));
 }
 
 /* Greatest magnitude of a row, as bits: NORM_INFINITY or more where a NaN or Inf is. */
-static uint32_t pair_greatest_neon(size_t d, const float *x)
+static uint32_t pair_greatest_neon(size_t d, const pair_x *x)
 {
     const uint32x4_t magnitude = vdupq_n_u32(NORM_MAGNITUDE);
     uint32x4_t greatest = vdupq_n_u32(0);
     for (; d >= 4; d -= 4, x += 4)
-        greatest = vmaxq_u32(greatest, vandq_u32(vreinterpretq_u32_f32(vld1q_f32(x)), magnitude));
-    uint32x4_t last = vreinterpretq_u32_f32(simd_load_first(x, d));
+        greatest = vmaxq_u32(greatest, vandq_u32(vreinterpretq_u32_f32(pair_load(x)), magnitude));
+    uint32x4_t last = vreinterpretq_u32_f32(pair_load_first(x, d));
     return vmaxvq_u32(vmaxq_u32(greatest, vandq_u32(last, magnitude)));
 }
 
 /* Cosine where a square sum leaves the safe range: zero rows, NaN, Inf, very small, very great. Out
  * of line, so that the ordinary path stays one straight piece of code. */
-__attribute__((noinline)) static float pair_scaled_cosine_neon(size_t d, const float *x,
-                                                               const float *y)
+__attribute__((noinline)) static float pair_scaled_cosine_neon(size_t d, const pair_x *x,
+                                                               const pair_y *y)
 {
     uint32_t greatest_x = pair_greatest_neon(d, x);
     uint32_t greatest_y = pair_greatest_neon(d, y);
@@ -252,5 +260,7 @@ __attribute__((noinline)) static float pair_scaled_cosine_neon(size_t d, const f
     /* 0 / 0 where the caller has switched denormals off, which pair and query leave as it is. */
     return simd_canonical_nan(xy / (sqrtf(xx) * sqrtf(yy)));
 }
+
+#endif
 
 #endif

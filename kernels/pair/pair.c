@@ -12,7 +12,8 @@
  * row's lines: hence far_cosine.
  *
  * mmk_normalize_rows takes the norm of a row and scales it while it is still in L1: what is greater
- * than the caches costs its reading and its writing.
+ * than the caches costs its reading and its writing. Rows of 16 bits are widened into their place
+ * first.
  */
 #include "pair.h"
 
@@ -23,17 +24,16 @@
 #include "../isa/isa.h"
 
 /* Says which argument is wrong. */
-__attribute__((cold, noinline)) static enum mmk_status refuse_pair(enum mmk_similarity similarity,
-                                                                   size_t d, const float *x,
-                                                                   const float *y,
-                                                                   const float *result)
+__attribute__((cold, noinline)) static enum mmk_status
+refuse_pair(enum mmk_similarity similarity, size_t d, const void *x, const void *y,
+            size_t element_bytes, const float *result)
 {
     enum mmk_status status;
     if ((status = args_similarity(similarity)) != MMK_OK ||
         (status = args_pointer("result", result)) != MMK_OK ||
-        (status = args_array("x", x, d, sizeof *x)) != MMK_OK)
+        (status = args_array("x", x, d, element_bytes)) != MMK_OK)
         return status;
-    return args_array("y", y, d, sizeof *y);
+    return args_array("y", y, d, element_bytes);
 }
 
 static inline enum mmk_status checked_pair(const struct isa_row *isa,
@@ -42,7 +42,7 @@ static inline enum mmk_status checked_pair(const struct isa_row *isa,
 {
     if ((unsigned)similarity >= MMK_SIMILARITY_COUNT || result == NULL ||
         ((x == NULL || y == NULL) && d != 0) || d > PTRDIFF_MAX / sizeof(float))
-        return refuse_pair(similarity, d, x, y, result);
+        return refuse_pair(similarity, d, x, y, sizeof *x, result);
     *result = isa->pair->pair[similarity](d, x, y);
     return MMK_OK;
 }
@@ -67,6 +67,41 @@ enum mmk_status mmk_similarity_pair(enum mmk_similarity similarity, size_t d, co
         return first_pair(similarity, d, x, y, result);
     return checked_pair(isa, similarity, d, x, y, result);
 }
+
+/* ---- The same of f16 ------------------------------------------------------------------------- */
+
+static inline enum mmk_status checked_pair_f16(const struct isa_row *isa,
+                                               enum mmk_similarity similarity, size_t d,
+                                               const uint16_t *x, const uint16_t *y, float *result)
+{
+    if ((unsigned)similarity >= MMK_SIMILARITY_COUNT || result == NULL ||
+        ((x == NULL || y == NULL) && d != 0) || d > PTRDIFF_MAX / sizeof *x)
+        return refuse_pair(similarity, d, x, y, sizeof *x, result);
+    *result = isa->pair_f16->pair[similarity](d, x, y);
+    return MMK_OK;
+}
+
+__attribute__((noinline)) static enum mmk_status first_pair_f16(enum mmk_similarity similarity,
+                                                                size_t d, const uint16_t *x,
+                                                                const uint16_t *y, float *result)
+{
+    const struct isa_row *isa;
+    enum mmk_status status = isa_resolve(&isa);
+    if (status != MMK_OK)
+        return status;
+    return checked_pair_f16(isa, similarity, d, x, y, result);
+}
+
+enum mmk_status mmk_similarity_pair_f16(enum mmk_similarity similarity, size_t d, const uint16_t *x,
+                                        const uint16_t *y, float *result)
+{
+    const struct isa_row *isa = atomic_load_explicit(&isa_row_in_use, memory_order_acquire);
+    if (__builtin_expect(isa == NULL, 0))
+        return first_pair_f16(similarity, d, x, y, result);
+    return checked_pair_f16(isa, similarity, d, x, y, result);
+}
+
+/* ---- Pairs of rows --------------------------------------------------------------------------- */
 
 /* For less than this one more thread takes longer to start than it saves. */
 enum { SHARE_BYTES = 512 << 10 };
@@ -118,6 +153,8 @@ enum mmk_status mmk_similarity_rows(enum mmk_similarity similarity, const struct
     return MMK_OK;
 }
 
+/* ---- Normalised rows ------------------------------------------------------------------------- */
+
 enum mmk_status mmk_normalize_rows(const struct mmk_matrix *x, const struct mmk_matrix_out *out)
 {
     FP_STATE_DEFAULT();
@@ -126,15 +163,23 @@ enum mmk_status mmk_normalize_rows(const struct mmk_matrix *x, const struct mmk_
     struct args_out to;
     enum mmk_status status = isa_current(&isa);
     if (status != MMK_OK ||
-        (status = args_matrix("x", x, ARGS_F32, ARGS_READ, NULL, &rows)) != MMK_OK ||
+        (status = args_matrix("x", x, ARGS_F32 | ARGS_F16 | ARGS_BF16, ARGS_READ, NULL, &rows)) !=
+            MMK_OK ||
         (status = args_matrix_out("out", out, ARGS_F32, rows.rows, rows.columns, "x", NULL, &to)) !=
             MMK_OK)
         return status;
     const struct pair_ops *ops = isa->pair;
     for (size_t i = 0; i < rows.rows && rows.columns > 0; i++) {
-        const float *row = rows.data + i * rows.ld;
+        float *normalized = to.data + i * to.ld;
+        const float *row = normalized;
+        if (rows.type == MMK_F16)
+            ops->widen_f16(rows.columns, rows.halves + i * rows.ld, normalized);
+        else if (rows.type == MMK_BF16)
+            ops->widen_bf16(rows.columns, rows.halves + i * rows.ld, normalized);
+        else
+            row = rows.data + i * rows.ld;
         struct row_scale scale = ops->row_scale(rows.columns, row);
-        ops->scale_row(rows.columns, row, scale, to.data + i * to.ld);
+        ops->scale_row(rows.columns, row, scale, normalized);
     }
     return MMK_OK;
 }

@@ -7,9 +7,10 @@
  * figures). Rows of two matrices beyond the caches cost their reading.
  *
  *   pair.c           mmk_similarity_pair, mmk_similarity_rows, mmk_normalize_rows
- *   pair_<isa>.c     the table
+ *   pair_<isa>.c     the table; pair_f16_<isa>.c the same text for rows of f16
  *   lanes_<isa>.h    sums of one row, and the cosine of rows that must be scaled, for query/ too
  *   norm.h           which norms are safe
+ *   element.h        of what rows are
  */
 #ifndef MMK_PAIR_H
 #define MMK_PAIR_H
@@ -43,11 +44,24 @@ struct pair_ops {
     struct row_scale (*row_scale)(size_t d, const float *x);
     /* out_k = (x_k * power) * inverse, NaN canonical; out == x is allowed. */
     void (*scale_row)(size_t d, const float *x, struct row_scale scale, float *out);
+    /* out_k = x_k, exactly, or NaN. */
+    void (*widen_f16)(size_t d, const uint16_t *x, float *out);
+    void (*widen_bf16)(size_t d, const uint16_t *x, float *out);
+};
+
+/* The bits of pair_ops for the same rows, widened. */
+struct pair_f16_ops {
+    float (*pair[MMK_SIMILARITY_COUNT])(size_t d, const uint16_t *x, const uint16_t *y);
 };
 
 extern const struct pair_ops pair_ops_scalar;
 extern const struct pair_ops pair_ops_avx2;
 extern const struct pair_ops pair_ops_avx512;
 extern const struct pair_ops pair_ops_neon;
+
+extern const struct pair_f16_ops pair_f16_ops_scalar;
+extern const struct pair_f16_ops pair_f16_ops_avx2;
+extern const struct pair_f16_ops pair_f16_ops_avx512;
+extern const struct pair_f16_ops pair_f16_ops_neon;
 
 #endif

@@ -26,12 +26,12 @@
 
 /* ---- Two vectors ----------------------------------------------------------------------------- */
 
-static float pair_dot_avx2(size_t d, const float *x, const float *y)
+static float pair_dot_avx2(size_t d, const pair_x *x, const pair_y *y)
 {
     return simd_canonical_nan1(simd_sum8x8(pair_dot_row_avx2(d, x, y)));
 }
 
-static float pair_neg_sq_l2_avx2(size_t d, const float *x, const float *y)
+static float pair_neg_sq_l2_avx2(size_t d, const pair_x *x, const pair_y *y)
 {
     return simd_canonical_nan1(0.0f - simd_sum8x8(pair_sq_l2_row_avx2(d, x, y)));
 }
@@ -39,7 +39,7 @@ static float pair_neg_sq_l2_avx2(size_t d, const float *x, const float *y)
 /* One pass of two over the lanes of xy, xx and yy: first is 0 or 16, the first lane. Adds to sum,
  * where each three vectors are 8 lanes of xy, xx and yy; only the last piece of a row may have a
  * tail. */
-static inline void cosine_pass_avx2(size_t d, const float *x, const float *y, size_t first,
+static inline void cosine_pass_avx2(size_t d, const pair_x *x, const pair_y *y, size_t first,
                                     __m256 sum[12])
 {
     __m256 xy0 = sum[0];
@@ -56,50 +56,50 @@ static inline void cosine_pass_avx2(size_t d, const float *x, const float *y, si
     __m256 yy5 = sum[11];
     size_t k = 0;
     for (; k + 64 <= d; k += 64) {
-        __m256 x0 = simd_load_once(x + k + first);
-        __m256 y0 = simd_load_once(y + k + first);
+        __m256 x0 = pair_load_once(x + k + first);
+        __m256 y0 = pair_load_once(y + k + first);
         xy0 = _mm256_fmadd_ps(x0, y0, xy0);
         xx0 = _mm256_fmadd_ps(x0, x0, xx0);
         yy0 = _mm256_fmadd_ps(y0, y0, yy0);
-        __m256 x1 = simd_load_once(x + k + first + 8);
-        __m256 y1 = simd_load_once(y + k + first + 8);
+        __m256 x1 = pair_load_once(x + k + first + 8);
+        __m256 y1 = pair_load_once(y + k + first + 8);
         xy1 = _mm256_fmadd_ps(x1, y1, xy1);
         xx1 = _mm256_fmadd_ps(x1, x1, xx1);
         yy1 = _mm256_fmadd_ps(y1, y1, yy1);
-        __m256 x4 = simd_load_once(x + k + first + 32);
-        __m256 y4 = simd_load_once(y + k + first + 32);
+        __m256 x4 = pair_load_once(x + k + first + 32);
+        __m256 y4 = pair_load_once(y + k + first + 32);
         xy4 = _mm256_fmadd_ps(x4, y4, xy4);
         xx4 = _mm256_fmadd_ps(x4, x4, xx4);
         yy4 = _mm256_fmadd_ps(y4, y4, yy4);
-        __m256 x5 = simd_load_once(x + k + first + 40);
-        __m256 y5 = simd_load_once(y + k + first + 40);
+        __m256 x5 = pair_load_once(x + k + first + 40);
+        __m256 y5 = pair_load_once(y + k + first + 40);
         xy5 = _mm256_fmadd_ps(x5, y5, xy5);
         xx5 = _mm256_fmadd_ps(x5, x5, xx5);
         yy5 = _mm256_fmadd_ps(y5, y5, yy5);
     }
     if (k + first < d) {
-        __m256 x0 = simd_load_tail(x + k + first, d - k - first);
-        __m256 y0 = simd_load_tail(y + k + first, d - k - first);
+        __m256 x0 = pair_load_tail(x + k + first, d - k - first);
+        __m256 y0 = pair_load_tail(y + k + first, d - k - first);
         xy0 = _mm256_fmadd_ps(x0, y0, xy0);
         xx0 = _mm256_fmadd_ps(x0, x0, xx0);
         yy0 = _mm256_fmadd_ps(y0, y0, yy0);
         if (d - k > first + 8) {
-            __m256 x1 = simd_load_tail(x + k + first + 8, d - k - first - 8);
-            __m256 y1 = simd_load_tail(y + k + first + 8, d - k - first - 8);
+            __m256 x1 = pair_load_tail(x + k + first + 8, d - k - first - 8);
+            __m256 y1 = pair_load_tail(y + k + first + 8, d - k - first - 8);
             xy1 = _mm256_fmadd_ps(x1, y1, xy1);
             xx1 = _mm256_fmadd_ps(x1, x1, xx1);
             yy1 = _mm256_fmadd_ps(y1, y1, yy1);
         }
         if (d - k > first + 32) {
-            __m256 x4 = simd_load_tail(x + k + first + 32, d - k - first - 32);
-            __m256 y4 = simd_load_tail(y + k + first + 32, d - k - first - 32);
+            __m256 x4 = pair_load_tail(x + k + first + 32, d - k - first - 32);
+            __m256 y4 = pair_load_tail(y + k + first + 32, d - k - first - 32);
             xy4 = _mm256_fmadd_ps(x4, y4, xy4);
             xx4 = _mm256_fmadd_ps(x4, x4, xx4);
             yy4 = _mm256_fmadd_ps(y4, y4, yy4);
         }
         if (d - k > first + 40) {
-            __m256 x5 = simd_load_tail(x + k + first + 40, d - k - first - 40);
-            __m256 y5 = simd_load_tail(y + k + first + 40, d - k - first - 40);
+            __m256 x5 = pair_load_tail(x + k + first + 40, d - k - first - 40);
+            __m256 y5 = pair_load_tail(y + k + first + 40, d - k - first - 40);
             xy5 = _mm256_fmadd_ps(x5, y5, xy5);
             xx5 = _mm256_fmadd_ps(x5, x5, xx5);
             yy5 = _mm256_fmadd_ps(y5, y5, yy5);
@@ -132,7 +132,7 @@ static inline void cosine_level_avx2(const __m256 sum[12], __m256 t[6])
 }
 
 /* The cosine of x and y from both passes' lanes. */
-static inline float cosine_of_lanes_avx2(size_t d, const float *x, const float *y,
+static inline float cosine_of_lanes_avx2(size_t d, const pair_x *x, const pair_y *y,
                                          const __m256 a[6], const __m256 b[6])
 {
     __m256 xy = _mm256_add_ps(_mm256_add_ps(a[0], b[0]), _mm256_add_ps(a[1], b[1]));
@@ -156,8 +156,8 @@ static inline float cosine_of_lanes_avx2(size_t d, const float *x, const float *
 }
 
 /* Both passes over a piece, then over the next: the sums stand in memory between them. */
-__attribute__((noinline)) static float cosine_in_pieces_avx2(size_t d, const float *x,
-                                                             const float *y, size_t piece)
+__attribute__((noinline)) static float cosine_in_pieces_avx2(size_t d, const pair_x *x,
+                                                             const pair_y *y, size_t piece)
 {
     __m256 sum[2][12];
     __m256 a[6];
@@ -174,7 +174,7 @@ __attribute__((noinline)) static float cosine_in_pieces_avx2(size_t d, const flo
     return cosine_of_lanes_avx2(d, x, y, a, b);
 }
 
-static float pair_cosine_avx2(size_t d, const float *x, const float *y)
+static float pair_cosine_avx2(size_t d, const pair_x *x, const pair_y *y)
 {
     if (d > PAIR_LONG_ROW)
         return cosine_in_pieces_avx2(d, x, y, PAIR_LONG_PIECE);
@@ -191,6 +191,14 @@ static float pair_cosine_avx2(size_t d, const float *x, const float *y)
     cosine_level_avx2(sum, b);
     return cosine_of_lanes_avx2(d, x, y, a, b);
 }
+
+#ifdef PAIR_OF_F16
+
+const struct pair_f16_ops pair_f16_ops_avx2 = {{[MMK_DOT] = pair_dot_avx2,
+                                                [MMK_COSINE] = pair_cosine_avx2,
+                                                [MMK_NEG_SQ_L2] = pair_neg_sq_l2_avx2}};
+
+#else
 
 static float far_cosine_avx2(size_t d, const float *x, const float *y)
 {
@@ -228,6 +236,24 @@ static void scale_row_avx2(size_t d, const float *x, struct row_scale scale, flo
     }
 }
 
+static void widen_f16_avx2(size_t d, const uint16_t *x, float *out)
+{
+    for (; d >= 8; d -= 8, x += 8, out += 8)
+        _mm256_storeu_ps(out, simd_load_f16(x));
+    if (d > 0)
+        simd_store_first(out, d, simd_load_tail_f16(x, d));
+}
+
+static void widen_bf16_avx2(size_t d, const uint16_t *x, float *out)
+{
+    for (size_t count; d > 0; d -= count, x += count, out += count) {
+        count = d < 8 ? d : 8;
+        __m128i halves = count < 8 ? simd_load_first_halves(x, count) : simd_load_halves(x);
+        __m256i bits = _mm256_slli_epi32(_mm256_cvtepu16_epi32(halves), 16);
+        simd_store_first(out, count, _mm256_castsi256_ps(bits));
+    }
+}
+
 const struct pair_ops pair_ops_avx2 = {
     .pair = {[MMK_DOT] = pair_dot_avx2,
              [MMK_COSINE] = pair_cosine_avx2,
@@ -235,4 +261,8 @@ const struct pair_ops pair_ops_avx2 = {
     .far_cosine = far_cosine_avx2,
     .row_scale = row_scale_avx2,
     .scale_row = scale_row_avx2,
+    .widen_f16 = widen_f16_avx2,
+    .widen_bf16 = widen_bf16_avx2,
 };
+
+#endif

@@ -23,90 +23,90 @@
 
 /* ---- Two vectors ----------------------------------------------------------------------------- */
 
-static float pair_dot_avx512(size_t d, const float *x, const float *y)
+static float pair_dot_avx512(size_t d, const pair_x *x, const pair_y *y)
 {
     return simd_canonical_nan1(simd_sum16x16(pair_dot_row_avx512(d, x, y)));
 }
 
 /* |x - y|^2 */
-static inline __m512 sq_l2_row_avx512(size_t d, const float *x, const float *y)
+static inline __m512 sq_l2_row_avx512(size_t d, const pair_x *x, const pair_y *y)
 {
     __m512 s0, s1, s2, s3;
     size_t k = 0;
     if (d >= 64) {
-        __m512 d0 = _mm512_sub_ps(_mm512_loadu_ps(x), _mm512_loadu_ps(y));
+        __m512 d0 = _mm512_sub_ps(pair_load(x), pair_load(y));
         s0 = _mm512_mul_ps(d0, d0);
-        __m512 d1 = _mm512_sub_ps(_mm512_loadu_ps(x + 16), _mm512_loadu_ps(y + 16));
+        __m512 d1 = _mm512_sub_ps(pair_load(x + 16), pair_load(y + 16));
         s1 = _mm512_mul_ps(d1, d1);
-        __m512 d2 = _mm512_sub_ps(_mm512_loadu_ps(x + 32), _mm512_loadu_ps(y + 32));
+        __m512 d2 = _mm512_sub_ps(pair_load(x + 32), pair_load(y + 32));
         s2 = _mm512_mul_ps(d2, d2);
-        __m512 d3 = _mm512_sub_ps(_mm512_loadu_ps(x + 48), _mm512_loadu_ps(y + 48));
+        __m512 d3 = _mm512_sub_ps(pair_load(x + 48), pair_load(y + 48));
         s3 = _mm512_mul_ps(d3, d3);
         k = 64;
     } else {
         s0 = s1 = s2 = s3 = _mm512_setzero_ps();
     }
     for (; k + 64 <= d; k += 64) {
-        __m512 d0 = _mm512_sub_ps(_mm512_loadu_ps(x + k), _mm512_loadu_ps(y + k));
+        __m512 d0 = _mm512_sub_ps(pair_load(x + k), pair_load(y + k));
         s0 = _mm512_fmadd_ps(d0, d0, s0);
-        __m512 d1 = _mm512_sub_ps(_mm512_loadu_ps(x + k + 16), _mm512_loadu_ps(y + k + 16));
+        __m512 d1 = _mm512_sub_ps(pair_load(x + k + 16), pair_load(y + k + 16));
         s1 = _mm512_fmadd_ps(d1, d1, s1);
-        __m512 d2 = _mm512_sub_ps(_mm512_loadu_ps(x + k + 32), _mm512_loadu_ps(y + k + 32));
+        __m512 d2 = _mm512_sub_ps(pair_load(x + k + 32), pair_load(y + k + 32));
         s2 = _mm512_fmadd_ps(d2, d2, s2);
-        __m512 d3 = _mm512_sub_ps(_mm512_loadu_ps(x + k + 48), _mm512_loadu_ps(y + k + 48));
+        __m512 d3 = _mm512_sub_ps(pair_load(x + k + 48), pair_load(y + k + 48));
         s3 = _mm512_fmadd_ps(d3, d3, s3);
     }
     if (d - k > 0) {
-        __m512 dv0 = _mm512_sub_ps(simd_load_tail(x + k, d - k), simd_load_tail(y + k, d - k));
+        __m512 dv0 = _mm512_sub_ps(pair_load_tail(x + k, d - k), pair_load_tail(y + k, d - k));
         s0 = _mm512_fmadd_ps(dv0, dv0, s0);
         if (d - k > 16) {
-            __m512 dv1 = _mm512_sub_ps(simd_load_tail(x + k + 16, d - k - 16),
-                                       simd_load_tail(y + k + 16, d - k - 16));
+            __m512 dv1 = _mm512_sub_ps(pair_load_tail(x + k + 16, d - k - 16),
+                                       pair_load_tail(y + k + 16, d - k - 16));
             s1 = _mm512_fmadd_ps(dv1, dv1, s1);
         }
         if (d - k > 32) {
-            __m512 dv2 = _mm512_sub_ps(simd_load_tail(x + k + 32, d - k - 32),
-                                       simd_load_tail(y + k + 32, d - k - 32));
+            __m512 dv2 = _mm512_sub_ps(pair_load_tail(x + k + 32, d - k - 32),
+                                       pair_load_tail(y + k + 32, d - k - 32));
             s2 = _mm512_fmadd_ps(dv2, dv2, s2);
         }
         if (d - k > 48) {
-            __m512 dv3 = _mm512_sub_ps(simd_load_tail(x + k + 48, d - k - 48),
-                                       simd_load_tail(y + k + 48, d - k - 48));
+            __m512 dv3 = _mm512_sub_ps(pair_load_tail(x + k + 48, d - k - 48),
+                                       pair_load_tail(y + k + 48, d - k - 48));
             s3 = _mm512_fmadd_ps(dv3, dv3, s3);
         }
     }
     return simd_fold64x16(s0, s1, s2, s3);
 }
 
-static float pair_neg_sq_l2_avx512(size_t d, const float *x, const float *y)
+static float pair_neg_sq_l2_avx512(size_t d, const pair_x *x, const pair_y *y)
 {
     return simd_canonical_nan1(0.0f - simd_sum16x16(sq_l2_row_avx512(d, x, y)));
 }
 
-static float pair_cosine_avx512(size_t d, const float *x, const float *y)
+static float pair_cosine_avx512(size_t d, const pair_x *x, const pair_y *y)
 {
     __m512 xy0, xy1, xy2, xy3;
     __m512 xx0, xx1, xx2, xx3;
     __m512 yy0, yy1, yy2, yy3;
     size_t k = 0;
     if (d >= 64) {
-        __m512 x0 = simd_load_once(x);
-        __m512 y0 = simd_load_once(y);
+        __m512 x0 = pair_load_once(x);
+        __m512 y0 = pair_load_once(y);
         xy0 = _mm512_mul_ps(x0, y0);
         xx0 = _mm512_mul_ps(x0, x0);
         yy0 = _mm512_mul_ps(y0, y0);
-        __m512 x1 = simd_load_once(x + 16);
-        __m512 y1 = simd_load_once(y + 16);
+        __m512 x1 = pair_load_once(x + 16);
+        __m512 y1 = pair_load_once(y + 16);
         xy1 = _mm512_mul_ps(x1, y1);
         xx1 = _mm512_mul_ps(x1, x1);
         yy1 = _mm512_mul_ps(y1, y1);
-        __m512 x2 = simd_load_once(x + 32);
-        __m512 y2 = simd_load_once(y + 32);
+        __m512 x2 = pair_load_once(x + 32);
+        __m512 y2 = pair_load_once(y + 32);
         xy2 = _mm512_mul_ps(x2, y2);
         xx2 = _mm512_mul_ps(x2, x2);
         yy2 = _mm512_mul_ps(y2, y2);
-        __m512 x3 = simd_load_once(x + 48);
-        __m512 y3 = simd_load_once(y + 48);
+        __m512 x3 = pair_load_once(x + 48);
+        __m512 y3 = pair_load_once(y + 48);
         xy3 = _mm512_mul_ps(x3, y3);
         xx3 = _mm512_mul_ps(x3, x3);
         yy3 = _mm512_mul_ps(y3, y3);
@@ -117,51 +117,51 @@ static float pair_cosine_avx512(size_t d, const float *x, const float *y)
         yy0 = yy1 = yy2 = yy3 = _mm512_setzero_ps();
     }
     for (; k + 64 <= d; k += 64) {
-        __m512 x0 = simd_load_once(x + k);
-        __m512 y0 = simd_load_once(y + k);
+        __m512 x0 = pair_load_once(x + k);
+        __m512 y0 = pair_load_once(y + k);
         xy0 = _mm512_fmadd_ps(x0, y0, xy0);
         xx0 = _mm512_fmadd_ps(x0, x0, xx0);
         yy0 = _mm512_fmadd_ps(y0, y0, yy0);
-        __m512 x1 = simd_load_once(x + k + 16);
-        __m512 y1 = simd_load_once(y + k + 16);
+        __m512 x1 = pair_load_once(x + k + 16);
+        __m512 y1 = pair_load_once(y + k + 16);
         xy1 = _mm512_fmadd_ps(x1, y1, xy1);
         xx1 = _mm512_fmadd_ps(x1, x1, xx1);
         yy1 = _mm512_fmadd_ps(y1, y1, yy1);
-        __m512 x2 = simd_load_once(x + k + 32);
-        __m512 y2 = simd_load_once(y + k + 32);
+        __m512 x2 = pair_load_once(x + k + 32);
+        __m512 y2 = pair_load_once(y + k + 32);
         xy2 = _mm512_fmadd_ps(x2, y2, xy2);
         xx2 = _mm512_fmadd_ps(x2, x2, xx2);
         yy2 = _mm512_fmadd_ps(y2, y2, yy2);
-        __m512 x3 = simd_load_once(x + k + 48);
-        __m512 y3 = simd_load_once(y + k + 48);
+        __m512 x3 = pair_load_once(x + k + 48);
+        __m512 y3 = pair_load_once(y + k + 48);
         xy3 = _mm512_fmadd_ps(x3, y3, xy3);
         xx3 = _mm512_fmadd_ps(x3, x3, xx3);
         yy3 = _mm512_fmadd_ps(y3, y3, yy3);
     }
     if (d - k > 0) {
-        __m512 xv = simd_load_tail(x + k, d - k);
-        __m512 yv = simd_load_tail(y + k, d - k);
+        __m512 xv = pair_load_tail(x + k, d - k);
+        __m512 yv = pair_load_tail(y + k, d - k);
         xy0 = _mm512_fmadd_ps(xv, yv, xy0);
         xx0 = _mm512_fmadd_ps(xv, xv, xx0);
         yy0 = _mm512_fmadd_ps(yv, yv, yy0);
     }
     if (d - k > 16) {
-        __m512 xv = simd_load_tail(x + k + 16, d - k - 16);
-        __m512 yv = simd_load_tail(y + k + 16, d - k - 16);
+        __m512 xv = pair_load_tail(x + k + 16, d - k - 16);
+        __m512 yv = pair_load_tail(y + k + 16, d - k - 16);
         xy1 = _mm512_fmadd_ps(xv, yv, xy1);
         xx1 = _mm512_fmadd_ps(xv, xv, xx1);
         yy1 = _mm512_fmadd_ps(yv, yv, yy1);
     }
     if (d - k > 32) {
-        __m512 xv = simd_load_tail(x + k + 32, d - k - 32);
-        __m512 yv = simd_load_tail(y + k + 32, d - k - 32);
+        __m512 xv = pair_load_tail(x + k + 32, d - k - 32);
+        __m512 yv = pair_load_tail(y + k + 32, d - k - 32);
         xy2 = _mm512_fmadd_ps(xv, yv, xy2);
         xx2 = _mm512_fmadd_ps(xv, xv, xx2);
         yy2 = _mm512_fmadd_ps(yv, yv, yy2);
     }
     if (d - k > 48) {
-        __m512 xv = simd_load_tail(x + k + 48, d - k - 48);
-        __m512 yv = simd_load_tail(y + k + 48, d - k - 48);
+        __m512 xv = pair_load_tail(x + k + 48, d - k - 48);
+        __m512 yv = pair_load_tail(y + k + 48, d - k - 48);
         xy3 = _mm512_fmadd_ps(xv, yv, xy3);
         xx3 = _mm512_fmadd_ps(xv, xv, xx3);
         yy3 = _mm512_fmadd_ps(yv, yv, yy3);
@@ -187,6 +187,14 @@ static float pair_cosine_avx512(size_t d, const float *x, const float *y)
         return pair_scaled_cosine_avx512(d, x, y);
     return (sum_xy + 0.0f) / sqrtf(sum_xx * sum_yy);
 }
+
+#ifdef PAIR_OF_F16
+
+const struct pair_f16_ops pair_f16_ops_avx512 = {{[MMK_DOT] = pair_dot_avx512,
+                                                  [MMK_COSINE] = pair_cosine_avx512,
+                                                  [MMK_NEG_SQ_L2] = pair_neg_sq_l2_avx512}};
+
+#else
 
 /* ---- Rows ------------------------------------------------------------------------------------ */
 
@@ -218,6 +226,24 @@ static void scale_row_avx512(size_t d, const float *x, struct row_scale scale, f
     }
 }
 
+static void widen_f16_avx512(size_t d, const uint16_t *x, float *out)
+{
+    for (; d >= 16; d -= 16, x += 16, out += 16)
+        _mm512_storeu_ps(out, simd_load_f16(x));
+    if (d > 0)
+        simd_store_first(out, d, simd_load_tail_f16(x, d));
+}
+
+static void widen_bf16_avx512(size_t d, const uint16_t *x, float *out)
+{
+    for (size_t count; d > 0; d -= count, x += count, out += count) {
+        count = d < 16 ? d : 16;
+        __m256i halves = _mm256_maskz_loadu_epi16(simd_first(count), x);
+        __m512i bits = _mm512_slli_epi32(_mm512_cvtepu16_epi32(halves), 16);
+        simd_store_first(out, count, _mm512_castsi512_ps(bits));
+    }
+}
+
 const struct pair_ops pair_ops_avx512 = {
     .pair = {[MMK_DOT] = pair_dot_avx512,
              [MMK_COSINE] = pair_cosine_avx512,
@@ -225,4 +251,8 @@ const struct pair_ops pair_ops_avx512 = {
     .far_cosine = pair_cosine_avx512,
     .row_scale = row_scale_avx512,
     .scale_row = scale_row_avx512,
+    .widen_f16 = widen_f16_avx512,
+    .widen_bf16 = widen_bf16_avx512,
 };
+
+#endif

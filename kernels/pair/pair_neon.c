@@ -21,18 +21,18 @@
 
 /* ---- Two vectors ----------------------------------------------------------------------------- */
 
-static float pair_dot_neon(size_t d, const float *x, const float *y)
+static float pair_dot_neon(size_t d, const pair_x *x, const pair_y *y)
 {
     return simd_canonical_nan(simd_sum4x4(pair_dot_row_neon(d, x, y)));
 }
 
-static float pair_neg_sq_l2_neon(size_t d, const float *x, const float *y)
+static float pair_neg_sq_l2_neon(size_t d, const pair_x *x, const pair_y *y)
 {
     return simd_canonical_nan(0.0f - simd_sum4x4(pair_sq_l2_row_neon(d, x, y)));
 }
 
 /* lane += x.y over a piece of a long row; only the last piece may have a tail. */
-static void dot_lanes_neon(size_t d, const float *x, const float *y, float32x4_t lane[16])
+static void dot_lanes_neon(size_t d, const pair_x *x, const pair_y *y, float32x4_t lane[16])
 {
     float32x4_t s0 = lane[0];
     float32x4_t s1 = lane[1];
@@ -58,22 +58,22 @@ static void dot_lanes_neon(size_t d, const float *x, const float *y, float32x4_t
             x = tail.x;
             y = tail.y;
         }
-        s0 = vfmaq_f32(s0, vld1q_f32(x), vld1q_f32(y));
-        s1 = vfmaq_f32(s1, vld1q_f32(x + 4), vld1q_f32(y + 4));
-        s2 = vfmaq_f32(s2, vld1q_f32(x + 8), vld1q_f32(y + 8));
-        s3 = vfmaq_f32(s3, vld1q_f32(x + 12), vld1q_f32(y + 12));
-        s4 = vfmaq_f32(s4, vld1q_f32(x + 16), vld1q_f32(y + 16));
-        s5 = vfmaq_f32(s5, vld1q_f32(x + 20), vld1q_f32(y + 20));
-        s6 = vfmaq_f32(s6, vld1q_f32(x + 24), vld1q_f32(y + 24));
-        s7 = vfmaq_f32(s7, vld1q_f32(x + 28), vld1q_f32(y + 28));
-        s8 = vfmaq_f32(s8, vld1q_f32(x + 32), vld1q_f32(y + 32));
-        s9 = vfmaq_f32(s9, vld1q_f32(x + 36), vld1q_f32(y + 36));
-        s10 = vfmaq_f32(s10, vld1q_f32(x + 40), vld1q_f32(y + 40));
-        s11 = vfmaq_f32(s11, vld1q_f32(x + 44), vld1q_f32(y + 44));
-        s12 = vfmaq_f32(s12, vld1q_f32(x + 48), vld1q_f32(y + 48));
-        s13 = vfmaq_f32(s13, vld1q_f32(x + 52), vld1q_f32(y + 52));
-        s14 = vfmaq_f32(s14, vld1q_f32(x + 56), vld1q_f32(y + 56));
-        s15 = vfmaq_f32(s15, vld1q_f32(x + 60), vld1q_f32(y + 60));
+        s0 = vfmaq_f32(s0, pair_load(x), pair_load(y));
+        s1 = vfmaq_f32(s1, pair_load(x + 4), pair_load(y + 4));
+        s2 = vfmaq_f32(s2, pair_load(x + 8), pair_load(y + 8));
+        s3 = vfmaq_f32(s3, pair_load(x + 12), pair_load(y + 12));
+        s4 = vfmaq_f32(s4, pair_load(x + 16), pair_load(y + 16));
+        s5 = vfmaq_f32(s5, pair_load(x + 20), pair_load(y + 20));
+        s6 = vfmaq_f32(s6, pair_load(x + 24), pair_load(y + 24));
+        s7 = vfmaq_f32(s7, pair_load(x + 28), pair_load(y + 28));
+        s8 = vfmaq_f32(s8, pair_load(x + 32), pair_load(y + 32));
+        s9 = vfmaq_f32(s9, pair_load(x + 36), pair_load(y + 36));
+        s10 = vfmaq_f32(s10, pair_load(x + 40), pair_load(y + 40));
+        s11 = vfmaq_f32(s11, pair_load(x + 44), pair_load(y + 44));
+        s12 = vfmaq_f32(s12, pair_load(x + 48), pair_load(y + 48));
+        s13 = vfmaq_f32(s13, pair_load(x + 52), pair_load(y + 52));
+        s14 = vfmaq_f32(s14, pair_load(x + 56), pair_load(y + 56));
+        s15 = vfmaq_f32(s15, pair_load(x + 60), pair_load(y + 60));
     }
     lane[0] = s0;
     lane[1] = s1;
@@ -94,7 +94,7 @@ static void dot_lanes_neon(size_t d, const float *x, const float *y, float32x4_t
 }
 
 /* Rows that do not stay in L1 for a second pass. */
-__attribute__((noinline)) static float long_cosine_neon(size_t d, const float *x, const float *y)
+__attribute__((noinline)) static float long_cosine_neon(size_t d, const pair_x *x, const pair_y *y)
 {
     float32x4_t xy[16];
     float32x4_t xx[16];
@@ -116,7 +116,7 @@ __attribute__((noinline)) static float long_cosine_neon(size_t d, const float *x
 
 /* One pass of two over the lanes of xy, xx and yy: first is 0 or 16, the first lane. t has 16 lanes
  * of 32 of xy, then of xx, then of yy. */
-static inline void pair_cosine_pass_neon(size_t d, const float *x, const float *y, size_t first,
+static inline void pair_cosine_pass_neon(size_t d, const pair_x *x, const pair_y *y, size_t first,
                                          const struct pair_tail *tail, size_t blocks,
                                          float32x4_t t[12])
 {
@@ -150,45 +150,45 @@ static inline void pair_cosine_pass_neon(size_t d, const float *x, const float *
             x = tail->x;
             y = tail->y;
         }
-        const float *u = x + first;
-        const float *v = y + first;
-        float32x4_t u0 = vld1q_f32(u);
-        float32x4_t v0 = vld1q_f32(v);
+        const pair_x *u = x + first;
+        const pair_y *v = y + first;
+        float32x4_t u0 = pair_load(u);
+        float32x4_t v0 = pair_load(v);
         xy0 = vfmaq_f32(xy0, u0, v0);
         xx0 = vfmaq_f32(xx0, u0, u0);
         yy0 = vfmaq_f32(yy0, v0, v0);
-        float32x4_t u1 = vld1q_f32(u + 4);
-        float32x4_t v1 = vld1q_f32(v + 4);
+        float32x4_t u1 = pair_load(u + 4);
+        float32x4_t v1 = pair_load(v + 4);
         xy1 = vfmaq_f32(xy1, u1, v1);
         xx1 = vfmaq_f32(xx1, u1, u1);
         yy1 = vfmaq_f32(yy1, v1, v1);
-        float32x4_t u2 = vld1q_f32(u + 8);
-        float32x4_t v2 = vld1q_f32(v + 8);
+        float32x4_t u2 = pair_load(u + 8);
+        float32x4_t v2 = pair_load(v + 8);
         xy2 = vfmaq_f32(xy2, u2, v2);
         xx2 = vfmaq_f32(xx2, u2, u2);
         yy2 = vfmaq_f32(yy2, v2, v2);
-        float32x4_t u3 = vld1q_f32(u + 12);
-        float32x4_t v3 = vld1q_f32(v + 12);
+        float32x4_t u3 = pair_load(u + 12);
+        float32x4_t v3 = pair_load(v + 12);
         xy3 = vfmaq_f32(xy3, u3, v3);
         xx3 = vfmaq_f32(xx3, u3, u3);
         yy3 = vfmaq_f32(yy3, v3, v3);
-        float32x4_t u8 = vld1q_f32(u + 32);
-        float32x4_t v8 = vld1q_f32(v + 32);
+        float32x4_t u8 = pair_load(u + 32);
+        float32x4_t v8 = pair_load(v + 32);
         xy8 = vfmaq_f32(xy8, u8, v8);
         xx8 = vfmaq_f32(xx8, u8, u8);
         yy8 = vfmaq_f32(yy8, v8, v8);
-        float32x4_t u9 = vld1q_f32(u + 36);
-        float32x4_t v9 = vld1q_f32(v + 36);
+        float32x4_t u9 = pair_load(u + 36);
+        float32x4_t v9 = pair_load(v + 36);
         xy9 = vfmaq_f32(xy9, u9, v9);
         xx9 = vfmaq_f32(xx9, u9, u9);
         yy9 = vfmaq_f32(yy9, v9, v9);
-        float32x4_t u10 = vld1q_f32(u + 40);
-        float32x4_t v10 = vld1q_f32(v + 40);
+        float32x4_t u10 = pair_load(u + 40);
+        float32x4_t v10 = pair_load(v + 40);
         xy10 = vfmaq_f32(xy10, u10, v10);
         xx10 = vfmaq_f32(xx10, u10, u10);
         yy10 = vfmaq_f32(yy10, v10, v10);
-        float32x4_t u11 = vld1q_f32(u + 44);
-        float32x4_t v11 = vld1q_f32(v + 44);
+        float32x4_t u11 = pair_load(u + 44);
+        float32x4_t v11 = pair_load(v + 44);
         xy11 = vfmaq_f32(xy11, u11, v11);
         xx11 = vfmaq_f32(xx11, u11, u11);
         yy11 = vfmaq_f32(yy11, v11, v11);
@@ -207,7 +207,7 @@ static inline void pair_cosine_pass_neon(size_t d, const float *x, const float *
     t[11] = vaddq_f32(yy3, yy11);
 }
 
-static float pair_cosine_neon(size_t d, const float *x, const float *y)
+static float pair_cosine_neon(size_t d, const pair_x *x, const pair_y *y)
 {
     if (d > PAIR_LONG_ROW)
         return long_cosine_neon(d, x, y);
@@ -223,6 +223,14 @@ static float pair_cosine_neon(size_t d, const float *x, const float *y)
         return pair_scaled_cosine_neon(d, x, y);
     return simd_sum4x4(pair_fold_passes_neon(a, b)) / sqrtf(sum_xx * sum_yy);
 }
+
+#ifdef PAIR_OF_F16
+
+const struct pair_f16_ops pair_f16_ops_neon = {{[MMK_DOT] = pair_dot_neon,
+                                                [MMK_COSINE] = pair_cosine_neon,
+                                                [MMK_NEG_SQ_L2] = pair_neg_sq_l2_neon}};
+
+#else
 
 /* ---- Rows ------------------------------------------------------------------------------------ */
 
@@ -252,6 +260,22 @@ static void scale_row_neon(size_t d, const float *x, struct row_scale scale, flo
     }
 }
 
+static void widen_f16_neon(size_t d, const uint16_t *x, float *out)
+{
+    for (; d >= 4; d -= 4, x += 4, out += 4)
+        vst1q_f32(out, simd_load_f16(x));
+    simd_store_first(out, d, simd_load_first_f16(x, d));
+}
+
+static void widen_bf16_neon(size_t d, const uint16_t *x, float *out)
+{
+    for (size_t count; d > 0; d -= count, x += count, out += count) {
+        count = d < 4 ? d : 4;
+        uint32x4_t bits = vshll_n_u16(simd_load_first_halves(x, count), 16);
+        simd_store_first(out, count, vreinterpretq_f32_u32(bits));
+    }
+}
+
 const struct pair_ops pair_ops_neon = {
     .pair = {[MMK_DOT] = pair_dot_neon,
              [MMK_COSINE] = pair_cosine_neon,
@@ -259,4 +283,8 @@ const struct pair_ops pair_ops_neon = {
     .far_cosine = pair_cosine_neon,
     .row_scale = row_scale_neon,
     .scale_row = scale_row_neon,
+    .widen_f16 = widen_f16_neon,
+    .widen_bf16 = widen_bf16_neon,
 };
+
+#endif

@@ -11,7 +11,7 @@
 
 #include "lanes_scalar.h"
 
-static float pair_cosine_scalar(size_t d, const float *x, const float *y)
+static float pair_cosine_scalar(size_t d, const pair_x *x, const pair_y *y)
 {
     float xy[SIMD_LANES] = {0};
     float xx[SIMD_LANES] = {0};
@@ -19,15 +19,15 @@ static float pair_cosine_scalar(size_t d, const float *x, const float *y)
     size_t k = 0;
     for (; d - k >= SIMD_LANES; k += SIMD_LANES) {
         for (size_t l = 0; l < SIMD_LANES; l++) {
-            xy[l] = fmaf(x[k + l], y[k + l], xy[l]);
-            xx[l] = fmaf(x[k + l], x[k + l], xx[l]);
-            yy[l] = fmaf(y[k + l], y[k + l], yy[l]);
+            xy[l] = fmaf(pair_value(x[k + l]), pair_value(y[k + l]), xy[l]);
+            xx[l] = fmaf(pair_value(x[k + l]), pair_value(x[k + l]), xx[l]);
+            yy[l] = fmaf(pair_value(y[k + l]), pair_value(y[k + l]), yy[l]);
         }
     }
     for (size_t l = 0; l < d - k; l++) {
-        xy[l] = fmaf(x[k + l], y[k + l], xy[l]);
-        xx[l] = fmaf(x[k + l], x[k + l], xx[l]);
-        yy[l] = fmaf(y[k + l], y[k + l], yy[l]);
+        xy[l] = fmaf(pair_value(x[k + l]), pair_value(y[k + l]), xy[l]);
+        xx[l] = fmaf(pair_value(x[k + l]), pair_value(x[k + l]), xx[l]);
+        yy[l] = fmaf(pair_value(y[k + l]), pair_value(y[k + l]), yy[l]);
     }
     float sum_xx = simd_sum64(xx);
     float sum_yy = simd_sum64(yy);
@@ -35,6 +35,14 @@ static float pair_cosine_scalar(size_t d, const float *x, const float *y)
         return pair_scaled_cosine_scalar(d, x, y);
     return simd_sum64(xy) / sqrtf(sum_xx * sum_yy);
 }
+
+#ifdef PAIR_OF_F16
+
+const struct pair_f16_ops pair_f16_ops_scalar = {{[MMK_DOT] = pair_dot_scalar,
+                                                  [MMK_COSINE] = pair_cosine_scalar,
+                                                  [MMK_NEG_SQ_L2] = pair_neg_sq_l2_scalar}};
+
+#else
 
 static struct row_scale row_scale_scalar(size_t d, const float *x)
 {
@@ -56,6 +64,18 @@ static void scale_row_scalar(size_t d, const float *x, struct row_scale scale, f
         out[k] = simd_canonical_nan((x[k] * scale.power) * scale.inverse);
 }
 
+static void widen_f16_scalar(size_t d, const uint16_t *x, float *out)
+{
+    for (size_t k = 0; k < d; k++)
+        out[k] = simd_from_f16(x[k]);
+}
+
+static void widen_bf16_scalar(size_t d, const uint16_t *x, float *out)
+{
+    for (size_t k = 0; k < d; k++)
+        out[k] = simd_from_bits((uint32_t)x[k] << 16);
+}
+
 const struct pair_ops pair_ops_scalar = {
     .pair = {[MMK_DOT] = pair_dot_scalar,
              [MMK_COSINE] = pair_cosine_scalar,
@@ -63,4 +83,8 @@ const struct pair_ops pair_ops_scalar = {
     .far_cosine = pair_cosine_scalar,
     .row_scale = row_scale_scalar,
     .scale_row = scale_row_scalar,
+    .widen_f16 = widen_f16_scalar,
+    .widen_bf16 = widen_bf16_scalar,
 };
+
+#endif

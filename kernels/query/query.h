@@ -7,7 +7,7 @@
  * of two.
  *
  *   query.c          mmk_similarity_query, mmk_squared_norms
- *   query_<isa>.c    the table
+ *   query_<isa>.c    the table; query_f16_<isa>.c the same text for rows of f16
  */
 #ifndef MMK_QUERY_H
 #define MMK_QUERY_H
@@ -39,9 +39,26 @@ struct query_ops {
     void (*squared_norms)(size_t n, size_t d, const float *y, size_t ldy, float *out);
 };
 
+/* The longest x, in floats, that is widened for rows of f16 (16 KB, half of the least L1). */
+enum { QUERY_WIDE_ROW = 4096 };
+
+/* The same of rows y of f16 and an x that has been widened: the bits of query_ops with y widened,
+ * too. d <= QUERY_WIDE_ROW. */
+struct query_f16_ops {
+    void (*query[MMK_SIMILARITY_COUNT])(size_t n, size_t d, const float *x, const uint16_t *y,
+                                        size_t ldy, float *result);
+    void (*query_norms)(size_t n, size_t d, const float *x, const uint16_t *y, size_t ldy,
+                        const float *squared_norms, float *result);
+};
+
 extern const struct query_ops query_ops_scalar;
 extern const struct query_ops query_ops_avx2;
 extern const struct query_ops query_ops_avx512;
 extern const struct query_ops query_ops_neon;
+
+extern const struct query_f16_ops query_f16_ops_scalar;
+extern const struct query_f16_ops query_f16_ops_avx2;
+extern const struct query_f16_ops query_f16_ops_avx512;
+extern const struct query_f16_ops query_f16_ops_neon;
 
 #endif

@@ -21,9 +21,43 @@
 /* Rows whose trees are summed together: one vector of results. */
 enum { GROUP = 8 };
 
+#ifdef QUERY_OF_F16
+#include "query_f16.h"
+
+static inline float query_square_avx2(size_t d, const float *x)
+{
+    return query_f16_square(&pair_ops_avx2, d, x);
+}
+
+static inline float pair_scaled_cosine_avx2(size_t d, const float *x, const uint16_t *y)
+{
+    return query_f16_cosine(&pair_ops_avx2, d, x, y);
+}
+
+static inline float query_any_cosine_avx2(size_t d, const float *x, const uint16_t *y)
+{
+    return query_f16_cosine(&pair_ops_avx2, d, x, y);
+}
+
+#else
+
+/* |x|^2 */
+static inline float query_square_avx2(size_t d, const float *x)
+{
+    return simd_sum8x8(pair_dot_row_avx2(d, x, x));
+}
+
+/* Of rows that are too long for two passes, or that must be scaled. */
+static inline float query_any_cosine_avx2(size_t d, const float *x, const float *y)
+{
+    return pair_ops_avx2.pair[MMK_COSINE](d, x, y);
+}
+
+#endif
+
 /* One pass of two over the lanes of xy and yy: first is 0 or 16, the first lane. t has 16 lanes of
  * 32 of xy, then of yy. */
-static inline void query_cosine_pass_avx2(size_t d, const float *x, const float *y, size_t first,
+static inline void query_cosine_pass_avx2(size_t d, const pair_x *x, const pair_y *y, size_t first,
                                           __m256 t[4])
 {
     __m256 xy0 = _mm256_setzero_ps();
@@ -36,36 +70,36 @@ static inline void query_cosine_pass_avx2(size_t d, const float *x, const float 
     __m256 yy5 = _mm256_setzero_ps();
     size_t k = 0;
     for (; k + 64 <= d; k += 64) {
-        __m256 y0 = simd_load_once(y + k + first);
-        xy0 = _mm256_fmadd_ps(_mm256_loadu_ps(x + k + first), y0, xy0);
+        __m256 y0 = pair_load_once(y + k + first);
+        xy0 = _mm256_fmadd_ps(pair_load(x + k + first), y0, xy0);
         yy0 = _mm256_fmadd_ps(y0, y0, yy0);
-        __m256 y1 = simd_load_once(y + k + first + 8);
-        xy1 = _mm256_fmadd_ps(_mm256_loadu_ps(x + k + first + 8), y1, xy1);
+        __m256 y1 = pair_load_once(y + k + first + 8);
+        xy1 = _mm256_fmadd_ps(pair_load(x + k + first + 8), y1, xy1);
         yy1 = _mm256_fmadd_ps(y1, y1, yy1);
-        __m256 y4 = simd_load_once(y + k + first + 32);
-        xy4 = _mm256_fmadd_ps(_mm256_loadu_ps(x + k + first + 32), y4, xy4);
+        __m256 y4 = pair_load_once(y + k + first + 32);
+        xy4 = _mm256_fmadd_ps(pair_load(x + k + first + 32), y4, xy4);
         yy4 = _mm256_fmadd_ps(y4, y4, yy4);
-        __m256 y5 = simd_load_once(y + k + first + 40);
-        xy5 = _mm256_fmadd_ps(_mm256_loadu_ps(x + k + first + 40), y5, xy5);
+        __m256 y5 = pair_load_once(y + k + first + 40);
+        xy5 = _mm256_fmadd_ps(pair_load(x + k + first + 40), y5, xy5);
         yy5 = _mm256_fmadd_ps(y5, y5, yy5);
     }
     if (k + first < d) {
-        __m256 y0 = simd_load_tail(y + k + first, d - k - first);
-        xy0 = _mm256_fmadd_ps(simd_load_tail(x + k + first, d - k - first), y0, xy0);
+        __m256 y0 = pair_load_tail(y + k + first, d - k - first);
+        xy0 = _mm256_fmadd_ps(pair_load_tail(x + k + first, d - k - first), y0, xy0);
         yy0 = _mm256_fmadd_ps(y0, y0, yy0);
         if (d - k > first + 8) {
-            __m256 y1 = simd_load_tail(y + k + first + 8, d - k - first - 8);
-            xy1 = _mm256_fmadd_ps(simd_load_tail(x + k + first + 8, d - k - first - 8), y1, xy1);
+            __m256 y1 = pair_load_tail(y + k + first + 8, d - k - first - 8);
+            xy1 = _mm256_fmadd_ps(pair_load_tail(x + k + first + 8, d - k - first - 8), y1, xy1);
             yy1 = _mm256_fmadd_ps(y1, y1, yy1);
         }
         if (d - k > first + 32) {
-            __m256 y4 = simd_load_tail(y + k + first + 32, d - k - first - 32);
-            xy4 = _mm256_fmadd_ps(simd_load_tail(x + k + first + 32, d - k - first - 32), y4, xy4);
+            __m256 y4 = pair_load_tail(y + k + first + 32, d - k - first - 32);
+            xy4 = _mm256_fmadd_ps(pair_load_tail(x + k + first + 32, d - k - first - 32), y4, xy4);
             yy4 = _mm256_fmadd_ps(y4, y4, yy4);
         }
         if (d - k > first + 40) {
-            __m256 y5 = simd_load_tail(y + k + first + 40, d - k - first - 40);
-            xy5 = _mm256_fmadd_ps(simd_load_tail(x + k + first + 40, d - k - first - 40), y5, xy5);
+            __m256 y5 = pair_load_tail(y + k + first + 40, d - k - first - 40);
+            xy5 = _mm256_fmadd_ps(pair_load_tail(x + k + first + 40, d - k - first - 40), y5, xy5);
             yy5 = _mm256_fmadd_ps(y5, y5, yy5);
         }
     }
@@ -105,7 +139,7 @@ static inline __m256 sum_rows_avx2(const __m256 s[GROUP])
     return _mm256_add_ps(join2_avx2(places01, places23), _mm256_setzero_ps());
 }
 
-static void query_dot_avx2(size_t n, size_t d, const float *x, const float *y, size_t ldy,
+static void query_dot_avx2(size_t n, size_t d, const pair_x *x, const pair_y *y, size_t ldy,
                            float *result)
 {
     for (size_t rows; n > 0; n -= rows, y += rows * ldy, result += rows) {
@@ -119,22 +153,9 @@ static void query_dot_avx2(size_t n, size_t d, const float *x, const float *y, s
     }
 }
 
-static void squared_norms_avx2(size_t n, size_t d, const float *y, size_t ldy, float *out)
-{
-    for (size_t rows; n > 0; n -= rows, y += rows * ldy, out += rows) {
-        rows = n < GROUP ? n : GROUP;
-        __m256 s[GROUP];
-        for (size_t r = 0; r < rows; r++)
-            s[r] = pair_dot_row_avx2(d, y + r * ldy, y + r * ldy);
-        for (size_t r = rows; r < GROUP; r++)
-            s[r] = _mm256_setzero_ps();
-        simd_store_first(out, rows, simd_canonical_nan8(sum_rows_avx2(s)));
-    }
-}
-
 /* The cosines of a group from the sums of its rows; those whose |y|^2 is not safe go the scaled
  * way. */
-static inline void store_cosines_avx2(size_t rows, size_t d, const float *x, const float *y,
+static inline void store_cosines_avx2(size_t rows, size_t d, const pair_x *x, const pair_y *y,
                                       size_t ldy, __m256 xy, float xx, __m256 yy, float *result)
 {
     __m256 length = _mm256_sqrt_ps(_mm256_mul_ps(_mm256_set1_ps(xx), yy));
@@ -151,13 +172,13 @@ static inline void store_cosines_avx2(size_t rows, size_t d, const float *x, con
 }
 
 /* x.y of up to GROUP rows; *squares = |y|^2 */
-static inline __m256 cosine_sums_avx2(size_t rows, size_t d, const float *x, const float *y,
+static inline __m256 cosine_sums_avx2(size_t rows, size_t d, const pair_x *x, const pair_y *y,
                                       size_t ldy, __m256 *squares)
 {
     __m256 xy[GROUP];
     __m256 yy[GROUP];
     for (size_t r = 0; r < rows; r++) {
-        const float *row = y + r * ldy;
+        const pair_y *row = y + r * ldy;
         __m256 a[4];
         __m256 b[4];
         query_cosine_pass_avx2(d, x, row, 0, a);
@@ -171,13 +192,13 @@ static inline __m256 cosine_sums_avx2(size_t rows, size_t d, const float *x, con
     return sum_rows_avx2(xy);
 }
 
-static void query_cosine_avx2(size_t n, size_t d, const float *x, const float *y, size_t ldy,
+static void query_cosine_avx2(size_t n, size_t d, const pair_x *x, const pair_y *y, size_t ldy,
                               float *result)
 {
-    float xx = simd_sum8x8(pair_dot_row_avx2(d, x, x));
+    float xx = query_square_avx2(d, x);
     if (d > PAIR_LONG_ROW || !norm_is_safe(xx)) {
         for (size_t j = 0; j < n; j++)
-            result[j] = pair_ops_avx2.pair[MMK_COSINE](d, x, y + j * ldy);
+            result[j] = query_any_cosine_avx2(d, x, y + j * ldy);
         return;
     }
     for (size_t rows; n > 0; n -= rows, y += rows * ldy, result += rows) {
@@ -188,25 +209,10 @@ static void query_cosine_avx2(size_t n, size_t d, const float *x, const float *y
     }
 }
 
-/* Groups of rows stay in L1 from one row of X to the next. */
-static void query_dots_avx2(size_t m, size_t n, size_t d, const float *x, size_t ldx,
-                            const float *y, size_t ldy, float *result, size_t ldr, float *squares)
-{
-    for (size_t rows; n > 0; n -= rows, y += rows * ldy, result += rows, squares += rows) {
-        rows = n < GROUP ? n : GROUP;
-        __m256 yy;
-        __m256 xy = cosine_sums_avx2(rows, d, x, y, ldy, &yy);
-        simd_store_first(result, rows, simd_canonical_nan8(xy));
-        simd_store_first(squares, rows, simd_canonical_nan8(yy));
-        for (size_t i = 1; i < m; i++)
-            query_dot_avx2(rows, d, x + i * ldx, y, ldy, result + i * ldr);
-    }
-}
-
-static void query_norms_avx2(size_t n, size_t d, const float *x, const float *y, size_t ldy,
+static void query_norms_avx2(size_t n, size_t d, const pair_x *x, const pair_y *y, size_t ldy,
                              const float *squared_norms, float *result)
 {
-    float xx = simd_sum8x8(pair_dot_row_avx2(d, x, x));
+    float xx = query_square_avx2(d, x);
     if (!norm_is_safe(xx)) {
         for (size_t j = 0; j < n; j++)
             result[j] = pair_scaled_cosine_avx2(d, x, y + j * ldy);
@@ -224,7 +230,7 @@ static void query_norms_avx2(size_t n, size_t d, const float *x, const float *y,
     }
 }
 
-static void query_neg_sq_l2_avx2(size_t n, size_t d, const float *x, const float *y, size_t ldy,
+static void query_neg_sq_l2_avx2(size_t n, size_t d, const pair_x *x, const pair_y *y, size_t ldy,
                                  float *result)
 {
     for (size_t rows; n > 0; n -= rows, y += rows * ldy, result += rows) {
@@ -239,8 +245,47 @@ static void query_neg_sq_l2_avx2(size_t n, size_t d, const float *x, const float
     }
 }
 
-static void query_neg_sq_l2s_avx2(size_t m, size_t n, size_t d, const float *x, size_t ldx,
-                                  const float *y, size_t ldy, float *result, size_t ldr)
+#ifdef QUERY_OF_F16
+
+const struct query_f16_ops query_f16_ops_avx2 = {
+    .query = {[MMK_DOT] = query_dot_avx2,
+              [MMK_COSINE] = query_cosine_avx2,
+              [MMK_NEG_SQ_L2] = query_neg_sq_l2_avx2},
+    .query_norms = query_norms_avx2,
+};
+
+#else
+
+static void squared_norms_avx2(size_t n, size_t d, const pair_y *y, size_t ldy, float *out)
+{
+    for (size_t rows; n > 0; n -= rows, y += rows * ldy, out += rows) {
+        rows = n < GROUP ? n : GROUP;
+        __m256 s[GROUP];
+        for (size_t r = 0; r < rows; r++)
+            s[r] = pair_dot_row_avx2(d, y + r * ldy, y + r * ldy);
+        for (size_t r = rows; r < GROUP; r++)
+            s[r] = _mm256_setzero_ps();
+        simd_store_first(out, rows, simd_canonical_nan8(sum_rows_avx2(s)));
+    }
+}
+
+/* Groups of rows stay in L1 from one row of X to the next. */
+static void query_dots_avx2(size_t m, size_t n, size_t d, const pair_x *x, size_t ldx,
+                            const pair_y *y, size_t ldy, float *result, size_t ldr, float *squares)
+{
+    for (size_t rows; n > 0; n -= rows, y += rows * ldy, result += rows, squares += rows) {
+        rows = n < GROUP ? n : GROUP;
+        __m256 yy;
+        __m256 xy = cosine_sums_avx2(rows, d, x, y, ldy, &yy);
+        simd_store_first(result, rows, simd_canonical_nan8(xy));
+        simd_store_first(squares, rows, simd_canonical_nan8(yy));
+        for (size_t i = 1; i < m; i++)
+            query_dot_avx2(rows, d, x + i * ldx, y, ldy, result + i * ldr);
+    }
+}
+
+static void query_neg_sq_l2s_avx2(size_t m, size_t n, size_t d, const pair_x *x, size_t ldx,
+                                  const pair_y *y, size_t ldy, float *result, size_t ldr)
 {
     for (size_t rows; n > 0; n -= rows, y += rows * ldy, result += rows) {
         rows = n < GROUP ? n : GROUP;
@@ -258,3 +303,5 @@ const struct query_ops query_ops_avx2 = {
     .neg_sq_l2s = query_neg_sq_l2s_avx2,
     .squared_norms = squared_norms_avx2,
 };
+
+#endif

@@ -36,6 +36,29 @@
  */
 #include "query_rows_avx512.h"
 
+#ifdef QUERY_OF_F16
+#include "query_f16.h"
+
+static inline float query_square_avx512(size_t d, const float *x)
+{
+    return query_f16_square(&pair_ops_avx512, d, x);
+}
+
+static inline float pair_scaled_cosine_avx512(size_t d, const float *x, const uint16_t *y)
+{
+    return query_f16_cosine(&pair_ops_avx512, d, x, y);
+}
+
+#else
+
+/* |x|^2 */
+static inline float query_square_avx512(size_t d, const float *x)
+{
+    return simd_sum16x16(pair_dot_row_avx512(d, x, x));
+}
+
+#endif
+
 /* ---- Groups of rows -------------------------------------------------------------------------- */
 
 /* Rows whose trees are summed together: at, at + 1, ... and those half the gallery on, so that each
@@ -74,17 +97,17 @@ static inline void store_group_avx512(struct group g, __m512 v, float *p)
 }
 
 /* The first and the second row of pair i. */
-static inline const float *first_of(struct group g, const float *y, size_t ldy, size_t i)
+static inline const pair_y *first_of(struct group g, const pair_y *y, size_t ldy, size_t i)
 {
     return y + (g.at + i) * ldy;
 }
 
-static inline const float *second_of(struct group g, const float *y, size_t ldy, size_t i)
+static inline const pair_y *second_of(struct group g, const pair_y *y, size_t ldy, size_t i)
 {
     return y + (g.at + i + (i < g.second ? g.apart : 0)) * ldy;
 }
 
-static inline __m512 dot_group_avx512(struct group g, size_t d, const float *x, const float *y,
+static inline __m512 dot_group_avx512(struct group g, size_t d, const pair_x *x, const pair_y *y,
                                       size_t ldy)
 {
     __m512 s[PAIRS];
@@ -95,7 +118,7 @@ static inline __m512 dot_group_avx512(struct group g, size_t d, const float *x, 
     return sum_pairs_avx512(s);
 }
 
-static inline __m512 sq_l2_group_avx512(struct group g, size_t d, const float *x, const float *y,
+static inline __m512 sq_l2_group_avx512(struct group g, size_t d, const pair_x *x, const pair_y *y,
                                         size_t ldy)
 {
     __m512 s[PAIRS];
@@ -107,7 +130,7 @@ static inline __m512 sq_l2_group_avx512(struct group g, size_t d, const float *x
 }
 
 /* x.y; *squares = |y|^2 */
-static inline __m512 cosine_group_avx512(struct group g, size_t d, const float *x, const float *y,
+static inline __m512 cosine_group_avx512(struct group g, size_t d, const pair_x *x, const pair_y *y,
                                          size_t ldy, __m512 *squares)
 {
     __m512 xy[PAIRS];
@@ -122,7 +145,7 @@ static inline __m512 cosine_group_avx512(struct group g, size_t d, const float *
 
 /* ---- Query ----------------------------------------------------------------------------------- */
 
-static void query_dot_avx512(size_t n, size_t d, const float *x, const float *y, size_t ldy,
+static void query_dot_avx512(size_t n, size_t d, const pair_x *x, const pair_y *y, size_t ldy,
                              float *result)
 {
     if (rows_are_one_block(n, d)) {
@@ -149,7 +172,7 @@ static void query_dot_avx512(size_t n, size_t d, const float *x, const float *y,
     }
 }
 
-static void query_neg_sq_l2_avx512(size_t n, size_t d, const float *x, const float *y, size_t ldy,
+static void query_neg_sq_l2_avx512(size_t n, size_t d, const pair_x *x, const pair_y *y, size_t ldy,
                                    float *result)
 {
     if (rows_are_one_block(n, d)) {
@@ -193,7 +216,7 @@ static inline unsigned unsafe_avx512(__m512 yy)
 
 /* The cosines of up to 16 rows that follow each other, from their sums; those whose |y|^2 is not
  * safe go the scaled way. */
-static inline void store_row_cosines_avx512(size_t rows, size_t d, const float *x, const float *y,
+static inline void store_row_cosines_avx512(size_t rows, size_t d, const pair_x *x, const pair_y *y,
                                             size_t ldy, __m512 xy, float xx, __m512 yy,
                                             float *result)
 {
@@ -206,7 +229,7 @@ static inline void store_row_cosines_avx512(size_t rows, size_t d, const float *
 }
 
 /* The sums as they are, or cosines. */
-static inline void store_row_sums_avx512(size_t rows, size_t d, const float *x, const float *y,
+static inline void store_row_sums_avx512(size_t rows, size_t d, const pair_x *x, const pair_y *y,
                                          size_t ldy, __m512 xy, float xx, __m512 yy, float *result,
                                          float *squares)
 {
@@ -219,7 +242,7 @@ static inline void store_row_sums_avx512(size_t rows, size_t d, const float *x, 
 }
 
 /* The same of a group. */
-static inline void store_cosines_avx512(struct group g, size_t d, const float *x, const float *y,
+static inline void store_cosines_avx512(struct group g, size_t d, const pair_x *x, const pair_y *y,
                                         size_t ldy, __m512 xy, float xx, __m512 yy, float *result)
 {
     store_group_avx512(g, cosines_avx512(xy, xx, yy), result);
@@ -233,10 +256,9 @@ static inline void store_cosines_avx512(struct group g, size_t d, const float *x
 }
 
 /* The sums x.y and |y|^2 of one x; stored as they are (squares), or cosines of them, and of xx. */
-__attribute__((always_inline)) static inline void query_sums_avx512(size_t n, size_t d,
-                                                                    const float *x, const float *y,
-                                                                    size_t ldy, float xx,
-                                                                    float *result, float *squares)
+__attribute__((always_inline)) static inline void
+query_sums_avx512(size_t n, size_t d, const pair_x *x, const pair_y *y, size_t ldy, float xx,
+                  float *result, float *squares)
 {
     if (rows_are_one_block(n, d)) {
         const struct block_rows b = block_rows_avx512(n, d, x, ldy);
@@ -276,10 +298,10 @@ __attribute__((always_inline)) static inline void query_sums_avx512(size_t n, si
     }
 }
 
-static void query_cosine_avx512(size_t n, size_t d, const float *x, const float *y, size_t ldy,
+static void query_cosine_avx512(size_t n, size_t d, const pair_x *x, const pair_y *y, size_t ldy,
                                 float *result)
 {
-    float xx = simd_sum16x16(pair_dot_row_avx512(d, x, x));
+    float xx = query_square_avx512(d, x);
     if (norm_is_safe(xx)) {
         query_sums_avx512(n, d, x, y, ldy, xx, result, NULL);
         return;
@@ -288,130 +310,10 @@ static void query_cosine_avx512(size_t n, size_t d, const float *x, const float 
         result[j] = pair_scaled_cosine_avx512(d, x, y + j * ldy);
 }
 
-/* ---- Several queries ------------------------------------------------------------------------- */
-
-/* Of up to SEVERAL rows of X and one of Y, 16 lanes each: x.y, or |x - y|^2, into s[i * GROUP], and
- * |y|^2. Four times 16 floats in turn: 20 sums and what is loaded. What a row of Y has to do
- * fills what the machine looks ahead, and without software prefetch memory waits for it: 1.5 times
- * as long for 8 rows of X at 512 columns. */
-__attribute__((always_inline)) static inline void
-several_step_avx512(bool distances, bool fetches, size_t q, bool whole, size_t left, const float *x,
-                    size_t ldx, const float *y, struct block *sums, struct block *yy)
-{
-#pragma GCC unroll 4
-    for (size_t l = 0; l < 4; l++) {
-        __m512 v = load_part_avx512(whole, left, l, y);
-        if (fetches)
-            prefetch_line_avx512(y + 16 * l, PREFETCH_SEVERAL);
-        if (!distances)
-            yy->v[l] = _mm512_fmadd_ps(v, v, yy->v[l]);
-#pragma GCC unroll 4
-        for (size_t i = 0; i < q; i++) {
-            __m512 w = load_part_avx512(whole, left, l, x + i * ldx);
-            if (distances)
-                w = _mm512_sub_ps(w, v);
-            sums[i].v[l] = _mm512_fmadd_ps(w, distances ? w : v, sums[i].v[l]);
-        }
-    }
-}
-
-__attribute__((always_inline)) static inline void
-several_row_avx512(bool distances, bool fetches, size_t q, size_t d, const float *x, size_t ldx,
-                   const float *y, __m512 *s, __m512 *squares)
-{
-    struct block sums[SEVERAL], yy = zero_block_avx512();
-#pragma GCC unroll 4
-    for (size_t i = 0; i < q; i++)
-        sums[i] = zero_block_avx512();
-    size_t k = 0;
-    for (; k + 64 <= d; k += 64)
-        several_step_avx512(distances, fetches, q, true, 64, x + k, ldx, y + k, sums, &yy);
-    if (k < d)
-        several_step_avx512(distances, fetches, q, false, d - k, x + k, ldx, y + k, sums, &yy);
-#pragma GCC unroll 4
-    for (size_t i = 0; i < q; i++)
-        s[i * GROUP] = fold_block_avx512(sums[i]);
-    *squares = fold_block_avx512(yy);
-}
-
-__attribute__((always_inline)) static inline void
-several_rows_avx512(bool distances, bool fetches, size_t m, size_t d, const float *x, size_t ldx,
-                    const float *y, __m512 *s, __m512 *squares)
-{
-    switch (m) {
-    case 1:
-        several_row_avx512(distances, fetches, 1, d, x, ldx, y, s, squares);
-        break;
-    case 2:
-        several_row_avx512(distances, fetches, 2, d, x, ldx, y, s, squares);
-        break;
-    case 3:
-        several_row_avx512(distances, fetches, 3, d, x, ldx, y, s, squares);
-        break;
-    default:
-        several_row_avx512(distances, fetches, SEVERAL, d, x, ldx, y, s, squares);
-    }
-}
-
-/* Rows of Y one after the other, each against all of X while it is in L1; the trees of 16 rows are
- * summed together. m <= QUERY_SEVERAL. */
-__attribute__((always_inline)) static inline void
-query_several_avx512(bool distances, size_t m, size_t n, size_t d, const float *x, size_t ldx,
-                     const float *y, size_t ldy, float *result, size_t ldr, float *squares)
-{
-    for (size_t at = 0, rows; at < n; at += rows) {
-        __m512 s[QUERY_SEVERAL][GROUP];
-        __m512 yy[GROUP];
-        rows = n - at < GROUP ? n - at : GROUP;
-        for (size_t r = 0; r < rows; r++) {
-            const float *row = y + (at + r) * ldy;
-            for (size_t i = 0; i < m; i += SEVERAL) {
-                __m512 *here = &s[i][r];
-                const float *some = x + i * ldx;
-                if (i > 0)
-                    several_rows_avx512(distances, false, m - i, d, some, ldx, row, here, &yy[r]);
-                else
-                    several_rows_avx512(distances, true, m, d, some, ldx, row, here, &yy[r]);
-            }
-        }
-        for (size_t r = rows; r < GROUP; r++) {
-            yy[r] = _mm512_setzero_ps();
-            for (size_t i = 0; i < m; i++)
-                s[i][r] = _mm512_setzero_ps();
-        }
-        for (size_t i = 0; i < m; i++) {
-            __m512 v = sum_rows_avx512(s[i]);
-            if (distances)
-                v = _mm512_sub_ps(_mm512_setzero_ps(), v);
-            simd_store_first(result + i * ldr + at, rows, simd_canonical_nan16(v));
-        }
-        if (!distances)
-            simd_store_first(squares + at, rows, simd_canonical_nan16(sum_rows_avx512(yy)));
-    }
-}
-
-static void query_dots_avx512(size_t m, size_t n, size_t d, const float *x, size_t ldx,
-                              const float *y, size_t ldy, float *result, size_t ldr, float *squares)
-{
-    if (m == 1)
-        query_sums_avx512(n, d, x, y, ldy, 0, result, squares);
-    else
-        query_several_avx512(false, m, n, d, x, ldx, y, ldy, result, ldr, squares);
-}
-
-static void query_neg_sq_l2s_avx512(size_t m, size_t n, size_t d, const float *x, size_t ldx,
-                                    const float *y, size_t ldy, float *result, size_t ldr)
-{
-    if (m == 1)
-        query_neg_sq_l2_avx512(n, d, x, y, ldy, result);
-    else
-        query_several_avx512(true, m, n, d, x, ldx, y, ldy, result, ldr, NULL);
-}
-
-static void query_norms_avx512(size_t n, size_t d, const float *x, const float *y, size_t ldy,
+static void query_norms_avx512(size_t n, size_t d, const pair_x *x, const pair_y *y, size_t ldy,
                                const float *squared_norms, float *result)
 {
-    float xx = simd_sum16x16(pair_dot_row_avx512(d, x, x));
+    float xx = query_square_avx512(d, x);
     if (!norm_is_safe(xx)) {
         for (size_t j = 0; j < n; j++)
             result[j] = pair_scaled_cosine_avx512(d, x, y + j * ldy);
@@ -446,7 +348,140 @@ static void query_norms_avx512(size_t n, size_t d, const float *x, const float *
     }
 }
 
-static void squared_norms_avx512(size_t n, size_t d, const float *y, size_t ldy, float *out)
+#ifdef QUERY_OF_F16
+
+const struct query_f16_ops query_f16_ops_avx512 = {
+    .query = {[MMK_DOT] = query_dot_avx512,
+              [MMK_COSINE] = query_cosine_avx512,
+              [MMK_NEG_SQ_L2] = query_neg_sq_l2_avx512},
+    .query_norms = query_norms_avx512,
+};
+
+#else
+
+/* ---- Several queries ------------------------------------------------------------------------- */
+
+/* Of up to SEVERAL rows of X and one of Y, 16 lanes each: x.y, or |x - y|^2, into s[i * GROUP], and
+ * |y|^2. Four times 16 floats in turn: 20 sums and what is loaded. What a row of Y has to do
+ * fills what the machine looks ahead, and without software prefetch memory waits for it: 1.5 times
+ * as long for 8 rows of X at 512 columns. */
+__attribute__((always_inline)) static inline void
+several_step_avx512(bool distances, bool fetches, size_t q, bool whole, size_t left,
+                    const pair_x *x, size_t ldx, const pair_y *y, struct block *sums,
+                    struct block *yy)
+{
+#pragma GCC unroll 4
+    for (size_t l = 0; l < 4; l++) {
+        __m512 v = load_y_part_avx512(whole, left, l, y);
+        if (fetches)
+            prefetch_line_avx512(y + 16 * l, PREFETCH_SEVERAL);
+        if (!distances)
+            yy->v[l] = _mm512_fmadd_ps(v, v, yy->v[l]);
+#pragma GCC unroll 4
+        for (size_t i = 0; i < q; i++) {
+            __m512 w = load_x_part_avx512(whole, left, l, x + i * ldx);
+            if (distances)
+                w = _mm512_sub_ps(w, v);
+            sums[i].v[l] = _mm512_fmadd_ps(w, distances ? w : v, sums[i].v[l]);
+        }
+    }
+}
+
+__attribute__((always_inline)) static inline void
+several_row_avx512(bool distances, bool fetches, size_t q, size_t d, const pair_x *x, size_t ldx,
+                   const pair_y *y, __m512 *s, __m512 *squares)
+{
+    struct block sums[SEVERAL], yy = zero_block_avx512();
+#pragma GCC unroll 4
+    for (size_t i = 0; i < q; i++)
+        sums[i] = zero_block_avx512();
+    size_t k = 0;
+    for (; k + 64 <= d; k += 64)
+        several_step_avx512(distances, fetches, q, true, 64, x + k, ldx, y + k, sums, &yy);
+    if (k < d)
+        several_step_avx512(distances, fetches, q, false, d - k, x + k, ldx, y + k, sums, &yy);
+#pragma GCC unroll 4
+    for (size_t i = 0; i < q; i++)
+        s[i * GROUP] = fold_block_avx512(sums[i]);
+    *squares = fold_block_avx512(yy);
+}
+
+__attribute__((always_inline)) static inline void
+several_rows_avx512(bool distances, bool fetches, size_t m, size_t d, const pair_x *x, size_t ldx,
+                    const pair_y *y, __m512 *s, __m512 *squares)
+{
+    switch (m) {
+    case 1:
+        several_row_avx512(distances, fetches, 1, d, x, ldx, y, s, squares);
+        break;
+    case 2:
+        several_row_avx512(distances, fetches, 2, d, x, ldx, y, s, squares);
+        break;
+    case 3:
+        several_row_avx512(distances, fetches, 3, d, x, ldx, y, s, squares);
+        break;
+    default:
+        several_row_avx512(distances, fetches, SEVERAL, d, x, ldx, y, s, squares);
+    }
+}
+
+/* Rows of Y one after the other, each against all of X while it is in L1; the trees of 16 rows are
+ * summed together. m <= QUERY_SEVERAL. */
+__attribute__((always_inline)) static inline void
+query_several_avx512(bool distances, size_t m, size_t n, size_t d, const pair_x *x, size_t ldx,
+                     const pair_y *y, size_t ldy, float *result, size_t ldr, float *squares)
+{
+    for (size_t at = 0, rows; at < n; at += rows) {
+        __m512 s[QUERY_SEVERAL][GROUP];
+        __m512 yy[GROUP];
+        rows = n - at < GROUP ? n - at : GROUP;
+        for (size_t r = 0; r < rows; r++) {
+            const float *row = y + (at + r) * ldy;
+            for (size_t i = 0; i < m; i += SEVERAL) {
+                __m512 *here = &s[i][r];
+                const float *some = x + i * ldx;
+                if (i > 0)
+                    several_rows_avx512(distances, false, m - i, d, some, ldx, row, here, &yy[r]);
+                else
+                    several_rows_avx512(distances, true, m, d, some, ldx, row, here, &yy[r]);
+            }
+        }
+        for (size_t r = rows; r < GROUP; r++) {
+            yy[r] = _mm512_setzero_ps();
+            for (size_t i = 0; i < m; i++)
+                s[i][r] = _mm512_setzero_ps();
+        }
+        for (size_t i = 0; i < m; i++) {
+            __m512 v = sum_rows_avx512(s[i]);
+            if (distances)
+                v = _mm512_sub_ps(_mm512_setzero_ps(), v);
+            simd_store_first(result + i * ldr + at, rows, simd_canonical_nan16(v));
+        }
+        if (!distances)
+            simd_store_first(squares + at, rows, simd_canonical_nan16(sum_rows_avx512(yy)));
+    }
+}
+
+static void query_dots_avx512(size_t m, size_t n, size_t d, const pair_x *x, size_t ldx,
+                              const pair_y *y, size_t ldy, float *result, size_t ldr,
+                              float *squares)
+{
+    if (m == 1)
+        query_sums_avx512(n, d, x, y, ldy, 0, result, squares);
+    else
+        query_several_avx512(false, m, n, d, x, ldx, y, ldy, result, ldr, squares);
+}
+
+static void query_neg_sq_l2s_avx512(size_t m, size_t n, size_t d, const pair_x *x, size_t ldx,
+                                    const pair_y *y, size_t ldy, float *result, size_t ldr)
+{
+    if (m == 1)
+        query_neg_sq_l2_avx512(n, d, x, y, ldy, result);
+    else
+        query_several_avx512(true, m, n, d, x, ldx, y, ldy, result, ldr, NULL);
+}
+
+static void squared_norms_avx512(size_t n, size_t d, const pair_y *y, size_t ldy, float *out)
 {
     for (size_t at = 0; at < n - n / 2; at += PAIRS) {
         struct group g = group_at(n, at);
@@ -470,3 +505,5 @@ const struct query_ops query_ops_avx512 = {
     .neg_sq_l2s = query_neg_sq_l2s_avx512,
     .squared_norms = squared_norms_avx512,
 };
+
+#endif

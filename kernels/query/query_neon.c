@@ -17,9 +17,43 @@
 /* Rows whose trees are summed together: one vector of results. */
 enum { GROUP = 4 };
 
+#ifdef QUERY_OF_F16
+#include "query_f16.h"
+
+static inline float query_square_neon(size_t d, const float *x)
+{
+    return query_f16_square(&pair_ops_neon, d, x);
+}
+
+static inline float pair_scaled_cosine_neon(size_t d, const float *x, const uint16_t *y)
+{
+    return query_f16_cosine(&pair_ops_neon, d, x, y);
+}
+
+static inline float query_any_cosine_neon(size_t d, const float *x, const uint16_t *y)
+{
+    return query_f16_cosine(&pair_ops_neon, d, x, y);
+}
+
+#else
+
+/* |x|^2 */
+static inline float query_square_neon(size_t d, const float *x)
+{
+    return simd_sum4x4(pair_dot_row_neon(d, x, x));
+}
+
+/* Of rows that are too long for two passes, or that must be scaled. */
+static inline float query_any_cosine_neon(size_t d, const float *x, const float *y)
+{
+    return pair_ops_neon.pair[MMK_COSINE](d, x, y);
+}
+
+#endif
+
 /* One pass of two over the lanes of xy and yy: first is 0 or 16, the first lane. t has 16 lanes of
  * 32 of xy, then of yy. */
-static inline void query_cosine_pass_neon(size_t d, const float *x, const float *y, size_t first,
+static inline void query_cosine_pass_neon(size_t d, const pair_x *x, const pair_y *y, size_t first,
                                           const struct pair_tail *tail, size_t blocks,
                                           float32x4_t t[8])
 {
@@ -45,38 +79,38 @@ static inline void query_cosine_pass_neon(size_t d, const float *x, const float 
             x = tail->x;
             y = tail->y;
         }
-        const float *u = x + first;
-        const float *v = y + first;
-        float32x4_t u0 = vld1q_f32(u);
-        float32x4_t v0 = vld1q_f32(v);
+        const pair_x *u = x + first;
+        const pair_y *v = y + first;
+        float32x4_t u0 = pair_load(u);
+        float32x4_t v0 = pair_load(v);
         xy0 = vfmaq_f32(xy0, u0, v0);
         yy0 = vfmaq_f32(yy0, v0, v0);
-        float32x4_t u1 = vld1q_f32(u + 4);
-        float32x4_t v1 = vld1q_f32(v + 4);
+        float32x4_t u1 = pair_load(u + 4);
+        float32x4_t v1 = pair_load(v + 4);
         xy1 = vfmaq_f32(xy1, u1, v1);
         yy1 = vfmaq_f32(yy1, v1, v1);
-        float32x4_t u2 = vld1q_f32(u + 8);
-        float32x4_t v2 = vld1q_f32(v + 8);
+        float32x4_t u2 = pair_load(u + 8);
+        float32x4_t v2 = pair_load(v + 8);
         xy2 = vfmaq_f32(xy2, u2, v2);
         yy2 = vfmaq_f32(yy2, v2, v2);
-        float32x4_t u3 = vld1q_f32(u + 12);
-        float32x4_t v3 = vld1q_f32(v + 12);
+        float32x4_t u3 = pair_load(u + 12);
+        float32x4_t v3 = pair_load(v + 12);
         xy3 = vfmaq_f32(xy3, u3, v3);
         yy3 = vfmaq_f32(yy3, v3, v3);
-        float32x4_t u8 = vld1q_f32(u + 32);
-        float32x4_t v8 = vld1q_f32(v + 32);
+        float32x4_t u8 = pair_load(u + 32);
+        float32x4_t v8 = pair_load(v + 32);
         xy8 = vfmaq_f32(xy8, u8, v8);
         yy8 = vfmaq_f32(yy8, v8, v8);
-        float32x4_t u9 = vld1q_f32(u + 36);
-        float32x4_t v9 = vld1q_f32(v + 36);
+        float32x4_t u9 = pair_load(u + 36);
+        float32x4_t v9 = pair_load(v + 36);
         xy9 = vfmaq_f32(xy9, u9, v9);
         yy9 = vfmaq_f32(yy9, v9, v9);
-        float32x4_t u10 = vld1q_f32(u + 40);
-        float32x4_t v10 = vld1q_f32(v + 40);
+        float32x4_t u10 = pair_load(u + 40);
+        float32x4_t v10 = pair_load(v + 40);
         xy10 = vfmaq_f32(xy10, u10, v10);
         yy10 = vfmaq_f32(yy10, v10, v10);
-        float32x4_t u11 = vld1q_f32(u + 44);
-        float32x4_t v11 = vld1q_f32(v + 44);
+        float32x4_t u11 = pair_load(u + 44);
+        float32x4_t v11 = pair_load(v + 44);
         xy11 = vfmaq_f32(xy11, u11, v11);
         yy11 = vfmaq_f32(yy11, v11, v11);
     }
@@ -107,7 +141,7 @@ static inline float32x4_t sum_rows_neon(const float32x4_t s[GROUP])
     return vaddq_f32(t, vdupq_n_f32(0.0f));
 }
 
-static void query_dot_neon(size_t n, size_t d, const float *x, const float *y, size_t ldy,
+static void query_dot_neon(size_t n, size_t d, const pair_x *x, const pair_y *y, size_t ldy,
                            float *result)
 {
     for (size_t rows; n > 0; n -= rows, y += rows * ldy, result += rows) {
@@ -121,22 +155,9 @@ static void query_dot_neon(size_t n, size_t d, const float *x, const float *y, s
     }
 }
 
-static void squared_norms_neon(size_t n, size_t d, const float *y, size_t ldy, float *out)
-{
-    for (size_t rows; n > 0; n -= rows, y += rows * ldy, out += rows) {
-        rows = n < GROUP ? n : GROUP;
-        float32x4_t s[GROUP];
-        for (size_t r = 0; r < rows; r++)
-            s[r] = pair_dot_row_neon(d, y + r * ldy, y + r * ldy);
-        for (size_t r = rows; r < GROUP; r++)
-            s[r] = vdupq_n_f32(0.0f);
-        simd_store_first(out, rows, simd_canonical_nan4(sum_rows_neon(s)));
-    }
-}
-
 /* The cosines of a group from the sums of its rows; those whose |y|^2 is not safe go the scaled
  * way. */
-static inline void store_cosines_neon(size_t rows, size_t d, const float *x, const float *y,
+static inline void store_cosines_neon(size_t rows, size_t d, const pair_x *x, const pair_y *y,
                                       size_t ldy, float32x4_t xy, float xx, float32x4_t yy,
                                       float *result)
 {
@@ -154,15 +175,15 @@ static inline void store_cosines_neon(size_t rows, size_t d, const float *x, con
 }
 
 /* x.y of up to GROUP rows; *squares = |y|^2 */
-static inline float32x4_t query_cosine_sums_neon(size_t rows, size_t d, const float *x,
-                                                 const float *y, size_t ldy, float32x4_t *squares)
+static inline float32x4_t query_cosine_sums_neon(size_t rows, size_t d, const pair_x *x,
+                                                 const pair_y *y, size_t ldy, float32x4_t *squares)
 {
     float32x4_t xy[GROUP];
     float32x4_t yy[GROUP];
     for (size_t r = 0; r < rows; r++) {
         float32x4_t a[8];
         float32x4_t b[8];
-        const float *row = y + r * ldy;
+        const pair_y *row = y + r * ldy;
         struct pair_tail tail;
         size_t blocks = pair_fill_tail_neon(&tail, d, x, row);
         query_cosine_pass_neon(d, x, row, 0, &tail, blocks, a);
@@ -176,13 +197,13 @@ static inline float32x4_t query_cosine_sums_neon(size_t rows, size_t d, const fl
     return sum_rows_neon(xy);
 }
 
-static void query_cosine_neon(size_t n, size_t d, const float *x, const float *y, size_t ldy,
+static void query_cosine_neon(size_t n, size_t d, const pair_x *x, const pair_y *y, size_t ldy,
                               float *result)
 {
-    float xx = simd_sum4x4(pair_dot_row_neon(d, x, x));
+    float xx = query_square_neon(d, x);
     if (d > PAIR_LONG_ROW || !norm_is_safe(xx)) {
         for (size_t j = 0; j < n; j++)
-            result[j] = pair_ops_neon.pair[MMK_COSINE](d, x, y + j * ldy);
+            result[j] = query_any_cosine_neon(d, x, y + j * ldy);
         return;
     }
     for (size_t rows; n > 0; n -= rows, y += rows * ldy, result += rows) {
@@ -193,25 +214,10 @@ static void query_cosine_neon(size_t n, size_t d, const float *x, const float *y
     }
 }
 
-/* Groups of rows stay in L1 from one row of X to the next. */
-static void query_dots_neon(size_t m, size_t n, size_t d, const float *x, size_t ldx,
-                            const float *y, size_t ldy, float *result, size_t ldr, float *squares)
-{
-    for (size_t rows; n > 0; n -= rows, y += rows * ldy, result += rows, squares += rows) {
-        rows = n < GROUP ? n : GROUP;
-        float32x4_t yy;
-        float32x4_t xy = query_cosine_sums_neon(rows, d, x, y, ldy, &yy);
-        simd_store_first(result, rows, simd_canonical_nan4(xy));
-        simd_store_first(squares, rows, simd_canonical_nan4(yy));
-        for (size_t i = 1; i < m; i++)
-            query_dot_neon(rows, d, x + i * ldx, y, ldy, result + i * ldr);
-    }
-}
-
-static void query_norms_neon(size_t n, size_t d, const float *x, const float *y, size_t ldy,
+static void query_norms_neon(size_t n, size_t d, const pair_x *x, const pair_y *y, size_t ldy,
                              const float *squared_norms, float *result)
 {
-    float xx = simd_sum4x4(pair_dot_row_neon(d, x, x));
+    float xx = query_square_neon(d, x);
     if (!norm_is_safe(xx)) {
         for (size_t j = 0; j < n; j++)
             result[j] = pair_scaled_cosine_neon(d, x, y + j * ldy);
@@ -229,7 +235,7 @@ static void query_norms_neon(size_t n, size_t d, const float *x, const float *y,
     }
 }
 
-static void query_neg_sq_l2_neon(size_t n, size_t d, const float *x, const float *y, size_t ldy,
+static void query_neg_sq_l2_neon(size_t n, size_t d, const pair_x *x, const pair_y *y, size_t ldy,
                                  float *result)
 {
     for (size_t rows; n > 0; n -= rows, y += rows * ldy, result += rows) {
@@ -244,8 +250,47 @@ static void query_neg_sq_l2_neon(size_t n, size_t d, const float *x, const float
     }
 }
 
-static void query_neg_sq_l2s_neon(size_t m, size_t n, size_t d, const float *x, size_t ldx,
-                                  const float *y, size_t ldy, float *result, size_t ldr)
+#ifdef QUERY_OF_F16
+
+const struct query_f16_ops query_f16_ops_neon = {
+    .query = {[MMK_DOT] = query_dot_neon,
+              [MMK_COSINE] = query_cosine_neon,
+              [MMK_NEG_SQ_L2] = query_neg_sq_l2_neon},
+    .query_norms = query_norms_neon,
+};
+
+#else
+
+static void squared_norms_neon(size_t n, size_t d, const pair_y *y, size_t ldy, float *out)
+{
+    for (size_t rows; n > 0; n -= rows, y += rows * ldy, out += rows) {
+        rows = n < GROUP ? n : GROUP;
+        float32x4_t s[GROUP];
+        for (size_t r = 0; r < rows; r++)
+            s[r] = pair_dot_row_neon(d, y + r * ldy, y + r * ldy);
+        for (size_t r = rows; r < GROUP; r++)
+            s[r] = vdupq_n_f32(0.0f);
+        simd_store_first(out, rows, simd_canonical_nan4(sum_rows_neon(s)));
+    }
+}
+
+/* Groups of rows stay in L1 from one row of X to the next. */
+static void query_dots_neon(size_t m, size_t n, size_t d, const pair_x *x, size_t ldx,
+                            const pair_y *y, size_t ldy, float *result, size_t ldr, float *squares)
+{
+    for (size_t rows; n > 0; n -= rows, y += rows * ldy, result += rows, squares += rows) {
+        rows = n < GROUP ? n : GROUP;
+        float32x4_t yy;
+        float32x4_t xy = query_cosine_sums_neon(rows, d, x, y, ldy, &yy);
+        simd_store_first(result, rows, simd_canonical_nan4(xy));
+        simd_store_first(squares, rows, simd_canonical_nan4(yy));
+        for (size_t i = 1; i < m; i++)
+            query_dot_neon(rows, d, x + i * ldx, y, ldy, result + i * ldr);
+    }
+}
+
+static void query_neg_sq_l2s_neon(size_t m, size_t n, size_t d, const pair_x *x, size_t ldx,
+                                  const pair_y *y, size_t ldy, float *result, size_t ldr)
 {
     for (size_t rows; n > 0; n -= rows, y += rows * ldy, result += rows) {
         rows = n < GROUP ? n : GROUP;
@@ -263,3 +308,5 @@ const struct query_ops query_ops_neon = {
     .neg_sq_l2s = query_neg_sq_l2s_neon,
     .squared_norms = squared_norms_neon,
 };
+
+#endif

@@ -19,6 +19,9 @@ enum { PAIRS = 8, GROUP = 2 * PAIRS };
 /* Rows of X that one row of Y meets at a time, their sums in registers. */
 enum { SEVERAL = 4 };
 
+/* Elements of a row in a line of cache. */
+enum { LINE = 64 / sizeof(pair_y) };
+
 /* How far ahead short rows are prefetched, in bytes. From 1024 to 8192 little changes. */
 enum { PREFETCH = 2048 };
 
@@ -30,7 +33,7 @@ enum { PREFETCH_SEVERAL = 4096 };
  * of nothing does nothing. Where rows of 65 to 128 floats come one by one, one with every load, not
  * four at once: a burst holds up the loads behind it (clang keeps the order). always_inline because
  * gcc 12 takes a function that only prefetches for one without effect and drops the calls. */
-__attribute__((always_inline)) static inline void prefetch_line_avx512(const float *p, size_t ahead)
+__attribute__((always_inline)) static inline void prefetch_line_avx512(const void *p, size_t ahead)
 {
     _mm_prefetch((const char *)((uintptr_t)p + ahead), _MM_HINT_T0);
 }
@@ -65,18 +68,25 @@ static inline struct block zero_block_avx512(void)
     return (struct block){{zero, zero, zero, zero}};
 }
 
-static inline struct block load_whole_block_avx512(const float *y)
+static inline struct block load_whole_block_avx512(const pair_x *x)
 {
-    return (struct block){{simd_load_once(y), simd_load_once(y + 16), simd_load_once(y + 32),
-                           simd_load_once(y + 48)}};
+    return (struct block){{pair_load_once(x), pair_load_once(x + 16), pair_load_once(x + 32),
+                           pair_load_once(x + 48)}};
 }
 
 /* 0 for what is not there. */
-static inline struct block load_block_avx512(struct live_block live, const float *y)
+static inline struct block load_x_block_avx512(struct live_block live, const pair_x *p)
 {
-    return (struct block){
-        {_mm512_maskz_loadu_ps(live.m[0], y), _mm512_maskz_loadu_ps(live.m[1], y + 16),
-         _mm512_maskz_loadu_ps(live.m[2], y + 32), _mm512_maskz_loadu_ps(live.m[3], y + 48)}};
+    return (struct block){{pair_load_masked(live.m[0], p), pair_load_masked(live.m[1], p + 16),
+                           pair_load_masked(live.m[2], p + 32),
+                           pair_load_masked(live.m[3], p + 48)}};
+}
+
+static inline struct block load_y_block_avx512(struct live_block live, const pair_y *p)
+{
+    return (struct block){{pair_load_masked(live.m[0], p), pair_load_masked(live.m[1], p + 16),
+                           pair_load_masked(live.m[2], p + 32),
+                           pair_load_masked(live.m[3], p + 48)}};
 }
 
 static inline struct block sub_block_avx512(struct block x, struct block y)
@@ -113,30 +123,37 @@ static inline __m512 join16_avx512(__m512 a, __m512 b)
                          _mm512_shuffle_f32x4(a, b, _MM_SHUFFLE(3, 2, 3, 2)));
 }
 
-/* Floats 16 l on of a block of which `left` are there; whole: all are. */
-__attribute__((always_inline)) static inline __m512 load_part_avx512(bool whole, size_t left,
-                                                                     size_t l, const float *p)
+/* Elements 16 l on of a block of which `left` are there; whole: all are. */
+__attribute__((always_inline)) static inline __m512 load_x_part_avx512(bool whole, size_t left,
+                                                                       size_t l, const pair_x *p)
 {
-    return whole ? simd_load_once(p + 16 * l)
-                 : _mm512_maskz_loadu_ps(live_avx512(left, 16 * l), p + 16 * l);
+    return whole ? pair_load_once(p + 16 * l)
+                 : pair_load_masked(live_avx512(left, 16 * l), p + 16 * l);
+}
+
+__attribute__((always_inline)) static inline __m512 load_y_part_avx512(bool whole, size_t left,
+                                                                       size_t l, const pair_y *p)
+{
+    return whole ? pair_load_once(p + 16 * l)
+                 : pair_load_masked(live_avx512(left, 16 * l), p + 16 * l);
 }
 
 /* A block of x, y and z. Four times 16 floats in turn, for loads of all at once need more registers
  * than there are: with a tail |x - y|^2 of rows of 300 floats took 1.3 times as long. */
 __attribute__((always_inline)) static inline void
-dot_two_step_avx512(bool whole, size_t left, const float *x, const float *y, const float *z,
+dot_two_step_avx512(bool whole, size_t left, const pair_x *x, const pair_y *y, const pair_y *z,
                     struct block *xy, struct block *xz)
 {
 #pragma GCC unroll 4
     for (size_t l = 0; l < 4; l++) {
-        __m512 v = load_part_avx512(whole, left, l, x);
-        xy->v[l] = _mm512_fmadd_ps(v, load_part_avx512(whole, left, l, y), xy->v[l]);
-        xz->v[l] = _mm512_fmadd_ps(v, load_part_avx512(whole, left, l, z), xz->v[l]);
+        __m512 v = load_x_part_avx512(whole, left, l, x);
+        xy->v[l] = _mm512_fmadd_ps(v, load_y_part_avx512(whole, left, l, y), xy->v[l]);
+        xz->v[l] = _mm512_fmadd_ps(v, load_y_part_avx512(whole, left, l, z), xz->v[l]);
     }
 }
 
 /* x.y and x.z, 8 lanes each */
-static inline __m512 dot_two_avx512(size_t d, const float *x, const float *y, const float *z)
+static inline __m512 dot_two_avx512(size_t d, const pair_x *x, const pair_y *y, const pair_y *z)
 {
     struct block xy = zero_block_avx512(), xz = xy;
     size_t k = 0;
@@ -148,21 +165,21 @@ static inline __m512 dot_two_avx512(size_t d, const float *x, const float *y, co
 }
 
 __attribute__((always_inline)) static inline void
-sq_l2_two_step_avx512(bool whole, size_t left, const float *x, const float *y, const float *z,
+sq_l2_two_step_avx512(bool whole, size_t left, const pair_x *x, const pair_y *y, const pair_y *z,
                       struct block *to_y, struct block *to_z)
 {
 #pragma GCC unroll 4
     for (size_t l = 0; l < 4; l++) {
-        __m512 v = load_part_avx512(whole, left, l, x);
-        __m512 from_y = _mm512_sub_ps(v, load_part_avx512(whole, left, l, y));
-        __m512 from_z = _mm512_sub_ps(v, load_part_avx512(whole, left, l, z));
+        __m512 v = load_x_part_avx512(whole, left, l, x);
+        __m512 from_y = _mm512_sub_ps(v, load_y_part_avx512(whole, left, l, y));
+        __m512 from_z = _mm512_sub_ps(v, load_y_part_avx512(whole, left, l, z));
         to_y->v[l] = _mm512_fmadd_ps(from_y, from_y, to_y->v[l]);
         to_z->v[l] = _mm512_fmadd_ps(from_z, from_z, to_z->v[l]);
     }
 }
 
 /* |x - y|^2 and |x - z|^2 */
-static inline __m512 sq_l2_two_avx512(size_t d, const float *x, const float *y, const float *z)
+static inline __m512 sq_l2_two_avx512(size_t d, const pair_x *x, const pair_y *y, const pair_y *z)
 {
     struct block to_y = zero_block_avx512(), to_z = to_y;
     size_t k = 0;
@@ -174,23 +191,23 @@ static inline __m512 sq_l2_two_avx512(size_t d, const float *x, const float *y, 
 }
 
 __attribute__((always_inline)) static inline void
-cosine_two_step_avx512(bool whole, size_t left, const float *x, const float *y, const float *z,
+cosine_two_step_avx512(bool whole, size_t left, const pair_x *x, const pair_y *y, const pair_y *z,
                        struct block *xy, struct block *yy, struct block *xz, struct block *zz)
 {
 #pragma GCC unroll 4
     for (size_t l = 0; l < 4; l++) {
-        __m512 v = load_part_avx512(whole, left, l, x);
-        __m512 of_y = load_part_avx512(whole, left, l, y);
+        __m512 v = load_x_part_avx512(whole, left, l, x);
+        __m512 of_y = load_y_part_avx512(whole, left, l, y);
         xy->v[l] = _mm512_fmadd_ps(v, of_y, xy->v[l]);
         yy->v[l] = _mm512_fmadd_ps(of_y, of_y, yy->v[l]);
-        __m512 of_z = load_part_avx512(whole, left, l, z);
+        __m512 of_z = load_y_part_avx512(whole, left, l, z);
         xz->v[l] = _mm512_fmadd_ps(v, of_z, xz->v[l]);
         zz->v[l] = _mm512_fmadd_ps(of_z, of_z, zz->v[l]);
     }
 }
 
 /* x.y and x.z; *squares = |y|^2 and |z|^2 */
-static inline __m512 cosine_two_avx512(size_t d, const float *x, const float *y, const float *z,
+static inline __m512 cosine_two_avx512(size_t d, const pair_x *x, const pair_y *y, const pair_y *z,
                                        __m512 *squares)
 {
     struct block xy = zero_block_avx512(), yy = xy, xz = xy, zz = xy;
@@ -252,7 +269,7 @@ static inline __m512 sum_pairs_avx512(const __m512 pair[PAIRS])
 /* No loop over blocks and no branch for the tail, which is where such short rows' time goes. */
 static inline bool rows_are_short(size_t n, size_t d)
 {
-    return d > 64 && (d < 128 || (d == 128 && n < QUERY_NEAR_PAIR_BYTES / sizeof(float) / 128));
+    return d > 64 && (d < 128 || (d == 128 && n < QUERY_NEAR_PAIR_BYTES / sizeof(pair_y) / 128));
 }
 
 struct two_blocks {
@@ -260,18 +277,20 @@ struct two_blocks {
 };
 
 /* With the lines that are PREFETCH on. */
-static inline struct two_blocks load_two_blocks_avx512(struct live_block live, const float *y)
+static inline struct two_blocks load_two_blocks_avx512(struct live_block live, const pair_y *y)
 {
     struct two_blocks b;
 #pragma GCC unroll 4
     for (size_t i = 0; i < 4; i++) {
-        prefetch_line_avx512(y + 16 * i, PREFETCH);
-        b.whole.v[i] = simd_load_once(y + 16 * i);
+        if (16 * i % LINE == 0)
+            prefetch_line_avx512(y + 16 * i, PREFETCH);
+        b.whole.v[i] = pair_load_once(y + 16 * i);
     }
 #pragma GCC unroll 4
     for (size_t i = 0; i < 4; i++) {
-        prefetch_line_avx512(y + 64 + 16 * i, PREFETCH);
-        b.rest.v[i] = _mm512_maskz_loadu_ps(live.m[i], y + 64 + 16 * i);
+        if (16 * i % LINE == 0)
+            prefetch_line_avx512(y + 64 + 16 * i, PREFETCH);
+        b.rest.v[i] = pair_load_masked(live.m[i], y + 64 + 16 * i);
     }
     return b;
 }
@@ -290,11 +309,11 @@ static inline __m512 sq_l2_two_blocks_avx512(struct two_blocks x, struct two_blo
 /* s[r] = of_row(x, y_r), 16 lanes a row, 0 from `rows` on; squares[r] = |y_r|^2, unless NULL. */
 __attribute__((always_inline)) static inline void
 sum_short_rows_avx512(__m512 (*of_row)(struct two_blocks x, struct two_blocks y), size_t rows,
-                      size_t d, const float *x, const float *y, size_t ldy, __m512 s[GROUP],
+                      size_t d, const pair_x *x, const pair_y *y, size_t ldy, __m512 s[GROUP],
                       __m512 *squares)
 {
     const struct live_block live = live_block_avx512(d - 64);
-    const struct two_blocks b = {load_whole_block_avx512(x), load_block_avx512(live, x + 64)};
+    const struct two_blocks b = {load_whole_block_avx512(x), load_x_block_avx512(live, x + 64)};
     for (size_t r = 0; r < rows; r++, y += ldy) {
         struct two_blocks row = load_two_blocks_avx512(live, y);
         s[r] = of_row(b, row);
@@ -319,7 +338,7 @@ sum_short_rows_avx512(__m512 (*of_row)(struct two_blocks x, struct two_blocks y)
 /* By the lines that are read: what lies between rows is not. */
 static inline bool rows_are_far(size_t n, size_t d)
 {
-    return n > QUERY_NEAR_BYTES / sizeof(float) / size_round_up(size_max(d, 1), 16);
+    return n > QUERY_NEAR_BYTES / sizeof(pair_y) / size_round_up(size_max(d, 1), LINE);
 }
 
 static inline bool rows_are_one_block(size_t n, size_t d)
@@ -360,33 +379,33 @@ struct block_rows {
     bool fetched; /* ahead: rows from memory that stand close, so that what is PREFETCH on is one */
 };
 
-static inline struct block_rows block_rows_avx512(size_t n, size_t d, const float *x, size_t ldy)
+static inline struct block_rows block_rows_avx512(size_t n, size_t d, const pair_x *x, size_t ldy)
 {
     struct live_block live = live_block_avx512(d);
-    return (struct block_rows){live, load_block_avx512(live, x), ldy,
-                               rows_are_far(n, d) && ldy <= PREFETCH / sizeof(float) / 4};
+    return (struct block_rows){live, load_x_block_avx512(live, x), ldy,
+                               rows_are_far(n, d) && ldy <= PREFETCH / sizeof(pair_y) / 4};
 }
 
 /* Up to GROUP rows, element r of the result that of row r. Behind the last row comes the last row
  * again. */
 __attribute__((always_inline)) static inline __m512
 sum_some_blocks_avx512(__m512 (*of_row)(struct block x, struct block y), const struct block_rows *b,
-                       const float *y, size_t rows, bool fetched)
+                       const pair_y *y, size_t rows, bool fetched)
 {
     __m512 fours[4];
     for (size_t i = 0; i < 4; i++)
         fours[i] = _mm512_setzero_ps();
     for (size_t i = 0; 4 * i < rows; i++, y += 4 * b->ldy) {
         size_t last = rows - 1 - 4 * i;
-        const float *row[4];
+        const pair_y *row[4];
         struct block block[4];
         for (size_t r = 0; r < 4; r++) {
             row[r] = y + (last < r ? last : r) * b->ldy;
-            block[r] = load_block_avx512(b->live, row[r]);
+            block[r] = load_y_block_avx512(b->live, row[r]);
         }
         if (fetched) {
             for (size_t r = 0; r < 4; r++)
-                for (size_t k = 0; k < 64; k += 16)
+                for (size_t k = 0; k < 64; k += LINE)
                     prefetch_line_avx512(row[r] + k, PREFETCH);
         }
         fours[i] = join_four_avx512(of_row(b->x, block[0]), of_row(b->x, block[1]),
@@ -397,7 +416,7 @@ sum_some_blocks_avx512(__m512 (*of_row)(struct block x, struct block y), const s
 
 __attribute__((always_inline)) static inline __m512
 sum_blocks_avx512(__m512 (*of_row)(struct block x, struct block y), const struct block_rows *b,
-                  const float *y, size_t rows)
+                  const pair_y *y, size_t rows)
 {
     if (rows == GROUP && !b->fetched) /* the same, without branches */
         return sum_some_blocks_avx512(of_row, b, y, GROUP, false);
@@ -432,7 +451,7 @@ static inline void push_fours_avx512(struct cosine_fours *fours, __m512 xy, __m5
 
 /* x.y of up to GROUP rows of one block, and |y|^2. */
 __attribute__((always_inline)) static inline __m512
-cosine_some_blocks_avx512(const struct block_rows *b, const float *y, size_t rows, bool fetched,
+cosine_some_blocks_avx512(const struct block_rows *b, const pair_y *y, size_t rows, bool fetched,
                           __m512 *squares)
 {
     const __m512 zero = _mm512_setzero_ps();
@@ -443,12 +462,12 @@ cosine_some_blocks_avx512(const struct block_rows *b, const float *y, size_t row
         __m512 xy[4], yy[4];
 #pragma GCC unroll 4
         for (size_t r = 0; r < 4; r++) {
-            const float *row = y + (last < r ? last : r) * b->ldy;
-            struct block block = load_block_avx512(b->live, row);
+            const pair_y *row = y + (last < r ? last : r) * b->ldy;
+            struct block block = load_y_block_avx512(b->live, row);
             xy[r] = dot_block_avx512(b->x, block);
             yy[r] = dot_block_avx512(block, block);
             ROW_IN_ORDER(xy[r], yy[r]);
-            for (size_t k = 0; fetched && k < 64; k += 16)
+            for (size_t k = 0; fetched && k < 64; k += LINE)
                 prefetch_line_avx512(row + k, PREFETCH);
         }
         push_fours_avx512(&fours, join_four_avx512(xy[0], xy[1], xy[2], xy[3]),
@@ -461,7 +480,7 @@ cosine_some_blocks_avx512(const struct block_rows *b, const float *y, size_t row
 }
 
 __attribute__((always_inline)) static inline __m512
-cosine_blocks_avx512(const struct block_rows *b, const float *y, size_t rows, __m512 *squares)
+cosine_blocks_avx512(const struct block_rows *b, const pair_y *y, size_t rows, __m512 *squares)
 {
     if (rows == GROUP && !b->fetched)
         return cosine_some_blocks_avx512(b, y, GROUP, false, squares);

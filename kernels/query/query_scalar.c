@@ -8,7 +8,30 @@
 
 #include "../pair/lanes_scalar.h"
 
-static void query_dot_scalar(size_t n, size_t d, const float *x, const float *y, size_t ldy,
+#ifdef QUERY_OF_F16
+#include "query_f16.h"
+
+static inline float query_square_scalar(size_t d, const float *x)
+{
+    return query_f16_square(&pair_ops_scalar, d, x);
+}
+
+static inline float pair_scaled_cosine_scalar(size_t d, const float *x, const uint16_t *y)
+{
+    return query_f16_cosine(&pair_ops_scalar, d, x, y);
+}
+
+#else
+
+/* |x|^2 */
+static inline float query_square_scalar(size_t d, const float *x)
+{
+    return pair_dot_scalar(d, x, x);
+}
+
+#endif
+
+static void query_dot_scalar(size_t n, size_t d, const pair_x *x, const pair_y *y, size_t ldy,
                              float *result)
 {
     for (size_t j = 0; j < n; j++)
@@ -16,29 +39,29 @@ static void query_dot_scalar(size_t n, size_t d, const float *x, const float *y,
 }
 
 /* x.y; *squares = |y|^2 */
-static inline float query_sums_scalar(size_t d, const float *x, const float *row, float *squares)
+static inline float query_sums_scalar(size_t d, const pair_x *x, const pair_y *row, float *squares)
 {
     float xy[SIMD_LANES] = {0};
     float yy[SIMD_LANES] = {0};
     size_t k = 0;
     for (; d - k >= SIMD_LANES; k += SIMD_LANES) {
         for (size_t l = 0; l < SIMD_LANES; l++) {
-            xy[l] = fmaf(x[k + l], row[k + l], xy[l]);
-            yy[l] = fmaf(row[k + l], row[k + l], yy[l]);
+            xy[l] = fmaf(pair_value(x[k + l]), pair_value(row[k + l]), xy[l]);
+            yy[l] = fmaf(pair_value(row[k + l]), pair_value(row[k + l]), yy[l]);
         }
     }
     for (size_t l = 0; l < d - k; l++) {
-        xy[l] = fmaf(x[k + l], row[k + l], xy[l]);
-        yy[l] = fmaf(row[k + l], row[k + l], yy[l]);
+        xy[l] = fmaf(pair_value(x[k + l]), pair_value(row[k + l]), xy[l]);
+        yy[l] = fmaf(pair_value(row[k + l]), pair_value(row[k + l]), yy[l]);
     }
     *squares = simd_sum64(yy);
     return simd_sum64(xy);
 }
 
-static void query_cosine_scalar(size_t n, size_t d, const float *x, const float *y, size_t ldy,
+static void query_cosine_scalar(size_t n, size_t d, const pair_x *x, const pair_y *y, size_t ldy,
                                 float *result)
 {
-    float xx = pair_dot_scalar(d, x, x);
+    float xx = query_square_scalar(d, x);
     for (size_t j = 0; j < n; j++) {
         float yy, xy = query_sums_scalar(d, x, y + j * ldy, &yy);
         if (norm_is_safe(xx) && norm_is_safe(yy))
@@ -48,8 +71,39 @@ static void query_cosine_scalar(size_t n, size_t d, const float *x, const float 
     }
 }
 
-static void query_dots_scalar(size_t m, size_t n, size_t d, const float *x, size_t ldx,
-                              const float *y, size_t ldy, float *result, size_t ldr, float *squares)
+static void query_norms_scalar(size_t n, size_t d, const pair_x *x, const pair_y *y, size_t ldy,
+                               const float *squared_norms, float *result)
+{
+    float xx = query_square_scalar(d, x);
+    for (size_t j = 0; j < n; j++) {
+        if (norm_is_safe(xx) && norm_is_safe(squared_norms[j]))
+            result[j] = pair_dot_scalar(d, x, y + j * ldy) / sqrtf(xx * squared_norms[j]);
+        else
+            result[j] = pair_scaled_cosine_scalar(d, x, y + j * ldy);
+    }
+}
+
+static void query_neg_sq_l2_scalar(size_t n, size_t d, const pair_x *x, const pair_y *y, size_t ldy,
+                                   float *result)
+{
+    for (size_t j = 0; j < n; j++)
+        result[j] = pair_neg_sq_l2_scalar(d, x, y + j * ldy);
+}
+
+#ifdef QUERY_OF_F16
+
+const struct query_f16_ops query_f16_ops_scalar = {
+    .query = {[MMK_DOT] = query_dot_scalar,
+              [MMK_COSINE] = query_cosine_scalar,
+              [MMK_NEG_SQ_L2] = query_neg_sq_l2_scalar},
+    .query_norms = query_norms_scalar,
+};
+
+#else
+
+static void query_dots_scalar(size_t m, size_t n, size_t d, const pair_x *x, size_t ldx,
+                              const pair_y *y, size_t ldy, float *result, size_t ldr,
+                              float *squares)
 {
     for (size_t j = 0; j < n; j++) {
         float yy = 0;
@@ -61,33 +115,14 @@ static void query_dots_scalar(size_t m, size_t n, size_t d, const float *x, size
     }
 }
 
-static void query_norms_scalar(size_t n, size_t d, const float *x, const float *y, size_t ldy,
-                               const float *squared_norms, float *result)
-{
-    float xx = pair_dot_scalar(d, x, x);
-    for (size_t j = 0; j < n; j++) {
-        if (norm_is_safe(xx) && norm_is_safe(squared_norms[j]))
-            result[j] = pair_dot_scalar(d, x, y + j * ldy) / sqrtf(xx * squared_norms[j]);
-        else
-            result[j] = pair_scaled_cosine_scalar(d, x, y + j * ldy);
-    }
-}
-
-static void squared_norms_scalar(size_t n, size_t d, const float *y, size_t ldy, float *out)
+static void squared_norms_scalar(size_t n, size_t d, const pair_y *y, size_t ldy, float *out)
 {
     for (size_t j = 0; j < n; j++)
         out[j] = pair_dot_scalar(d, y + j * ldy, y + j * ldy);
 }
 
-static void query_neg_sq_l2_scalar(size_t n, size_t d, const float *x, const float *y, size_t ldy,
-                                   float *result)
-{
-    for (size_t j = 0; j < n; j++)
-        result[j] = pair_neg_sq_l2_scalar(d, x, y + j * ldy);
-}
-
-static void query_neg_sq_l2s_scalar(size_t m, size_t n, size_t d, const float *x, size_t ldx,
-                                    const float *y, size_t ldy, float *result, size_t ldr)
+static void query_neg_sq_l2s_scalar(size_t m, size_t n, size_t d, const pair_x *x, size_t ldx,
+                                    const pair_y *y, size_t ldy, float *result, size_t ldr)
 {
     for (size_t j = 0; j < n; j++)
         for (size_t i = 0; i < m; i++)
@@ -103,3 +138,5 @@ const struct query_ops query_ops_scalar = {
     .neg_sq_l2s = query_neg_sq_l2s_scalar,
     .squared_norms = squared_norms_scalar,
 };
+
+#endif

@@ -38,6 +38,33 @@ static inline __m256 simd_load_once(const float *p)
     return v;
 }
 
+/* The same of f16, whose tails are two loads: elements two by two, and the last one. */
+static inline __m128i simd_load_halves(const uint16_t *p)
+{
+    return _mm_loadu_si128((const __m128i *)(const void *)p);
+}
+
+/* 1 <= first < 8 */
+static inline __m128i simd_load_first_halves(const uint16_t *p, size_t first)
+{
+    static const int16_t last[15] = {[7] = -1};
+    const __m128i only = _mm_loadu_si128((const __m128i *)(const void *)(last + 8 - first));
+    __m128i twos = _mm_maskload_epi32((const int *)(const void *)p,
+                                      _mm256_castsi256_si128(simd_first(first / 2)));
+    __m128i one = _mm_and_si128(_mm_set1_epi16((int16_t)p[first - 1]), only);
+    return _mm_or_si128(twos, one);
+}
+
+static inline __m256 simd_load_f16(const uint16_t *p)
+{
+    return _mm256_cvtph_ps(simd_load_halves(p));
+}
+
+static inline __m256 simd_load_tail_f16(const uint16_t *p, size_t d)
+{
+    return d < 8 ? _mm256_cvtph_ps(simd_load_first_halves(p, d)) : simd_load_f16(p);
+}
+
 static inline void simd_store_first(float *p, size_t first, __m256 v)
 {
     _mm256_maskstore_ps(p, simd_first(first), v);

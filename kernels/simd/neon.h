@@ -26,6 +26,31 @@ static inline float32x4_t simd_load_first(const float *p, size_t first)
     return v;
 }
 
+/* The same of f16. */
+static inline uint16x4_t simd_load_first_halves(const uint16_t *p, size_t first)
+{
+    uint16x4_t v = vdup_n_u16(0);
+    if (first >= 4)
+        return vld1_u16(p);
+    if (first >= 1)
+        v = vld1_lane_u16(p, v, 0);
+    if (first >= 2)
+        v = vld1_lane_u16(p + 1, v, 1);
+    if (first >= 3)
+        v = vld1_lane_u16(p + 2, v, 2);
+    return v;
+}
+
+static inline float32x4_t simd_load_f16(const uint16_t *p)
+{
+    return vcvt_f32_f16(vreinterpret_f16_u16(vld1_u16(p)));
+}
+
+static inline float32x4_t simd_load_first_f16(const uint16_t *p, size_t first)
+{
+    return vcvt_f32_f16(vreinterpret_f16_u16(simd_load_first_halves(p, first)));
+}
+
 static inline void simd_store_first(float *p, size_t first, float32x4_t v)
 {
     if (first >= 4) {

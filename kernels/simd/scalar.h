@@ -38,6 +38,17 @@ static inline float simd_from_bits(uint32_t bits)
     return v;
 }
 
+/* The float that the bits of an IEEE binary16 stand for, exactly; without branches, and without
+ * denormal floats, which the caller's state may flush. A NaN keeps its payload. */
+static inline float simd_from_f16(uint16_t half)
+{
+    uint32_t sign = (half & 0x8000u) << 16, magnitude = half & 0x7fffu;
+    uint32_t special = magnitude >= 0x7c00u ? 112u << 23 : 0u; /* Inf, NaN */
+    uint32_t normal = (magnitude << 13) + (112u << 23) + special;
+    uint32_t denormal = simd_bits((float)(int32_t)magnitude * 0x1p-24f); /* of 2^-24 so many */
+    return simd_from_bits(sign | (magnitude < 0x0400u ? denormal : normal));
+}
+
 /* Any NaN becomes 0x7fc00000: x86 and ARM make different ones. */
 static inline float simd_canonical_nan(float v)
 {

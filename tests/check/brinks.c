@@ -31,6 +31,8 @@
 #define MATRICES_I8 "dot_matrix_i8 scaled_dot_matrix_i8 cosine_matrix_i8 neg_sq_l2_matrix_i8 "
 #define SEARCHES    "search search_both gallery_search coded_search "
 #define QUERIES     "dot_query cosine_query cosine_query_norms neg_sq_l2_query squared_norms "
+#define QUERIES_F16 "dot_query_f16 cosine_query_f16 cosine_query_norms_f16 neg_sq_l2_query_f16 "
+#define PAIRS_F16   "dot_pair_f16 cosine_pair_f16 neg_sq_l2_pair_f16 "
 
 /* Candidates of one row or column, as search.c and topk_stream.c lay them out: twice k and a
  * strip's room, with a margin, 8 bytes each. */
@@ -189,12 +191,20 @@ static const struct brink {
      0},
     {"coded_search ", 'm', 14, {.n = FILTER_LEAST_COLS + 5, .d = 66, .k = 1}, 0},
     /* Rows of a pair or a query: QUERY_NEAR_BYTES, QUERY_NEAR_PAIR_BYTES, PAIR_LONG_ROW,
-     * PAIR_LONG_PIECE, PAIR_FAR_ROW, PAIR_FAR_PIECE, PAIR_LONG_PIECE_NEON, PAIR_FAR_BYTES. */
+     * PAIR_LONG_PIECE, PAIR_FAR_ROW, PAIR_FAR_PIECE, PAIR_LONG_PIECE_NEON, PAIR_FAR_BYTES, QUERY_WIDE_ROW. */
     {QUERIES, 'n', QUERY_NEAR_BYTES / 4 / 64, {.d = 64}, 0},
     {QUERIES, 'n', QUERY_NEAR_PAIR_BYTES / 4 / 128, {.d = 128}, SLOW},
     {QUERIES, 'd', 64, {.n = 37}, 0},
     {QUERIES, 'd', 128, {.n = 37}, 0},
     {QUERIES, 'd', PAIR_LONG_ROW, {.n = 5}, 0},
+    {QUERIES_F16, 'n', QUERY_NEAR_BYTES / 2 / 64, {.d = 64}, 0},
+    {QUERIES_F16, 'n', QUERY_NEAR_PAIR_BYTES / 2 / 128, {.d = 128}, SLOW},
+    {QUERIES_F16, 'd', 64, {.n = 37}, 0},
+    {QUERIES_F16, 'd', 128, {.n = 37}, 0},
+    {QUERIES_F16, 'd', QUERY_WIDE_ROW, {.n = 3}, 0},
+    {PAIRS_F16, 'd', PAIR_LONG_ROW, {.n = 0}, 0},
+    {"cosine_pair_f16 ", 'd', PAIR_LONG_ROW + PAIR_LONG_PIECE, {.n = 0}, 0},
+    {"cosine_pair_f16 ", 'd', PAIR_LONG_ROW + PAIR_LONG_PIECE_NEON, {.n = 0}, 0},
     {"dot_pair cosine_pair neg_sq_l2_pair ", 'd', PAIR_LONG_ROW, {.n = 0}, 0},
     {"cosine_pair ", 'd', PAIR_LONG_ROW + PAIR_LONG_PIECE, {.n = 0}, 0},
     {"cosine_pair ", 'd', PAIR_LONG_ROW + PAIR_LONG_PIECE_NEON, {.n = 0}, 0},
@@ -212,9 +222,14 @@ static const struct brink {
      SLOW},
     {"retrieval_metrics ", '=', 0, {.m = BEYOND_16, .n = 3, .k = 2}, 0},
     {MATRICES MATRICES_I8 SEARCHES, '=', 0, {.m = BEYOND_16, .n = 2, .d = 1, .k = 2}, SLOW},
-    {MATRICES MATRICES_I8 SEARCHES QUERIES, '=', 0, {.m = 2, .n = BEYOND_16, .d = 1, .k = 2}, SLOW},
+    {MATRICES MATRICES_I8 SEARCHES QUERIES QUERIES_F16,
+     '=',
+     0,
+     {.m = 2, .n = BEYOND_16, .d = 1, .k = 2},
+     SLOW},
     {"logsumexp exp dot_pair cosine_pair neg_sq_l2_pair dot_rows cosine_rows neg_sq_l2_rows "
-     "normalize_rows " MATRICES SEARCHES QUERIES LOSSES,
+     "normalize_rows normalize_rows_f16 normalize_rows_bf16 squared_norms_f16 " PAIRS_F16 MATRICES
+         SEARCHES QUERIES QUERIES_F16 LOSSES,
      '=',
      0,
      {.m = 2, .n = 2, .d = BEYOND_16, .k = 1},

@@ -3,4 +3,4 @@
 # kernel: dot_pair
 # isa: scalar
 # dies: but .* on scalar
-0,/lane\[l\] = fmaf(x\[k + l\], y\[k + l\], lane\[l\]);/!{0,/lane\[l\] = fmaf(x\[k + l\], y\[k + l\], lane\[l\]);/s//lane[l] = x[k + l] * y[k + l] + lane[l];/}
+0,/lane\[l\] = fmaf(pair_value(x\[k + l\]), pair_value(y\[k + l\]), lane\[l\]);/!{0,/lane\[l\] = fmaf(pair_value(x\[k + l\]), pair_value(y\[k + l\]), lane\[l\]);/s//lane[l] = pair_value(x[k + l]) * pair_value(y[k + l]) + lane[l];/}

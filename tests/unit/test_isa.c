@@ -128,9 +128,10 @@ static void decode_needs_every_bit(void **state)
         unsigned bit, left;
     } needed[] = {
         {"OSXSAVE", LEAF1_ECX, 27, SCALAR_ONLY}, {"AVX", LEAF1_ECX, 28, SCALAR_ONLY},
-        {"FMA", LEAF1_ECX, 12, SCALAR_ONLY},     {"AVX2", LEAF7_EBX, 5, SCALAR_ONLY},
-        {"AVX512F", LEAF7_EBX, 16, UP_TO_AVX2},  {"AVX512DQ", LEAF7_EBX, 17, UP_TO_AVX2},
-        {"AVX512BW", LEAF7_EBX, 30, UP_TO_AVX2}, {"AVX512VL", LEAF7_EBX, 31, UP_TO_AVX2},
+        {"FMA", LEAF1_ECX, 12, SCALAR_ONLY},     {"F16C", LEAF1_ECX, 29, SCALAR_ONLY},
+        {"AVX2", LEAF7_EBX, 5, SCALAR_ONLY},     {"AVX512F", LEAF7_EBX, 16, UP_TO_AVX2},
+        {"AVX512DQ", LEAF7_EBX, 17, UP_TO_AVX2}, {"AVX512BW", LEAF7_EBX, 30, UP_TO_AVX2},
+        {"AVX512VL", LEAF7_EBX, 31, UP_TO_AVX2},
     };
     for (size_t i = 0; i < sizeof needed / sizeof needed[0]; i++) {
         struct isa_leaves leaves = read_dump("amd-zen5");
@@ -204,23 +205,6 @@ static void detection_leaves_affinity_alone(void **state)
     assert_true(CPU_EQUAL(&before, &after));
 }
 
-static void this_machine_agrees_with_the_compiler(void **state)
-{
-    (void)state;
-    unsigned expected = ISA_BIT_SCALAR;
-#if defined(__x86_64__)
-    __builtin_cpu_init();
-    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"))
-        expected |= ISA_BIT_AVX2;
-    if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
-        __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl"))
-        expected |= ISA_BIT_AVX512;
-#elif defined(__aarch64__)
-    expected |= ISA_BIT_NEON;
-#endif
-    assert_int_equal(isa_machine_set() & ISAS, expected);
-}
-
 static bool has_word(const char *text, const char *word)
 {
     size_t length = strlen(word);
@@ -243,6 +227,23 @@ static bool cpuinfo_has(const char *flag)
     return found;
 }
 #endif
+
+static void this_machine_agrees_with_the_compiler(void **state)
+{
+    (void)state;
+    unsigned expected = ISA_BIT_SCALAR;
+#if defined(__x86_64__)
+    __builtin_cpu_init();
+    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && cpuinfo_has("f16c"))
+        expected |= ISA_BIT_AVX2;
+    if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+        __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl"))
+        expected |= ISA_BIT_AVX512;
+#elif defined(__aarch64__)
+    expected |= ISA_BIT_NEON;
+#endif
+    assert_int_equal(isa_machine_set() & ISAS, expected);
+}
 
 static void machine_is_described(void **state)
 {
@@ -485,7 +486,7 @@ struct table {
     size_t words;
 };
 
-enum { TABLES = 12, ROWS_MAX = 2 * MMK_ISA_COUNT };
+enum { TABLES = 14, ROWS_MAX = 2 * MMK_ISA_COUNT };
 
 static_assert(sizeof(struct isa_row) ==
                   offsetof(struct isa_row, isa) + sizeof(uintptr_t) * (1 + TABLES + 2),
@@ -506,6 +507,8 @@ static void list_tables(const struct isa_row *row, struct table table[TABLES])
         {"tile", (const void *)row->tile, sizeof *row->tile},
         {"pair", (const void *)row->pair, sizeof *row->pair},
         {"query", (const void *)row->query, sizeof *row->query},
+        {"pair_f16", (const void *)row->pair_f16, sizeof *row->pair_f16},
+        {"query_f16", (const void *)row->query_f16, sizeof *row->query_f16},
         {"infonce", (const void *)row->infonce, sizeof *row->infonce},
         {"topk", (const void *)row->topk, sizeof *row->topk},
         {"exp", (const void *)row->exp, sizeof *row->exp},

@@ -431,6 +431,18 @@ static enum mmk_status call_query_i8(struct arguments *a)
                                    a->to.values);
 }
 
+static enum mmk_status call_pair_f16(struct arguments *a)
+{
+    return mmk_similarity_pair_f16(a->similarity, a->d, a->to.x ? a->x.data : NULL,
+                                   a->to.y ? a->y.data : NULL, a->to.values);
+}
+
+static enum mmk_status call_query_f16(struct arguments *a)
+{
+    return mmk_similarity_query_f16(a->similarity, (const void *)a->to.vector, a->to.y, NULL,
+                                    a->to.values);
+}
+
 static enum mmk_status call_exp(struct arguments *a)
 {
     return mmk_exp(a->d, a->to.vector, a->to.values);
@@ -441,7 +453,7 @@ static enum mmk_status call_logsumexp(struct arguments *a)
     return mmk_logsumexp(a->d, a->to.vector, a->to.values);
 }
 
-enum { FUNCTIONS = 34 };
+enum { FUNCTIONS = 36 };
 #define BIT(function) ((uint64_t)1 << (function))
 #define PAIR          BIT(0)
 #define QUERY         BIT(1)
@@ -477,6 +489,8 @@ enum { FUNCTIONS = 34 };
 #define QUERY_I8      BIT(31)
 #define MATRIX_I8     BIT(32) /* rows of int8, */
 #define MATRIX_I32    BIT(33) /* and their products as integers */
+#define PAIR_F16      BIT(34)
+#define QUERY_F16     BIT(35)
 #define MATRICES_I8   (MATRIX_I8 | MATRIX_I32)
 #define PAIRS_I8      (DOT_PAIR_I8 | PAIR_I8)
 #define QUERIES_I8    (DOT_QUERY_I8 | QUERY_I8)
@@ -498,7 +512,8 @@ enum { FUNCTIONS = 34 };
 #define Y                                                                                          \
     (QUERIES | SQUARED_NORMS | MATRIX_ROWS | ROW_PAIRS | PACK | LOSSES | SEARCH_ROWS | MATRICES_I8)
 #define SIMILARITIES                                                                               \
-    (PAIR | QUERIES | MATRICES | ROW_PAIRS | PACK | (LOSSES & ~CSD) | SEARCHES | PAIR_I8 | QUERY_I8)
+    (PAIR | QUERIES | MATRICES | ROW_PAIRS | PACK | (LOSSES & ~CSD) | SEARCHES | PAIR_I8 |         \
+     QUERY_I8 | PAIR_F16 | QUERY_F16)
 #define STRUCTS      (LOSSES | SEARCHES | RETRIEVAL)
 #define WITH_OPTIONS (MATRICES | ROW_PAIRS | PACK | LOSSES | TOPK_ROWS | SEARCHES)
 #define WITH_ORIGIN                                                                                \
@@ -543,6 +558,8 @@ static const struct {
     {"similarity_query_i8", call_query_i8},
     {"similarity_matrix of int8", call_matrix},
     {"similarity_matrix to int32", call_matrix},
+    {"similarity_pair_f16", call_pair_f16},
+    {"similarity_query_f16", call_query_f16},
 };
 
 /* Right arguments for one function: what it does not take is left out. */
@@ -592,6 +609,8 @@ static void set_right_for(struct arguments *a, int f)
     }
     if (function & QUERIES_I8)
         a->y.type = MMK_I8;
+    if (function & QUERY_F16)
+        a->y.type = MMK_F16;
     if (function & QUANTIZE)
         a->out.type = MMK_I8;
 }
@@ -677,6 +696,11 @@ SPOIL(dx_type, a->dx.type = (enum mmk_type)1)
 SPOIL(dy_type, a->dy.type = (enum mmk_type)1)
 SPOIL(x_of_floats, a->x.type = MMK_F32)
 SPOIL(y_of_int32, a->y.type = MMK_I32)
+SPOIL(x_of_f16, a->x.type = MMK_F16)
+SPOIL(y_of_f16, a->y.type = MMK_F16)
+SPOIL(x_of_bf16, a->x.type = MMK_BF16)
+SPOIL(y_of_bf16, a->y.type = MMK_BF16)
+SPOIL(out_of_f16, a->out.type = MMK_F16)
 SPOIL(result_of_int32, a->result.type = MMK_I32)
 SPOIL(x_row_scales, a->x.row_scales = in_x)
 SPOIL(y_row_scales, a->y.row_scales = in_x)
@@ -881,20 +905,21 @@ static const struct {
     CASE(null_problem, STRUCTS, MMK_ERR_NULL, "problem NULL"),
     CASE(null_results, STRUCTS | TOPK_ROWS, MMK_ERR_NULL, "results NULL"),
     FINE(null_options, WITH_OPTIONS),
-    CASE(null_x, PAIR | PAIRS_I8 | X, MMK_ERR_NULL, "x NULL"),
-    CASE(null_y, PAIR | PAIRS_I8 | QUERIES_I8 | Y, MMK_ERR_NULL, "y NULL"),
+    CASE(null_x, PAIR | PAIRS_I8 | PAIR_F16 | X, MMK_ERR_NULL, "x NULL"),
+    CASE(null_y, PAIR | PAIRS_I8 | PAIR_F16 | QUERIES_I8 | QUERY_F16 | Y, MMK_ERR_NULL, "y NULL"),
     CASE(null_y, PACKEDS, MMK_ERR_NULL, "y NULL"),
     CASE(null_scores, TOPK_ROWS, MMK_ERR_NULL, "scores NULL"),
-    CASE(null_vector, QUERIES | QUERIES_I8 | EXP | LOGSUMEXP, MMK_ERR_NULL, "x NULL"),
-    CASE(null_values, PAIR | PAIRS_I8 | QUERIES | QUERIES_I8 | ROW_PAIRS | LOGSUMEXP, MMK_ERR_NULL,
-         "result NULL"),
+    CASE(null_vector, QUERIES | QUERIES_I8 | QUERY_F16 | EXP | LOGSUMEXP, MMK_ERR_NULL, "x NULL"),
+    CASE(null_values,
+         PAIR | PAIRS_I8 | PAIR_F16 | QUERIES | QUERIES_I8 | QUERY_F16 | ROW_PAIRS | LOGSUMEXP,
+         MMK_ERR_NULL, "result NULL"),
     CASE(null_values, SQUARED_NORMS, MMK_ERR_NULL, "out NULL"),
     CASE(null_values, EXP, MMK_ERR_NULL, "y NULL"),
     CASE(null_result, MATRICES, MMK_ERR_NULL, "result NULL"),
     CASE(null_out, NORMALIZE, MMK_ERR_NULL, "out NULL"),
     CASE(null_gallery, PACK, MMK_ERR_NULL, "gallery NULL"),
     CASE(x_without_data, X, MMK_ERR_NULL, "x.data NULL"),
-    CASE(y_without_data, Y | QUERIES_I8, MMK_ERR_NULL, "y.data NULL"),
+    CASE(y_without_data, Y | QUERIES_I8 | QUERY_F16, MMK_ERR_NULL, "y.data NULL"),
     CASE(scores_without_data, TOPK_ROWS, MMK_ERR_NULL, "scores.data NULL"),
     CASE(negatives_without_data, NEGATIVES, MMK_ERR_NULL, "negatives.data NULL"),
     CASE(log_variance_x_without_data, CSD, MMK_ERR_NULL, "log_variance_x.data NULL"),
@@ -928,7 +953,7 @@ static const struct {
     CASE(results_reserved, STRUCTS & ~SEARCHES, MMK_ERR_RESERVED, "results.reserved[7]"),
     CASE(results_reserved, SEARCHES, MMK_ERR_RESERVED, "results.reserved[2]"),
     CASE(x_reserved, X, MMK_ERR_RESERVED, "x.reserved[1]"),
-    CASE(y_reserved, Y | QUERIES_I8 | PACKEDS, MMK_ERR_RESERVED, "y.reserved[0]"),
+    CASE(y_reserved, Y | QUERIES_I8 | QUERY_F16 | PACKEDS, MMK_ERR_RESERVED, "y.reserved[0]"),
     CASE(scores_reserved, TOPK_ROWS, MMK_ERR_RESERVED, "scores.reserved[0]"),
     CASE(negatives_reserved, NEGATIVES, MMK_ERR_RESERVED, "negatives.reserved[0]"),
     CASE(result_reserved, MATRICES, MMK_ERR_RESERVED, "result.reserved[0]"),
@@ -957,6 +982,17 @@ static const struct {
     CASE(out_of_floats, QUANTIZE, MMK_ERR_TYPE, "codes.type 0 MMK_F32 MMK_I8"),
     CASE(y_of_floats, QUERIES_I8, MMK_ERR_TYPE, "y.type 0 MMK_F32 MMK_I8"),
     CASE(y_type, QUERIES_I8, MMK_ERR_TYPE, "y.type 7 MMK_I8"),
+    CASE(y_of_floats, QUERY_F16, MMK_ERR_TYPE, "y.type 0 MMK_F32 MMK_F16"),
+    CASE(y_of_bf16, QUERY_F16, MMK_ERR_TYPE, "y.type 4 MMK_BF16 MMK_F16"),
+    CASE(y_type, QUERY_F16, MMK_ERR_TYPE, "y.type 7 MMK_F16"),
+    CASE(y_of_f16, QUERIES, MMK_ERR_TYPE, "y.type 3 MMK_F16 MMK_F32"),
+    FINE(y_of_f16, SQUARED_NORMS),
+    CASE(y_of_bf16, SQUARED_NORMS, MMK_ERR_TYPE, "y.type 4 MMK_BF16 MMK_F32 MMK_F16"),
+    FINE(x_of_f16, NORMALIZE),
+    FINE(x_of_bf16, NORMALIZE),
+    CASE(x_of_f16, ROW_PAIRS | LOSSES | QUANTIZE, MMK_ERR_TYPE, "x.type 3 MMK_F16 MMK_F32"),
+    CASE(x_of_bf16, ROW_PAIRS | LOSSES | QUANTIZE, MMK_ERR_TYPE, "x.type 4 MMK_BF16 MMK_F32"),
+    CASE(out_of_f16, NORMALIZE, MMK_ERR_TYPE, "out.type 3 MMK_F16 MMK_F32"),
     CASE(dx_type, LOSSES, MMK_ERR_TYPE, "dx.type 1"),
     CASE(dy_type, LOSSES, MMK_ERR_TYPE, "dy.type 1"),
     CASE(x_row_scales, X & ~MATRICES_I8, MMK_ERR_TYPE, "x.row_scales"),
@@ -965,11 +1001,13 @@ static const struct {
     CASE(y_row_scales, MATRIX_I32, MMK_ERR_CONFLICT, "y.row_scales MMK_I32"),
     FINE(x_row_scales, MATRIX_I8),
     FINE(y_row_scales, MATRIX_I8),
+    CASE(y_row_scales, QUERY_F16, MMK_ERR_TYPE, "y.row_scales MMK_F16"),
     CASE(y_row_scales, DOT_QUERY_I8, MMK_ERR_CONFLICT, "y.row_scales"),
     FINE(y_row_scales, QUERY_I8),
 
     CASE(x_packed, X, MMK_ERR_GALLERY, "x packed"),
-    CASE(y_packed, (Y | QUERIES_I8) & ~(MATRIX_ROWS | SEARCH_ROWS), MMK_ERR_GALLERY, "y packed"),
+    CASE(y_packed, (Y | QUERIES_I8 | QUERY_F16) & ~(MATRIX_ROWS | SEARCH_ROWS), MMK_ERR_GALLERY,
+         "y packed"),
     CASE(scores_packed, TOPK_ROWS, MMK_ERR_GALLERY, "scores packed"),
     CASE(negatives_packed, NEGATIVES, MMK_ERR_GALLERY, "negatives packed"),
     CASE(packed_and_data, PACKEDS, MMK_ERR_CONFLICT, "y data packed"),
@@ -1029,7 +1067,7 @@ static const struct {
     CASE(too_few_pairs, PAIRED, MMK_ERR_SHAPE, "y rows 2 x 3"),
 
     CASE(small_ldx, X, MMK_ERR_LEADING_DIMENSION, "x.leading_dimension 3 4"),
-    CASE(small_ldy, Y, MMK_ERR_LEADING_DIMENSION, "y.leading_dimension 3 4"),
+    CASE(small_ldy, Y | QUERY_F16, MMK_ERR_LEADING_DIMENSION, "y.leading_dimension 3 4"),
     CASE(small_ld_of_scores, TOPK_ROWS, MMK_ERR_LEADING_DIMENSION, "scores.leading_dimension 4 5"),
     CASE(small_ld_of_negatives, NEGATIVES, MMK_ERR_LEADING_DIMENSION,
          "negatives.leading_dimension 3 4"),
@@ -1056,9 +1094,9 @@ static const struct {
     CASE(small_ld_for_x, SEARCHES, MMK_ERR_LEADING_DIMENSION, "for_x.leading_dimension 1 k 2"),
     CASE(small_ld_for_y, SEARCH_ROWS, MMK_ERR_LEADING_DIMENSION, "for_y.leading_dimension 1 k 2"),
 
-    CASE(huge_d, PAIR | EXP | LOGSUMEXP, MMK_ERR_SIZE, "x 9223372036854775808"),
+    CASE(huge_d, PAIR | PAIR_F16 | EXP | LOGSUMEXP, MMK_ERR_SIZE, "x 9223372036854775808"),
     CASE(huge_d, X & ~PACKEDS, MMK_ERR_SIZE, "x 9223372036854775808"),
-    CASE(huge_d, QUERIES | SQUARED_NORMS | PACK, MMK_ERR_SIZE, "y 9223372036854775808"),
+    CASE(huge_d, QUERIES | QUERY_F16 | SQUARED_NORMS | PACK, MMK_ERR_SIZE, "y 9223372036854775808"),
     CASE(big_d, X & ~(PACKEDS | MATRICES_I8), MMK_ERR_SIZE, "x 3 2305843009213693952"),
     CASE(d_beyond_int8, MATRICES_I8, MMK_ERR_SIZE, "x.columns 131072 131071"),
     CASE(big_d, QUERIES | SQUARED_NORMS | PACK, MMK_ERR_SIZE, "y 5 2305843009213693952"),
@@ -1066,9 +1104,9 @@ static const struct {
     CASE(huge_m, (X & ~ALIGNMENT), MMK_ERR_SIZE, "x 9223372036854775808 4"),
     CASE(huge_m_alone, X, MMK_ERR_SIZE, "x 9223372036854775808 4"),
     CASE(huge_m_alone, TOPK_ROWS, MMK_ERR_SIZE, "scores 9223372036854775808 5"),
-    CASE(huge_n, Y, MMK_ERR_SIZE, "y 9223372036854775808 4"),
+    CASE(huge_n, Y | QUERY_F16, MMK_ERR_SIZE, "y 9223372036854775808 4"),
     CASE(huge_ldx, X, MMK_ERR_SIZE, "x 3 9223372036854775808"),
-    CASE(huge_ldy, Y, MMK_ERR_SIZE, "y 9223372036854775808"),
+    CASE(huge_ldy, Y | QUERY_F16, MMK_ERR_SIZE, "y 9223372036854775808"),
     CASE(big_ldx, X & ~MATRICES_I8, MMK_ERR_SIZE, "x 3 2305843009213693952"),
     CASE(big_ldy, Y & ~MATRICES_I8, MMK_ERR_SIZE, "y 2305843009213693952"),
     CASE(big_ld_of_scores, TOPK_ROWS, MMK_ERR_SIZE, "scores 3 2305843009213693952"),
@@ -1165,9 +1203,10 @@ static const struct {
          "options.workspace NULL workspace_bytes 65536"),
 
     FINE(no_rows, (X & ~PAIRED) | TOPK_ROWS),
-    FINE(no_rows_of_y, (Y & ~(PAIRED | WITH_OFFSET | TARGETS | POSITIVES)) | TOPK_ROWS),
+    FINE(no_rows_of_y, (Y & ~(PAIRED | WITH_OFFSET | TARGETS | POSITIVES)) | QUERY_F16 | TOPK_ROWS),
     FINE(no_rows_at_all, X & ~PACKEDS),
-    FINE(no_dimensions, PAIR | EXP | LOGSUMEXP | ((X | Y) & ~(PACKEDS | ALIGNMENT))),
+    FINE(no_dimensions,
+         PAIR | PAIR_F16 | QUERY_F16 | EXP | LOGSUMEXP | ((X | Y) & ~(PACKEDS | ALIGNMENT))),
     FINE(no_pairs_of_rows, PAIRED),
     FINE(no_negatives, NEGATIVES),
     FINE(no_scores, TOPK_ROWS),
