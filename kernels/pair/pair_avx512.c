@@ -21,6 +21,8 @@
 
 #include "lanes_avx512.h"
 
+#include "../simd/trees_avx512.h"
+
 /* ---- Two vectors ----------------------------------------------------------------------------- */
 
 static float pair_dot_avx512(size_t d, const pair_x *x, const pair_y *y)
@@ -171,15 +173,7 @@ static float pair_cosine_avx512(size_t d, const pair_x *x, const pair_y *y)
     __m512 xy = _mm512_add_ps(_mm512_add_ps(xy0, xy2), _mm512_add_ps(xy1, xy3));
     __m512 xx = _mm512_add_ps(_mm512_add_ps(xx0, xx2), _mm512_add_ps(xx1, xx3));
     __m512 yy = _mm512_add_ps(_mm512_add_ps(yy0, yy2), _mm512_add_ps(yy1, yy3));
-    /* 8 lanes, as blocks of 4: xx xx yy yy, and xy xy - - */
-    __m512 squares = _mm512_add_ps(_mm512_shuffle_f32x4(xx, yy, _MM_SHUFFLE(1, 0, 1, 0)),
-                                   _mm512_shuffle_f32x4(xx, yy, _MM_SHUFFLE(3, 2, 3, 2)));
-    __m512 product = _mm512_add_ps(xy, _mm512_shuffle_f32x4(xy, xy, _MM_SHUFFLE(3, 2, 3, 2)));
-    /* 4 lanes: xx yy xy xy */
-    __m512 t = _mm512_add_ps(_mm512_shuffle_f32x4(squares, product, _MM_SHUFFLE(0, 0, 2, 0)),
-                             _mm512_shuffle_f32x4(squares, product, _MM_SHUFFLE(1, 1, 3, 1)));
-    t = _mm512_add_ps(t, _mm512_permute_ps(t, _MM_SHUFFLE(1, 0, 3, 2)));
-    t = _mm512_add_ps(t, _mm512_permute_ps(t, _MM_SHUFFLE(2, 3, 0, 1)));
+    __m512 t = sum_three_avx512(xx, yy, xy);
     float sum_xx = _mm512_cvtss_f32(t);
     float sum_yy = _mm_cvtss_f32(_mm512_extractf32x4_ps(t, 1));
     float sum_xy = _mm_cvtss_f32(_mm512_extractf32x4_ps(t, 2));

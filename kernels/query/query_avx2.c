@@ -17,6 +17,7 @@
 
 #include "../pair/lanes_avx2.h"
 #include "../pair/pair.h"
+#include "../simd/trees_avx2.h"
 
 /* Rows whose trees are summed together: one vector of results. */
 enum { GROUP = 8 };
@@ -107,36 +108,6 @@ static inline void query_cosine_pass_avx2(size_t d, const pair_x *x, const pair_
     t[1] = _mm256_add_ps(xy1, xy5);
     t[2] = _mm256_add_ps(yy0, yy4);
     t[3] = _mm256_add_ps(yy1, yy5);
-}
-
-/* Rows a and b, 8 -> 4 lanes each: halves a b. */
-static inline __m256 join8_avx2(__m256 a, __m256 b)
-{
-    return _mm256_add_ps(_mm256_permute2f128_ps(a, b, 0x20), _mm256_permute2f128_ps(a, b, 0x31));
-}
-
-/* 4 -> 2 lanes: within every half two of a and two of b. */
-static inline __m256 join4_avx2(__m256 a, __m256 b)
-{
-    __m256d p = _mm256_castps_pd(a);
-    __m256d q = _mm256_castps_pd(b);
-    return _mm256_add_ps(_mm256_castpd_ps(_mm256_unpacklo_pd(p, q)),
-                         _mm256_castpd_ps(_mm256_unpackhi_pd(p, q)));
-}
-
-/* 2 -> 1 lane: within every half one of each of four rows. */
-static inline __m256 join2_avx2(__m256 a, __m256 b)
-{
-    return _mm256_add_ps(_mm256_shuffle_ps(a, b, _MM_SHUFFLE(2, 0, 2, 0)),
-                         _mm256_shuffle_ps(a, b, _MM_SHUFFLE(3, 1, 3, 1)));
-}
-
-/* The trees of 8 rows from 8 lanes each; element r of the result is row r. */
-static inline __m256 sum_rows_avx2(const __m256 s[GROUP])
-{
-    __m256 places01 = join4_avx2(join8_avx2(s[0], s[4]), join8_avx2(s[1], s[5]));
-    __m256 places23 = join4_avx2(join8_avx2(s[2], s[6]), join8_avx2(s[3], s[7]));
-    return _mm256_add_ps(join2_avx2(places01, places23), _mm256_setzero_ps());
 }
 
 static void query_dot_avx2(size_t n, size_t d, const pair_x *x, const pair_y *y, size_t ldy,

@@ -13,6 +13,7 @@
 
 #include "../pair/lanes_neon.h"
 #include "../pair/pair.h"
+#include "../simd/trees_neon.h"
 
 /* Rows whose trees are summed together: one vector of results. */
 enum { GROUP = 4 };
@@ -122,23 +123,6 @@ static inline void query_cosine_pass_neon(size_t d, const pair_x *x, const pair_
     t[5] = vaddq_f32(yy1, yy9);
     t[6] = vaddq_f32(yy2, yy10);
     t[7] = vaddq_f32(yy3, yy11);
-}
-
-/* The trees of 4 rows from 4 lanes each; element r of the result is row r.
- * zip of 64-bit halves: lanes 0+2 and 1+3 of rows 0, 1 and of rows 2, 3; then even and odd places.
- */
-static inline float32x4_t sum_rows_neon(const float32x4_t s[GROUP])
-{
-    float64x2_t s0 = vreinterpretq_f64_f32(s[0]);
-    float64x2_t s1 = vreinterpretq_f64_f32(s[1]);
-    float64x2_t s2 = vreinterpretq_f64_f32(s[2]);
-    float64x2_t s3 = vreinterpretq_f64_f32(s[3]);
-    float32x4_t rows01 = vaddq_f32(vreinterpretq_f32_f64(vzip1q_f64(s0, s1)),
-                                   vreinterpretq_f32_f64(vzip2q_f64(s0, s1)));
-    float32x4_t rows23 = vaddq_f32(vreinterpretq_f32_f64(vzip1q_f64(s2, s3)),
-                                   vreinterpretq_f32_f64(vzip2q_f64(s2, s3)));
-    float32x4_t t = vaddq_f32(vuzp1q_f32(rows01, rows23), vuzp2q_f32(rows01, rows23));
-    return vaddq_f32(t, vdupq_n_f32(0.0f));
 }
 
 static void query_dot_neon(size_t n, size_t d, const pair_x *x, const pair_y *y, size_t ldy,

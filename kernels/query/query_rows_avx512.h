@@ -12,6 +12,7 @@
 
 #include "../call/size.h"
 #include "../pair/lanes_avx512.h"
+#include "../simd/trees_avx512.h"
 
 /* Pairs of rows whose trees are summed together: one vector of results. */
 enum { PAIRS = 8, GROUP = 2 * PAIRS };
@@ -116,13 +117,6 @@ static inline __m512 fold_block_avx512(struct block sum)
 
 /* ---- Two rows against one x ----------------------------------------------------------------- */
 
-/* Rows a and b, 16 -> 8 lanes each: blocks of 4 lanes a a b b. */
-static inline __m512 join16_avx512(__m512 a, __m512 b)
-{
-    return _mm512_add_ps(_mm512_shuffle_f32x4(a, b, _MM_SHUFFLE(1, 0, 1, 0)),
-                         _mm512_shuffle_f32x4(a, b, _MM_SHUFFLE(3, 2, 3, 2)));
-}
-
 /* Elements 16 l on of a block of which `left` are there; whole: all are. */
 __attribute__((always_inline)) static inline __m512 load_x_part_avx512(bool whole, size_t left,
                                                                        size_t l, const pair_x *p)
@@ -218,40 +212,6 @@ static inline __m512 cosine_two_avx512(size_t d, const pair_x *x, const pair_y *
         cosine_two_step_avx512(false, d - k, x + k, y + k, z + k, &xy, &yy, &xz, &zz);
     *squares = join16_avx512(fold_block_avx512(yy), fold_block_avx512(zz));
     return join16_avx512(fold_block_avx512(xy), fold_block_avx512(xz));
-}
-
-/* a a b b and c c e e, 8 -> 4 lanes each: blocks a b c e. */
-static inline __m512 join8_avx512(__m512 ab, __m512 ce)
-{
-    return _mm512_add_ps(_mm512_shuffle_f32x4(ab, ce, _MM_SHUFFLE(2, 0, 2, 0)),
-                         _mm512_shuffle_f32x4(ab, ce, _MM_SHUFFLE(3, 1, 3, 1)));
-}
-
-/* 4 -> 2 lanes: within every block two of a and two of b. */
-static inline __m512 join4_avx512(__m512 a, __m512 b)
-{
-    __m512d p = _mm512_castps_pd(a);
-    __m512d q = _mm512_castps_pd(b);
-    return _mm512_add_ps(_mm512_castpd_ps(_mm512_unpacklo_pd(p, q)),
-                         _mm512_castpd_ps(_mm512_unpackhi_pd(p, q)));
-}
-
-/* 2 -> 1 lane: within every block one of each of four rows. */
-static inline __m512 join2_avx512(__m512 a, __m512 b)
-{
-    return _mm512_add_ps(_mm512_shuffle_ps(a, b, _MM_SHUFFLE(2, 0, 2, 0)),
-                         _mm512_shuffle_ps(a, b, _MM_SHUFFLE(3, 1, 3, 1)));
-}
-
-/* 16 rows, 16 -> 1 lane each. Element 4 block + place of the result is that row. */
-static inline __m512 sum_rows_avx512(const __m512 s[GROUP])
-{
-    __m512 place0 = join8_avx512(join16_avx512(s[0], s[4]), join16_avx512(s[8], s[12]));
-    __m512 place1 = join8_avx512(join16_avx512(s[1], s[5]), join16_avx512(s[9], s[13]));
-    __m512 place2 = join8_avx512(join16_avx512(s[2], s[6]), join16_avx512(s[10], s[14]));
-    __m512 place3 = join8_avx512(join16_avx512(s[3], s[7]), join16_avx512(s[11], s[15]));
-    __m512 t = join2_avx512(join4_avx512(place0, place1), join4_avx512(place2, place3));
-    return _mm512_add_ps(t, _mm512_setzero_ps());
 }
 
 /* Pairs of rows, 8 -> 1 lane each: the first rows of all pairs, then the second ones. */
