@@ -27,7 +27,7 @@ CROSS     := $(if $(filter-out $(HOST_ARCH),$(ARCH)),yes)
 ISAS_x86_64  := scalar avx2 avx512
 ISAS_aarch64 := scalar neon
 # What some machines have beyond these: files with such an ending are compiled for them.
-EXTENSIONS_x86_64  := avxvnni avx512vnni
+EXTENSIONS_x86_64  := avxvnni avx512vnni avx512bf16
 EXTENSIONS_aarch64 := neondotprod
 
 FLAGS_scalar :=
@@ -37,6 +37,7 @@ FLAGS_neon   :=
 FLAGS_avxvnni    := $(FLAGS_avx2) -mavxvnni
 FLAGS_neondotprod := -march=armv8.2-a+dotprod
 FLAGS_avx512vnni := $(FLAGS_avx512) -mavx512vnni
+FLAGS_avx512bf16 := $(FLAGS_avx512) -mavx512bf16
 
 ISAS         := $(or $(ISAS_$(ARCH)),scalar)
 ISAS_foreign := $(filter-out $(ISAS),$(sort $(ISAS_x86_64) $(ISAS_aarch64)))

@@ -21,8 +21,8 @@
  *             all in the children, and theirs, of a process that had threads when it forked: OpenMP
  *             would wait for those. All are reentrant; mmk_isa_use() is the only global state.
  *   state     of floating point: the caller's does not matter and is left as it was, flags too. But
- *             mmk_similarity_pair and _query, and those of f16 and int8, a few ns long, work in it
- *             and want the default: to nearest, with denormals, no traps. Otherwise bits differ;
+ *             mmk_similarity_pair and _query, and those of f16, bf16 and int8, a few ns long, work in
+ *             it and want the default: to nearest, with denormals, no traps. Otherwise bits differ;
  *             where denormals count as 0, a row of them has cosine NaN; any input may trap. NaN
  *             stays the one NaN.
  */
@@ -95,19 +95,21 @@ MMK_API const char *mmk_error_detail(void);
 
 /* The widest instruction set that the machine can run is used, unless MMK_ISA in the environment or
  * mmk_isa_use() names one ("scalar", "avx2", "avx512", "neon"). Each uses the extensions that the
- * machine has; "avx2:vnni", "avx512:vnni" and "neon:dotprod" insist on them, "avx2:base" and so on
- * leave them alone. The bits are the same. A name that is unknown or not usable here is an error,
- * never another instruction set: with a bad MMK_ISA every function that computes returns
- * MMK_ERR_ISA_UNKNOWN or MMK_ERR_ISA_UNUSABLE until mmk_isa_use() names a usable one. MMK_ISA is
- * read at the first use, and by mmk_isa_use(NULL); an empty one counts as unset. */
+ * machine has; "avx2:vnni", "avx512:vnni", "avx512:bf16", "avx512:vnni+bf16" and "neon:dotprod"
+ * insist on what they name and use nothing else, "avx2:base" and so on leave all alone. The bits
+ * are the same. A name that is unknown or not usable here is an error, never another instruction
+ * set: with a bad MMK_ISA every function that computes returns MMK_ERR_ISA_UNKNOWN or
+ * MMK_ERR_ISA_UNUSABLE until mmk_isa_use() names a usable one. MMK_ISA is read at the first use,
+ * and by mmk_isa_use(NULL); an empty one counts as unset. A CPU whose bf16 products round or flush
+ * otherwise than "Rows of bf16" says counts as one without bf16. */
 enum mmk_isa { MMK_ISA_SCALAR = 0, MMK_ISA_AVX2, MMK_ISA_AVX512, MMK_ISA_NEON };
 #define MMK_ISA_COUNT 4
 
 /*   name     of an instruction set ("avx512"); NULL for a value that is none
  *   usable   MMK_OK when this machine and this build can run it
  *   use      this one from now on, in all threads; NULL: the default; an error changes nothing
- *   in_use   which one the next call will run; extension: with what ("vnni", "base" for nothing;
- *            NULL where MMK_ISA is bad) */
+ *   in_use   which one the next call will run; extension: with what ("vnni", "vnni+bf16", "base"
+ *            for nothing; NULL where MMK_ISA is bad) */
 MMK_API const char *mmk_isa_name(enum mmk_isa isa);
 MMK_API enum mmk_status mmk_isa_usable(enum mmk_isa isa);
 MMK_API enum mmk_status mmk_isa_use(const char *name);
@@ -231,9 +233,9 @@ MMK_API enum mmk_status mmk_similarity_rows(enum mmk_similarity similarity,
                                             const struct mmk_matrix *x, const struct mmk_matrix *y,
                                             float *result, const struct mmk_options *options);
 
-/* out[j] = |y_j|^2, n floats, summed as mmk_similarity_query sums it. Squares under- and overflow
- * as they do in float (0, Inf); the query knows such rows by it and scales them. Y may be of
- * MMK_F16: the bits for the same rows as floats. */
+/* out[j] = |y_j|^2, n floats, summed as mmk_similarity_query sums it; of rows of MMK_F16 the bits
+ * for the same rows as floats, of MMK_BF16 summed as mmk_similarity_query_bf16 does. Squares under-
+ * and overflow as they do in float (0, Inf); the query knows such rows by it and scales them. */
 MMK_API enum mmk_status mmk_squared_norms(const struct mmk_matrix *y, float *out);
 
 /* result_ij = sim(x_i, y_j), m x n. Every element is one chain of fused multiply-adds over k = 0 ..
@@ -310,6 +312,35 @@ MMK_API enum mmk_status mmk_dot_query_i8(const int8_t *x, const struct mmk_matri
 MMK_API enum mmk_status mmk_similarity_query_i8(enum mmk_similarity similarity, const int8_t *x,
                                                 float x_scale, const struct mmk_matrix *y,
                                                 float *result);
+
+/* ---- Rows of bf16 ---------------------------------------------------------------------------- */
+
+/* Similarities of rows of bfloat16, each of which stands for the float with the same upper half.
+ * Sums of products run in 64 float lanes: lane l takes the elements 2l and 2l + 1 of each 128, the
+ * odd one first, each product added with one rounding (fused), and a tree joins the lanes. Denormal
+ * elements count as 0 there, and a lane that a product leaves below 2^-126 becomes 0: so x86's
+ * vdpbf16ps has it, which does the work where there is such.
+ *   dot          errs by (ceil(d / 64) + 8) 2^-24 sum_k |x_k y_k| and d 2^-126 at most, for rows
+ *                whose denormal elements are 0
+ *   cosine       as of floats, safe for rows of any finite magnitude, denormal ones, too: where a
+ *                square sum leaves [2^-60, 2^60] both are scaled, and summed as floats are. Outside
+ *                [-1, 1] by (d / 30 + 26) 2^-24 at most
+ *   neg_sq_l2    the bits of mmk_similarity_pair of the floats
+ * Without AVX512-BF16 a row with elements below 2^-56 (1.4e-17) that are not 0 is summed twice, and
+ * the second time, step by step, takes a few times as long. */
+
+/* result = sim(x, y) for two vectors of d elements. */
+MMK_API enum mmk_status mmk_similarity_pair_bf16(enum mmk_similarity similarity, size_t d,
+                                                 const uint16_t *x, const uint16_t *y,
+                                                 float *result);
+
+/* result[j] = sim(x, y_j): one query of d elements against n rows of MMK_BF16; the bits of
+ * mmk_similarity_pair_bf16. Y is read once, 2 n d bytes.
+ *   squared_norms   n floats that mmk_squared_norms gave for Y, or NULL: as in
+ *                   mmk_similarity_query */
+MMK_API enum mmk_status mmk_similarity_query_bf16(enum mmk_similarity similarity, const uint16_t *x,
+                                                  const struct mmk_matrix *y,
+                                                  const float *squared_norms, float *result);
 
 /* ---- Packed and coded galleries -------------------------------------------------------------- */
 

@@ -216,7 +216,8 @@ static struct mmk_gallery *encode(const struct retrieve_options *a, const struct
 {
     struct mmk_gallery *gallery = NULL;
     const struct mmk_matrix y = matrix_of(&task->gallery.vectors);
-    if (a->both || strcmp(mmk_isa_extension(), "base") == 0)
+    if (a->both || strcmp(mmk_isa_extension(), "base") == 0 ||
+        strcmp(mmk_isa_extension(), "bf16") == 0)
         return NULL;
     progress("making codes of the gallery");
     double start = timer_now();

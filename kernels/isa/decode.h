@@ -34,7 +34,10 @@ enum {
     /* Not an extension, but what a row may differ in: 512 bits are added, compared and shifted on
      * ports beside those of FMAs. AMD's cores have such ports, Intel's have not. */
     ISA_BIT_ADD_PORTS = 1 << 20,
-    ISA_BIT_DOTPROD = 1 << 21 /* of NEON */
+    ISA_BIT_DOTPROD = 1 << 21, /* of NEON */
+    /* Not from CPUID: AVX512-BF16 is there, and its vdpbf16ps does something else than dpbf16.h
+     * says. No row has it then. */
+    ISA_BIT_BF16_OTHERWISE = 1 << 22
 };
 
 unsigned isa_decode(const struct isa_leaves *leaves);

@@ -39,13 +39,17 @@ static bool usable(enum mmk_isa isa)
 const struct isa_row *isa_suited_row(enum mmk_isa isa, unsigned set)
 {
 #if defined(__x86_64__)
-    bool add_ports = set & ISA_BIT_ADD_PORTS;
-    if (isa == MMK_ISA_AVX512 && set & ISA_BIT_AVX512_VNNI)
-        return add_ports ? &isa_row_avx512_vnni_add_ports : &isa_row_avx512_vnni;
+    static const struct isa_row *const avx512[2][2][2] = {
+        {{&isa_row_avx512, &isa_row_avx512_add_ports},
+         {&isa_row_avx512_vnni, &isa_row_avx512_vnni_add_ports}},
+        {{&isa_row_avx512_bf16, &isa_row_avx512_bf16_add_ports},
+         {&isa_row_avx512_vnni_bf16, &isa_row_avx512_vnni_bf16_add_ports}}};
+    bool add_ports = set & ISA_BIT_ADD_PORTS, vnni = set & ISA_BIT_AVX512_VNNI;
+    bool bf16 = set & ISA_BIT_AVX512_BF16 && !(set & ISA_BIT_BF16_OTHERWISE);
+    if (isa == MMK_ISA_AVX512)
+        return avx512[bf16][vnni][add_ports];
     if (isa == MMK_ISA_AVX2 && set & ISA_BIT_AVX_VNNI)
         return &isa_row_avx2_vnni;
-    if (isa == MMK_ISA_AVX512 && add_ports)
-        return &isa_row_avx512_add_ports;
 #elif defined(__aarch64__)
     if (isa == MMK_ISA_NEON && set & ISA_BIT_DOTPROD)
         return &isa_row_neon_dotprod;
@@ -71,33 +75,50 @@ static const struct {
 } extensions[] = {
     {MMK_ISA_AVX2, "vnni", ISA_BIT_AVX_VNNI},
     {MMK_ISA_AVX512, "vnni", ISA_BIT_AVX512_VNNI},
+    {MMK_ISA_AVX512, "bf16", ISA_BIT_AVX512_BF16},
     {MMK_ISA_NEON, "dotprod", ISA_BIT_DOTPROD},
 };
 
 enum { EXTENSIONS = sizeof extensions / sizeof extensions[0] };
 
-/* The set that is left to choose a row from, of this machine's, where `isa` is asked for with an
- * extension, "base" for none, "" for what there is. False: there is no such extension. *there says
- * whether the machine has it. */
-static bool with_extension(enum mmk_isa isa, const char *name, unsigned *set, bool *there)
+/* The bit of one of these, 0: there is none of that name. */
+static unsigned extension_bit(enum mmk_isa isa, const char *name, size_t length)
 {
-    unsigned others = 0, wanted = 0;
-    *set = isa_machine_set();
-    *there = true;
-    for (int i = 0; i < EXTENSIONS; i++) {
-        if (extensions[i].isa != isa)
-            continue;
-        if (strcmp(name, extensions[i].name) == 0)
-            wanted = extensions[i].bit;
-        else
-            others |= extensions[i].bit;
-    }
-    if (name[0] == '\0')
+    for (int i = 0; i < EXTENSIONS; i++)
+        if (extensions[i].isa == isa && strlen(extensions[i].name) == length &&
+            memcmp(extensions[i].name, name, length) == 0)
+            return extensions[i].bit;
+    return 0;
+}
+
+/* The set that is left to choose a row from, of this machine's, where `isa` is asked for with
+ * extensions ("vnni", or "vnni+bf16"), "base" for none, "" for what there is. False: one of them is
+ * none. *missing has the bits of those that the machine cannot give. */
+static bool with_extensions(enum mmk_isa isa, const char *names_of, unsigned *set,
+                            unsigned *missing)
+{
+    unsigned all = 0, wanted = 0, machine = isa_machine_set();
+    *set = machine;
+    *missing = 0;
+    if (names_of[0] == '\0')
         return true;
-    if (wanted == 0 && strcmp(name, "base") != 0)
-        return false;
-    *there = wanted == 0 || *set & wanted;
-    *set &= ~others;
+    for (int i = 0; i < EXTENSIONS; i++)
+        if (extensions[i].isa == isa)
+            all |= extensions[i].bit;
+    for (const char *name = names_of; strcmp(names_of, "base") != 0;) {
+        size_t length = strcspn(name, "+");
+        unsigned bit = extension_bit(isa, name, length);
+        if (bit == 0 || wanted & bit)
+            return false;
+        wanted |= bit;
+        if (name[length] == '\0')
+            break;
+        name += length + 1;
+    }
+    if (machine & ISA_BIT_BF16_OTHERWISE)
+        machine &= ~(unsigned)ISA_BIT_AVX512_BF16;
+    *set &= ~all | wanted;
+    *missing = wanted & ~machine;
     return true;
 }
 
@@ -105,25 +126,28 @@ const struct isa_row *isa_named_row(const char *from, const char *name, enum mmk
 {
     size_t length = strcspn(name, ":");
     for (unsigned isa = 0; isa < MMK_ISA_COUNT; isa++) {
-        bool there;
-        unsigned set;
+        unsigned set, missing;
         if (strlen(names[isa]) != length || memcmp(name, names[isa], length) != 0)
             continue;
         const char *extension = name[length] == ':' ? name + length + 1 : "";
         if ((name[length] == ':' && extension[0] == '\0') ||
-            !with_extension((enum mmk_isa)isa, extension, &set, &there))
+            !with_extensions((enum mmk_isa)isa, extension, &set, &missing))
             break;
         const struct isa_row *found = isa_suited_row((enum mmk_isa)isa, set);
-        bool runs = found != NULL && usable((enum mmk_isa)isa) && there;
-        *status = runs ? MMK_OK
-                       : args_error(MMK_ERR_ISA_UNUSABLE, "%s: this machine or build cannot run %s",
-                                    from, name);
+        bool runs = found != NULL && usable((enum mmk_isa)isa) && missing == 0;
+        bool otherwise =
+            missing & ISA_BIT_AVX512_BF16 && isa_machine_set() & ISA_BIT_BF16_OTHERWISE;
+        *status =
+            runs ? MMK_OK
+                 : args_error(MMK_ERR_ISA_UNUSABLE, "%s: this machine or build cannot run %s%s",
+                              from, name, otherwise ? ": its vdpbf16ps would give other bits" : "");
         return runs ? found : NULL;
     }
     *status =
         args_error(MMK_ERR_ISA_UNKNOWN,
                    "%s: '%s' is no instruction set; there are scalar, avx2, avx512 and neon, of "
-                   "these avx2:vnni, avx512:vnni and neon:dotprod, and :base is without",
+                   "these avx2:vnni, avx512:vnni, :bf16, :vnni+bf16 and neon:dotprod, and :base is "
+                   "without",
                    from, name);
     return NULL;
 }

@@ -10,6 +10,7 @@
  *
  *   isa.c       which row is in use
  *   decode.c    from CPUID leaves to the instruction sets that may be used
+ *   dpbf16.c    whether vdpbf16ps does what the library takes it for
  *   machine.c   asks this machine; what it is, for reports
  *   ../rows/    the rows
  */
@@ -35,6 +36,7 @@ struct int8_ops;
 struct tile8_ops;
 struct quantize_ops;
 struct half_ops;
+struct bf16_ops;
 
 struct isa_row {
     const char *name;
@@ -52,13 +54,14 @@ struct isa_row {
     const struct tile8_ops *tile8;
     const struct quantize_ops *quantize;
     const struct half_ops *half;
+    const struct bf16_ops *bf16;
     const struct codes_ops *codes; /* NULL: none that would pay */
     /* Other arithmetic has ports beside those of FMAs: infonce/strip.c puts it between these. */
     bool add_ports;
     /* Searches are filtered through codes (search/filter.h). Plain C has them for comparison. */
     bool filters;
-    /* What it uses beyond its instruction set, "base" for nothing: avx512 means the one that suits
-     * the machine, avx512:base and avx512:vnni mean these. */
+    /* What it uses beyond its instruction set, "base" for nothing, "vnni+bf16" for two: avx512 is
+     * the row that suits the machine, avx512:base, avx512:vnni and so on are these. */
     const char *extension;
 };
 
@@ -68,6 +71,8 @@ extern const struct isa_row isa_row_scalar;
 extern const struct isa_row isa_row_avx2, isa_row_avx2_vnni;
 extern const struct isa_row isa_row_avx512, isa_row_avx512_add_ports;
 extern const struct isa_row isa_row_avx512_vnni, isa_row_avx512_vnni_add_ports;
+extern const struct isa_row isa_row_avx512_bf16, isa_row_avx512_bf16_add_ports;
+extern const struct isa_row isa_row_avx512_vnni_bf16, isa_row_avx512_vnni_bf16_add_ports;
 extern const struct isa_row isa_row_neon, isa_row_neon_dotprod;
 
 /* The row in use; NULL until the first call. Loaded with acquire, stored with release: a row that a

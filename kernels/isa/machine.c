@@ -8,6 +8,7 @@
 #include "machine.h"
 
 #include "decode.h"
+#include "dpbf16.h"
 
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -61,7 +62,10 @@ static unsigned find_set(void)
 {
     struct isa_leaves leaves;
     isa_read_leaves(&leaves);
-    return isa_decode(&leaves);
+    unsigned set = isa_decode(&leaves);
+    if (set & ISA_BIT_AVX512_BF16 && !isa_dpbf16_is_as_defined(isa_dpbf16_instruction))
+        set |= ISA_BIT_BF16_OTHERWISE;
+    return set;
 }
 
 /* 12 characters of a leaf's registers; order says which register comes when. */
@@ -294,6 +298,7 @@ void isa_describe_machine(struct isa_machine *machine)
         {ISA_BIT_AVX512_VNNI, "avx512_vnni"},
         {ISA_BIT_AVX512_BF16, "avx512_bf16"},
         {ISA_BIT_ADD_PORTS, "add_ports"},
+        {ISA_BIT_BF16_OTHERWISE, "bf16_otherwise"},
     };
     memset(machine, 0, sizeof *machine);
     strcpy(machine->vendor, "unknown");

@@ -7,6 +7,7 @@
  */
 #include "query.h"
 
+#include "../bf16/bf16.h"
 #include "../call/args.h"
 #include "../call/fp_state.h"
 #include "../isa/isa.h"
@@ -79,15 +80,19 @@ enum mmk_status mmk_squared_norms(const struct mmk_matrix *y, float *out)
     struct args_rows rows;
     enum mmk_status status = isa_current(&isa);
     if (status != MMK_OK ||
-        (status = args_matrix("y", y, ARGS_F32 | ARGS_F16, ARGS_READ, NULL, &rows)) != MMK_OK ||
+        (status = args_matrix("y", y, ARGS_FLOATS, ARGS_READ, NULL, &rows)) != MMK_OK ||
         (status = args_array("out", out, rows.rows, sizeof *out)) != MMK_OK)
         return status;
-    if (rows.type == MMK_F16)
+    if (rows.rows == 0)
+        return MMK_OK;
+    if (rows.type == MMK_BF16)
+        isa->bf16->squared_norms(rows.rows, rows.columns, rows.halves, rows.ld, out);
+    else if (rows.type == MMK_F16)
         for (size_t j = 0; j < rows.rows; j++) {
             const uint16_t *row = rows.halves + j * rows.ld;
             out[j] = isa->pair_f16->pair[MMK_DOT](rows.columns, row, row);
         }
-    else if (rows.rows != 0)
+    else
         isa->query->squared_norms(rows.rows, rows.columns, rows.data, rows.ld, out);
     return MMK_OK;
 }

@@ -3,6 +3,7 @@
  *
  * 32 registers of 4 floats, no masked loads. One row is for cores with dot products of bytes.
  */
+#include "../bf16/bf16.h"
 #include "../codes/codes.h"
 #include "../exp/exp.h"
 #include "../half/half.h"
@@ -21,7 +22,8 @@
     .name = "neon", .isa = MMK_ISA_NEON, .tile = &tile_ops_neon, .pair = &pair_ops_neon,           \
     .query = &query_ops_neon, .infonce = &infonce_ops_neon, .topk = &topk_ops_neon,                \
     .exp = &exp_ops_neon, .search = &search_ops_neon, .quantize = &quantize_ops_neon,              \
-    .half = &half_ops_neon, .pair_f16 = &pair_f16_ops_neon, .query_f16 = &query_f16_ops_neon
+    .half = &half_ops_neon, .pair_f16 = &pair_f16_ops_neon, .query_f16 = &query_f16_ops_neon,      \
+    .bf16 = &bf16_ops_neon
 
 const struct isa_row isa_row_neon = {TABLES, .extension = "base", .int8 = &int8_ops_neon,
                                      .tile8 = &tile8_ops_neon};

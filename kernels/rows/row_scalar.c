@@ -4,6 +4,7 @@
  * The definition of the bits, and what every machine can run. The same sources compiled for a wide
  * instruction set are the autovec rows (autovec.h).
  */
+#include "../bf16/bf16.h"
 #include "../codes/codes.h"
 #include "../exp/exp.h"
 #include "../half/half.h"
@@ -34,6 +35,7 @@ const struct isa_row isa_row_scalar = {
     .tile8 = &tile8_ops_scalar,
     .quantize = &quantize_ops_scalar,
     .half = &half_ops_scalar,
+    .bf16 = &bf16_ops_scalar,
     .codes = &codes_ops_scalar,
     .extension = "base",
 };
