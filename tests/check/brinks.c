@@ -11,6 +11,7 @@
 #include "../../kernels/exp/exp.h"
 #include "../../kernels/infonce/blocks.h"
 #include "../../kernels/infonce/wide.h"
+#include "../../kernels/bf16/bf16.h"
 #include "../../kernels/int8/int8.h"
 #include "../../kernels/int8/quantize.h"
 #include "../../kernels/matrix/matrix.h"
@@ -70,6 +71,12 @@ static const struct brink {
     {MATRICES SEARCHES LOSSES, 'd', TILE_DEPTH, {.m = 15, .n = 34, .k = 2}, SLOW},
     /* Rows of int8: several at a time or one; sums in float. */
     {"dot_query_i8 cosine_query_i8 neg_sq_l2_query_i8 ", 'd', INT8_SHORT_ROW, {.n = 19}, 0},
+    {"dot_query_bf16 cosine_query_bf16 cosine_query_norms_bf16 neg_sq_l2_query_bf16 "
+     "squared_norms_bf16 ",
+     'd',
+     BF16_SHORT_ROW,
+     {.n = 19},
+     0},
     {"quantize_rows ", 'd', QUANTIZE_PIECE, {.m = 3}, 0},
     /* What is packed at a time: MATRIX_SUPER_ROWS, MATRIX_SUPER_COLS, SEARCH_SUPER_ROWS,
      * SEARCH_CHUNK_COLS, HELD_ROWS, HELD_COLS, GRADIENT_ROWS; rows taken unpacked:

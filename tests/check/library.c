@@ -68,6 +68,14 @@ static const char *lacked_one; /* see library_lacked */
              (enum mmk_similarity similarity, const uint16_t *x, const struct mmk_matrix *y,       \
               const float *squared_norms, float *result),                                          \
              (similarity, x, y, squared_norms, result), MMK_ERR_NULL)                              \
+    FUNCTION(enum mmk_status, mmk_similarity_pair_bf16,                                            \
+             (enum mmk_similarity similarity, size_t d, const uint16_t *x, const uint16_t *y,      \
+              float *result),                                                                      \
+             (similarity, d, x, y, result), MMK_ERR_NULL)                                          \
+    FUNCTION(enum mmk_status, mmk_similarity_query_bf16,                                           \
+             (enum mmk_similarity similarity, const uint16_t *x, const struct mmk_matrix *y,       \
+              const float *squared_norms, float *result),                                          \
+             (similarity, x, y, squared_norms, result), MMK_ERR_NULL)                              \
     FUNCTION(enum mmk_status, mmk_squared_norms, (const struct mmk_matrix *y, float *out),         \
              (y, out), MMK_ERR_NULL)                                                               \
     FUNCTION(enum mmk_status, mmk_similarity_matrix,                                               \

@@ -67,6 +67,7 @@ enum mmk_status variant_use(const struct variant *variant, bool other, bool plai
     if (!variant->named && plain && strcmp(base->name, row->name) == 0) {
         row->int8 = base->int8;
         row->tile8 = base->tile8;
+        row->bf16 = base->bf16;
     }
     isa_use_row(row);
     return MMK_OK;

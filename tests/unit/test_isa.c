@@ -2,6 +2,7 @@
  * SPDX-License-Identifier: MIT
  */
 #include "../../bench/machine/caches.h"
+#include "../../kernels/bf16/bf16.h"
 #include "../../kernels/codes/codes.h"
 #include "../../kernels/exp/exp.h"
 #include "../../kernels/infonce/infonce.h"
@@ -368,23 +369,44 @@ static void use_extensions_exactly(void **state)
         assert_string_equal(mmk_isa_extension(), "base");
     }
     assert_int_equal(mmk_isa_use("scalar"), MMK_OK);
-    bool has = mmk_isa_usable(MMK_ISA_AVX512) == MMK_OK && isa_machine_set() & ISA_BIT_AVX512_VNNI;
-    assert_int_equal(mmk_isa_use("avx512:vnni"), has ? MMK_OK : MMK_ERR_ISA_UNUSABLE);
-    assert_int_equal(in_use(), has ? MMK_ISA_AVX512 : MMK_ISA_SCALAR);
-    assert_string_equal(mmk_isa_extension(), has ? "vnni" : "base");
-    setenv("MMK_ISA", "avx512:vnni", 1);
-    assert_int_equal(mmk_isa_use(NULL), has ? MMK_OK : MMK_ERR_ISA_UNUSABLE);
-    assert_string_equal(mmk_isa_extension(), has ? "vnni" : "base");
-    if (has) {
-        const struct isa_row *with, *without;
-        assert_int_equal(isa_current(&with), MMK_OK);
-        assert_int_equal(mmk_isa_use("avx512"), MMK_OK);
-        assert_string_equal(mmk_isa_extension(), "vnni");
+    const bool avx512 = mmk_isa_usable(MMK_ISA_AVX512) == MMK_OK;
+    const bool vnni = avx512 && isa_machine_set() & ISA_BIT_AVX512_VNNI;
+    const bool bf16 = avx512 && isa_machine_set() & ISA_BIT_AVX512_BF16 &&
+                      !(isa_machine_set() & ISA_BIT_BF16_OTHERWISE);
+    const struct {
+        const char *name, *extension;
+        bool has;
+    } asked[] = {{"avx512:vnni", "vnni", vnni},
+                 {"avx512:bf16", "bf16", bf16},
+                 {"avx512:vnni+bf16", "vnni+bf16", vnni && bf16},
+                 {"avx512:bf16+vnni", "vnni+bf16", vnni && bf16}};
+    for (size_t i = 0; i < sizeof asked / sizeof asked[0]; i++) {
+        bool has = asked[i].has;
+        assert_int_equal(mmk_isa_use("scalar"), MMK_OK);
+        assert_int_equal(mmk_isa_use(asked[i].name), has ? MMK_OK : MMK_ERR_ISA_UNUSABLE);
+        assert_int_equal(in_use(), has ? MMK_ISA_AVX512 : MMK_ISA_SCALAR);
+        assert_string_equal(mmk_isa_extension(), has ? asked[i].extension : "base");
+        setenv("MMK_ISA", asked[i].name, 1);
+        assert_int_equal(mmk_isa_use(NULL), has ? MMK_OK : MMK_ERR_ISA_UNUSABLE);
+        assert_string_equal(mmk_isa_extension(), has ? asked[i].extension : "base");
+        const struct isa_row *row, *without;
+        assert_int_equal(isa_current(&row), MMK_OK);
+        if (!has)
+            continue;
         assert_int_equal(mmk_isa_use("avx512:base"), MMK_OK);
         assert_int_equal(isa_current(&without), MMK_OK);
-        assert_true(with->filters && with->codes != NULL);
+        const bool filters = strstr(asked[i].extension, "vnni") != NULL;
+        assert_true(row->filters == filters && (row->codes != NULL) == filters);
         assert_true(!without->filters && without->codes == NULL);
-        assert_int_equal(with->add_ports, without->add_ports);
+        assert_int_equal(row->bf16 != without->bf16, strstr(asked[i].name, "bf16") != NULL);
+        assert_int_equal(row->add_ports, without->add_ports);
+    }
+    if (avx512) {
+        assert_int_equal(mmk_isa_use("avx512"), MMK_OK);
+        assert_string_equal(mmk_isa_extension(), vnni && bf16 ? "vnni+bf16"
+                                                 : vnni       ? "vnni"
+                                                 : bf16       ? "bf16"
+                                                              : "base");
     }
     setenv("MMK_ISA", "avx512:", 1);
     isa_use_row(NULL);
@@ -412,6 +434,11 @@ static void use_unknown_is_an_error(void **state)
                                           "neon:vnni",
                                           "scalar:vnni",
                                           "avx512:base:vnni",
+                                          "avx512:base+bf16",
+                                          "avx512:vnni+",
+                                          "avx512:+bf16",
+                                          "avx512:bf16+bf16",
+                                          "avx2:bf16",
                                           "avx:base"};
     assert_int_equal(mmk_isa_use("scalar"), MMK_OK);
     for (size_t i = 0; i < sizeof unknown / sizeof unknown[0]; i++) {
@@ -486,7 +513,7 @@ struct table {
     size_t words;
 };
 
-enum { TABLES = 14, ROWS_MAX = 2 * MMK_ISA_COUNT };
+enum { TABLES = 15, ROWS_MAX = 2 * MMK_ISA_COUNT };
 
 static_assert(sizeof(struct isa_row) ==
                   offsetof(struct isa_row, isa) + sizeof(uintptr_t) * (1 + TABLES + 2),
@@ -497,8 +524,8 @@ static_assert(sizeof(size_t) == sizeof(uintptr_t) && sizeof(void (*)(void)) == s
 /* Codes of 8 bits are for what multiplies them four times as fast as floats, and plain C. */
 static bool has_no_codes(const struct isa_row *row)
 {
-    return row->isa != MMK_ISA_SCALAR && strcmp(row->extension, "base") == 0 &&
-           strncmp(row->name, "autovec", 7) != 0;
+    return row->isa != MMK_ISA_SCALAR && strstr(row->extension, "vnni") == NULL &&
+           strcmp(row->extension, "dotprod") != 0 && strncmp(row->name, "autovec", 7) != 0;
 }
 
 static void list_tables(const struct isa_row *row, struct table table[TABLES])
@@ -517,6 +544,7 @@ static void list_tables(const struct isa_row *row, struct table table[TABLES])
         {"tile8", (const void *)row->tile8, sizeof *row->tile8},
         {"quantize", (const void *)row->quantize, sizeof *row->quantize},
         {"half", (const void *)row->half, sizeof *row->half},
+        {"bf16", (const void *)row->bf16, sizeof *row->bf16},
         {"codes", (const void *)row->codes, row->codes ? sizeof *row->codes : 0},
     };
     static_assert(sizeof all / sizeof all[0] == TABLES, "every table once");
@@ -612,7 +640,18 @@ static void rows_suit_the_machine(void **state)
     assert_ptr_equal(isa_suited_row(MMK_ISA_AVX512, amd), &isa_row_avx512_add_ports);
     assert_ptr_equal(isa_suited_row(MMK_ISA_AVX512, intel | vnni), &isa_row_avx512_vnni);
     assert_ptr_equal(isa_suited_row(MMK_ISA_AVX512, amd | vnni), &isa_row_avx512_vnni_add_ports);
-    assert_ptr_equal(isa_suited_row(MMK_ISA_AVX2, amd | vnni), &isa_row_avx2);
+    const unsigned bf16 = ISA_BIT_AVX512_BF16, otherwise = bf16 | ISA_BIT_BF16_OTHERWISE;
+    assert_ptr_equal(isa_suited_row(MMK_ISA_AVX512, intel | bf16), &isa_row_avx512_bf16);
+    assert_ptr_equal(isa_suited_row(MMK_ISA_AVX512, amd | bf16), &isa_row_avx512_bf16_add_ports);
+    assert_ptr_equal(isa_suited_row(MMK_ISA_AVX512, intel | vnni | bf16),
+                     &isa_row_avx512_vnni_bf16);
+    assert_ptr_equal(isa_suited_row(MMK_ISA_AVX512, amd | vnni | bf16),
+                     &isa_row_avx512_vnni_bf16_add_ports);
+    /* One whose instruction does otherwise has none. */
+    assert_ptr_equal(isa_suited_row(MMK_ISA_AVX512, intel | otherwise), &isa_row_avx512);
+    assert_ptr_equal(isa_suited_row(MMK_ISA_AVX512, intel | vnni | otherwise),
+                     &isa_row_avx512_vnni);
+    assert_ptr_equal(isa_suited_row(MMK_ISA_AVX2, amd | vnni | bf16), &isa_row_avx2);
     assert_ptr_equal(isa_suited_row(MMK_ISA_AVX2, amd | ISA_BIT_AVX_VNNI), &isa_row_avx2_vnni);
     /* AVX-VNNI is another extension, of 256 bits. */
     assert_ptr_equal(isa_suited_row(MMK_ISA_AVX512, intel | ISA_BIT_AVX_VNNI), &isa_row_avx512);
@@ -625,7 +664,22 @@ static void rows_suit_the_machine(void **state)
     other = isa_row_avx512_vnni_add_ports;
     other.add_ports = false;
     assert_memory_equal(&other, &isa_row_avx512_vnni, sizeof other);
+    other = isa_row_avx512_vnni_bf16_add_ports;
+    other.add_ports = false;
+    assert_memory_equal(&other, &isa_row_avx512_vnni_bf16, sizeof other);
+    other = isa_row_avx512_bf16_add_ports;
+    other.add_ports = false;
+    assert_memory_equal(&other, &isa_row_avx512_bf16, sizeof other);
     /* What an extension brings, and nothing else. */
+    assert_string_equal(other.extension, "bf16");
+    other.extension = isa_row_avx512.extension;
+    other.bf16 = isa_row_avx512.bf16;
+    assert_memory_equal(&other, &isa_row_avx512, sizeof other);
+    other = isa_row_avx512_vnni_bf16;
+    assert_string_equal(other.extension, "vnni+bf16");
+    other.extension = isa_row_avx512_vnni.extension;
+    other.bf16 = isa_row_avx512.bf16;
+    assert_memory_equal(&other, &isa_row_avx512_vnni, sizeof other);
     other.extension = isa_row_avx512.extension;
     other.codes = NULL;
     other.int8 = isa_row_avx512.int8;

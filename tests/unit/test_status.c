@@ -443,6 +443,18 @@ static enum mmk_status call_query_f16(struct arguments *a)
                                     a->to.values);
 }
 
+static enum mmk_status call_pair_bf16(struct arguments *a)
+{
+    return mmk_similarity_pair_bf16(a->similarity, a->d, a->to.x ? a->x.data : NULL,
+                                    a->to.y ? a->y.data : NULL, a->to.values);
+}
+
+static enum mmk_status call_query_bf16(struct arguments *a)
+{
+    return mmk_similarity_query_bf16(a->similarity, (const void *)a->to.vector, a->to.y, NULL,
+                                     a->to.values);
+}
+
 static enum mmk_status call_exp(struct arguments *a)
 {
     return mmk_exp(a->d, a->to.vector, a->to.values);
@@ -453,7 +465,7 @@ static enum mmk_status call_logsumexp(struct arguments *a)
     return mmk_logsumexp(a->d, a->to.vector, a->to.values);
 }
 
-enum { FUNCTIONS = 36 };
+enum { FUNCTIONS = 38 };
 #define BIT(function) ((uint64_t)1 << (function))
 #define PAIR          BIT(0)
 #define QUERY         BIT(1)
@@ -491,6 +503,10 @@ enum { FUNCTIONS = 36 };
 #define MATRIX_I32    BIT(33) /* and their products as integers */
 #define PAIR_F16      BIT(34)
 #define QUERY_F16     BIT(35)
+#define PAIR_BF16     BIT(36)
+#define QUERY_BF16    BIT(37)
+#define PAIRS_HALF    (PAIR_F16 | PAIR_BF16)
+#define QUERIES_HALF  (QUERY_F16 | QUERY_BF16)
 #define MATRICES_I8   (MATRIX_I8 | MATRIX_I32)
 #define PAIRS_I8      (DOT_PAIR_I8 | PAIR_I8)
 #define QUERIES_I8    (DOT_QUERY_I8 | QUERY_I8)
@@ -513,7 +529,7 @@ enum { FUNCTIONS = 36 };
     (QUERIES | SQUARED_NORMS | MATRIX_ROWS | ROW_PAIRS | PACK | LOSSES | SEARCH_ROWS | MATRICES_I8)
 #define SIMILARITIES                                                                               \
     (PAIR | QUERIES | MATRICES | ROW_PAIRS | PACK | (LOSSES & ~CSD) | SEARCHES | PAIR_I8 |         \
-     QUERY_I8 | PAIR_F16 | QUERY_F16)
+     QUERY_I8 | PAIRS_HALF | QUERIES_HALF)
 #define STRUCTS      (LOSSES | SEARCHES | RETRIEVAL)
 #define WITH_OPTIONS (MATRICES | ROW_PAIRS | PACK | LOSSES | TOPK_ROWS | SEARCHES)
 #define WITH_ORIGIN                                                                                \
@@ -560,6 +576,8 @@ static const struct {
     {"similarity_matrix to int32", call_matrix},
     {"similarity_pair_f16", call_pair_f16},
     {"similarity_query_f16", call_query_f16},
+    {"similarity_pair_bf16", call_pair_bf16},
+    {"similarity_query_bf16", call_query_bf16},
 };
 
 /* Right arguments for one function: what it does not take is left out. */
@@ -611,6 +629,8 @@ static void set_right_for(struct arguments *a, int f)
         a->y.type = MMK_I8;
     if (function & QUERY_F16)
         a->y.type = MMK_F16;
+    if (function & QUERY_BF16)
+        a->y.type = MMK_BF16;
     if (function & QUANTIZE)
         a->out.type = MMK_I8;
 }
@@ -905,13 +925,15 @@ static const struct {
     CASE(null_problem, STRUCTS, MMK_ERR_NULL, "problem NULL"),
     CASE(null_results, STRUCTS | TOPK_ROWS, MMK_ERR_NULL, "results NULL"),
     FINE(null_options, WITH_OPTIONS),
-    CASE(null_x, PAIR | PAIRS_I8 | PAIR_F16 | X, MMK_ERR_NULL, "x NULL"),
-    CASE(null_y, PAIR | PAIRS_I8 | PAIR_F16 | QUERIES_I8 | QUERY_F16 | Y, MMK_ERR_NULL, "y NULL"),
+    CASE(null_x, PAIR | PAIRS_I8 | PAIRS_HALF | X, MMK_ERR_NULL, "x NULL"),
+    CASE(null_y, PAIR | PAIRS_I8 | PAIRS_HALF | QUERIES_I8 | QUERIES_HALF | Y, MMK_ERR_NULL,
+         "y NULL"),
     CASE(null_y, PACKEDS, MMK_ERR_NULL, "y NULL"),
     CASE(null_scores, TOPK_ROWS, MMK_ERR_NULL, "scores NULL"),
-    CASE(null_vector, QUERIES | QUERIES_I8 | QUERY_F16 | EXP | LOGSUMEXP, MMK_ERR_NULL, "x NULL"),
+    CASE(null_vector, QUERIES | QUERIES_I8 | QUERIES_HALF | EXP | LOGSUMEXP, MMK_ERR_NULL,
+         "x NULL"),
     CASE(null_values,
-         PAIR | PAIRS_I8 | PAIR_F16 | QUERIES | QUERIES_I8 | QUERY_F16 | ROW_PAIRS | LOGSUMEXP,
+         PAIR | PAIRS_I8 | PAIRS_HALF | QUERIES | QUERIES_I8 | QUERIES_HALF | ROW_PAIRS | LOGSUMEXP,
          MMK_ERR_NULL, "result NULL"),
     CASE(null_values, SQUARED_NORMS, MMK_ERR_NULL, "out NULL"),
     CASE(null_values, EXP, MMK_ERR_NULL, "y NULL"),
@@ -919,7 +941,7 @@ static const struct {
     CASE(null_out, NORMALIZE, MMK_ERR_NULL, "out NULL"),
     CASE(null_gallery, PACK, MMK_ERR_NULL, "gallery NULL"),
     CASE(x_without_data, X, MMK_ERR_NULL, "x.data NULL"),
-    CASE(y_without_data, Y | QUERIES_I8 | QUERY_F16, MMK_ERR_NULL, "y.data NULL"),
+    CASE(y_without_data, Y | QUERIES_I8 | QUERIES_HALF, MMK_ERR_NULL, "y.data NULL"),
     CASE(scores_without_data, TOPK_ROWS, MMK_ERR_NULL, "scores.data NULL"),
     CASE(negatives_without_data, NEGATIVES, MMK_ERR_NULL, "negatives.data NULL"),
     CASE(log_variance_x_without_data, CSD, MMK_ERR_NULL, "log_variance_x.data NULL"),
@@ -953,7 +975,7 @@ static const struct {
     CASE(results_reserved, STRUCTS & ~SEARCHES, MMK_ERR_RESERVED, "results.reserved[7]"),
     CASE(results_reserved, SEARCHES, MMK_ERR_RESERVED, "results.reserved[2]"),
     CASE(x_reserved, X, MMK_ERR_RESERVED, "x.reserved[1]"),
-    CASE(y_reserved, Y | QUERIES_I8 | QUERY_F16 | PACKEDS, MMK_ERR_RESERVED, "y.reserved[0]"),
+    CASE(y_reserved, Y | QUERIES_I8 | QUERIES_HALF | PACKEDS, MMK_ERR_RESERVED, "y.reserved[0]"),
     CASE(scores_reserved, TOPK_ROWS, MMK_ERR_RESERVED, "scores.reserved[0]"),
     CASE(negatives_reserved, NEGATIVES, MMK_ERR_RESERVED, "negatives.reserved[0]"),
     CASE(result_reserved, MATRICES, MMK_ERR_RESERVED, "result.reserved[0]"),
@@ -987,12 +1009,15 @@ static const struct {
     CASE(y_type, QUERY_F16, MMK_ERR_TYPE, "y.type 7 MMK_F16"),
     CASE(y_of_f16, QUERIES, MMK_ERR_TYPE, "y.type 3 MMK_F16 MMK_F32"),
     FINE(y_of_f16, SQUARED_NORMS),
-    CASE(y_of_bf16, SQUARED_NORMS, MMK_ERR_TYPE, "y.type 4 MMK_BF16 MMK_F32 MMK_F16"),
+    FINE(y_of_bf16, SQUARED_NORMS),
     FINE(x_of_f16, NORMALIZE),
     FINE(x_of_bf16, NORMALIZE),
     CASE(x_of_f16, ROW_PAIRS | LOSSES | QUANTIZE, MMK_ERR_TYPE, "x.type 3 MMK_F16 MMK_F32"),
     CASE(x_of_bf16, ROW_PAIRS | LOSSES | QUANTIZE, MMK_ERR_TYPE, "x.type 4 MMK_BF16 MMK_F32"),
     CASE(out_of_f16, NORMALIZE, MMK_ERR_TYPE, "out.type 3 MMK_F16 MMK_F32"),
+    CASE(y_of_floats, QUERY_BF16, MMK_ERR_TYPE, "y.type 0 MMK_F32 MMK_BF16"),
+    CASE(y_of_int32, QUERY_BF16, MMK_ERR_TYPE, "y.type 2 MMK_I32 MMK_BF16"),
+    CASE(y_type, SQUARED_NORMS, MMK_ERR_TYPE, "y.type 7 MMK_BF16"),
     CASE(dx_type, LOSSES, MMK_ERR_TYPE, "dx.type 1"),
     CASE(dy_type, LOSSES, MMK_ERR_TYPE, "dy.type 1"),
     CASE(x_row_scales, X & ~MATRICES_I8, MMK_ERR_TYPE, "x.row_scales"),
@@ -1004,9 +1029,10 @@ static const struct {
     CASE(y_row_scales, QUERY_F16, MMK_ERR_TYPE, "y.row_scales MMK_F16"),
     CASE(y_row_scales, DOT_QUERY_I8, MMK_ERR_CONFLICT, "y.row_scales"),
     FINE(y_row_scales, QUERY_I8),
+    CASE(y_row_scales, QUERY_BF16, MMK_ERR_TYPE, "y.row_scales MMK_BF16"),
 
     CASE(x_packed, X, MMK_ERR_GALLERY, "x packed"),
-    CASE(y_packed, (Y | QUERIES_I8 | QUERY_F16) & ~(MATRIX_ROWS | SEARCH_ROWS), MMK_ERR_GALLERY,
+    CASE(y_packed, (Y | QUERIES_I8 | QUERIES_HALF) & ~(MATRIX_ROWS | SEARCH_ROWS), MMK_ERR_GALLERY,
          "y packed"),
     CASE(scores_packed, TOPK_ROWS, MMK_ERR_GALLERY, "scores packed"),
     CASE(negatives_packed, NEGATIVES, MMK_ERR_GALLERY, "negatives packed"),
@@ -1094,9 +1120,10 @@ static const struct {
     CASE(small_ld_for_x, SEARCHES, MMK_ERR_LEADING_DIMENSION, "for_x.leading_dimension 1 k 2"),
     CASE(small_ld_for_y, SEARCH_ROWS, MMK_ERR_LEADING_DIMENSION, "for_y.leading_dimension 1 k 2"),
 
-    CASE(huge_d, PAIR | PAIR_F16 | EXP | LOGSUMEXP, MMK_ERR_SIZE, "x 9223372036854775808"),
+    CASE(huge_d, PAIR | PAIRS_HALF | EXP | LOGSUMEXP, MMK_ERR_SIZE, "x 9223372036854775808"),
     CASE(huge_d, X & ~PACKEDS, MMK_ERR_SIZE, "x 9223372036854775808"),
-    CASE(huge_d, QUERIES | QUERY_F16 | SQUARED_NORMS | PACK, MMK_ERR_SIZE, "y 9223372036854775808"),
+    CASE(huge_d, QUERIES | QUERIES_HALF | SQUARED_NORMS | PACK, MMK_ERR_SIZE,
+         "y 9223372036854775808"),
     CASE(big_d, X & ~(PACKEDS | MATRICES_I8), MMK_ERR_SIZE, "x 3 2305843009213693952"),
     CASE(d_beyond_int8, MATRICES_I8, MMK_ERR_SIZE, "x.columns 131072 131071"),
     CASE(big_d, QUERIES | SQUARED_NORMS | PACK, MMK_ERR_SIZE, "y 5 2305843009213693952"),
@@ -1115,6 +1142,7 @@ static const struct {
     CASE(huge_ldout, NORMALIZE, MMK_ERR_SIZE, "out 3 9223372036854775808"),
     CASE(huge_ldout, QUANTIZE, MMK_ERR_SIZE, "codes 3 9223372036854775808 int8"),
     CASE(huge_ldy, QUERIES_I8, MMK_ERR_SIZE, "y 5 9223372036854775808 int8"),
+    CASE(huge_ldy, QUERY_BF16, MMK_ERR_SIZE, "y 5 9223372036854775808 bf16"),
     CASE(long_rows, PAIRS_I8, MMK_ERR_SIZE, "d 131072 131071"),
     CASE(long_rows, QUERIES_I8, MMK_ERR_SIZE, "y.columns 131072 131071"),
     CASE(long_rows, QUANTIZE, MMK_ERR_SIZE, "x.columns 131072 131071"),
