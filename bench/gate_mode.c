@@ -77,6 +77,7 @@ static void refuse_what_does_not_apply(const struct arguments *a)
         const char *option;
     } others[] = {{a->data != NULL, "--data"},
                   {a->pairs != NULL, "--pairs"},
+                  {a->bf16, "--bf16"},
                   {a->peers != NULL, "--peers"},
                   {a->curves != NULL, "--curves"},
                   {a->dim != 0, "--dim"},

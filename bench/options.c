@@ -5,6 +5,7 @@
 
 #include "base/console.h"
 #include "base/standard_output.h"
+#include "data/open_vectors.h"
 
 #include <argp.h>
 #include <errno.h>
@@ -24,6 +25,7 @@ enum option_key {
     KEY_CSV,
     KEY_DATA,
     KEY_PAIRS,
+    KEY_BF16,
     KEY_SEED,
     KEY_SMOKE,
     KEY_ALL,
@@ -65,9 +67,9 @@ static const struct argp_option argp_options[] = {
     {"all", KEY_ALL, NULL, 0, "every standard shape, not a choice of them", 1},
     {"smoke", KEY_SMOKE, NULL, 0, "everything once, small, in seconds: proves that it runs", 1},
     {"data", KEY_DATA, "FILE", 0,
-     "your embeddings, a .npy of n x d f16, f32 or f64 or a .fbin, in place of the standard data",
-     1},
+     "your embeddings, n x d, in place of the standard data: " VECTORS_READ, 1},
     {"pairs", KEY_PAIRS, "FILE", 0, "with --data: the second view; row i of both is a pair", 1},
+    {"bf16", KEY_BF16, NULL, 0, "with --data: " VECTORS_BF16, 1},
     {"seed", KEY_SEED, "N", 0, "of synthetic data and of the order of samples (default: 1)", 1},
     {"seconds", KEY_SECONDS, "S", 0,
      "what the run may take, about (default: 240, with peers 320; with --curves 240, --smoke 12, "
@@ -192,6 +194,9 @@ static error_t parse_option(int key, char *text, struct argp_state *state)
         return 0;
     case KEY_PAIRS:
         a->pairs = text;
+        return 0;
+    case KEY_BF16:
+        a->bf16 = true;
         return 0;
     case KEY_SEED:
         a->seed = parse_seed(text);

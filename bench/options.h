@@ -22,7 +22,7 @@ struct arguments {
     double threshold;     /* percent */
     double limit;         /* seconds */
     uint64_t seed;
-    bool markdown, csv, list, smoke, all, serve, launch;
+    bool bf16, markdown, csv, list, smoke, all, serve, launch;
 };
 
 /* Reads the options into a, which holds the defaults. What is wrong is refused. */

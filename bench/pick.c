@@ -166,12 +166,14 @@ const struct source *pick_source(const struct arguments *a, struct source *sourc
 {
     char error[1024];
     if (a->data) {
-        if (!data_open_files(source, a->data, a->pairs, error, sizeof error))
+        if (!data_open_files(source, a->data, a->pairs, a->bf16, error, sizeof error))
             refuse("%s", error);
         return source;
     }
     if (a->pairs)
         refuse("--pairs %s: it is the second view of --data FILE; give that too", a->pairs);
+    if (a->bf16)
+        refuse("--bf16: it says what --data FILE holds; give that too");
     if (data_open_fashion(source, a->smoke ? 1000 : 25000, error, sizeof error))
         return source;
     run_add_missing(run, "Fashion-MNIST, and with it all cases on real data: %s", error);

@@ -10,23 +10,72 @@ npy() {
     printf '\223NUMPY\001\000\166\000%-117s\n' "$dict"
 }
 
-# fbin rows dimension: the 8 bytes before the data, each number below 2^24.
-fbin() {
-    for number in "$1" "$2"; do
+# u32 n...: little-endian, each number below 2^24. Before the data of a .fbin stand two.
+u32() {
+    for number; do
         printf "$(printf '\\%03o\\%03o\\%03o\\000' $((number % 256)) $((number / 256 % 256)) \
             $((number / 65536)))"
     done
 }
 
-# floats n...: little-endian f32 of -1, 0 and 1.
-floats() {
+# elements type n...: -1, 0, 1, 2 and 3, little-endian; the last two bytes of floats, and before them
+# zeros.
+elements() {
+    type=$1
+    shift
     for number; do
-        case $number in
-        0) printf '\000\000\000\000' ;;
-        1) printf '\000\000\200\077' ;;
-        -1) printf '\000\000\200\277' ;;
+        case $type in
+        f64) printf '\000\000\000\000\000\000' ;;
+        f32) printf '\000\000' ;;
+        esac
+        case $type:$number in
+        byte:-1) printf '\377' ;;
+        byte:*) printf "\\00$number" ;;
+        *:0) printf '\000\000' ;;
+        f16:-1) printf '\000\274' ;;
+        f16:1) printf '\000\074' ;;
+        f16:2) printf '\000\100' ;;
+        f16:3) printf '\000\102' ;;
+        f64:-1) printf '\360\277' ;;
+        f64:1) printf '\360\077' ;;
+        f64:3) printf '\010\100' ;;
+        *:-1) printf '\200\277' ;;
+        *:1) printf '\200\077' ;;
+        *:2) printf '\000\100' ;;
+        *:3) printf '\100\100' ;;
         esac
     done
+}
+
+floats() {
+    elements f32 "$@"
+}
+
+# write_vectors format rows n...: rows of three.
+write_vectors() {
+    format=$1 rows=$2
+    shift 2
+    case $format in
+    f64.npy) npy '<f8' "($rows, 3)" && elements f64 "$@" ;;
+    f32.npy) npy '<f4' "($rows, 3)" && elements f32 "$@" ;;
+    f16.npy) npy '<f2' "($rows, 3)" && elements f16 "$@" ;;
+    bf16.npy) npy '<u2' "($rows, 3)" && elements bf16 "$@" ;;
+    i8.npy) npy '|i1' "($rows, 3)" && elements byte "$@" ;;
+    u8.npy) npy '|u1' "($rows, 3)" && elements byte "$@" ;;
+    fbin) u32 "$rows" 3 && elements f32 "$@" ;;
+    f16bin) u32 "$rows" 3 && elements f16 "$@" ;;
+    i8bin | u8bin) u32 "$rows" 3 && elements byte "$@" ;;
+    fvecs | bvecs)
+        while [ $# -gt 0 ]; do
+            u32 3
+            case $format in
+            fvecs) elements f32 "$1" "$2" "$3" ;;
+            bvecs) elements byte "$1" "$2" "$3" ;;
+            esac
+            shift 3
+        done
+        ;;
+    esac
 }
 
 # row name metric...: whether the last report has this row in its table.
@@ -41,8 +90,8 @@ queries='1 0  0 1  1 1' gallery='1 0  0 1  1 1  -1 0'
 q=$scratch/q.npy g=$scratch/g.npy r=$scratch/r.csr
 (npy '<f4' '(3, 2)' && floats $queries) >"$q"
 (npy '<f4' '(4, 2)' && floats $gallery) >"$g"
-(fbin 3 2 && floats $queries) >"$scratch/q.fbin"
-(fbin 4 2 && floats $gallery) >"$scratch/g.fbin"
+(u32 3 2 && floats $queries) >"$scratch/q.fbin"
+(u32 4 2 && floats $gallery) >"$scratch/g.fbin"
 printf '2\n\n3, 0\n' >"$r"
 
 retrieve() {
@@ -86,6 +135,62 @@ for labels in "$scratch/labels.npy" "$scratch/ql.npy,$scratch/gl.npy"; do
     check "labels of rankings" retrieve --rankings "$scratch/rankings" --relevant "$labels" --k 1
 done
 
+# ---- Each format once ----
+
+# same_in format...: queries and gallery in each format, with the same results as in the first.
+same_in() {
+    first=$1
+    for format; do
+        write_vectors "$format" 3 $few >"$scratch/few.$format"
+        write_vectors "$format" 5 $many >"$scratch/many.$format"
+        check "$format" retrieve --queries "$scratch/few.$format" --bf16 --both --k 1,2,3 \
+            --gallery "$scratch/many.$format" --relevant "$scratch/some.csr" \
+            --save-rankings "$scratch/$format.rankings"
+        grep '^|' "$scratch/report" >"$scratch/$format.metrics"
+        for what in metrics rankings rankings.gallery; do
+            check "$format: the same $what" cmp "$scratch/$first.$what" "$scratch/$format.$what"
+        done
+    done
+}
+
+few='1 0 2  0 3 1  2 2 -1' many='1 0 3  -1 2 0  2 1 1  0 3 2  3 -1 0'
+printf '2 0\n1\n4 2 3\n' >"$scratch/some.csr"
+same_in fbin f64.npy f32.npy f16.npy bf16.npy i8.npy f16bin i8bin fvecs
+check "which are those of the formula" row queries 3 0 0.6667 1.0000 1.0000 0.6667 0.6667
+check "and back" row gallery 5 0 0.6000 0.8000 1.0000 0.6000 0.6000
+few='1 0 2  0 3 1  2 2 3' many='1 0 3  3 2 0  2 1 1  0 3 2  3 1 0'
+same_in fbin u8.npy u8bin bvecs i8.npy
+check "what is converted is said" grep -q '^memory .* of the vectors 96.0 B in f32 made from the files$' \
+    "$scratch/report"
+check "and of which type it is" grep -q 'few.i8.npy (3 x 3, i8) in .*many.i8.npy (5 x 3, i8)' \
+    "$scratch/report"
+
+few='1 0 2  0 3 1  2 2 -1'
+write_vectors fbin 3 $few >"$scratch/few.fbin"
+write_vectors bf16.npy 3 $few >"$scratch/few.npy"
+(u32 2 2 0 && u32 1 1 && u32 3 4 2 3) >"$scratch/some.ivecs"
+(u32 3 2 2 0 1 1 4 2) >"$scratch/pairs.ibin"
+(cat "$scratch/pairs.ibin" && floats 0 1 2 3 0 1) >"$scratch/distances.ibin"
+printf '2 0\n1 1\n4 2\n' >"$scratch/pairs.csr"
+# same_lists lists...: what is relevant, in each file, with the same metrics as in the first.
+same_lists() {
+    first=$1
+    for lists; do
+        check "$lists" retrieve --queries "$scratch/few.fbin" --gallery "$scratch/many.fbin" \
+            --relevant "$scratch/$lists" --both --k 1,3
+        grep '^|' "$scratch/report" >"$scratch/$lists.metrics"
+        check "$lists: the same metrics" cmp "$scratch/$first.metrics" "$scratch/$lists.metrics"
+        check "$lists: of rankings" retrieve --rankings "$scratch/pairs.ibin" --k 1,2 \
+            --relevant "$scratch/$lists"
+        grep '^|' "$scratch/report" >"$scratch/$lists.of_rankings"
+        check "$lists: the same metrics of rankings" cmp "$scratch/$first.of_rankings" \
+            "$scratch/$lists.of_rankings"
+    done
+}
+same_lists some.csr some.ivecs
+same_lists pairs.csr pairs.ibin distances.ibin
+check "rankings as .ibin" row rankings 3 0 1.0000 1.0000 1.0000 1.0000
+
 # A query of NaN and one of Inf, which the order of equal scores would give the first rows.
 nan='\000\000\300\177' inf='\000\000\200\177'
 (npy '<f4' '(4, 2)' && floats 1 0 && printf "$nan$nan" && floats 0 1 && printf "$inf" && floats 0) \
@@ -109,9 +214,9 @@ check "and misses" row gallery 4 0 0.5000
 check "as it says" grep -q '^2 of the gallery hold NaN or Inf, .*: number 1, 3$' "$scratch/report"
 
 # 400,000 x 128 floats are 205 MB, of which nothing is on the disk, and nothing is to be copied.
-(fbin 400000 128) >"$scratch/large.fbin"
+(u32 400000 128) >"$scratch/large.fbin"
 truncate -s $((8 + 400000 * 128 * 4)) "$scratch/large.fbin"
-(fbin 1 128) >"$scratch/one.fbin"
+(u32 1 128) >"$scratch/one.fbin"
 truncate -s $((8 + 128 * 4)) "$scratch/one.fbin"
 echo 7 >"$scratch/one.csr"
 check "a large gallery" retrieve --queries "$scratch/one.fbin" --gallery "$scratch/large.fbin" \
@@ -153,10 +258,16 @@ csr() {
 (npy '|i1' '(6,)' && printf '\000\001\000\001\001\000') >"$scratch/six.npy"
 (npy '|i1' '(3,)' && printf '\000\001\000') >"$scratch/three.npy"
 # Sizes as large ones have them, a byte too few and one too many; nothing of it is on the disk.
-(fbin 10000000 2) >"$scratch/huge.fbin"
+(u32 10000000 2) >"$scratch/huge.fbin"
 truncate -s $((8 + 10000000 * 2 * 4 - 1)) "$scratch/huge.fbin"
 (npy '<f4' '(10000000, 128)') >"$scratch/huge.npy"
 truncate -s $((128 + 10000000 * 128 * 4 + 1)) "$scratch/huge.npy"
+
+(u32 8388608 && floats 1 1) >"$scratch/bytes.fvecs"
+(u32 3 && floats 1 1 1 && u32 2 && floats 1 1) >"$scratch/two.fvecs"
+(u32 2 1 0 1) >"$scratch/two.ibin"
+printf '\000\050\153\356\350\003\000\000' >"$scratch/beyond.u8bin" # 4,000,000,000 x 1000
+truncate -s 4000000000008 "$scratch/beyond.u8bin"
 
 no "a missing file" 'none.npy: cannot be opened' --queries "$scratch/none.npy"
 no "a folder" 'no regular file' --gallery "$scratch"
@@ -165,7 +276,17 @@ no "a file that is too short" 'truncated' --gallery "$scratch/short.npy"
 no "a .fbin that is too short" '80000008 bytes' --gallery "$scratch/huge.fbin"
 no "a .npy that is too long" '1 bytes follow' --gallery "$scratch/huge.npy"
 no "other dimensions" 'rows of 2, .* of 3' --gallery "$scratch/wide.npy"
-no "labels as vectors" "'|i1'" --queries "$scratch/labels.npy"
+(npy '<i4' '(3, 2)' && floats $queries) >"$scratch/i4.npy"
+no "integers as vectors" "'<i4'" --queries "$scratch/i4.npy"
+no "bf16 that is not said to be" 'with --bf16' --queries "$scratch/few.npy"
+no "a .fvecs that is none" 'row 0, at byte 0, says that it has 8388608' --gallery "$scratch/bytes.fvecs"
+no "a .fvecs of two dimensions" 'row 1, at byte 16, has a dimension of 2' --gallery "$scratch/two.fvecs"
+no "a .u8bin beyond the memory" 'would take 16000 GB of memory' --gallery "$scratch/beyond.u8bin"
+no "an unknown format" 'its name end as other formats do' --gallery "$scratch/some.csr"
+no "an .ivecs index beyond the gallery" 'some.ivecs, row 2: names gallery row 4' \
+    --relevant "$scratch/some.ivecs"
+no "an .ibin with too few rows" 'has 2 rows, and there are 3 queries; write a row for each' \
+    --relevant "$scratch/two.ibin"
 no "vectors as labels" "'<f4'" --relevant "$q"
 no "too few labels" 'has 6 labels' --relevant "$scratch/six.npy"
 no "too few labels for the gallery" 'has 6 labels' --relevant "$scratch/ql.npy,$scratch/three.npy"
@@ -185,6 +306,7 @@ no "rankings that cannot be saved" 'missing/file' --save-rankings "$scratch/miss
 no "rankings, and a search" 'nothing is searched' --rankings "$scratch/rankings"
 no "an argument" 'takes options only' 5
 
+check "--bf16 of nothing" refuses 'give --queries FILE too' "$bench" retrieve --bf16
 check "half of what it takes" refuses 'give --gallery FILE too' "$bench" retrieve --queries "$q"
 check "rankings without what is relevant" refuses 'give --relevant FILE too' \
     "$bench" retrieve --rankings "$scratch/rankings"

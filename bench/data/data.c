@@ -93,6 +93,7 @@ bool data_open_fashion(struct source *source, size_t gallery_rows, char *error, 
     source->gallery = storage->arrays[1];
     source->pairs = storage->arrays[2];
     source->pair_rows = source->query_rows;
+    source->query_ld = source->gallery_ld = source->pair_ld = source->d;
     snprintf(source->name, sizeof source->name, "fashion-mnist");
     return true;
 }
@@ -103,15 +104,16 @@ static const char *base_name(const char *path)
     return slash ? slash + 1 : path;
 }
 
-bool data_open_files(struct source *source, const char *data, const char *pairs, char *error,
-                     size_t error_bytes)
+bool data_open_files(struct source *source, const char *data, const char *pairs, bool bf16,
+                     char *error, size_t error_bytes)
 {
+    const struct vectors_how how = {.bf16 = bf16};
     struct storage *storage = new_storage(source, error, error_bytes);
     if (!storage)
         return false;
     struct vectors *first = &storage->files[0], *second = &storage->files[1];
-    bool good = vectors_open(data, first, error, error_bytes) &&
-                (!pairs || vectors_open(pairs, second, error, error_bytes));
+    bool good = vectors_open(data, &how, first, error, error_bytes) &&
+                (!pairs || vectors_open(pairs, &how, second, error, error_bytes));
     if (good && pairs && first->cols != second->cols) {
         snprintf(error, error_bytes,
                  "%s has rows of %zu, %s of %zu; both views must come from one embedding space, "
@@ -134,10 +136,13 @@ bool data_open_files(struct source *source, const char *data, const char *pairs,
     source->d = first->cols;
     source->queries = first->data;
     source->query_rows = first->rows;
+    source->query_ld = first->ld;
     source->gallery = pairs ? second->data : first->data;
     source->gallery_rows = pairs ? second->rows : first->rows;
+    source->gallery_ld = pairs ? second->ld : first->ld;
     source->pairs = pairs ? second->data : NULL;
     source->pair_rows = pairs ? second->rows : 0;
+    source->pair_ld = second->ld;
     if (pairs)
         snprintf(source->name, sizeof source->name, "%.28s + %.28s", base_name(data),
                  base_name(pairs));
@@ -161,14 +166,14 @@ bool data_fits(const struct source *source, const struct kernel *kernel, const s
 }
 
 /* Rows first, first + 1, ... of a source, over again where it ends. */
-static void copy_rows(const float *rows, size_t row_count, size_t d, size_t first,
+static void copy_rows(const float *rows, size_t row_count, size_t row_ld, size_t d, size_t first,
                       struct buffer *buffer)
 {
     /* A vector argument is one row however its buffer is laid out. */
     bool vector = buffer->rows * buffer->cols == d;
     size_t count = vector ? 1 : buffer->rows, ld = vector ? d : buffer->ld;
     for (size_t i = 0; i < count; i++)
-        memcpy((float *)buffer->data + i * ld, rows + (first + i) % row_count * d,
+        memcpy((float *)buffer->data + i * ld, rows + (first + i) % row_count * row_ld,
                d * sizeof(float));
 }
 
@@ -177,11 +182,14 @@ static void fill_scores(const struct source *source, size_t first, struct buffer
     bool vector = scores->rows == 1 || scores->cols == 1;
     size_t rows = vector ? 1 : scores->rows,
            n = vector ? scores->rows * scores->cols : scores->cols;
-    const struct mmk_matrix gallery = {.data = source->gallery, .rows = n, .columns = source->d};
+    const struct mmk_matrix gallery = {.data = source->gallery,
+                                       .rows = n,
+                                       .columns = source->d,
+                                       .leading_dimension = source->gallery_ld};
 #pragma omp parallel for schedule(dynamic)
     for (size_t i = 0; i < rows; i++)
         mmk_similarity_query(MMK_COSINE,
-                             source->queries + (first + i) % source->query_rows * source->d,
+                             source->queries + (first + i) % source->query_rows * source->query_ld,
                              &gallery, NULL, (float *)scores->data + i * scores->ld);
 }
 
@@ -192,11 +200,13 @@ void data_fill(const struct source *source, struct trial *trial, size_t turn)
         if (buffer->output)
             continue;
         if (strcmp(buffer->name, "x") == 0)
-            copy_rows(source->queries, source->query_rows, source->d, turn, buffer);
+            copy_rows(source->queries, source->query_rows, source->query_ld, source->d, turn,
+                      buffer);
         else if (strcmp(buffer->name, "y") == 0 && trial->kernel->paired)
-            copy_rows(source->pairs, source->pair_rows, source->d, turn, buffer);
+            copy_rows(source->pairs, source->pair_rows, source->pair_ld, source->d, turn, buffer);
         else if (strcmp(buffer->name, "y") == 0)
-            copy_rows(source->gallery, source->gallery_rows, source->d, turn, buffer);
+            copy_rows(source->gallery, source->gallery_rows, source->gallery_ld, source->d, turn,
+                      buffer);
         else if (strcmp(buffer->name, "scores") == 0)
             fill_scores(source, turn * buffer->rows, buffer);
     }

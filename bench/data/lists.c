@@ -1,9 +1,10 @@
-/* lists.c - a text file of lists of indices, one a line.
+/* lists.c - a file of lists of indices: which format it has, and those of text.
  * SPDX-License-Identifier: MIT
  */
 #include "lists.h"
 
-#include "../base/mapping.h"
+#include "index_rows.h"
+#include "input.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -74,7 +75,7 @@ static const char *parse(struct parser *p, const struct mapping *file)
     return problem;
 }
 
-static bool allocate(struct lists *lists, size_t lines, size_t items)
+bool lists_allocate(struct lists *lists, size_t lines, size_t items)
 {
     lists->lines = lines;
     lists->row_start = calloc(lines + 1, sizeof *lists->row_start);
@@ -85,29 +86,74 @@ static bool allocate(struct lists *lists, size_t lines, size_t items)
     return false;
 }
 
+static bool read_text(const struct input *in, struct lists *lists)
+{
+    struct parser p = {.lists = NULL};
+    const char *problem = parse(&p, &in->file);
+    if (problem)
+        return input_fail(in,
+                          "line %zu: holds %s; write indices from 0, separated by spaces or commas",
+                          p.lines, problem);
+    if (!lists_allocate(lists, p.lines, p.items))
+        return input_fail(in, "no memory for its %zu indices; give fewer", p.items);
+    p.lists = lists;
+    parse(&p, &in->file);
+    lists->row_start[p.lines] = p.items;
+    return true;
+}
+
+/* ---- Formats --------------------------------------------------------------------------------- */
+
+/* A new format is a line here. */
+static const struct format {
+    const char *ending;
+    bool (*read)(const struct input *in, struct lists *lists);
+    bool binary;
+} formats[] = {
+    {".txt", read_text, false},
+    {".ivecs", index_rows_ivecs, true},
+    {".ibin", index_rows_ibin, true},
+};
+
+enum { FORMATS = sizeof formats / sizeof formats[0] };
+
+const char *lists_ending(size_t number)
+{
+    return number < FORMATS ? formats[number].ending : NULL;
+}
+
+bool lists_read_as(const char *path, const char *ending, struct lists *lists, char *error,
+                   size_t error_bytes)
+{
+    const struct format *format = &formats[0];
+    for (size_t f = 0; f < FORMATS; f++)
+        if (strcmp(formats[f].ending, ending) == 0)
+            format = &formats[f];
+    struct input in = {
+        .path = path, .ending = format->ending, .error = error, .error_bytes = error_bytes};
+    *lists = (struct lists){.binary = format->binary};
+    bool good = input_open(&in) && format->read(&in, lists);
+    input_close(&in);
+    if (!good)
+        lists_free(lists);
+    return good;
+}
+
 bool lists_read(const char *path, struct lists *lists, char *error, size_t error_bytes)
 {
-    struct mapping file;
-    struct parser p = {.lists = NULL};
-    memset(lists, 0, sizeof *lists);
-    if (!mapping_open(&file, path, error, error_bytes))
-        return false;
-    const char *problem = parse(&p, &file);
-    bool good = !problem && allocate(lists, p.lines, p.items);
-    if (problem)
-        snprintf(error, error_bytes,
-                 "%s, line %zu: holds %s; write indices from 0, separated by spaces or commas",
-                 path, p.lines, problem);
-    else if (!good)
-        snprintf(error, error_bytes, "%s: no memory for its %zu indices; give fewer", path,
-                 p.items);
-    if (good) {
-        p.lists = lists;
-        parse(&p, &file);
-        lists->row_start[p.lines] = p.items;
-    }
-    mapping_close(&file);
-    return good;
+    return lists_read_as(path, input_ending(path), lists, error, error_bytes);
+}
+
+const char *lists_unit(const struct lists *lists)
+{
+    return lists->binary ? "row" : "line";
+}
+
+struct lists_place lists_place(const struct lists *lists, size_t i)
+{
+    struct lists_place place;
+    snprintf(place.text, sizeof place.text, "%s %zu", lists_unit(lists), i + !lists->binary);
+    return place;
 }
 
 void lists_free(struct lists *lists)
@@ -131,7 +177,8 @@ size_t lists_bound(const struct lists *lists)
 bool lists_transpose(const struct lists *from, size_t n, struct lists *to)
 {
     size_t entries = from->row_start[from->lines];
-    if (!allocate(to, n, entries))
+    to->binary = from->binary;
+    if (!lists_allocate(to, n, entries))
         return false;
     for (size_t e = 0; e < entries; e++)
         if ((size_t)from->items[e] + 2 <= n)

@@ -13,8 +13,6 @@
 #include "npy.h"
 
 #include <ctype.h>
-#include <math.h>
-#include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -22,14 +20,6 @@
 
 #define REMEDY_SAVE   "save it again with numpy.save(file, array.astype('float32'))"
 #define REMEDY_LABELS "save it again with numpy.save(file, labels.astype('int64'))"
-
-struct reader {
-    const char *path;
-    const unsigned char *bytes;
-    size_t size;
-    char *error;
-    size_t error_bytes;
-};
 
 struct cursor {
     const char *at, *end;
@@ -42,19 +32,6 @@ struct header {
     size_t shape[8];
     size_t dimensions;
 };
-
-__attribute__((format(printf, 2, 3))) static bool fail(const struct reader *r, const char *format,
-                                                       ...)
-{
-    int used = snprintf(r->error, r->error_bytes, "%s: ", r->path);
-    if (used >= 0 && (size_t)used < r->error_bytes) {
-        va_list list;
-        va_start(list, format);
-        vsnprintf(r->error + used, r->error_bytes - (size_t)used, format, list);
-        va_end(list);
-    }
-    return false;
-}
 
 /* ---- The header's dict ----------------------------------------------------------------------- */
 
@@ -102,62 +79,63 @@ static bool take_string(struct cursor *c, char *text, size_t text_bytes)
     return true;
 }
 
-static bool parse_shape(const struct reader *r, struct cursor *c, struct header *h)
+static bool parse_shape(const struct input *in, struct cursor *c, struct header *h)
 {
     if (!take(c, '('))
-        return fail(r, "'shape' in the header is no tuple; " REMEDY_SAVE);
+        return input_fail(in, "'shape' in the header is no tuple; " REMEDY_SAVE);
     h->dimensions = 0;
     while (!take(c, ')')) {
         skip_spaces(c);
         if (c->at == c->end || !isdigit((unsigned char)*c->at))
-            return fail(r, "'shape' in the header holds something that is no size; " REMEDY_SAVE);
+            return input_fail(
+                in, "'shape' in the header holds something that is no size; " REMEDY_SAVE);
         size_t value = 0;
         for (; c->at < c->end && isdigit((unsigned char)*c->at); c->at++) {
             size_t digit = (size_t)(*c->at - '0');
             if (value > (SIZE_MAX - digit) / 10)
-                return fail(r, "a size in 'shape' does not fit 64 bits; " REMEDY_SAVE);
+                return input_fail(in, "a size in 'shape' does not fit 64 bits; " REMEDY_SAVE);
             value = value * 10 + digit;
         }
         if (h->dimensions == sizeof h->shape / sizeof *h->shape)
-            return fail(r, "the array has more than 8 dimensions; "
-                           "embeddings are n x d: reshape it to two dimensions");
+            return input_fail(in, "the array has more than 8 dimensions; "
+                                  "embeddings are n x d: reshape it to two dimensions");
         h->shape[h->dimensions++] = value;
         bool comma = take(c, ',');
         if (!comma) {
             if (h->dimensions == 1) /* "(3)" is a number in Python, "(3,)" a tuple */
-                return fail(r, "'shape' in the header is no tuple; " REMEDY_SAVE);
+                return input_fail(in, "'shape' in the header is no tuple; " REMEDY_SAVE);
             if (!take(c, ')'))
-                return fail(r, "'shape' in the header is not closed; " REMEDY_SAVE);
+                return input_fail(in, "'shape' in the header is not closed; " REMEDY_SAVE);
             break;
         }
     }
     return true;
 }
 
-static bool parse_descr(const struct reader *r, struct cursor *c, struct header *h)
+static bool parse_descr(const struct input *in, struct cursor *c, struct header *h)
 {
     skip_spaces(c);
     if (c->at < c->end && *c->at == '[')
-        return fail(r, "the array has a structured dtype; "
-                       "save one float field of it as an array of its own");
+        return input_fail(in, "the array has a structured dtype; "
+                              "save one float field of it as an array of its own");
     if (!take_string(c, h->descr, sizeof h->descr))
-        return fail(r, "'descr' in the header is no dtype name; " REMEDY_SAVE);
+        return input_fail(in, "'descr' in the header is no dtype name; " REMEDY_SAVE);
     return true;
 }
 
-static bool parse_header(const struct reader *r, struct cursor c, struct header *h)
+static bool parse_header(const struct input *in, struct cursor c, struct header *h)
 {
     bool seen_descr = false, seen_order = false, seen_shape = false;
     if (!take(&c, '{'))
-        return fail(r, "the header is no Python dict; " REMEDY_SAVE);
+        return input_fail(in, "the header is no Python dict; " REMEDY_SAVE);
     while (!take(&c, '}')) {
         char key[32];
         if (!take_string(&c, key, sizeof key) || !take(&c, ':'))
-            return fail(r, "the header is no Python dict; " REMEDY_SAVE);
+            return input_fail(in, "the header is no Python dict; " REMEDY_SAVE);
         bool *seen = NULL;
         if (strcmp(key, "descr") == 0) {
             seen = &seen_descr;
-            if (!parse_descr(r, &c, h))
+            if (!parse_descr(in, &c, h))
                 return false;
         } else if (strcmp(key, "fortran_order") == 0) {
             seen = &seen_order;
@@ -166,166 +144,123 @@ static bool parse_header(const struct reader *r, struct cursor c, struct header 
             else if (take_word(&c, "False"))
                 h->fortran_order = false;
             else
-                return fail(
-                    r, "'fortran_order' in the header is neither True nor False; " REMEDY_SAVE);
+                return input_fail(
+                    in, "'fortran_order' in the header is neither True nor False; " REMEDY_SAVE);
         } else if (strcmp(key, "shape") == 0) {
             seen = &seen_shape;
-            if (!parse_shape(r, &c, h))
+            if (!parse_shape(in, &c, h))
                 return false;
         } else {
-            return fail(r, "the header has an unknown key '%s'; " REMEDY_SAVE, key);
+            return input_fail(in, "the header has an unknown key '%s'; " REMEDY_SAVE, key);
         }
         if (*seen)
-            return fail(r, "the header names '%s' twice; " REMEDY_SAVE, key);
+            return input_fail(in, "the header names '%s' twice; " REMEDY_SAVE, key);
         *seen = true;
         if (!take(&c, ',')) {
             if (!take(&c, '}'))
-                return fail(r, "the header's dict is not closed; " REMEDY_SAVE);
+                return input_fail(in, "the header's dict is not closed; " REMEDY_SAVE);
             break;
         }
     }
     if (!seen_descr || !seen_order || !seen_shape)
-        return fail(r, "the header lacks '%s'; " REMEDY_SAVE,
-                    !seen_descr   ? "descr"
-                    : !seen_order ? "fortran_order"
-                                  : "shape");
+        return input_fail(in, "the header lacks '%s'; " REMEDY_SAVE,
+                          !seen_descr   ? "descr"
+                          : !seen_order ? "fortran_order"
+                                        : "shape");
     skip_spaces(&c);
     if (c.end - c.at != 1 || *c.at != '\n')
-        return fail(r, "the header does not end in spaces and a newline; " REMEDY_SAVE);
+        return input_fail(in, "the header does not end in spaces and a newline; " REMEDY_SAVE);
     return true;
 }
 
 /* ---- Elements -------------------------------------------------------------------------------- */
 
-static float float_of_half(uint16_t half)
-{
-    uint32_t sign = (uint32_t)(half & 0x8000u) << 16;
-    uint32_t exponent = (half >> 10) & 0x1fu, fraction = half & 0x3ffu;
-    uint32_t bits;
-    if (exponent == 0x1f) {
-        bits = sign | 0x7f800000u | (fraction << 13);
-    } else if (exponent != 0) {
-        bits = sign | ((exponent + 112u) << 23) | (fraction << 13);
-    } else { /* zero or subnormal: fraction * 2^-24 is exact in f32 */
-        float magnitude = (float)fraction * 0x1p-24f;
-        memcpy(&bits, &magnitude, sizeof bits);
-        bits |= sign;
-    }
-    float value;
-    memcpy(&value, &bits, sizeof value);
-    return value;
-}
+#define TYPES_READ "<f2, <f4, <f8, |i1, |u1 and, with --bf16, <u2"
 
-/* Element size of a dtype that is understood; 0 with an error for any other. */
-static size_t element_bytes(const struct reader *r, const char *descr)
-{
-    char order = descr[0];
-    const char *kind = descr[0] ? descr + 1 : descr;
-    if (order == '<' && strcmp(kind, "f4") == 0)
-        return 4;
-    if (order == '<' && strcmp(kind, "f2") == 0)
-        return 2;
-    if (order == '<' && strcmp(kind, "f8") == 0)
-        return 8;
-    if (order == '>')
-        fail(r, "the elements are big-endian ('%s'); " REMEDY_SAVE, descr);
-    else if (kind[0] == 'O' || order == 'O')
-        fail(r,
-             "the array holds Python objects ('%s'), not numbers; "
-             "build a numeric array and save that as float32",
-             descr);
-    else
-        fail(r, "the elements are '%s', and only <f2, <f4 and <f8 are read; " REMEDY_SAVE, descr);
-    return 0;
-}
+static const struct {
+    const char *descr;
+    enum stored stored;
+} types[] = {
+    {"<f2", STORED_F16}, {"<f4", STORED_F32},  {"<f8", STORED_F64},  {"|i1", STORED_I8},
+    {"|u1", STORED_U8},  {"<u2", STORED_BF16}, {"<V2", STORED_BF16}, {"|V2", STORED_BF16},
+};
 
-static bool convert(const struct reader *r, struct vectors *v, const unsigned char *data,
-                    size_t count, size_t bytes)
+static bool find_type(const struct input *in, const char *descr, enum stored *type)
 {
-    v->owned = malloc(count * sizeof *v->owned);
-    if (!v->owned)
-        return fail(r, "no memory for %zu x %zu floats; give a file with fewer rows", v->rows,
-                    v->cols);
-    for (size_t i = 0; i < count; i++) {
-        if (bytes == 2) {
-            uint16_t half;
-            memcpy(&half, data + 2 * i, sizeof half);
-            v->owned[i] = float_of_half(half);
-        } else if (bytes == 4) {
-            memcpy(&v->owned[i], data + 4 * i, sizeof(float));
-        } else {
-            double wide;
-            memcpy(&wide, data + 8 * i, sizeof wide);
-            v->owned[i] = (float)wide;
-            if (isinf(v->owned[i]) && !isinf(wide))
-                return fail(r,
-                            "row %zu, column %zu holds %g, beyond the range of f32; "
-                            "scale the embeddings before saving them",
-                            i / v->cols, i % v->cols, wide);
-        }
+    for (size_t t = 0; t < sizeof types / sizeof types[0]; t++) {
+        if (strcmp(types[t].descr, descr) != 0)
+            continue;
+        *type = types[t].stored;
+        return *type != STORED_BF16 || in->bf16 ||
+               input_fail(in,
+                          "the elements are '%s', 16 bits that NumPy does not take for floats; if "
+                          "they are bf16, say so with --bf16, else " REMEDY_SAVE,
+                          descr);
     }
-    v->data = v->owned;
-    return true;
+    if (descr[0] == '>')
+        return input_fail(in, "the elements are big-endian ('%s'); " REMEDY_SAVE, descr);
+    if (strchr(descr, 'O'))
+        return input_fail(in,
+                          "the array holds Python objects ('%s'), not numbers; "
+                          "build a numeric array and save that as float32",
+                          descr);
+    return input_fail(in, "the elements are '%s', and only " TYPES_READ " are read; " REMEDY_SAVE,
+                      descr);
 }
 
 /* Whether the file has exactly count elements from start on. */
-static bool check_length(const struct reader *r, size_t count, size_t bytes, size_t start)
+static bool check_length(const struct input *in, size_t count, size_t bytes, size_t start)
 {
-    size_t wanted, have = r->size - start;
+    size_t wanted, have = in->file.size - start;
     if (__builtin_mul_overflow(count, bytes, &wanted) || wanted > have)
-        return fail(r,
-                    "the file is truncated: %zu elements of %zu bytes are promised, and %zu bytes "
-                    "are there; copy or save it again",
-                    count, bytes, have);
+        return input_fail(
+            in,
+            "the file is truncated: %zu elements of %zu bytes are promised, and %zu bytes "
+            "are there; copy or save it again",
+            count, bytes, have);
     if (have > wanted)
-        return fail(r,
-                    "%zu bytes follow the array; "
-                    "save one array a file with numpy.save, not several appended",
-                    have - wanted);
+        return input_fail(in,
+                          "%zu bytes follow the array; "
+                          "save one array a file with numpy.save, not several appended",
+                          have - wanted);
     return true;
 }
 
-static bool read_vectors(const struct reader *r, const struct header *h, size_t start,
-                         struct vectors *v)
+static bool read_vectors(struct input *in, const struct header *h, size_t start, struct vectors *v)
 {
-    size_t bytes = element_bytes(r, h->descr), count;
-    if (bytes == 0)
+    size_t count;
+    if (!find_type(in, h->descr, &v->stored))
         return false;
+    size_t bytes = stored_bytes(v->stored);
     if (h->dimensions == 0)
-        return fail(r, "the array is a single number; embeddings are n x d, one row a vector");
+        return input_fail(in,
+                          "the array is a single number; embeddings are n x d, one row a vector");
     if (h->dimensions > 2)
-        return fail(r,
-                    "the array has %zu dimensions; "
-                    "embeddings are n x d: reshape it to two dimensions",
-                    h->dimensions);
+        return input_fail(in,
+                          "the array has %zu dimensions; "
+                          "embeddings are n x d: reshape it to two dimensions",
+                          h->dimensions);
     if (h->fortran_order && h->dimensions == 2)
-        return fail(r, "the array is in Fortran order; "
-                       "save numpy.ascontiguousarray(array) in its place");
+        return input_fail(in, "the array is in Fortran order; "
+                              "save numpy.ascontiguousarray(array) in its place");
     v->rows = h->dimensions == 2 ? h->shape[0] : 1;
     v->cols = h->dimensions == 2 ? h->shape[1] : h->shape[0];
     if (v->rows == 0 || v->cols == 0)
-        return fail(r, "the array is empty (%zu x %zu); give at least one row", v->rows, v->cols);
+        return input_fail(in, "the array is empty (%zu x %zu); give at least one row", v->rows,
+                          v->cols);
     if (__builtin_mul_overflow(v->rows, v->cols, &count) || count > SIZE_MAX / sizeof(double))
-        return fail(r,
-                    "a shape of %zu x %zu does not fit the address space; the header is "
-                    "damaged: " REMEDY_SAVE,
-                    v->rows, v->cols);
-    if (!check_length(r, count, bytes, start))
-        return false;
-    snprintf(v->dtype, sizeof v->dtype, "f%zu", 8 * bytes);
-    const unsigned char *data = r->bytes + start;
-    if (bytes == 4 && (uintptr_t)data % sizeof(float) == 0) {
-        v->data = (const float *)(const void *)data;
-        return true;
-    }
-    return convert(r, v, data, count, bytes);
+        return input_fail(in,
+                          "a shape of %zu x %zu does not fit the address space; the header is "
+                          "damaged: " REMEDY_SAVE,
+                          v->rows, v->cols);
+    return check_length(in, count, bytes, start) && vectors_take(v, in, start, v->cols * bytes);
 }
 
 /* ---- Integers -------------------------------------------------------------------------------- */
 
 /* Bytes of an integer dtype, and its sign; 0 with an error for any other. NumPy writes | for the
  * order of a single byte. */
-static size_t integer_bytes(const struct reader *r, const char *descr, bool *is_signed)
+static size_t integer_bytes(const struct input *in, const char *descr, bool *is_signed)
 {
     const char *kind = descr[0] ? descr + 1 : descr;
     *is_signed = kind[0] == 'i';
@@ -335,7 +270,8 @@ static size_t integer_bytes(const struct reader *r, const char *descr, bool *is_
         if (descr[0] == '<' && kind[1] && strchr("248", kind[1]) && kind[2] == '\0')
             return (size_t)(kind[1] - '0');
     }
-    fail(r, "the elements are '%s'; labels are little-endian integers: " REMEDY_LABELS, descr);
+    input_fail(in, "the elements are '%s'; labels are little-endian integers: " REMEDY_LABELS,
+               descr);
     return 0;
 }
 
@@ -349,83 +285,75 @@ static bool read_integer(const unsigned char *at, size_t bytes, bool is_signed, 
     return is_signed || bits <= INT64_MAX;
 }
 
-static bool read_integers(const struct reader *r, const struct header *h, size_t start,
+static bool read_integers(const struct input *in, const struct header *h, size_t start,
                           int64_t **values, size_t *count)
 {
     bool is_signed;
-    size_t bytes = integer_bytes(r, h->descr, &is_signed);
+    size_t bytes = integer_bytes(in, h->descr, &is_signed);
     if (bytes == 0)
         return false;
     if (h->dimensions != 1)
-        return fail(r, "the array has %zu dimensions; labels have one: save labels.ravel()",
-                    h->dimensions);
+        return input_fail(in, "the array has %zu dimensions; labels have one: save labels.ravel()",
+                          h->dimensions);
     *count = h->shape[0];
     if (*count == 0)
-        return fail(r, "the array is empty; give a label for each row");
-    if (!check_length(r, *count, bytes, start))
+        return input_fail(in, "the array is empty; give a label for each row");
+    if (!check_length(in, *count, bytes, start))
         return false;
     *values = malloc(*count * sizeof **values);
     if (!*values)
-        return fail(r, "no memory for %zu labels; give fewer rows", *count);
+        return input_fail(in, "no memory for %zu labels; give fewer rows", *count);
     for (size_t i = 0; i < *count; i++)
-        if (!read_integer(r->bytes + start + i * bytes, bytes, is_signed, *values + i)) {
+        if (!read_integer(in->file.bytes + start + i * bytes, bytes, is_signed, *values + i)) {
             free(*values);
-            return fail(r, "label %zu is beyond the range of int64; " REMEDY_LABELS, i);
+            return input_fail(in, "label %zu is beyond the range of int64; " REMEDY_LABELS, i);
         }
     return true;
 }
 
 /* ---- Files ----------------------------------------------------------------------------------- */
 
-static bool read_header(const struct reader *r, struct header *h, size_t *start)
+static bool read_header(const struct input *in, struct header *h, size_t *start)
 {
-    if (r->size < 10 || memcmp(r->bytes, "\x93NUMPY", 6) != 0)
-        return fail(r, "this is no .npy file (the magic bytes are missing); " REMEDY_SAVE);
-    unsigned major = r->bytes[6], minor = r->bytes[7];
+    if (in->file.size < 10 || memcmp(in->file.bytes, "\x93NUMPY", 6) != 0)
+        return input_fail(in,
+                          "this is no .npy file (the magic bytes are missing); save it with "
+                          "numpy.save, or let its name end as other formats do (.fbin, .fvecs and "
+                          "what else --help lists)");
+    unsigned major = in->file.bytes[6], minor = in->file.bytes[7];
     if (major < 1 || major > 3 || minor != 0)
-        return fail(r, ".npy format %u.%u is unknown (1.0, 2.0 and 3.0 are read); " REMEDY_SAVE,
-                    major, minor);
+        return input_fail(in,
+                          ".npy format %u.%u is unknown (1.0, 2.0 and 3.0 are read); " REMEDY_SAVE,
+                          major, minor);
     *start = major == 1 ? 10 : 12;
-    if (r->size < *start)
-        return fail(r, "the file ends within its header; copy or save it again");
-    size_t length = (size_t)r->bytes[8] | (size_t)r->bytes[9] << 8;
+    if (in->file.size < *start)
+        return input_fail(in, "the file ends within its header; copy or save it again");
+    size_t length = (size_t)in->file.bytes[8] | (size_t)in->file.bytes[9] << 8;
     if (major > 1)
-        length |= (size_t)r->bytes[10] << 16 | (size_t)r->bytes[11] << 24;
-    if (length > r->size - *start)
-        return fail(r, "the file ends within its header; copy or save it again");
-    struct cursor cursor = {(const char *)r->bytes + *start,
-                            (const char *)r->bytes + *start + length};
+        length |= (size_t)in->file.bytes[10] << 16 | (size_t)in->file.bytes[11] << 24;
+    if (length > in->file.size - *start)
+        return input_fail(in, "the file ends within its header; copy or save it again");
+    struct cursor cursor = {(const char *)in->file.bytes + *start,
+                            (const char *)in->file.bytes + *start + length};
     *start += length;
-    return parse_header(r, cursor, h);
+    return parse_header(in, cursor, h);
 }
 
-bool npy_open(const char *path, struct vectors *v, char *error, size_t error_bytes)
+bool npy_read(struct input *in, struct vectors *v)
 {
-    memset(v, 0, sizeof *v);
-    if (!mapping_open(&v->file, path, error, error_bytes))
-        return false;
-    struct reader r = {path, v->file.bytes, v->file.size, error, error_bytes};
     struct header header = {0};
-    size_t start;
-    bool good = read_header(&r, &header, &start) && read_vectors(&r, &header, start, v);
-    if (!good)
-        vectors_close(v);
-    else if (v->owned) /* a converted copy needs the file no longer */
-        mapping_close(&v->file);
-    return good;
+    size_t start = 0;
+    return read_header(in, &header, &start) && read_vectors(in, &header, start, v);
 }
 
 bool npy_read_integers(const char *path, int64_t **values, size_t *count, char *error,
                        size_t error_bytes)
 {
-    struct mapping file;
-    if (!mapping_open(&file, path, error, error_bytes))
-        return false;
-    struct reader r = {path, file.bytes, file.size, error, error_bytes};
+    struct input in = {.path = path, .error = error, .error_bytes = error_bytes};
     struct header header = {0};
-    size_t start;
-    bool good =
-        read_header(&r, &header, &start) && read_integers(&r, &header, start, values, count);
-    mapping_close(&file);
+    size_t start = 0;
+    bool good = input_open(&in) && read_header(&in, &header, &start) &&
+                read_integers(&in, &header, start, values, count);
+    input_close(&in);
     return good;
 }

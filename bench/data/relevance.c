@@ -70,7 +70,7 @@ static bool lists_of_labels(struct lists *lists, size_t items, const int64_t *it
         row_start[i] = i;
     for (size_t i = 0; good && i < items; i++)
         label_of[i] = place_of(item_labels[i], labels, label_count);
-    struct lists of_items = {items, row_start, label_of};
+    struct lists of_items = {.lines = items, .row_start = row_start, .items = label_of};
     good = good && lists_transpose(&of_items, label_count + 1, lists);
     free(row_start);
     free(label_of);

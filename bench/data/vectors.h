@@ -4,16 +4,24 @@
 #ifndef MMK_BENCH_VECTORS_H
 #define MMK_BENCH_VECTORS_H
 
-#include "../base/mapping.h"
+#include "stored.h"
+#include "input.h"
 
-/* A row-major float matrix: the mapped file itself (f32), or a converted copy (f16, f64). */
+/* A row-major float matrix: the mapped file itself (f32), or a converted copy. */
 struct vectors {
     size_t rows, cols;
     const float *data;
-    char dtype[8]; /* what the file holds: "f16", "f32", "f64" */
+    size_t ld;          /* floats from a row to the next */
+    enum stored stored; /* of the file */
     struct mapping file;
     float *owned;
 };
+
+/* The rows, whose number, length and type v says, lie in the file from byte `start` on, each
+ * `stride` bytes after the one before. Where they are floats at multiples of 4 bytes v takes the
+ * mapping over; else they are converted, into 4 bytes an element, if there is memory. False: error
+ * is one sentence. */
+bool vectors_take(struct vectors *v, struct input *in, size_t start, size_t stride);
 
 /* Gives back what a reader opened. */
 void vectors_close(struct vectors *vectors);

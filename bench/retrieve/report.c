@@ -198,9 +198,9 @@ static void print_heading(const struct retrieve_options *a, const struct task *t
 {
     const struct vectors *x = &task->queries.vectors, *y = &task->gallery.vectors;
     printf("%s (%zu x %zu, %s) in %s (%zu x %zu, %s), %s\n\n",
-           a->queries ? a->queries : "Fashion-MNIST's test images", x->rows, x->cols, x->dtype,
-           a->gallery ? a->gallery : "its training images", y->rows, y->cols, y->dtype,
-           similarity_name(a->similarity));
+           a->queries ? a->queries : "Fashion-MNIST's test images", x->rows, x->cols,
+           stored_name(x->stored), a->gallery ? a->gallery : "its training images", y->rows,
+           y->cols, stored_name(y->stored), similarity_name(a->similarity));
 }
 
 void report_search(const struct retrieve_options *a, const struct task *task,

@@ -13,6 +13,7 @@
 #include "../base/new_file.h"
 #include "../base/stats.h"
 #include "../base/text.h"
+#include "../data/open_vectors.h"
 #include "../machine/peaks.h"
 #include "../machine/timer.h"
 #include "report.h"
@@ -41,6 +42,7 @@ enum option_key {
     KEY_ISA = 'i',
     KEY_THREADS = 't',
     KEY_DEPTH = 1000,
+    KEY_BF16,
     KEY_RANKINGS,
     KEY_SAVE_RANKINGS
 };
@@ -49,16 +51,17 @@ static const struct argp_option argp_options[] = {
     {NULL, 0, NULL, 0,
      "What is searched (default: Fashion-MNIST's test in its training images):", 1},
     {"queries", KEY_QUERIES, "FILE", 0,
-     "m x d vectors: .npy of f32 (mapped, not copied), f16 or f64, or .fbin (mapped)", 1},
+     "m x d vectors: " VECTORS_READ "; f32 is mapped, not copied", 1},
     {"gallery", KEY_GALLERY, "FILE", 0, "n x d vectors to find, likewise", 1},
+    {"bf16", KEY_BF16, NULL, 0, VECTORS_BF16, 1},
     {"relevant", KEY_RELEVANT, "FILE", 0,
      "what should be found: a text file, a line a query with the indices of its gallery rows "
-     "separated by spaces or commas; or labels.npy, m + n integers of the queries and then the "
-     "gallery (or queries.npy,gallery.npy): equal labels are relevant",
+     "separated by spaces or commas, or .ivecs or .ibin of these; or labels.npy, m + n integers of "
+     "the queries and then the gallery (or queries.npy,gallery.npy): equal labels are relevant",
      1},
     {"rankings", KEY_RANKINGS, "FILE", 0,
      "no search: rankings that are there already, a line of gallery indices a query, the best "
-     "first (an empty line: it finds nothing); needs --relevant alone",
+     "first (an empty line: it finds nothing), or .ivecs or .ibin; needs --relevant alone",
      1},
     {NULL, 0, NULL, 0, "How:", 2},
     {"k", KEY_K, "LIST", 0, "K of Recall@K, comma-separated (default: 1,5,10)", 2},
@@ -140,6 +143,9 @@ static error_t parse_option(int key, char *text, struct argp_state *state)
         a->similarity = parse_similarity(text);
         a->similarity_text = text;
         return 0;
+    case KEY_BF16:
+        a->bf16 = true;
+        return 0;
     case KEY_BOTH:
         a->both = true;
         return 0;
@@ -166,6 +172,7 @@ static void check_arguments(const struct retrieve_options *a)
     if (a->rankings) {
         const char *other = a->queries           ? "--queries"
                             : a->gallery         ? "--gallery"
+                            : a->bf16            ? "--bf16"
                             : a->both            ? "--both"
                             : a->similarity_text ? "--similarity"
                             : a->depth_given     ? "--depth"
@@ -183,6 +190,7 @@ static void check_arguments(const struct retrieve_options *a)
     const char *given = a->queries    ? "--queries"
                         : a->gallery  ? "--gallery"
                         : a->relevant ? "--relevant"
+                        : a->bf16     ? "--bf16"
                                       : NULL;
     const char *missing = !a->queries    ? "--queries FILE"
                           : !a->gallery  ? "--gallery FILE"
@@ -205,8 +213,10 @@ static void use_isa(const char *name)
 
 static struct mmk_matrix matrix_of(const struct vectors *vectors)
 {
-    return (struct mmk_matrix){
-        .data = vectors->data, .rows = vectors->rows, .columns = vectors->cols};
+    return (struct mmk_matrix){.data = vectors->data,
+                               .rows = vectors->rows,
+                               .columns = vectors->cols,
+                               .leading_dimension = vectors->ld};
 }
 
 /* Codes of the gallery for a search one way. NULL: both ways are searched, which takes none, or the
@@ -363,10 +373,17 @@ int retrieve_main(int argc, char **argv)
         "    mmk-bench retrieve --rankings rankings.txt -r pairs.csr\n\n"
         "pairs.csr is text: a line a query with the indices, from 0, of its relevant gallery rows; "
         "an empty line for none. rankings.txt is the same, the best first. labels.npy holds whole "
-        "numbers, those of the queries and then those of the gallery. A .fbin is u32 rows, u32 "
-        "dimension and the rows in f32.\n\n"
-        "f32 .npy and .fbin files are mapped and not copied: a gallery may be larger than memory. "
-        "f16 and f64 are converted, into 4 bytes an element of memory.\n\n"
+        "numbers, those of the queries and then those of the gallery.\n\n"
+        "Binary files, little-endian, are known by their names' endings. .fbin and its kin "
+        "(big-ann-benchmarks): u32 rows, u32 dimension, the rows; .ibin the same of u32 indices, "
+        "after which distances may stand, that are not looked at. .fvecs, .bvecs, .ivecs (TEXMEX): "
+        "each row is an i32 length and so many f32, bytes or i32.\n\n"
+        "Files of f32 are mapped and not copied: a gallery may be larger than memory. Other types "
+        "are converted, into 4 bytes an element of memory: exactly, but for f64, which is "
+        "rounded.\n\n"
+        "One way (without --both) the items are encoded first, where the instruction set has codes "
+        "that pay: these rule out most pairs, and what is found is the same. What is printed says "
+        "how many pairs were scored.\n\n"
         "Exit status: 0 all is well; 2 a bad option or input.",
         NULL,
         NULL,

@@ -70,12 +70,12 @@ static void check_indices(const char *path, const struct lists *lists, size_t n)
     for (size_t i = 0; i < lists->lines; i++)
         for (size_t e = lists->row_start[i]; e < lists->row_start[i + 1]; e++)
             if (lists->items[e] >= n)
-                refuse("%s, line %zu: names gallery row %u, and the gallery has %zu; write indices "
-                       "from 0",
-                       path, i + 1, lists->items[e], n);
+                refuse(
+                    "%s, %s: names gallery row %u, and the gallery has %zu; write indices from 0",
+                    path, lists_place(lists, i).text, lists->items[e], n);
 }
 
-/* Lists of a line a query with indices below n; n = 0: not known. */
+/* Lists, one a query, with indices below n; n = 0: not known. */
 static struct lists read_lists(const char *path, size_t m, size_t n)
 {
     struct lists lists;
@@ -83,9 +83,9 @@ static struct lists read_lists(const char *path, size_t m, size_t n)
     if (!lists_read(path, &lists, error, sizeof error))
         refuse("%s", error);
     if (lists.lines != m)
-        refuse("%s: has %zu lines, and there are %zu queries; write a line for each, an empty one "
+        refuse("%s: has %zu %ss, and there are %zu queries; write a %s for each, an empty one "
                "where nothing is relevant",
-               path, lists.lines, m);
+               path, lists.lines, lists_unit(&lists), m, lists_unit(&lists));
     if (n > 0)
         check_indices(path, &lists, n);
     return lists;
@@ -119,9 +119,10 @@ static void open_files(const struct retrieve_options *a, struct task *task)
 {
     char error[4600];
     struct vectors *queries = &task->queries.vectors, *gallery = &task->gallery.vectors;
+    const struct vectors_how how = {.bf16 = a->bf16, .progress = progress};
     progress("reading");
-    if (!vectors_open(a->queries, queries, error, sizeof error) ||
-        !vectors_open(a->gallery, gallery, error, sizeof error))
+    if (!vectors_open(a->queries, &how, queries, error, sizeof error) ||
+        !vectors_open(a->gallery, &how, gallery, error, sizeof error))
         refuse("%s", error);
     if (queries->cols != gallery->cols)
         refuse("%s has rows of %zu, %s of %zu; both must come from one embedding space, with rows "
@@ -148,8 +149,8 @@ static int64_t *open_fashion_part(const char *part, struct vectors *vectors)
     if (!vectors->owned)
         refuse("%s", error);
     vectors->data = vectors->owned;
-    vectors->cols = height * width;
-    snprintf(vectors->dtype, sizeof vectors->dtype, "u8");
+    vectors->cols = vectors->ld = height * width;
+    vectors->stored = STORED_U8;
     snprintf(name, sizeof name, "%s-labels-idx1-ubyte.gz", part);
     data_fashion_path(name, path, sizeof path);
     unsigned char *bytes = idx_read_labels(path, vectors->rows, error, sizeof error);
@@ -249,7 +250,7 @@ void side_mark_missed(struct side *side)
     for (size_t i = 0; i < v->rows; i++) {
         bool finite = true;
         for (size_t k = 0; k < v->cols; k++)
-            finite = finite && isfinite(v->data[i * v->cols + k]);
+            finite = finite && isfinite(v->data[i * v->ld + k]);
         if (finite)
             continue;
         if (!side->relevance.missed)
@@ -289,9 +290,8 @@ static size_t common_depth(const char *path, const struct lists *rankings)
     for (size_t i = first + 1; i < rankings->lines; i++) {
         size_t here = list_length(rankings, i);
         if (here != depth && here != 0)
-            refuse("%s, line %zu: has %zu indices, and line %zu has %zu; make all rankings equally "
-                   "long",
-                   path, i + 1, here, first + 1, depth);
+            refuse("%s, %s: has %zu indices, and %s has %zu; make all rankings equally long", path,
+                   lists_place(rankings, i).text, here, lists_place(rankings, first).text, depth);
     }
     return depth;
 }

@@ -15,7 +15,7 @@ struct retrieve_options {
     size_t depth;
     enum mmk_similarity similarity;
     const char *similarity_text; /* NULL: not given */
-    bool both, depth_given;
+    bool both, bf16, depth_given;
     int threads; /* 0: not given */
 };
 

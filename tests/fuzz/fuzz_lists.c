@@ -1,4 +1,5 @@
-/* fuzz_lists.c - text files of lists: what is relevant, and rankings; and metrics from them.
+/* fuzz_lists.c - files of lists in every format: what is relevant, and rankings; and metrics from
+ * them.
  * SPDX-License-Identifier: MIT
  */
 #include "../../bench/data/lists.h"
@@ -33,14 +34,14 @@ static void measure(struct lists *lists, size_t items)
     relevance_free(&relevance);
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+static void read_as(const char *path, const char *ending)
 {
     struct lists lists, turned;
     char error[512] = "";
-    if (!lists_read(fuzz_file(data, size), &lists, error, sizeof error)) {
+    if (!lists_read_as(path, ending, &lists, error, sizeof error)) {
         if (error[0] == '\0')
-            fuzz_fail("refused without a word");
-        return 0;
+            fuzz_fail("%s: refused without a word", ending);
+        return;
     }
     size_t bound = lists_bound(&lists), entries = lists.row_start[lists.lines];
     for (size_t e = 0; e < entries; e++)
@@ -48,7 +49,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
             fuzz_fail("item %u, bound %zu", lists.items[e], bound);
     if (bound > MOST_ITEMS || lists.lines > MOST_ITEMS) {
         lists_free(&lists);
-        return 0;
+        return;
     }
     if (!lists_transpose(&lists, bound, &turned))
         fuzz_fail("%zu lines cannot be turned round", lists.lines);
@@ -60,5 +61,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         measure(&lists, bound);
     else
         lists_free(&lists);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    const char *path = fuzz_file(data, size);
+    for (size_t f = 0; lists_ending(f) != NULL; f++)
+        read_as(path, lists_ending(f));
     return 0;
 }

@@ -1,9 +1,8 @@
-/* test_npy.c - the bench's readers of .npy and .fbin: good files of each type, and bad ones of many
- * kinds.
+/* test_npy.c - the bench's reader of .npy: good files of each type, and bad ones of many kinds.
  * SPDX-License-Identifier: MIT
  */
-#include "../../bench/data/fbin.h"
 #include "../../bench/data/npy.h"
+#include "../../bench/data/open_vectors.h"
 
 #include <math.h>
 #include <setjmp.h>
@@ -68,11 +67,17 @@ static void write_npy(unsigned char major, const char *dict, const void *data, s
 #define DICT(descr, order, shape)                                                                  \
     "{'descr': '" descr "', 'fortran_order': " order ", 'shape': " shape ", }"
 
+static bool npy_open(bool bf16, struct vectors *npy, char *error, size_t error_bytes)
+{
+    return vectors_open_as(path, ".npy", &(struct vectors_how){.bf16 = bf16}, npy, error,
+                           error_bytes);
+}
+
 static struct vectors open_good(void)
 {
     struct vectors npy;
     char error[512] = "";
-    if (!npy_open(path, &npy, error, sizeof error))
+    if (!npy_open(false, &npy, error, sizeof error))
         fail_msg("%s", error);
     return npy;
 }
@@ -82,7 +87,7 @@ static void refuse(const char *expected)
 {
     struct vectors npy;
     char error[512] = "";
-    assert_false(npy_open(path, &npy, error, sizeof error));
+    assert_false(npy_open(false, &npy, error, sizeof error));
     if (!strstr(error, path) || !strstr(error, expected) || strchr(error, '\n') ||
         !strstr(error, "; "))
         fail_msg("the message should name the file, \"%s\" and a remedy: %s", expected, error);
@@ -103,7 +108,7 @@ static void test_f32(void **state)
         struct vectors npy = open_good();
         assert_int_equal(npy.rows, 2);
         assert_int_equal(npy.cols, 3);
-        assert_string_equal(npy.dtype, "f32");
+        assert_string_equal(stored_name(npy.stored), "f32");
         assert_null(npy.owned); /* the file itself is the matrix */
         assert_memory_equal(npy.data, six, sizeof six);
         vectors_close(&npy);
@@ -118,7 +123,7 @@ static void test_f64(void **state)
     struct vectors npy = open_good();
     assert_int_equal(npy.rows, 4);
     assert_int_equal(npy.cols, 1);
-    assert_string_equal(npy.dtype, "f64");
+    assert_string_equal(stored_name(npy.stored), "f64");
     assert_true(npy.data[0] == 1.0f && npy.data[1] == 0.1f && npy.data[2] == 0.0f);
     assert_true(isinf(npy.data[3]));
     vectors_close(&npy);
@@ -133,8 +138,51 @@ static void test_f16(void **state)
                             0x1.ff8p-15f, 0x1p-24f, -0.0f,    INFINITY};
     write_npy(1, DICT("<f2", "False", "(2, 4)"), halves, sizeof halves);
     struct vectors npy = open_good();
-    assert_string_equal(npy.dtype, "f16");
+    assert_string_equal(stored_name(npy.stored), "f16");
     assert_memory_equal(npy.data, floats, sizeof floats);
+    vectors_close(&npy);
+}
+
+/* 1, -2, largest, -0, a quiet NaN, -Inf */
+static const uint16_t bf16[] = {0x3f80, 0xc000, 0x7f7f, 0x8000, 0x7fc1, 0xff80};
+
+static void test_bf16(void **state)
+{
+    (void)state;
+    static const char *const dicts[] = {DICT("<u2", "False", "(3, 2)"),
+                                        DICT("<V2", "False", "(3, 2)"),
+                                        DICT("|V2", "False", "(3, 2)")};
+    static const uint32_t bits[] = {0x3f800000, 0xc0000000, 0x7f7f0000,
+                                    0x80000000, 0x7fc10000, 0xff800000};
+    for (size_t i = 0; i < sizeof dicts / sizeof dicts[0]; i++) {
+        struct vectors npy;
+        char error[512] = "";
+        write_npy(1, dicts[i], bf16, sizeof bf16);
+        refuse("--bf16");
+        if (!npy_open(true, &npy, error, sizeof error))
+            fail_msg("%s", error);
+        assert_string_equal(stored_name(npy.stored), "bf16");
+        assert_int_equal(npy.rows, 3);
+        assert_int_equal(npy.cols, 2);
+        assert_memory_equal(npy.data, bits, sizeof bits);
+        vectors_close(&npy);
+    }
+}
+
+static void test_bytes(void **state)
+{
+    (void)state;
+    const unsigned char bytes[] = {0, 1, 127, 128, 254, 255};
+    const float as_i8[] = {0, 1, 127, -128, -2, -1}, as_u8[] = {0, 1, 127, 128, 254, 255};
+    write_npy(2, DICT("|i1", "False", "(2, 3)"), bytes, sizeof bytes);
+    struct vectors npy = open_good();
+    assert_string_equal(stored_name(npy.stored), "i8");
+    assert_memory_equal(npy.data, as_i8, sizeof as_i8);
+    vectors_close(&npy);
+    write_npy(3, DICT("|u1", "False", "(6, 1)"), bytes, sizeof bytes);
+    npy = open_good();
+    assert_string_equal(stored_name(npy.stored), "u8");
+    assert_memory_equal(npy.data, as_u8, sizeof as_u8);
     vectors_close(&npy);
 }
 
@@ -217,9 +265,10 @@ static void test_missing_file(void **state)
     (void)state;
     struct vectors npy;
     char error[512];
-    assert_false(npy_open("/nonexistent/x.npy", &npy, error, sizeof error));
+    const struct vectors_how how = {.bf16 = false};
+    assert_false(vectors_open("/nonexistent/x.npy", &how, &npy, error, sizeof error));
     assert_non_null(strstr(error, "/nonexistent/x.npy"));
-    assert_false(npy_open(P_tmpdir, &npy, error, sizeof error));
+    assert_false(vectors_open(P_tmpdir, &how, &npy, error, sizeof error));
     assert_non_null(strstr(error, "regular file"));
 }
 
@@ -295,12 +344,18 @@ static void test_fortran_order(void **state)
     (void)state;
     write_npy(1, DICT("<f4", "True", "(2, 3)"), six, sizeof six);
     refuse("ascontiguousarray");
+    write_npy(1, DICT("<f2", "True", "(2, 3)"), six, 12);
+    refuse("ascontiguousarray");
 }
 
 static void test_big_endian(void **state)
 {
     (void)state;
     write_npy(1, DICT(">f4", "False", "(2, 3)"), six, sizeof six);
+    refuse("big-endian");
+    write_npy(1, DICT(">f2", "False", "(2, 3)"), six, 12);
+    refuse("big-endian");
+    write_npy(1, DICT(">u2", "False", "(2, 3)"), six, 12);
     refuse("big-endian");
 }
 
@@ -327,6 +382,10 @@ static void test_truncated(void **state)
     refuse("truncated");
     write_npy(1, DICT("<f4", "False", "(2, 3)"), six, 0);
     refuse("truncated");
+    write_npy(1, DICT("<f2", "False", "(2, 3)"), six, 11);
+    refuse("truncated");
+    write_npy(1, DICT("|u1", "False", "(2, 3)"), six, 5);
+    refuse("truncated");
 }
 
 static void test_trailing_bytes(void **state)
@@ -334,6 +393,8 @@ static void test_trailing_bytes(void **state)
     (void)state;
     write_npy(1, DICT("<f4", "False", "(1, 5)"), six, sizeof six);
     refuse("4 bytes follow");
+    write_npy(1, DICT("|i1", "False", "(1, 5)"), six, 6);
+    refuse("1 bytes follow");
 }
 
 static void test_dimensions(void **state)
@@ -458,67 +519,14 @@ static void test_labels_that_are_none(void **state)
     refuse_labels(DICT("<u8", "False", "(3,)"), large, 24, "label 1");
 }
 
-/* ---- .fbin ------------------------------------------------------------------------------------
- */
-
-static void write_fbin(uint32_t rows, uint32_t cols, size_t data_bytes)
-{
-    unsigned char file[64];
-    memcpy(file, &rows, 4);
-    memcpy(file + 4, &cols, 4);
-    memcpy(file + 8, six, sizeof six);
-    write_bytes(file, 8 + data_bytes);
-}
-
-static void test_fbin(void **state)
-{
-    (void)state;
-    struct vectors vectors;
-    char error[512];
-    write_fbin(2, 3, sizeof six);
-    assert_true(fbin_open(path, &vectors, error, sizeof error));
-    assert_int_equal(vectors.rows, 2);
-    assert_int_equal(vectors.cols, 3);
-    assert_null(vectors.owned); /* the file itself is the matrix */
-    assert_memory_equal(vectors.data, six, sizeof six);
-    vectors_close(&vectors);
-}
-
-static void refuse_fbin(const char *expected)
-{
-    struct vectors vectors;
-    char error[512] = "";
-    assert_false(fbin_open(path, &vectors, error, sizeof error));
-    if (!strstr(error, path) || !strstr(error, expected) || !strstr(error, "; "))
-        fail_msg("the message should name the file, \"%s\" and a remedy: %s", expected, error);
-    vectors_close(&vectors); /* harmless after a failure */
-}
-
-static void test_fbin_that_is_none(void **state)
-{
-    (void)state;
-    write_fbin(2, 3, sizeof six - 1);
-    refuse_fbin("32 bytes");
-    write_fbin(2, 2, sizeof six);
-    refuse_fbin("24 bytes");
-    write_fbin(0, 3, sizeof six);
-    refuse_fbin("0 x 3");
-    write_fbin(3, 0, sizeof six);
-    refuse_fbin("3 x 0");
-    write_fbin(UINT32_MAX, UINT32_MAX, sizeof six);
-    refuse_fbin("bytes");
-    write_bytes("1234567", 7);
-    refuse_fbin("too short");
-    write_bytes("", 0);
-    refuse_fbin("empty");
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_f32),
         cmocka_unit_test(test_f64),
         cmocka_unit_test(test_f16),
+        cmocka_unit_test(test_bf16),
+        cmocka_unit_test(test_bytes),
         cmocka_unit_test(test_nan_is_allowed),
         cmocka_unit_test(test_one_dimension_is_a_row),
         cmocka_unit_test(test_other_spellings_of_the_dict),
@@ -542,8 +550,6 @@ int main(void)
         cmocka_unit_test(test_double_beyond_float),
         cmocka_unit_test(test_labels),
         cmocka_unit_test(test_labels_that_are_none),
-        cmocka_unit_test(test_fbin),
-        cmocka_unit_test(test_fbin_that_is_none),
     };
     return cmocka_run_group_tests_name("npy", tests, make_path, remove_path);
 }
