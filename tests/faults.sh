@@ -50,17 +50,19 @@ list_right() {
         [ "$(wc -l <"$good/out")" -eq "$(wc -l <"$at/out")" ]
 }
 
-printf '\003\000\000\000\002\000\000\000' >"$scratch/q.fbin"
+for row in '\001\000' '\000\001' '\001\001'; do # converted, where a .fbin is mapped
+    printf "\002\000\000\000$row"
+done >"$scratch/q.bvecs"
 printf '\004\000\000\000\002\000\000\000' >"$scratch/g.fbin"
 one='\000\000\200\077' zero='\000\000\000\000' minus='\000\000\200\277'
-printf "$one$zero$zero$one$one$one" >>"$scratch/q.fbin"
 printf "$one$zero$zero$one$one$one$minus$zero" >>"$scratch/g.fbin"
 printf '2\n\n3, 0\n' >"$scratch/r.csr"
 printf '0 2\n1 2\n2 0\n' >"$scratch/rankings"
-rankings_run() { "$@" "$bench" retrieve --rankings "$scratch/rankings" -r "$scratch/r.csr" --k 2; }
+printf '\003\000\000\000\001\000\000\000\002\000\000\000\003\000\000\000\000\000\000\000' >"$scratch/r.ibin"
+rankings_run() { "$@" "$bench" retrieve --rankings "$scratch/rankings" -r "$scratch/r.ibin" --k 2; }
 rankings_right() { same_out; }
 retrieve_run() {
-    "$@" "$bench" retrieve -q "$scratch/q.fbin" -g "$scratch/g.fbin" -r "$scratch/r.csr" --k 1,2 \
+    "$@" "$bench" retrieve -q "$scratch/q.bvecs" -g "$scratch/g.fbin" -r "$scratch/r.csr" --k 1,2 \
         --both --save-rankings "$at/ranked"
 }
 retrieve_right() { same ranked && same ranked.gallery && [ "$(wc -l <"$at/out")" -gt 5 ]; }
