@@ -432,6 +432,7 @@ struct tally analyse_tally(const struct run *run)
                 tally.disturbed++;
             else
                 tally.not_timed++;
+            tally.no_time += !row.timed && strcmp(row.column->note, NOTE_NO_TIME) == 0;
             tally.over += row.over;
             tally.slower += analyse_slower(&row, than) > 0;
             if (row.over && !(row.share.median <= tally.greatest.share.median))

@@ -99,6 +99,7 @@ struct estimate analyse_peak(const struct run *run, enum peak peak, int threads)
 /* Counts for closing lines and exit codes. */
 struct tally {
     size_t cases, rows, timed, not_timed, failed, voided, disturbed, over;
+    size_t no_time;      /* of those not timed: the run did not come to them */
     size_t slower;       /* than a narrower instruction set */
     struct row greatest; /* of those over a peak */
 };

@@ -285,14 +285,17 @@ static void print_case(FILE *out, const struct result *result, double precision)
 {
     char work[64], bytes[40], set[40];
     text_bytes(result->bytes, bytes, sizeof bytes);
-    text_bytes(result->working_set, set, sizeof set);
     if (result->flops > 0.0)
         snprintf(work, sizeof work, "%.3g Gflop, %s", result->flops / 1e9, bytes);
     else
         snprintf(work, sizeof work, "%s", bytes);
-    fprintf(out, "\n%s  %s  %s  %d thread%s   %s, working set %s in %s, %zu rounds", result->kernel,
-            result->shape, result->data, result->threads, result->threads == 1 ? "" : "s", work,
-            set, peak_label(result->level), result->rounds);
+    fprintf(out, "\n%s  %s  %s  %d thread%s   %s", result->kernel, result->shape, result->data,
+            result->threads, result->threads == 1 ? "" : "s", work);
+    if (result->working_set > 0.0) { /* else its data were never laid out */
+        text_bytes(result->working_set, set, sizeof set);
+        fprintf(out, ", working set %s in %s", set, peak_label(result->level));
+    }
+    fprintf(out, ", %zu rounds", result->rounds);
     if (result->launch)
         fprintf(out, " of %zu launches", analyse_launches(result));
     if (result->mood)
@@ -344,10 +347,12 @@ void report_terminal(FILE *out, const struct run *run)
 void report_summary(FILE *out, const struct run *run)
 {
     struct tally t = analyse_tally(run);
-    fprintf(out,
-            "%zu cases, %zu rows: %zu timed, %zu not timed (too slow), %zu void, %zu disturbed, "
-            "%zu failed their check, %zu over 100 %%",
-            t.cases, t.rows, t.timed, t.not_timed, t.voided, t.disturbed, t.failed, t.over);
+    fprintf(out, "%zu cases, %zu rows: %zu timed, %zu not timed", t.cases, t.rows, t.timed,
+            t.not_timed);
+    if (t.no_time > 0)
+        fprintf(out, " (for %zu no time was left)", t.no_time);
+    fprintf(out, ", %zu void, %zu disturbed, %zu failed their check, %zu over 100 %%", t.voided,
+            t.disturbed, t.failed, t.over);
     if (t.over > 0)
         fprintf(out, " (the greatest %.0f %% of %s, %s %s %s)", 100.0 * t.greatest.share.median,
                 peak_label(t.greatest.bound), t.greatest.column->variant, t.greatest.result->kernel,

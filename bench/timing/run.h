@@ -21,6 +21,9 @@ enum column_state {
     COLUMN_FAILED     /* its outputs did not pass the check */
 };
 
+/* The note of those that a run did not come to. */
+#define NOTE_NO_TIME "none of this run's --seconds was left for it"
+
 /* One variant of one case. */
 struct column {
     char variant[32];  /* "avx512", "autovec-avx512", "ref" */

@@ -86,7 +86,7 @@ static bool open_group(struct group *group, char *error, size_t error_bytes)
 {
     bool good = group->left > 0.0;
     if (!good)
-        snprintf(error, error_bytes, "none of this run's --seconds was left for it");
+        snprintf(error, error_bytes, NOTE_NO_TIME);
     good = good && job_can_be_judged(group->cases, error, error_bytes) &&
            open_job(group->cases, group->options->seed, error, error_bytes);
     struct job none = {.pool_rows = 1};
