@@ -197,6 +197,7 @@ struct kernel {
     size_t oracle_matrices; /* m x n matrices of doubles that its oracle keeps beside the outputs */
     bool paired;            /* y_i is a second view of what x_i shows, not a row of a gallery */
     bool synthetic_only;    /* its inputs cannot be made from rows of real vectors */
+    size_t most_d;          /* longer rows are MMK_ERR_SIZE; 0: there is no such limit */
 
     double (*flops)(const struct shape *shape); /* 0: the kernel is bound by bytes alone */
     double (*bytes)(const struct shape *shape); /* bytes that must move */

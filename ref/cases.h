@@ -70,6 +70,9 @@ void fill_common_row(const struct trial *trial, const struct buffer *b, size_t i
 /* Rows of ELEMENT_F16 or ELEMENT_BF16 as floats without gaps, for oracles; to be freed. */
 float *floats_of(const struct buffer *b);
 
+/* The longest row of int8 that functions take (mmk.h): sums come near 2^31. */
+enum { LONGEST_CODES = 131071 };
+
 /* For struct kernel's fill: rows of codes (add_codes) with their scales. Most fills are the common
  * one, quantised; of those that have no meaning for codes INTEGER is any codes, -128 among them,
  * without scales (codes_of passes NULL), and TIES are codes of -128 and 127 alone. Special rows

@@ -235,9 +235,6 @@ static double query_bytes(const struct shape *s)
     return (double)s->n * (double)s->d;
 }
 
-/* The longest row, where sums come near 2^31. */
-enum { LONGEST = 131071 };
-
 static bool codes_fill_fits(const struct shape *s, enum fill fill)
 {
     if (s->d > 2000)
@@ -254,8 +251,8 @@ static size_t pair_sweep(bool quick, struct shape *shapes)
         sweep_add(shapes, &count, (struct shape){.d = dims[i]});
     for (size_t d = 320; d <= 330; d += 5) /* four vectors of 64, one more, and tails */
         sweep_add(shapes, &count, (struct shape){.d = d});
-    sweep_add(shapes, &count, (struct shape){.d = LONGEST - 1});
-    sweep_add(shapes, &count, (struct shape){.d = LONGEST});
+    sweep_add(shapes, &count, (struct shape){.d = LONGEST_CODES - 1});
+    sweep_add(shapes, &count, (struct shape){.d = LONGEST_CODES});
     return count;
 }
 
@@ -285,7 +282,7 @@ static size_t query_sweep(bool quick, struct shape *shapes)
         sweep_add(shapes, &count, (struct shape){.n = n, .d = 64, .ld_extra = n % 2});
         sweep_add(shapes, &count, (struct shape){.n = n, .d = 147, .ld_extra = 5});
     }
-    sweep_add(shapes, &count, (struct shape){.n = 2, .d = LONGEST, .ld_extra = 1});
+    sweep_add(shapes, &count, (struct shape){.n = 2, .d = LONGEST_CODES, .ld_extra = 1});
     if (!quick)
         sweep_add(shapes, &count, (struct shape){.n = 1000, .d = 50});
     return count;
@@ -304,7 +301,7 @@ static const struct shape query_bench[] = {
 
 #define CODES_PARTS                                                                                \
     .rooms = "int8", .family = "int8", .fill = fill_codes, .fill_fits = codes_fill_fits,           \
-    .flops = no_flops, .callers_state = true, .synthetic_only = true
+    .flops = no_flops, .callers_state = true, .synthetic_only = true, .most_d = LONGEST_CODES
 
 const struct kernel kernel_quantize_rows = {
     .name = "quantize_rows",
@@ -320,6 +317,7 @@ const struct kernel kernel_quantize_rows = {
     .judge = quantize_judge,
     .flops = no_flops,
     .bytes = quantize_bytes,
+    .most_d = LONGEST_CODES,
     .sweep = quantize_sweep,
     BENCH(quantize_bench),
 };

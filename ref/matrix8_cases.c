@@ -194,11 +194,11 @@ static size_t matrix8_sweep(bool quick, struct shape *shapes)
         sweep_add(shapes, &count, (struct shape){.m = 7, .n = n, .d = 10, .ld_extra = n % 2});
     /* The longest rows, and one less; a block and a super-block. */
     static const struct shape large[] = {
-        {.m = 3, .n = 2, .d = 131071},  {.m = 16, .n = 33, .d = 131070},
-        {.m = 85, .n = 67, .d = 6},     {.m = 2, .n = 673, .d = 5},
-        {.m = 169, .n = 673, .d = 65},  {.m = 337, .n = 100, .d = 12},
-        {.m = 90, .n = 1400, .d = 11},  {.m = 4210, .n = 30, .d = 5},
-        {.m = 20, .n = 4100, .d = 7},   {.m = 60, .n = 70, .d = 1025},
+        {.m = 3, .n = 2, .d = LONGEST_CODES}, {.m = 16, .n = 33, .d = LONGEST_CODES - 1},
+        {.m = 85, .n = 67, .d = 6},           {.m = 2, .n = 673, .d = 5},
+        {.m = 169, .n = 673, .d = 65},        {.m = 337, .n = 100, .d = 12},
+        {.m = 90, .n = 1400, .d = 11},        {.m = 4210, .n = 30, .d = 5},
+        {.m = 20, .n = 4100, .d = 7},         {.m = 60, .n = 70, .d = 1025},
         {.m = 100, .n = 97, .d = 4099},
     };
     for (size_t i = 0; i < (quick ? 4 : sizeof large / sizeof large[0]); i++)
@@ -217,7 +217,8 @@ static const struct shape matrix8_bench[] = {
 #define MATRIX8_PARTS                                                                              \
     .rooms = "tile8", .family = "int8", .dims = "mnd", .fill = fill_codes, .flops = matrix8_flops, \
     .bytes = matrix8_bytes, .takes_threads = true, .fill_fits = matrix8_fill_fits,                 \
-    .sweep = matrix8_sweep, .narrow = true, .synthetic_only = true, BENCH(matrix8_bench)
+    .sweep = matrix8_sweep, .narrow = true, .synthetic_only = true, .most_d = LONGEST_CODES,       \
+    BENCH(matrix8_bench)
 
 const struct kernel kernel_dot_matrix_i8 = {
     .name = "dot_matrix_i8",

@@ -31,6 +31,8 @@ check "mmk-bench --shape with an unknown word" \
     refuses 'that is no shape' "$bench" --shape 64x64x32:slow
 check "mmk-bench --shape with a size of 0" \
     refuses 'nothing for dot_matrix to do' "$bench" --kernel dot_matrix --shape 0x64x32
+check "mmk-bench --shape beyond what the function takes" \
+    refuses 'takes rows of at most 131071; give' "$bench" --kernel dot_pair_i8 --shape 131072
 check "mmk-bench --shape that no memory is there for" \
     refuses 'would need about .* GB .* smaller --shape' "$bench" --kernel infonce --shape 9999999x9999999x512
 check "mmk-bench --shape with a word that does not fit" \
@@ -48,6 +50,16 @@ check "mmk-bench selftest with a kernel alone" refuses 'go together' "$bench" se
 check "mmk-bench selftest --results on a file" \
     refuses "$scratch/file" "$bench" selftest --results "$scratch/file"
 check "nothing was left behind" test "$(ls "$scratch")" = "$(printf 'check.log\nfile\nfolder\nout')"
+
+# What a run leaves out it tells, and of what it did not come to not more than that.
+"$bench" --seconds 0.001 --isa scalar --peers none --kernel topk,cosine_matrix --shape 64x4 \
+    >"$scratch/report"
+check "a --shape that one of two kernels has" \
+    grep -q '^missing: cosine_matrix: no --shape fits it; its sizes are mnd$' "$scratch/report"
+check "no time was left" sh -c "
+    grep -q '^topk  64 k=4 .* 256 B, 0 rounds$' '$scratch/report' &&
+    grep -q '  scalar *not timed: none of this run.s --seconds was left' '$scratch/report' &&
+    grep -q ' 0 timed, [0-9] not timed (for [0-9] no time was left), 0 void,' '$scratch/report'"
 
 # gate_refuses pattern command...: status 3, which is no verdict, and a sentence that matches.
 gate_refuses() {

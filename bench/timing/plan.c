@@ -273,9 +273,11 @@ static bool has_no_work(const struct plan_case *c)
     return false;
 }
 
-/* Shapes from --shape. */
+/* One shape of --shape, for a kernel that it fits. Beyond the kernel's limit it is told to
+ * run_add_missing, and in error, too, should nothing else be left. */
 static bool add_given(struct plan *plan, const struct plan_options *options,
-                      const struct kernel *kernel, const char *one, char *error, size_t error_bytes)
+                      const struct kernel *kernel, const char *one, struct run *run, char *error,
+                      size_t error_bytes)
 {
     struct shape_text text;
     struct plan_case c = {.kernel = kernel, .fill = FILL_NORMAL};
@@ -297,6 +299,12 @@ static bool add_given(struct plan *plan, const struct plan_options *options,
                  one, kernel->name);
         return false;
     }
+    if (kernel->most_d > 0 && c.shape.d > kernel->most_d) {
+        snprintf(error, error_bytes, "--shape %s: %s takes rows of at most %zu; give a smaller d",
+                 one, kernel->name, kernel->most_d);
+        run_add_missing(run, "%s", error);
+        return true;
+    }
     if (!options->own_data)
         add_one(plan, options, c);
     if (options->source && text.fill < 0 && data_fits(options->source, kernel, &c.shape)) {
@@ -315,23 +323,88 @@ static const char *next_shape(const char *list, char *one, size_t bytes)
     return list + length + (list[length] != '\0');
 }
 
+/* The shapes of --shape that fit the kernel. One that is named, and that none of them fits, is told
+ * to run_add_missing; of a family, or of all, those are meant that they fit. */
+static bool add_all_given(struct plan *plan, const struct plan_options *options,
+                          const struct kernel *kernel, struct run *run, char *error,
+                          size_t error_bytes)
+{
+    size_t cases = plan->count, missing = run->missing_count;
+    const char *list = options->shape;
+    char one[128];
+    do {
+        list = next_shape(list, one, sizeof one);
+        if (!add_given(plan, options, kernel, one, run, error, error_bytes))
+            return false;
+    } while (*list);
+    if (plan->count == cases && run->missing_count == missing && options->kernel &&
+        plan_names_by_name(options->kernel, kernel))
+        run_add_missing(run, "%s: no --shape fits it%s; its sizes are %s", kernel->name,
+                        options->own_data ? " and the data" : "", kernel->dims);
+    return true;
+}
+
+static bool is_wanted(const struct plan_options *options, const struct kernel *kernel)
+{
+    return !options->kernel || plan_names_kernel(options->kernel, kernel);
+}
+
+/* Tells run_add_missing which of the shapes fit none of the kernels, or not the user's data. */
+static void name_unused_shapes(const struct plan_options *options, struct run *run)
+{
+    const char *list = options->shape;
+    char one[128];
+    do {
+        struct shape_text text;
+        bool used = false;
+        list = next_shape(list, one, sizeof one);
+        shape_parse(one, &text); /* which is right, or there would be no plan */
+        for (size_t i = 0; i < kernel_count && !used; i++) {
+            struct plan_case c = {.kernel = kernels[i], .fill = FILL_NORMAL};
+            used = is_wanted(options, c.kernel) && shape_put(&text, &c) &&
+                   (!options->own_data || data_fits(options->source, c.kernel, &c.shape));
+        }
+        if (!used)
+            run_add_missing(run, "--shape %s: none of the kernels takes it%s", one,
+                            options->own_data ? " with these data" : "");
+    } while (*list);
+}
+
+/* Nothing is left of what --shape asks for: why, unless a limit says it already. */
+static bool fail_without_shape(const struct plan_options *options, char *error, size_t error_bytes)
+{
+    const struct kernel *example = options->kernel ? kernel_find(options->kernel) : NULL;
+    if (error[0] != '\0')
+        return false;
+    if (options->own_data)
+        snprintf(
+            error, error_bytes,
+            "--shape %s: %s has %zu x %zu rows of %zu, which do not give it; leave --shape out "
+            "or give a shape within them",
+            options->shape, options->source->name, options->source->query_rows,
+            options->source->gallery_rows, options->source->d);
+    else
+        snprintf(error, error_bytes,
+                 "--shape %s: it does not fit %s%s%s; `mmk-bench --list` shows how "
+                 "each kernel's shapes are written (InfoNCE needs offset + m <= n)",
+                 options->shape, options->kernel ? options->kernel : "any kernel",
+                 example ? ", whose sizes are " : "", example ? example->dims : "");
+    return false;
+}
+
 static bool list_cases(struct plan *plan, const struct plan_options *options, struct run *run,
                        char *error, size_t error_bytes)
 {
+    error[0] = '\0';
     if (options->kernel && !plan_check_kernels(options->kernel, error, error_bytes))
         return false;
     for (size_t i = 0; i < kernel_count; i++) {
         const struct kernel *kernel = kernels[i];
-        if (options->kernel && !plan_names_kernel(options->kernel, kernel))
+        if (!is_wanted(options, kernel))
             continue;
         if (options->shape) {
-            const char *list = options->shape;
-            char one[128];
-            do {
-                list = next_shape(list, one, sizeof one);
-                if (!add_given(plan, options, kernel, one, error, error_bytes))
-                    return false;
-            } while (*list);
+            if (!add_all_given(plan, options, kernel, run, error, error_bytes))
+                return false;
             continue;
         }
         if (!options->own_data)
@@ -339,24 +412,10 @@ static bool list_cases(struct plan *plan, const struct plan_options *options, st
         if (options->source && !kernel->synthetic_only)
             add_real(plan, options, kernel, run);
     }
-    if (plan->count == 0 && options->shape && options->own_data) {
-        snprintf(
-            error, error_bytes,
-            "--shape %s: %s has %zu x %zu rows of %zu, which do not give it; leave --shape out "
-            "or give a shape within them",
-            options->shape, options->source->name, options->source->query_rows,
-            options->source->gallery_rows, options->source->d);
-        return false;
-    }
-    if (plan->count == 0 && options->shape) {
-        const struct kernel *example = options->kernel ? kernel_find(options->kernel) : NULL;
-        snprintf(error, error_bytes,
-                 "--shape %s: it does not fit %s%s%s; `mmk-bench --list` shows how "
-                 "each kernel's shapes are written (InfoNCE needs offset + m <= n)",
-                 options->shape, options->kernel ? options->kernel : "any kernel",
-                 example ? ", whose sizes are " : "", example ? example->dims : "");
-        return false;
-    }
+    if (plan->count == 0 && options->shape)
+        return fail_without_shape(options, error, error_bytes);
+    if (options->shape)
+        name_unused_shapes(options, run);
     if (plan->count == 0) {
         snprintf(error, error_bytes,
                  "there is nothing to time: %s needs two views; give the second "

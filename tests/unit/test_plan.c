@@ -167,6 +167,64 @@ static void test_a_good_shape_before_a_bad_one(void **state)
     assert_int_equal(plan.count, 0);
 }
 
+/* What is asked for and left out is told. */
+static void test_left_out(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *kernel, *shape;
+        size_t cases, missing;
+        const char *told; /* the last, or the error where there is no case */
+    } asked[] = {
+        {"topk,cosine_matrix", "1000x10", 1, 1,
+         "cosine_matrix: no --shape fits it; its sizes are mnd"},
+        {"topk,cosine_matrix", "1000x10;3x4x5", 2, 0, ""},
+        {"topk", "1000x10;3x4x5", 1, 1, "--shape 3x4x5: none of the kernels takes it"},
+        {"cosine", "64;3x4x5", 6, 0, ""}, /* of a family those that it fits */
+        {"topk,cosine_matrix", "5", 0, 0, "--shape 5: it does not fit topk,cosine_matrix"},
+        {"dot_pair_i8", "131071", 1, 0, ""},
+        {"dot_pair_i8", "131072", 0, 0,
+         "--shape 131072: dot_pair_i8 takes rows of at most 131071; give a smaller d"},
+        {"dot_pair_i8,dot_pair", "131072", 1, 1,
+         "--shape 131072: dot_pair_i8 takes rows of at most 131071; give a smaller d"},
+    };
+    for (size_t i = 0; i < sizeof asked / sizeof asked[0]; i++) {
+        struct plan plan;
+        struct run run;
+        char error[1024] = "";
+        const struct plan_options options = {
+            .kernel = asked[i].kernel, .shape = asked[i].shape, .threads = 1, .cpus = 1};
+        run_init(&run);
+        bool good = plan_make(&plan, &options, &run, error, sizeof error);
+        assert_int_equal(good, asked[i].cases > 0);
+        if (good) {
+            assert_int_equal(plan.count, asked[i].cases);
+            assert_int_equal(run.missing_count, asked[i].missing);
+            snprintf(error, sizeof error, "%s",
+                     run.missing_count ? run.missing[run.missing_count - 1] : "");
+            plan_free(&plan);
+        }
+        if (strncmp(error, asked[i].told, strlen(asked[i].told)) != 0)
+            fail_msg("%s at %s: %s", asked[i].kernel, asked[i].shape, error);
+        run_free(&run);
+    }
+}
+
+/* The longest rows that a kernel is said to take are those that its function does take. */
+static void test_longest_rows(void **state)
+{
+    (void)state;
+    for (size_t k = 0; k < kernel_count; k++)
+        for (size_t beyond = 0; beyond < 2 && kernels[k]->most_d > 0; beyond++) {
+            struct trial trial;
+            const struct shape shape = {.m = 1, .n = 1, .d = kernels[k]->most_d + beyond};
+            assert_true(trial_open(&trial, kernels[k], &shape, FILL_NORMAL, 1));
+            trial_fill(&trial);
+            assert_int_equal(trial_call(&trial), beyond ? MMK_ERR_SIZE : MMK_OK);
+            trial_close(&trial);
+        }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -175,6 +233,8 @@ int main(void)
         cmocka_unit_test(test_words),
         cmocka_unit_test(test_words_that_do_not_fit),
         cmocka_unit_test(test_a_good_shape_before_a_bad_one),
+        cmocka_unit_test(test_left_out),
+        cmocka_unit_test(test_longest_rows),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
