@@ -208,6 +208,11 @@ for similarity in cosine dot neg_sq_l2; do
     check "are misses, too" row rankings 4 0 0.5000 0.5000 0.5000 0.5000
     check "and named" grep -q '^2 of the rankings are empty, .*: number 1, 3$' "$scratch/report"
 done
+(u32 2 && floats 1 0 && u32 2 && printf "$nan$nan" && u32 2 && floats 0 1 && u32 2 &&
+    printf "$inf" && floats 0) >"$scratch/nan.fvecs"
+check "and those of a .fvecs" retrieve --queries "$scratch/nan.fvecs" --gallery "$g" \
+    --relevant "$scratch/equal.npy" --k 1,4
+check "are named, too" grep -q '^2 of the queries hold NaN or Inf, .*: number 1, 3$' "$scratch/report"
 check "a gallery that is not finite searches" retrieve --queries "$g" --gallery "$scratch/nan.npy" \
     --relevant "$scratch/equal.npy" --k 1 --both --depth 0
 check "and misses" row gallery 4 0 0.5000

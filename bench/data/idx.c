@@ -7,9 +7,9 @@
 #include "idx.h"
 
 #include "../base/regular.h"
+#include "input.h"
 
 #include <errno.h>
-#include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,24 +21,10 @@
 struct reader {
     gzFile file;
     size_t size;
-    const char *path;
-    char *error;
-    size_t error_bytes;
+    struct input in; /* not mapped: it is packed */
 };
 
 #define REMEDY "; reinstall dataset-fashion-mnist"
-
-__attribute__((format(printf, 2, 3))) static bool fail(const struct reader *r, const char *format,
-                                                       ...)
-{
-    int used = snprintf(r->error, r->error_bytes, "%s: ", r->path);
-    va_list list;
-    va_start(list, format);
-    if (used > 0 && (size_t)used < r->error_bytes)
-        vsnprintf(r->error + used, r->error_bytes - (size_t)used, format, list);
-    va_end(list);
-    return false;
-}
 
 static uint32_t big_endian(const unsigned char *p)
 {
@@ -47,17 +33,18 @@ static uint32_t big_endian(const unsigned char *p)
 
 static bool open_file(struct reader *r)
 {
-    int fd =
-        access(r->path, F_OK) == 0 ? regular_open(r->path, &r->size, r->error, r->error_bytes) : -2;
+    int fd = access(r->in.path, F_OK) == 0
+                 ? regular_open(r->in.path, &r->size, r->in.error, r->in.error_bytes)
+                 : -2;
     if (fd == -2)
-        fail(r, "it is not there; `make deps` installs it");
+        input_fail(&r->in, "it is not there; `make deps` installs it");
     if (fd < 0)
         return false;
     r->file = gzdopen(fd, "rb");
     if (r->file)
         return true;
     close(fd);
-    return fail(r, "there is no memory to read it; close something");
+    return input_fail(&r->in, "there is no memory to read it; close something");
 }
 
 /* Bytes that were read: fewer than were asked for where the file ends; -1: it is damaged. */
@@ -84,12 +71,12 @@ static bool fail_damaged(const struct reader *r)
     int problem;
     gzerror(r->file, &problem);
     if (problem == Z_BUF_ERROR)
-        return fail(r, "it is truncated" REMEDY);
+        return input_fail(&r->in, "it is truncated" REMEDY);
     if (problem == Z_ERRNO)
-        return fail(r, "it cannot be read (%s); is the disk well?", strerror(errno));
+        return input_fail(&r->in, "it cannot be read (%s); is the disk well?", strerror(errno));
     if (problem == Z_MEM_ERROR)
-        return fail(r, "there is no memory to unpack it; close something");
-    return fail(r, "it is damaged" REMEDY);
+        return input_fail(&r->in, "there is no memory to unpack it; close something");
+    return input_fail(&r->in, "it is damaged" REMEDY);
 }
 
 /* The head of `what`: a number, and `sizes` sizes after it. */
@@ -101,7 +88,7 @@ static bool read_head(const struct reader *r, uint32_t magic, const char *what, 
     if (got < 0)
         return fail_damaged(r);
     if ((size_t)got < bytes || big_endian(head) != magic)
-        return fail(r, "this is no IDX file of %s" REMEDY, what);
+        return input_fail(&r->in, "this is no IDX file of %s" REMEDY, what);
     return true;
 }
 
@@ -112,13 +99,13 @@ static bool fits_file(const struct reader *r, size_t count, size_t bytes, const 
     const double most_packed = 1100.0;
     if ((double)count * (double)bytes <= most_packed * ((double)r->size + 64.0))
         return true;
-    return fail(r, "its head says %zu %s, which a file of %zu bytes cannot hold" REMEDY, count,
-                what, r->size);
+    return input_fail(&r->in, "its head says %zu %s, which a file of %zu bytes cannot hold" REMEDY,
+                      count, what, r->size);
 }
 
 static bool fail_short(const struct reader *r, size_t count, size_t there, const char *what)
 {
-    return fail(r, "its head says %zu %s, and there are %zu" REMEDY, count, what, there);
+    return input_fail(&r->in, "its head says %zu %s, and there are %zu" REMEDY, count, what, there);
 }
 
 /* Nothing may follow the last. */
@@ -128,7 +115,8 @@ static bool check_end(const struct reader *r, size_t count, const char *what)
     ptrdiff_t got = read_bytes(r, &more, 1);
     if (got < 0)
         return fail_damaged(r);
-    return got == 0 || fail(r, "goes on after the %zu %s of its head" REMEDY, count, what);
+    return got == 0 ||
+           input_fail(&r->in, "goes on after the %zu %s of its head" REMEDY, count, what);
 }
 
 /* The first `count` images as floats; after the last of those that the head names nothing may
@@ -159,7 +147,8 @@ static float *read_open_file(const struct reader *r, size_t limit, size_t *image
     *width = big_endian(head + 12);
     size_t pixels = *height * *width;
     if (count == 0 || pixels == 0 || pixels > 1u << 20) {
-        fail(r, "it holds %zu images of %zu x %zu pixels" REMEDY, named, *height, *width);
+        input_fail(&r->in, "it holds %zu images of %zu x %zu pixels" REMEDY, named, *height,
+                   *width);
         return NULL;
     }
     if (!fits_file(r, named, pixels, "images"))
@@ -168,7 +157,7 @@ static float *read_open_file(const struct reader *r, size_t limit, size_t *image
     unsigned char *row = malloc(pixels);
     bool good = result && row;
     if (!good)
-        fail(r, "there is no memory for its %zu images; close something", count);
+        input_fail(&r->in, "there is no memory for its %zu images; close something", count);
     good = good && read_pixels(r, count, named, pixels, row, result);
     free(row);
     if (!good) {
@@ -182,7 +171,7 @@ static float *read_open_file(const struct reader *r, size_t limit, size_t *image
 float *idx_read_images(const char *path, size_t limit, size_t *images, size_t *height,
                        size_t *width, char *error, size_t error_bytes)
 {
-    struct reader r = {.path = path, .error = error, .error_bytes = error_bytes};
+    struct reader r = {.in = {.path = path, .error = error, .error_bytes = error_bytes}};
     if (!open_file(&r))
         return NULL;
     float *result = read_open_file(&r, limit, images, height, width);
@@ -196,8 +185,8 @@ static bool read_labels(const struct reader *r, size_t count, unsigned char *lab
     if (!read_head(r, 0x00000801u, "labels", 0, head))
         return false;
     if (big_endian(head + 4) != count)
-        return fail(r, "its head says %u labels, and there are %zu images" REMEDY,
-                    big_endian(head + 4), count);
+        return input_fail(&r->in, "its head says %u labels, and there are %zu images" REMEDY,
+                          big_endian(head + 4), count);
     ptrdiff_t got = read_bytes(r, labels, count);
     if (got < 0)
         return fail_damaged(r);
@@ -208,12 +197,13 @@ static bool read_labels(const struct reader *r, size_t count, unsigned char *lab
 
 unsigned char *idx_read_labels(const char *path, size_t count, char *error, size_t error_bytes)
 {
-    struct reader r = {.path = path, .error = error, .error_bytes = error_bytes};
+    struct reader r = {.in = {.path = path, .error = error, .error_bytes = error_bytes}};
     if (!open_file(&r))
         return NULL;
     unsigned char *labels = malloc(count ? count : 1);
-    bool good = labels ? read_labels(&r, count, labels)
-                       : fail(&r, "there is no memory for %zu labels; close something", count);
+    bool good =
+        labels ? read_labels(&r, count, labels)
+               : input_fail(&r.in, "there is no memory for %zu labels; close something", count);
     gzclose(r.file);
     if (good)
         return labels;
