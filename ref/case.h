@@ -135,6 +135,7 @@ enum { SIMILARITY_NONE = -2, SIMILARITY_FROM_SHAPE = -1 };
 enum allowance {
     ALLOWANCE_NONE,
     ALLOWANCE_SIMILARITY, /* another order in every sum of `result`, from rows of x and y */
+    ALLOWANCE_COSINE,     /* roundings in float of a cosine whose sums are exact */
     ALLOWANCE_SCORES,     /* the same of the scores behind `values` */
     ALLOWANCE_TIES,       /* equal scores in any order in `indices` */
     ALLOWANCE_SOFTMAX,    /* what is lost where the softmax is near 1 on the positive */

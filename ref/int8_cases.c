@@ -349,6 +349,7 @@ const struct kernel kernel_scaled_dot_pair_i8 = {
 
 const struct kernel kernel_cosine_pair_i8 = {
     .name = "cosine_pair_i8",
+    .allowance = ALLOWANCE_COSINE,
     .formula = "p.q / (|p| |q|)",
     .similarity = MMK_COSINE,
     PAIR_PARTS,
@@ -388,6 +389,7 @@ const struct kernel kernel_scaled_dot_query_i8 = {
 
 const struct kernel kernel_cosine_query_i8 = {
     .name = "cosine_query_i8",
+    .allowance = ALLOWANCE_COSINE,
     .formula = "p.q_j / (|p| |q_j|)",
     .similarity = MMK_COSINE,
     QUERY_PARTS,

@@ -10,6 +10,8 @@
  *                  rows as they come, without an origin, equal rows too
  *     cosine       (2c + 6) u sum|x_k y_k| / |x||y|: product and norms by a chain each, and six
  *                  roundings of what is done with them; and 2 u where it comes as 1 - cosine
+ * Of codes the sums are exact. A cosine of them in float, (6 + 10) u |cosine| and 2 u: six of these
+ * as above, and ten for two reciprocal roots that are found by one step of Newton from 12 bits.
  *
  * Search: twice ours, which is one chain, for norms that are a chain, too; and 2 (1 + |score|) u
  * where the score comes as 1 - distance. For neg_sq_l2 ours is that of the matrix without an
@@ -120,6 +122,14 @@ static void allow_similarity(struct trial *trial)
         }
 }
 
+static void allow_cosine(struct trial *trial)
+{
+    const struct buffer *result = trial_buffer(trial, "result");
+    for (size_t e = 0; e < result->rows * result->cols; e++)
+        result->bound[e] =
+            fmax(result->bound[e], (16.0 * fabs(result->expected[e]) + 2.0) * BOUND_U);
+}
+
 /* Where it has a bound of the best values, which holds for the scores at their indices, too. */
 static void allow_search(struct trial *trial)
 {
@@ -214,6 +224,9 @@ static bool check_allowed(const struct trial *trial, struct verdict *verdict)
         break;
     case ALLOWANCE_SIMILARITY:
         allow_similarity(&allowed);
+        break;
+    case ALLOWANCE_COSINE:
+        allow_cosine(&allowed);
         break;
     case ALLOWANCE_SCORES:
         allow_search(&allowed);

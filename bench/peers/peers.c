@@ -24,7 +24,7 @@ static struct known {
     {"openblas", "cosine infonce search", NULL, NULL, false},
     {"onednn", "cosine infonce search int8", NULL, NULL, false},
     {"faiss", "topk search", NULL, NULL, false},
-    {"simsimd", "cosine", NULL, NULL, false},
+    {"simsimd", "cosine int8", NULL, NULL, false},
     {"usearch", "cosine search", NULL, NULL, false},
     {"pytorch", "infonce", &script_pytorch, NULL, false},
     {"pytorch-tuned", "infonce", &script_pytorch_tuned, NULL, false},
