@@ -62,6 +62,22 @@ static void choose_variants(const char *option, const char *names, bool with_bas
                 chosen[b] = true;
 }
 
+/* The widest that is chosen takes part without its extension, too. */
+static void choose_without_extension(bool *chosen)
+{
+    const struct variant *list;
+    size_t v = variants_list(&list);
+    char name[64];
+    while (v > 0 && !(chosen[v - 1] && variant_is_hand_written(&list[v - 1])))
+        v--;
+    if (v == 0 || strchr(list[v - 1].name, ':') || strcmp(list[v - 1].row->extension, "base") == 0)
+        return;
+    snprintf(name, sizeof name, "%s:base", list[v - 1].name);
+    const struct variant *without = variants_find(name);
+    if (without)
+        chosen[without - list] = true;
+}
+
 size_t pick_variants(const struct arguments *a, bool one_only,
                      const struct variant *picked[MAX_VARIANTS])
 {
@@ -78,6 +94,8 @@ size_t pick_variants(const struct arguments *a, bool one_only,
         chosen[usual - 1] = true;
     else
         memset(chosen, true, usual * sizeof chosen[0]);
+    if (a->curves && text_list_has(a->curves, "search"))
+        choose_without_extension(chosen);
     count = variants_list(&list);
     for (size_t v = 0; v < count; v++)
         if (chosen[v])

@@ -113,8 +113,9 @@ struct trial {
     size_t count;          /* kernels that count: what *count (*counted) came back as, */
     size_t expected_count; /* and what is right, from the oracle: of top-k min(k, n) */
     bool count_unwanted;
-    void *prepared;     /* what the kernel's prepare() made */
-    size_t judged_rows; /* of each output, where the oracle judges a few only; 0: all */
+    struct mmk_search_work *work; /* where a search's call says what became of the pairs; or NULL */
+    void *prepared;               /* what the kernel's prepare() made */
+    size_t judged_rows;           /* of each output, where the oracle judges a few only; 0: all */
 };
 
 /* An argument by its name; NULL: the kernel has none of it. (A cast, as strchr has one: who may

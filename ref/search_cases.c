@@ -139,7 +139,8 @@ static enum mmk_status call_with(struct trial *t, const struct mmk_matrix *y, bo
     };
     const struct mmk_search_results results = {
         .for_x = for_x.values || for_x.indices || for_x.count ? &for_x : NULL,
-        .for_y = both && (for_y.values || for_y.indices || for_y.count) ? &for_y : NULL};
+        .for_y = both && (for_y.values || for_y.indices || for_y.count) ? &for_y : NULL,
+        .work = t->work};
     enum mmk_status status = mmk_search(&problem, &results, &t->options);
     if (both && !t->count_unwanted)
         t->count = count_of(t->count, count_y);

@@ -9,13 +9,17 @@
 /* The batch and the dimensions at which workspaces and threads are compared. */
 enum { BATCH = 4096, SMALL_DIM = 128, SMOKE_BATCH = 256 };
 
+/* The search whose dimension is varied. */
+enum { QUERIES = 1000, GALLERY = 100000, RESULTS = 10, SMOKE_QUERIES = 256, SMOKE_GALLERY = 20000 };
+
 static const struct {
     const char *name;
     enum curve curve; /* CURVE_NONE: memory */
 } names[] = {{"batch", CURVE_BATCH},
              {"memory", CURVE_NONE},
              {"workspace", CURVE_WORKSPACE},
-             {"threads", CURVE_THREADS}};
+             {"threads", CURVE_THREADS},
+             {"search", CURVE_SEARCH}};
 enum { NAMES = sizeof names / sizeof names[0] };
 
 bool curve_parse(struct curve_options *options, const char *list, char *error, size_t error_bytes)
@@ -30,8 +34,8 @@ bool curve_parse(struct curve_options *options, const char *list, char *error, s
             i++;
         if (i == NAMES) {
             snprintf(error, error_bytes,
-                     "--curves=%.*s: there is no such curve; it is batch, memory, workspace or "
-                     "threads",
+                     "--curves=%.*s: there is no such curve; it is batch, memory, workspace, "
+                     "threads or search",
                      (int)length, list);
             return false;
         }
@@ -113,12 +117,51 @@ static bool add_threads(struct plan *plan, const struct curve_options *options, 
     return true;
 }
 
+static bool add_searches(struct plan *plan, const struct curve_options *options, int *group)
+{
+    static const size_t standard[] = {64, 128, 256, 384, 512, 768};
+    const size_t *dims = options->dim ? &options->dim : standard;
+    size_t count = options->dim ? 1 : options->smoke ? 2 : sizeof standard / sizeof standard[0];
+    for (size_t i = 0; i < count; i++) {
+        struct plan_case c = {.kernel = kernel_find("search"),
+                              .fill = FILL_NORMAL,
+                              .threads = options->threads ? options->threads : 1,
+                              .curve = CURVE_SEARCH,
+                              .peers = true};
+        c.shape = (struct shape){.m = options->smoke ? SMOKE_QUERIES : QUERIES,
+                                 .n = options->smoke ? SMOKE_GALLERY : GALLERY,
+                                 .d = dims[i],
+                                 .k = RESULTS,
+                                 .similarity = MMK_COSINE};
+        c.workspace = shape_default_workspace(c.kernel);
+        c.group = ++*group;
+        if (!plan_add(plan, &c))
+            return false;
+    }
+    return true;
+}
+
 bool curve_plan(struct plan *plan, const struct curve_options *options)
 {
     int group = 0;
     return (!options->wanted[CURVE_BATCH] || add_batches(plan, options, &group)) &&
            (!options->wanted[CURVE_WORKSPACE] || add_workspaces(plan, options, &group)) &&
-           (!options->wanted[CURVE_THREADS] || add_threads(plan, options, &group));
+           (!options->wanted[CURVE_THREADS] || add_threads(plan, options, &group)) &&
+           (!options->wanted[CURVE_SEARCH] || add_searches(plan, options, &group));
+}
+
+/* Ours with an extension left out: "avx512:base". */
+static bool is_partial(const struct variant *variant)
+{
+    return variant->row && strchr(variant->name, ':');
+}
+
+/* Whether it takes part beside ours. */
+static bool is_compared(const struct variant *variant, enum curve curve)
+{
+    if (curve == CURVE_SEARCH)
+        return is_partial(variant) || (variant->peer && !variant->peer->approximate);
+    return variant->peer && curve == CURVE_BATCH;
 }
 
 static bool is_ours(const struct variant *variant)
@@ -131,9 +174,10 @@ size_t curve_variants(enum curve curve, const struct variant *const *picked, siz
 {
     size_t chosen_count = 0;
     for (size_t v = 0; v < count; v++) {
-        if (!is_ours(picked[v]) && !(picked[v]->peer && curve == CURVE_BATCH))
+        bool compared = is_compared(picked[v], curve);
+        if (!is_ours(picked[v]) && !compared)
             continue;
-        if (curve == CURVE_BATCH || chosen_count == 0)
+        if (curve == CURVE_BATCH || compared || chosen_count == 0)
             chosen_count++;
         chosen[chosen_count - 1] = picked[v];
     }

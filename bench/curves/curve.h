@@ -1,5 +1,6 @@
-/* curve.h - what --curves measures of InfoNCE: time against the batch, memory against the batch,
- * speed against the workspace, speed-up by threads.
+/* curve.h - what --curves measures: of InfoNCE time against the batch, memory against the batch,
+ * speed against the workspace, speed-up by threads; of searches queries a second against the
+ * dimension.
  * SPDX-License-Identifier: MIT
  */
 #ifndef MMK_BENCH_CURVE_H
@@ -18,7 +19,8 @@ struct curve_options {
     bool all;   /* memory at more batches, and at one that takes minutes */
 };
 
-/* Reads "batch,memory,workspace,threads" into options; "": all. False: error is one sentence. */
+/* Reads "batch,memory,workspace,threads,search" into options; "": all of InfoNCE. False: error is
+ * one sentence. */
 bool curve_parse(struct curve_options *options, const char *list, char *error, size_t error_bytes);
 
 /* Adds the cases of the curves that are timed. Those that one would compare with each other are a
@@ -26,7 +28,8 @@ bool curve_parse(struct curve_options *options, const char *list, char *error, s
 bool curve_plan(struct plan *plan, const struct curve_options *options);
 
 /* Which of the variants that were picked take part in a case, in their order: every instruction set
- * and peer in the curve of time, the widest of ours in the others. Returns how many. */
+ * and peer in the curve of time, the widest of ours in the others; of searches also those without
+ * an extension, and peers that find all results. Returns how many. */
 size_t curve_variants(enum curve curve, const struct variant *const *picked, size_t count,
                       const struct variant **chosen);
 

@@ -126,12 +126,41 @@ static void add_workspaces(struct figure *figure, const struct run *run)
     curve_points_close(&points);
 }
 
+/* Queries a second of every searcher against the dimension, and what products of floats allow. */
+static void add_searches(struct figure *figure, const struct run *run)
+{
+    static const char *const ours[] = {"#c8501e", "#2a78b5"};
+    struct curve_points points = curve_points_open(run, CURVE_SEARCH);
+    struct curve_searcher searchers[CURVE_SERIES];
+    size_t count = curve_searchers(&points, searchers), mine = 0, others = 0;
+    for (size_t s = 0; s < count; s++) {
+        struct line *line = figure_line(figure);
+        *line =
+            (struct line){.colour = searchers[s].ours ? ours[mine++ % 2]
+                                                      : plot_colour(searchers[s].variant, &others)};
+        snprintf(line->name, sizeof line->name, "%s", searchers[s].name);
+        for (size_t i = 0; i < points.count; i++) {
+            double queries = (double)points.list[i]->m;
+            struct row row;
+            if (curve_search(points.list[i], &searchers[s], &row))
+                line_add(line, (double)points.list[i]->d, queries / row.seconds.median,
+                         queries / row.seconds.high, queries / row.seconds.low);
+        }
+    }
+    struct line *limit = figure_reference(figure, "FMA limit of all products");
+    for (size_t i = 0; i < points.count; i++) {
+        double y = (double)points.list[i]->m / curve_limit(points.list[i]);
+        line_add(limit, (double)points.list[i]->d, y, y, y);
+    }
+    curve_points_close(&points);
+}
+
 /* ---- The plots ------------------------------------------------------------------------------- */
 
 const char *plot_curve_name(enum plot_curve plot)
 {
-    static const char *const names[PLOT_CURVES] = {"infonce-time", "infonce-speed",
-                                                   "infonce-memory", "infonce-workspace"};
+    static const char *const names[PLOT_CURVES] = {
+        "infonce-time", "infonce-speed", "infonce-memory", "infonce-workspace", "search-dimension"};
     return names[plot];
 }
 
@@ -141,7 +170,8 @@ const char *plot_curve_title(enum plot_curve plot)
         "InfoNCE forward + backward: time against the batch",
         "InfoNCE forward + backward: speed against the batch",
         "InfoNCE: peak resident memory against the batch",
-        "InfoNCE forward + backward: speed against the workspace"};
+        "InfoNCE forward + backward: speed against the workspace",
+        "Exact search: queries a second against the dimension"};
     return titles[plot];
 }
 
@@ -159,6 +189,15 @@ static void add_circumstances(struct figure *figure, const struct run *run, enum
     curve_points_close(&points);
 }
 
+static void add_search_circumstances(struct figure *figure, const struct run *run)
+{
+    struct curve_points points = curve_points_open(run, CURVE_SEARCH);
+    size_t used = strlen(figure->title);
+    if (points.count > 0)
+        snprintf(figure->title + used, sizeof figure->title - used, " (%s)", points.list[0]->shape);
+    curve_points_close(&points);
+}
+
 static void fill_figure(struct figure *figure, const struct run *run, enum plot_curve plot)
 {
     memset(figure, 0, sizeof *figure);
@@ -166,7 +205,7 @@ static void fill_figure(struct figure *figure, const struct run *run, enum plot_
     snprintf(figure->title, sizeof figure->title, "%s", plot_curve_title(plot));
     figure->x_title = "batch B (rows)";
     figure->log_x = plot != PLOT_WORKSPACE;
-    figure->log_y = plot == PLOT_TIME || plot == PLOT_MEMORY;
+    figure->log_y = plot == PLOT_TIME || plot == PLOT_MEMORY || plot == PLOT_SEARCH;
     switch (plot) {
     case PLOT_TIME:
         figure->y_title = "ms a call";
@@ -185,6 +224,12 @@ static void fill_figure(struct figure *figure, const struct run *run, enum plot_
                      plot_curve_title(plot), run->memory[0].d, run->memory[0].threads,
                      run->memory[0].threads == 1 ? "" : "s");
         add_memory(figure, run);
+        break;
+    case PLOT_SEARCH:
+        figure->x_title = "dimension d";
+        figure->y_title = "queries a second";
+        add_search_circumstances(figure, run);
+        add_searches(figure, run);
         break;
     default:
         figure->x_title = "workspace, MB";

@@ -7,7 +7,7 @@
 #include "../base/new_file.h"
 #include "../timing/run.h"
 
-enum plot_curve { PLOT_TIME, PLOT_SPEED, PLOT_MEMORY, PLOT_WORKSPACE, PLOT_CURVES };
+enum plot_curve { PLOT_TIME, PLOT_SPEED, PLOT_MEMORY, PLOT_WORKSPACE, PLOT_SEARCH, PLOT_CURVES };
 
 const char *plot_curve_name(enum plot_curve plot);  /* "infonce-time" */
 const char *plot_curve_title(enum plot_curve plot); /* for a reader who cannot see it */

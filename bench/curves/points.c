@@ -89,6 +89,46 @@ bool curve_find(const struct curve_points *points, const struct curve_series *se
     return false;
 }
 
+static bool has_codes(const struct column *column)
+{
+    return column->work.ruled_out_by_codes + column->work.ruled_out_by_prefix > 0;
+}
+
+size_t curve_searchers(const struct curve_points *points, struct curve_searcher *searchers)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < points->count; i++)
+        for (size_t c = 0; c < points->list[i]->column_count; c++) {
+            const struct column *column = &points->list[i]->columns[c];
+            size_t s = 0;
+            while (s < count && strcmp(searchers[s].variant, column->variant) != 0)
+                s++;
+            if (s < count || count == CURVE_SERIES)
+                continue;
+            struct curve_searcher *searcher = &searchers[count++];
+            *searcher =
+                (struct curve_searcher){.variant = column->variant, .ours = !column->library[0]};
+            if (column->library[0])
+                analysis_name_peer(column, searcher->name, sizeof searcher->name);
+            else
+                snprintf(searcher->name, sizeof searcher->name, "mmk%s",
+                         has_codes(column)              ? ", codes made in the call"
+                         : strchr(column->variant, ':') ? " without codes"
+                                                        : "");
+        }
+    return count;
+}
+
+bool curve_search(const struct result *result, const struct curve_searcher *searcher,
+                  struct row *row)
+{
+    const struct column *column = result_find_column(result, searcher->variant);
+    if (!column)
+        return false;
+    analyse(result, column, row);
+    return row->timed;
+}
+
 double curve_limit(const struct result *result)
 {
     double rate = 0.0;

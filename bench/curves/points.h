@@ -34,6 +34,20 @@ size_t curve_series_list(const struct curve_points *points, struct curve_series 
 bool curve_find(const struct curve_points *points, const struct curve_series *series, size_t batch,
                 struct row *row);
 
+/* A line of searches: a variant at every dimension. */
+struct curve_searcher {
+    const char *variant;
+    bool ours;
+    char name[64]; /* "mmk, codes made in the call", "mmk without codes", "onednn 2.6.3" */
+};
+
+/* The lines in the points of searches, at most CURVE_SERIES: ours first. */
+size_t curve_searchers(const struct curve_points *points, struct curve_searcher *searchers);
+
+/* The point of one of them in a result; false: it was not timed. */
+bool curve_search(const struct result *result, const struct curve_searcher *searcher,
+                  struct row *row);
+
 /* Seconds that the flops of a point take at the FMA rate of the widest instruction set; NaN: not
  * known. */
 double curve_limit(const struct result *result);

@@ -128,7 +128,8 @@ static void versus_cell(struct table *table, const struct result *result)
     struct row widest;
     size_t best;
     char ratio[40], name[72];
-    if (analyse_peers(result, &widest, all, &best) == 0) {
+    size_t count = analyse_peers(result, &widest, all, &best);
+    if (count == 0 || best == count) {
         table_cell(table, "-");
         return;
     }
@@ -398,18 +399,81 @@ static void report_threads(FILE *out, const struct run *run, int level)
     curve_points_close(&points);
 }
 
+/* ---- Queries a second against the dimension --------------------------------------------------- */
+
+static void report_searches(FILE *out, const struct run *run, int level)
+{
+    struct curve_points points = curve_points_open(run, CURVE_SEARCH);
+    struct curve_searcher searchers[CURVE_SERIES];
+    size_t count = curve_searchers(&points, searchers);
+    struct table table;
+    char align[TABLE_COLUMNS + 1] = "rrr", rate[24];
+    if (points.count > 0) {
+        table_heading(out, level, "Queries a second against the dimension");
+        fprintf(out,
+                "Searches of normal rows, %d thread%s: queries a second, by the median of a call. "
+                "`limit`: what the FMA peak allows in the same rounds, if all 2 m n d flops are "
+                "made in float. `over the fastest library`: how many times as fast ours is, paired "
+                "round by round; all of these libraries find the same results, to the rounding of "
+                "their sums.\n\n",
+                points.list[0]->threads, plural(points.list[0]->threads));
+    }
+    for (size_t s = 0; s < count; s++)
+        strcat(align, "r");
+    strcat(align, "l");
+    table_open(&table, align);
+    table_cell(&table, "d");
+    table_cell(&table, "shape");
+    table_cell(&table, "limit");
+    for (size_t s = 0; s < count; s++)
+        table_cell(&table, "%s", searchers[s].name);
+    table_cell(&table, "over the fastest library");
+    for (size_t i = 0; i < points.count; i++) {
+        const struct result *result = points.list[i];
+        struct row row;
+        table_cell(&table, "%zu", result->d);
+        table_cell(&table, "%s", result->shape);
+        text_3((double)result->m / curve_limit(result), rate, sizeof rate);
+        table_cell(&table, "%s", rate);
+        for (size_t s = 0; s < count; s++) {
+            bool timed = curve_search(result, &searchers[s], &row);
+            text_3(timed ? (double)result->m / row.seconds.median : 0.0, rate, sizeof rate);
+            table_cell(&table, "%s", timed ? rate : "-");
+        }
+        versus_cell(&table, result);
+    }
+    table_close(&table, out);
+    for (size_t s = 0; s < count; s++)
+        for (size_t i = 0; i < points.count; i++) {
+            const struct column *column = result_find_column(points.list[i], searchers[s].variant);
+            struct row row;
+            if (!column)
+                continue;
+            analyse(points.list[i], column, &row);
+            if (!row.timed)
+                fprintf(out, "- %s at %s: %s\n", searchers[s].name, points.list[i]->shape, row.why);
+            else if (column->library[0])
+                fprintf(out, "- %s: %s\n", searchers[s].name, column->library);
+            break;
+        }
+    if (points.count > 0)
+        fprintf(out, "\n");
+    curve_points_close(&points);
+}
+
 void curve_report(FILE *out, const struct run *run, int level)
 {
     const struct machine *m = &run->machine;
     char library[64];
     machine_text_library(m, library, sizeof library);
-    table_heading(out, level, "InfoNCE: curves");
+    table_heading(out, level, "Curves");
     fprintf(out, "%s, %d CPUs; mmk %s, commit %s; %s; %s, %.0f s, seed %llu.\n\n", m->cpu, m->cpus,
             library, m->commit, m->compiler, m->date, run->seconds, (unsigned long long)run->seed);
     report_batches(out, run, level + 1);
     report_memory(out, run, level + 1);
     report_workspaces(out, run, level + 1);
     report_threads(out, run, level + 1);
+    report_searches(out, run, level + 1);
     for (size_t i = 0; i < run->missing_count; i++)
         fprintf(out, "Missing: %s\n%s", run->missing[i], i + 1 == run->missing_count ? "\n" : "");
 }

@@ -1,7 +1,8 @@
 /* peer.h - another library as the bench sees it: an adapter that runs trials with it.
  * SPDX-License-Identifier: MIT
  *
- * A peer is a variant like ours: it passes the same check, and is timed in the same rounds. The
+ * A peer is a variant like ours: it passes the same check, and is timed in the same rounds. One
+ * that promises no exact results (codes of its own) has its recall measured in place of it. The
  * adapter of a C library is a file bench/peers/adapters/<name>.c, which includes this header and
  * defines mmk_peer. It becomes a shared object that mmk-bench opens, so that mmk-bench links none
  * of the libraries and runs without them. A peer that is a script is described in
@@ -26,6 +27,7 @@ struct peer {
     char version[64];  /* "OpenBLAS 0.3.21 (2022)", from open() on */
     char kernel[128];  /* what it chose to run on this machine, from prepare() on at the latest */
     char how[128];     /* what else the adapter does around it, from prepare() on; may be "" */
+    bool approximate;  /* it may miss results: no check, but what share of them it finds is told */
     const void *about; /* the adapter's own */
     void *state;
 
@@ -45,7 +47,7 @@ struct peer {
     bool (*run)(struct peer *peer, size_t warm_up, size_t calls, struct peer_sample *sample);
 };
 
-/* What the shared object is asked for. */
+/* What the shared object is asked for: of "faiss-sq8" it is faiss.so for mmk_peer_sq8. */
 extern MMK_API struct peer mmk_peer;
 
 #endif

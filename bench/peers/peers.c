@@ -13,7 +13,7 @@
 #include <unistd.h>
 
 /* A new peer is a line here, and a shared object bench/peers/adapters/<name>.c or a script
- * (script.c). */
+ * (script.c). What stands behind a dash is another way of the same object. */
 static struct known {
     const char *name;
     const char *families; /* of kernels that it may run */
@@ -24,8 +24,13 @@ static struct known {
     {"openblas", "cosine infonce search", NULL, NULL, false},
     {"onednn", "cosine infonce search int8", NULL, NULL, false},
     {"faiss", "topk search", NULL, NULL, false},
+    {"faiss-sq8", "search", NULL, NULL, false},
+    {"faiss-sq8-refine2", "search", NULL, NULL, false},
+    {"faiss-sq8-refine4", "search", NULL, NULL, false},
     {"simsimd", "cosine int8", NULL, NULL, false},
     {"usearch", "cosine search", NULL, NULL, false},
+    {"usearch-f16", "search", NULL, NULL, false},
+    {"usearch-i8", "search", NULL, NULL, false},
     {"pytorch", "infonce", &script_pytorch, NULL, false},
     {"pytorch-tuned", "infonce", &script_pytorch_tuned, NULL, false},
 };
@@ -66,15 +71,19 @@ static void clean_environment(void)
 
 static struct peer *find_object(const char *name, char *error, size_t error_bytes)
 {
-    char file[64], path[PATH_MAX + 128];
-    snprintf(file, sizeof file, "%s.so", name);
+    char file[64], symbol[64], path[PATH_MAX + 128];
+    size_t library = strcspn(name, "-");
+    snprintf(file, sizeof file, "%.*s.so", (int)library, name);
+    snprintf(symbol, sizeof symbol, "mmk_peer%s", name + library);
+    for (char *dash = symbol; (dash = strchr(dash, '-')) != NULL;)
+        *dash = '_';
     peers_path(file, path, sizeof path);
     if (access(path, R_OK) != 0) {
         snprintf(error, error_bytes, "its library is not installed, or its adapter not built");
         return NULL;
     }
     void *object = dlopen(path, RTLD_NOW | RTLD_LOCAL);
-    struct peer *peer = object ? dlsym(object, "mmk_peer") : NULL;
+    struct peer *peer = object ? dlsym(object, symbol) : NULL;
     if (!peer)
         snprintf(error, error_bytes, "%s", dlerror());
     return peer;

@@ -367,7 +367,7 @@ size_t analyse_peers(const struct result *result, struct row *widest, struct ver
         analyse(result, &result->columns[c], widest);
         found = widest->timed;
     }
-    size_t count = 0;
+    size_t count = 0, fastest = SIZE_MAX;
     double least = INFINITY;
     for (size_t c = 0; c < result->column_count && found && count < VERSUS_MOST; c++) {
         const struct column *column = &result->columns[c];
@@ -379,12 +379,14 @@ size_t analyse_peers(const struct result *result, struct row *widest, struct ver
         versus->peer = column;
         versus->speedup = analyse_series(result, column->seconds, widest->column->seconds);
         versus->comparison = stats_compare(&versus->speedup);
-        if (row.seconds.median < least) {
+        if (!column->approximate && row.seconds.median < least) {
             least = row.seconds.median;
-            *best = count;
+            fastest = count;
         }
         count++;
     }
+    if (count > 0)
+        *best = fastest < count ? fastest : count;
     return count;
 }
 

@@ -87,8 +87,9 @@ enum { VERSUS_MOST = 16 };
 void analysis_name_peer(const struct column *peer, char *text, size_t bytes);
 
 /* The widest instruction set of a result against each peer that was timed; `all` has room for
- * VERSUS_MOST. Returns how many; *best is the index of the fastest peer. 0: there is nothing to
- * compare, and the rest is not set. */
+ * VERSUS_MOST. Returns how many; *best is the index of the fastest of those that find all results,
+ * or how many there are where none does. 0: there is nothing to compare, and the rest is not
+ * set. */
 size_t analyse_peers(const struct result *result, struct row *widest, struct versus *all,
                      size_t *best);
 

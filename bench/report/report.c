@@ -3,9 +3,11 @@
  */
 #include "report.h"
 
+#include "../../ref/case.h"
 #include "../base/table.h"
 #include "../base/text.h"
 
+#include <inttypes.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -31,7 +33,7 @@ void text_speedup(const struct estimate *speedup, char *text, size_t bytes)
 /* The cells of a row, the same for every kind of table. */
 struct cells {
     char time[64], rate[40], share[96], speedup[96], comparison[24], error[48];
-    char launches[48], until[80], slower[64];
+    char launches[48], until[80], slower[64], work[64];
 };
 
 /* "slower than scalar, avx2": narrower instruction sets that beat the row's; "": none does. */
@@ -89,6 +91,49 @@ static void text_until(const struct row *row, double precision, char *text, size
     snprintf(text + used, bytes - (size_t)used, "; disturbed %s", seconds);
 }
 
+/* "0.978", or "1" where every one of them was found. */
+static void text_recall(const struct column *column, char *text, size_t bytes)
+{
+    if (column->recall < 1.0)
+        snprintf(text, bytes, "%.4f", fmin(column->recall, 0.9999));
+    else
+        snprintf(text, bytes, "1");
+}
+
+/* "113 of 100000 (codes)": of how many pairs a query a search made the scores, and what ruled out
+ * the others; "": it is not known. */
+static void text_work(const struct row *row, char *text, size_t bytes)
+{
+    const struct mmk_search_work *w = &row->column->work;
+    const struct {
+        uint64_t pairs;
+        const char *path;
+    } paths[] = {{w->ruled_out_by_prefix, "prefix"},
+                 {w->ruled_out_by_codes, "codes"},
+                 {w->ruled_out_by_sums, "sums"}};
+    uint64_t all = w->scored;
+    double queries = (double)row->result->m;
+    for (int p = 0; p < 3; p++)
+        all += paths[p].pairs;
+    text[0] = '\0';
+    if (all == 0)
+        return;
+    char scored[24];
+    double each = (double)w->scored / queries;
+    if (each < 100.0)
+        text_3(each, scored, sizeof scored);
+    else
+        snprintf(scored, sizeof scored, "%.0f", each);
+    int used = snprintf(text, bytes, "%s of %.0f (", scored, (double)all / queries);
+    const char *join = "";
+    for (int p = 0; p < 3; p++)
+        if (paths[p].pairs > 0) {
+            used += snprintf(text + used, bytes - (size_t)used, "%s%s", join, paths[p].path);
+            join = ", ";
+        }
+    snprintf(text + used, bytes - (size_t)used, "%s)", join[0] ? "" : "all products");
+}
+
 static void fill_cells(const struct row *row, double precision, struct cells *cells)
 {
     const struct column *column = row->column;
@@ -117,7 +162,11 @@ static void fill_cells(const struct row *row, double precision, struct cells *ce
         snprintf(cells->speedup, sizeof cells->speedup, "-");
         snprintf(cells->comparison, sizeof cells->comparison, "-");
     }
-    if (strcmp(column->variant, "ref") == 0)
+    text_work(row, cells->work, sizeof cells->work);
+    text_recall(column, number, sizeof number);
+    if (column->approximate)
+        snprintf(cells->error, sizeof cells->error, "recall %s", number);
+    else if (strcmp(column->variant, "ref") == 0)
         snprintf(cells->error, sizeof cells->error, "-");
     else if (column->worst_abs == 0.0)
         snprintf(cells->error, sizeof cells->error, "exact");
@@ -258,25 +307,41 @@ static void print_peers(FILE *out, const struct run *run)
     }
 }
 
-/* One line: how much faster the widest instruction set is than the best peer, then than each. */
+/* ", at recall 0.978"; "": it finds all. */
+static void text_at_recall(const struct column *peer, char *text, size_t bytes)
+{
+    char recall[24];
+    text_recall(peer, recall, sizeof recall);
+    snprintf(text, bytes, peer->approximate ? ", at recall %s" : "", recall);
+}
+
+/* One line: how much faster the widest instruction set is than the best peer that finds all
+ * results, then than each. */
 static void print_versus(FILE *out, const struct result *result)
 {
     struct row widest;
     struct versus all[VERSUS_MOST];
     size_t best, count = analyse_peers(result, &widest, all, &best);
-    char text[96], name[PEER_NAME];
+    char text[96], name[PEER_NAME], recall[40];
     if (count == 0)
         return;
-    text_speedup(&all[best].speedup, text, sizeof text);
-    analysis_name_peer(all[best].peer, name, sizeof name);
-    fprintf(out, "  %s over the best peer, %s: %s %s", widest.column->variant, name, text,
-            stats_comparison_name(all[best].comparison));
+    fprintf(out, "  %s", widest.column->variant);
+    const char *join = "";
+    if (best < count) {
+        text_speedup(&all[best].speedup, text, sizeof text);
+        analysis_name_peer(all[best].peer, name, sizeof name);
+        fprintf(out, " over the best peer, %s: %s %s", name, text,
+                stats_comparison_name(all[best].comparison));
+        join = ";";
+    }
     for (size_t v = 0; v < count; v++) {
         if (v == best)
             continue;
         text_speedup(&all[v].speedup, text, sizeof text);
         analysis_name_peer(all[v].peer, name, sizeof name);
-        fprintf(out, "; over %s: %s", name, text);
+        text_at_recall(all[v].peer, recall, sizeof recall);
+        fprintf(out, "%s over %s%s: %s", join, name, recall, text);
+        join = ";";
     }
     fprintf(out, "\n");
 }
@@ -324,6 +389,8 @@ static void print_case(FILE *out, const struct result *result, double precision)
                 cells.launches, cells.until);
         if (column->ipc > 0.0)
             fprintf(out, "  IPC %.2f", column->ipc);
+        if (cells.work[0])
+            fprintf(out, "  scored a query %s", cells.work);
         fprintf(out, "%s%s\n", cells.slower[0] ? "  " : "", cells.slower);
     }
     print_versus(out, result);
@@ -387,11 +454,13 @@ static void csv_number(FILE *out, double value)
 void report_csv(FILE *out, const struct run *run)
 {
     static const char *const until_names[] = {"time", "precision", "no narrower", ""};
-    fprintf(out, "kernel,shape,data,threads,variant,status,rounds,launches,effective_samples,until,"
-                 "calls_per_sample,seconds,seconds_low,seconds_high,disturbed_seconds,clock_hz,"
-                 "flops,bytes,flop_per_s,byte_per_s,bound,share_of_peak,share_low,"
-                 "share_high,baseline,speedup,speedup_low,speedup_high,verdict,slower_than,"
-                 "worst_abs_error,worst_error_of_bound,library,cpu,commit,date\n");
+    fprintf(out,
+            "kernel,shape,data,threads,variant,status,rounds,launches,effective_samples,until,"
+            "calls_per_sample,seconds,seconds_low,seconds_high,disturbed_seconds,clock_hz,"
+            "flops,bytes,flop_per_s,byte_per_s,bound,share_of_peak,share_low,"
+            "share_high,baseline,speedup,speedup_low,speedup_high,verdict,slower_than,"
+            "worst_abs_error,worst_error_of_bound,recall,pairs_scored,pairs_ruled_out_by_prefix,"
+            "pairs_ruled_out_by_codes,pairs_ruled_out_by_sums,library,cpu,commit,date\n");
     const struct result **list = analyse_order(run);
     for (size_t i = 0; i < run->result_count; i++) {
         for (size_t c = 0; c < list[i]->column_count; c++) {
@@ -431,8 +500,12 @@ void report_csv(FILE *out, const struct run *run)
             size_t slower = analyse_slower(&row, than);
             for (size_t s = 0; s < slower; s++)
                 fprintf(out, "%s%s", s ? " " : "", than[s]->variant);
-            csv_number(out, column->checked ? column->worst_abs : none);
-            csv_number(out, column->checked ? column->worst_share : none);
+            csv_number(out, column->checked && !column->approximate ? column->worst_abs : none);
+            csv_number(out, column->checked && !column->approximate ? column->worst_share : none);
+            csv_number(out, column->recalled > 0 ? column->recall : none);
+            fprintf(out, ",%" PRIu64 ",%" PRIu64 ",%" PRIu64 ",%" PRIu64, column->work.scored,
+                    column->work.ruled_out_by_prefix, column->work.ruled_out_by_codes,
+                    column->work.ruled_out_by_sums);
             fputc(',', out);
             csv_text(out, column->library);
             fputc(',', out);
@@ -574,7 +647,13 @@ void report_markdown_legend(FILE *out, int level)
         "equal scores, and for what they lose where the\n  softmax is near 1. "
         "**over the best peer**: the widest instruction set, paired as "
         "**over "
-        "autovec** is.\n"
+        "autovec** is. Those that promise no exact results, as `faiss-sq8` and `usearch-i8`, have "
+        "no "
+        "check, are never the best peer,\n  and their speed stands with their recall.\n"
+        "- **recall**: the share of the true first k that a search found, over all queries. "
+        "**scored a query**: the pairs whose\n  scores were made, of all, and what ruled out the "
+        "others: codes of the whole rows, codes of a prefix in a few directions,\n  or sums in "
+        "another order.\n"
         "- **worst error**: the greatest |result - oracle| of the check at exactly this shape, and "
         "in brackets its share of the\n  derived bound (1 is the limit). `48 rows`: in large "
         "cases the oracle judged that many rows, spread over all.\n  No variant is timed that "
@@ -650,6 +729,53 @@ static void markdown_summary(FILE *out, const struct result *const *list, size_t
     fprintf(out, "\n");
 }
 
+/* With an extension left out, too: avx512:base. */
+static bool is_by_hand(const struct column *column)
+{
+    size_t length = strlen(column->isa);
+    return analysis_is_hand_written(column) ||
+           (length > 0 && strncmp(column->variant, column->isa, length) == 0 &&
+            column->variant[length] == ':');
+}
+
+/* Searches by what one asks of them: how many queries a second, and what is sure to be found. */
+static void markdown_searches(FILE *out, const struct result *const *list, size_t count, int level)
+{
+    bool any = false;
+    for (size_t i = 0; i < count; i++) {
+        const struct kernel *kernel = kernel_find(list[i]->kernel);
+        for (size_t c = 0; kernel && kernel->ranks_gallery && c < list[i]->column_count; c++) {
+            const struct column *column = &list[i]->columns[c];
+            bool peer = column->library[0];
+            char name[PEER_NAME], recall[24] = "1", rate[24], work[64];
+            struct row row;
+            analyse(list[i], column, &row);
+            if (!row.timed || !(peer || is_by_hand(column)))
+                continue;
+            if (!any) {
+                table_heading(out, level, "Searches");
+                fprintf(out, "| kernel | shape | data | threads | who | queries a second | recall "
+                             "| guarantee | scored a query |\n"
+                             "|---|---|---|---:|---|---:|---:|---|---:|\n");
+            }
+            any = true;
+            analysis_name_peer(column, name, sizeof name);
+            if (column->recalled > 0)
+                text_recall(column, recall, sizeof recall);
+            text_3((double)list[i]->m / row.seconds.median, rate, sizeof rate);
+            text_work(&row, work, sizeof work);
+            fprintf(out, "| %s | %s | %s | %d | %s | %s | %s | %s | %s |\n", list[i]->kernel,
+                    list[i]->shape, list[i]->data, list[i]->threads, name, rate, recall,
+                    !peer                 ? "exact, the same bits everywhere"
+                    : column->approximate ? "none"
+                                          : "exact, to the rounding of its sums",
+                    work[0] ? work : "-");
+        }
+    }
+    if (any)
+        fprintf(out, "\n");
+}
+
 /* The names of a run's peers, each once, whatever it does for a kernel. Returns how many. */
 static size_t name_peers(const struct run *run, char names[VERSUS_MOST][PEER_NAME])
 {
@@ -691,19 +817,27 @@ static void markdown_peers(FILE *out, const struct run *run, const struct result
         if (count == 0)
             continue;
         text_seconds(widest.seconds.median, time, sizeof time);
-        text_speedup(&all[best].speedup, over, sizeof over);
-        analysis_name_peer(all[best].peer, name, sizeof name);
-        fprintf(out, "| %s | %s | %s | %d | %s | %s | %s | %s | %s |", list[i]->kernel,
-                list[i]->shape, list[i]->data, list[i]->threads, widest.column->variant, time, name,
-                over, stats_comparison_name(all[best].comparison));
+        fprintf(out, "| %s | %s | %s | %d | %s | %s |", list[i]->kernel, list[i]->shape,
+                list[i]->data, list[i]->threads, widest.column->variant, time);
+        if (best < count) {
+            text_speedup(&all[best].speedup, over, sizeof over);
+            analysis_name_peer(all[best].peer, name, sizeof name);
+            fprintf(out, " %s | %s | %s |", name, over,
+                    stats_comparison_name(all[best].comparison));
+        } else {
+            fprintf(out, " - | - | - |");
+        }
         for (size_t p = 0; p < peer_count; p++) {
+            char recall[40] = "";
             snprintf(over, sizeof over, "-");
             for (size_t v = 0; v < count; v++) {
                 analysis_name_peer(all[v].peer, name, sizeof name);
-                if (strcmp(name, peers[p]) == 0)
-                    text_3(all[v].speedup.median, over, sizeof over);
+                if (strcmp(name, peers[p]) != 0)
+                    continue;
+                text_3(all[v].speedup.median, over, sizeof over);
+                text_at_recall(all[v].peer, recall, sizeof recall);
             }
-            fprintf(out, " %s |", over);
+            fprintf(out, " %s%s |", over, recall);
         }
         fprintf(out, "\n");
     }
@@ -756,6 +890,7 @@ void report_markdown(FILE *out, const struct run *run, int level)
     const struct result **list = analyse_order(run);
     markdown_summary(out, list, run->result_count, level + 1);
     markdown_peers(out, run, list, level + 1);
+    markdown_searches(out, list, run->result_count, level + 1);
     const char *kernel = "";
     for (size_t i = 0; i < run->result_count; i++) {
         if (strcmp(kernel, list[i]->kernel) != 0) {

@@ -33,6 +33,22 @@ static bool has_sample(const double *samples, size_t count)
     return false;
 }
 
+/* Of a search: what another library found, what became of the pairs of ours. */
+static void add_search(json_t *object, const struct column *c)
+{
+    const struct mmk_search_work *w = &c->work;
+    if (c->recalled > 0)
+        json_object_update_new(object,
+                               json_pack("{s:b, s:f, s:I}", "approximate", c->approximate, "recall",
+                                         c->recall, "results_looked_for", (json_int_t)c->recalled));
+    if (w->scored + w->ruled_out_by_prefix + w->ruled_out_by_codes + w->ruled_out_by_sums > 0)
+        json_object_set_new(object, "pairs",
+                            json_pack("{s:I, s:I, s:I, s:I}", "scored", (json_int_t)w->scored,
+                                      "ruled_out_by_prefix", (json_int_t)w->ruled_out_by_prefix,
+                                      "ruled_out_by_codes", (json_int_t)w->ruled_out_by_codes,
+                                      "ruled_out_by_sums", (json_int_t)w->ruled_out_by_sums));
+}
+
 static json_t *column_to_json(const struct column *c, size_t rounds)
 {
     static const char *const states[] = {"timed", "not timed", "failed check"};
@@ -40,7 +56,7 @@ static json_t *column_to_json(const struct column *c, size_t rounds)
     for (int d = 0; d < DISTURBANCE_COUNT; d++)
         json_object_set_new(voided, disturbance_name((enum disturbance)d),
                             json_integer((json_int_t)c->voided[d]));
-    return json_pack(
+    json_t *object = json_pack(
         "{s:s, s:s, s:s, s:s, s:s, s:s, s:b, s:I, s:f, s:f, s:I, s:I, s:f, s:I, s:o, s:f, s:o}",
         "variant", c->variant, "isa", c->isa, "baseline", c->baseline, "library", c->library,
         "state", states[c->state], "note", c->note, "checked", c->checked, "checked_rows",
@@ -49,9 +65,12 @@ static json_t *column_to_json(const struct column *c, size_t rounds)
         (json_int_t)c->warm_up, "seconds_a_round", c->cost, "rounds_run", (json_int_t)c->run,
         "samples", voided, "ipc", c->ipc, "seconds",
         samples_to_json(c->seconds, c->seconds ? rounds : 0));
+    add_search(object, c);
+    return object;
 }
 
-static const char *const curve_names[CURVE_COUNT] = {"none", "batch", "workspace", "threads"};
+static const char *const curve_names[CURVE_COUNT] = {"none", "batch", "workspace", "threads",
+                                                     "search"};
 
 static json_t *launches_to_json(const struct result *r)
 {
@@ -211,6 +230,19 @@ static double *get_samples(const json_t *list, size_t count)
     return samples;
 }
 
+/* Runs from before there was such a thing have none of it. */
+static void get_search(const json_t *object, struct column *c)
+{
+    const json_t *pairs = json_object_get(object, "pairs");
+    c->approximate = json_is_true(json_object_get(object, "approximate"));
+    c->recall = json_get_number(object, "recall");
+    c->recalled = json_get_size(object, "results_looked_for");
+    c->work.scored = json_get_size(pairs, "scored");
+    c->work.ruled_out_by_prefix = json_get_size(pairs, "ruled_out_by_prefix");
+    c->work.ruled_out_by_codes = json_get_size(pairs, "ruled_out_by_codes");
+    c->work.ruled_out_by_sums = json_get_size(pairs, "ruled_out_by_sums");
+}
+
 static bool get_column(const json_t *object, struct column *c, size_t rounds)
 {
     char state[24];
@@ -228,6 +260,7 @@ static bool get_column(const json_t *object, struct column *c, size_t rounds)
     c->checked_rows = json_get_size(object, "checked_rows");
     c->worst_share = json_get_number(object, "worst_share_of_bound");
     c->worst_abs = json_get_number(object, "worst_abs_error");
+    get_search(object, c);
     c->calls = json_get_size(object, "calls_per_sample");
     c->warm_up = json_get_size(object, "calls_before");
     c->cost = json_get_number(object, "seconds_a_round");

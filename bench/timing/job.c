@@ -165,6 +165,7 @@ void job_close(struct job *job)
     if (job->sampled)
         trial_close(&job->part);
     free(job->pool);
+    free(job->first_k);
     free(job->workspace);
     memset(job, 0, sizeof *job);
 }
@@ -422,11 +423,59 @@ bool job_oracle(struct job *job, bool all_rows)
     return true;
 }
 
+/* What a search by another library is to find. False: there is no memory. */
+static bool find_first_k(struct job *job)
+{
+    const struct buffer *indices = trial_buffer(&job->trial, "indices");
+    const struct variant *ours;
+    size_t count = variants_list(&ours), k = indices->cols;
+    if (job->first_k)
+        return true;
+    variant_select(&ours[count - 1]);
+    uint32_t *found = malloc((indices->rows * k + 1) * sizeof *found);
+    if (!found || kernel_search.call(&job->trial) != MMK_OK) {
+        free(found);
+        return false;
+    }
+    for (size_t i = 0; i < indices->rows; i++)
+        memcpy(found + i * k, (const uint32_t *)indices->data + i * indices->ld, k * sizeof *found);
+    job->first_k = found;
+    return true;
+}
+
+/* An index that comes again is no second hit. Of equal scores at the end of the first k others may
+ * be found, which count as missed. */
+static void measure_recall(const struct job *job, struct column *column)
+{
+    const struct buffer *indices = trial_buffer(&job->trial, "indices");
+    size_t k = least(indices->cols, job->trial.shape.n), hits = 0;
+    for (size_t i = 0; i < indices->rows; i++) {
+        const uint32_t *found = (const uint32_t *)indices->data + i * indices->ld;
+        for (size_t r = 0; r < k; r++) {
+            uint32_t wanted = job->first_k[i * indices->cols + r];
+            size_t at = 0;
+            while (at < k && found[at] != wanted)
+                at++;
+            hits += at < k;
+        }
+    }
+    column->recalled = indices->rows * k;
+    column->recall = column->recalled > 0 ? (double)hits / (double)column->recalled : 0.0;
+}
+
 static bool judge(struct job *job, const struct variant *variant, struct column *column)
 {
     struct trial *judged = &job->trial;
+    bool recalls = variant->peer && job->trial.kernel->ranks_gallery;
+    if (recalls && !find_first_k(job)) {
+        snprintf(column->note, sizeof column->note, "no memory for what it is to find");
+        return false;
+    }
     trial_poison(&job->trial);
+    if (variant->row)
+        job->trial.work = &column->work;
     enum mmk_status status = variant_call(variant, &job->trial);
+    job->trial.work = NULL;
     if (status != MMK_OK && variant->peer) {
         snprintf(column->note, sizeof column->note, "it gave up on a case that it can do");
         return false;
@@ -436,6 +485,13 @@ static bool judge(struct job *job, const struct variant *variant, struct column 
         text_status(status, error, sizeof error);
         snprintf(column->note, sizeof column->note, "returned an error: %.280s", error);
         return false;
+    }
+    if (recalls)
+        measure_recall(job, column);
+    if (recalls && variant->peer->approximate) {
+        column->approximate = true;
+        column->checked_rows = 0;
+        return true;
     }
     if (job->sampled) {
         judged = &job->part;

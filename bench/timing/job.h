@@ -21,6 +21,7 @@ struct job {
     int rotated_buffer;
     double data_bytes;  /* all buffers, */
     double working_set; /* and with them all that the calls of a sample touch */
+    uint32_t *first_k;  /* of each row of a search, by ours; NULL: not yet asked for */
     /* The oracle on some rows of a large case. */
     bool judged;       /* the oracle has run, */
     size_t judged_row; /* with this input in rotation */
@@ -56,7 +57,8 @@ bool job_can_be_judged(const struct plan_case *plan, char *error, size_t error_b
 bool job_rows_are_independent(const struct plan_case *plan);
 
 /* Runs the variant, which was prepared, on up to four of the inputs in rotation (one of the very
- * long) and judges its outputs. False: it failed, and column->note says how. */
+ * long) and judges its outputs: of an approximate search of all queries what share of the true
+ * results it finds. False: it failed, and column->note says how. */
 bool job_check(struct job *job, const struct variant *variant, struct column *column);
 
 /* How many calls a sample has, and how many go before it: what ran earlier in the round has taken

@@ -7,6 +7,7 @@
 #ifndef MMK_BENCH_RUN_H
 #define MMK_BENCH_RUN_H
 
+#include "../../kernels/mmk.h"
 #include "../machine/machine.h"
 #include "../machine/mood.h"
 #include "../machine/peaks.h"
@@ -35,9 +36,15 @@ struct column {
     bool checked;
     size_t checked_rows; /* rows that the oracle judged; 0: all */
     double worst_share, worst_abs;
-    size_t calls;    /* calls in a sample, */
-    size_t warm_up;  /* and before it, untimed */
-    double cost;     /* seconds of a round with it; 0: not known */
+    /* Of a search by another library: the share of the true first k that it found, all queries
+     * taken together, and how many these are; 0: it was not looked for. */
+    bool approximate; /* it is judged by nothing else */
+    double recall;
+    size_t recalled;
+    struct mmk_search_work work; /* of a search of ours, in one call; 0: not known */
+    size_t calls;                /* calls in a sample, */
+    size_t warm_up;              /* and before it, untimed */
+    double cost;                 /* seconds of a round with it; 0: not known */
     double *seconds; /* a call's time in each round; NaN: void, or not run in that round */
     size_t run;      /* rounds it ran in */
     /* Samples by what disturbed them; [UNDISTURBED] counts the good ones. A disturbed one is tried
@@ -47,7 +54,7 @@ struct column {
 };
 
 /* What a result is a point of. */
-enum curve { CURVE_NONE, CURVE_BATCH, CURVE_WORKSPACE, CURVE_THREADS, CURVE_COUNT };
+enum curve { CURVE_NONE, CURVE_BATCH, CURVE_WORKSPACE, CURVE_THREADS, CURVE_SEARCH, CURVE_COUNT };
 
 /* One kernel at one shape with one kind of data. */
 struct result {

@@ -1,13 +1,22 @@
-/* faiss.cpp - peer: FAISS's flat index, and its collectors of the greatest scores of a row.
+/* faiss.cpp - peers: FAISS's flat index, and its collectors of the greatest scores of a row; its
+ * flat index of 8-bit codes, and that with the best of it scored again from the floats.
  * SPDX-License-Identifier: MIT
  *
  * The collectors are templates in its headers, so that they are compiled here for this machine; the
  * library itself is as the distribution built it. They are chosen as its search does: a heap up to
  * 100 results, from there on a reservoir. The index is filled once, outside the call.
+ *
+ * Codes are QT_8bit, each dimension in a range of its own, trained on the whole gallery.
+ * (QT_8bit_direct takes integers below 256 as they are, which rows of floats are not.) k_factor 1
+ * would find what the codes alone do. They are decoded to floats one row at a time, which without
+ * AVX2 takes six times as long: where `make peers` has got the source of the library's version,
+ * its scalar quantizer is compiled here, too (FAISS_SQ_HERE).
  */
 #include "release.h"
 
 #include <faiss/IndexFlat.h>
+#include <faiss/IndexRefine.h>
+#include <faiss/IndexScalarQuantizer.h>
 #include <faiss/impl/ResultHandler.h>
 #include <faiss/utils/distances.h>
 #include <faiss/utils/utils.h>
@@ -47,12 +56,26 @@ template <class handler> struct collector {
     }
 };
 
-/* For the trial of the last prepare. */
-std::unique_ptr<faiss::IndexFlat> index;
-std::vector<float> queries; /* cosine: normalised */
-std::vector<int64_t> labels;
-std::vector<std::unique_ptr<collector<heap>>> heaps;
-std::vector<std::unique_ptr<collector<reservoir>>> reservoirs;
+/* For the trial of a peer's last prepare. */
+struct prepared {
+    std::unique_ptr<faiss::Index> base, index; /* base: of the codes that index refines */
+    std::vector<float> queries;                /* cosine: normalised */
+    std::vector<int64_t> labels;
+    std::vector<std::unique_ptr<collector<heap>>> heaps;
+    std::vector<std::unique_ptr<collector<reservoir>>> reservoirs;
+};
+prepared prepared_flat, prepared_sq8, prepared_refine2, prepared_refine4;
+
+prepared &of(const peer *peer)
+{
+    return *static_cast<prepared *>(peer->state);
+}
+
+/* How codes are used: NULL is not at all. k_factor 0: alone. */
+struct codes {
+    float k_factor;
+};
+const codes codes_alone = {0}, codes_refine2 = {2}, codes_refine4 = {4};
 
 template <class handler>
 void top_row(collector<handler> &collector, size_t n, const float *scores, size_t k, float *values,
@@ -83,18 +106,19 @@ mmk_status top_rows(std::vector<std::unique_ptr<collector<handler>>> &collectors
     return MMK_OK;
 }
 
-mmk_status top_by_heap(peer *, trial *trial)
+mmk_status top_by_heap(peer *peer, trial *trial)
 {
-    return top_rows(heaps, trial);
+    return top_rows(of(peer).heaps, trial);
 }
 
-mmk_status top_by_reservoir(peer *, trial *trial)
+mmk_status top_by_reservoir(peer *peer, trial *trial)
 {
-    return top_rows(reservoirs, trial);
+    return top_rows(of(peer).reservoirs, trial);
 }
 
-mmk_status search(peer *, trial *trial)
+mmk_status search(peer *peer, trial *trial)
 {
+    auto &[base, index, queries, labels, heaps, reservoirs] = of(peer);
     const shape &s = trial->shape;
     const buffer &values = *trial_buffer(trial, "values"),
                  &indices = *trial_buffer(trial, "indices");
@@ -119,18 +143,19 @@ mmk_status search(peer *, trial *trial)
     return MMK_OK;
 }
 
-void close_peer(peer *)
+void close_peer(peer *peer)
 {
-    index.reset();
-    queries = {};
-    labels = {};
-    heaps.clear();
-    reservoirs.clear();
+    of(peer) = {};
 }
 
 bool runs(const kernel *kernel)
 {
     return strcmp(kernel->family, "topk") == 0 || kernel->ranks_gallery;
+}
+
+bool runs_codes(const kernel *kernel)
+{
+    return kernel->ranks_gallery;
 }
 
 bool prepare_top(peer *peer, const trial *trial)
@@ -139,36 +164,76 @@ bool prepare_top(peer *peer, const trial *trial)
     bool small = k < (size_t)faiss::distance_compute_min_k_reservoir;
     for (int t = 0; t < trial->options.threads; t++) {
         if (small)
-            heaps.push_back(std::make_unique<collector<heap>>(k));
+            of(peer).heaps.push_back(std::make_unique<collector<heap>>(k));
         else
-            reservoirs.push_back(std::make_unique<collector<reservoir>>(k));
+            of(peer).reservoirs.push_back(std::make_unique<collector<reservoir>>(k));
     }
     peer->call = small ? top_by_heap : top_by_reservoir;
     snprintf(peer->how, sizeof peer->how, "its %s, compiled here", small ? "heap" : "reservoir");
     return true;
 }
 
+const char *whose_quantizer()
+{
+#ifdef FAISS_SQ_HERE
+    return ", compiled here";
+#else
+    return "";
+#endif
+}
+
+/* The rows as the index is to have them, without gaps. */
+void fill_index(const peer *peer, size_t d, size_t n, const float *rows, faiss::MetricType metric)
+{
+    auto &[base, index, queries, labels, heaps, reservoirs] = of(peer);
+    const codes *codes = static_cast<const struct codes *>(peer->about);
+    if (!codes) {
+        index = std::make_unique<faiss::IndexFlat>((int64_t)d, metric);
+        index->add((int64_t)n, rows);
+        return;
+    }
+    auto coded = std::make_unique<faiss::IndexScalarQuantizer>(
+        (int)d, faiss::ScalarQuantizer::QT_8bit, metric);
+    coded->train((int64_t)n, rows);
+    coded->add((int64_t)n, rows);
+    if (codes->k_factor == 0) {
+        index = std::move(coded);
+        return;
+    }
+    auto refined = std::make_unique<faiss::IndexRefineFlat>(coded.get(), rows);
+    refined->k_factor = codes->k_factor;
+    base = std::move(coded);
+    index = std::move(refined);
+}
+
 bool prepare_search(peer *peer, const trial *trial)
 {
     const shape &s = trial->shape;
-    const buffer &y = *trial_buffer(trial, "y");
+    const float *rows = (const float *)trial_buffer(trial, "y")->data;
+    const codes *codes = static_cast<const struct codes *>(peer->about);
+    auto metric = s.similarity == MMK_NEG_SQ_L2 ? faiss::METRIC_L2 : faiss::METRIC_INNER_PRODUCT;
     omp_set_num_threads(trial->options.threads);
-    labels.resize(s.m * s.k);
-    index = std::make_unique<faiss::IndexFlat>((int64_t)s.d, s.similarity == MMK_NEG_SQ_L2
-                                                                 ? faiss::METRIC_L2
-                                                                 : faiss::METRIC_INNER_PRODUCT);
-    index->codes.reserve(s.n * index->code_size);
-    for (size_t j = 0; j < s.n; j++)
-        index->add(1, (const float *)y.data + j * y.ld);
+    of(peer).labels.resize(s.m * s.k);
+    std::vector<float> units;
     if (s.similarity == MMK_COSINE) {
-        queries.resize(s.m * s.d);
-        faiss::fvec_renorm_L2(s.d, s.n, index->get_xb());
+        of(peer).queries.resize(s.m * s.d);
+        units.assign(rows, rows + s.n * s.d);
+        faiss::fvec_renorm_L2(s.d, s.n, units.data());
+        rows = units.data();
     }
+    fill_index(peer, s.d, s.n, rows, metric);
     peer->call = search;
-    snprintf(peer->how, sizeof peer->how, "IndexFlat%s",
-             s.similarity == MMK_NEG_SQ_L2 ? "L2"
-             : s.similarity == MMK_COSINE  ? "IP of a gallery normalised before the call"
-                                           : "IP");
+    const char *kind = s.similarity == MMK_NEG_SQ_L2 ? "L2" : "IP";
+    const char *gallery =
+        s.similarity == MMK_COSINE ? " of a gallery normalised before the call" : "";
+    if (!codes)
+        snprintf(peer->how, sizeof peer->how, "IndexFlat%s%s", kind, gallery);
+    else if (codes->k_factor == 0)
+        snprintf(peer->how, sizeof peer->how, "IndexScalarQuantizer QT_8bit %s%s%s", kind,
+                 whose_quantizer(), gallery);
+    else
+        snprintf(peer->how, sizeof peer->how, "IndexRefineFlat, k_factor %g, of QT_8bit %s%s%s",
+                 (double)codes->k_factor, kind, whose_quantizer(), gallery);
     return true;
 }
 
@@ -223,5 +288,35 @@ bool open_peer(peer *peer, char *, size_t)
 
 } // namespace
 
-struct peer mmk_peer = {
-    .name = "faiss", .runs = runs, .open = open_peer, .close = close_peer, .prepare = prepare};
+extern MMK_API peer mmk_peer_sq8, mmk_peer_sq8_refine2, mmk_peer_sq8_refine4;
+
+peer mmk_peer = {.name = "faiss",
+                 .state = &prepared_flat,
+                 .runs = runs,
+                 .open = open_peer,
+                 .close = close_peer,
+                 .prepare = prepare};
+peer mmk_peer_sq8 = {.name = "faiss-sq8",
+                     .approximate = true,
+                     .about = &codes_alone,
+                     .state = &prepared_sq8,
+                     .runs = runs_codes,
+                     .open = open_peer,
+                     .close = close_peer,
+                     .prepare = prepare};
+peer mmk_peer_sq8_refine2 = {.name = "faiss-sq8-refine2",
+                             .approximate = true,
+                             .about = &codes_refine2,
+                             .state = &prepared_refine2,
+                             .runs = runs_codes,
+                             .open = open_peer,
+                             .close = close_peer,
+                             .prepare = prepare};
+peer mmk_peer_sq8_refine4 = {.name = "faiss-sq8-refine4",
+                             .approximate = true,
+                             .about = &codes_refine4,
+                             .state = &prepared_refine4,
+                             .runs = runs_codes,
+                             .open = open_peer,
+                             .close = close_peer,
+                             .prepare = prepare};
