@@ -53,6 +53,11 @@ PEER_NPM  := simsimd@6.5.5 usearch@2.21.4
 NPM        = $(BUILD)/npm
 npm_folder = $(NPM)/$(filter $1@%,$(PEER_NPM))
 
+# Debian's FAISS is built for any x86-64, and decodes its 8-bit codes one by one. From the source of the
+# same version its scalar quantizer is compiled with the adapter, for this machine.
+FAISS_VERSION     = $(shell dpkg-query -W -f '$${source:Version}' libfaiss-dev 2>/dev/null)
+FAISS_QUANTIZER   = $(BUILD)/faiss/$(FAISS_VERSION)/ScalarQuantizer.cpp
+
 # What a build of one's own has, in PEER_PREFIX/include and PEER_PREFIX/lib; of the files of a library one.
 PREFIX_PEERS            := openblas onednn faiss
 PREFIX_HEADERS_openblas := cblas.h openblas_config.h
@@ -64,7 +69,7 @@ PREFIX_LIBRARY_faiss    := libfaiss.so libfaiss.a
 
 PEER_CPPFLAGS_openblas = $(or $(call prefix_cppflags,openblas),$(call openblas,--cflags))
 PEER_CPPFLAGS_onednn   = $(call prefix_cppflags,onednn)
-PEER_CPPFLAGS_faiss    = $(call prefix_cppflags,faiss)
+PEER_CPPFLAGS_faiss    = $(or $(call prefix_cppflags,faiss),$(addprefix -DFAISS_SQ_HERE -isystem ,$(patsubst %/,%,$(dir $(wildcard $(FAISS_QUANTIZER))))))
 PEER_CPPFLAGS_simsimd  = $(SIMSIMD_FLAGS) -isystem $(call npm_folder,simsimd)/include
 PEER_CPPFLAGS_usearch  = $(SIMSIMD_FLAGS) $(addprefix -isystem $(call npm_folder,usearch)/,include simsimd/include)
 SIMSIMD_FLAGS         := -DSIMSIMD_NATIVE_F16=0 -Wno-unknown-warning-option $(addprefix -Wno-,unused-function uninitialized maybe-uninitialized)
@@ -415,6 +420,28 @@ define install_peers
 	        echo "$@: left out: npm could not fetch $$p"; \
 	    fi; \
 	done
+	$(if $(FAISS_VERSION),$(fetch_faiss_quantizer))
+endef
+
+# Sources are not among what most machines list: lists of our own are read, in a folder of our own.
+define fetch_faiss_quantizer
+	if [ -f "$(FAISS_QUANTIZER)" ]; then \
+	    echo "$@: nothing to fetch, FAISS's scalar quantizer $(FAISS_VERSION) is in $(BUILD)/faiss"; \
+	else \
+	    mkdir -p $(BUILD)/faiss/new/sources $(BUILD)/faiss/new/lists/partial $(BUILD)/faiss/new/cache/archives/partial && \
+	    cd $(BUILD)/faiss/new && \
+	    for s in /etc/apt/sources.list /etc/apt/sources.list.d/*.list /etc/apt/sources.list.d/*.sources; do \
+	        [ ! -f "$$s" ] || sed 's/^deb /deb-src /; s/^Types:.*/Types: deb-src/' "$$s" >"sources/$${s##*/}"; \
+	    done && \
+	    set -- -qq -o Dir::Etc::SourceList=/dev/null -o Dir::Etc::SourceParts="$$PWD/sources" \
+	        -o Dir::State::Lists="$$PWD/lists" -o Dir::Cache="$$PWD/cache" -o APT::Sandbox::User= && \
+	    apt-get "$$@" update && apt-get "$$@" source --download-only "faiss=$(FAISS_VERSION)" && \
+	    tar -xzf faiss_*.orig.tar.gz --strip-components=3 --wildcards '*/faiss/impl/ScalarQuantizer.cpp' && \
+	    mkdir -p "../$(FAISS_VERSION)" && mv ScalarQuantizer.cpp "../$(FAISS_VERSION)" && \
+	    echo "$@: fetched FAISS's scalar quantizer $(FAISS_VERSION) with apt-get, to be compiled here" || \
+	        echo "$@: left out: FAISS's scalar quantizer stays as its package has it"; \
+	    rm -rf "$(abspath $(BUILD))/faiss/new"; \
+	fi
 endef
 
 peers: ## install the libraries that make bench can compare with (about 700 MB), and build their adapters

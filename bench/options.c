@@ -90,10 +90,10 @@ static const struct argp_option argp_options[] = {
     {"list", KEY_LIST, NULL, 0, "list kernels with their shapes, variants, and peers", 3},
     {"curves", KEY_CURVES, "LIST", OPTION_ARG_OPTIONAL,
      "InfoNCE forward + backward instead: time against the batch, memory against the batch, speed "
-     "against the workspace, speed-up by threads; or those of batch,memory,workspace,threads. "
-     "--all takes memory in smaller steps, to a batch of 131072",
+     "against the workspace, speed-up by threads; or those of batch,memory,workspace,threads; or "
+     "search: queries a second of exact searches against the dimension. --all takes memory in smaller steps, to a batch of 131072",
      3},
-    {"dim", KEY_DIM, "D", 0, "with --curves: the dimension (default: 512, workspace 128 too)", 3},
+    {"dim", KEY_DIM, "D", 0, "with --curves: the dimension (default: 512, workspace 128 too, search 64 to 768)", 3},
     {"once", KEY_ONCE, "KERNEL", 0,
      "one call of one variant (--isa) at one --shape, without a check, and what memory it took: "
      "what --curves runs for each of its points of memory",

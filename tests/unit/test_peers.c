@@ -162,6 +162,88 @@ static void check_search(struct peer *peer)
     assert_false(peer->runs(kernel_find("search_both")));
 }
 
+/* The share of what ours finds that the peer finds, too, for each similarity. */
+static double recall(struct peer *peer, enum mmk_similarity similarity, int threads)
+{
+    const struct shape shape = {.m = 24, .n = 3000, .d = 64, .k = 10, .similarity = similarity};
+    struct trial trial;
+    char error[512];
+    open_trial(&trial, "search", &shape, FILL_NORMAL, threads);
+    assert_true(peer->runs(trial.kernel));
+    if (!peer->prepare(peer, &trial, error, sizeof error))
+        fail_msg("%s: %s", peer->name, error);
+    const struct buffer *indices = trial_buffer(&trial, "indices");
+    const uint32_t *found = indices->data;
+    uint32_t wanted[24][10];
+    assert_int_equal(trial.kernel->call(&trial), MMK_OK);
+    for (size_t i = 0; i < 24; i++)
+        memcpy(wanted[i], found + i * indices->ld, sizeof wanted[i]);
+    trial_poison(&trial);
+    assert_int_equal(peer->call(peer, &trial), MMK_OK);
+    size_t hits = 0;
+    for (size_t i = 0; i < 24; i++)
+        for (size_t r = 0; r < 10; r++)
+            for (size_t at = 0; at < 10; at++)
+                hits += found[i * indices->ld + at] == wanted[i][r];
+    trial_close(&trial);
+    return (double)hits / 240.0;
+}
+
+/* What is narrowed misses some results, and not many. */
+static void check_narrow(const char *name, double least, bool all_similarities)
+{
+    struct peer *peer = open_peer(name);
+    assert_true(peer->approximate);
+    assert_false(peer->runs(kernel_find("topk")) || peer->runs(kernel_find("cosine_pair")));
+    for (int s = 0; s < MMK_SIMILARITY_COUNT; s++) {
+        const struct shape shape = {
+            .m = 2, .n = 5, .d = 3, .k = 2, .similarity = (enum mmk_similarity)s};
+        if (!all_similarities && s != MMK_COSINE) {
+            refused(peer, "search", &shape);
+            continue;
+        }
+        double found = recall(peer, (enum mmk_similarity)s, 1 + s % 2);
+        if (found < least)
+            fail_msg("%s finds %g of what it is to find", name, found);
+    }
+    peers_close();
+}
+
+static void test_narrow(void **state)
+{
+    (void)state;
+    check_narrow("usearch-f16", 0.98, true);
+    check_narrow("usearch-i8", 0.8, false);
+    check_narrow("faiss-sq8", 0.9, true);
+    check_narrow("faiss-sq8-refine2", 0.99, true);
+    check_narrow("faiss-sq8-refine4", 0.99, true);
+}
+
+/* Two of one library are ready at the same time. */
+static void test_one_library_twice(void **state)
+{
+    (void)state;
+    const struct shape shape = {.m = 3, .n = 500, .d = 20, .k = 5, .similarity = MMK_COSINE};
+    static const char *const pairs[][2] = {{"faiss", "faiss-sq8"}, {"usearch", "usearch-f16"}};
+    for (size_t p = 0; p < 2; p++) {
+        struct peer *exact = open_peer(pairs[p][0]), *narrow = open_peer(pairs[p][1]);
+        struct trial trial;
+        struct verdict verdict;
+        char error[512];
+        assert_false(exact->approximate);
+        open_trial(&trial, "search", &shape, FILL_NORMAL, 1);
+        trial_oracle(&trial);
+        assert_true(exact->prepare(exact, &trial, error, sizeof error));
+        assert_true(narrow->prepare(narrow, &trial, error, sizeof error));
+        assert_int_equal(narrow->call(narrow, &trial), MMK_OK);
+        trial_poison(&trial);
+        assert_int_equal(exact->call(exact, &trial), MMK_OK);
+        assert_true(allowance_check(&trial, &verdict));
+        trial_close(&trial);
+    }
+    peers_close();
+}
+
 /* Some shared objects set the processor to flush denormals when they are loaded. */
 static void denormals_are_kept(void)
 {
@@ -439,6 +521,7 @@ int main(void)
         cmocka_unit_test(test_openblas),  cmocka_unit_test(test_onednn),
         cmocka_unit_test(test_faiss),     cmocka_unit_test(test_simsimd),
         cmocka_unit_test(test_usearch),   cmocka_unit_test(test_pytorch),
+        cmocka_unit_test(test_narrow),    cmocka_unit_test(test_one_library_twice),
     };
     return cmocka_run_group_tests_name("peers", tests, NULL, NULL);
 }

@@ -22,6 +22,10 @@
 #include <faiss/utils/utils.h>
 #include <omp.h>
 
+#ifdef FAISS_SQ_HERE
+#include <ScalarQuantizer.cpp>
+#endif
+
 #include <algorithm>
 #include <cstdio>
 #include <iterator>
