@@ -235,7 +235,8 @@ static const struct shape normalize_bench[] = {
 #define PAIR_PARTS                                                                                 \
     .rooms = "pair", .family = "f16", .dims = "d", .layout = pair_layout, .call = pair_call,       \
     .oracle = expect_similarities, .bytes = pair_bytes, .sweep = pair_sweep,                       \
-    .callers_state = true, .synthetic_only = true, BENCH(pair_bench)
+    .callers_state = true, .synthetic_only = true, .allowance = ALLOWANCE_SIMILARITY,              \
+    BENCH(pair_bench)
 
 const struct kernel kernel_dot_pair_f16 = {
     .name = "dot_pair_f16",
@@ -264,7 +265,8 @@ const struct kernel kernel_neg_sq_l2_pair_f16 = {
 #define QUERY_PARTS                                                                                \
     .rooms = "query", .family = "f16", .dims = "nd", .oracle = expect_similarities,                \
     .flops = query_flops, .bytes = query_bytes, .fill_fits = query_fill_fits,                      \
-    .sweep = query_sweep, .callers_state = true, .synthetic_only = true, BENCH(query_bench)
+    .sweep = query_sweep, .callers_state = true, .synthetic_only = true,                           \
+    .allowance = ALLOWANCE_SIMILARITY, BENCH(query_bench)
 
 const struct kernel kernel_dot_query_f16 = {
     .name = "dot_query_f16",

@@ -57,6 +57,16 @@ check "the tables have both" \
     sh -c "grep -q '### infonce_forward' '$results/TABLES.md' &&
            grep -q '### Speed-up by threads' '$results/TABLES.md'"
 
+check "searches by their dimension" \
+    sh -c "'$bench' --curves=search --smoke --results '$results' >'$scratch/report'"
+check "all of them are right" grep -q ' 0 failed' "$scratch/report"
+check "there is a table" grep -q '^## Queries a second against the dimension' "$scratch/report"
+check "a line a dimension" test "$(grep -c '^ *| *[0-9]* | 256x20000x' "$scratch/report")" -eq 2
+if have gnuplot; then
+    searches=$(ls -d "$results"/*/*/ | tail -n 1)
+    check "queries a second are plotted" is_svg "$searches/search-dimension.svg" 'FMA limit of all products'
+fi
+
 # 2048 x 2048 logits are 16.8 MB, of which only the stored ones are kept.
 streamed=$(resident 2048x2048x16:streamed) stored=$(resident 2048x2048x16:stored)
 check "memory holds the logits when they are stored ($stored bytes)" test "$stored" -gt 16000000

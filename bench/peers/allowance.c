@@ -10,6 +10,9 @@
  *                  rows as they come, without an origin, equal rows too
  *     cosine       (2c + 6) u sum|x_k y_k| / |x||y|: product and norms by a chain each, and six
  *                  roundings of what is done with them; and 2 u where it comes as 1 - cosine
+ * Of f16 and bf16 the same, as all of their values are floats; but SimSIMD rounds differences of bf16
+ * to bf16, off by 2^-8 of themselves: (2^-7 + 2^-16) |x - y|^2 more.
+ *
  * Of codes the sums are exact. A cosine of them in float, (6 + 10) u |cosine| and 2 u: six of these
  * as above, and ten for two reciprocal roots that are found by one step of Newton from 12 bits.
  *
@@ -86,6 +89,21 @@ static void allow_infonce(struct trial *trial)
         trial_buffer(trial, "dlogit_scale")->bound[0] += scale;
 }
 
+/* Rows as floats, which those of 16 bits become exactly. */
+struct floats {
+    const float *data;
+    size_t ld;
+    float *copy; /* to be freed, or NULL */
+};
+
+static struct floats floats_from(const struct buffer *b)
+{
+    if (b->element == ELEMENT_F32)
+        return (struct floats){b->data, b->ld, NULL};
+    float *copy = floats_of(b);
+    return (struct floats){copy, b->cols, copy};
+}
+
 static double similarity_bound(const struct trial *trial, const float *x, const float *y,
                                double expected)
 {
@@ -109,17 +127,23 @@ static double similarity_bound(const struct trial *trial, const float *x, const 
 /* Bounds that are greater, and finite, replace those that hold for ours. */
 static void allow_similarity(struct trial *trial)
 {
-    const struct buffer *x = trial_buffer(trial, "x"), *y = trial_buffer(trial, "y"),
-                        *result = trial_buffer(trial, "result");
+    const struct buffer *result = trial_buffer(trial, "result");
+    bool bf16 = trial_buffer(trial, "x")->element == ELEMENT_BF16;
+    double rounded = bf16 && trial->shape.similarity == MMK_NEG_SQ_L2 ? 0x1p-7 + 0x1p-16 : 0.0;
+    struct floats x = floats_from(trial_buffer(trial, "x")),
+                  y = floats_from(trial_buffer(trial, "y"));
 #pragma omp parallel for schedule(static)
     for (size_t i = 0; i < result->rows; i++)
         for (size_t j = 0; j < result->cols; j++) {
             size_t e = i * result->cols + j;
-            double bound = similarity_bound(trial, row_of(x, trial->kernel->paired ? j : i),
-                                            row_of(y, j), result->expected[e]);
+            double bound = similarity_bound(trial, x.data + (trial->kernel->paired ? j : i) * x.ld,
+                                            y.data + j * y.ld, result->expected[e]) +
+                           rounded * fabs(result->expected[e]);
             if (isfinite(bound))
                 result->bound[e] = fmax(result->bound[e], bound);
         }
+    free(x.copy);
+    free(y.copy);
 }
 
 static void allow_cosine(struct trial *trial)

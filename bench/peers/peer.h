@@ -27,7 +27,8 @@ struct peer {
     char version[64];  /* "OpenBLAS 0.3.21 (2022)", from open() on */
     char kernel[128];  /* what it chose to run on this machine, from prepare() on at the latest */
     char how[128];     /* what else the adapter does around it, from prepare() on; may be "" */
-    bool approximate;  /* it may miss results: no check, but what share of them it finds is told */
+    bool approximate;  /* from peers_find: it may miss results, and is not checked, but the share of
+                          them that it finds is told */
     const void *about; /* the adapter's own */
     void *state;
 

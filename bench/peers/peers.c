@@ -17,22 +17,23 @@
 static struct known {
     const char *name;
     const char *families; /* of kernels that it may run */
+    bool approximate;     /* as struct peer has it */
     struct peer *script;  /* NULL: a shared object */
     struct peer *found;
     bool open;
 } known[] = {
-    {"openblas", "cosine infonce search", NULL, NULL, false},
-    {"onednn", "cosine infonce search int8", NULL, NULL, false},
-    {"faiss", "topk search", NULL, NULL, false},
-    {"faiss-sq8", "search", NULL, NULL, false},
-    {"faiss-sq8-refine2", "search", NULL, NULL, false},
-    {"faiss-sq8-refine4", "search", NULL, NULL, false},
-    {"simsimd", "cosine int8", NULL, NULL, false},
-    {"usearch", "cosine search", NULL, NULL, false},
-    {"usearch-f16", "search", NULL, NULL, false},
-    {"usearch-i8", "search", NULL, NULL, false},
-    {"pytorch", "infonce", &script_pytorch, NULL, false},
-    {"pytorch-tuned", "infonce", &script_pytorch_tuned, NULL, false},
+    {.name = "openblas", .families = "cosine infonce search"},
+    {.name = "onednn", .families = "cosine infonce search int8"},
+    {.name = "faiss", .families = "topk search"},
+    {.name = "faiss-sq8", .families = "search", .approximate = true},
+    {.name = "faiss-sq8-refine2", .families = "search", .approximate = true},
+    {.name = "faiss-sq8-refine4", .families = "search", .approximate = true},
+    {.name = "simsimd", .families = "cosine int8 f16 bf16"},
+    {.name = "usearch", .families = "cosine search"},
+    {.name = "usearch-f16", .families = "search", .approximate = true},
+    {.name = "usearch-i8", .families = "search", .approximate = true},
+    {.name = "pytorch", .families = "infonce", .script = &script_pytorch},
+    {.name = "pytorch-tuned", .families = "infonce", .script = &script_pytorch_tuned},
 };
 enum { KNOWN = sizeof known / sizeof known[0] };
 
@@ -44,6 +45,11 @@ const char *peers_name(size_t i)
 bool peers_is_script(size_t i)
 {
     return known[i].script != NULL;
+}
+
+bool peers_is_approximate(size_t i)
+{
+    return known[i].approximate;
 }
 
 bool peers_concern(size_t i, const struct kernel *kernel)
@@ -99,6 +105,8 @@ struct peer *peers_find(size_t i, char *error, size_t error_bytes)
         k->found = find_object(k->name, error, error_bytes);
     else if (script_find(k->script, error, error_bytes))
         k->found = k->script;
+    if (k->found)
+        k->found->approximate = k->approximate;
     return k->found;
 }
 

@@ -15,6 +15,9 @@ bool peers_concern(size_t i, const struct kernel *kernel);
 /* Whether it is a script, which takes long to start. */
 bool peers_is_script(size_t i);
 
+/* Whether it may miss results. */
+bool peers_is_approximate(size_t i);
+
 /* Peer i, not yet opened. NULL: it is not installed or not built here, and error says what is
  * missing. */
 struct peer *peers_find(size_t i, char *error, size_t error_bytes);

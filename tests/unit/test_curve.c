@@ -37,6 +37,8 @@ static void test_lists(void **state)
     struct curve_options all = wanted(""), some = wanted("memory,threads");
     assert_true(all.memory && all.wanted[CURVE_BATCH] && all.wanted[CURVE_WORKSPACE] &&
                 all.wanted[CURVE_THREADS]);
+    assert_false(all.wanted[CURVE_SEARCH]); /* the others are of InfoNCE */
+    assert_true(wanted("search").wanted[CURVE_SEARCH]);
     assert_true(some.memory && some.wanted[CURVE_THREADS] && !some.wanted[CURVE_BATCH] &&
                 !some.wanted[CURVE_WORKSPACE]);
     const char *const bad[] = {"speed", "batch,,memory", "bat", "batches", ","};
@@ -85,6 +87,48 @@ static void test_batches(void **state)
         assert_int_equal(plan.cases[i].threads, 1);
     }
     plan_free(&plan);
+}
+
+static void test_searches_by_dimension(void **state)
+{
+    (void)state;
+    static const size_t dims[] = {64, 128, 256, 384, 512, 768};
+    struct curve_options options = wanted("search");
+    struct plan plan = planned(&options);
+    assert_int_equal(plan.count, 6);
+    for (size_t i = 0; i < plan.count; i++) {
+        const struct shape *s = &plan.cases[i].shape;
+        assert_string_equal(plan.cases[i].kernel->name, "search");
+        assert_true(s->m == 1000 && s->n == 100000 && s->k == 10 && s->d == dims[i]);
+        assert_true(s->similarity == MMK_COSINE && plan.cases[i].peers);
+    }
+    plan_free(&plan);
+    options.dim = 96;
+    plan = planned(&options);
+    assert_int_equal(plan.count, 1);
+    assert_int_equal(plan.cases[0].shape.d, 96);
+    plan_free(&plan);
+}
+
+/* Ours with and without its extension, and of other libraries those that find all. */
+static void test_searchers(void **state)
+{
+    (void)state;
+    const struct isa_row *row = isa_builtin_row(MMK_ISA_SCALAR);
+    struct peer exact = {.name = "exact"}, narrow = {.name = "narrow", .approximate = true};
+    const struct variant all[] = {
+        {"autovec-b", "b", "", row, NULL},  {"a", "a", "", row, NULL},
+        {"b", "b", "", row, NULL},          {"b:base", "b", "", row, NULL},
+        {"narrow", "b", "", NULL, &narrow}, {"exact", "b", "", NULL, &exact}};
+    enum { ALL = sizeof all / sizeof all[0] };
+    const struct variant *picked[ALL], *chosen[ALL];
+    for (size_t v = 0; v < ALL; v++)
+        picked[v] = &all[v];
+    assert_int_equal(curve_variants(CURVE_SEARCH, picked, ALL, chosen), 3);
+    assert_string_equal(chosen[0]->name, "b");
+    assert_string_equal(chosen[1]->name, "b:base");
+    assert_string_equal(chosen[2]->name, "exact");
+    assert_int_equal(curve_variants(CURVE_THREADS, picked, ALL, chosen), 1);
 }
 
 static void test_workspaces_from_none_to_all(void **state)
@@ -170,6 +214,8 @@ int main(void)
         cmocka_unit_test(test_lists),
         cmocka_unit_test(test_groups_hold_together),
         cmocka_unit_test(test_batches),
+        cmocka_unit_test(test_searches_by_dimension),
+        cmocka_unit_test(test_searchers),
         cmocka_unit_test(test_workspaces_from_none_to_all),
         cmocka_unit_test(test_threads_within_the_cpus),
         cmocka_unit_test(test_variants),

@@ -319,12 +319,17 @@ static void test_simsimd(void **state)
     static const char *const codes[] = {
         "dot_pair_i8",  "scaled_dot_pair_i8",  "cosine_pair_i8",  "neg_sq_l2_pair_i8",
         "dot_query_i8", "scaled_dot_query_i8", "cosine_query_i8", "neg_sq_l2_query_i8"};
+    static const char *const halves[] = {"dot_pair_f16",       "cosine_pair_f16",
+                                         "neg_sq_l2_pair_f16", "dot_query_f16",
+                                         "cosine_query_f16",   "neg_sq_l2_query_f16"};
     struct peer *peer = open_peer("simsimd");
     denormals_are_kept();
     for (size_t i = 0; i < sizeof can / sizeof can[0]; i++)
         check_similarity(peer, can[i]);
     for (size_t i = 0; i < sizeof codes / sizeof codes[0]; i++)
         check_similarity(peer, codes[i]);
+    for (size_t i = 0; i < sizeof halves / sizeof halves[0]; i++)
+        check_similarity(peer, halves[i]);
     assert_false(peer->runs(kernel_find("cosine_matrix")));
     assert_false(peer->runs(kernel_find("infonce_forward")));
     peers_close();
@@ -399,10 +404,19 @@ static void check_allowance(const char *kernel, const struct shape *shape)
 
 static void test_allowance(void **state)
 {
-    static const char *const others[] = {"dot_pair",     "cosine_pair",    "neg_sq_l2_pair",
-                                         "cosine_query", "cosine_matrix",  "neg_sq_l2_matrix",
-                                         "cosine_rows",  "neg_sq_l2_rows", "topk",
-                                         "search",       "cosine_pair_i8"};
+    static const char *const others[] = {"dot_pair",
+                                         "cosine_pair",
+                                         "neg_sq_l2_pair",
+                                         "cosine_query",
+                                         "cosine_matrix",
+                                         "neg_sq_l2_matrix",
+                                         "cosine_rows",
+                                         "neg_sq_l2_rows",
+                                         "topk",
+                                         "search",
+                                         "cosine_pair_i8",
+                                         "cosine_pair_f16",
+                                         "neg_sq_l2_query_f16"};
     (void)state;
     check_allowance("infonce_forward_backward", &clip);
     struct shape shape = clip;

@@ -183,11 +183,11 @@ static void as_markdown(FILE *out, const struct run *run)
 static void check_reports(const struct run *run)
 {
     const char *const terminal[] = {"over the best peer, flat 1.0: 1.9",
-                                    "; over codes 2.0, at recall 0.9800: 0.4", "recall 0.9800",
+                                    "; over codes 2.0, at recall 0.9800: 0.50", "recall 0.9800",
                                     "scored a query 123 of 1000 (codes)", NULL};
     const char *const markdown[] = {
         "| flat 1.0 | 1.9",
-        "0.498, at recall 0.9800 |",
+        "0.50, at recall 0.9800 |",
         "| 1 | exact, the same bits everywhere | 123 of 1000 (codes) |",
         "| flat 1.0 | 5.00 | 1 | exact, to the rounding of its sums | - |",
         "| codes 2.0 | 20.0 | 0.9800 | none | - |",
@@ -219,8 +219,8 @@ static void test_reports(void **state)
     run_free(&run);
 
     make_run(&run, false);
-    const char *const alone[] = {"  avx2 over codes 2.0, at recall 0.9800: 0.4", NULL};
-    const char *const none[] = {" | - | - | - | 0.498, at recall 0.9800 |", NULL};
+    const char *const alone[] = {"  avx2 over codes 2.0, at recall 0.9800: 0.50", NULL};
+    const char *const none[] = {" | - | - | - | 0.50, at recall 0.9800 |", NULL};
     report_has(report_terminal, &run, alone);
     report_has(as_markdown, &run, none);
     run_free(&run);
