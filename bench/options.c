@@ -55,8 +55,8 @@ static const struct argp_option argp_options[] = {
      "compiler's version that a variant is compared with comes along)",
      1},
     {"peers", KEY_PEERS, "LIST", 0,
-     "other libraries to compare with, comma-separated, or none (default: all that are installed; "
-     "with --smoke none)",
+     "other libraries to compare with, comma-separated, or none (default: all that are installed, "
+     "but for those far behind; with --smoke none)",
      1},
     {"shape", KEY_SHAPE, "SHAPE", 0,
      "any shape: sizes in the order --list shows, 4096x4096x512, or by name, m=64,n=1000,d=3; for "
@@ -91,9 +91,11 @@ static const struct argp_option argp_options[] = {
     {"curves", KEY_CURVES, "LIST", OPTION_ARG_OPTIONAL,
      "InfoNCE forward + backward instead: time against the batch, memory against the batch, speed "
      "against the workspace, speed-up by threads; or those of batch,memory,workspace,threads; or "
-     "search: queries a second of exact searches against the dimension. --all takes memory in smaller steps, to a batch of 131072",
+     "search: queries a second of exact searches against the dimension. --all takes memory in "
+     "smaller steps, to a batch of 131072",
      3},
-    {"dim", KEY_DIM, "D", 0, "with --curves: the dimension (default: 512, workspace 128 too, search 64 to 768)", 3},
+    {"dim", KEY_DIM, "D", 0,
+     "with --curves: the dimension (default: 512, workspace 128 too, search 64 to 768)", 3},
     {"once", KEY_ONCE, "KERNEL", 0,
      "one call of one variant (--isa) at one --shape, without a check, and what memory it took: "
      "what --curves runs for each of its points of memory",

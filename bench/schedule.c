@@ -211,6 +211,7 @@ void schedule_run(const struct arguments *a, struct plan *plan, struct run *know
                                          .max_rounds = a->smoke ? 3 : 12,
                                          .sample_seconds = a->smoke ? 50e-6 : 100e-6,
                                          .best = a->smoke ? NULL : &known->best,
+                                         .peers_named = a->peers != NULL,
                                          .seed = a->seed,
                                          .variants = s.chosen,
                                          .progress = talk->progress};

@@ -13,8 +13,8 @@
 #include <stdlib.h>
 
 /* A peer whose check takes as many times as long as that of the widest of ours does not get a round
- * a launch: they would take the time of the cases that follow. A small shape cannot tell, where
- * there is a k. */
+ * a launch, unless it was asked for by name: they would take the time of the cases that follow. A
+ * small shape cannot tell, where there is a k. */
 #define FAR_BEHIND 5.0
 
 __attribute__((format(printf, 2, 3))) static void not_timed(struct column *column,
@@ -233,8 +233,8 @@ bool entrant_has_gone(struct column *column, double seconds)
 static bool is_far_behind(const struct group *group, const struct variant *variant, double check,
                           double part)
 {
-    return variant->peer && !variant->peer->run && group->widest_check > 0.0 &&
-           check > FAR_BEHIND * group->widest_check &&
+    return variant->peer && !variant->peer->run && !group->options->peers_named &&
+           group->widest_check > 0.0 && check > FAR_BEHIND * group->widest_check &&
            (double)group->launches * check > fmax(part, CHEAP_SECONDS);
 }
 

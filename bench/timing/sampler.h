@@ -10,6 +10,7 @@
 struct sampler_options {
     const struct variant *const *variants; /* peers last */
     size_t variant_count;
+    bool peers_named;             /* by who runs it, who so wants them however slow they are */
     size_t launches;              /* at least so many of the program time a case */
     size_t max_rounds;            /* in a launch */
     const struct mood_best *best; /* by which a round is quiet; NULL: nobody asks */
