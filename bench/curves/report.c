@@ -399,7 +399,7 @@ static void report_threads(FILE *out, const struct run *run, int level)
     curve_points_close(&points);
 }
 
-/* ---- Queries a second against the dimension --------------------------------------------------- */
+/* ---- Queries a second against the dimension -------------------------------------------------- */
 
 static void report_searches(FILE *out, const struct run *run, int level)
 {

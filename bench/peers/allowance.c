@@ -10,8 +10,8 @@
  *                  rows as they come, without an origin, equal rows too
  *     cosine       (2c + 6) u sum|x_k y_k| / |x||y|: product and norms by a chain each, and six
  *                  roundings of what is done with them; and 2 u where it comes as 1 - cosine
- * Of f16 and bf16 the same, as all of their values are floats; but SimSIMD rounds differences of bf16
- * to bf16, off by 2^-8 of themselves: (2^-7 + 2^-16) |x - y|^2 more.
+ * Of f16 and bf16 the same, as all of their values are floats; but SimSIMD rounds differences of
+ * bf16 to bf16, off by 2^-8 of themselves: (2^-7 + 2^-16) |x - y|^2 more.
  *
  * Of codes the sums are exact. A cosine of them in float, (6 + 10) u |cosine| and 2 u: six of these
  * as above, and ten for two reciprocal roots that are found by one step of Newton from 12 bits.

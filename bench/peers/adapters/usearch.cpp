@@ -4,8 +4,8 @@
  *
  * Its metrics are distances: 1 - dot, 1 - cosine, |x - y|^2. What it takes for the distances of all
  * queries to all rows it keeps from one call to the next, as its object does. Rows are narrowed by
- * its own conversions, as in its indices, the gallery's outside the call. That to 8 bits scales every
- * row to the length 127: it is asked for cosines only.
+ * its own conversions, as in its indices, the gallery's outside the call. That to 8 bits scales
+ * every row to the length 127: it is asked for cosines only.
  */
 #include "release.h"
 
