@@ -10,7 +10,7 @@
 enum { BATCH = 4096, SMALL_DIM = 128, SMOKE_BATCH = 256 };
 
 /* The search whose dimension is varied. */
-enum { QUERIES = 1000, GALLERY = 100000, RESULTS = 10, SMOKE_QUERIES = 256, SMOKE_GALLERY = 20000 };
+enum { QUERIES = 1000, GALLERY = 100000, RESULTS = 10, SMOKE_QUERIES = 64, SMOKE_GALLERY = 2000 };
 
 static const struct {
     const char *name;

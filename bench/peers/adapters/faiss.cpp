@@ -180,7 +180,7 @@ bool prepare_top(peer *peer, const trial *trial)
 const char *whose_quantizer()
 {
 #ifdef FAISS_SQ_HERE
-    return ", compiled here";
+    return ", its quantizer compiled here";
 #else
     return "";
 #endif
@@ -233,11 +233,11 @@ bool prepare_search(peer *peer, const trial *trial)
     if (!codes)
         snprintf(peer->how, sizeof peer->how, "IndexFlat%s%s", kind, gallery);
     else if (codes->k_factor == 0)
-        snprintf(peer->how, sizeof peer->how, "IndexScalarQuantizer QT_8bit %s%s%s", kind,
-                 whose_quantizer(), gallery);
+        snprintf(peer->how, sizeof peer->how, "IndexScalarQuantizer QT_8bit %s%s%s", kind, gallery,
+                 whose_quantizer());
     else
         snprintf(peer->how, sizeof peer->how, "IndexRefineFlat, k_factor %g, of QT_8bit %s%s%s",
-                 (double)codes->k_factor, kind, whose_quantizer(), gallery);
+                 (double)codes->k_factor, kind, gallery, whose_quantizer());
     return true;
 }
 
