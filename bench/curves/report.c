@@ -433,8 +433,9 @@ static void report_searches(FILE *out, const struct run *run, int level)
         struct row row;
         table_cell(&table, "%zu", result->d);
         table_cell(&table, "%s", result->shape);
-        text_3((double)result->m / curve_limit(result), rate, sizeof rate);
-        table_cell(&table, "%s", rate);
+        double limit = (double)result->m / curve_limit(result);
+        text_3(limit, rate, sizeof rate);
+        table_cell(&table, "%s", isnan(limit) ? "-" : rate);
         for (size_t s = 0; s < count; s++) {
             bool timed = curve_search(result, &searchers[s], &row);
             text_3(timed ? (double)result->m / row.seconds.median : 0.0, rate, sizeof rate);

@@ -11,6 +11,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 /* A peer whose check takes as many times as long as that of the widest of ours does not get a round
  * a launch, unless it was asked for by name: they would take the time of the cases that follow. A
@@ -131,12 +132,19 @@ void entrant_release(struct group *group, struct entrant *entrant)
     entrant->prepared = NULL;
 }
 
+/* One without its extension stands behind the whole set, and counts where there is no such. */
 const struct variant *entrants_widest(const struct group *group)
 {
-    for (size_t v = group->options->variant_count; v-- > 0;)
-        if (entrant_kind(group->options->variants[v]) == HAND_WRITTEN)
-            return group->options->variants[v];
-    return NULL;
+    const struct variant *widest = NULL;
+    for (size_t v = group->options->variant_count; v-- > 0;) {
+        const struct variant *variant = group->options->variants[v];
+        if (entrant_kind(variant) != HAND_WRITTEN)
+            continue;
+        if (!strchr(variant->name, ':'))
+            return variant;
+        widest = widest ? widest : variant;
+    }
+    return widest;
 }
 
 /* Who comes first when time is short: 0, 1 ... */
