@@ -744,7 +744,8 @@ static void markdown_searches(FILE *out, const struct result *const *list, size_
     bool any = false;
     for (size_t i = 0; i < count; i++) {
         const struct kernel *kernel = kernel_find(list[i]->kernel);
-        for (size_t c = 0; kernel && kernel->ranks_gallery && c < list[i]->column_count; c++) {
+        bool searches = kernel && (kernel->ranks_gallery || kernel->skips_products);
+        for (size_t c = 0; searches && c < list[i]->column_count; c++) {
             const struct column *column = &list[i]->columns[c];
             bool peer = column->library[0];
             char name[PEER_NAME], recall[24] = "1", rate[24], work[64];
