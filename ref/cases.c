@@ -401,11 +401,12 @@ static bool is_of_halves(const struct buffer *b)
     return b->element == ELEMENT_F16 || b->element == ELEMENT_BF16;
 }
 
-/* Rounded into the elements of b from `at` on. */
-static void put_halves(const struct buffer *b, size_t at, const float *row, size_t count)
+void buffer_put(const struct buffer *b, size_t at, const float *row, size_t count)
 {
     uint16_t *halves = (uint16_t *)b->data + at;
-    for (size_t k = 0; k < count; k++)
+    if (b->element == ELEMENT_F32)
+        memcpy((float *)b->data + at, row, count * sizeof *row);
+    for (size_t k = 0; k < count && is_of_halves(b); k++)
         halves[k] = b->element == ELEMENT_F16 ? half_to_f16(row[k]) : half_to_bf16(row[k]);
 }
 
@@ -417,7 +418,7 @@ static void fill_halves(const struct trial *t, const struct buffer *b)
 #pragma omp for schedule(static)
         for (size_t i = 0; i < b->rows; i++) {
             fill_common_row(t, b, i, row);
-            put_halves(b, i * b->ld, row, b->cols);
+            buffer_put(b, i * b->ld, row, b->cols);
         }
         free(row);
     }
@@ -463,7 +464,7 @@ static void fill_nan(struct trial *t)
     float nan;
     put_nan(&nan, h >> 32);
     if (is_of_halves(b))
-        put_halves(b, i * b->ld + k, &nan, 1);
+        buffer_put(b, i * b->ld + k, &nan, 1);
     else
         memcpy((float *)b->data + i * b->ld + k, &nan, sizeof nan);
 }

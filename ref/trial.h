@@ -78,6 +78,9 @@ size_t element_bytes(enum element element);
  * it). */
 size_t buffer_bytes(const struct buffer *buffer);
 
+/* Writes floats into the elements from `at` on of a buffer of f32, or rounded of f16 or bf16. */
+void buffer_put(const struct buffer *buffer, size_t at, const float *row, size_t count);
+
 /* The spacing of floats at a value. */
 double trial_ulp(double value);
 

@@ -165,7 +165,8 @@ bool data_fits(const struct source *source, const struct kernel *kernel, const s
     return true;
 }
 
-/* Rows first, first + 1, ... of a source, over again where it ends. */
+/* Rows first, first + 1, ... of a source, over again where it ends; rounded for kernels of f16 and
+ * bf16. */
 static void copy_rows(const float *rows, size_t row_count, size_t row_ld, size_t d, size_t first,
                       struct buffer *buffer)
 {
@@ -173,8 +174,7 @@ static void copy_rows(const float *rows, size_t row_count, size_t row_ld, size_t
     bool vector = buffer->rows * buffer->cols == d;
     size_t count = vector ? 1 : buffer->rows, ld = vector ? d : buffer->ld;
     for (size_t i = 0; i < count; i++)
-        memcpy((float *)buffer->data + i * ld, rows + (first + i) % row_count * row_ld,
-               d * sizeof(float));
+        buffer_put(buffer, i * ld, rows + (first + i) % row_count * row_ld, d);
 }
 
 static void fill_scores(const struct source *source, size_t first, struct buffer *scores)

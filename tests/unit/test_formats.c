@@ -190,7 +190,8 @@ static void test_every_f16(void **state)
 static void test_data(void **state)
 {
     (void)state;
-    static const char *const timed[] = {"cosine_matrix", "topk", "infonce_forward"};
+    static const char *const timed[] = {"cosine_matrix", "topk", "infonce_forward",
+                                        "dot_matrix_f16", "dot_matrix_bf16"};
     const struct shape shape = {.m = 2, .n = 2, .d = 3, .k = 1};
     char names[2][80], error[512];
     struct source sources[2];
@@ -217,6 +218,20 @@ static void test_data(void **state)
         }
         trial_close(&trials[0]);
         trial_close(&trials[1]);
+    }
+    /* Others have inputs that are no rows of vectors, and say so. */
+    for (size_t k = 0; k < kernel_count; k++) {
+        struct trial trial;
+        if (!data_fits(&sources[0], kernels[k], &shape))
+            continue;
+        assert_true(trial_open(&trial, kernels[k], &shape, FILL_GIVEN, 1));
+        for (int b = 0; b < trial.buffer_count; b++) {
+            const struct buffer *rows = &trial.buffer[b];
+            if (strcmp(rows->name, "x") == 0 || strcmp(rows->name, "y") == 0)
+                assert_true(rows->element == ELEMENT_F32 || rows->element == ELEMENT_F16 ||
+                            rows->element == ELEMENT_BF16);
+        }
+        trial_close(&trial);
     }
     for (int s = 0; s < 2; s++) {
         data_close(&sources[s]);
