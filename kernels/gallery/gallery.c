@@ -106,6 +106,7 @@ static struct tile_operand operand_of(const struct isa_row *isa, enum mmk_simila
     bool floats = rows->type == MMK_F32;
     return (struct tile_operand){.data = floats ? rows->data : NULL,
                                  .narrow = floats ? NULL : rows->halves,
+                                 .type = rows->type,
                                  .widen = half_widen_of(isa->half, rows->type),
                                  .ld = rows->ld,
                                  .rows = rows->rows,

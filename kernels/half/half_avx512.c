@@ -5,31 +5,22 @@
  */
 #include "half.h"
 
-#include <immintrin.h>
+#include "../simd/avx512.h"
 
-static inline __attribute__((always_inline)) __m512 widen_f16x16(__m256i v)
+static void widen_f16_avx512(size_t n, const uint16_t *from, float *to)
 {
-    return _mm512_cvtph_ps(v);
+    for (; n >= 16; n -= 16, from += 16, to += 16)
+        _mm512_storeu_ps(to, simd_load_f16(from));
+    if (n > 0)
+        simd_store_first(to, n, simd_load_tail_f16(from, n));
 }
 
-static inline __attribute__((always_inline)) __m512 widen_bf16x16(__m256i v)
+static void widen_bf16_avx512(size_t n, const uint16_t *from, float *to)
 {
-    return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(v), 16));
+    for (; n >= 16; n -= 16, from += 16, to += 16)
+        _mm512_storeu_ps(to, simd_load_bf16(from));
+    if (n > 0)
+        simd_store_first(to, n, simd_load_tail_bf16(from, n));
 }
-
-#define WIDEN(name)                                                                                \
-    static void name##_avx512(size_t n, const uint16_t *from, float *to)                           \
-    {                                                                                              \
-        size_t k = 0;                                                                              \
-        for (; k + 16 <= n; k += 16)                                                               \
-            _mm512_storeu_ps(to + k, name##x16(_mm256_loadu_si256((const __m256i *)(from + k))));  \
-        if (k == n)                                                                                \
-            return;                                                                                \
-        __mmask16 last = (__mmask16)((1u << (n - k)) - 1);                                         \
-        _mm512_mask_storeu_ps(to + k, last, name##x16(_mm256_maskz_loadu_epi16(last, from + k)));  \
-    }
-
-WIDEN(widen_f16)
-WIDEN(widen_bf16)
 
 const struct half_ops half_ops_avx512 = {.f16 = widen_f16_avx512, .bf16 = widen_bf16_avx512};

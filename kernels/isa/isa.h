@@ -27,6 +27,7 @@ struct pair_ops;
 struct query_ops;
 struct pair_f16_ops;
 struct query_f16_ops;
+struct query_several_ops;
 struct infonce_ops;
 struct topk_ops;
 struct exp_ops;
@@ -46,6 +47,7 @@ struct isa_row {
     const struct query_ops *query;
     const struct pair_f16_ops *pair_f16;
     const struct query_f16_ops *query_f16;
+    const struct query_several_ops *several_f16, *several_bf16;
     const struct infonce_ops *infonce;
     const struct topk_ops *topk;
     const struct exp_ops *exp;

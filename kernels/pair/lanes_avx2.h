@@ -18,11 +18,11 @@
 #include "../simd/avx2.h"
 
 #define pair_load(p)                                                                               \
-    _Generic((p), const float * : _mm256_loadu_ps, const uint16_t * : simd_load_f16)(p)
+    _Generic((p), const float * : _mm256_loadu_ps, const uint16_t * : PAIR_OF_HALF(simd_load_))(p)
 #define pair_load_once(p)                                                                          \
-    _Generic((p), const float * : simd_load_once, const uint16_t * : simd_load_f16)(p)
+    _Generic((p), const float * : simd_load_once, const uint16_t * : PAIR_OF_HALF(simd_load_))(p)
 #define pair_load_tail(p, d)                                                                       \
-    _Generic((p), const float * : simd_load_tail, const uint16_t * : simd_load_tail_f16)(p, d)
+    _Generic((p), const float * : simd_load_tail, const uint16_t * : PAIR_OF_HALF(simd_load_tail_))(p, d)
 
 /* x.y. */
 static inline __m256 pair_dot_row_avx2(size_t d, const pair_x *x, const pair_y *y)
@@ -172,7 +172,7 @@ static inline __m256 pair_sq_l2_row_avx2(size_t d, const pair_x *x, const pair_y
     return simd_fold64x8(s0, s1, s2, s3, s4, s5, s6, s7);
 }
 
-#ifndef QUERY_OF_F16
+#ifndef QUERY_OF_HALVES
 
 /* ---- Rows that must be scaled ---------------------------------------------------------------- */
 

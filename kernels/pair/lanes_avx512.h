@@ -18,13 +18,13 @@
 #include "../simd/avx512.h"
 
 #define pair_load(p)                                                                               \
-    _Generic((p), const float * : _mm512_loadu_ps, const uint16_t * : simd_load_f16)(p)
+    _Generic((p), const float * : _mm512_loadu_ps, const uint16_t * : PAIR_OF_HALF(simd_load_))(p)
 #define pair_load_once(p)                                                                          \
-    _Generic((p), const float * : simd_load_once, const uint16_t * : simd_load_f16)(p)
+    _Generic((p), const float * : simd_load_once, const uint16_t * : PAIR_OF_HALF(simd_load_))(p)
 #define pair_load_tail(p, d)                                                                       \
-    _Generic((p), const float * : simd_load_tail, const uint16_t * : simd_load_tail_f16)(p, d)
+    _Generic((p), const float * : simd_load_tail, const uint16_t * : PAIR_OF_HALF(simd_load_tail_))(p, d)
 #define pair_load_masked(mask, p)                                                                  \
-    _Generic((p), const float *: _mm512_maskz_loadu_ps, const uint16_t *: simd_load_masked_f16)(   \
+    _Generic((p), const float *: _mm512_maskz_loadu_ps, const uint16_t *: PAIR_OF_HALF(simd_load_masked_))(   \
         mask, p)
 
 /* x.y */
@@ -65,7 +65,7 @@ static inline __m512 pair_dot_row_avx512(size_t d, const pair_x *x, const pair_y
     return simd_fold64x16(s0, s1, s2, s3);
 }
 
-#ifndef QUERY_OF_F16
+#ifndef QUERY_OF_HALVES
 
 /* ---- Rows that must be scaled ---------------------------------------------------------------- */
 

@@ -20,9 +20,10 @@
 
 #include "../simd/neon.h"
 
-#define pair_load(p) _Generic((p), const float * : vld1q_f32, const uint16_t * : simd_load_f16)(p)
+#define pair_load(p)                                                                               \
+    _Generic((p), const float * : vld1q_f32, const uint16_t * : PAIR_OF_HALF(simd_load_))(p)
 #define pair_load_first(p, first)                                                                  \
-    _Generic((p), const float * : simd_load_first, const uint16_t * : simd_load_first_f16)(p, first)
+    _Generic((p), const float * : simd_load_first, const uint16_t * : PAIR_OF_HALF(simd_load_first_))(p, first)
 
 /* The last elements of a row of x and of y, with zeros up to a whole block. */
 struct pair_tail {
@@ -165,7 +166,7 @@ static float32x4_t pair_sq_l2_row_neon(size_t d, const pair_x *x, const pair_y *
                          vaddq_f32(s6, s14), vaddq_f32(s7, s15));
 }
 
-#ifndef QUERY_OF_F16
+#ifndef QUERY_OF_HALVES
 
 /* ---- Rows that must be scaled ---------------------------------------------------------------- */
 

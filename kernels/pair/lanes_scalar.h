@@ -12,9 +12,9 @@
 #include "norm.h"
 #include "pair.h"
 
-#define pair_value(v) _Generic((v), float : (v), uint16_t : simd_from_f16((uint16_t)(v)))
+#define pair_value(v) _Generic((v), float : (v), uint16_t : PAIR_OF_HALF(simd_from_)((uint16_t)(v)))
 
-static float pair_dot_scalar(size_t d, const pair_x *x, const pair_y *y)
+static inline float pair_dot_scalar(size_t d, const pair_x *x, const pair_y *y)
 {
     float lane[SIMD_LANES] = {0};
     size_t k = 0;
@@ -43,7 +43,7 @@ static float pair_neg_sq_l2_scalar(size_t d, const pair_x *x, const pair_y *y)
     return simd_canonical_nan(0.0f - simd_sum64(lane));
 }
 
-#ifndef QUERY_OF_F16
+#ifndef QUERY_OF_HALVES
 
 /* ---- Rows that must be scaled ---------------------------------------------------------------- */
 

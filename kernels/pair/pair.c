@@ -19,6 +19,7 @@
 
 #include "../call/args.h"
 #include "../call/fp_state.h"
+#include "../half/half.h"
 #include "../call/size.h"
 #include "../call/threads.h"
 #include "../isa/isa.h"
@@ -163,19 +164,17 @@ enum mmk_status mmk_normalize_rows(const struct mmk_matrix *x, const struct mmk_
     struct args_out to;
     enum mmk_status status = isa_current(&isa);
     if (status != MMK_OK ||
-        (status = args_matrix("x", x, ARGS_F32 | ARGS_F16 | ARGS_BF16, ARGS_READ, NULL, &rows)) !=
-            MMK_OK ||
+        (status = args_matrix("x", x, ARGS_FLOATS, ARGS_READ, NULL, &rows)) != MMK_OK ||
         (status = args_matrix_out("out", out, ARGS_F32, rows.rows, rows.columns, "x", NULL, &to)) !=
             MMK_OK)
         return status;
     const struct pair_ops *ops = isa->pair;
+    half_widen *widen = half_widen_of(isa->half, rows.type);
     for (size_t i = 0; i < rows.rows && rows.columns > 0; i++) {
         float *normalized = to.data + i * to.ld;
         const float *row = normalized;
-        if (rows.type == MMK_F16)
-            ops->widen_f16(rows.columns, rows.halves + i * rows.ld, normalized);
-        else if (rows.type == MMK_BF16)
-            ops->widen_bf16(rows.columns, rows.halves + i * rows.ld, normalized);
+        if (widen != NULL)
+            widen(rows.columns, rows.halves + i * rows.ld, normalized);
         else
             row = rows.data + i * rows.ld;
         struct row_scale scale = ops->row_scale(rows.columns, row);

@@ -44,9 +44,6 @@ struct pair_ops {
     struct row_scale (*row_scale)(size_t d, const float *x);
     /* out_k = (x_k * power) * inverse, NaN canonical; out == x is allowed. */
     void (*scale_row)(size_t d, const float *x, struct row_scale scale, float *out);
-    /* out_k = x_k, exactly, or NaN. */
-    void (*widen_f16)(size_t d, const uint16_t *x, float *out);
-    void (*widen_bf16)(size_t d, const uint16_t *x, float *out);
 };
 
 /* The bits of pair_ops for the same rows, widened. */

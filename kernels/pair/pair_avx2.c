@@ -236,24 +236,6 @@ static void scale_row_avx2(size_t d, const float *x, struct row_scale scale, flo
     }
 }
 
-static void widen_f16_avx2(size_t d, const uint16_t *x, float *out)
-{
-    for (; d >= 8; d -= 8, x += 8, out += 8)
-        _mm256_storeu_ps(out, simd_load_f16(x));
-    if (d > 0)
-        simd_store_first(out, d, simd_load_tail_f16(x, d));
-}
-
-static void widen_bf16_avx2(size_t d, const uint16_t *x, float *out)
-{
-    for (size_t count; d > 0; d -= count, x += count, out += count) {
-        count = d < 8 ? d : 8;
-        __m128i halves = count < 8 ? simd_load_first_halves(x, count) : simd_load_halves(x);
-        __m256i bits = _mm256_slli_epi32(_mm256_cvtepu16_epi32(halves), 16);
-        simd_store_first(out, count, _mm256_castsi256_ps(bits));
-    }
-}
-
 const struct pair_ops pair_ops_avx2 = {
     .pair = {[MMK_DOT] = pair_dot_avx2,
              [MMK_COSINE] = pair_cosine_avx2,
@@ -261,8 +243,6 @@ const struct pair_ops pair_ops_avx2 = {
     .far_cosine = far_cosine_avx2,
     .row_scale = row_scale_avx2,
     .scale_row = scale_row_avx2,
-    .widen_f16 = widen_f16_avx2,
-    .widen_bf16 = widen_bf16_avx2,
 };
 
 #endif

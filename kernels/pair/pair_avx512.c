@@ -220,24 +220,6 @@ static void scale_row_avx512(size_t d, const float *x, struct row_scale scale, f
     }
 }
 
-static void widen_f16_avx512(size_t d, const uint16_t *x, float *out)
-{
-    for (; d >= 16; d -= 16, x += 16, out += 16)
-        _mm512_storeu_ps(out, simd_load_f16(x));
-    if (d > 0)
-        simd_store_first(out, d, simd_load_tail_f16(x, d));
-}
-
-static void widen_bf16_avx512(size_t d, const uint16_t *x, float *out)
-{
-    for (size_t count; d > 0; d -= count, x += count, out += count) {
-        count = d < 16 ? d : 16;
-        __m256i halves = _mm256_maskz_loadu_epi16(simd_first(count), x);
-        __m512i bits = _mm512_slli_epi32(_mm512_cvtepu16_epi32(halves), 16);
-        simd_store_first(out, count, _mm512_castsi512_ps(bits));
-    }
-}
-
 const struct pair_ops pair_ops_avx512 = {
     .pair = {[MMK_DOT] = pair_dot_avx512,
              [MMK_COSINE] = pair_cosine_avx512,
@@ -245,8 +227,6 @@ const struct pair_ops pair_ops_avx512 = {
     .far_cosine = pair_cosine_avx512,
     .row_scale = row_scale_avx512,
     .scale_row = scale_row_avx512,
-    .widen_f16 = widen_f16_avx512,
-    .widen_bf16 = widen_bf16_avx512,
 };
 
 #endif

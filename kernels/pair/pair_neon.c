@@ -260,22 +260,6 @@ static void scale_row_neon(size_t d, const float *x, struct row_scale scale, flo
     }
 }
 
-static void widen_f16_neon(size_t d, const uint16_t *x, float *out)
-{
-    for (; d >= 4; d -= 4, x += 4, out += 4)
-        vst1q_f32(out, simd_load_f16(x));
-    simd_store_first(out, d, simd_load_first_f16(x, d));
-}
-
-static void widen_bf16_neon(size_t d, const uint16_t *x, float *out)
-{
-    for (size_t count; d > 0; d -= count, x += count, out += count) {
-        count = d < 4 ? d : 4;
-        uint32x4_t bits = vshll_n_u16(simd_load_first_halves(x, count), 16);
-        simd_store_first(out, count, vreinterpretq_f32_u32(bits));
-    }
-}
-
 const struct pair_ops pair_ops_neon = {
     .pair = {[MMK_DOT] = pair_dot_neon,
              [MMK_COSINE] = pair_cosine_neon,
@@ -283,8 +267,6 @@ const struct pair_ops pair_ops_neon = {
     .far_cosine = pair_cosine_neon,
     .row_scale = row_scale_neon,
     .scale_row = scale_row_neon,
-    .widen_f16 = widen_f16_neon,
-    .widen_bf16 = widen_bf16_neon,
 };
 
 #endif

@@ -64,18 +64,6 @@ static void scale_row_scalar(size_t d, const float *x, struct row_scale scale, f
         out[k] = simd_canonical_nan((x[k] * scale.power) * scale.inverse);
 }
 
-static void widen_f16_scalar(size_t d, const uint16_t *x, float *out)
-{
-    for (size_t k = 0; k < d; k++)
-        out[k] = simd_from_f16(x[k]);
-}
-
-static void widen_bf16_scalar(size_t d, const uint16_t *x, float *out)
-{
-    for (size_t k = 0; k < d; k++)
-        out[k] = simd_from_bits((uint32_t)x[k] << 16);
-}
-
 const struct pair_ops pair_ops_scalar = {
     .pair = {[MMK_DOT] = pair_dot_scalar,
              [MMK_COSINE] = pair_cosine_scalar,
@@ -83,8 +71,6 @@ const struct pair_ops pair_ops_scalar = {
     .far_cosine = pair_cosine_scalar,
     .row_scale = row_scale_scalar,
     .scale_row = scale_row_scalar,
-    .widen_f16 = widen_f16_scalar,
-    .widen_bf16 = widen_bf16_scalar,
 };
 
 #endif

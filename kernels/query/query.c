@@ -10,6 +10,7 @@
 #include "../bf16/bf16.h"
 #include "../call/args.h"
 #include "../call/fp_state.h"
+#include "../half/half.h"
 #include "../isa/isa.h"
 #include "../pair/pair.h"
 
@@ -65,7 +66,7 @@ enum mmk_status mmk_similarity_query_f16(enum mmk_similarity similarity, const u
         return MMK_OK;
     }
     _Alignas(64) float wide[QUERY_WIDE_ROW];
-    isa->pair->widen_f16(d, x, wide);
+    isa->half->f16(d, x, wide);
     if (similarity == MMK_COSINE && squared_norms != NULL)
         isa->query_f16->query_norms(n, d, wide, rows.halves, rows.ld, squared_norms, result);
     else

@@ -7,7 +7,8 @@
  * of two.
  *
  *   query.c          mmk_similarity_query, mmk_squared_norms
- *   query_<isa>.c    the table; query_f16_<isa>.c the same text for rows of f16
+ *   query_<isa>.c    the table; query_f16_<isa>.c and query_bf16_<isa>.c the same text for rows of
+ *                    these
  */
 #ifndef MMK_QUERY_H
 #define MMK_QUERY_H
@@ -51,6 +52,14 @@ struct query_f16_ops {
                         const float *squared_norms, float *result);
 };
 
+/* query_ops.dots and neg_sq_l2s, the same bits, for rows y of 16-bit floats. */
+struct query_several_ops {
+    void (*dots)(size_t m, size_t n, size_t d, const float *x, size_t ldx, const uint16_t *y,
+                 size_t ldy, float *result, size_t ldr, float *squares);
+    void (*neg_sq_l2s)(size_t m, size_t n, size_t d, const float *x, size_t ldx, const uint16_t *y,
+                       size_t ldy, float *result, size_t ldr);
+};
+
 extern const struct query_ops query_ops_scalar;
 extern const struct query_ops query_ops_avx2;
 extern const struct query_ops query_ops_avx512;
@@ -60,5 +69,10 @@ extern const struct query_f16_ops query_f16_ops_scalar;
 extern const struct query_f16_ops query_f16_ops_avx2;
 extern const struct query_f16_ops query_f16_ops_avx512;
 extern const struct query_f16_ops query_f16_ops_neon;
+
+extern const struct query_several_ops query_several_f16_scalar, query_several_bf16_scalar;
+extern const struct query_several_ops query_several_f16_avx2, query_several_bf16_avx2;
+extern const struct query_several_ops query_several_f16_avx512, query_several_bf16_avx512;
+extern const struct query_several_ops query_several_f16_neon, query_several_bf16_neon;
 
 #endif

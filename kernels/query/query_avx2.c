@@ -22,22 +22,22 @@
 /* Rows whose trees are summed together: one vector of results. */
 enum { GROUP = 8 };
 
-#ifdef QUERY_OF_F16
-#include "query_f16.h"
+#ifdef QUERY_OF_HALVES
+#include "query_half.h"
 
 static inline float query_square_avx2(size_t d, const float *x)
 {
-    return query_f16_square(&pair_ops_avx2, d, x);
+    return query_half_square(&pair_ops_avx2, d, x);
 }
 
 static inline float pair_scaled_cosine_avx2(size_t d, const float *x, const uint16_t *y)
 {
-    return query_f16_cosine(&pair_ops_avx2, d, x, y);
+    return query_half_cosine(&pair_ops_avx2, half_ops_avx2.PAIR_HALF, d, x, y);
 }
 
 static inline float query_any_cosine_avx2(size_t d, const float *x, const uint16_t *y)
 {
-    return query_f16_cosine(&pair_ops_avx2, d, x, y);
+    return query_half_cosine(&pair_ops_avx2, half_ops_avx2.PAIR_HALF, d, x, y);
 }
 
 #else
@@ -163,6 +163,8 @@ static inline __m256 cosine_sums_avx2(size_t rows, size_t d, const pair_x *x, co
     return sum_rows_avx2(xy);
 }
 
+#ifndef QUERY_OF_BF16
+
 static void query_cosine_avx2(size_t n, size_t d, const pair_x *x, const pair_y *y, size_t ldy,
                               float *result)
 {
@@ -201,6 +203,8 @@ static void query_norms_avx2(size_t n, size_t d, const pair_x *x, const pair_y *
     }
 }
 
+#endif
+
 static void query_neg_sq_l2_avx2(size_t n, size_t d, const pair_x *x, const pair_y *y, size_t ldy,
                                  float *result)
 {
@@ -213,30 +217,6 @@ static void query_neg_sq_l2_avx2(size_t n, size_t d, const pair_x *x, const pair
             s[r] = _mm256_setzero_ps();
         simd_store_first(result, rows,
                          simd_canonical_nan8(_mm256_sub_ps(_mm256_setzero_ps(), sum_rows_avx2(s))));
-    }
-}
-
-#ifdef QUERY_OF_F16
-
-const struct query_f16_ops query_f16_ops_avx2 = {
-    .query = {[MMK_DOT] = query_dot_avx2,
-              [MMK_COSINE] = query_cosine_avx2,
-              [MMK_NEG_SQ_L2] = query_neg_sq_l2_avx2},
-    .query_norms = query_norms_avx2,
-};
-
-#else
-
-static void squared_norms_avx2(size_t n, size_t d, const pair_y *y, size_t ldy, float *out)
-{
-    for (size_t rows; n > 0; n -= rows, y += rows * ldy, out += rows) {
-        rows = n < GROUP ? n : GROUP;
-        __m256 s[GROUP];
-        for (size_t r = 0; r < rows; r++)
-            s[r] = pair_dot_row_avx2(d, y + r * ldy, y + r * ldy);
-        for (size_t r = rows; r < GROUP; r++)
-            s[r] = _mm256_setzero_ps();
-        simd_store_first(out, rows, simd_canonical_nan8(sum_rows_avx2(s)));
     }
 }
 
@@ -262,6 +242,37 @@ static void query_neg_sq_l2s_avx2(size_t m, size_t n, size_t d, const pair_x *x,
         rows = n < GROUP ? n : GROUP;
         for (size_t i = 0; i < m; i++)
             query_neg_sq_l2_avx2(rows, d, x + i * ldx, y, ldy, result + i * ldr);
+    }
+}
+
+#ifdef QUERY_OF_HALVES
+
+const struct query_several_ops PAIR_EXPAND(query_several_, PAIR_EXPAND(PAIR_HALF, _avx2)) = {
+    .dots = query_dots_avx2,
+    .neg_sq_l2s = query_neg_sq_l2s_avx2,
+};
+
+#ifdef QUERY_OF_F16
+const struct query_f16_ops query_f16_ops_avx2 = {
+    .query = {[MMK_DOT] = query_dot_avx2,
+              [MMK_COSINE] = query_cosine_avx2,
+              [MMK_NEG_SQ_L2] = query_neg_sq_l2_avx2},
+    .query_norms = query_norms_avx2,
+};
+#endif
+
+#else
+
+static void squared_norms_avx2(size_t n, size_t d, const pair_y *y, size_t ldy, float *out)
+{
+    for (size_t rows; n > 0; n -= rows, y += rows * ldy, out += rows) {
+        rows = n < GROUP ? n : GROUP;
+        __m256 s[GROUP];
+        for (size_t r = 0; r < rows; r++)
+            s[r] = pair_dot_row_avx2(d, y + r * ldy, y + r * ldy);
+        for (size_t r = rows; r < GROUP; r++)
+            s[r] = _mm256_setzero_ps();
+        simd_store_first(out, rows, simd_canonical_nan8(sum_rows_avx2(s)));
     }
 }
 

@@ -36,17 +36,17 @@
  */
 #include "query_rows_avx512.h"
 
-#ifdef QUERY_OF_F16
-#include "query_f16.h"
+#ifdef QUERY_OF_HALVES
+#include "query_half.h"
 
 static inline float query_square_avx512(size_t d, const float *x)
 {
-    return query_f16_square(&pair_ops_avx512, d, x);
+    return query_half_square(&pair_ops_avx512, d, x);
 }
 
 static inline float pair_scaled_cosine_avx512(size_t d, const float *x, const uint16_t *y)
 {
-    return query_f16_cosine(&pair_ops_avx512, d, x, y);
+    return query_half_cosine(&pair_ops_avx512, half_ops_avx512.PAIR_HALF, d, x, y);
 }
 
 #else
@@ -145,6 +145,7 @@ static inline __m512 cosine_group_avx512(struct group g, size_t d, const pair_x 
 
 /* ---- Query ----------------------------------------------------------------------------------- */
 
+#ifndef QUERY_OF_BF16
 static void query_dot_avx512(size_t n, size_t d, const pair_x *x, const pair_y *y, size_t ldy,
                              float *result)
 {
@@ -171,6 +172,7 @@ static void query_dot_avx512(size_t n, size_t d, const pair_x *x, const pair_y *
         store_group_avx512(g, simd_canonical_nan16(dot_group_avx512(g, d, x, y, ldy)), result);
     }
 }
+#endif
 
 static void query_neg_sq_l2_avx512(size_t n, size_t d, const pair_x *x, const pair_y *y, size_t ldy,
                                    float *result)
@@ -298,6 +300,8 @@ query_sums_avx512(size_t n, size_t d, const pair_x *x, const pair_y *y, size_t l
     }
 }
 
+#ifndef QUERY_OF_BF16
+
 static void query_cosine_avx512(size_t n, size_t d, const pair_x *x, const pair_y *y, size_t ldy,
                                 float *result)
 {
@@ -348,16 +352,7 @@ static void query_norms_avx512(size_t n, size_t d, const pair_x *x, const pair_y
     }
 }
 
-#ifdef QUERY_OF_F16
-
-const struct query_f16_ops query_f16_ops_avx512 = {
-    .query = {[MMK_DOT] = query_dot_avx512,
-              [MMK_COSINE] = query_cosine_avx512,
-              [MMK_NEG_SQ_L2] = query_neg_sq_l2_avx512},
-    .query_norms = query_norms_avx512,
-};
-
-#else
+#endif
 
 /* ---- Several queries ------------------------------------------------------------------------- */
 
@@ -436,10 +431,10 @@ query_several_avx512(bool distances, size_t m, size_t n, size_t d, const pair_x 
         __m512 yy[GROUP];
         rows = n - at < GROUP ? n - at : GROUP;
         for (size_t r = 0; r < rows; r++) {
-            const float *row = y + (at + r) * ldy;
+            const pair_y *row = y + (at + r) * ldy;
             for (size_t i = 0; i < m; i += SEVERAL) {
                 __m512 *here = &s[i][r];
-                const float *some = x + i * ldx;
+                const pair_x *some = x + i * ldx;
                 if (i > 0)
                     several_rows_avx512(distances, false, m - i, d, some, ldx, row, here, &yy[r]);
                 else
@@ -480,6 +475,24 @@ static void query_neg_sq_l2s_avx512(size_t m, size_t n, size_t d, const pair_x *
     else
         query_several_avx512(true, m, n, d, x, ldx, y, ldy, result, ldr, NULL);
 }
+
+#ifdef QUERY_OF_HALVES
+
+const struct query_several_ops PAIR_EXPAND(query_several_, PAIR_EXPAND(PAIR_HALF, _avx512)) = {
+    .dots = query_dots_avx512,
+    .neg_sq_l2s = query_neg_sq_l2s_avx512,
+};
+
+#ifdef QUERY_OF_F16
+const struct query_f16_ops query_f16_ops_avx512 = {
+    .query = {[MMK_DOT] = query_dot_avx512,
+              [MMK_COSINE] = query_cosine_avx512,
+              [MMK_NEG_SQ_L2] = query_neg_sq_l2_avx512},
+    .query_norms = query_norms_avx512,
+};
+#endif
+
+#else
 
 static void squared_norms_avx512(size_t n, size_t d, const pair_y *y, size_t ldy, float *out)
 {

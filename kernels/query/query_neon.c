@@ -18,22 +18,22 @@
 /* Rows whose trees are summed together: one vector of results. */
 enum { GROUP = 4 };
 
-#ifdef QUERY_OF_F16
-#include "query_f16.h"
+#ifdef QUERY_OF_HALVES
+#include "query_half.h"
 
 static inline float query_square_neon(size_t d, const float *x)
 {
-    return query_f16_square(&pair_ops_neon, d, x);
+    return query_half_square(&pair_ops_neon, d, x);
 }
 
 static inline float pair_scaled_cosine_neon(size_t d, const float *x, const uint16_t *y)
 {
-    return query_f16_cosine(&pair_ops_neon, d, x, y);
+    return query_half_cosine(&pair_ops_neon, half_ops_neon.PAIR_HALF, d, x, y);
 }
 
 static inline float query_any_cosine_neon(size_t d, const float *x, const uint16_t *y)
 {
-    return query_f16_cosine(&pair_ops_neon, d, x, y);
+    return query_half_cosine(&pair_ops_neon, half_ops_neon.PAIR_HALF, d, x, y);
 }
 
 #else
@@ -181,6 +181,8 @@ static inline float32x4_t query_cosine_sums_neon(size_t rows, size_t d, const pa
     return sum_rows_neon(xy);
 }
 
+#ifndef QUERY_OF_BF16
+
 static void query_cosine_neon(size_t n, size_t d, const pair_x *x, const pair_y *y, size_t ldy,
                               float *result)
 {
@@ -219,6 +221,8 @@ static void query_norms_neon(size_t n, size_t d, const pair_x *x, const pair_y *
     }
 }
 
+#endif
+
 static void query_neg_sq_l2_neon(size_t n, size_t d, const pair_x *x, const pair_y *y, size_t ldy,
                                  float *result)
 {
@@ -231,30 +235,6 @@ static void query_neg_sq_l2_neon(size_t n, size_t d, const pair_x *x, const pair
             s[r] = vdupq_n_f32(0.0f);
         simd_store_first(result, rows,
                          simd_canonical_nan4(vsubq_f32(vdupq_n_f32(0.0f), sum_rows_neon(s))));
-    }
-}
-
-#ifdef QUERY_OF_F16
-
-const struct query_f16_ops query_f16_ops_neon = {
-    .query = {[MMK_DOT] = query_dot_neon,
-              [MMK_COSINE] = query_cosine_neon,
-              [MMK_NEG_SQ_L2] = query_neg_sq_l2_neon},
-    .query_norms = query_norms_neon,
-};
-
-#else
-
-static void squared_norms_neon(size_t n, size_t d, const pair_y *y, size_t ldy, float *out)
-{
-    for (size_t rows; n > 0; n -= rows, y += rows * ldy, out += rows) {
-        rows = n < GROUP ? n : GROUP;
-        float32x4_t s[GROUP];
-        for (size_t r = 0; r < rows; r++)
-            s[r] = pair_dot_row_neon(d, y + r * ldy, y + r * ldy);
-        for (size_t r = rows; r < GROUP; r++)
-            s[r] = vdupq_n_f32(0.0f);
-        simd_store_first(out, rows, simd_canonical_nan4(sum_rows_neon(s)));
     }
 }
 
@@ -280,6 +260,37 @@ static void query_neg_sq_l2s_neon(size_t m, size_t n, size_t d, const pair_x *x,
         rows = n < GROUP ? n : GROUP;
         for (size_t i = 0; i < m; i++)
             query_neg_sq_l2_neon(rows, d, x + i * ldx, y, ldy, result + i * ldr);
+    }
+}
+
+#ifdef QUERY_OF_HALVES
+
+const struct query_several_ops PAIR_EXPAND(query_several_, PAIR_EXPAND(PAIR_HALF, _neon)) = {
+    .dots = query_dots_neon,
+    .neg_sq_l2s = query_neg_sq_l2s_neon,
+};
+
+#ifdef QUERY_OF_F16
+const struct query_f16_ops query_f16_ops_neon = {
+    .query = {[MMK_DOT] = query_dot_neon,
+              [MMK_COSINE] = query_cosine_neon,
+              [MMK_NEG_SQ_L2] = query_neg_sq_l2_neon},
+    .query_norms = query_norms_neon,
+};
+#endif
+
+#else
+
+static void squared_norms_neon(size_t n, size_t d, const pair_y *y, size_t ldy, float *out)
+{
+    for (size_t rows; n > 0; n -= rows, y += rows * ldy, out += rows) {
+        rows = n < GROUP ? n : GROUP;
+        float32x4_t s[GROUP];
+        for (size_t r = 0; r < rows; r++)
+            s[r] = pair_dot_row_neon(d, y + r * ldy, y + r * ldy);
+        for (size_t r = rows; r < GROUP; r++)
+            s[r] = vdupq_n_f32(0.0f);
+        simd_store_first(out, rows, simd_canonical_nan4(sum_rows_neon(s)));
     }
 }
 

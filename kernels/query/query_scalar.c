@@ -8,17 +8,17 @@
 
 #include "../pair/lanes_scalar.h"
 
-#ifdef QUERY_OF_F16
-#include "query_f16.h"
+#ifdef QUERY_OF_HALVES
+#include "query_half.h"
 
 static inline float query_square_scalar(size_t d, const float *x)
 {
-    return query_f16_square(&pair_ops_scalar, d, x);
+    return query_half_square(&pair_ops_scalar, d, x);
 }
 
 static inline float pair_scaled_cosine_scalar(size_t d, const float *x, const uint16_t *y)
 {
-    return query_f16_cosine(&pair_ops_scalar, d, x, y);
+    return query_half_cosine(&pair_ops_scalar, half_ops_scalar.PAIR_HALF, d, x, y);
 }
 
 #else
@@ -31,12 +31,14 @@ static inline float query_square_scalar(size_t d, const float *x)
 
 #endif
 
+#ifndef QUERY_OF_BF16
 static void query_dot_scalar(size_t n, size_t d, const pair_x *x, const pair_y *y, size_t ldy,
                              float *result)
 {
     for (size_t j = 0; j < n; j++)
         result[j] = pair_dot_scalar(d, x, y + j * ldy);
 }
+#endif
 
 /* x.y; *squares = |y|^2 */
 static inline float query_sums_scalar(size_t d, const pair_x *x, const pair_y *row, float *squares)
@@ -57,6 +59,8 @@ static inline float query_sums_scalar(size_t d, const pair_x *x, const pair_y *r
     *squares = simd_sum64(yy);
     return simd_sum64(xy);
 }
+
+#ifndef QUERY_OF_BF16
 
 static void query_cosine_scalar(size_t n, size_t d, const pair_x *x, const pair_y *y, size_t ldy,
                                 float *result)
@@ -89,17 +93,7 @@ static void query_neg_sq_l2_scalar(size_t n, size_t d, const pair_x *x, const pa
     for (size_t j = 0; j < n; j++)
         result[j] = pair_neg_sq_l2_scalar(d, x, y + j * ldy);
 }
-
-#ifdef QUERY_OF_F16
-
-const struct query_f16_ops query_f16_ops_scalar = {
-    .query = {[MMK_DOT] = query_dot_scalar,
-              [MMK_COSINE] = query_cosine_scalar,
-              [MMK_NEG_SQ_L2] = query_neg_sq_l2_scalar},
-    .query_norms = query_norms_scalar,
-};
-
-#else
+#endif
 
 static void query_dots_scalar(size_t m, size_t n, size_t d, const pair_x *x, size_t ldx,
                               const pair_y *y, size_t ldy, float *result, size_t ldr,
@@ -115,18 +109,36 @@ static void query_dots_scalar(size_t m, size_t n, size_t d, const pair_x *x, siz
     }
 }
 
-static void squared_norms_scalar(size_t n, size_t d, const pair_y *y, size_t ldy, float *out)
-{
-    for (size_t j = 0; j < n; j++)
-        out[j] = pair_dot_scalar(d, y + j * ldy, y + j * ldy);
-}
-
 static void query_neg_sq_l2s_scalar(size_t m, size_t n, size_t d, const pair_x *x, size_t ldx,
                                     const pair_y *y, size_t ldy, float *result, size_t ldr)
 {
     for (size_t j = 0; j < n; j++)
         for (size_t i = 0; i < m; i++)
             result[i * ldr + j] = pair_neg_sq_l2_scalar(d, x + i * ldx, y + j * ldy);
+}
+
+#ifdef QUERY_OF_HALVES
+
+const struct query_several_ops PAIR_EXPAND(query_several_, PAIR_EXPAND(PAIR_HALF, _scalar)) = {
+    .dots = query_dots_scalar,
+    .neg_sq_l2s = query_neg_sq_l2s_scalar,
+};
+
+#ifdef QUERY_OF_F16
+const struct query_f16_ops query_f16_ops_scalar = {
+    .query = {[MMK_DOT] = query_dot_scalar,
+              [MMK_COSINE] = query_cosine_scalar,
+              [MMK_NEG_SQ_L2] = query_neg_sq_l2_scalar},
+    .query_norms = query_norms_scalar,
+};
+#endif
+
+#else
+
+static void squared_norms_scalar(size_t n, size_t d, const pair_y *y, size_t ldy, float *out)
+{
+    for (size_t j = 0; j < n; j++)
+        out[j] = pair_dot_scalar(d, y + j * ldy, y + j * ldy);
 }
 
 const struct query_ops query_ops_scalar = {

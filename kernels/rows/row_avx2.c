@@ -23,6 +23,7 @@
     .query = &query_ops_avx2, .infonce = &infonce_ops_avx2, .topk = &topk_ops_avx2,                \
     .exp = &exp_ops_avx2, .search = &search_ops_avx2, .quantize = &quantize_ops_avx2,              \
     .half = &half_ops_avx2, .pair_f16 = &pair_f16_ops_avx2, .query_f16 = &query_f16_ops_avx2,      \
+    .several_f16 = &query_several_f16_avx2, .several_bf16 = &query_several_bf16_avx2,              \
     .bf16 = &bf16_ops_avx2
 
 const struct isa_row isa_row_avx2 = {TABLES, .extension = "base", .int8 = &int8_ops_avx2,

@@ -23,7 +23,9 @@
     .name = "avx512", .isa = MMK_ISA_AVX512, .tile = &tile_ops_avx512, .pair = &pair_ops_avx512,   \
     .query = &query_ops_avx512, .infonce = &infonce_ops_avx512, .topk = &topk_ops_avx512,          \
     .exp = &exp_ops_avx512, .search = &search_ops_avx512, .quantize = &quantize_ops_avx512,        \
-    .half = &half_ops_avx512, .pair_f16 = &pair_f16_ops_avx512, .query_f16 = &query_f16_ops_avx512
+    .half = &half_ops_avx512, .pair_f16 = &pair_f16_ops_avx512,                                    \
+    .query_f16 = &query_f16_ops_avx512, .several_f16 = &query_several_f16_avx512,                  \
+    .several_bf16 = &query_several_bf16_avx512
 #define WITHOUT_VNNI .int8 = &int8_ops_avx512, .tile8 = &tile8_ops_avx512
 #define VNNI                                                                                       \
     .int8 = &int8_ops_avx512vnni, .tile8 = &tile8_ops_avx512vnni, .codes = &codes_ops_avx512vnni,  \

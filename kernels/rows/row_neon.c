@@ -23,6 +23,7 @@
     .query = &query_ops_neon, .infonce = &infonce_ops_neon, .topk = &topk_ops_neon,                \
     .exp = &exp_ops_neon, .search = &search_ops_neon, .quantize = &quantize_ops_neon,              \
     .half = &half_ops_neon, .pair_f16 = &pair_f16_ops_neon, .query_f16 = &query_f16_ops_neon,      \
+    .several_f16 = &query_several_f16_neon, .several_bf16 = &query_several_bf16_neon,              \
     .bf16 = &bf16_ops_neon
 
 const struct isa_row isa_row_neon = {TABLES, .extension = "base", .int8 = &int8_ops_neon,

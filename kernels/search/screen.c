@@ -91,17 +91,49 @@ void screen_sums_layout(struct screen_sums *out, size_t rows, size_t cols, struc
     out->norms = scratch_take(scratch, cols, sizeof *out->norms);
 }
 
-void screen_sum(const struct screen *screen, const float *x, size_t ldx, size_t rows,
-                const float *y, size_t ldy, size_t cols, const struct screen_sums *out)
+/* The sums as they are, of floats, */
+static void sum_floats(const struct screen *screen, const struct tile_operand *x,
+                       const struct tile_operand *y, size_t col, size_t cols,
+                       const struct screen_sums *out)
 {
     const struct query_ops *query = screen->isa->query;
+    const float *of_x = tile_operand_row(x, 0), *of_y = tile_operand_row(y, col);
+    if (screen->similarity == MMK_NEG_SQ_L2)
+        query->neg_sq_l2s(x->rows, cols, screen->d, of_x, x->ld, of_y, y->ld, out->sums, out->ld);
+    else
+        query->dots(x->rows, cols, screen->d, of_x, x->ld, of_y, y->ld, out->sums, out->ld,
+                    out->norms);
+}
+
+/* or of what 16-bit floats become in registers. */
+static void sum_halves(const struct screen *screen, const struct tile_operand *x,
+                       const struct tile_operand *y, size_t col, size_t cols,
+                       const struct screen_sums *out)
+{
+    const struct query_several_ops *several =
+        y->type == MMK_F16 ? screen->isa->several_f16 : screen->isa->several_bf16;
+    const float *of_x = tile_operand_row(x, 0);
+    const uint16_t *of_y = y->narrow + col * y->ld;
+    if (screen->similarity == MMK_NEG_SQ_L2)
+        several->neg_sq_l2s(x->rows, cols, screen->d, of_x, x->ld, of_y, y->ld, out->sums, out->ld);
+    else
+        several->dots(x->rows, cols, screen->d, of_x, x->ld, of_y, y->ld, out->sums, out->ld,
+                      out->norms);
+}
+
+void screen_sum(const struct screen *screen, const struct tile_operand *x,
+                const struct tile_operand *y, size_t col, size_t cols,
+                const struct screen_sums *out)
+{
     bool cosine = screen->similarity == MMK_COSINE;
+    if (y->narrow != NULL)
+        sum_halves(screen, x, y, col, cols, out);
+    else
+        sum_floats(screen, x, y, col, cols, out);
     if (screen->similarity == MMK_NEG_SQ_L2) {
-        query->neg_sq_l2s(rows, cols, screen->d, x, ldx, y, ldy, out->sums, out->ld);
         memset(out->norms, 0, cols * sizeof *out->norms);
         return;
     }
-    query->dots(rows, cols, screen->d, x, ldx, y, ldy, out->sums, out->ld, out->norms);
     for (size_t j = 0; j < cols; j++)
         out->norms[j] = cosine && !norm_is_safe(out->norms[j]) ? NAN : sqrtf(out->norms[j]);
 }

@@ -36,9 +36,10 @@ struct screen_sums {
 
 void screen_sums_layout(struct screen_sums *out, size_t rows, size_t cols, struct scratch *scratch);
 
-/* Of rows [0, rows) of X with rows [0, cols) of Y. */
-void screen_sum(const struct screen *screen, const float *x, size_t ldx, size_t rows,
-                const float *y, size_t ldy, size_t cols, const struct screen_sums *out);
+/* Of all rows of the batch, x, with rows [col, col + cols) of Y, of floats or of 16-bit ones. */
+void screen_sum(const struct screen *screen, const struct tile_operand *x,
+                const struct tile_operand *y, size_t col, size_t cols,
+                const struct screen_sums *out);
 
 /* A sum below `least + slope norm` has a score below a row's threshold. */
 struct screen_line {

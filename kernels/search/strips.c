@@ -24,8 +24,6 @@ enum {
     SCREENED_FEW = 4,
     UNFILTERED_STRIPS = 8, /* behind one of which more than one in FILTERED_FEW passed */
     AHEAD_FLOATS = 1024,   /* of a row that passed, fetched at once */
-    WIDE_FLOATS = 4096,    /* that are made of 16-bit ones at a time, in L1, */
-    AHEAD_ROWS = 16,       /* while rows so far ahead are fetched */
     WAITING_FEW = 8        /* columns that may wait for their products beyond a chunk */
 };
 
@@ -213,28 +211,6 @@ static size_t screen_row(const struct search *p, struct worker *w, size_t r, siz
     return hits;
 }
 
-/* Sums of all rows with columns [col, col + cols), which are widened some at a time. */
-static void sum_piece(const struct search *p, struct worker *w, size_t rows, size_t col,
-                      size_t cols)
-{
-    const float *x = tile_operand_row(&w->x, 0);
-    if (w->y.narrow == NULL) {
-        screen_sum(&p->screen, x, w->x.ld, rows, tile_operand_row(&w->y, col), w->y.ld, cols,
-                   &w->screened);
-        return;
-    }
-    size_t step = size_min(TILE_MAX_NR, size_max(WIDE_FLOATS / size_max(p->d, 1), 1));
-    for (size_t j = 0; j < cols; j += step) {
-        size_t here = size_min(cols - j, step);
-        for (size_t r = col + j + AHEAD_ROWS; r < size_min(col + j + AHEAD_ROWS + here, w->y.rows);
-             r++)
-            tile_fetch_row(&w->y, r, p->d);
-        struct screen_sums sums = {w->screened.ld, w->screened.sums + j, w->screened.norms + j};
-        tile_widen(&w->y, col + j, here, p->d, w->y.window, 0, 1);
-        screen_sum(&p->screen, x, w->x.ld, rows, w->y.window, p->d, here, &sums);
-    }
-}
-
 /* How many columns from j on the screen has dealt with: none where a row has no threshold, or where
  * many passed lately. Pieces grow: while there are few rows before it, a piece's threshold is low;
  * and a long one comes from memory faster. */
@@ -255,7 +231,7 @@ static size_t screen_piece(const struct search *p, struct worker *w, size_t rows
     size_t cols = size_min(w->piece, chunk->cols - j), hits = 0;
     if (p->filtered) /* what codes are not to look at */
         cols = size_min(cols, (w->unfiltered[0] + 1u) * SEARCH_STRIP);
-    sum_piece(p, w, rows, chunk->col + j, cols);
+    screen_sum(&p->screen, &w->x, &w->y, chunk->col + j, cols, &w->screened);
     for (size_t r = 0; r < rows; r++)
         hits += screen_row(p, w, r, chunk->col + j, cols);
     w->work.ruled_out_by_sums += rows * cols - hits;

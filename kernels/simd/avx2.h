@@ -65,6 +65,22 @@ static inline __m256 simd_load_tail_f16(const uint16_t *p, size_t d)
     return d < 8 ? _mm256_cvtph_ps(simd_load_first_halves(p, d)) : simd_load_f16(p);
 }
 
+/* And of bf16. */
+static inline __m256 simd_widen_bf16(__m128i halves)
+{
+    return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_cvtepu16_epi32(halves), 16));
+}
+
+static inline __m256 simd_load_bf16(const uint16_t *p)
+{
+    return simd_widen_bf16(simd_load_halves(p));
+}
+
+static inline __m256 simd_load_tail_bf16(const uint16_t *p, size_t d)
+{
+    return simd_widen_bf16(d < 8 ? simd_load_first_halves(p, d) : simd_load_halves(p));
+}
+
 static inline void simd_store_first(float *p, size_t first, __m256 v)
 {
     _mm256_maskstore_ps(p, simd_first(first), v);

@@ -55,6 +55,27 @@ static inline __m512 simd_load_tail_f16(const uint16_t *p, size_t d)
     return d < 16 ? simd_load_masked_f16(simd_first(d), p) : simd_load_f16(p);
 }
 
+/* And of bf16. */
+static inline __m512 simd_widen_bf16(__m256i halves)
+{
+    return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(halves), 16));
+}
+
+static inline __m512 simd_load_bf16(const uint16_t *p)
+{
+    return simd_widen_bf16(_mm256_loadu_si256((const __m256i *)(const void *)p));
+}
+
+static inline __m512 simd_load_masked_bf16(__mmask16 mask, const uint16_t *p)
+{
+    return simd_widen_bf16(_mm256_maskz_loadu_epi16(mask, p));
+}
+
+static inline __m512 simd_load_tail_bf16(const uint16_t *p, size_t d)
+{
+    return d < 16 ? simd_load_masked_bf16(simd_first(d), p) : simd_load_bf16(p);
+}
+
 static inline void simd_store_first(float *p, size_t first, __m512 v)
 {
     _mm512_mask_storeu_ps(p, simd_first(first), v);

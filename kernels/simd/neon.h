@@ -51,6 +51,17 @@ static inline float32x4_t simd_load_first_f16(const uint16_t *p, size_t first)
     return vcvt_f32_f16(vreinterpret_f16_u16(simd_load_first_halves(p, first)));
 }
 
+/* And of bf16. */
+static inline float32x4_t simd_load_bf16(const uint16_t *p)
+{
+    return vreinterpretq_f32_u32(vshll_n_u16(vld1_u16(p), 16));
+}
+
+static inline float32x4_t simd_load_first_bf16(const uint16_t *p, size_t first)
+{
+    return vreinterpretq_f32_u32(vshll_n_u16(simd_load_first_halves(p, first), 16));
+}
+
 static inline void simd_store_first(float *p, size_t first, float32x4_t v)
 {
     if (first >= 4) {

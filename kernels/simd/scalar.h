@@ -49,6 +49,12 @@ static inline float simd_from_f16(uint16_t half)
     return simd_from_bits(sign | (magnitude < 0x0400u ? denormal : normal));
 }
 
+/* And those of a bfloat16: the upper half of a float. */
+static inline float simd_from_bf16(uint16_t half)
+{
+    return simd_from_bits((uint32_t)half << 16);
+}
+
 /* Any NaN becomes 0x7fc00000: x86 and ARM make different ones. */
 static inline float simd_canonical_nan(float v)
 {

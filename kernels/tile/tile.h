@@ -156,7 +156,8 @@ struct tile_operand {
     const float *data;
     size_t ld, rows;
     const uint16_t *narrow; /* rows of 16-bit floats in place of data; NULL: not */
-    half_widen *widen;      /* which makes rows of float of them, */
+    enum mmk_type type;     /* of which kind, */
+    half_widen *widen;      /* what makes rows of float of them, */
     float *window;          /* here: the worker's own TILE_MAX_NR of them */
     const float *further;   /* rows from `split` on stand here; NULL: all in data */
     size_t ldfurther, split;

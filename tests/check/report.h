@@ -13,7 +13,7 @@
 
 #include <stdio.h>
 
-enum { REPORT_KERNELS = 64, REPORT_FAILURES_SHOWN = 4, GREAT_WORK = 1 << 16 /* products */ };
+enum { REPORT_KERNELS = 96, REPORT_FAILURES_SHOWN = 4, GREAT_WORK = 1 << 16 /* products */ };
 
 /* One kernel on one variant. */
 struct cell {

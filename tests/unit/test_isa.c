@@ -513,7 +513,7 @@ struct table {
     size_t words;
 };
 
-enum { TABLES = 15, ROWS_MAX = 2 * MMK_ISA_COUNT };
+enum { TABLES = 17, ROWS_MAX = 2 * MMK_ISA_COUNT };
 
 static_assert(sizeof(struct isa_row) ==
                   offsetof(struct isa_row, isa) + sizeof(uintptr_t) * (1 + TABLES + 2),
@@ -542,6 +542,8 @@ static void list_tables(const struct isa_row *row, struct table table[TABLES])
         {"search", (const void *)row->search, sizeof *row->search},
         {"int8", (const void *)row->int8, sizeof *row->int8},
         {"tile8", (const void *)row->tile8, sizeof *row->tile8},
+        {"several_f16", (const void *)row->several_f16, sizeof *row->several_f16},
+        {"several_bf16", (const void *)row->several_bf16, sizeof *row->several_bf16},
         {"quantize", (const void *)row->quantize, sizeof *row->quantize},
         {"half", (const void *)row->half, sizeof *row->half},
         {"bf16", (const void *)row->bf16, sizeof *row->bf16},

@@ -384,7 +384,8 @@ static double greatest_use(enum mmk_similarity similarity, enum data data, size_
     const struct screen_sums out = {N, sums, norms};
     float xx = (float)pow(root_of_squares(d, x, NULL), 2);
     screen_hold_row(&screen, 0, x, xx * (1 - (float)d * 0x1p-24f));
-    screen_sum(&screen, x, d, 1, y, d, N, &out);
+    screen_sum(&screen, &(struct tile_operand){.data = x, .ld = d, .rows = 1},
+               &(struct tile_operand){.data = y, .ld = d, .rows = N}, 0, N, &out);
     for (size_t j = 0; j < N; j++) {
         struct screen_line line;
         assert_true(screen_line(&screen, 0, scores[j], &line));
