@@ -49,6 +49,8 @@ struct pair_ops {
 /* The bits of pair_ops for the same rows, widened. */
 struct pair_f16_ops {
     float (*pair[MMK_SIMILARITY_COUNT])(size_t d, const uint16_t *x, const uint16_t *y);
+    /* pair[MMK_DOT] of a row with itself. */
+    float (*square)(size_t d, const uint16_t *x);
 };
 
 extern const struct pair_ops pair_ops_scalar;

@@ -39,8 +39,8 @@ static float pair_neg_sq_l2_avx2(size_t d, const pair_x *x, const pair_y *y)
 /* One pass of two over the lanes of xy, xx and yy: first is 0 or 16, the first lane. Adds to sum,
  * where each three vectors are 8 lanes of xy, xx and yy; only the last piece of a row may have a
  * tail. */
-static inline void cosine_pass_avx2(size_t d, const pair_x *x, const pair_y *y, size_t first,
-                                    __m256 sum[12])
+__attribute__((always_inline)) static inline void
+cosine_pass_avx2(size_t d, const pair_x *x, const pair_y *y, size_t first, __m256 sum[12])
 {
     __m256 xy0 = sum[0];
     __m256 xx0 = sum[1];
@@ -194,9 +194,17 @@ static float pair_cosine_avx2(size_t d, const pair_x *x, const pair_y *y)
 
 #ifdef PAIR_OF_F16
 
-const struct pair_f16_ops pair_f16_ops_avx2 = {{[MMK_DOT] = pair_dot_avx2,
-                                                [MMK_COSINE] = pair_cosine_avx2,
-                                                [MMK_NEG_SQ_L2] = pair_neg_sq_l2_avx2}};
+static float pair_square_avx2(size_t d, const uint16_t *x)
+{
+    return simd_canonical_nan1(simd_sum8x8(pair_dot_row_avx2(d, x, x)));
+}
+
+const struct pair_f16_ops pair_f16_ops_avx2 = {
+    .pair = {[MMK_DOT] = pair_dot_avx2,
+             [MMK_COSINE] = pair_cosine_avx2,
+             [MMK_NEG_SQ_L2] = pair_neg_sq_l2_avx2},
+    .square = pair_square_avx2,
+};
 
 #else
 

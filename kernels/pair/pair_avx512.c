@@ -184,9 +184,17 @@ static float pair_cosine_avx512(size_t d, const pair_x *x, const pair_y *y)
 
 #ifdef PAIR_OF_F16
 
-const struct pair_f16_ops pair_f16_ops_avx512 = {{[MMK_DOT] = pair_dot_avx512,
-                                                  [MMK_COSINE] = pair_cosine_avx512,
-                                                  [MMK_NEG_SQ_L2] = pair_neg_sq_l2_avx512}};
+static float pair_square_avx512(size_t d, const uint16_t *x)
+{
+    return simd_canonical_nan1(simd_sum16x16(pair_dot_row_avx512(d, x, x)));
+}
+
+const struct pair_f16_ops pair_f16_ops_avx512 = {
+    .pair = {[MMK_DOT] = pair_dot_avx512,
+             [MMK_COSINE] = pair_cosine_avx512,
+             [MMK_NEG_SQ_L2] = pair_neg_sq_l2_avx512},
+    .square = pair_square_avx512,
+};
 
 #else
 

@@ -116,9 +116,9 @@ __attribute__((noinline)) static float long_cosine_neon(size_t d, const pair_x *
 
 /* One pass of two over the lanes of xy, xx and yy: first is 0 or 16, the first lane. t has 16 lanes
  * of 32 of xy, then of xx, then of yy. */
-static inline void pair_cosine_pass_neon(size_t d, const pair_x *x, const pair_y *y, size_t first,
-                                         const struct pair_tail *tail, size_t blocks,
-                                         float32x4_t t[12])
+__attribute__((always_inline)) static inline void
+pair_cosine_pass_neon(size_t d, const pair_x *x, const pair_y *y, size_t first,
+                      const struct pair_tail *tail, size_t blocks, float32x4_t t[12])
 {
     float32x4_t xy0 = vdupq_n_f32(0.0f);
     float32x4_t xx0 = vdupq_n_f32(0.0f);
@@ -226,9 +226,17 @@ static float pair_cosine_neon(size_t d, const pair_x *x, const pair_y *y)
 
 #ifdef PAIR_OF_F16
 
-const struct pair_f16_ops pair_f16_ops_neon = {{[MMK_DOT] = pair_dot_neon,
-                                                [MMK_COSINE] = pair_cosine_neon,
-                                                [MMK_NEG_SQ_L2] = pair_neg_sq_l2_neon}};
+static float pair_square_neon(size_t d, const uint16_t *x)
+{
+    return pair_dot_neon(d, x, x);
+}
+
+const struct pair_f16_ops pair_f16_ops_neon = {
+    .pair = {[MMK_DOT] = pair_dot_neon,
+             [MMK_COSINE] = pair_cosine_neon,
+             [MMK_NEG_SQ_L2] = pair_neg_sq_l2_neon},
+    .square = pair_square_neon,
+};
 
 #else
 

@@ -38,9 +38,17 @@ static float pair_cosine_scalar(size_t d, const pair_x *x, const pair_y *y)
 
 #ifdef PAIR_OF_F16
 
-const struct pair_f16_ops pair_f16_ops_scalar = {{[MMK_DOT] = pair_dot_scalar,
-                                                  [MMK_COSINE] = pair_cosine_scalar,
-                                                  [MMK_NEG_SQ_L2] = pair_neg_sq_l2_scalar}};
+static float pair_square_scalar(size_t d, const uint16_t *x)
+{
+    return pair_dot_scalar(d, x, x);
+}
+
+const struct pair_f16_ops pair_f16_ops_scalar = {
+    .pair = {[MMK_DOT] = pair_dot_scalar,
+             [MMK_COSINE] = pair_cosine_scalar,
+             [MMK_NEG_SQ_L2] = pair_neg_sq_l2_scalar},
+    .square = pair_square_scalar,
+};
 
 #else
 

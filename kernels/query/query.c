@@ -89,10 +89,8 @@ enum mmk_status mmk_squared_norms(const struct mmk_matrix *y, float *out)
     if (rows.type == MMK_BF16)
         isa->bf16->squared_norms(rows.rows, rows.columns, rows.halves, rows.ld, out);
     else if (rows.type == MMK_F16)
-        for (size_t j = 0; j < rows.rows; j++) {
-            const uint16_t *row = rows.halves + j * rows.ld;
-            out[j] = isa->pair_f16->pair[MMK_DOT](rows.columns, row, row);
-        }
+        for (size_t j = 0; j < rows.rows; j++)
+            out[j] = isa->pair_f16->square(rows.columns, rows.halves + j * rows.ld);
     else
         isa->query->squared_norms(rows.rows, rows.columns, rows.data, rows.ld, out);
     return MMK_OK;

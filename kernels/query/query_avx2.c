@@ -58,8 +58,8 @@ static inline float query_any_cosine_avx2(size_t d, const float *x, const float 
 
 /* One pass of two over the lanes of xy and yy: first is 0 or 16, the first lane. t has 16 lanes of
  * 32 of xy, then of yy. */
-static inline void query_cosine_pass_avx2(size_t d, const pair_x *x, const pair_y *y, size_t first,
-                                          __m256 t[4])
+__attribute__((always_inline)) static inline void
+query_cosine_pass_avx2(size_t d, const pair_x *x, const pair_y *y, size_t first, __m256 t[4])
 {
     __m256 xy0 = _mm256_setzero_ps();
     __m256 yy0 = _mm256_setzero_ps();

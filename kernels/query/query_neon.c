@@ -54,9 +54,9 @@ static inline float query_any_cosine_neon(size_t d, const float *x, const float 
 
 /* One pass of two over the lanes of xy and yy: first is 0 or 16, the first lane. t has 16 lanes of
  * 32 of xy, then of yy. */
-static inline void query_cosine_pass_neon(size_t d, const pair_x *x, const pair_y *y, size_t first,
-                                          const struct pair_tail *tail, size_t blocks,
-                                          float32x4_t t[8])
+__attribute__((always_inline)) static inline void
+query_cosine_pass_neon(size_t d, const pair_x *x, const pair_y *y, size_t first,
+                       const struct pair_tail *tail, size_t blocks, float32x4_t t[8])
 {
     float32x4_t xy0 = vdupq_n_f32(0.0f);
     float32x4_t yy0 = vdupq_n_f32(0.0f);

@@ -198,7 +198,8 @@ static const struct brink {
      0},
     {"coded_search ", 'm', 14, {.n = FILTER_LEAST_COLS + 5, .d = 66, .k = 1}, 0},
     /* Rows of a pair or a query: QUERY_NEAR_BYTES, QUERY_NEAR_PAIR_BYTES, PAIR_LONG_ROW,
-     * PAIR_LONG_PIECE, PAIR_FAR_ROW, PAIR_FAR_PIECE, PAIR_LONG_PIECE_NEON, PAIR_FAR_BYTES, QUERY_WIDE_ROW. */
+     * PAIR_LONG_PIECE, PAIR_FAR_ROW, PAIR_FAR_PIECE, PAIR_LONG_PIECE_NEON, PAIR_FAR_BYTES,
+     * QUERY_WIDE_ROW. */
     {QUERIES, 'n', QUERY_NEAR_BYTES / 4 / 64, {.d = 64}, 0},
     {QUERIES, 'n', QUERY_NEAR_PAIR_BYTES / 4 / 128, {.d = 128}, SLOW},
     {QUERIES, 'd', 64, {.n = 37}, 0},
