@@ -39,7 +39,7 @@ enum { SHAPES_MOST = 8 };
 /* ---- Which kernels, at which shapes ---------------------------------------------------------- */
 
 /* Whether it takes floats and rounds: top-k is exact, retrieval metrics take indices; rows of int8
- * have exact sums. Rows of 16 bits round as the floats that they are, and are not climbed on. */
+ * have exact sums. Rows of 16 bits are not climbed on. */
 static bool has_errors(const struct kernel *kernel)
 {
     struct trial t = {.kernel = kernel, .shape = kernel->bench[0]};

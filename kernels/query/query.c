@@ -3,7 +3,7 @@
  *
  * mmk_similarity_query and mmk_squared_norms are one pass over the gallery each, on the caller's
  * thread. All time is in the inner loops: bringing the rows from L2, L3 or memory, or the FMAs of a
- * cosine whose norms are not given.
+ * cosine whose norms are not given. Squared norms of f16 are taken row by row, their trees, too.
  */
 #include "query.h"
 
