@@ -39,7 +39,10 @@ static float pair_neg_sq_l2_avx2(size_t d, const pair_x *x, const pair_y *y)
 /* One pass of two over the lanes of xy, xx and yy: first is 0 or 16, the first lane. Adds to sum,
  * where each three vectors are 8 lanes of xy, xx and yy; only the last piece of a row may have a
  * tail. */
-__attribute__((always_inline)) static inline void
+#ifdef PAIR_OF_F16 /* gcc 12 would call it, with its sums in memory */
+__attribute__((always_inline))
+#endif
+static inline void
 cosine_pass_avx2(size_t d, const pair_x *x, const pair_y *y, size_t first, __m256 sum[12])
 {
     __m256 xy0 = sum[0];
