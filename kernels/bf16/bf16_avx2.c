@@ -68,11 +68,24 @@ BF16_INLINE __m256 add(__m256 lanes, __m256i x, __m256i y)
     return _mm256_fmadd_ps(even(x), even(y), _mm256_fmadd_ps(odd(x), odd(y), lanes));
 }
 
-/* The least of 2 |v| - 1 with those of v, and whether rows with that are not plain. */
+/* 2 |v| - 1, */
+BF16_INLINE __m256i size(__m256i v)
+{
+    return _mm256_sub_epi16(_mm256_add_epi16(v, v), _mm256_set1_epi16(1));
+}
+
+/* the least of it, where the chain waits for one of the two only, */
 BF16_INLINE __m256i least_of(__m256i least, __m256i v)
 {
-    return _mm256_min_epu16(least, _mm256_sub_epi16(_mm256_add_epi16(v, v), _mm256_set1_epi16(1)));
+    return _mm256_min_epu16(least, size(v));
 }
+
+BF16_INLINE __m256i least_of_two(__m256i least, __m256i u, __m256i v)
+{
+    return _mm256_min_epu16(least, _mm256_min_epu16(size(u), size(v)));
+}
+
+/* and whether rows with that are not plain. */
 
 BF16_INLINE bool is_rare(__m256i least)
 {
@@ -106,9 +119,7 @@ BF16_INLINE void dot_step(bool looks, bool whole, size_t left, const uint16_t *x
             break;
         __m256i u = load(whole, left, i, x), v = load(whole, left, i, y);
         s[i] = add(s[i], u, v);
-        if (looks)
-            *least = least_of(*least, u);
-        *least = least_of(*least, v);
+        *least = looks ? least_of_two(*least, u, v) : least_of(*least, v);
     }
 }
 
@@ -155,11 +166,9 @@ BF16_INLINE void pass_step(bool pair, bool whole, size_t left, const uint16_t *x
         __m256 xo = odd(u), yo = odd(v), xe = even(u), ye = even(v);
         s->xy[i] = _mm256_fmadd_ps(xe, ye, _mm256_fmadd_ps(xo, yo, s->xy[i]));
         s->yy[i] = _mm256_fmadd_ps(ye, ye, _mm256_fmadd_ps(yo, yo, s->yy[i]));
-        if (pair) {
+        if (pair)
             s->xx[i] = _mm256_fmadd_ps(xe, xe, _mm256_fmadd_ps(xo, xo, s->xx[i]));
-            *least = least_of(*least, u);
-        }
-        *least = least_of(*least, v);
+        *least = pair ? least_of_two(*least, u, v) : least_of(*least, v);
     }
 }
 

@@ -23,10 +23,9 @@ BF16_INLINE __m512 add(__m512 lanes, __m512i x, __m512i y)
     return _mm512_fmadd_ps(even(x), even(y), _mm512_fmadd_ps(odd(x), odd(y), lanes));
 }
 
-BF16_INLINE __m512i least_of(__m512i least, __m512i v)
+BF16_INLINE __m512i size(__m512i v)
 {
-    __m512i size = _mm512_sub_epi16(_mm512_add_epi16(v, v), _mm512_set1_epi16(1));
-    return _mm512_min_epu16(least, size);
+    return _mm512_sub_epi16(_mm512_add_epi16(v, v), _mm512_set1_epi16(1));
 }
 
 BF16_INLINE bool is_rare(__m512i least)
@@ -35,6 +34,6 @@ BF16_INLINE bool is_rare(__m512i least)
 }
 
 static const struct bf16_way way = {
-    .add = add, .least = least_of, .is_rare = is_rare, .flushed = bf16_flushed_dot};
+    .add = add, .size = size, .is_rare = is_rare, .flushed = bf16_flushed_dot};
 
 BF16_TABLE_AVX512(avx512, &way);

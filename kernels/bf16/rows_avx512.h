@@ -28,9 +28,8 @@ enum { BF16_GROUP = 16 };
 struct bf16_way {
     /* The lanes with two more products each. */
     __m512 (*add)(__m512 lanes, __m512i x, __m512i y);
-    /* The least of 2 |v| - 1 with those of v, and whether rows with that are not plain; NULL: it
-     * does not matter. */
-    __m512i (*least)(__m512i least, __m512i v);
+    /* 2 |v| - 1, and whether rows with that as the least are not plain; NULL: it does not matter. */
+    __m512i (*size)(__m512i v);
     bool (*is_rare)(__m512i least);
     /* x.y of a rare row. */
     float (*flushed)(size_t d, const uint16_t *x, const uint16_t *y);
@@ -58,7 +57,15 @@ BF16_INLINE __m512i bf16_no_least_avx512(void)
 
 BF16_INLINE __m512i bf16_look_avx512(const struct bf16_way *way, __m512i least, __m512i v)
 {
-    return way->least != NULL ? way->least(least, v) : least;
+    return way->size != NULL ? _mm512_min_epu16(least, way->size(v)) : least;
+}
+
+/* The chain of minima waits for one of the two only. */
+BF16_INLINE __m512i bf16_look_two_avx512(const struct bf16_way *way, __m512i least, __m512i u,
+                                         __m512i v)
+{
+    return way->size != NULL ? _mm512_min_epu16(least, _mm512_min_epu16(way->size(u), way->size(v)))
+                             : least;
 }
 
 BF16_INLINE bool bf16_is_rare_avx512(const struct bf16_way *way, __m512i least)
@@ -91,7 +98,7 @@ BF16_INLINE void bf16_dot_step_avx512(const struct bf16_way *way, bool whole, si
             break;
         __m512i u = bf16_load_avx512(whole, left, l, x), v = bf16_load_avx512(whole, left, l, y);
         s->v[l] = way->add(s->v[l], u, v);
-        *least = bf16_look_avx512(way, bf16_look_avx512(way, *least, u), v);
+        *least = bf16_look_two_avx512(way, *least, u, v);
     }
 }
 
@@ -127,7 +134,7 @@ BF16_INLINE void bf16_three_step_avx512(const struct bf16_way *way, bool whole, 
         s->xy.v[l] = way->add(s->xy.v[l], u, v);
         s->xx.v[l] = way->add(s->xx.v[l], u, u);
         s->yy.v[l] = way->add(s->yy.v[l], v, v);
-        *least = bf16_look_avx512(way, bf16_look_avx512(way, *least, u), v);
+        *least = bf16_look_two_avx512(way, *least, u, v);
     }
 }
 
@@ -328,8 +335,8 @@ BF16_INLINE bool bf16_row_is_rare_avx512(const struct bf16_way *way, size_t d, c
         return false;
     __m512i least = bf16_no_least_avx512();
     for (; d >= 32; d -= 32, x += 32)
-        least = way->least(least, bf16_load_avx512(true, 32, 0, x));
-    return way->is_rare(way->least(least, bf16_load_avx512(false, d, 0, x)));
+        least = bf16_look_avx512(way, least, bf16_load_avx512(true, 32, 0, x));
+    return way->is_rare(bf16_look_avx512(way, least, bf16_load_avx512(false, d, 0, x)));
 }
 
 BF16_INLINE struct bf16_query bf16_query_avx512(const struct bf16_way *way, size_t d,
