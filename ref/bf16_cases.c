@@ -196,7 +196,8 @@ static const struct shape norms_bench[] = {{.n = 1024, .d = 128}, {.n = 2730, .d
 
 #define PAIR_PARTS                                                                                 \
     PARTS, .dims = "d", .layout = pair_layout, .call = pair_call, .oracle = oracle,                \
-           .bytes = pair_bytes, .sweep = pair_sweep, .callers_state = true, BENCH(pair_bench)
+           .bytes = pair_bytes, .sweep = pair_sweep, .callers_state = true,                        \
+           .allowance = ALLOWANCE_SIMILARITY, BENCH(pair_bench)
 
 const struct kernel kernel_dot_pair_bf16 = {
     .name = "dot_pair_bf16",
@@ -221,7 +222,8 @@ const struct kernel kernel_neg_sq_l2_pair_bf16 = {
 
 #define QUERY_PARTS                                                                                \
     PARTS, .dims = "nd", .layout = query_layout, .call = query_call, .oracle = oracle,             \
-           .bytes = query_bytes, .sweep = query_sweep, .callers_state = true, BENCH(query_bench)
+           .bytes = query_bytes, .sweep = query_sweep, .callers_state = true,                      \
+           .allowance = ALLOWANCE_SIMILARITY, BENCH(query_bench)
 
 const struct kernel kernel_dot_query_bf16 = {
     .name = "dot_query_bf16",

@@ -189,12 +189,17 @@ static void add_circumstances(struct figure *figure, const struct run *run, enum
     curve_points_close(&points);
 }
 
+/* What all searches have in common: all but the dimension. */
 static void add_search_circumstances(struct figure *figure, const struct run *run)
 {
     struct curve_points points = curve_points_open(run, CURVE_SEARCH);
-    size_t used = strlen(figure->title);
-    if (points.count > 0)
-        snprintf(figure->title + used, sizeof figure->title - used, " (%s)", points.list[0]->shape);
+    size_t used = strlen(figure->title), m, n;
+    char rest[64];
+    if (points.count > 0 &&
+        sscanf(points.list[0]->shape, "%zux%zux%*[0-9]%63[^\n]", &m, &n, rest) == 3)
+        snprintf(figure->title + used, sizeof figure->title - used,
+                 " (%zu x %zu x d%s, %d thread%s)", m, n, rest, points.list[0]->threads,
+                 points.list[0]->threads == 1 ? "" : "s");
     curve_points_close(&points);
 }
 

@@ -748,7 +748,7 @@ static void markdown_searches(FILE *out, const struct result *const *list, size_
         for (size_t c = 0; searches && c < list[i]->column_count; c++) {
             const struct column *column = &list[i]->columns[c];
             bool peer = column->library[0];
-            char name[PEER_NAME], recall[24] = "1", rate[24], work[64];
+            char name[PEER_NAME], recall[24], rate[24], work[64];
             struct row row;
             analyse(list[i], column, &row);
             if (!row.timed || !(peer || is_by_hand(column)))
@@ -761,6 +761,7 @@ static void markdown_searches(FILE *out, const struct result *const *list, size_
             }
             any = true;
             analysis_name_peer(column, name, sizeof name);
+            snprintf(recall, sizeof recall, peer ? "-" : "1"); /* of old runs it is not known */
             if (column->recalled > 0)
                 text_recall(column, recall, sizeof recall);
             text_3((double)list[i]->m / row.seconds.median, rate, sizeof rate);

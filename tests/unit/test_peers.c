@@ -319,9 +319,10 @@ static void test_simsimd(void **state)
     static const char *const codes[] = {
         "dot_pair_i8",  "scaled_dot_pair_i8",  "cosine_pair_i8",  "neg_sq_l2_pair_i8",
         "dot_query_i8", "scaled_dot_query_i8", "cosine_query_i8", "neg_sq_l2_query_i8"};
-    static const char *const halves[] = {"dot_pair_f16",       "cosine_pair_f16",
-                                         "neg_sq_l2_pair_f16", "dot_query_f16",
-                                         "cosine_query_f16",   "neg_sq_l2_query_f16"};
+    static const char *const halves[] = {
+        "dot_pair_f16",        "cosine_pair_f16",     "neg_sq_l2_pair_f16", "dot_query_f16",
+        "cosine_query_f16",    "neg_sq_l2_query_f16", "dot_pair_bf16",      "cosine_pair_bf16",
+        "neg_sq_l2_pair_bf16", "dot_query_bf16",      "cosine_query_bf16",  "neg_sq_l2_query_bf16"};
     struct peer *peer = open_peer("simsimd");
     denormals_are_kept();
     for (size_t i = 0; i < sizeof can / sizeof can[0]; i++)
