@@ -106,15 +106,19 @@ size_t curve_searchers(const struct curve_points *points, struct curve_searcher 
             if (s < count || count == CURVE_SERIES)
                 continue;
             struct curve_searcher *searcher = &searchers[count++];
-            *searcher =
-                (struct curve_searcher){.variant = column->variant, .ours = !column->library[0]};
-            if (column->library[0])
-                analysis_name_peer(column, searcher->name, sizeof searcher->name);
-            else
+            /* By the name: a library that was not timed has not said what it is. */
+            size_t set = strlen(column->isa);
+            bool partial =
+                strncmp(column->variant, column->isa, set) == 0 && column->variant[set] == ':';
+            *searcher = (struct curve_searcher){.variant = column->variant,
+                                                .ours = partial || is_ours(column)};
+            if (searcher->ours)
                 snprintf(searcher->name, sizeof searcher->name, "mmk%s",
-                         has_codes(column)              ? ", codes made in the call"
-                         : strchr(column->variant, ':') ? " without codes"
-                                                        : "");
+                         has_codes(column) ? ", codes made in the call"
+                         : partial         ? " without codes"
+                                           : "");
+            else
+                analysis_name_peer(column, searcher->name, sizeof searcher->name);
         }
     return count;
 }
