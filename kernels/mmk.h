@@ -21,10 +21,10 @@
  *             all in the children, and theirs, of a process that had threads when it forked: OpenMP
  *             would wait for those. All are reentrant; mmk_isa_use() is the only global state.
  *   state     of floating point: the caller's does not matter and is left as it was, flags too. But
- *             mmk_similarity_pair and _query, and those of f16, bf16 and int8, a few ns long, work in
- *             it and want the default: to nearest, with denormals, no traps. Otherwise bits differ;
- *             where denormals count as 0, a row of them has cosine NaN; any input may trap. NaN
- *             stays the one NaN.
+ *             mmk_similarity_pair and _query, and those of f16, bf16 and int8, a few ns long, work
+ *             in it and want the default: to nearest, with denormals, no traps. Otherwise bits
+ *             differ; where denormals count as 0, a row of them has cosine NaN; any input may trap.
+ *             NaN stays the one NaN.
  */
 #ifndef MMK_H
 #define MMK_H
@@ -215,9 +215,9 @@ MMK_API enum mmk_status mmk_similarity_query(enum mmk_similarity similarity, con
                                              const struct mmk_matrix *y, const float *squared_norms,
                                              float *result);
 
-/* The same of f16: the bits of the two above for the same rows as floats, which f16 goes to exactly,
- * its denormal numbers, too. Y is of MMK_F16, and squared_norms are what mmk_squared_norms gave for
- * it. Y is read once, 2 n d bytes. Memory: none. */
+/* The same of f16: the bits of the two above for the same rows as floats, which f16 goes to
+ * exactly, its denormal numbers, too. Y is of MMK_F16, and squared_norms are what mmk_squared_norms
+ * gave for it. Y is read once, 2 n d bytes. Memory: none. */
 MMK_API enum mmk_status mmk_similarity_pair_f16(enum mmk_similarity similarity, size_t d,
                                                 const uint16_t *x, const uint16_t *y,
                                                 float *result);

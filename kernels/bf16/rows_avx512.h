@@ -28,7 +28,7 @@ enum { BF16_GROUP = 16 };
 struct bf16_way {
     /* The lanes with two more products each. */
     __m512 (*add)(__m512 lanes, __m512i x, __m512i y);
-    /* 2 |v| - 1, and whether rows with that as the least are not plain; NULL: it does not matter. */
+    /* 2 |v| - 1, and whether rows with that as the least are not plain; NULL: no matter. */
     __m512i (*size)(__m512i v);
     bool (*is_rare)(__m512i least);
     /* x.y of a rare row. */

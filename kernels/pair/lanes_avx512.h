@@ -17,15 +17,14 @@
 
 #include "../simd/avx512.h"
 
-#define pair_load(p)                                                                               \
-    _Generic((p), const float * : _mm512_loadu_ps, const uint16_t * : PAIR_OF_HALF(simd_load_))(p)
-#define pair_load_once(p)                                                                          \
-    _Generic((p), const float * : simd_load_once, const uint16_t * : PAIR_OF_HALF(simd_load_))(p)
-#define pair_load_tail(p, d)                                                                       \
-    _Generic((p), const float * : simd_load_tail, const uint16_t * : PAIR_OF_HALF(simd_load_tail_))(p, d)
+/* The load of floats, or that of halves, by what p points to. */
+#define PAIR_BY_TYPE(p, floats, halves)                                                            \
+    _Generic((p), const float * : floats, const uint16_t * : halves)
+#define pair_load(p)         PAIR_BY_TYPE(p, _mm512_loadu_ps, PAIR_OF_HALF(simd_load_))(p)
+#define pair_load_once(p)    PAIR_BY_TYPE(p, simd_load_once, PAIR_OF_HALF(simd_load_))(p)
+#define pair_load_tail(p, d) PAIR_BY_TYPE(p, simd_load_tail, PAIR_OF_HALF(simd_load_tail_))(p, d)
 #define pair_load_masked(mask, p)                                                                  \
-    _Generic((p), const float *: _mm512_maskz_loadu_ps, const uint16_t *: PAIR_OF_HALF(simd_load_masked_))(   \
-        mask, p)
+    PAIR_BY_TYPE(p, _mm512_maskz_loadu_ps, PAIR_OF_HALF(simd_load_masked_))(mask, p)
 
 /* x.y */
 static inline __m512 pair_dot_row_avx512(size_t d, const pair_x *x, const pair_y *y)

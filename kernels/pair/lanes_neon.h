@@ -20,10 +20,12 @@
 
 #include "../simd/neon.h"
 
-#define pair_load(p)                                                                               \
-    _Generic((p), const float * : vld1q_f32, const uint16_t * : PAIR_OF_HALF(simd_load_))(p)
+/* The load of floats, or that of halves, by what p points to. */
+#define PAIR_BY_TYPE(p, floats, halves)                                                            \
+    _Generic((p), const float * : floats, const uint16_t * : halves)
+#define pair_load(p) PAIR_BY_TYPE(p, vld1q_f32, PAIR_OF_HALF(simd_load_))(p)
 #define pair_load_first(p, first)                                                                  \
-    _Generic((p), const float * : simd_load_first, const uint16_t * : PAIR_OF_HALF(simd_load_first_))(p, first)
+    PAIR_BY_TYPE(p, simd_load_first, PAIR_OF_HALF(simd_load_first_))(p, first)
 
 /* The last elements of a row of x and of y, with zeros up to a whole block. */
 struct pair_tail {

@@ -1,4 +1,4 @@
-/* query_bf16_avx2.c - several vectors against many of bf16, on __m256: query_avx2.c with loads that widen.
+/* query_bf16_avx2.c - rows of bf16 beside vectors of floats: query_avx2.c with loads that convert.
  * SPDX-License-Identifier: MIT
  */
 #define QUERY_OF_BF16

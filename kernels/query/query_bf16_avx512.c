@@ -1,4 +1,4 @@
-/* query_bf16_avx512.c - several vectors against many of bf16, on __m512: query_avx512.c with loads that widen.
+/* query_bf16_avx512.c - rows of bf16 beside floats: query_avx512.c with loads that convert.
  * SPDX-License-Identifier: MIT
  */
 #define QUERY_OF_BF16

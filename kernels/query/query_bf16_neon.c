@@ -1,4 +1,4 @@
-/* query_bf16_neon.c - several vectors against many of bf16, on float32x4_t: query_neon.c with loads that widen.
+/* query_bf16_neon.c - rows of bf16 beside vectors of floats: query_neon.c with loads that convert.
  * SPDX-License-Identifier: MIT
  */
 #define QUERY_OF_BF16

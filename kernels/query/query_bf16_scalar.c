@@ -1,4 +1,4 @@
-/* query_bf16_scalar.c - several vectors against many of bf16, in portable C: query_scalar.c with loads that widen.
+/* query_bf16_scalar.c - rows of bf16 beside floats: query_scalar.c with loads that convert.
  * SPDX-License-Identifier: MIT
  */
 #define QUERY_OF_BF16

@@ -1,4 +1,4 @@
-/* query_f16_scalar.c - one vector against many of f16, in portable C: query_scalar.c with elements converted.
+/* query_f16_scalar.c - rows of f16 beside floats: query_scalar.c with loads that convert.
  * SPDX-License-Identifier: MIT
  */
 #define QUERY_OF_F16

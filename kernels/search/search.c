@@ -18,8 +18,8 @@
  * instructions, and of what is left a product across lanes, then the chain. Where a gallery's rows
  * gather near few directions, shorter codes of those come first (gallery/levels.h). The first
  * strips of a gallery, before thresholds are worth something, and those that codes do not decide
- * are done as without. At 1000 x 100,000 x 512 the products of codes take two thirds of the time, making them
- * an eighth, what passes them a seventh (k = 10, AVX-512 with VNNI, Zen 5).
+ * are done as without. At 1000 x 100,000 x 512 the products of codes take two thirds of the time,
+ * making them an eighth, what passes them a seventh (k = 10, AVX-512 with VNNI, Zen 5).
  *
  * A few queries are screened (screen.h), and their search is bound by reading the gallery from
  * memory: its rows are taken as they lie, all queries in one pass, and few scores are made. At
