@@ -11,7 +11,7 @@ AHEAD_FLOATS AHEAD_ROWS NEAR_FLOATS SHARE_BYTES STACK_BYTES: speed only, the sam
 STRIP_FLOATS LANE_FLOATS KEPT_BLOCK_FLOATS HELD_ROW_BLOCKS HELD_COL_BLOCKS GRADIENT_ROW_BLOCKS: made of others
 TILE_LEAST_STRIPE STRIPE BLOCK_ROWS ROW BLOCK QUANTIZE_BLOCK: a lane or so; the sweeps have all sizes up to 130
 EXP_PRODUCT_ROWS: a part of EXP_PRODUCT_LEAST_ROWS
-ROWS TILE_ORIGIN_ROWS: not a size of an argument
+ROWS TILE_ORIGIN_ROWS ARGS_FLOATS: not a size of an argument
 SAMPLE_ROWS: the sweeps have 0 to 40 rows
 LEVELS_LEAST_ROWS LEVELS_LEAST_DEPTH LEVELS_MOST_DEPTH: levels or none, the same bits; test-levels has the first two
 SEARCH_PREFIXED_ROWS: test-levels has a second batch

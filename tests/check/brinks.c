@@ -71,6 +71,7 @@ static const struct brink {
     {MATRICES SEARCHES LOSSES, 'd', TILE_DEPTH, {.m = 15, .n = 34, .k = 2}, SLOW},
     /* Rows of int8: several at a time or one; sums in float. */
     {"dot_query_i8 cosine_query_i8 neg_sq_l2_query_i8 ", 'd', INT8_SHORT_ROW, {.n = 19}, 0},
+    {"dot_pair_bf16 cosine_pair_bf16 neg_sq_l2_pair_bf16 ", 'd', 2 * BF16_BLOCK, {.n = 0}, 0},
     {"dot_query_bf16 cosine_query_bf16 cosine_query_norms_bf16 neg_sq_l2_query_bf16 "
      "squared_norms_bf16 ",
      'd',
