@@ -272,6 +272,30 @@ static void check_work(enum data data, enum mmk_similarity similarity, size_t m,
         assert_true(work->ruled_out_by_codes > m * N / 10); /* in panels, where prefixes do not */
 }
 
+/* What mmk.h says of a search's memory, one worker's, in a gallery with directions. */
+static void check_memory(const struct mmk_gallery *gallery, enum mmk_similarity similarity)
+{
+    static const size_t rows[] = {9, 700, 1008, 100000};
+    for (size_t i = 0; gallery->levels.p > 0 && i < sizeof rows / sizeof rows[0]; i++) {
+        const struct mmk_matrix x = {.rows = rows[i], .columns = D};
+        struct mmk_workspace_bytes bytes;
+        float nothing;
+        const struct mmk_search_problem problem = {
+            .x = &x, .y = PACKED(gallery), .similarity = similarity};
+        assert_int_equal(mmk_search(&problem,
+                                    &(struct mmk_search_results){.for_x = TOPK(K, &nothing, NULL)},
+                                    &(struct mmk_options){.threads = 1, .query = &bytes}),
+                         MMK_OK);
+        const double packed = 4.0 * (D + 32), batch = fmin((double)rows[i], 1008);
+        double copies = (batch + 32 + 1376 + 32) * packed, streams = 16.0 * K + 640;
+        double codes = copies / 4 + batch * (4.0 * D + 136) + 36.0 * D;
+        double said = copies + codes + batch * (streams + D + 220) + 4e5 + 65536;
+        if (!((double)bytes.least < 1.05 * said) ||
+            (rows[i] > 84 && !((double)bytes.least > 0.5 * said)))
+            fail_msg("%zu rows: at least %zu bytes, said are %.0f", rows[i], bytes.least, said);
+    }
+}
+
 static void check_searches(enum data data, enum mmk_similarity similarity)
 {
     static const size_t counts[] = {1, 9, 200, MOST_ROWS};
@@ -284,6 +308,7 @@ static void check_searches(enum data data, enum mmk_similarity similarity)
                      MMK_OK);
     if (data == DATA_NEAR_FEW || data == DATA_IN_FEW || data == DATA_OTHERS)
         assert_true(gallery->levels.p > 0);
+    check_memory(gallery, similarity);
     for (size_t i = 0; i < most; i++) {
         search(similarity, x, counts[i], MATRIX_AT(y, N, D, 0), 1, true, &right);
         for (int threads = 1; threads <= 2; threads++) {

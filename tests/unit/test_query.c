@@ -120,8 +120,10 @@ static void rows_take_nothing(void **state)
     assert_true(bytes.least == 0 && bytes.all == 0);
 }
 
-/* What mmk.h says of a search's memory, of rows x columns x d in one direction, with one worker. */
-static double memory_of_search(size_t rows, size_t columns, size_t d, size_t k, bool codes)
+/* What mmk.h says of a search's memory, of rows x columns x d in one direction, with one worker;
+ * halves: of 16-bit floats. */
+static double memory_of_search(size_t rows, size_t columns, size_t d, size_t k, bool codes,
+                               bool halves)
 {
     const double packed = 4.0 * (double)(d + 32), streams = 16 * (double)k + 640;
     double held = fmin((double)rows, 4200);
@@ -130,7 +132,8 @@ static double memory_of_search(size_t rows, size_t columns, size_t d, size_t k, 
     if (rows <= 8)
         copies += (double)(rows + 1) * 4 * fmin((double)columns, 4096) + 4 * (double)(rows * d);
     double with = copies / 4 + batch * (4.0 * (double)d + 136) + 36 * (double)d;
-    return copies + batch * streams + (codes ? with : 0);
+    double wide = (batch + 32) * 4 * (double)d;
+    return copies + batch * streams + (codes ? with : 0) + (halves ? wide : 0);
 }
 
 /* No batch is greater than that, however many rows there are; and few rows take little. */
@@ -140,12 +143,14 @@ static void search_takes_what_is_said(void **state)
     static const size_t rows[] = {3, 84, 4200, 1000000}, k[] = {1, 10, 1000, 100000};
     float nothing;
     for (size_t r = 0; r < sizeof rows / sizeof *rows; r++)
-        for (size_t i = 0; i < 2 * (sizeof k / sizeof *k); i++) {
-            const size_t columns = 200000, d = 64, results_k = k[i / 2];
+        for (size_t i = 0; i < 4 * (sizeof k / sizeof *k); i++) {
+            const size_t columns = 200000, d = 64, results_k = k[i / 4];
+            const bool halves = i % 4 >= 2;
             /* Where they are used, if this machine has such. */
             const bool codes = i % 2 && rows[r] >= 4200 && results_k <= 400;
-            const struct mmk_matrix x = {.rows = rows[r], .columns = d};
-            const struct mmk_matrix y = {.rows = columns, .columns = d};
+            const enum mmk_type type = halves ? MMK_F16 : MMK_F32;
+            const struct mmk_matrix x = {.rows = rows[r], .columns = d, .type = type};
+            const struct mmk_matrix y = {.rows = columns, .columns = d, .type = type};
             const struct mmk_search_problem problem = {
                 .x = &x, .y = &y, .without_codes = i % 2 == 0};
             const struct mmk_search_results results = {
@@ -154,7 +159,7 @@ static void search_takes_what_is_said(void **state)
             const struct mmk_options options = {.threads = 1, .query = &bytes};
             assert_int_equal(mmk_search(&problem, &results, &options), MMK_OK);
             /* beside it stands the work of one selection at a time, some 64 bytes a result */
-            double said = memory_of_search(rows[r], columns, d, results_k, codes) +
+            double said = memory_of_search(rows[r], columns, d, results_k, codes, halves) +
                           64 * (double)results_k + 65536;
             assert_true((double)bytes.least < 1.1 * said);
             assert_true((double)bytes.least > 0.3 * said);
