@@ -312,7 +312,9 @@ static void text_at_recall(const struct column *peer, char *text, size_t bytes)
 {
     char recall[24];
     text_recall(peer, recall, sizeof recall);
-    snprintf(text, bytes, peer->approximate ? ", at recall %s" : "", recall);
+    text[0] = '\0';
+    if (peer->approximate)
+        snprintf(text, bytes, ", at recall %s", recall);
 }
 
 /* One line: how much faster the widest instruction set is than the best peer that finds all

@@ -59,7 +59,7 @@ static void compare(const struct bf16_ops *ops, const char *name, size_t d, uint
 
 static uint16_t number(uint64_t h, unsigned least, unsigned span)
 {
-    uint16_t exponent = (uint16_t)(least + (h >> 8) % span), digits = h >> 24 & 127;
+    uint64_t exponent = least + (h >> 8) % span, digits = h >> 24 & 127;
     if (h >> 32 & 1) /* the ends of a power of two */
         digits = digits & 1 ? 127 : 0;
     return (uint16_t)((h & 1) << 15 | exponent << 7 | digits);
