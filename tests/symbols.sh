@@ -30,4 +30,9 @@ check "the soname has the major version" \
 check "libmmk.so has no text relocations and no executable stack" \
     sh -c "! readelf -dW '$BUILD/lib/libmmk.so' | grep -q TEXTREL &&
            readelf -lW '$BUILD/lib/libmmk.so' | grep GNU_STACK | grep -qv RWE"
+# A masked load of a constant with an empty mask never brings its page in, and is slow (avx512.h).
+no_masked_constant() {
+    ! objdump -d --no-show-raw-insn "$BUILD/lib/libmmk.so" | grep -E '\(%rip\).*\{%k[1-7]\}'
+}
+check "no constant is loaded through a mask" no_masked_constant
 finish

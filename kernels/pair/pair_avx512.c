@@ -224,7 +224,9 @@ static void scale_row_avx512(size_t d, const float *x, struct row_scale scale, f
     }
     if (d > 0) {
         __m512 v = _mm512_mul_ps(_mm512_mul_ps(simd_load_first(x, d), power), inverse);
-        simd_store_first(out, d, simd_canonical_nan16(v));
+        __mmask16 nan = _mm512_cmp_ps_mask(v, v, _CMP_UNORD_Q);
+        v = _mm512_mask_mov_ps(v, nan, simd_whole_constant(0x7fc00000));
+        simd_store_first(out, d, v);
     }
 }
 
