@@ -64,7 +64,8 @@ static bool row_is_rare(size_t d, const uint16_t *x)
     for (; d >= 8; d -= 8, x += 8)
         least = least_of(least, vld1q_u16(x));
     uint16_t last[8] = {0};
-    memcpy(last, x, d * sizeof *x);
+    if (d > 0) /* x may be NULL where there are no elements */
+        memcpy(last, x, d * sizeof *x);
     return is_rare(least_of(least, vld1q_u16(last)));
 }
 

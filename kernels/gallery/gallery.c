@@ -160,7 +160,7 @@ static enum mmk_status fill(struct mmk_gallery *gallery, struct tile_operand *y,
     struct packing packing = {.gallery = gallery, .y = y};
     struct scratch scratch = {0};
     packing_layout(&packing, y, (size_t)threads, &scratch);
-    if (gallery->codes != NULL || y->narrow != NULL) {
+    if (gallery->codes != NULL || y->widen != NULL) {
         size_t bytes = scratch.used;
         packing.spare = malloc((size_t)threads * sizeof *packing.spare);
         if (packing.spare == NULL || allocate(&scratch) == NULL) {

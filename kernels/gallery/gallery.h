@@ -39,7 +39,7 @@ struct gallery_operands {
 /* Whether it is codes of the caller's rows, not packed. */
 static inline bool gallery_has_rows(const struct mmk_gallery *gallery)
 {
-    return gallery->rows.data != NULL || gallery->rows.narrow != NULL;
+    return gallery->rows.data != NULL || gallery->rows.widen != NULL;
 }
 
 /* Of a coded gallery; NULL: there are none. */

@@ -60,7 +60,7 @@ static struct tile_operand hold_rows(const struct matrix *p, size_t row, size_t 
                                      size_t workers)
 {
     struct tile_operand x = tile_rows_from(&p->x, row, rows, p->wide_x, p->d);
-    if (p->x.narrow == NULL)
+    if (p->x.widen == NULL)
         return x;
     tile_widen(&p->x, row, rows, p->d, p->wide_x, worker, workers);
     threads_wait(workers);
@@ -191,7 +191,7 @@ static void matrix_layout(struct matrix *p, struct scratch *scratch)
 {
     size_t a_rows = size_min(p->x.rows, MATRIX_SUPER_ROWS),
            b_rows = size_min(p->y.rows, MATRIX_SUPER_COLS);
-    if (p->x.narrow != NULL)
+    if (p->x.widen != NULL)
         p->wide_x = scratch_take(scratch, a_rows, p->d * sizeof(float));
     p->y.window =
         scratch_take(scratch, tile_window_rows(&p->y, (size_t)p->threads), p->d * sizeof(float));

@@ -126,7 +126,7 @@ void screen_sum(const struct screen *screen, const struct tile_operand *x,
                 const struct screen_sums *out)
 {
     bool cosine = screen->similarity == MMK_COSINE;
-    if (y->narrow != NULL)
+    if (y->widen != NULL)
         sum_halves(screen, x, y, col, cols, out);
     else
         sum_floats(screen, x, y, col, cols, out);

@@ -53,7 +53,7 @@ static void hold_batch(const struct search *p, size_t row, size_t rows, size_t i
     bool norms = p->similarity == MMK_NEG_SQ_L2;
     p->workers[id].x = tile_rows_from(&p->x, row, rows, p->wide, p->d);
     p->workers[id].y = tile_operand_for(&p->y, id, p->d);
-    if (p->x.narrow != NULL) {
+    if (p->x.widen != NULL) {
         tile_widen(&p->x, row, rows, p->d, p->wide, id, team);
         threads_wait(team);
     }
@@ -199,7 +199,7 @@ static void worker_layout(const struct search *p, struct worker *w, struct scrat
 
 static void search_layout(struct search *p, struct scratch *scratch)
 {
-    if (p->x.narrow != NULL)
+    if (p->x.widen != NULL)
         p->wide = scratch_take(scratch, p->batch, p->d * sizeof(float));
     p->y.window =
         scratch_take(scratch, tile_window_rows(&p->y, (size_t)p->threads), p->d * sizeof(float));

@@ -55,7 +55,7 @@ static const float *operand_row(const struct tile_operand *operand, size_t r, si
 {
     *source = source_of(operand, r);
     return tile_widened_row(operand, *source, d,
-                            operand->narrow != NULL ? operand->window + slot * d : NULL);
+                            operand->widen != NULL ? operand->window + slot * d : NULL);
 }
 
 static struct row_scale operand_scale(const struct tile_operand *operand, size_t d,
@@ -79,7 +79,7 @@ void tile_find_origin(const struct tile_ops *ops, const struct tile_operand *ope
     const float *row[TILE_ORIGIN_ROWS];
     for (size_t i = 0; rows > 0 && i < TILE_ORIGIN_ROWS; i++)
         row[i] = tile_widened_row(operand, i * size_min(rows, TILE_ORIGIN_AMONG) / TILE_ORIGIN_ROWS,
-                                  d, operand->narrow != NULL ? operand->window + i * d : NULL);
+                                  d, operand->widen != NULL ? operand->window + i * d : NULL);
     if (rows > 0)
         ops->median(d, row, origin);
     else
@@ -223,7 +223,7 @@ void tile_multiply_row(const struct tile_ops *ops, size_t d, const float *a,
     struct unpacked_rows rows;
     size_t step = count * b->ld + 1, floats = size_blocks(AHEAD_FLOATS, step) * (step - 1);
     const float *ahead = tile_fetch_rows(b, source_of(b, col), 0).at;
-    ahead += b->narrow != NULL ? floats / 2 : floats;
+    ahead += b->widen != NULL ? floats / 2 : floats;
     for (size_t r = 0; r < count; r++)
         set_unpacked(&rows, r, b, d, col + r);
     ops->row_product(count, d, a, rows.row, b->origin, is_scaled(b) ? rows.scale : NULL, c, squares,

@@ -155,10 +155,10 @@ extern const struct tile_ops tile_ops_neon;
 struct tile_operand {
     const float *data;
     size_t ld, rows;
-    const uint16_t *narrow; /* rows of 16-bit floats in place of data; NULL: not */
-    enum mmk_type type;     /* of which kind, */
-    half_widen *widen;      /* what makes rows of float of them, */
-    float *window;          /* here: the worker's own TILE_MAX_NR of them */
+    half_widen *widen;      /* rows are of 16-bit floats, and this widens them; NULL: of floats */
+    const uint16_t *narrow; /* where these stand, in place of data, */
+    enum mmk_type type;     /* of which kind they are, */
+    float *window;          /* and as floats: the worker's own TILE_MAX_NR of them */
     const float *further;   /* rows from `split` on stand here; NULL: all in data */
     size_t ldfurther, split;
     const float *origin;              /* d floats, subtracted from every row first; NULL: none */
@@ -181,7 +181,7 @@ static inline const float *tile_operand_row(const struct tile_operand *operand, 
 static inline const float *tile_widened_row(const struct tile_operand *operand, size_t r, size_t d,
                                             float *to)
 {
-    if (operand->narrow == NULL)
+    if (operand->widen == NULL)
         return tile_operand_row(operand, r);
     operand->widen(d, operand->narrow + r * operand->ld, to);
     return to;
@@ -190,7 +190,7 @@ static inline const float *tile_widened_row(const struct tile_operand *operand, 
 /* What windows of so many workers take. */
 static inline size_t tile_window_rows(const struct tile_operand *operand, size_t workers)
 {
-    return operand->narrow != NULL ? workers * TILE_MAX_NR : 0;
+    return operand->widen != NULL ? workers * TILE_MAX_NR : 0;
 }
 
 /* The operand with this worker's part of the windows. */
@@ -198,7 +198,7 @@ static inline struct tile_operand tile_operand_for(const struct tile_operand *op
                                                    size_t worker, size_t d)
 {
     struct tile_operand own = *operand;
-    if (own.narrow != NULL)
+    if (own.widen != NULL)
         own.window += worker * TILE_MAX_NR * d;
     return own;
 }
@@ -209,9 +209,10 @@ static inline struct tile_operand tile_rows_from(const struct tile_operand *oper
 {
     struct tile_operand from = *operand;
     from.rows = rows;
-    if (operand->narrow != NULL) {
+    if (operand->widen != NULL) {
         from.data = wide;
         from.ld = d;
+        from.widen = NULL;
         from.narrow = NULL;
     } else {
         from.data += row * operand->ld;
@@ -222,8 +223,8 @@ static inline struct tile_operand tile_rows_from(const struct tile_operand *oper
 /* Where row r begins, to be fetched. */
 static inline const char *tile_row_bytes(const struct tile_operand *operand, size_t r)
 {
-    return operand->narrow != NULL ? (const char *)(operand->narrow + r * operand->ld)
-                                   : (const char *)tile_operand_row(operand, r);
+    return operand->widen != NULL ? (const char *)(operand->narrow + r * operand->ld)
+                                  : (const char *)tile_operand_row(operand, r);
 }
 
 /* Fetches d elements of a row that will be needed next: streams of rows, several at once, are not
@@ -231,7 +232,7 @@ static inline const char *tile_row_bytes(const struct tile_operand *operand, siz
 static inline void tile_fetch_row(const struct tile_operand *operand, size_t r, size_t d)
 {
     const char *row = tile_row_bytes(operand, r);
-    size_t bytes = d * (operand->narrow != NULL ? sizeof(uint16_t) : sizeof(float));
+    size_t bytes = d * (operand->widen != NULL ? sizeof(uint16_t) : sizeof(float));
     for (size_t k = 0; k < bytes; k += TILE_LINE * sizeof(float))
         __builtin_prefetch(row + k);
 }
@@ -242,7 +243,7 @@ static inline struct tile_fetch tile_fetch_rows(const struct tile_operand *opera
 {
     size_t elements = count * operand->ld;
     return (struct tile_fetch){(const float *)tile_row_bytes(operand, first),
-                               operand->narrow != NULL ? elements / 2 : elements};
+                               operand->widen != NULL ? elements / 2 : elements};
 }
 
 /* Up to this depth a panel of nr rows (96 KB) and a block of A (252 KB) share the L2; cutting

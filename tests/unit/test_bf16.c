@@ -241,11 +241,40 @@ static void instructions_that_do_otherwise_are_found(void **state)
             fail_msg("way %d is taken for %s", way, way == RIGHT ? "wrong" : "right");
 }
 
+/* A product that underflows, of a row x that is plain and one of y that is not, and the other way:
+ * with norms given, too, it counts as 0. */
+static void norms_of_rare_rows(void **state)
+{
+    (void)state;
+    uint16_t plain[2 * BF16_BLOCK] = {0}, rare[2 * BF16_BLOCK] = {0};
+    plain[0] = rare[4] = half_to_bf16(1);
+    plain[2] = half_to_bf16(0x1p-56f);
+    rare[2] = half_to_bf16(0x1p-75f);
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        if (mmk_isa_use(names[i]) != MMK_OK)
+            continue;
+        for (int swap = 0; swap < 2; swap++) {
+            const struct mmk_matrix row = {.data = swap ? plain : rare,
+                                           .rows = 1,
+                                           .columns = 2 * BF16_BLOCK,
+                                           .type = MMK_BF16};
+            float norm, cosine = 5;
+            assert_int_equal(mmk_squared_norms(&row, &norm), MMK_OK);
+            assert_int_equal(
+                mmk_similarity_query_bf16(MMK_COSINE, swap ? rare : plain, &row, &norm, &cosine),
+                MMK_OK);
+            assert_true(cosine == 0);
+        }
+    }
+    assert_int_equal(mmk_isa_use(NULL), MMK_OK);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(edges),
         cmocka_unit_test(same_as_without_fma),
+        cmocka_unit_test(norms_of_rare_rows),
         cmocka_unit_test(instructions_that_do_otherwise_are_found),
     };
     return cmocka_run_group_tests_name("bf16", tests, NULL, NULL);

@@ -415,12 +415,50 @@ static void same_bits_of_many_rows(void **state)
     on_every_row(many_rows);
 }
 
+/* A row whose products overflow in lanes, to +Inf and -Inf and so to NaN, while its chain is
+ * finite, and the best: a second look that is NaN rules nothing out. */
+static void lanes_that_overflow(void **state)
+{
+    (void)state;
+    enum { M = 64, N = 30000, D = 128, BEST = 25000 };
+    float *x = malloc(M * D * sizeof *x), *y = malloc(N * D * sizeof *y), values[M];
+    uint32_t indices[M], seed = 1;
+    assert_non_null(x);
+    assert_non_null(y);
+    for (size_t e = 0; e < (size_t)(M + N) * D; e++) {
+        seed = seed * 1664525 + 1013904223;
+        *(e < M * D ? &x[e] : &y[e - M * D]) = (float)(seed >> 16 & 255) / 128 - 1;
+    }
+    static const size_t places[] = {0, 1, 64, 65, 66};
+    for (size_t p = 0; p < 5; p++) {
+        for (size_t i = 0; i < M; i++)
+            x[i * D + places[p]] = 0x1p58f;
+        y[BEST * D + places[p]] = p == 4 ? 1000 : p % 2 == 0 ? 0x1p69f : -0x1p69f;
+    }
+    struct mmk_gallery *gallery;
+    assert_int_equal(mmk_gallery_encode(MMK_DOT, MATRIX_AT(y, N, D, 0), NULL, &gallery), MMK_OK);
+    const struct mmk_matrix *const galleries[] = {MATRIX_AT(y, N, D, 0), PACKED(gallery)};
+    for (size_t g = 0; g < 2; g++) {
+        const struct mmk_search_problem problem = {
+            .x = MATRIX_AT(x, M, D, 0), .y = galleries[g], .similarity = MMK_DOT};
+        assert_int_equal(mmk_search(&problem,
+                                    &(struct mmk_search_results){.for_x = TOPK(1, values, indices)},
+                                    &(struct mmk_options){.threads = 1}),
+                         MMK_OK);
+        for (size_t i = 0; i < M; i++)
+            assert_int_equal(indices[i], BEST);
+    }
+    mmk_gallery_free(gallery);
+    free(x);
+    free(y);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(same_bits_of_every_kind), cmocka_unit_test(same_bits_of_many_rows),
         cmocka_unit_test(same_bits_of_few_rows),   cmocka_unit_test(same_bits_of_every_strip),
-        cmocka_unit_test(origin_is_the_gallerys),
+        cmocka_unit_test(lanes_that_overflow),     cmocka_unit_test(origin_is_the_gallerys),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -152,6 +152,13 @@ static void call_in_workspace(enum kind kind, enum mmk_similarity similarity,
     assert_int_equal(call(kind, similarity, x, y, n, out,
                           &(struct mmk_options){.threads = threads, .query = &bytes}),
                      MMK_OK);
+    struct mmk_matrix x_shape = *x, y_shape = *y;
+    struct mmk_workspace_bytes of_shapes;
+    x_shape.data = y_shape.data = NULL; /* which a query does not need */
+    assert_int_equal(call(kind, similarity, &x_shape, &y_shape, n, out,
+                          &(struct mmk_options){.threads = threads, .query = &of_shapes}),
+                     MMK_OK);
+    assert_memory_equal(&bytes, &of_shapes, sizeof bytes);
     size_t size = all ? bytes.all : bytes.least;
     unsigned char *workspace = malloc(size + GUARD + 1);
     assert_non_null(workspace);
@@ -282,6 +289,7 @@ static void every_two_types(const struct isa_row *row)
         {1, 70, 13, DATA_NORMAL},     {2, 65, 33, DATA_SPECIAL},  {5, 1000, 65, DATA_NORMAL},
         {8, 300, 17, DATA_SPECIAL},   {9, 97, 0, DATA_NORMAL},    {86, 700, 18, DATA_ALIKE},
         {90, 1400, 40, DATA_SPECIAL}, {7, 130, 801, DATA_NORMAL}, {13, 40, 1560, DATA_SPECIAL},
+        {4300, 33, 4, DATA_NORMAL}, /* more rows of X than are packed at a time */
     };
     size_t turn = 0;
     for (size_t s = 0; s < sizeof shapes / sizeof shapes[0]; s++)
