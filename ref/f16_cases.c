@@ -235,8 +235,7 @@ static const struct shape normalize_bench[] = {
 #define PAIR_PARTS                                                                                 \
     .rooms = "pair", .family = "f16", .dims = "d", .layout = pair_layout, .call = pair_call,       \
     .oracle = expect_similarities, .bytes = pair_bytes, .sweep = pair_sweep,                       \
-    .callers_state = true, .synthetic_only = true, .allowance = ALLOWANCE_SIMILARITY,              \
-    BENCH(pair_bench)
+    .callers_state = true, .allowance = ALLOWANCE_SIMILARITY, BENCH(pair_bench)
 
 const struct kernel kernel_dot_pair_f16 = {
     .name = "dot_pair_f16",
@@ -265,8 +264,8 @@ const struct kernel kernel_neg_sq_l2_pair_f16 = {
 #define QUERY_PARTS                                                                                \
     .rooms = "query", .family = "f16", .dims = "nd", .oracle = expect_similarities,                \
     .flops = query_flops, .bytes = query_bytes, .fill_fits = query_fill_fits,                      \
-    .sweep = query_sweep, .callers_state = true, .synthetic_only = true,                           \
-    .allowance = ALLOWANCE_SIMILARITY, BENCH(query_bench)
+    .sweep = query_sweep, .callers_state = true, .allowance = ALLOWANCE_SIMILARITY,                \
+    BENCH(query_bench)
 
 const struct kernel kernel_dot_query_f16 = {
     .name = "dot_query_f16",
@@ -319,7 +318,7 @@ const struct kernel kernel_squared_norms_f16 = {
     .flops = query_flops,
     .bytes = query_bytes,
     .sweep = norms_sweep,
-    .synthetic_only = true,
+
     BENCH(norms_bench),
 };
 
@@ -327,7 +326,7 @@ const struct kernel kernel_squared_norms_f16 = {
     .rooms = "pair", .dims = "md", .formula = "x_i / |x_i|", .similarity = SIMILARITY_NONE,        \
     .both_signs = true, .call = normalize_call, .oracle = normalize_oracle,                        \
     .flops = normalize_flops, .bytes = normalize_bytes, .sweep = norms_sweep,                      \
-    .synthetic_only = true, BENCH(normalize_bench)
+    BENCH(normalize_bench)
 
 const struct kernel kernel_normalize_rows_f16 = {
     .name = "normalize_rows_f16",
