@@ -91,13 +91,10 @@ static unsigned extension_bit(enum mmk_isa isa, const char *name, size_t length)
     return 0;
 }
 
-/* The set that is left to choose a row from, of this machine's, where `isa` is asked for with
- * extensions ("vnni", or "vnni+bf16"), "base" for none, "" for what there is. False: one of them is
- * none. *missing has the bits of those that the machine cannot give. */
-static bool with_extensions(enum mmk_isa isa, const char *names_of, unsigned *set,
-                            unsigned *missing)
+bool isa_with_extensions(enum mmk_isa isa, const char *names_of, unsigned machine, unsigned *set,
+                         unsigned *missing)
 {
-    unsigned all = 0, wanted = 0, machine = isa_machine_set();
+    unsigned all = 0, wanted = 0;
     *set = machine;
     *missing = 0;
     if (names_of[0] == '\0')
@@ -131,7 +128,7 @@ const struct isa_row *isa_named_row(const char *from, const char *name, enum mmk
             continue;
         const char *extension = name[length] == ':' ? name + length + 1 : "";
         if ((name[length] == ':' && extension[0] == '\0') ||
-            !with_extensions((enum mmk_isa)isa, extension, &set, &missing))
+            !isa_with_extensions((enum mmk_isa)isa, extension, isa_machine_set(), &set, &missing))
             break;
         const struct isa_row *found = isa_suited_row((enum mmk_isa)isa, set);
         bool runs = found != NULL && usable((enum mmk_isa)isa) && missing == 0;

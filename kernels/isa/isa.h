@@ -98,6 +98,12 @@ const struct isa_row *isa_builtin_row(enum mmk_isa isa);
 /* or a machine with that decoded set. */
 const struct isa_row *isa_suited_row(enum mmk_isa isa, unsigned set);
 
+/* The set that is left to choose a row from, of a machine's, where `isa` is asked for with
+ * extensions ("vnni", or "vnni+bf16"), "base" for none, "" for what there is. False: one of them is
+ * none. *missing has the bits of those that the machine cannot give. */
+bool isa_with_extensions(enum mmk_isa isa, const char *names, unsigned machine, unsigned *set,
+                         unsigned *missing);
+
 /* What a name means: an instruction set, or one with an extension ("avx512:base"). NULL: there is
  * no such name, or this machine or build cannot run it (*status says which, and mmk_error_detail()
  * names `from`, who gave the name). */

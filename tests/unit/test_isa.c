@@ -633,6 +633,34 @@ static void rows_fall_back_to_nothing(void **state)
 }
 
 #if defined(__x86_64__)
+/* Of machines that have both extensions, one, or none, or a bf16 that gives other bits: a name is
+ * for those that have all of it, and leaves out what it does not name. */
+static void names_are_for_machines_that_have_all(void **state)
+{
+    (void)state;
+    enum { VNNI = ISA_BIT_AVX512_VNNI, BF16 = ISA_BIT_AVX512_BF16 };
+    static const struct {
+        const char *name;
+        unsigned bits;
+    } asked[] = {{"vnni", VNNI},
+                 {"bf16", BF16},
+                 {"vnni+bf16", VNNI | BF16},
+                 {"bf16+vnni", VNNI | BF16},
+                 {"base", 0}};
+    static const unsigned extras[] = {0, VNNI, BF16, VNNI | BF16,
+                                      VNNI | BF16 | ISA_BIT_BF16_OTHERWISE};
+    for (size_t a = 0; a < sizeof asked / sizeof asked[0]; a++)
+        for (size_t e = 0; e < sizeof extras / sizeof extras[0]; e++) {
+            unsigned set, missing, has = extras[e];
+            assert_true(isa_with_extensions(MMK_ISA_AVX512, asked[a].name, UP_TO_AVX512 | has, &set,
+                                            &missing));
+            if (has & ISA_BIT_BF16_OTHERWISE)
+                has &= ~(unsigned)BF16;
+            assert_int_equal(missing, asked[a].bits & ~has);
+            assert_int_equal(set & (VNNI | BF16), extras[e] & asked[a].bits & (VNNI | BF16));
+        }
+}
+
 static void rows_suit_the_machine(void **state)
 {
     (void)state;
@@ -703,6 +731,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
 #if defined(__x86_64__)
+        cmocka_unit_test(names_are_for_machines_that_have_all),
         cmocka_unit_test_setup(rows_suit_the_machine, forget_choice),
 #endif
         cmocka_unit_test_setup(use_extensions_exactly, forget_choice),

@@ -13,6 +13,7 @@
 #include "../../ref/half.h"
 #include "matrix.h"
 
+#include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -328,6 +329,40 @@ static void as_floats_are_through_codes(void **state)
     on_every_row(through_codes);
 }
 
+/* One or two rows of X beside rows whose squares overflow: each pair is done from its rows, in
+ * memory of the worker's own. */
+static void on_several_threads(const struct isa_row *row)
+{
+    enum { M = 2, N = 6000, D = 128 };
+    uint16_t *x = malloc(M * D * sizeof *x), *y = malloc((size_t)N * D * sizeof *y);
+    float *one = malloc(M * N * sizeof *one), *many = malloc(M * N * sizeof *many);
+    assert_true(x != NULL && y != NULL && one != NULL && many != NULL);
+    for (size_t e = 0; e < (size_t)(M + N) * D; e++)
+        *(e < M * D ? &x[e] : &y[e - M * D]) =
+            half_to_bf16(ldexpf((float)fill_normal(61, e), 62 + (int)(e % 3)));
+    const struct mmk_matrix xs = {.data = x, .rows = M, .columns = D, .type = MMK_BF16};
+    const struct mmk_matrix ys = {.data = y, .rows = N, .columns = D, .type = MMK_BF16};
+    for (int round = 0; round < 4; round++) {
+        const struct mmk_options options = {.threads = round == 0 ? 1 : 3};
+        assert_int_equal(mmk_similarity_matrix(MMK_NEG_SQ_L2, &xs, &ys,
+                                               MATRIX_OUT_AT(round == 0 ? one : many, M, N, 0),
+                                               &options),
+                         MMK_OK);
+        if (round > 0 && memcmp(one, many, M * N * sizeof *one) != 0)
+            fail_msg("%s: three threads and one differ", row->name);
+    }
+    free(x);
+    free(y);
+    free(one);
+    free(many);
+}
+
+static void rows_that_overflow(void **state)
+{
+    (void)state;
+    on_every_row(on_several_threads);
+}
+
 /* All 65,536 of each, at every length of a tail; NaN is a NaN, of any payload. */
 static void widened(const struct isa_row *row)
 {
@@ -371,6 +406,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_half),
         cmocka_unit_test(as_floats_are),
+        cmocka_unit_test(rows_that_overflow),
         cmocka_unit_test(as_floats_are_through_codes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
