@@ -303,8 +303,9 @@ void analyse(const struct result *result, const struct column *column, struct ro
     }
     double *stated = analyse_at_clock(result, column->seconds);
     row->seconds = analyse_series(result, stated, NULL);
+    /* As it was measured: in such a round the canary of the clock is slowed as well. */
     if (result->mood)
-        row->disturbed = estimate_of(result, MOOD_DISTURBED, stated, NULL, result->rounds);
+        row->disturbed = estimate_of(result, MOOD_DISTURBED, column->seconds, NULL, result->rounds);
     row->timed = row->seconds.n > 0;
     if (row->timed)
         analyse_timed(row, stated);
