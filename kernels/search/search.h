@@ -51,7 +51,8 @@ enum {
     SEARCH_COLUMN_STREAMS_BYTES = 8 << 20 /* and of the columns of one chunk */
 };
 
-/* A strip of scores, and where its first row or column belongs. */
+/* A strip of scores, and where its first row or column belongs: a row of the batch, which is all of
+ * X where columns are filtered. */
 struct search_strip {
     size_t rows, cols;
     const float *scores;

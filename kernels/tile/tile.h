@@ -166,7 +166,7 @@ struct tile_operand {
     const uint32_t *pick;             /* row r stands for row pick[r] of data, or NULL */
     float factor;                     /* of every element as it is packed */
     const struct pair_ops *normalize; /* finds the scales while packing; NULL: they are as above */
-    const float *packed;              /* as B, all rows; only where data is NULL */
+    const float *packed;              /* as B, all rows; only where there are no others */
 };
 
 /* Row r of the data, which must be floats (not of what pick picks). */
