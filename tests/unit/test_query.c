@@ -120,6 +120,22 @@ static void rows_take_nothing(void **state)
     assert_true(bytes.least == 0 && bytes.all == 0);
 }
 
+/* 2^62 bytes can be addressed, as 2^61 elements of 16 bits are; 2^63, of floats, cannot. */
+static void elements_have_their_size(void **state)
+{
+    (void)state;
+    static const enum mmk_type types[] = {MMK_F16, MMK_BF16, MMK_F32};
+    for (size_t i = 0; i < sizeof types / sizeof types[0]; i++) {
+        const struct mmk_matrix x = {
+            .rows = 2, .columns = 3, .leading_dimension = (size_t)1 << 60, .type = types[i]};
+        const struct mmk_matrix y = {.rows = 2, .columns = 3};
+        struct mmk_workspace_bytes bytes;
+        assert_int_equal(mmk_similarity_matrix(MMK_DOT, &x, &y, MATRIX_OUT_AT(NULL, 2, 2, 0),
+                                               &(struct mmk_options){.query = &bytes}),
+                         types[i] == MMK_F32 ? MMK_ERR_SIZE : MMK_OK);
+    }
+}
+
 /* What mmk.h says of a search's memory, of rows x columns x d in one direction, with one worker;
  * halves: of 16-bit floats. */
 static double memory_of_search(size_t rows, size_t columns, size_t d, size_t k, bool codes,
@@ -209,10 +225,10 @@ static void kept_blocks_end_in_time(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(only_all_overflows),      cmocka_unit_test(greatest_sizes_are_taken),
-        cmocka_unit_test(threads_as_in_the_call),  cmocka_unit_test(nothing_to_do),
-        cmocka_unit_test(rows_take_nothing),       cmocka_unit_test(search_takes_what_is_said),
-        cmocka_unit_test(kept_blocks_end_in_time),
+        cmocka_unit_test(only_all_overflows),       cmocka_unit_test(greatest_sizes_are_taken),
+        cmocka_unit_test(threads_as_in_the_call),   cmocka_unit_test(nothing_to_do),
+        cmocka_unit_test(rows_take_nothing),        cmocka_unit_test(search_takes_what_is_said),
+        cmocka_unit_test(elements_have_their_size), cmocka_unit_test(kept_blocks_end_in_time),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
