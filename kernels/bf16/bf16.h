@@ -49,7 +49,8 @@ enum { BF16_BLOCK = 128 };
 
 /* Of queries, rows of up to so many columns are taken several at a time, which share the loads of
  * x, and longer ones one after the other: hardware follows no streams that run within a page of
- * each other (int8/int8.h). And how far ahead lines are prefetched, in bytes. */
+ * each other (int8/int8.h). And how far ahead lines are prefetched, in bytes. Both are those of
+ * int8, and were not tried for rows of bf16. */
 enum { BF16_SHORT_ROW = 256, BF16_AHEAD = 4096 };
 
 struct bf16_ops {
